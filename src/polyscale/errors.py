@@ -1,0 +1,37 @@
+"""What a user's mistake raises: one line that names the argument, the rule, the value and the way out."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from importlib.util import find_spec
+
+
+class InputError(ValueError):
+    """A value given by the user breaks a rule. The message is one line and says what to do."""
+
+
+class MissingExtraError(ImportError):
+    """A feature needs a package of an extra that is not installed."""
+
+
+def require(package: str, *, extra: str, feature: str) -> None:
+    """Stop early, before any long work, where an optional package is absent.
+
+    Args:
+        package: import name of the package.
+        extra: the extra of polyscale that brings it.
+        feature: what the user asked for, as the user wrote it.
+
+    Raises:
+        MissingExtraError: with the pip command that installs the extra.
+    """
+    if find_spec(package) is None:
+        raise MissingExtraError(
+            f"{feature} needs the package '{package}', which is not installed. "
+            f"Run: pip install 'polyscale[{extra}]'"
+        )
+
+
+def near_matches(name: str, known: Iterable[str], limit: int = 3) -> str:
+    """`" Did you mean 'a' or 'b'?"`, or an empty string where nothing known is near `name`."""
+    found = get_close_matches(name, list(known), n=limit, cutoff=0.6)
+    return f" Did you mean {' or '.join(repr(f) for f in found)}?" if found else ""

@@ -1,0 +1,7 @@
+"""The operator: image → levels → tiles → backbone → pooled maps (paper, section 3.1)."""
+
+from polyscale.multiscale.features import LevelFeatures, MultiScaleFeatures
+from polyscale.multiscale.module import MultiScale
+from polyscale.multiscale.reference import forward
+
+__all__ = ["LevelFeatures", "MultiScale", "MultiScaleFeatures", "forward"]

@@ -1,0 +1,115 @@
+"""`MultiScale`: a backbone and its scales as one module."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from polyscale.errors import InputError
+from polyscale.multiscale.engine import run_levels
+from polyscale.multiscale.features import MultiScaleFeatures
+from polyscale.multiscale.resize import resize
+from polyscale.plan import AxisWeights, Level, Plan, area_weights, plan_levels
+from polyscale.types import HW, SOURCES, Backbone, Source
+
+
+class MultiScale(nn.Module):
+    """S² (paper, section 3.1): a backbone run over several scales of an image.
+
+    Each scale is cut into tiles of the backbone's own size, each tile's map is pooled onto the
+    grid of the base scale, and the scales are concatenated along channels. No parameter is added.
+
+    Args:
+        backbone: usually made by `polyscale.wrap`, which takes any model.
+        scales: sizes relative to the backbone's own size.
+        source: whether larger scales are resized from the input itself (`"native"`) or from the
+            input shrunk to the backbone's size (`"base"`). No difference for inputs of that size.
+        tile_batch: tiles that go through the backbone at once, over all scales and images.
+
+    Raises:
+        InputError: if an argument breaks its rule.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        scales: Sequence[float] = (1, 2, 3),
+        *,
+        source: Source = "native",
+        tile_batch: int = 16,
+    ) -> None:
+        super().__init__()
+        if source not in SOURCES:
+            raise InputError(f"source must be 'base' or 'native', but got {source!r}.")
+        if tile_batch < 1:
+            raise InputError(f"tile_batch must be at least 1, but got {tile_batch}.")
+        self.backbone = backbone
+        self.plan = Plan(plan_levels(scales, backbone.tile_hw), backbone.grid_hw)
+        self.scales = tuple(level.scale for level in self.plan.levels)
+        self.source: Source = source
+        self.tile_batch = tile_batch
+        small = [level for level in self.plan.levels if level.tile_hw != backbone.tile_hw]
+        if backbone.fixed_tile and small:
+            raise InputError(
+                f"scales must be at least 1 for {backbone.name}, whose tiles are always "
+                f"{backbone.tile_hw[0]}×{backbone.tile_hw[1]} px, but got {small[0].scale}. "
+                "Leave the smaller scale out, or use a convolutional model."
+            )
+
+    def forward(self, images: Float[Tensor, "batch 3 h w"]) -> MultiScaleFeatures:
+        """Multi-scale features of normalised images of any size.
+
+        Args:
+            images: floating point, channels normalised by the backbone's mean and std. The shape
+                is squashed to the backbone's aspect, as in the paper.
+
+        Raises:
+            InputError: if `images` is not a batch of floating-point RGB images.
+        """
+        check_images(images)
+        if self.source == "base":
+            images = resize(images, self.backbone.tile_hw, antialias=True)
+        return run_levels(
+            self.backbone,
+            self.plan.levels,
+            lambda level: resize(images, level.image_hw, antialias=True),
+            num_images=len(images),
+            pooling_rule=_area_rule,
+            output_grid=lambda level, grid_hw: self.plan.grid_hw,
+            tile_batch=self.tile_batch,
+            has_cls=self.backbone.has_cls,
+        )
+
+    def extra_repr(self) -> str:
+        """Scales and source, for `print(module)`."""
+        return f"scales={self.scales}, source={self.source!r}, tile_batch={self.tile_batch}"
+
+
+def check_images(images: Tensor) -> None:
+    """Refuse what is not a batch of floating-point RGB images.
+
+    Raises:
+        InputError: with the shape or dtype that was given.
+    """
+    if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape:
+        raise InputError(
+            f"images must have the shape (batch, 3, height, width), but got {tuple(images.shape)}. "
+            "A single image needs images[None]."
+        )
+    if not torch.is_floating_point(images):
+        raise InputError(
+            f"images must be floating point, but got {images.dtype}. "
+            "Divide by 255 and normalise by the backbone's mean and std."
+        )
+
+
+def _area_rule(
+    level: Level, grid_hw: HW, out_hw: HW
+) -> tuple[Sequence[AxisWeights], Sequence[AxisWeights]]:
+    starts = (level.tops, level.lefts)
+    rows, columns = (
+        area_weights(starts[a], level.tile_hw[a], level.image_hw[a], grid_hw[a], out_hw[a])
+        for a in (0, 1)
+    )
+    return rows, columns

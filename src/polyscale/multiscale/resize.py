@@ -1,0 +1,26 @@
+"""Resizing images in float32."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from polyscale.types import HW
+
+
+def resize(
+    images: Float[Tensor, "batch 3 h w"], size_hw: HW, *, antialias: bool
+) -> Float[Tensor, "batch 3 size_h size_w"]:
+    """Bicubic resampling, computed in float32 and cast back.
+
+    Args:
+        images: any value range.
+        size_hw: in pixels.
+        antialias: smooth where the image shrinks. The reference package does not.
+    """
+    if tuple(images.shape[-2:]) == size_hw:
+        return images
+    resized = F.interpolate(
+        images.to(torch.float32), size=size_hw, mode="bicubic", antialias=antialias
+    )
+    return resized.to(images.dtype)
