@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polyscale.backbones import load
-    from polyscale.multiscale import MultiScale, MultiScaleFeatures, forward, wrap
+    from polyscale.backbones import load, wrap
+    from polyscale.multiscale import MultiScale, MultiScaleFeatures, forward
     from polyscale.plan import Plan
     from polyscale.studies import Comparison, compare
 
@@ -33,7 +33,7 @@ _HOME = {
     "compare": "studies",
     "forward": "multiscale",
     "load": "backbones",
-    "wrap": "multiscale",
+    "wrap": "backbones",
 }
 
 

@@ -35,3 +35,7 @@ def near_matches(name: str, known: Iterable[str], limit: int = 3) -> str:
     """`" Did you mean 'a' or 'b'?"`, or an empty string where nothing known is near `name`."""
     found = get_close_matches(name, list(known), n=limit, cutoff=0.6)
     return f" Did you mean {' or '.join(repr(f) for f in found)}?" if found else ""
+
+
+class RunError(RuntimeError):
+    """Something outside failed in spite of right use: a download, a disk. One line, as above."""

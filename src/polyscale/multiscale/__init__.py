@@ -2,6 +2,7 @@
 
 from polyscale.multiscale.features import LevelFeatures, MultiScaleFeatures
 from polyscale.multiscale.module import MultiScale
+from polyscale.multiscale.precision import Precision, fastest_precision
 from polyscale.multiscale.reference import forward
 
-__all__ = ["LevelFeatures", "MultiScale", "MultiScaleFeatures", "forward"]
+__all__ = ["LevelFeatures", "MultiScale", "MultiScaleFeatures", "Precision", "fastest_precision", "forward"]

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from polyscale.errors import InputError
 from polyscale.multiscale.engine import run_levels
 from polyscale.multiscale.features import MultiScaleFeatures
+from polyscale.multiscale.precision import Precision, autocast, check_precision
 from polyscale.multiscale.resize import resize
 from polyscale.plan import AxisWeights, Level, Plan, area_weights, plan_levels
-from polyscale.types import HW, SOURCES, Backbone, Source
+from polyscale.types import HW, SOURCES, Backbone, Source, TileFeatures
 
 
 class MultiScale(nn.Module):
@@ -26,6 +27,7 @@ class MultiScale(nn.Module):
         source: whether larger scales are resized from the input itself (`"native"`) or from the
             input shrunk to the backbone's size (`"base"`). No difference for inputs of that size.
         tile_batch: tiles that go through the backbone at once, over all scales and images.
+        dtype: what the backbone computes in; pooling stays in float32.
 
     Raises:
         InputError: if an argument breaks its rule.
@@ -38,6 +40,7 @@ class MultiScale(nn.Module):
         *,
         source: Source = "native",
         tile_batch: int = 16,
+        dtype: Precision = "fp32",
     ) -> None:
         super().__init__()
         if source not in SOURCES:
@@ -49,6 +52,7 @@ class MultiScale(nn.Module):
         self.scales = tuple(level.scale for level in self.plan.levels)
         self.source: Source = source
         self.tile_batch = tile_batch
+        self.dtype = check_precision(dtype)
         small = [level for level in self.plan.levels if level.tile_hw != backbone.tile_hw]
         if backbone.fixed_tile and small:
             raise InputError(
@@ -71,7 +75,7 @@ class MultiScale(nn.Module):
         if self.source == "base":
             images = resize(images, self.backbone.tile_hw, antialias=True)
         return run_levels(
-            self.backbone,
+            self._run_tiles,
             self.plan.levels,
             lambda level: resize(images, level.image_hw, antialias=True),
             num_images=len(images),
@@ -81,9 +85,16 @@ class MultiScale(nn.Module):
             has_cls=self.backbone.has_cls,
         )
 
+    def _run_tiles(self, tiles: Tensor) -> TileFeatures:
+        with autocast(tiles.device, self.dtype):
+            return self.backbone(tiles)
+
     def extra_repr(self) -> str:
         """Scales and source, for `print(module)`."""
-        return f"scales={self.scales}, source={self.source!r}, tile_batch={self.tile_batch}"
+        return (
+            f"scales={self.scales}, source={self.source!r}, tile_batch={self.tile_batch}, "
+            f"dtype={self.dtype!r}"
+        )
 
 
 def check_images(images: Tensor) -> None:

@@ -1,0 +1,19 @@
+"""Local folders stand wherever a hub name does."""
+
+from pathlib import Path
+
+from polyscale.errors import InputError
+
+
+def local_folder(name: str) -> Path | None:
+    """The folder that `name` means, or None where it is a name of a hub.
+
+    Raises:
+        InputError: if it is clearly meant as a path and no such folder exists.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    if name.startswith((".", "/", "~")):
+        raise InputError(f"model folder {name!r} does not exist. Check the path.")
+    return None

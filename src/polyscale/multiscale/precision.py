@@ -1,0 +1,42 @@
+"""What a backbone computes in."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
+
+import torch
+
+from polyscale.errors import InputError
+
+Precision = Literal["fp32", "bf16", "fp16"]
+"""fp32 leaves the model as it is; bf16 and fp16 run it under autocast."""
+
+PRECISIONS: dict[Precision, torch.dtype | None] = {
+    "fp32": None,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
+
+
+def check_precision(dtype: str) -> Precision:
+    """The name of a precision.
+
+    Raises:
+        InputError: if there is none of that name.
+    """
+    for known in PRECISIONS:
+        if dtype == known:
+            return known
+    raise InputError(f"dtype must be one of {', '.join(PRECISIONS)}, but got {dtype!r}.")
+
+
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """The context in which a backbone runs."""
+    dtype = PRECISIONS[precision]
+    return torch.autocast(device.type, dtype) if dtype is not None else nullcontext()
+
+
+def fastest_precision() -> Precision:
+    """bf16 where this machine multiplies it natively, else fp32."""
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"  # type: ignore[attr-defined]
