@@ -1,4 +1,4 @@
-"""What a user's mistake raises: one line that names the argument, the rule, the value and the way out."""
+"""What a mistake raises: one line with the argument, the rule, the value and the way out."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -37,7 +37,7 @@ class CallableBackbone(nn.Module):
     ) -> None:
         super().__init__()
         self.function = function
-        self.name = name or getattr(function, "__name__", type(function).__name__)
+        self.name: str = name or str(getattr(function, "__name__", type(function).__name__))
         self.tile_hw = tile_hw
         self.fixed_tile = False
         self.mean: tuple[float, ...] | None = None

@@ -40,10 +40,7 @@ def vit_state_dict(path: Path, *, grid_hw: HW) -> dict[str, Tensor]:
     from onnx import numpy_helper
 
     graph = onnx.load(path).graph
-    tensors = {
-        t.name: torch.from_numpy(numpy_helper.to_array(t).copy())
-        for t in graph.initializer
-    }
+    tensors = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in graph.initializer}
     tensors |= _linear_weights(graph, tensors)
     embeddings = "backbone.embeddings"
     state = {
@@ -56,7 +53,8 @@ def vit_state_dict(path: Path, *, grid_hw: HW) -> dict[str, Tensor]:
         state[f"patch_embed.proj.{end}"] = tensors[
             f"{embeddings}.patch_embeddings.projection.{end}"
         ]
-    layers = {int(m[1]) for name in tensors if (m := re.match(r"backbone\.encoder\.layer\.(\d+)\.", name))}
+    found = (re.match(r"backbone\.encoder\.layer\.(\d+)\.", name) for name in tensors)
+    layers = {int(match[1]) for match in found if match}
     for layer in sorted(layers):
         state |= _block(tensors, layer)
     return state
@@ -83,8 +81,7 @@ def _linear_weights(graph: object, tensors: dict[str, Tensor]) -> dict[str, Tens
 
 def _position_embedding(tensors: dict[str, Tensor], grid_hw: HW) -> Tensor:
     """Of the class token, then of the patches: the two anonymous (1, tokens, dim) tensors."""
-    cls_token = "backbone.embeddings.cls_token"
-    anonymous = [t for name, t in tensors.items() if t.ndim == 3 and name != cls_token]
+    anonymous = [t for name, t in tensors.items() if t.ndim == 3 and not name.endswith("cls_token")]
     of_cls, of_patches = sorted(anonymous, key=lambda t: t.shape[1])
     side = round(of_patches.shape[1] ** 0.5)
     # (1, side², dim) → (1, dim, side, side)

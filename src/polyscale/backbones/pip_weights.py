@@ -97,7 +97,7 @@ def load_pip(name: str, *, weights: bool = True) -> TimmBackbone:
 
 
 def load_pip_classifier(name: str) -> nn.Module:
-    """timm's model with the weights, its classifier kept where it has one."""
+    """Timm's model with the weights, its classifier kept where it has one."""
     entry = _entry(name)
     for package in (entry.module, "timm"):
         require(package, extra="weights", feature=f"pip:{name}")

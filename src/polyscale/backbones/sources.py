@@ -74,5 +74,3 @@ def list_sources(pattern: str = "*") -> Iterator[SourceInfo]:
     for name in timm.list_pretrained():
         if fnmatch(f"timm:{name}", match):
             yield SourceInfo(f"timm:{name}", "weights from the hub", "", False)
-
-

@@ -117,7 +117,9 @@ def load_timm(name: str, *, weights: bool = True) -> TimmBackbone:
 def freeze(backbone: TimmBackbone) -> TimmBackbone:
     """Evaluation mode, no gradients, and for convolutions the memory layout that is fastest."""
     backbone.eval().requires_grad_(False)
-    if any(isinstance(m, nn.Conv2d) and m.kernel_size[0] != m.stride[0] for m in backbone.modules()):
+    if any(
+        isinstance(m, nn.Conv2d) and m.kernel_size[0] != m.stride[0] for m in backbone.modules()
+    ):
         backbone.to(memory_format=torch.channels_last)
     return backbone
 
@@ -130,7 +132,9 @@ def _check_name(name: str, weights: bool) -> None:
     if not timm.is_model(architecture):
         known = near_matches(architecture, timm.list_models())
         raise InputError(f"timm knows no model {architecture!r}.{known} {hint}")
-    tagged = [t for t in timm.list_pretrained(architecture + "*") if t.startswith(architecture + ".")]
+    tagged = [
+        t for t in timm.list_pretrained(architecture + "*") if t.startswith(architecture + ".")
+    ]
     if tag and name not in tagged:
         known = near_matches(name, tagged)
         raise InputError(f"timm has no weights {name!r}.{known} {hint}")

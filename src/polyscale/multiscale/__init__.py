@@ -2,7 +2,17 @@
 
 from polyscale.multiscale.features import LevelFeatures, MultiScaleFeatures
 from polyscale.multiscale.module import MultiScale
-from polyscale.multiscale.precision import Precision, fastest_precision
+from polyscale.multiscale.precision import Precision, check_precision, fastest_precision
+from polyscale.multiscale.preprocess import normalise
 from polyscale.multiscale.reference import forward
 
-__all__ = ["LevelFeatures", "MultiScale", "MultiScaleFeatures", "Precision", "fastest_precision", "forward"]
+__all__ = [
+    "LevelFeatures",
+    "MultiScale",
+    "MultiScaleFeatures",
+    "Precision",
+    "check_precision",
+    "fastest_precision",
+    "forward",
+    "normalise",
+]

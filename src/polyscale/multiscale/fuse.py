@@ -115,7 +115,7 @@ def _pool(
 ) -> Float[Tensor, "tiles out_h out_w dim"]:
     """Contract the rows, then the columns; each is one matrix product with channels innermost."""
     if rows.matrix is not None:
-        tiles, _, grid_w, dim = cells.shape
+        _, _, grid_w, dim = cells.shape
         # (out_h, grid_h) @ (tiles, grid_h, grid_w·dim)
         cells = (rows.matrix @ cells.flatten(2)).unflatten(2, (grid_w, dim))
     if columns.matrix is not None:

@@ -11,6 +11,7 @@ from polyscale.multiscale.engine import run_levels
 from polyscale.multiscale.features import MultiScaleFeatures
 from polyscale.multiscale.precision import Precision, autocast, check_precision
 from polyscale.multiscale.resize import resize
+from polyscale.multiscale.stream import LevelImages
 from polyscale.plan import AxisWeights, Level, Plan, area_weights, plan_levels
 from polyscale.types import HW, SOURCES, Backbone, Source, TileFeatures
 
@@ -61,29 +62,70 @@ class MultiScale(nn.Module):
                 "Leave the smaller scale out, or use a convolutional model."
             )
 
-    def forward(self, images: Float[Tensor, "batch 3 h w"]) -> MultiScaleFeatures:
+    def forward(
+        self, images: Float[Tensor, "batch 3 h w"] | Sequence[Float[Tensor, "3 h w"]]
+    ) -> MultiScaleFeatures:
         """Multi-scale features of normalised images of any size.
 
         Args:
-            images: floating point, channels normalised by the backbone's mean and std. The shape
-                is squashed to the backbone's aspect, as in the paper.
+            images: floating point, channels normalised by the backbone's mean and std; a batch, or
+                a list of images of different sizes. The shape is squashed to the backbone's
+                aspect, as in the paper.
 
         Raises:
             InputError: if `images` is not a batch of floating-point RGB images.
         """
-        check_images(images)
-        if self.source == "base":
-            images = resize(images, self.backbone.tile_hw, antialias=True)
+        groups = [images] if isinstance(images, Tensor) else [image[None] for image in images]
+        for group in groups:
+            check_images(group)
+        if not groups:
+            raise InputError("images must hold at least one image, but is empty.")
+        bases = [self._source_of(group) for group in groups]
+        return self.run_pyramid(
+            lambda level: torch.cat([resize(b, level.image_hw, antialias=True) for b in bases]),
+            num_images=sum(map(len, groups)),
+        )
+
+    def pyramid(self, image: Float[Tensor, "batch 3 h w"]) -> list[Tensor]:
+        """The images at the size of each level, (batch, 3, level_h, level_w) each.
+
+        With `run_pyramid`, `forward` in two steps: this one can run ahead in another thread.
+        """
+        base = self._source_of(image)
+        return [resize(base, level.image_hw, antialias=True) for level in self.plan.levels]
+
+    def run_pyramid(self, level_images: LevelImages, *, num_images: int) -> MultiScaleFeatures:
+        """Multi-scale features of images that are already resized to each level.
+
+        Args:
+            level_images: level → (batch, 3, level_h, level_w); called once a level, in order.
+            num_images: images in the batch.
+        """
         return run_levels(
             self._run_tiles,
             self.plan.levels,
-            lambda level: resize(images, level.image_hw, antialias=True),
-            num_images=len(images),
+            level_images,
+            num_images=num_images,
             pooling_rule=_area_rule,
             output_grid=lambda level, grid_hw: self.plan.grid_hw,
             tile_batch=self.tile_batch,
             has_cls=self.backbone.has_cls,
         )
+
+    def with_scales(self, scales: Sequence[float]) -> "MultiScale":
+        """The same backbone and options with other scales."""
+        return MultiScale(
+            self.backbone,
+            scales,
+            source=self.source,
+            tile_batch=self.tile_batch,
+            dtype=self.dtype,
+        )
+
+    def _source_of(self, images: Tensor) -> Tensor:
+        if self.source == "native":
+            return images
+        return resize(images, self.backbone.tile_hw, antialias=True)
 
     def _run_tiles(self, tiles: Tensor) -> TileFeatures:
         with autocast(tiles.device, self.dtype):

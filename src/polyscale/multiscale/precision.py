@@ -39,4 +39,4 @@ def fastest_precision() -> Precision:
     """bf16 where this machine multiplies it natively, else fp32."""
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"  # type: ignore[attr-defined]
+    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"

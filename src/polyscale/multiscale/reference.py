@@ -16,7 +16,7 @@ from polyscale.types import HW, TileFeatures
 
 def forward(
     model: Callable[[Tensor], Tensor],
-    input: Float[Tensor, "batch 3 size size"],  # noqa: A002 - the reference's name
+    input: Float[Tensor, "batch 3 size size"],
     scales: Sequence[float] | None = None,
     img_sizes: Sequence[int] | None = None,
     max_split_size: int | None = None,

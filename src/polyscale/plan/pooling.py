@@ -8,6 +8,7 @@ touches only a few output cells, so only that band of the matrix is kept.
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def area_weights(
     edges |= {s + cell_px * k for s in starts_px for k in range(num_cells + 1)}
     cuts = sorted(edges)
     matrices = [[[Fraction(0)] * num_cells for _ in range(num_out)] for _ in starts_px]
-    for low, high in zip(cuts, cuts[1:], strict=False):
+    for low, high in pairwise(cuts):
         covering = [t for t, s in enumerate(starts_px) if s <= low and high <= s + tile_px]
         share = (high - low) / bin_px / len(covering)
         for t in covering:

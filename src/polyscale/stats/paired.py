@@ -30,9 +30,7 @@ def accuracy_intervals(
     return {name: _interval(scores[:, i]) for i, name in enumerate(correct)}
 
 
-def paired_contrasts(
-    correct: Mapping[str, NDArray[np.bool_]], *, seed: int = 0
-) -> list[Contrast]:
+def paired_contrasts(correct: Mapping[str, NDArray[np.bool_]], *, seed: int = 0) -> list[Contrast]:
     """Each pair of candidates: difference in accuracy, its 95 % interval and McNemar's p.
 
     Args:
@@ -47,9 +45,7 @@ def paired_contrasts(
     ]
 
 
-def _resampled_accuracy(
-    correct: Mapping[str, NDArray[np.bool_]], seed: int
-) -> NDArray[np.float64]:
+def _resampled_accuracy(correct: Mapping[str, NDArray[np.bool_]], seed: int) -> NDArray[np.float64]:
     """Accuracy in each resample (resamples, candidates)."""
     matrix = np.stack(list(correct.values()), axis=1).astype(np.float64)
     num_test = len(matrix)

@@ -1,0 +1,47 @@
+"""`polyscale`: the verbs together, and how mistakes are told."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+import polyscale
+from polyscale.cli.compare import compare
+from polyscale.cli.console import errors
+from polyscale.cli.models import models
+from polyscale.cli.plan import plan
+from polyscale.errors import InputError, MissingExtraError, RunError
+
+app = typer.Typer(
+    help="Scale the image, not the model: do you need a larger vision model?",
+    epilog="Start with: polyscale compare --help",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(compare)
+app.command()(plan)
+app.command()(models)
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"polyscale {polyscale.__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; exit 2 for wrong use, 1 for failure."""
+    try:
+        app()
+    except (InputError, MissingExtraError) as error:
+        errors.print(f"error: {error}", style="bold red", soft_wrap=True)
+        sys.exit(2)
+    except RunError as error:
+        errors.print(f"error: {error}", style="bold red", soft_wrap=True)
+        sys.exit(1)

