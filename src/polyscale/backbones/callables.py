@@ -10,6 +10,9 @@ from polyscale.backbones.probe import probe
 from polyscale.errors import InputError
 from polyscale.types import HW, TileFeatures
 
+MAX_GUESSED_PREFIX = 8
+"""A class token and registers; more would make any token count fit some grid."""
+
 
 class CallableBackbone(nn.Module):
     """A function from tiles to a map (tiles, dim, h, w) or tokens (tiles, N, dim).
@@ -92,7 +95,7 @@ def grid_of_tokens(num_tokens: int, tile_hw: HW) -> HW | None:
 def _prefix_of(tokens: Tensor, tile_hw: HW, num_prefix: int | None, name: str) -> int:
     """As given, or the smallest count that leaves a grid."""
     num_tokens = tokens.shape[1]
-    counts = range(min(num_tokens, 33)) if num_prefix is None else [num_prefix]
+    counts = range(MAX_GUESSED_PREFIX + 1) if num_prefix is None else [num_prefix]
     for count in counts:
         if grid_of_tokens(num_tokens - count, tile_hw) is not None:
             return count

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from polyscale.multiscale.precision import no_autocast
 from polyscale.multiscale.stream import Span
 from polyscale.plan import AxisWeights, Level
 from polyscale.types import HW, TileFeatures
@@ -88,7 +89,8 @@ class FusedTokens:
         # (images, h·w, dim) → (images, h, w, dim): a view of the cells, channels last
         cells = place[:, self._num_prefix :].unflatten(1, self._grid_hw)
         window = cells[:, row.out, column.out]
-        window += _pool(map_.permute(0, 2, 3, 1), row, column)
+        with no_autocast(map_.device):
+            window += _pool(map_.permute(0, 2, 3, 1), row, column)
 
     def _level_weights(self, index: int, map_: Tensor) -> tuple[list["_Band"], list["_Band"]]:
         if index not in self._weights:

@@ -35,6 +35,12 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     return torch.autocast(device.type, dtype) if dtype is not None else nullcontext()
 
 
+def no_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """The context in which features are pooled, whatever the caller has switched on."""
+    # the meta device computes nothing and has no autocast
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
+
+
 def fastest_precision() -> Precision:
     """bf16 where this machine multiplies it natively, else fp32."""
     if torch.cuda.is_available():

@@ -16,10 +16,13 @@ def resize(
     Args:
         images: any value range.
         size_hw: in pixels.
-        antialias: smooth where the image shrinks. The reference package does not.
+        antialias: smooth where the image shrinks. The reference package does not. Where it grows
+            there is nothing to smooth, and torch's antialiased kernel is a slightly different one.
     """
-    if tuple(images.shape[-2:]) == size_hw:
+    height, width = images.shape[-2:]
+    if (height, width) == size_hw:
         return images
+    antialias = antialias and (size_hw[0] < height or size_hw[1] < width)
     resized = F.interpolate(
         images.to(torch.float32), size=size_hw, mode="bicubic", antialias=antialias
     )

@@ -1,0 +1,72 @@
+"""Small models and images that several tests share."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from polyscale.types import TileFeatures
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+class TokenModel(nn.Module):
+    """Patch tokens after some prefix tokens; each tile's tokens depend on the whole tile."""
+
+    def __init__(self, num_prefix: int, dim: int = 6, patch: int = 8) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, dim, patch, patch)
+        self.num_prefix = num_prefix
+
+    def forward(self, tiles):
+        tokens = self.patches(tiles).flatten(2).transpose(1, 2)
+        context = tokens.mean(dim=1, keepdim=True)
+        prefix = [context * (i + 2) for i in range(self.num_prefix)]
+        return torch.cat([*prefix, tokens + context], dim=1)
+
+
+class TinyBackbone(nn.Module):
+    """A `Backbone` of one convolution, with as many prefix tokens as asked for."""
+
+    def __init__(self, num_prefix=1, tile=32, patch=8, dim=6, fixed_tile=False):
+        super().__init__()
+        self.model = TokenModel(num_prefix, dim, patch)
+        self.name, self.tile_hw, self.grid_hw = "tiny", (tile, tile), (tile // patch,) * 2
+        self.dim, self.num_prefix, self.has_cls = dim, num_prefix, num_prefix > 0
+        self.fixed_tile, self.mean, self.std = fixed_tile, (0.5,) * 3, (0.25,) * 3
+        self.patch = patch
+
+    def forward(self, tiles):
+        tokens = self.model(tiles)
+        grid = (tiles.shape[-2] // self.patch, tiles.shape[-1] // self.patch)
+        cells = tokens[:, self.num_prefix :].unflatten(1, grid).permute(0, 3, 1, 2)
+        return TileFeatures(cells, tokens[:, : self.num_prefix])
+
+
+@pytest.fixture
+def tiny_backbone():
+    return TinyBackbone
+
+
+@pytest.fixture
+def token_model():
+    return TokenModel
+
+
+@pytest.fixture
+def image_folder(tmp_path):
+    """Three classes of textures, told apart by the period of their stripes; 12 images each."""
+    generator = np.random.default_rng(0)
+    root = tmp_path / "textures"
+    for label, period in {"fine": 4, "medium": 8, "coarse": 16}.items():
+        (root / label).mkdir(parents=True)
+        for i in range(12):
+            phase = generator.uniform(0, 6.28)
+            stripes = np.sin(np.arange(64) * 6.28 / period + phase)
+            pixels = 128 + 60 * stripes[:, None, None] + generator.normal(0, 40, (64, 80, 3))
+            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / label / f"{i}.png")
+    return root

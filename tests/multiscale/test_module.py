@@ -1,0 +1,191 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import polyscale
+from polyscale.errors import InputError
+from polyscale.multiscale import MultiScale
+from polyscale.types import TileFeatures
+
+
+def test_shapes_and_views(tiny_backbone):
+    features = MultiScale(tiny_backbone(num_prefix=2), (1, 2, 3))(torch.randn(2, 3, 96, 96))
+    assert features.map.shape == (2, 18, 4, 4)
+    assert features.tokens.shape == (2, 2 + 16, 18)
+    assert features.prefix.shape == (2, 2, 18)
+    assert features.pooled.shape == (2, 3 * 12)
+    assert features.map.data_ptr() == features.tokens[:, 2:].data_ptr()
+    assert torch.equal(features.tokens[:, 2:], features.map.flatten(2).transpose(1, 2))
+
+
+def test_one_scale_is_the_plain_backbone(tiny_backbone):
+    backbone, images = tiny_backbone(), torch.randn(3, 3, 32, 32)
+    features, plain = MultiScale(backbone, (1,))(images), backbone(images)
+    assert torch.equal(features.map, plain.map)
+    assert torch.equal(features.prefix, plain.prefix)
+    expected = torch.cat([plain.prefix[:, 0], plain.map.mean((2, 3))], dim=1)
+    torch.testing.assert_close(features.pooled, expected)
+
+
+def test_equals_the_reference_call_on_images_of_base_size(tiny_backbone):
+    backbone, images = tiny_backbone(), torch.randn(2, 3, 32, 32)
+    features = MultiScale(backbone, (1, 2, 3))(images)
+    expected = polyscale.forward(backbone.model, images, scales=[1, 2, 3], num_prefix_token=1)
+    torch.testing.assert_close(features.tokens, expected, rtol=0, atol=1e-6)
+
+
+@given(
+    batch=st.integers(1, 5),
+    tile_batch=st.integers(1, 20),
+    scales=st.lists(st.sampled_from([1, 1.5, 2, 3]), min_size=1, max_size=3, unique=True),
+)
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # the fixture is a class
+)
+def test_chunks_change_nothing(batch, tile_batch, scales, tiny_backbone):
+    backbone, images = tiny_backbone(), torch.randn(batch, 3, 50, 40)
+    chunks = []
+    backbone.register_forward_pre_hook(lambda _, args: chunks.append(len(args[0])))
+    whole = MultiScale(backbone, scales, tile_batch=1000)(images).tokens
+    chunks.clear()
+    module = MultiScale(backbone, scales, tile_batch=tile_batch)
+    torch.testing.assert_close(module(images).tokens, whole, rtol=0, atol=1e-6)
+    assert sum(chunks) == batch * module.plan.num_tiles
+    assert all(size == tile_batch for size in chunks[:-1])
+
+
+def test_a_scale_does_not_depend_on_the_others(tiny_backbone):
+    backbone, images = tiny_backbone(), torch.randn(2, 3, 96, 96)
+    together = MultiScale(backbone, (1, 2, 3))(images)
+    for scale, level in zip((1, 2, 3), together.levels, strict=True):
+        alone = MultiScale(backbone, (scale,))(images)
+        torch.testing.assert_close(level.map, alone.map, rtol=0, atol=1e-6)
+        torch.testing.assert_close(level.pooled, alone.pooled, rtol=0, atol=1e-6)
+    assert torch.equal(together.pooled, torch.cat([level.pooled for level in together.levels], 1))
+
+
+def test_registers_stay_out_of_the_pooled_vector(tiny_backbone):
+    backbone = tiny_backbone(num_prefix=3)
+    features = MultiScale(backbone, (1,))(torch.randn(1, 3, 32, 32))
+    assert torch.equal(features.pooled[:, :6], features.prefix[:, 0])
+    backbone.has_cls = False
+    assert MultiScale(backbone, (1,))(torch.randn(1, 3, 32, 32)).pooled.shape == (1, 6)
+
+
+class Pixels(torch.nn.Module):
+    """An identity-like backbone: each cell is the mean of its pixels."""
+
+    name, fixed_tile, mean, std, num_prefix, has_cls, dim = "px", False, None, None, 0, False, 3
+
+    def __init__(self, tile: int, cell: int) -> None:
+        super().__init__()
+        self.tile_hw, self.grid_hw, self.cell = (tile, tile), (tile // cell,) * 2, cell
+
+    def forward(self, tiles):
+        return TileFeatures(F.avg_pool2d(tiles, self.cell), tiles.new_zeros(len(tiles), 0, 3))
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("cell", [1, 2, 4])
+def test_identity_backbone_gives_the_pooled_image(scale, cell):
+    image = torch.randn(2, 3, 16 * scale, 16 * scale)
+    features = MultiScale(Pixels(16, cell), (scale,))(image)
+    expected = F.adaptive_avg_pool2d(image, 16 // cell)
+    torch.testing.assert_close(features.map, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1.25, 1.5, 1.75, 2.5])
+def test_overlapping_tiles_of_pixels_give_the_pooled_image(scale):
+    size = int(16 * scale)
+    image = torch.randn(1, 3, size, size)
+    repeated = F.interpolate(image.double(), scale_factor=16)
+    expected = F.adaptive_avg_pool2d(repeated, 16).float()
+    features = MultiScale(Pixels(16, 1), (scale,))(image)
+    torch.testing.assert_close(features.map, expected, rtol=0, atol=1e-6)
+
+
+def test_base_source_adds_no_new_pixels(tiny_backbone):
+    backbone, images = tiny_backbone(), torch.randn(1, 3, 96, 96)
+    base = MultiScale(backbone, (1, 2), source="base")
+    shrunk = F.interpolate(images, size=(32, 32), mode="bicubic", antialias=True)
+    torch.testing.assert_close(base(images).tokens, base(shrunk).tokens)
+    native = MultiScale(backbone, (1, 2), source="native")
+    assert not torch.allclose(native(images).levels[1].map, base(images).levels[1].map)
+    torch.testing.assert_close(native(images).levels[0].map, base(images).levels[0].map)
+
+
+def test_images_of_different_sizes_in_one_call(tiny_backbone):
+    module = MultiScale(tiny_backbone(), (1, 2))
+    images = [torch.randn(3, 40, 70), torch.randn(3, 90, 33)]
+    together = module(images).tokens
+    alone = torch.cat([module(image[None]).tokens for image in images])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
+
+
+def test_bf16_stays_near_fp32(tiny_backbone):
+    backbone, images = tiny_backbone(), torch.randn(2, 3, 64, 64)
+    exact = MultiScale(backbone, (1, 2))(images).tokens
+    rough = MultiScale(backbone, (1, 2), dtype="bf16")(images).tokens
+    assert rough.dtype == torch.bfloat16
+    torch.testing.assert_close(rough.float(), exact, rtol=0.05, atol=0.05)
+
+
+def test_pooling_stays_exact_under_an_outer_autocast(tiny_backbone):
+    """A mean of equal float32 cells must be that cell, also where the caller runs autocast."""
+    backbone, images = Pixels(16, 4), torch.full((1, 3, 48, 48), 1 / 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        features = MultiScale(backbone, (3,))(images)
+    torch.testing.assert_close(
+        features.map, torch.full_like(features.map, 1 / 3), rtol=0, atol=1e-6
+    )
+
+
+def test_gradients_flow_and_do_not_depend_on_chunks(tiny_backbone):
+    backbone = tiny_backbone()
+    gradients = []
+    for tile_batch in (1, 100):
+        images = torch.linspace(0, 1, 3 * 64 * 64).view(1, 3, 64, 64).requires_grad_()
+        MultiScale(backbone, (1, 2), tile_batch=tile_batch)(images).tokens.square().sum().backward()
+        gradients.append(images.grad)
+    assert gradients[0].abs().max() > 0
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.zeros(3, 32, 32), r"but got \(3, 32, 32\)\. A single image needs"),
+        (torch.zeros(1, 1, 32, 32), "must have the shape"),
+        (torch.zeros(0, 3, 32, 32), "must have the shape"),
+        (torch.zeros(1, 3, 32, 32, dtype=torch.uint8), "floating point, but got torch.uint8"),
+        ([], "at least one image"),
+    ],
+)
+def test_bad_images(images, message, tiny_backbone):
+    with pytest.raises(InputError, match=message):
+        MultiScale(tiny_backbone(), (1,))(images)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scales": (1, 1)}, "must not repeat"),
+        ({"source": "both"}, "'base' or 'native', but got 'both'"),
+        ({"tile_batch": 0}, "tile_batch must be at least 1, but got 0"),
+        ({"dtype": "int8"}, "dtype must be one of fp32, bf16, fp16"),
+    ],
+)
+def test_bad_options(options, message, tiny_backbone):
+    with pytest.raises(InputError, match=message):
+        MultiScale(tiny_backbone(), **options)
+
+
+def test_small_scales_need_a_model_that_takes_small_tiles(tiny_backbone):
+    with pytest.raises(InputError, match="at least 1 for tiny"):
+        MultiScale(tiny_backbone(fixed_tile=True), (0.5, 1))
+    features = MultiScale(tiny_backbone(), (0.5, 1))(torch.randn(1, 3, 32, 32))
+    assert features.map.shape == (1, 12, 4, 4)

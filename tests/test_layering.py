@@ -1,0 +1,47 @@
+"""The linter holds the floors: an import from a floor above must fail it."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def lint(root: Path) -> subprocess.CompletedProcess[str]:
+    code = (
+        f"import sys; sys.path.insert(0, {str(root / 'src')!r});"
+        "from importlinter.cli import lint_imports_command as run; run()"
+    )
+    command = [sys.executable, "-c", code, "--no-cache"]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def copy(tmp_path):
+    pytest.importorskip("importlinter", reason="import-linter is not installed")
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("*.parquet"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_the_tree_keeps_the_floors(copy):
+    result = lint(copy)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("multiscale/resize.py", "from polyscale.backbones import load  # noqa"),
+        ("stats/paired.py", "from polyscale.studies import compare  # noqa"),
+        ("plan/levels.py", "import torch  # noqa"),
+        ("report/write.py", "import torch  # noqa"),
+    ],
+)
+def test_a_wrong_import_fails(copy, file, line):
+    path = copy / "src" / "polyscale" / file
+    path.write_text(f"{path.read_text()}\n{line}\n")
+    assert lint(copy).returncode != 0

@@ -1,0 +1,53 @@
+import pytest
+
+from polyscale.errors import InputError
+from polyscale.types import Candidate, check_scales
+
+
+@pytest.mark.parametrize(
+    ("text", "backbone", "scales"),
+    [
+        ("pip:efficientnet_lite0@1,2", "pip:efficientnet_lite0", (1, 2)),
+        ("pip:efficientnet_lite0", "pip:efficientnet_lite0", (1,)),
+        ("timm:convnext_base.fb_in22k@0.5,1,2", "timm:convnext_base.fb_in22k", (0.5, 1, 2)),
+        ("timm:/models/a@b@1,3", "timm:/models/a@b", (1, 3)),
+    ],
+)
+def test_parse(text, backbone, scales):
+    assert Candidate.parse(text) == Candidate(backbone, scales)
+
+
+def test_written_as_it_was_read():
+    assert str(Candidate.parse("timm:a@0.5,1,2")) == "timm:a@0.5,1,2"
+
+
+@pytest.mark.parametrize(
+    ("scales", "message"),
+    [
+        ((), "at least one scale"),
+        ((0,), "must be positive numbers, but got 0 in"),
+        ((1, -2), "must be positive numbers, but got -2"),
+        ((1, float("nan")), "must be positive"),
+        ((1, float("inf")), "must be positive"),
+        (("a",), "must be positive numbers, but got 'a'"),
+        ((1, 2, 1), "must not repeat, but got 1 twice"),
+    ],
+)
+def test_bad_scales(scales, message):
+    with pytest.raises(InputError, match=message):
+        check_scales(scales)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a@one", "scales must be numbers"),
+        ("a@", "scales must be numbers"),
+        ("@1,2", "must be SOURCE@SCALES"),
+        ("a@nan", "must be positive"),
+        ("a@1,1.0", "must not repeat"),
+    ],
+)
+def test_bad_candidates(text, message):
+    with pytest.raises(InputError, match=message):
+        Candidate.parse(text)
