@@ -47,7 +47,7 @@ def compare(
             pip:dinov2_small@1 pip:dinov2_small@1,2
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import load_classification
-    from polyscale.report import answers, write_report
+    from polyscale.report import read_answers, write_report
     from polyscale.store import default_cache
     from polyscale.studies import (
         CompareSettings,
@@ -78,6 +78,6 @@ def compare(
         with new_run(out) as folder:
             comparison.save(folder)
             write_report(folder)
-    for answer in answers(out):
+    for answer in read_answers(out):
         output.print(answer, soft_wrap=True)
     output.print(f"report: {out / 'report.html'}", soft_wrap=True)

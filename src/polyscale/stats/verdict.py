@@ -1,7 +1,6 @@
 """From rows to an answer: is the larger model needed?"""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from polyscale.types import Contrast, Outcome, Result, Verdict
 
@@ -25,12 +24,12 @@ def _judge_family(family: Sequence[Result], contrasts: Iterable[Contrast]) -> Ve
     if not multi:
         return None
     small_params = min(r.params for r in multi)
-    larger = [r for r in family if len(r.scales) == 1 and r.params > small_params]
+    larger = [r for r in family if r.scales == (1,) and r.params > small_params]
     if not larger:
         return None
     s2 = max((r for r in multi if r.params == small_params), key=lambda r: r.selection_value)
     best = max(larger, key=lambda r: r.selection_value)
-    contrast = _find(contrasts, s2.candidate, best.candidate)
+    contrast = find_contrast(contrasts, s2.candidate, best.candidate)
     return Verdict(
         family=s2.family,
         outcome=_outcome(contrast),
@@ -49,20 +48,15 @@ def _outcome(contrast: Contrast) -> Outcome:
     return "larger" if contrast.ci_high < 0 else "inconclusive"
 
 
-def _find(contrasts: Iterable[Contrast], first: str, second: str) -> Contrast:
-    """The contrast of two candidates, turned round where it was written the other way."""
-    for c in contrasts:
-        if (c.first, c.second) == (first, second):
-            return c
-        if (c.first, c.second) == (second, first):
-            return replace(
-                c,
-                first=first,
-                second=second,
-                difference=-c.difference,
-                ci_low=-c.ci_high,
-                ci_high=-c.ci_low,
-                only_first=c.only_second,
-                only_second=c.only_first,
-            )
+def find_contrast(contrasts: Iterable[Contrast], first: str, second: str) -> Contrast:
+    """The contrast of two candidates, turned round where it was written the other way.
+
+    Raises:
+        LookupError: if there is none.
+    """
+    for contrast in contrasts:
+        if (contrast.first, contrast.second) == (first, second):
+            return contrast
+        if (contrast.first, contrast.second) == (second, first):
+            return contrast.turned()
     raise LookupError(f"no contrast of {first} and {second}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -200,7 +201,10 @@ def _assemble(
     answers = {str(c): o.probe.probabilities.argmax(axis=1) for c, o in outcomes.items()}
     correct = {name: answer == labels for name, answer in answers.items()}
     intervals = accuracy_intervals(correct, seed=settings.seed)
-    facts = run_facts(data, list(outcomes), settings) | {"latency_image_hw": list(image_hw)}
+    facts = run_facts(data, list(outcomes), settings) | {
+        "latency_image_hw": list(image_hw),
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+    }
     made_with = versions()
     rows = [
         Result(

@@ -1,7 +1,7 @@
 """Facts about candidates: what a study finds, files keep and a report shows."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from polyscale.types.backbone import HW, Source
@@ -109,6 +109,19 @@ class Contrast:
     only_second: int
     p_value: float
     num_test: int
+
+    def turned(self) -> "Contrast":
+        """The same two candidates with the second one first."""
+        return replace(
+            self,
+            first=self.second,
+            second=self.first,
+            difference=-self.difference,
+            ci_low=-self.ci_high,
+            ci_high=-self.ci_low,
+            only_first=self.only_second,
+            only_second=self.only_first,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON holds it."""

@@ -1,0 +1,79 @@
+"""Which candidates form a line of the chart, and how each family looks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from polyscale.types import Result
+
+# Okabe and Ito's palette, which colour-blind readers tell apart, without its yellow and black
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# the same hues, dark enough for text on white (4.5 : 1 and more)
+INKS = ("#0069A3", "#B34F00", "#007A59", "#9C4A78", "#8F6300", "#1F739F")
+MARKERS = ("circle", "square", "triangle", "diamond")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a family is drawn: one colour and one shape, so that grey print tells it too.
+
+    Attributes:
+        colour: of marks and lines.
+        ink: of text, a darker one.
+        marker: the shape's name.
+    """
+
+    colour: str
+    ink: str
+    marker: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """Candidates that one line joins, by rising multiply-adds.
+
+    Attributes:
+        kind: `size` joins the models of a family at one scale, `scale` one model's scale sets.
+        name: the family or the backbone.
+        look: of the family.
+        results: the points.
+    """
+
+    kind: Literal["size", "scale"]
+    name: str
+    look: Look
+    results: tuple[Result, ...]
+
+
+def looks(results: Sequence[Result]) -> dict[str, Look]:
+    """For each family its look, in the order in which families first appear."""
+    families = dict.fromkeys(result.family for result in results)
+    return {
+        family: Look(COLOURS[i % len(COLOURS)], INKS[i % len(INKS)], MARKERS[i % len(MARKERS)])
+        for i, family in enumerate(families)
+    }
+
+
+def size_series(results: Sequence[Result]) -> list[Series]:
+    """For each family with two sizes: its models at scale 1."""
+    found = []
+    for family, look in looks(results).items():
+        sizes = [r for r in results if r.family == family and r.scales == (1,)]
+        if len(sizes) > 1:
+            found.append(Series("size", family, look, _by_macs(sizes)))
+    return found
+
+
+def scale_series(results: Sequence[Result]) -> list[Series]:
+    """For each backbone with two scale sets: all of them."""
+    family_looks = looks(results)
+    found = []
+    for backbone in dict.fromkeys(result.backbone for result in results):
+        own = [r for r in results if r.backbone == backbone]
+        if len(own) > 1:
+            found.append(Series("scale", backbone, family_looks[own[0].family], _by_macs(own)))
+    return found
+
+
+def _by_macs(results: Sequence[Result]) -> tuple[Result, ...]:
+    return tuple(sorted(results, key=lambda r: r.macs))

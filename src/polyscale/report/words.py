@@ -1,0 +1,241 @@
+"""Verdicts and facts as sentences, with the costs said as plainly as the gains."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from polyscale.report.names import example, model_names, scales_phrase
+from polyscale.report.numbers import (
+    LEVEL,
+    interval_percent,
+    interval_points,
+    percent,
+    points,
+    ratio,
+)
+from polyscale.report.read import Run
+from polyscale.types import Contrast, Outcome, Result, Verdict
+
+Direction = Literal["dearer", "cheaper", "equal", "mixed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the top of the page says of a family.
+
+    Attributes:
+        verdict: what is put into words.
+        head: the answer in a sentence.
+        evidence: accuracies and their difference.
+        cost: what the several scales cost against the larger model.
+    """
+
+    verdict: Verdict
+    head: str
+    evidence: str
+    cost: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """What several scales did for a backbone, `contrast` with the several scales first."""
+
+    name: str
+    single: Result
+    multi: Result
+    contrast: Contrast
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """Why a family has no verdict, and what to add to the run."""
+
+    family: str
+    reason: str
+    advice: str
+
+
+def answer(verdict: Verdict, models: Mapping[str, str]) -> Answer:
+    """A verdict in three sentences.
+
+    Args:
+        verdict: what to say.
+        models: short name of each backbone.
+    """
+    direction = cost_direction(verdict)
+    return Answer(
+        verdict=verdict,
+        head=_head(verdict.outcome, direction),
+        evidence=_evidence(verdict, models),
+        cost=_cost(verdict, direction),
+    )
+
+
+def plain_answers(run: Run, verdicts: Sequence[Verdict]) -> list[str]:
+    """The top of the page as lines of text."""
+    models = model_names(run.results)
+    lines = []
+    for verdict in verdicts:
+        found = answer(verdict, models)
+        lines += [found.head, found.evidence, found.cost]
+    return lines or [best_fact(run)]
+
+
+def cost_direction(verdict: Verdict) -> Direction:
+    """What the several scales cost against the larger model, in multiply-adds and time.
+
+    Ratios that are printed as `1.0 ×` count as equal.
+    """
+    rounded = [round(r, 1) for r in (verdict.macs_ratio, verdict.latency_ratio)]
+    more, less = any(r > 1 for r in rounded), any(r < 1 for r in rounded)
+    if more and less:
+        return "mixed"
+    if more:
+        return "dearer"
+    return "cheaper" if less else "equal"
+
+
+_HEADS: dict[Outcome, str] = {
+    "s2": "No, you don’t need the larger model",
+    "larger": "Yes, the larger model is better",
+    "inconclusive": "These images can’t tell",
+}
+_HEAD_COSTS: dict[tuple[Outcome, Direction], str] = {
+    ("s2", "dearer"): ", but it is the cheaper one to run",
+    ("s2", "cheaper"): ", and several scales are cheaper to run",
+    ("larger", "dearer"): ", and it is cheaper to run",
+    ("larger", "cheaper"): ", but it costs more to run",
+    ("inconclusive", "dearer"): ", and the larger model is cheaper to run",
+    ("inconclusive", "cheaper"): ", and several scales are cheaper to run",
+}
+
+
+def _head(outcome: Outcome, direction: Direction) -> str:
+    return f"{_HEADS[outcome]}{_HEAD_COSTS.get((outcome, direction), '')}."
+
+
+def _evidence(verdict: Verdict, models: Mapping[str, str]) -> str:
+    s2, larger, contrast = verdict.s2, verdict.larger, verdict.contrast
+    small = f"{models[s2.backbone]} at {scales_phrase(s2.scales)}"
+    large = f"the larger {models[larger.backbone]}"
+    if verdict.outcome == "larger":
+        contrast = contrast.turned()
+        first, second = (large, larger), (small, s2)
+    else:
+        first, second = (small, s2), (large, larger)
+    lead = (
+        f"On {s2.data}, {first[0]} is right on {percent(first[1].value)} of {s2.num_test} "
+        f"test images and {second[0]} on {percent(second[1].value)}: "
+    )
+    interval = interval_points(contrast.ci_low, contrast.ci_high)
+    if verdict.outcome == "inconclusive":
+        return (
+            f"{lead}{points(contrast.difference)} points, but the {LEVEL} interval ({interval}) "
+            f"holds zero. {_lean(contrast)} More test images would narrow it."
+        )
+    return f"{lead}{points(contrast.difference)} points ({LEVEL} interval {interval})."
+
+
+def _lean(contrast: Contrast) -> str:
+    if contrast.difference == 0:
+        return "It leans neither way."
+    better = "several scales" if contrast.difference > 0 else "the larger model"
+    return f"It leans towards {better}."
+
+
+_COST_LEADS: dict[tuple[Outcome, Direction], str] = {
+    ("s2", "dearer"): "But several scales cost more to run",
+    ("s2", "cheaper"): "They cost less to run as well",
+    ("larger", "dearer"): "The several scales cost more to run, too",
+    ("larger", "cheaper"): "But the several scales cost less to run",
+    ("inconclusive", "dearer"): "The several scales cost more to run",
+    ("inconclusive", "cheaper"): "The several scales cost less to run",
+}
+
+
+def _cost(verdict: Verdict, direction: Direction) -> str:
+    lead = _COST_LEADS.get(
+        (verdict.outcome, direction),
+        "The cost goes both ways" if direction == "mixed" else "Both cost about the same to run",
+    )
+    joint = "but" if direction == "mixed" else "and"
+    return (
+        f"{lead}: {ratio(verdict.macs_ratio)} the multiply-adds {joint} "
+        f"{ratio(verdict.latency_ratio)} the time of the larger model, "
+        f"with {ratio(verdict.params_ratio)} the parameters."
+    )
+
+
+def gains(run: Run) -> list[Gain]:
+    """For each backbone: scale 1 against its several scales, chosen by cross-validation."""
+    models = model_names(run.results)
+    found = []
+    for backbone in dict.fromkeys(result.backbone for result in run.results):
+        own = [result for result in run.results if result.backbone == backbone]
+        single = next((r for r in own if r.scales == (1,)), None)
+        multi = max(
+            (r for r in own if len(r.scales) > 1), key=lambda r: r.selection_value, default=None
+        )
+        if single is not None and multi is not None:
+            contrast = run.contrast(multi.candidate, single.candidate)
+            found.append(Gain(name=models[backbone], single=single, multi=multi, contrast=contrast))
+    return found
+
+
+def gain_sentence(gain: Gain) -> str:
+    """`efficientnet_lite0, scale 1 → scales 1, 2: +9.2 points (95 % interval +4.0 to +14.4)`."""
+    contrast = gain.contrast
+    return (
+        f"{gain.name}, scale 1 → {scales_phrase(gain.multi.scales)}: "
+        f"{points(contrast.difference)} points "
+        f"({LEVEL} interval {interval_points(contrast.ci_low, contrast.ci_high)})"
+    )
+
+
+def missing(run: Run, verdicts: Sequence[Verdict]) -> list[Missing]:
+    """Families on which no verdict can be given."""
+    judged = {verdict.family for verdict in verdicts}
+    families = dict.fromkeys(r.family for r in run.results if r.family not in judged)
+    return [_missing(family, [r for r in run.results if r.family == family]) for family in families]
+
+
+def _missing(family: str, rows: Sequence[Result]) -> Missing:
+    smallest = min(rows, key=lambda r: r.params)
+    larger = any(r.params > smallest.params for r in rows)
+    if any(len(r.scales) > 1 for r in rows if r.params == smallest.params):
+        return Missing(
+            family=family,
+            reason="no larger model of the family was run at one scale",
+            advice="Add one to the run, as SOURCE@1.",
+        )
+    scales = example(smallest.backbone, (1, 2))
+    if larger:
+        return Missing(
+            family=family,
+            reason="its smallest model was not run at several scales",
+            advice=f"Add {scales} to the run.",
+        )
+    return Missing(
+        family=family,
+        reason="it was run at one size and one scale only",
+        advice=f"Add {scales} and a larger model of the family to the run.",
+    )
+
+
+def best_fact(run: Run) -> str:
+    """The best supported thing to say where no family has a verdict."""
+    best = max(run.results, key=lambda r: r.selection_value)
+    name = f"{model_names(run.results)[best.backbone]} at {scales_phrase(best.scales)}"
+    lead = (
+        f"On {best.data}, {name} is right on {percent(best.value)} of {best.num_test} test images "
+        f"({LEVEL} interval {interval_percent(best.ci_low, best.ci_high)})"
+    )
+    gain = next((g for g in gains(run) if g.multi == best), None)
+    if gain is None:
+        return f"{lead}."
+    contrast = gain.contrast
+    return (
+        f"{lead}, and at scale 1 alone on {percent(gain.single.value)}: "
+        f"{points(contrast.difference)} points "
+        f"({LEVEL} interval {interval_points(contrast.ci_low, contrast.ci_high)})."
+    )

