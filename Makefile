@@ -1,0 +1,43 @@
+# Two commands do everything on a fresh machine with Python and make:
+#   make demo    environment, install, the main job on embedded data, a report
+#   make test    environment, install, all tests
+# Both may be given again at no cost.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DEMO   := runs/demo
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/demo-ready
+	@$(BIN)/polyscale compare --data rooms --source native --out $(DEMO) --candidates \
+	    pip:efficientnet_lite0@1 pip:efficientnet_lite0@1,2 pip:efficientnet_lite0@1,2,3 \
+	    pip:efficientnet_lite1@1 pip:efficientnet_lite2@1 \
+	    pip:dinov2_small@1 pip:dinov2_small@1,2
+
+# one thread a worker: two workers share two cores better than their threads do
+test: $(VENV)/test-ready
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/test-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(VENV)/demo-ready: pyproject.toml | $(VENV)/made
+	$(BIN)/pip install --quiet --editable '.[all]'
+	@touch $@
+
+$(VENV)/test-ready: pyproject.toml | $(VENV)/made
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/demo-ready
+
+$(VENV)/made:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	@touch $@
+
+clean:
+	rm -rf $(VENV) runs

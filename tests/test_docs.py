@@ -1,0 +1,60 @@
+"""Every snippet of the README and the documentation is executed."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from polyscale.cli import main
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+# what installs or takes minutes; `make demo` and `make test` run in CI and by hand
+NOT_HERE = ("make", "pip", "git")
+
+
+def snippets(page: Path) -> list[tuple[str, str]]:
+    return FENCE.findall(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if snippets(p)], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_snippets_run(page, image_folder, tmp_path, monkeypatch):
+    image_folder.rename(tmp_path / "photos")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    names: dict[str, object] = {}
+    for language, text in snippets(page):
+        if language == "python":
+            check_shapes(text, names)
+        else:
+            for line in text.splitlines():
+                if line.startswith("$ ") and line.split()[1] not in NOT_HERE:
+                    run_command(line[2:], monkeypatch)
+
+
+def check_shapes(text: str, names: dict[str, object]) -> None:
+    """Run the snippet; a line `….shape  # (2, 3)` must also give that shape."""
+    exec(compile(text, "<snippet>", "exec"), names)  # noqa: S102
+    for expression, shape in re.findall(r"^([\w.\[\]()]+\.shape)\s+# (\([\d, ]+\))", text, re.M):
+        assert tuple(eval(expression, names)) == eval(shape), expression  # noqa: S307
+
+
+def run_command(line: str, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "argv", shlex.split(line))
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code in (None, 0), line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://")):
+            assert (page.parent / target).exists(), target
