@@ -52,6 +52,12 @@ def test_plan_prints_tiles_and_cells():
     ]
 
 
+@pytest.mark.parametrize("scale", [100, 1000, 1e308])
+def test_absurd_scales_are_refused_at_once(scale):
+    with pytest.raises(InputError, match="must need at most 4096 tiles"):
+        plan_levels((1, scale), (224, 224))
+
+
 def test_reference_levels_divide_the_size():
     _, level = plan_reference_levels(224, [1, 1.5], None, None)
     assert level.tile_hw == (168, 168)

@@ -39,6 +39,7 @@ class CallableBackbone(nn.Module):
         name: str | None = None,
     ) -> None:
         super().__init__()
+        _check_tile(tile_hw)
         self.function = function
         self.name: str = name or str(getattr(function, "__name__", type(function).__name__))
         self.tile_hw = tile_hw
@@ -80,6 +81,15 @@ class CallableBackbone(nn.Module):
             )
         cells = features[:, self.num_prefix :].unflatten(1, grid_hw)
         return TileFeatures(cells.permute(0, 3, 1, 2), features[:, : self.num_prefix])
+
+
+def _check_tile(tile_hw: HW) -> None:
+    sides = tile_hw if isinstance(tile_hw, tuple | list) else ()
+    if len(sides) != 2 or not all(isinstance(n, int) and n >= 1 for n in sides):
+        raise InputError(
+            f"tile_hw must be (height, width) in pixels, but got {tile_hw!r}. "
+            "Example: tile_hw=(224, 224)"
+        )
 
 
 def grid_of_tokens(num_tokens: int, tile_hw: HW) -> HW | None:

@@ -1,5 +1,6 @@
 """timm's models: everything is read from the model itself."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -99,18 +100,22 @@ def load_timm(name: str, *, weights: bool = True) -> TimmBackbone:
     if folder is None:
         _check_name(name, weights)
     target = name if folder is None else f"local-dir:{folder}"
-    if not weights:
-        with torch.device("meta"):
-            model = timm.create_model(target, pretrained=False, num_classes=0)
-    else:
-        try:
-            model = timm.create_model(target, pretrained=True, num_classes=0)
-        except OSError as error:
-            reason = str(error).strip().splitlines()[0]
-            raise RunError(
-                f"timm:{name}: the weights cannot be fetched ({reason}). Connect to the hub, or "
-                "give a local folder: timm:PATH"
+    try:
+        with nullcontext() if weights else torch.device("meta"):
+            model = timm.create_model(target, pretrained=weights, num_classes=0)
+    except Exception as error:  # whatever a damaged file makes timm and its readers raise
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if folder is not None:
+            raise InputError(
+                f"model folder {str(folder)!r} must be as timm writes it, with config.json and "
+                f"weights that fit, but: {reason}. Save it again with timm.models.save_for_hf."
             ) from error
+        if not isinstance(error, OSError):
+            raise
+        raise RunError(
+            f"timm:{name}: the weights cannot be fetched ({reason}). Connect to the hub, or "
+            "give a local folder: timm:PATH"
+        ) from error
     return freeze(TimmBackbone(model, name=f"timm:{name}"))
 
 

@@ -47,7 +47,9 @@ class FusedTokens:
     def add(self, span: Span, features: TileFeatures) -> None:
         """Pool the features of one span into their place."""
         if self._tokens is None:
-            self._waiting.append((span, features))
+            # copies: a model may use its output buffer again
+            copied = TileFeatures(features.map.clone(), features.prefix.clone())
+            self._waiting.append((span, copied))
             _, _, grid_h, grid_w = features.map.shape
             self._grid_hw = self._output_grid(span.level, (grid_h, grid_w))
             if self._grid_hw is None:

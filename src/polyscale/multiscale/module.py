@@ -46,8 +46,8 @@ class MultiScale(nn.Module):
         super().__init__()
         if source not in SOURCES:
             raise InputError(f"source must be 'base' or 'native', but got {source!r}.")
-        if tile_batch < 1:
-            raise InputError(f"tile_batch must be at least 1, but got {tile_batch}.")
+        if not isinstance(tile_batch, int) or tile_batch < 1:
+            raise InputError(f"tile_batch must be at least 1, but got {tile_batch!r}.")
         self.backbone = backbone
         self.plan = Plan(plan_levels(scales, backbone.tile_hw), backbone.grid_hw)
         self.scales = tuple(level.scale for level in self.plan.levels)
@@ -61,6 +61,26 @@ class MultiScale(nn.Module):
                 f"{backbone.tile_hw[0]}×{backbone.tile_hw[1]} px, but got {small[0].scale}. "
                 "Leave the smaller scale out, or use a convolutional model."
             )
+
+        for level in small:
+            self._try_tile(level)
+
+    def _try_tile(self, level: Level) -> None:
+        """Some models take their own size alone and only say so when they are run."""
+        if self.backbone.training if isinstance(self.backbone, nn.Module) else False:
+            return
+        parameter = next(self.parameters(), torch.empty(0))
+        tile = parameter.new_zeros(1, 3, *level.tile_hw)
+        try:
+            with torch.no_grad():
+                self.backbone(tile)
+        except Exception as error:
+            height, width = level.tile_hw
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise InputError(
+                f"scale {level.scale} makes tiles of {height}×{width} px, which "
+                f"{self.backbone.name} does not take ({reason[:100]}). Leave the scale out."
+            ) from error
 
     def forward(
         self, images: Float[Tensor, "batch 3 h w"] | Sequence[Float[Tensor, "3 h w"]]

@@ -83,7 +83,7 @@ def forward(
         num_images=len(input),
         pooling_rule=_adaptive_rule,
         output_grid=output_grid,
-        tile_batch=len(input) if split_forward else None,
+        tile_batch=(len(input) or None) if split_forward else None,
         has_cls=False,
     )
     return features.tokens if output_shape == "bnc" else features.map.contiguous()

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from polyscale.errors import InputError
 from polyscale.types import HW, check_scales, format_scale
 
+MAX_TILES = 4096
+"""Of one image at one level; more is a slip of the pen."""
+
 
 @dataclass(frozen=True)
 class Level:
@@ -74,9 +77,17 @@ def plan_levels(scales: Sequence[float], tile_hw: HW) -> tuple[Level, ...]:
 
     >>> [level.num_tiles for level in plan_levels((1, 2, 3), (224, 224))]
     [1, 4, 9]
+
+    Raises:
+        InputError: if a scale breaks its rule or needs more than `MAX_TILES`.
     """
     levels = []
     for scale in check_scales(scales):
+        if scale * scale > MAX_TILES:
+            raise InputError(
+                f"scale {format_scale(scale)} must need at most {MAX_TILES} tiles, but needs "
+                f"{scale * scale:.3g}. Choose a smaller scale."
+            )
         height, width = (max(1, round(scale * side)) for side in tile_hw)
         tile = (min(height, tile_hw[0]), min(width, tile_hw[1]))
         levels.append(
@@ -131,7 +142,7 @@ def plan_reference_levels(
 
 def _tile_starts(size_px: int, tile_px: int) -> tuple[int, ...]:
     """Where tiles begin along one axis: the fewest that cover it, spread evenly."""
-    num = math.ceil(size_px / tile_px)
+    num = -(-size_px // tile_px)
     if num == 1:
         return (0,)
     return tuple(round(i * (size_px - tile_px) / (num - 1)) for i in range(num))
