@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-
 _PACKAGES = ("torch", "timm", "numpy", "scikit-learn", "pillow")
 
 
