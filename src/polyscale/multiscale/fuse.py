@@ -103,14 +103,16 @@ class FusedTokens:
         with no_autocast(map_.device):
             pooled = _contract(map_.permute(0, 2, 3, 1), row, column)
             weight = share / len(span.level.grids)
-            cells[:, row.out, column.out] += pooled if weight == 1 else pooled * weight
+            window = cells[:, row.out, column.out]
+            window += pooled if weight == 1 else pooled * weight
 
     def _add_prefix(
         self, slots: Tensor, slot: int, share: float, span: Span, prefix: Tensor
     ) -> None:
         mean = prefix / span.level.num_tiles
         if self._prefix == "mean":
-            slots[:, :, slot] += mean * share
+            place = slots[:, :, slot]
+            place += mean * share
         elif span.slot == 0:  # the first scale's, for every scale
             slots += mean[:, :, None]
 
