@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 import timm
 import torch
@@ -115,6 +117,38 @@ def test_local_folder(tmp_path):
         )
     assert not any(p.requires_grad for p in backbone.parameters())
     assert not backbone.training
+
+
+@pytest.mark.parametrize("damage", ["weights", "config", "pickle", "nothing there"])
+@pytest.mark.parametrize("weights", [True, False])
+def test_damaged_folder(tmp_path, damage, weights):
+    timm.models.save_for_hf(timm.create_model("resnet10t"), tmp_path, safe_serialization=True)
+    if damage == "weights":
+        (tmp_path / "model.safetensors").write_bytes(b"{}")
+    if damage == "config":
+        (tmp_path / "config.json").write_text("{")
+    if damage == "pickle":
+        (tmp_path / "model.safetensors").unlink()
+        (tmp_path / "pytorch_model.bin").write_bytes(pickle.dumps(Touch(tmp_path / "touched")))
+    if damage == "nothing there":
+        for path in tmp_path.iterdir():
+            path.unlink()
+    if not weights and damage in ("weights", "pickle"):
+        polyscale.load(f"timm:{tmp_path}", weights=False)
+    else:
+        with pytest.raises(InputError, match="must be as timm writes it"):
+            polyscale.load(f"timm:{tmp_path}", weights=weights)
+    assert not (tmp_path / "touched").exists()
+
+
+class Touch:
+    """A pickle that leaves a file behind when it is loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import timm
 import torch
 
 import polyscale
-from polyscale.backbones import TimmBackbone
+from polyscale.backbones import ReadOptions, adapt_timm
 from polyscale.cost import count_plan, count_tile, vit_macs
 from polyscale.plan import Plan, plan_levels
 
@@ -39,7 +39,7 @@ def test_the_papers_figures(name, scales, paper):
     ],
 )
 def test_counter_equals_the_closed_form(name, options, shape):
-    backbone = TimmBackbone(timm.create_model(name, num_classes=0, **options), name=name)
+    backbone = adapt_timm(timm.create_model(name, num_classes=0, **options), ReadOptions(), name=name)
     counted = count_tile(backbone)
     assert counted.macs == vit_macs(tile_hw=backbone.tile_hw, **shape)
     assert counted.flops == 2 * counted.macs

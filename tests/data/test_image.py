@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from polyscale.data.image import check_image, read_image
+from polyscale.data.image import check_image, image_endings, read_image
 from polyscale.errors import InputError
 
 
@@ -78,6 +78,22 @@ def test_truncated_image(form):
     data = encoded(Image.fromarray(noise), form)
     with pytest.raises(InputError, match="cannot be read.*Repair it or take it out"):
         read_image(data[: len(data) // 2], name="x")
+
+
+def test_postscript_is_not_run(monkeypatch, tmp_path):
+    """Pillow would start Ghostscript for it."""
+    import subprocess
+
+    monkeypatch.setattr(subprocess, "check_call", lambda *a, **k: pytest.fail("a program started"))
+    data = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+    for read in (read_image, check_image):
+        with pytest.raises(InputError, match="cannot be read"):
+            read(data, name="x.jpg")
+
+
+def test_endings():
+    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".gif", ".bmp"} <= image_endings()
+    assert not {".eps", ".ps", ".pdf", ".h5", ".mpg"} & image_endings()
 
 
 def test_missing_file(tmp_path):

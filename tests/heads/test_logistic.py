@@ -84,6 +84,12 @@ def test_constant_columns_and_large_offsets_are_harmless():
     np.testing.assert_allclose(result.probabilities, plain.probabilities, atol=1e-6)
 
 
+def test_features_that_say_nothing():
+    labels = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1])
+    result = fit_logistic_probe(np.ones((9, 4)), labels, np.ones((2, 4)))
+    np.testing.assert_allclose(result.probabilities, [[2 / 3, 1 / 3]] * 2, atol=1e-4)
+
+
 def test_folds_follow_the_rarest_class():
     rows, labels = clusters(40, 5, 2)
     labels[:] = 0

@@ -123,6 +123,13 @@ def test_plan_prints_tiles_and_cells():
     ]
 
 
+@pytest.mark.parametrize("scale", [100, 1000, 1e308])
+def test_absurd_scales_are_refused_at_once(scale):
+    for aspect in ("squash", "keep", "pad"):
+        with pytest.raises(InputError, match=r"must need at most max_tiles=4096|at most 1000"):
+            plan_levels(Tiling(scales=(1, scale), aspect=aspect), (224, 224), (200, 300))
+
+
 def test_reference_levels_divide_the_size():
     _, level = plan_reference_levels(224, [1, 1.5], None, None)
     assert level.tile_hw == (168, 168)

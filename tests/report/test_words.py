@@ -151,4 +151,4 @@ def test_best_fact_compares_the_best_with_its_own_single_scale(run):
 
 def test_best_fact_of_a_single_scale_is_its_accuracy(run):
     alone = replace(run, results=run.results[:1])
-    assert words.best_fact(alone).endswith("(95\u00a0% interval 38.3–50.8).")
+    assert words.best_fact(alone).endswith("(95\u00a0% interval 38.4–50.9).")

@@ -11,12 +11,25 @@ EASY = GENERATOR.random(300)
 CORRECT = {"a": EASY < 0.5, "b": EASY < 0.6, "c": GENERATOR.random(300) < 0.6}
 
 
-def test_intervals_equal_scipys_percentile_bootstrap():
+def test_intervals_are_wilsons():
     for name, (low, high) in accuracy_intervals(CORRECT).items():
-        expected = bootstrap(
-            (CORRECT[name].astype(float),), np.mean, method="percentile", rng=1
-        ).confidence_interval
-        assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.006)
+        share, z = CORRECT[name].mean(), NormalDist().inv_cdf(0.975)
+        # the shares that a normal test at 5 % does not reject
+        for edge in (low, high):
+            assert abs(share - edge) / np.sqrt(edge * (1 - edge) / 300) == pytest.approx(z)
+
+
+def test_all_right_is_not_certainty():
+    low, high = accuracy_intervals({"a": np.ones(4, bool)})["a"]
+    assert low == pytest.approx(0.51, abs=0.01)
+    assert high == 1
+
+
+def test_contrast_intervals_equal_scipys_paired_bootstrap():
+    difference = CORRECT["a"].astype(float) - CORRECT["c"]
+    expected = bootstrap((difference,), np.mean, method="percentile", rng=1).confidence_interval
+    ac = next(c for c in paired_contrasts(CORRECT) if (c.first, c.second) == ("a", "c"))
+    assert (ac.ci_low, ac.ci_high) == pytest.approx((expected.low, expected.high), abs=0.007)
 
 
 def test_differences_are_paired():

@@ -89,3 +89,14 @@ def test_contrast_may_be_written_the_other_way_round():
 )
 def test_no_verdict_without_two_sizes_and_several_scales(kept):
     assert judge([r for r in rows() if r.candidate in kept], contrasts()) == []
+
+
+def test_a_handful_of_images_decides_nothing():
+    """Four against none: the bootstrap leaves out zero, the exact test (p = 0.125) does not."""
+    easy = np.zeros(200, bool)
+    answers = {r.candidate: easy.copy() for r in rows()}
+    answers["s@1,2"][:4] = True
+    (verdict,) = judge(rows(), paired_contrasts(answers))
+    assert verdict.contrast.ci_low > 0
+    assert verdict.contrast.p_value == pytest.approx(0.125)
+    assert verdict.outcome == "inconclusive"

@@ -6,14 +6,46 @@ import pytest
 from polyscale.errors import RunError
 from polyscale.store import FeatureStore
 
+ROWS = np.arange(6, dtype=np.float32).reshape(2, 3)
+
 
 def test_written_rows_are_read_back(tmp_path):
-    store, rows = FeatureStore(tmp_path / "cache"), np.arange(6, dtype=np.float32).reshape(2, 3)
-    assert not store.has("k", 0, 2)
-    store.write("k", 0, 2, rows)
-    assert store.has("k", 0, 2)
-    assert not store.has("k", 2, 4)
-    np.testing.assert_array_equal(store.read("k", 0, 2), rows)
+    store = FeatureStore(tmp_path / "cache")
+    assert store.read("k", 0, 2, 3) is None
+    store.write("k", 0, 2, ROWS)
+    np.testing.assert_array_equal(store.read("k", 0, 2, 3), ROWS)
+    assert store.read("k", 2, 4, 3) is None
+
+
+def not_a_number():
+    return np.full((2, 3), np.nan, np.float32)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"garbage", b"\0" * 500, ROWS[:1], ROWS[:, :2], ROWS.astype(np.float64), not_a_number()],
+    ids=["empty", "garbage", "zeros", "a row short", "a column short", "float64", "nan"],
+)
+def test_a_damaged_file_is_as_if_it_were_not_there(tmp_path, content):
+    store = FeatureStore(tmp_path)
+    store.write("k", 0, 2, ROWS)
+    (file,) = (tmp_path / "k").iterdir()
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    else:
+        np.save(file, content)
+    assert store.read("k", 0, 2, 3) is None
+    assert not file.exists()
+    store.write("k", 0, 2, ROWS)
+    assert store.read("k", 0, 2, 3) is not None
+
+
+def test_a_cut_file_is_as_if_it_were_not_there(tmp_path):
+    store = FeatureStore(tmp_path)
+    store.write("k", 0, 2, ROWS)
+    (file,) = (tmp_path / "k").iterdir()
+    file.write_bytes(file.read_bytes()[:-4])
+    assert store.read("k", 0, 2, 3) is None
 
 
 def test_key_depends_on_every_fact():
@@ -32,12 +64,12 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(RunError, match="No space left on device.*--cache"):
         store.write("k", 0, 1, np.zeros((1, 2), np.float32))
     assert list((tmp_path / "k").iterdir()) == []
-    assert not store.has("k", 0, 1)
+    assert store.read("k", 0, 1, 2) is None
 
 
-def test_pickles_are_refused(tmp_path):
+def test_pickles_are_not_read(tmp_path):
     store = FeatureStore(tmp_path)
     (tmp_path / "k").mkdir()
-    np.save(tmp_path / "k" / "00000000-00000001.npy", np.array([{}]), allow_pickle=True)
-    with pytest.raises(ValueError, match="allow_pickle=False"):
-        store.read("k", 0, 1)
+    file = tmp_path / "k" / "00000000-00000001.npy"
+    np.save(file, np.array([{}]), allow_pickle=True)
+    assert store.read("k", 0, 1, 1) is None

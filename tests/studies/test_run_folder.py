@@ -1,15 +1,19 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from polyscale.errors import InputError
-from polyscale.studies import is_finished, new_run
+from polyscale.studies import check_out, is_finished, new_run
+from polyscale.studies.run_folder import FILES
 
 FACTS = {"data": "rooms", "scales": (1, 2), "seed": 0}
 
 
 def finish(out, facts=FACTS):
     with new_run(out) as folder:
+        for name in FILES:
+            (folder / name).write_text("")
         (folder / "results.json").write_text(json.dumps([{"settings": facts | {"date": "x"}}]))
 
 
@@ -44,7 +48,7 @@ def test_finished_and_not(tmp_path):
 
 def test_another_run_is_never_written_over(tmp_path):
     finish(tmp_path / "a")
-    with pytest.raises(InputError, match=r"holds another run \(its seed differ"):
+    with pytest.raises(InputError, match=r"holds another run \(it differs in seed\)"):
         is_finished(tmp_path / "a", FACTS | {"seed": 1})
 
 
@@ -55,7 +59,38 @@ def test_other_files_are_never_written_over(tmp_path, content):
         is_finished(tmp_path, FACTS)
 
 
-def test_a_file_is_no_folder(tmp_path):
-    (tmp_path / "a").write_text("")
-    with pytest.raises(InputError, match="is a file"):
+@pytest.mark.parametrize("name", FILES)
+def test_a_run_that_lost_a_file(tmp_path, name):
+    finish(tmp_path / "a")
+    (tmp_path / "a" / name).unlink()
+    with pytest.raises(InputError, match="holds other files" if name == "results.json" else name):
         is_finished(tmp_path / "a", FACTS)
+
+
+def test_an_empty_folder_becomes_the_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_out(Path())
+    finish(Path())
+    assert is_finished(tmp_path, FACTS)
+    assert {path.name for path in tmp_path.iterdir()} == set(FILES)
+
+
+def test_a_link_to_an_empty_folder(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    check_out(tmp_path / "link")
+    finish(tmp_path / "link")
+    assert is_finished(tmp_path / "real", FACTS)
+
+
+@pytest.mark.parametrize("out", ["file", "file/run", "x" * 250, "/proc/none/run"])
+def test_what_could_not_be_written_is_refused_early(tmp_path, out):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="out must be a folder"):
+        check_out(tmp_path / out)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_new_parents_are_fine_and_not_made_yet(tmp_path):
+    check_out(tmp_path / "a" / "b" / "c")
+    assert not any(tmp_path.iterdir())

@@ -41,6 +41,7 @@ def test_bad_scales(scales, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("a@1,1.0000001", "must not repeat"),
         ("a@one", "scales must be numbers"),
         ("a@", "scales must be numbers"),
         ("@1,2", "must be SOURCE@SCALES"),

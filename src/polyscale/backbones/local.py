@@ -11,9 +11,12 @@ def local_folder(name: str) -> Path | None:
     Raises:
         InputError: if it is clearly meant as a path and no such folder exists.
     """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder.resolve()
+    try:
+        folder = Path(name).expanduser()
+        if name and folder.is_dir():
+            return folder.resolve()
+    except (OSError, RuntimeError):  # a name too long for a path, a home that does not exist
+        pass
     if name.startswith((".", "/", "~")):
         raise InputError(f"model folder {name!r} does not exist. Check the path.")
     return None

@@ -35,11 +35,8 @@ class ReadOptions:
     channels_last: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.tile_hw is not None and (len(self.tile_hw) != 2 or min(self.tile_hw) < 1):
-            raise InputError(
-                f"tile_hw must be a height and a width of at least 1 px, but got {self.tile_hw}. "
-                "Example: tile_hw=(224, 224)"
-            )
+        if self.tile_hw is not None:
+            _check_tile(self.tile_hw)
         if self.num_prefix is not None and self.num_prefix < 0:
             raise InputError(f"num_prefix must be at least 0, but got {self.num_prefix}.")
         if self.layer_indices == ():
@@ -101,3 +98,12 @@ def check_layers(layers: Sequence[int], num_layers: int, name: str) -> None:
                 f"layers must be from {-num_layers} to {num_layers - 1} for {name}, which has "
                 f"{num_layers} layers, but got {layer}."
             )
+
+
+def _check_tile(tile_hw: object) -> None:
+    sides = tile_hw if isinstance(tile_hw, tuple | list) else ()
+    if len(sides) != 2 or not all(isinstance(n, int) and n >= 1 for n in sides):
+        raise InputError(
+            f"tile_hw must be a height and a width of at least 1 px, but got {tile_hw!r}. "
+            "Example: tile_hw=(224, 224)"
+        )

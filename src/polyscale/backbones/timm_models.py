@@ -193,17 +193,22 @@ def load_timm(
     if folder is None:
         _check_name(name, weights)
     target = name if folder is None else f"local-dir:{folder}"
-    create = partial(timm.create_model, target, num_classes=0)
-    if not weights:
-        model = build_on_meta(partial(create, pretrained=False))
-    else:
-        try:
-            model = create(pretrained=True)
-        except OSError as error:
-            raise RunError(
-                f"timm:{name}: the weights cannot be fetched ({first_line(error)}). Connect to "
-                "the hub, or give a local folder: timm:PATH"
+    create = partial(timm.create_model, target, num_classes=0, pretrained=weights)
+    try:
+        model = create() if weights else build_on_meta(create)
+    except Exception as error:  # whatever a damaged file makes timm and its readers raise
+        if folder is not None:
+            raise InputError(
+                f"model folder {str(folder)!r} must be as timm writes it, with config.json and "
+                f"weights that fit, but: {first_line(error)}. "
+                "Save it again with timm.models.save_for_hf."
             ) from error
+        if not isinstance(error, OSError):
+            raise
+        raise RunError(
+            f"timm:{name}: the weights cannot be fetched ({first_line(error)}). Connect to "
+            "the hub, or give a local folder: timm:PATH"
+        ) from error
     return freeze(adapt_loaded_timm(model, options or ReadOptions(), name=f"timm:{name}"))
 
 

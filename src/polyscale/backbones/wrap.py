@@ -13,24 +13,22 @@ from polyscale.backbones.sources import load_source
 from polyscale.backbones.timm_models import adapt_timm, is_timm
 from polyscale.backbones.torchvision_models import adapt_torchvision, is_torchvision
 from polyscale.backbones.transformers_models import adapt_transformers, is_transformers
-from polyscale.multiscale import MultiScale
-from polyscale.multiscale.precision import Precision
-from polyscale.types import HW, Backbone, Source
+from polyscale.multiscale import MultiScale, MultiScaleConfig
+from polyscale.types import HW, Backbone, check_scales
 
 
 def wrap(
     model: str | nn.Module | Callable[[Tensor], Any],
     scales: Sequence[float] = (1, 2, 3),
     *,
-    source: Source = "native",
-    tile_batch: int = 16,
-    dtype: Precision = "fp32",
     tile_hw: HW | None = None,
     num_prefix: int | None = None,
     layers: Layers = None,
     norm: bool = True,
     output: str | int | None = None,
     channels_last: bool | None = None,
+    devices: Sequence[str] | None = None,
+    **choices: Any,
 ) -> MultiScale:
     """Make any frozen vision model multi-scale.
 
@@ -45,10 +43,6 @@ def wrap(
             open_clip or torchvision, a `Backbone`, or any callable from tiles to a map (tiles,
             dim, h, w) or tokens (tiles, N, dim), alone or within a dict or tuple.
         scales: sizes relative to the model's own size.
-        source: what larger scales are resized from, see `MultiScale`.
-        tile_batch: tiles that go through the model at once.
-        dtype: what the model computes in: `"fp32"` leaves it as it is, `"bf16"` and `"fp16"` run
-            it under autocast. Pooling stays in float32.
         tile_hw: the model's own size in pixels, where it cannot be read from the model, or
             another size for a model that takes one.
         num_prefix: class and register tokens, where they cannot be read from the model.
@@ -58,10 +52,15 @@ def wrap(
         output: key or index of the features, for a callable that returns several things.
         channels_last: True for a callable whose maps are (tiles, h, w, dim); False vouches for a
             map that has not the tile's aspect.
+        devices: spread the tiles of a call over these, for example `["cuda:0", "cuda:1"]`.
+        choices: of the operator, see `MultiScaleConfig` and `Tiling`: `aspect`, `overlap`,
+            `window`, `shifted`, `split`, `max_tiles`, `source`, `output_grid`, `prefix`, `merge`,
+            `tile_batch`, `dtype`, `compile`, `checkpoint`.
 
     Raises:
         InputError: if an argument breaks its rule, or the model's output has no positions.
     """
+    config = MultiScaleConfig.of(scales=tuple(check_scales(scales)), **choices)
     options = ReadOptions(
         tile_hw=tile_hw,
         num_prefix=num_prefix,
@@ -71,7 +70,7 @@ def wrap(
         channels_last=channels_last,
     )
     backbone = as_backbone(model, options)
-    return MultiScale(backbone, scales, source=source, tile_batch=tile_batch, dtype=dtype)
+    return MultiScale(backbone, config=config, devices=devices)
 
 
 FAMILIES: tuple[tuple[Callable[[object], bool], Callable[..., Backbone]], ...] = (

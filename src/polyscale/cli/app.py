@@ -1,5 +1,6 @@
 """`polyscale`: the verbs together, and how mistakes are told."""
 
+import io
 import sys
 from typing import Annotated
 
@@ -37,6 +38,9 @@ def _top(
 
 def main() -> None:
     """Run the command line; exit 2 for wrong use, 1 for failure."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not every terminal can show ² and →
+            stream.reconfigure(errors="replace")
     try:
         app()
     except (InputError, MissingExtraError) as error:

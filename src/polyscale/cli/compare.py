@@ -46,18 +46,18 @@ def compare(
         polyscale compare --data folder:photos --out runs/photos --candidates \\
             pip:dinov2_small@1 pip:dinov2_small@1,2
     """  # noqa: D301 - \b keeps the lines
-    from polyscale.data import load_classification
     from polyscale.report import read_answers, write_report
     from polyscale.store import default_cache
     from polyscale.studies import (
         CompareSettings,
-        check_candidates,
+        check_out,
         is_finished,
         new_run,
-        run_facts,
+        plan_compare,
+        run_compare,
     )
-    from polyscale.studies import compare as run
 
+    check_out(out)
     settings = CompareSettings(
         source=source,  # type: ignore[arg-type]  # checked there
         task=task,
@@ -66,15 +66,12 @@ def compare(
         seed=seed,
         device=device,
     )
-    chosen = check_candidates([*candidates, *(more or [])])
-    loaded = load_classification(data, seed=seed)
-    if is_finished(out, run_facts(loaded, chosen, settings)):
+    plan = plan_compare(data, [*candidates, *(more or [])], settings)
+    if is_finished(out, plan.facts):
         errors.print("This very run is already there; nothing was computed.")
     else:
         with progress_bars() as progress:
-            comparison = run(
-                loaded, chosen, settings=settings, cache=cache or default_cache(), progress=progress
-            )
+            comparison = run_compare(plan, cache=cache or default_cache(), progress=progress)
         with new_run(out) as folder:
             comparison.save(folder)
             write_report(folder)

@@ -45,14 +45,18 @@ def count_tile(backbone: Backbone, tile_hw: HW | None = None) -> TileCost:
         if module is None:
             backbone(torch.zeros_like(tile, device="cpu"))
         else:
-            named = chain(module.named_parameters(), module.named_buffers())
-            on_meta = {name: tensor.to("meta") for name, tensor in named}
-            functional_call(module, on_meta, (tile.to(_dtype_of(module)),))
+            _trace(module, tile)
     flops = int(counter.get_total_flops())
     params = sum(p.numel() for p in module.parameters()) if module is not None else 0
     return TileCost(params=params, macs=flops // 2, flops=flops)
 
 
-def _dtype_of(module: nn.Module) -> torch.dtype:
-    parameter = next(module.parameters(), None)
-    return parameter.dtype if parameter is not None else torch.float32
+def _trace(module: nn.Module, tile: torch.Tensor) -> None:
+    tensors = dict(chain(module.named_parameters(), module.named_buffers()))
+    first = next((t for t in tensors.values() if t.is_floating_point()), torch.empty(0))
+    try:
+        on_meta = {name: tensor.to("meta") for name, tensor in tensors.items()}
+        functional_call(module, on_meta, (tile.to(first.dtype),))
+    except (RuntimeError, NotImplementedError):
+        # it reaches for tensors that are not its own, or asks for values: run it, then
+        module(torch.zeros_like(tile, dtype=first.dtype, device=first.device))

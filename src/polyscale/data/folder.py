@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from polyscale.data.classification import ClassificationData, LabelledImages
-from polyscale.data.image import check_image, read_image
+from polyscale.data.image import check_image, image_endings, read_image
 from polyscale.errors import InputError
 
 TEST_SHARE = 1 / 3
@@ -30,7 +29,7 @@ def load_folder(path: Path, *, seed: int = 0) -> ClassificationData:
     Raises:
         InputError: if the folder, its images or its classes are not enough, or a file is broken.
     """
-    if not path.is_dir():
+    if not is_folder(path):
         raise InputError(f"data folder {str(path)!r} does not exist. Check the path.")
     train_folder = path / "train"
     test_folder = next((path / n for n in ("test", "val") if (path / n).is_dir()), None)
@@ -59,13 +58,22 @@ def load_folder(path: Path, *, seed: int = 0) -> ClassificationData:
     )
 
 
+def is_folder(path: Path) -> bool:
+    """Whether it is one that can be seen."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def _find(folder: Path) -> tuple[list[str], list[tuple[Path, str]]]:
     """Class names in order, and the image files with their class."""
-    endings = Image.registered_extensions()
+    endings = image_endings()
     names, files = [], []
-    for child in sorted(folder.iterdir()):
+    for child in _children(folder):
         if child.name.startswith(".") or not child.is_dir():
             continue
+        _children(child)  # a folder that cannot be read must not pass for an empty one
         images = [
             file
             for file in sorted(child.rglob("*"))
@@ -73,6 +81,8 @@ def _find(folder: Path) -> tuple[list[str], list[tuple[Path, str]]]:
             and not any(part.startswith(".") for part in file.relative_to(folder).parts)
             and file.is_file()
         ]
+        for path in (child, *images):
+            _check_name(path)
         if images:
             names.append(child.name)
             files += [(file, child.name) for file in images]
@@ -82,6 +92,24 @@ def _find(folder: Path) -> tuple[list[str], list[tuple[Path, str]]]:
             "It needs one folder a class, for example cats/1.jpg and dogs/1.jpg."
         )
     return names, files
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(
+            f"data folder {str(folder)!r} cannot be read ({error.strerror}). Check its permissions."
+        ) from error
+
+
+def _check_name(path: Path) -> None:
+    """Names go into files that are UTF-8."""
+    try:
+        path.name.encode()
+    except UnicodeEncodeError as error:
+        shown = path.name.encode(errors="backslashreplace").decode()
+        raise InputError(f"file name {shown!r} must be UTF-8, but is not. Rename it.") from error
 
 
 def _split(

@@ -1,13 +1,25 @@
 """Image files from outside: data that may be broken or hostile."""
 
 import io
-import warnings
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from polyscale.errors import InputError
+
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+"""What is read. Others that Pillow knows start outside programs (EPS) or are no photographs."""
+
+
+def image_endings() -> frozenset[str]:
+    """Endings of file names that are taken for images, in lower case with their dot."""
+    return frozenset(
+        ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS
+    )
 
 
 def read_image(source: Path | bytes, *, name: str) -> Image.Image:
@@ -20,7 +32,7 @@ def read_image(source: Path | bytes, *, name: str) -> Image.Image:
     Raises:
         InputError: if the file is no image, is broken, or would need a suspicious amount of memory.
     """
-    with _clear_errors(name), Image.open(_opened(source)) as image:
+    with _clear_errors(name), _opened(source) as image:
         image.load()
         return _to_rgb(ImageOps.exif_transpose(image))
 
@@ -31,12 +43,17 @@ def check_image(source: Path | bytes, *, name: str) -> None:
     Raises:
         InputError: as `read_image` does.
     """
-    with _clear_errors(name), Image.open(_opened(source)):
+    with _clear_errors(name), _opened(source):
         pass
 
 
-def _opened(source: Path | bytes) -> Path | io.BytesIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else source
+def _opened(source: Path | bytes) -> Image.Image:
+    Image.init()
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    image = Image.open(file, formats=[kind for kind in FORMATS if kind in Image.OPEN])
+    if math.prod(image.size) > (Image.MAX_IMAGE_PIXELS or math.inf):
+        raise Image.DecompressionBombError
+    return image
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -47,30 +64,19 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-class _clear_errors:  # noqa: N801 - reads as a statement
-    """Turns what Pillow raises into one line that names the file."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._warnings = warnings.catch_warnings()
-
-    def __enter__(self) -> None:
-        self._warnings.__enter__()
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
-        self._warnings.__exit__(None, None, None)
-        if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
-            limit = (Image.MAX_IMAGE_PIXELS or 0) / 1e6
-            raise InputError(
-                f"image {self._name} must have at most {limit:.0f} megapixels, but its header says "
-                "more, as decompression bombs do. Take it out, or raise PIL.Image.MAX_IMAGE_PIXELS."
-            ) from error
-        if isinstance(
-            error, UnidentifiedImageError | OSError | SyntaxError | EOFError | ValueError
-        ):
-            reason = str(error).split("<")[0].strip() or type(error).__name__
-            raise InputError(
-                f"image {self._name} cannot be read ({reason}). Repair it or take it out."
-            ) from error
+@contextmanager
+def _clear_errors(name: str) -> Iterator[None]:
+    """Turn what Pillow raises, which may be anything, into one line that names the file."""
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        limit = (Image.MAX_IMAGE_PIXELS or 0) / 1e6
+        raise InputError(
+            f"image {name} must have at most {limit:.0f} megapixels, but its header says more, as "
+            "decompression bombs do. Take it out, or raise PIL.Image.MAX_IMAGE_PIXELS."
+        ) from error
+    except Exception as error:
+        words = str(error).split("<")[0].strip().splitlines() or [type(error).__name__]
+        raise InputError(
+            f"image {name} cannot be read ({words[0]}). Repair it or take it out."
+        ) from error

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from polyscale.data.classification import ClassificationData
 from polyscale.data.embedded import load_rooms
-from polyscale.data.folder import load_folder
+from polyscale.data.folder import is_folder, load_folder
 from polyscale.errors import InputError, near_matches
 
 
@@ -22,8 +22,15 @@ def load_classification(source: str, *, seed: int = 0) -> ClassificationData:
     if source == "rooms":
         return load_rooms()
     if scheme == "folder" and rest:
-        return load_folder(Path(rest).expanduser(), seed=seed)
+        return load_folder(_path(rest), seed=seed)
     guess = near_matches(source, ["rooms"])
-    if not colon and Path(source).expanduser().is_dir():
+    if not colon and is_folder(_path(source)):
         guess = f" Did you mean 'folder:{source}'?"
     raise InputError(f"data must be rooms or folder:PATH, but got {source!r}.{guess}")
+
+
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # a home that does not exist
+        return Path(text)

@@ -88,6 +88,8 @@ def fit_logistic_probe(
         test: features (num_test, dim).
         seed: of the folds.
     """
+    if len(labels) != len(train) or train.ndim != 2 or train.shape[1:] != test.shape[1:]:
+        raise ValueError(f"rows must fit, but got {train.shape}, {labels.shape}, {test.shape}")
     train_rows, test_rows = _rotate(*_standardise(train, test))
     num_folds = int(min(MAX_FOLDS, np.bincount(labels).min()))
     losses, accuracies = _cross_validate(train_rows, labels, num_folds, seed)
@@ -155,6 +157,8 @@ def _rotate(train: Array, test: Array) -> tuple[Array, Array]:
     """Onto the principal axes of the training rows, whose mean squared norm becomes 1."""
     left, singular, axes = np.linalg.svd(train, full_matrices=False)
     keep = singular > 1e-10 * singular.max(initial=0.0)
+    if not keep.any():  # no column says anything: one that is always zero
+        return np.zeros((len(train), 1)), np.zeros((len(test), 1))
     scale = np.sqrt((singular**2).sum() / len(train)) or 1.0
     return left[:, keep] * singular[keep] / scale, test @ axes[keep].T / scale
 

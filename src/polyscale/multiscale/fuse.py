@@ -64,7 +64,9 @@ class FusedTokens:
         if self._tokens is not None:
             self._pool(self._tokens, span, features)
             return
-        self._waiting.append((span, features))
+        # copies: a model may use its output buffer again
+        copied = TileFeatures(features.map.clone(), features.prefix.clone())
+        self._waiting.append((span, copied))
         grid_hw = self._output_grid(span.slot, (features.map.shape[2], features.map.shape[3]))
         if grid_hw is not None:
             self._tokens = self._allocate(grid_hw, features)

@@ -199,23 +199,42 @@ class MultiScale(nn.Module):
         return height, width
 
     def _check_tiles(self) -> None:
-        """Refuse tiles of another size than a backbone insists on."""
-        if not self.backbone.fixed_tile:
-            return
-        for level in plan_levels(self.config.tiling, self.backbone.tile_hw):
-            if level.tile_hw != self.backbone.tile_hw:
-                height, width = self.backbone.tile_hw
+        """Refuse tiles of another size than the backbone takes."""
+        backbone = self.backbone
+        for level in plan_levels(self.config.tiling, backbone.tile_hw):
+            if level.tile_hw == backbone.tile_hw:
+                continue
+            if not backbone.fixed_tile:
+                self._try_tile(level)
+                continue
+            height, width = backbone.tile_hw
+            why = (
+                f"scales must be at least 1 for {backbone.name}, whose tiles are always "
+                f"{height}×{width} px, but got {format_scale(level.scale)}. "
+                "Leave the smaller scale out, or use a convolutional model."
+            )
+            if level.scale > 1:
                 why = (
-                    f"scales must be at least 1 for {self.backbone.name}, whose tiles are always "
-                    f"{height}×{width} px, but got {format_scale(level.scale)}. "
-                    "Leave the smaller scale out, or use a convolutional model."
+                    f"split must be True for {backbone.name}, whose tiles are always "
+                    f"{height}×{width} px. Build the model for the larger size instead."
                 )
-                if level.scale > 1:
-                    why = (
-                        f"split must be True for {self.backbone.name}, whose tiles are always "
-                        f"{height}×{width} px. Build the model for the larger size instead."
-                    )
-                raise InputError(why)
+            raise InputError(why)
+
+    def _try_tile(self, level: Level) -> None:
+        """Some models take their own size alone and only say so when they are run."""
+        if isinstance(self.backbone, nn.Module) and self.backbone.training:
+            return
+        parameter = next(self.parameters(), torch.empty(0))
+        try:
+            with torch.no_grad():
+                self.backbone(parameter.new_zeros(1, 3, *level.tile_hw))
+        except Exception as error:
+            height, width = level.tile_hw
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise InputError(
+                f"scale {format_scale(level.scale)} makes tiles of {height}×{width} px, which "
+                f"{self.backbone.name} does not take ({reason[:100]}). Leave the scale out."
+            ) from error
 
 
 def _area_rule(

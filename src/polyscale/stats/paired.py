@@ -17,17 +17,13 @@ LEVEL = 0.95
 NUM_RESAMPLES = 10_000
 
 
-def accuracy_intervals(
-    correct: Mapping[str, NDArray[np.bool_]], *, seed: int = 0
-) -> dict[str, tuple[float, float]]:
-    """Percentile-bootstrap interval of each candidate's accuracy, 95 %.
+def accuracy_intervals(correct: Mapping[str, NDArray[np.bool_]]) -> dict[str, tuple[float, float]]:
+    """Wilson's interval of each candidate's accuracy, 95 %: honest also near 0 and 1.
 
     Args:
         correct: for each candidate, whether it was right on each test image (num_test,).
-        seed: of the resampling.
     """
-    scores = _resampled_accuracy(correct, seed)
-    return {name: _interval(scores[:, i]) for i, name in enumerate(correct)}
+    return {name: _wilson(int(right.sum()), len(right)) for name, right in correct.items()}
 
 
 def paired_contrasts(correct: Mapping[str, NDArray[np.bool_]], *, seed: int = 0) -> list[Contrast]:
@@ -35,7 +31,7 @@ def paired_contrasts(correct: Mapping[str, NDArray[np.bool_]], *, seed: int = 0)
 
     Args:
         correct: for each candidate, whether it was right on each test image (num_test,).
-        seed: of the resampling; the same seed resamples as `accuracy_intervals` does.
+        seed: of the resampling.
     """
     scores = _resampled_accuracy(correct, seed)
     index = {name: i for i, name in enumerate(correct)}
@@ -46,14 +42,22 @@ def paired_contrasts(correct: Mapping[str, NDArray[np.bool_]], *, seed: int = 0)
 
 
 def _resampled_accuracy(correct: Mapping[str, NDArray[np.bool_]], seed: int) -> NDArray[np.float64]:
-    """Accuracy in each resample (resamples, candidates)."""
-    matrix = np.stack(list(correct.values()), axis=1).astype(np.float64)
-    num_test = len(matrix)
-    # a resample is how often each image was drawn
-    counts = np.random.default_rng(seed).multinomial(
-        num_test, np.full(num_test, 1 / num_test), size=NUM_RESAMPLES
+    """Accuracy in each resample (resamples, candidates).
+
+    Images on which the same candidates are right are exchangeable: a resample is how often each
+    such pattern was drawn, and there are far fewer patterns than images.
+    """
+    matrix = np.stack(list(correct.values()), axis=1)
+    patterns, counts = np.unique(matrix, axis=0, return_counts=True)
+    drawn = np.random.default_rng(seed).multinomial(
+        len(matrix), counts / len(matrix), size=NUM_RESAMPLES
     )
-    return counts @ matrix / num_test
+    return drawn @ patterns.astype(np.float64) / len(matrix)
+
+
+def _wilson(num_right: int, num: int) -> tuple[float, float]:
+    interval = binomtest(num_right, num).proportion_ci(LEVEL, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def _interval(scores: NDArray[np.float64]) -> tuple[float, float]:

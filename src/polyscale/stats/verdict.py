@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from polyscale.stats.paired import LEVEL
 from polyscale.types import Contrast, Outcome, Result, Verdict
 
 
@@ -43,9 +44,15 @@ def _judge_family(family: Sequence[Result], contrasts: Iterable[Contrast]) -> Ve
 
 
 def _outcome(contrast: Contrast) -> Outcome:
-    if contrast.ci_low > 0:
+    """Decided only where the interval leaves out zero and the exact test agrees.
+
+    With a handful of discordant images the bootstrap alone is too sure of itself.
+    """
+    if contrast.p_value < 1 - LEVEL and contrast.ci_low > 0:
         return "s2"
-    return "larger" if contrast.ci_high < 0 else "inconclusive"
+    if contrast.p_value < 1 - LEVEL and contrast.ci_high < 0:
+        return "larger"
+    return "inconclusive"
 
 
 def find_contrast(contrasts: Iterable[Contrast], first: str, second: str) -> Contrast:

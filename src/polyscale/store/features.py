@@ -7,6 +7,7 @@ any moment and the next one computes just what is missing.
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -46,14 +47,31 @@ class FeatureStore:
         canonical = json.dumps(facts, sort_keys=True)
         return blake2b(canonical.encode(), digest_size=12).hexdigest()
 
-    def has(self, key: str, start: int, stop: int) -> bool:
-        """Whether the rows of images `start` … `stop - 1` are there."""
-        return self._file(key, start, stop).exists()
+    def read(self, key: str, start: int, stop: int, dim: int) -> Features | None:
+        """The rows of images `start` … `stop - 1` (stop - start, dim), or None.
 
-    def read(self, key: str, start: int, stop: int) -> Features:
-        """The rows of images `start` … `stop - 1` (stop - start, dim)."""
-        rows: Features = np.load(self._file(key, start, stop), allow_pickle=False)
-        return rows
+        None where they are not there, and where the file is damaged or holds anything else; it is
+        then removed, so that the rows are computed anew.
+        """
+        file = self._file(key, start, stop)
+        try:
+            rows = np.load(file, allow_pickle=False)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError):
+            rows = None
+        if (
+            isinstance(rows, np.ndarray)
+            and rows.shape == (stop - start, dim)
+            and rows.dtype == np.float32
+            and np.isfinite(rows).all()
+        ):
+            return rows
+        if file.is_dir():
+            shutil.rmtree(file)
+        else:
+            file.unlink()
+        return None
 
     def write(self, key: str, start: int, stop: int, rows: Features) -> None:
         """Keep rows; the file is complete or absent, whatever happens.

@@ -1,18 +1,26 @@
 """One question of the paper each."""
 
-from polyscale.studies.compare import CompareSettings, check_candidates, compare, run_facts
+from polyscale.studies.compare import (
+    ComparePlan,
+    CompareSettings,
+    compare,
+    plan_compare,
+    run_compare,
+)
 from polyscale.studies.comparison import Comparison
 from polyscale.studies.progress import Progress, silent
-from polyscale.studies.run_folder import is_finished, new_run
+from polyscale.studies.run_folder import check_out, is_finished, new_run
 
 __all__ = [
+    "ComparePlan",
     "CompareSettings",
     "Comparison",
     "Progress",
-    "check_candidates",
+    "check_out",
     "compare",
     "is_finished",
     "new_run",
-    "run_facts",
+    "plan_compare",
+    "run_compare",
     "silent",
 ]

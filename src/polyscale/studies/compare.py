@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -58,6 +59,9 @@ class CompareSettings:
             raise InputError(f"tile_batch must be at least 1, but got {self.tile_batch}.")
         if self.dtype != "auto":
             check_precision(self.dtype)
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed must be between 0 and 2³² - 1, but got {self.seed}.")
+        _check_device(self.device)
 
     @property
     def precision(self) -> Precision:
@@ -75,9 +79,38 @@ class CompareSettings:
         )
 
 
+def _check_device(device: str) -> None:
+    try:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"device must be one that torch can use here, but got {device!r} ({reason}). Try cpu."
+        ) from error
+
+
+@dataclass(frozen=True)
+class ComparePlan:
+    """A comparison that is checked and ready to run.
+
+    Attributes:
+        data: the images.
+        candidates: what is compared.
+        settings: everything else.
+        backbones: the models, loaded.
+        facts: what the run is asked to do, as each row of its results keeps it.
+    """
+
+    data: ClassificationData
+    candidates: tuple[Candidate, ...]
+    settings: CompareSettings
+    backbones: dict[str, Backbone]
+    facts: dict[str, object]
+
+
 def compare(
     data: str | ClassificationData,
-    candidates: Sequence[str | Candidate],
+    candidates: str | Sequence[str | Candidate],
     *,
     settings: CompareSettings | None = None,
     cache: Path | None = None,
@@ -99,23 +132,57 @@ def compare(
         InputError: if an argument breaks its rule; no model has run then.
         MissingExtraError: if a package is not installed.
     """
+    return run_compare(plan_compare(data, candidates, settings), cache=cache, progress=progress)
+
+
+def plan_compare(
+    data: str | ClassificationData,
+    candidates: str | Sequence[str | Candidate],
+    settings: CompareSettings | None = None,
+) -> ComparePlan:
+    """The first half of `compare`: everything is read and checked, no model runs.
+
+    Raises:
+        InputError: as `compare`.
+        MissingExtraError: as `compare`.
+    """
     settings = settings or CompareSettings()
     chosen = check_candidates(candidates)
     if isinstance(data, str):
         data = load_classification(data, seed=settings.seed)
     backbones = {c.backbone: load(c.backbone) for c in chosen}
-    for candidate in chosen:  # what is wrong with any scale is said before the first tile runs
+    for candidate in chosen:
         settings.module(backbones[candidate.backbone], candidate.scales)
+    facts = {
+        "candidates": [str(c) for c in chosen],
+        "data": data.name,
+        "split": data.about,
+        "train_fingerprint": data.train.fingerprint,
+        "test_fingerprint": data.test.fingerprint,
+        "weights": {name: weights_hash(backbone) for name, backbone in backbones.items()},
+        **asdict(replace(settings, dtype=settings.precision)),
+        "features": "per scale: the class token where there is one, then the mean of the map",
+        "resampling": "bicubic, antialiased where it shrinks, squashed to the tile's aspect",
+        "intervals": "95 %: Wilson's for accuracies; of differences, percentiles of a paired "
+        "bootstrap over test images, 10 000 resamples",
+    }
+    return ComparePlan(data, tuple(chosen), settings, backbones, facts)
+
+
+def run_compare(
+    plan: ComparePlan, *, cache: Path | None = None, progress: Progress = silent
+) -> Comparison:
+    """The second half of `compare`: features, probes, costs, statistics."""
+    data, settings = plan.data, plan.settings
     image_hw = data.test.read(0).size[::-1]
     outcomes: dict[Candidate, _Outcome] = {}
     with TemporaryDirectory() as nowhere:
         store = FeatureStore(cache or Path(nowhere))
-        for name in list(backbones):
-            backbone = backbones.pop(name)
+        for name, backbone in plan.backbones.items():
             if isinstance(backbone, nn.Module):
                 backbone.to(settings.device)
-            members = [c for c in chosen if c.backbone == name]
-            train, test = _extract(backbone, members, data, settings, store, progress)
+            members = [c for c in plan.candidates if c.backbone == name]
+            train, test = _extract(backbone, members, plan, store, progress)
             for done, c in enumerate(members):
                 progress(f"{name}: cost and probe", done, len(members), "candidates")
                 module = settings.module(backbone, c.scales)
@@ -129,10 +196,12 @@ def compare(
                     feature_dim=_columns(test, c).shape[1],
                 )
             progress(f"{name}: cost and probe", len(members), len(members), "candidates")
-    return _assemble(data, {c: outcomes[c] for c in chosen}, settings, image_hw)
+            if isinstance(backbone, nn.Module):
+                backbone.to("cpu")
+    return _assemble(plan, {c: outcomes[c] for c in plan.candidates}, image_hw)
 
 
-def check_candidates(candidates: Sequence[str | Candidate]) -> list[Candidate]:
+def check_candidates(candidates: str | Sequence[str | Candidate]) -> list[Candidate]:
     """Candidates as the user wrote them → candidates, each different.
 
     Raises:
@@ -141,14 +210,17 @@ def check_candidates(candidates: Sequence[str | Candidate]) -> list[Candidate]:
     """
     for package in ("sklearn", "scipy", "pyarrow"):
         require(package, extra="compare", feature="compare")
+    if isinstance(candidates, str):
+        candidates = [candidates]
     parsed = [Candidate.parse(c) if isinstance(c, str) else c for c in candidates]
     if not parsed:
         raise InputError(
             "candidates must hold at least one, but is empty. "
             "Example: pip:efficientnet_lite0@1 pip:efficientnet_lite0@1,2"
         )
-    for candidate in parsed:
-        if parsed.count(candidate) > 1:
+    names = [str(candidate) for candidate in parsed]
+    for candidate in names:
+        if names.count(candidate) > 1:
             raise InputError(f"candidates must differ, but {candidate} is given twice.")
     return parsed
 
@@ -165,24 +237,24 @@ class _Outcome:
 def _extract(
     backbone: Backbone,
     members: Sequence[Candidate],
-    data: ClassificationData,
-    settings: CompareSettings,
+    plan: ComparePlan,
     store: FeatureStore,
     progress: Progress,
 ) -> tuple[Features, Features]:
     """Features of every scale that any of the candidates needs, for both splits."""
     scales = sorted({scale for candidate in members for scale in candidate.scales})
-    weights = weights_hash(backbone)
+    weights = plan.facts["weights"]
+    assert isinstance(weights, dict)
     train, test = (
         extract_pooled(
-            settings.module(backbone, scales),
+            plan.settings.module(backbone, scales),
             images,
             store=store,
-            weights=weights,
+            weights=weights[backbone.name],
             step=f"{backbone.name}: {split} images",
             progress=progress,
         )
-        for split, images in (("train", data.train), ("test", data.test))
+        for split, images in (("train", plan.data.train), ("test", plan.data.test))
     )
     return train, test
 
@@ -191,17 +263,12 @@ def _columns(features: Features, candidate: Candidate) -> NDArray[np.float32]:
     return np.concatenate([features[scale] for scale in candidate.scales], axis=1)
 
 
-def _assemble(
-    data: ClassificationData,
-    outcomes: dict[Candidate, _Outcome],
-    settings: CompareSettings,
-    image_hw: HW,
-) -> Comparison:
-    labels = data.test.labels
+def _assemble(plan: ComparePlan, outcomes: dict[Candidate, _Outcome], image_hw: HW) -> Comparison:
+    data, settings, labels = plan.data, plan.settings, plan.data.test.labels
     answers = {str(c): o.probe.probabilities.argmax(axis=1) for c, o in outcomes.items()}
     correct = {name: answer == labels for name, answer in answers.items()}
-    intervals = accuracy_intervals(correct, seed=settings.seed)
-    facts = run_facts(data, list(outcomes), settings) | {
+    intervals = accuracy_intervals(correct)
+    facts = plan.facts | {
         "latency_image_hw": list(image_hw),
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
     }
@@ -248,20 +315,3 @@ def _assemble(
         },
         data=data,
     )
-
-
-def run_facts(
-    data: ClassificationData, candidates: Sequence[Candidate], settings: CompareSettings
-) -> dict[str, object]:
-    """What a run was asked to do, as each row of its results keeps it."""
-    return {
-        "candidates": [str(c) for c in candidates],
-        "data": data.name,
-        "split": data.about,
-        "train_fingerprint": data.train.fingerprint,
-        "test_fingerprint": data.test.fingerprint,
-        **asdict(replace(settings, dtype=settings.precision)),
-        "features": "per scale: the class token where there is one, then the mean of the map",
-        "resampling": "bicubic, antialiased where it shrinks, squashed to the tile's aspect",
-        "intervals": "95 %, percentiles of a bootstrap over test images, 10 000 resamples, paired",
-    }

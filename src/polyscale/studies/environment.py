@@ -7,19 +7,29 @@ from pathlib import Path
 
 import torch
 
-_PACKAGES = ("polyscale", "torch", "timm", "numpy", "scikit-learn", "pillow")
+_PACKAGES = ("torch", "timm", "numpy", "scikit-learn", "pillow")
 
 
 def versions() -> dict[str, str]:
     """Versions of the libraries, and the hardware."""
-    found = {"python": platform.python_version()}
+    found = {
+        "polyscale": version("polyscale"),
+        "python": platform.python_version(),
+        **library_versions(),
+    }
+    found["system"] = f"{platform.system()} {platform.machine()}"
+    found["processor"] = f"{_processor()}, {torch.get_num_threads()} of {os.cpu_count()} threads"
+    return found
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what numbers may depend on."""
+    found = {}
     for package in _PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
-    found["system"] = f"{platform.system()} {platform.machine()}"
-    found["processor"] = f"{_processor()}, {torch.get_num_threads()} of {os.cpu_count()} threads"
     return found
 
 

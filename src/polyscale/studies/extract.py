@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from polyscale.data import LabelledImages
+from polyscale.errors import InputError
 from polyscale.multiscale import MultiScale, Prepared
 from polyscale.plan import Level
 from polyscale.store import FeatureStore
+from polyscale.studies.environment import library_versions
 from polyscale.studies.progress import Progress
-from polyscale.types import Backbone
+from polyscale.types import Backbone, format_scale
 
 SHARD = 32
 """Images whose features are kept together: what a killed run loses at most."""
@@ -47,21 +49,34 @@ def extract_pooled(
         progress: told after every shard.
     """
     keys = {level.scale: _key(module, level, images, weights) for level in module.plan.levels}
+    dim = module.backbone.dim * (1 + module.backbone.has_cls)
     shards = [(i, min(i + SHARD, len(images))) for i in range(0, len(images), SHARD)]
-    missing = {
-        shard: tuple(s for s in module.scales if not store.has(keys[s], *shard)) for shard in shards
-    }
+    rows = {(s, shard): store.read(keys[s], *shard, dim) for s in keys for shard in shards}
+    missing = {shard: tuple(s for s in keys if rows[s, shard] is None) for shard in shards}
     computed = _run(module, [(s, m) for s, m in missing.items() if m], images)
     total = len(images) * module.plan.num_tiles
     for shard in shards:
         progress(step, shard[0] * module.plan.num_tiles, total, "tiles")
-        if missing[shard]:
-            for scale, rows in next(computed).items():
-                store.write(keys[scale], *shard, rows)
+        for scale, found in (next(computed) if missing[shard] else {}).items():
+            _check_finite(found, module, scale)
+            store.write(keys[scale], *shard, found)
+            rows[scale, shard] = found
     progress(step, total, total, "tiles")
-    return {
-        s: np.concatenate([store.read(keys[s], *shard) for shard in shards]) for s in module.scales
-    }
+    return {s: np.concatenate([_there(rows[s, shard]) for shard in shards]) for s in keys}
+
+
+def _there(rows: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    assert rows is not None
+    return rows
+
+
+def _check_finite(rows: NDArray[np.float32], module: MultiScale, scale: float) -> None:
+    if not np.isfinite(rows).all():
+        advice = "Try --dtype fp32" if module.config.dtype != "fp32" else "Its weights may be broken"
+        raise InputError(
+            f"model {module.backbone.name} gives NaN or infinite features at scale "
+            f"{format_scale(scale)}. {advice}, or leave it out."
+        )
 
 
 def _run(
@@ -113,7 +128,7 @@ def _key(module: MultiScale, level: Level, images: LabelledImages, weights: str)
             "dtype": module.config.dtype,
             "mean": backbone.mean,
             "std": backbone.std,
-            "torch": torch.__version__,
+            **library_versions(),
         }
     )
 

@@ -9,34 +9,67 @@ from tempfile import TemporaryDirectory
 
 from polyscale.errors import InputError, RunError
 
+FILES = (
+    "contrasts.json",
+    "curves.png",
+    "gallery.parquet",
+    "predictions.parquet",
+    "report.html",
+    "results.csv",
+    "results.json",
+)
+
+
+def check_out(out: Path) -> None:
+    """Refuse, before anything is computed, a folder that could not be written at the end.
+
+    Raises:
+        InputError: if `out` is a file, or the disk refuses a folder beside it.
+    """
+    try:
+        if out.exists() and not out.is_dir():
+            raise InputError(f"out must be a folder, but {str(out)!r} is a file. Choose another.")
+        there = _absolute(out).parent
+        while not there.exists():
+            there = there.parent
+        with TemporaryDirectory(dir=there, prefix=f".{_absolute(out).name}-"):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"out must be a folder that can be written, but {str(out)!r} is not "
+            f"({error.strerror or error}). Choose another."
+        ) from error
+
 
 def is_finished(out: Path, facts: Mapping[str, object]) -> bool:
     """Whether the folder holds this very run already.
 
     Args:
         out: the folder that the user names.
-        facts: what the run is asked to do, see `run_facts`.
+        facts: what the run is asked to do, see `ComparePlan`.
 
     Raises:
         InputError: if the folder holds anything else.
     """
-    if not out.exists():
+    if not out.exists() or not any(out.iterdir()):
         return False
-    if not out.is_dir():
-        raise InputError(f"out must be a folder, but {str(out)!r} is a file. Choose another.")
-    if not any(out.iterdir()):
-        return False
-    asked = json.loads(json.dumps(dict(facts)))
     found = _settings(out / "results.json")
     if found is None:
         raise InputError(
             f"out must be a new folder, but {str(out)!r} holds other files. Choose another."
         )
+    asked = json.loads(json.dumps(dict(facts)))
     changed = [key for key, value in asked.items() if found.get(key) != value]
     if changed:
         raise InputError(
             f"out must be a new folder, but {str(out)!r} holds another run "
-            f"(its {' and '.join(changed)} differ). Choose another, or delete it first."
+            f"(it differs in {' and '.join(changed)}). Choose another, or delete it first."
+        )
+    missing = [name for name in FILES if not (out / name).is_file()]
+    if missing:
+        raise InputError(
+            f"out {str(out)!r} holds this run, but without {' and '.join(missing)}. "
+            "Delete it and run again; features are kept."
         )
     return True
 
@@ -48,20 +81,28 @@ def new_run(out: Path) -> Iterator[Path]:
     Raises:
         RunError: if the disk refuses.
     """
+    out = _absolute(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
-            folder = Path(temporary) / out.name
+            folder = Path(temporary) / "run"
             folder.mkdir()
             yield folder
-            if out.exists():
-                out.rmdir()  # empty, as `is_finished` made sure
-            os.replace(folder, out)  # noqa: PTH105 - atomic
+            if not out.exists():
+                os.replace(folder, out)  # noqa: PTH105 - atomic
+            else:  # empty, as `is_finished` made sure; what makes it a run comes last
+                for name in sorted(path.name for path in folder.iterdir()):
+                    os.replace(folder / name, out / name)  # noqa: PTH105
     except OSError as error:
         raise RunError(
             f"out {str(out)!r} cannot be written ({error.strerror or error}). "
             "Make room, or choose another folder."
         ) from error
+
+
+def _absolute(out: Path) -> Path:
+    """With a name also for `.`, and behind links."""
+    return out.resolve()
 
 
 def _settings(results: Path) -> dict[str, object] | None:

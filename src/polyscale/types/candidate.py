@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Real
 
 from polyscale.errors import InputError
 
@@ -14,16 +15,18 @@ def check_scales(scales: Iterable[float]) -> tuple[float, ...]:
     Raises:
         InputError: if there is no scale, or one is not positive or is repeated.
     """
+    if not isinstance(scales, Iterable):
+        raise InputError(f"scales must be a sequence, but got {scales!r}. Try scales=(1, 2).")
     checked = tuple(scales)
     if not checked:
         raise InputError("scales must hold at least one scale, but is empty. Try scales=(1, 2).")
     for scale in checked:
-        if not isinstance(scale, int | float) or not 0 < scale < float("inf"):
+        if not isinstance(scale, Real) or not 0 < scale < float("inf"):
             raise InputError(
                 f"scales must be positive numbers, but got {scale!r} in {checked}. "
                 "A scale of 2 means twice the model's own size."
             )
-        if checked.count(scale) > 1:
+        if [format_scale(s) for s in checked].count(format_scale(scale)) > 1:
             raise InputError(
                 f"scales must not repeat, but got {format_scale(scale)} twice in {checked}. "
                 "Name each scale once."
