@@ -19,6 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
+from threadpoolctl import threadpool_limits
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -92,11 +93,13 @@ def fit_logistic_probe(
         raise ValueError(f"rows must fit, but got {train.shape}, {labels.shape}, {test.shape}")
     train_rows, test_rows = _rotate(*_standardise(train, test))
     num_folds = int(min(MAX_FOLDS, np.bincount(labels).min()))
-    losses, accuracies = _cross_validate(train_rows, labels, num_folds, seed)
-    best = int(np.argmin(losses))
-    model = None
-    for penalty in LAMBDAS[: best + 1]:
-        model = _fit(train_rows, labels, penalty, model)
+    # on small matrices threads wait for each other more than they work
+    with threadpool_limits(1):
+        losses, accuracies = _cross_validate(train_rows, labels, num_folds, seed)
+        best = int(np.argmin(losses))
+        model = None
+        for penalty in LAMBDAS[: best + 1]:
+            model = _fit(train_rows, labels, penalty, model)
     assert model is not None
     ratio = gradient_ratio(train_rows, labels, model.coef_, model.intercept_, LAMBDAS[best])
     return ProbeResult(
