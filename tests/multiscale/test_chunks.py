@@ -15,7 +15,17 @@ class Hungry(torch.nn.Module):
     def __init__(self, backbone, capacity, error):
         super().__init__()
         self.inner, self.capacity, self.error, self.chunks = backbone, capacity, error, []
-        for name in "name tile_hw grid_hw dim num_prefix has_cls fixed_tile mean std".split():
+        for name in [
+            "name",
+            "tile_hw",
+            "grid_hw",
+            "dim",
+            "num_prefix",
+            "has_cls",
+            "fixed_tile",
+            "mean",
+            "std",
+        ]:
             setattr(self, name, getattr(backbone, name))
 
     def forward(self, tiles):

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 import polyscale
 from polyscale.errors import InputError
 from polyscale.multiscale import MultiScale
-from polyscale.types import TileFeatures
 
 
 def test_shapes_and_views(tiny_backbone):

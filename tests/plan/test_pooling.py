@@ -29,7 +29,9 @@ def test_area_weights_of_each_output_cell_sum_to_one(
     scale, tile, num_cells, num_out, overlap, window
 ):
     (level,) = plan_levels(Tiling(scales=(scale,), overlap=overlap), (tile, tile))
-    bands = area_weights(level.grids[0].tops, level.tile_hw[0], level.image_hw[0], num_cells, num_out, window)
+    bands = area_weights(
+        level.grids[0].tops, level.tile_hw[0], level.image_hw[0], num_cells, num_out, window
+    )
     np.testing.assert_allclose(dense(bands, num_cells, num_out).sum(axis=1), 1, atol=1e-12)
 
 

@@ -86,9 +86,7 @@ class DeviceSpread:
         self, backbone: Backbone, config: MultiScaleConfig, devices: Sequence[str]
     ) -> None:
         self.devices = [torch.device(d) for d in devices]
-        self._runners = [
-            ChunkRunner(_copy_to(backbone, device), config) for device in self.devices
-        ]
+        self._runners = [ChunkRunner(_copy_to(backbone, device), config) for device in self.devices]
         self._pool = ThreadPoolExecutor(len(devices))
 
     @property

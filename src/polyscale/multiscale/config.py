@@ -21,8 +21,8 @@ class MultiScaleConfig:
         tiling: how images are cut.
         source: whether larger scales are resized from the input itself ("native") or from the
             input shrunk to the model's own size ("base").
-        output_grid: cells of the output: those of the model's own tile ("base"), those of the largest
-            level ("largest"), or any (height, width).
+        output_grid: cells of the output: those of the model's own tile ("base"), those of the
+            largest level ("largest"), or any (height, width).
         prefix: what becomes of prefix tokens, see `PrefixRule`.
         merge: how scales are put together, see `Merge`.
         tile_batch: tiles that go through the model at once; "auto" finds what the memory allows.
@@ -105,6 +105,5 @@ def _checked_grid(grid: Any) -> OutputGridSize:
         if all(isinstance(n, int) and n >= 1 for n in (height, width)):
             return height, width
     raise InputError(
-        "output_grid must be 'base', 'largest' or (height, width) in cells, "
-        f"but got {grid!r}."
+        f"output_grid must be 'base', 'largest' or (height, width) in cells, but got {grid!r}."
     )

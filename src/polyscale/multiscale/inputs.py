@@ -14,9 +14,7 @@ from polyscale.multiscale.stream import Box, Crop, Group, OpenLevel
 from polyscale.plan import Level, Tiling, plan_levels
 from polyscale.types import HW, Source
 
-Images = (
-    Float[Tensor, "batch 3 h w"] | Sequence[Float[Tensor, "3 h w"] | Picture] | Picture
-)
+Images = Float[Tensor, "batch 3 h w"] | Sequence[Float[Tensor, "3 h w"] | Picture] | Picture
 
 
 def make_groups(
@@ -122,9 +120,7 @@ def _open_tensor(images: Tensor, tile_hw: HW, source: Source) -> OpenLevel:
     return open_level
 
 
-def _open_picture(
-    picture: Picture, tile_hw: HW, source: Source, device: torch.device
-) -> OpenLevel:
+def _open_picture(picture: Picture, tile_hw: HW, source: Source, device: torch.device) -> OpenLevel:
     if source == "base":
         small = picture.box(tile_hw, (0, 0, *tile_hw)).to(device)
         return _open_tensor(small, tile_hw, "native")

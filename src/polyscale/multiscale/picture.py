@@ -47,9 +47,7 @@ class Picture:
         """Height and width, in pixels."""
         return self._pixels.shape[0], self._pixels.shape[1]
 
-    def box(
-        self, level_hw: HW, box: tuple[int, int, int, int]
-    ) -> Float[Tensor, "1 3 box_h box_w"]:
+    def box(self, level_hw: HW, box: tuple[int, int, int, int]) -> Float[Tensor, "1 3 box_h box_w"]:
         """A box of the picture resized to a level, normalised; what is beyond the level is 0.
 
         Args:

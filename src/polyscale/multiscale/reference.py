@@ -85,7 +85,9 @@ def forward(
         output_grid=output_grid,
     )
     group = Group(levels, _open_level(input), slice(0, len(input)))
-    for tiles, spans in tile_chunks([group], lambda: (len(input) or None) if split_forward else None):
+    for tiles, spans in tile_chunks(
+        [group], lambda: (len(input) or None) if split_forward else None
+    ):
         add_chunk(fused, spans, tile_function(tiles))
     tokens = fused.result()
     if output_shape == "bnc":

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from polyscale.errors import InputError
 from polyscale.plan.tiling import Tiling, Window
 from polyscale.types import HW, format_scale
-
 
 MAX_SCALE = 1000
 """Beyond it is a slip of the pen."""
@@ -160,7 +160,10 @@ def _plan_level(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> Leve
         raise InputError(f"scales must be at most {MAX_SCALE}, but got {scale:.3g}.")
     size_hw = _level_size(scale, tiling, tile_hw, image_hw)
     if tiling.aspect == "pad" and tiling.split:
-        tile = (min(tile_hw[0], _side(scale, tile_hw[0])), min(tile_hw[1], _side(scale, tile_hw[1])))
+        tile = (
+            min(tile_hw[0], _side(scale, tile_hw[0])),
+            min(tile_hw[1], _side(scale, tile_hw[1])),
+        )
     elif tiling.split:
         tile = (min(size_hw[0], tile_hw[0]), min(size_hw[1], tile_hw[1]))
     else:
@@ -227,7 +230,7 @@ def _tile_starts(size_px: int, tile_px: int, tiling: Tiling) -> tuple[int, ...]:
 
 def _shifted(starts_px: tuple[int, ...]) -> tuple[int, ...]:
     """Half-way between neighbours, and the two ends, so that the grid covers the axis as well."""
-    middles = ((a + b) // 2 for a, b in zip(starts_px, starts_px[1:], strict=False))
+    middles = ((a + b) // 2 for a, b in pairwise(starts_px))
     return tuple(dict.fromkeys([starts_px[0], *middles, starts_px[-1]]))
 
 

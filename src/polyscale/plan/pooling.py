@@ -51,7 +51,8 @@ def area_weights(
 
     Exact for any sizes: the axis is cut at every edge of a tile, a cell or an output cell, and
     each piece counts by its length. Where several tiles cover a piece, they share it by the
-    window's weight of their cells. What a tile covers beyond the axis is padding and counts nowhere.
+    window's weight of their cells. What a tile covers beyond the axis is padding and counts
+    nowhere.
 
     Args:
         starts_px: where each tile begins; together the tiles must cover the axis.

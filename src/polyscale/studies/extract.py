@@ -72,7 +72,9 @@ def _there(rows: NDArray[np.float32] | None) -> NDArray[np.float32]:
 
 def _check_finite(rows: NDArray[np.float32], module: MultiScale, scale: float) -> None:
     if not np.isfinite(rows).all():
-        advice = "Try --dtype fp32" if module.config.dtype != "fp32" else "Its weights may be broken"
+        advice = (
+            "Try --dtype fp32" if module.config.dtype != "fp32" else "Its weights may be broken"
+        )
         raise InputError(
             f"model {module.backbone.name} gives NaN or infinite features at scale "
             f"{format_scale(scale)}. {advice}, or leave it out."

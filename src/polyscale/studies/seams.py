@@ -67,7 +67,7 @@ def measure_seams(module: MultiScale, images: Images, *, scale: float = 2) -> Se
 
 def _distances(
     cells: Float[Tensor, "batch dim h w"], per_tile: int
-) -> tuple[Float[Tensor, "border"], Float[Tensor, "interior"]]:
+) -> tuple[Float[Tensor, " border"], Float[Tensor, " interior"]]:
     """Cosine distances of horizontal neighbours, across borders and elsewhere."""
     distance = 1 - F.cosine_similarity(cells[..., 1:], cells[..., :-1], dim=1)
     at_border = torch.arange(1, cells.shape[-1]) % per_tile == 0
