@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 import polyscale
-from polyscale.backbones.timm_models import TimmBackbone, freeze
+from polyscale.backbones import ReadOptions, adapt_timm
+from polyscale.backbones.model_backbone import freeze
 from polyscale.multiscale.precision import autocast
 from polyscale.studies.environment import versions
 
@@ -37,7 +38,7 @@ def main() -> None:
     rows = []
     for label, name in MODELS.items():
         model = timm.create_model(name, num_classes=0)
-        backbone = freeze(TimmBackbone(model, name=name)).to(options.device)
+        backbone = freeze(adapt_timm(model, ReadOptions(), name=name)).to(options.device)
         for dtype in ("fp32", "bf16"):
             for scales in ((1, 2), (1, 2, 3)):
                 for batch in (1, 8):

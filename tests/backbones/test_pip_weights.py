@@ -11,7 +11,6 @@ from PIL import Image
 import polyscale
 from polyscale.backbones.pip_weights import PIP_WEIGHTS, load_pip_classifier
 from polyscale.errors import InputError, MissingExtraError
-from polyscale.multiscale import normalise
 from polyscale.multiscale.resize import resize
 
 pytestmark = pytest.mark.weights
@@ -28,6 +27,13 @@ def photograph(name: str) -> Image.Image:
     from skimage import data
 
     return Image.fromarray(np.asarray(getattr(data, name)()))
+
+
+def normalise(picture: Image.Image, backbone) -> torch.Tensor:
+    """(1, 3, height, width), by the backbone's mean and standard deviation."""
+    values = torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)[None] / 255
+    mean, std = (torch.tensor(c)[:, None, None] for c in (backbone.mean, backbone.std))
+    return (values - mean) / std
 
 
 @pytest.mark.parametrize("name", LITE)

@@ -5,7 +5,7 @@ import timm
 import torch
 
 import polyscale
-from polyscale.backbones import TimmBackbone
+from polyscale.backbones import adapt_timm
 from polyscale.errors import InputError
 
 # architecture, options → tile, grid, dim, prefix tokens, class token, fixed tile
@@ -71,7 +71,7 @@ CASES = {
 def test_everything_is_read_from_the_model(case):
     name, options, tile_hw, grid_hw, dim, num_prefix, has_cls, fixed_tile = CASES[case]
     model = timm.create_model(name, **options).eval()
-    backbone = TimmBackbone(model, name=name)
+    backbone = adapt_timm(model, name=name)
     assert backbone.tile_hw == tile_hw
     assert backbone.grid_hw == grid_hw
     assert (backbone.dim, backbone.num_prefix) == (dim, num_prefix)
@@ -87,7 +87,7 @@ def test_tokens_go_to_their_place_in_the_map():
     model = timm.create_model("vit_tiny_patch16_224", img_size=(64, 96)).eval()
     tile = torch.randn(1, 3, 64, 96)
     with torch.no_grad():
-        tokens, (map_, prefix) = model.forward_features(tile), TimmBackbone(model, name="v")(tile)
+        tokens, (map_, prefix) = model.forward_features(tile), adapt_timm(model, name="v")(tile)
     assert torch.equal(map_[0, :, 1, 2], tokens[0, 1 + 1 * 6 + 2])
     assert torch.equal(prefix[0, 0], tokens[0, 0])
 

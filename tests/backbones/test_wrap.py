@@ -49,11 +49,33 @@ def test_tile_that_is_not_square(token_model):
     [
         (torch.nn.Identity(), {}, "tile_hw must be given for Identity"),
         (lambda x: x.mean(), {"tile_hw": (8, 8)}, r"returns \(\)"),
-        (lambda x: {"map": x}, {"tile_hw": (8, 8)}, "returns dict"),
-        (lambda x: x.new_zeros(1, 60, 4), {"tile_hw": (8, 8)}, "60 tokens"),
-        (lambda x: x.new_zeros(1, 17, 4), {"tile_hw": (8, 8), "num_prefix": 2}, "num_prefix is 2"),
+        (lambda x: x.mean((2, 3)), {"tile_hw": (8, 8)}, r"must return .* but returns \(1, 3\)"),
+        (lambda x: x.argmax(1), {"tile_hw": (8, 8)}, r"returns \(1, 8, 8\) of torch.int64"),
+        (lambda x: {"a": x, "b": x}, {"tile_hw": (8, 8)}, "several entries of .* Set output="),
+        (lambda x: {"a": 3}, {"tile_hw": (8, 8)}, "no entry of {'a': int}"),
+        (lambda x: (x, x), {"tile_hw": (8, 8), "output": 2}, "output must be a key .* but got 2"),
+        (lambda x: (x, x), {"tile_hw": (8, 8), "output": "a"}, "output must be .* but got 'a'"),
+        (lambda x: x.new_zeros(1, 60, 4), {"tile_hw": (8, 8)}, "60 tokens .* no count fits"),
+        (lambda x: x.new_zeros(1, 17, 4), {"tile_hw": (8, 8), "num_prefix": 2}, "not 2 prefix"),
+        (lambda x: x.new_zeros(1, 4 + 5, 4), {"tile_hw": (12, 12)}, "0 or 5 could be the prefix"),
+        (lambda x: x.new_zeros(4, 16, 4), {"tile_hw": (8, 8)}, "gives 4 for one tile"),
+        (
+            lambda x: x.movedim(1, -1),
+            {"tile_hw": (8, 8)},
+            r"gives \(1, 8, 8, 3\).*channels_last=True",
+        ),
+        (
+            lambda x: x.repeat(1, 4, 1, 1)[..., :2, :],
+            {"tile_hw": (32, 32)},
+            "Set channels_last=False",
+        ),
+        (torch.nn.Linear(5, 5), {"tile_hw": (8, 8)}, r"must take a tile \(1, 3, 8, 8\), but fails"),
+        (lambda x: x, {"tile_hw": (8, 0)}, "tile_hw must be a height and a width"),
+        (lambda x: x, {"tile_hw": (8, 8), "num_prefix": -1}, "num_prefix must be at least 0"),
+        (lambda x: x, {"tile_hw": (8, 8), "layers": 3}, "layers must be left out for <lambda>"),
+        (lambda x: x, {"layers": ()}, "layers must name at least one"),
         (3, {"tile_hw": (8, 8)}, "must be callable, but got int"),
-        ("vit", {}, "must be pip:NAME or timm:NAME"),
+        ("vit", {}, "must be pip:NAME, timm:NAME, hf:NAME, open_clip:NAME or torch"),
         ("resnet10t", {}, "Did you mean 'timm:resnet10t'"),
         ("efficientnet_lite0", {}, "Did you mean"),
     ],
@@ -61,3 +83,37 @@ def test_tile_that_is_not_square(token_model):
 def test_errors(model, options, message):
     with pytest.raises(InputError, match=message):
         polyscale.wrap(model, **options)
+
+
+def test_a_backbone_has_said_everything(tiny_backbone):
+    with pytest.raises(InputError, match="tile_hw must be left out for tiny, a Backbone"):
+        polyscale.wrap(tiny_backbone(), (1,), tile_hw=(32, 32))
+
+
+def test_a_map_that_is_meant_to_have_another_aspect():
+    module = polyscale.wrap(
+        torch.nn.AvgPool2d((32, 4)), (1,), tile_hw=(32, 32), channels_last=False
+    )
+    assert module.backbone.grid_hw == (1, 8)
+
+
+def test_an_output_that_changes_is_an_error():
+    answers = iter([4, 4, 5])
+    backbone = polyscale.wrap(
+        lambda x: x.new_zeros(len(x), next(answers), 4, 4), (1,), tile_hw=(8, 8), num_prefix=0
+    ).backbone
+    with pytest.raises(InputError, match=r"as for its first tile, but gives \(2, 5, 4, 4\)"):
+        backbone(torch.randn(2, 3, 8, 8))
+
+
+def test_features_that_mix_the_tiles_are_an_error():
+    module = polyscale.wrap(lambda x: x.mean(0, keepdim=True), (1,), tile_hw=(8, 8))
+    with pytest.raises(InputError, match="Every tile needs features of its own"):
+        module(torch.randn(2, 3, 8, 8))
+
+
+def test_a_bound_method_brings_its_module(token_model):
+    model = token_model(1)
+    module = polyscale.wrap(model.forward, (1, 2), tile_hw=(32, 32))
+    assert {id(p) for p in module.parameters()} == {id(p) for p in model.parameters()}
+    assert module.double().backbone(torch.randn(1, 3, 32, 32).double()).map.dtype == torch.float64

@@ -5,9 +5,9 @@ import timm
 import torch
 
 import polyscale
-from polyscale.backbones import TimmBackbone
+from polyscale.backbones import ReadOptions, adapt_timm
 from polyscale.cost import count_plan, count_tile, vit_macs
-from polyscale.plan import Plan, plan_levels
+from polyscale.plan import Plan, Tiling, plan_levels
 
 
 # the paper's costs in G, appendix tables of classification
@@ -22,7 +22,7 @@ from polyscale.plan import Plan, plan_levels
 )
 def test_the_papers_figures(name, scales, paper):
     backbone = polyscale.load(f"timm:{name}", weights=False)
-    plan = Plan(plan_levels(scales, backbone.tile_hw), backbone.grid_hw)
+    plan = Plan(plan_levels(Tiling(scales=scales), backbone.tile_hw), backbone.grid_hw)
     assert count_plan(backbone, plan).macs / 1e9 == pytest.approx(paper, rel=0.01)
 
 
@@ -39,7 +39,9 @@ def test_the_papers_figures(name, scales, paper):
     ],
 )
 def test_counter_equals_the_closed_form(name, options, shape):
-    backbone = TimmBackbone(timm.create_model(name, num_classes=0, **options), name=name)
+    backbone = adapt_timm(
+        timm.create_model(name, num_classes=0, **options), ReadOptions(), name=name
+    )
     counted = count_tile(backbone)
     assert counted.macs == vit_macs(tile_hw=backbone.tile_hw, **shape)
     assert counted.flops == 2 * counted.macs

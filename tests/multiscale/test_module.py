@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 import polyscale
 from polyscale.errors import InputError
 from polyscale.multiscale import MultiScale
-from polyscale.types import TileFeatures
 
 
 def test_shapes_and_views(tiny_backbone):
@@ -76,38 +75,6 @@ def test_registers_stay_out_of_the_pooled_vector(tiny_backbone):
     assert MultiScale(backbone, (1,))(torch.randn(1, 3, 32, 32)).pooled.shape == (1, 6)
 
 
-class Pixels(torch.nn.Module):
-    """An identity-like backbone: each cell is the mean of its pixels."""
-
-    name, fixed_tile, mean, std, num_prefix, has_cls, dim = "px", False, None, None, 0, False, 3
-
-    def __init__(self, tile: int, cell: int) -> None:
-        super().__init__()
-        self.tile_hw, self.grid_hw, self.cell = (tile, tile), (tile // cell,) * 2, cell
-
-    def forward(self, tiles):
-        return TileFeatures(F.avg_pool2d(tiles, self.cell), tiles.new_zeros(len(tiles), 0, 3))
-
-
-@pytest.mark.parametrize("scale", [1, 2, 3, 4, 7])
-@pytest.mark.parametrize("cell", [1, 2, 4])
-def test_identity_backbone_gives_the_pooled_image(scale, cell):
-    image = torch.randn(2, 3, 16 * scale, 16 * scale)
-    features = MultiScale(Pixels(16, cell), (scale,))(image)
-    expected = F.adaptive_avg_pool2d(image, 16 // cell)
-    torch.testing.assert_close(features.map, expected, rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize("scale", [1.25, 1.5, 1.75, 2.5])
-def test_overlapping_tiles_of_pixels_give_the_pooled_image(scale):
-    size = int(16 * scale)
-    image = torch.randn(1, 3, size, size)
-    repeated = F.interpolate(image.double(), scale_factor=16)
-    expected = F.adaptive_avg_pool2d(repeated, 16).float()
-    features = MultiScale(Pixels(16, 1), (scale,))(image)
-    torch.testing.assert_close(features.map, expected, rtol=0, atol=1e-6)
-
-
 def test_base_source_adds_no_new_pixels(tiny_backbone):
     backbone, images = tiny_backbone(), torch.randn(1, 3, 96, 96)
     base = MultiScale(backbone, (1, 2), source="base")
@@ -136,9 +103,9 @@ def test_bf16_stays_near_fp32(tiny_backbone):
 
 def test_pooling_stays_exact_under_an_outer_autocast(tiny_backbone):
     """A mean of equal float32 cells must be that cell, also where the caller runs autocast."""
-    backbone, images = Pixels(16, 4), torch.full((1, 3, 48, 48), 1 / 3)
+    module = polyscale.wrap(torch.nn.AvgPool2d(4), (3,), tile_hw=(16, 16))
     with torch.autocast("cpu", torch.bfloat16):
-        features = MultiScale(backbone, (3,))(images)
+        features = module(torch.full((1, 3, 48, 48), 1 / 3))
     torch.testing.assert_close(
         features.map, torch.full_like(features.map, 1 / 3), rtol=0, atol=1e-6
     )

@@ -1,15 +1,17 @@
 """Adapters: anything → `Backbone`. One file a family of models."""
 
-from polyscale.backbones.callables import CallableBackbone
 from polyscale.backbones.family import family_of
+from polyscale.backbones.model_backbone import ModelBackbone
+from polyscale.backbones.options import ReadOptions
 from polyscale.backbones.sources import SourceInfo, list_sources, load
-from polyscale.backbones.timm_models import TimmBackbone
+from polyscale.backbones.timm_models import adapt_timm
 from polyscale.backbones.wrap import as_backbone, wrap
 
 __all__ = [
-    "CallableBackbone",
+    "ModelBackbone",
+    "ReadOptions",
     "SourceInfo",
-    "TimmBackbone",
+    "adapt_timm",
     "as_backbone",
     "family_of",
     "list_sources",

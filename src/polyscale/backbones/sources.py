@@ -5,12 +5,23 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from importlib.util import find_spec
 
+from polyscale.backbones.model_backbone import ModelBackbone
+from polyscale.backbones.open_clip_models import load_open_clip
+from polyscale.backbones.options import Layers, ReadOptions
 from polyscale.backbones.pip_weights import PIP_WEIGHTS, load_pip
-from polyscale.backbones.timm_models import TimmBackbone, load_timm
+from polyscale.backbones.timm_models import load_timm
+from polyscale.backbones.torchvision_models import load_torchvision
+from polyscale.backbones.transformers_load import load_transformers
 from polyscale.errors import InputError, near_matches
-from polyscale.types import Backbone
+from polyscale.types import HW, Backbone
 
-LOADERS: dict[str, Callable[..., TimmBackbone]] = {"pip": load_pip, "timm": load_timm}
+LOADERS: dict[str, Callable[..., ModelBackbone]] = {
+    "pip": load_pip,
+    "timm": load_timm,
+    "hf": load_transformers,
+    "open_clip": load_open_clip,
+    "torchvision": load_torchvision,
+}
 
 
 @dataclass(frozen=True)
@@ -30,30 +41,52 @@ class SourceInfo:
     installed: bool
 
 
-def load(source: str, *, weights: bool = True) -> Backbone:
+def load(
+    source: str,
+    *,
+    weights: bool = True,
+    tile_hw: HW | None = None,
+    num_prefix: int | None = None,
+    layers: Layers = None,
+    norm: bool = True,
+) -> Backbone:
     """Load a frozen backbone.
 
     Args:
-        source: `timm:NAME` (a local folder in timm's layout also works) or `pip:NAME`.
+        source: `pip:NAME`, `timm:NAME`, `hf:NAME`, `open_clip:NAME/TAG` or `torchvision:NAME`. A
+            local path works wherever a hub name does.
         weights: False builds the architecture alone, on the meta device: enough to plan and to
             count, at no cost in memory.
+        tile_hw: another tile size, in pixels, for a model that takes one.
+        num_prefix: class and register tokens, where they cannot be read from the model.
+        layers: layer or layers to read, 0 the first, negative from the end; several are
+            concatenated along the channels. None is the model's own output.
+        norm: whether the model's final norm is applied.
 
     Raises:
         InputError: if there is no such source or model; near matches are named.
         MissingExtraError: if a package is not installed; the pip command is named.
         RunError: if weights cannot be fetched.
     """
+    options = ReadOptions(tile_hw=tile_hw, num_prefix=num_prefix, layers=layers, norm=norm)
+    return load_source(source, options, weights=weights)
+
+
+def load_source(source: str, options: ReadOptions, *, weights: bool = True) -> Backbone:
+    """`load` with its options in one."""
     scheme, colon, name = source.partition(":")
     if not colon or scheme not in LOADERS:
-        schemes = " or ".join(f"{s}:NAME" for s in LOADERS)
+        *schemes, last = (f"{s}:NAME" for s in LOADERS)
         guess = near_matches(source, [f"pip:{n}" for n in PIP_WEIGHTS])
         if not colon and find_spec("timm") and not guess:
             import timm
 
             if timm.is_model(source.partition(".")[0]):
                 guess = f" Did you mean 'timm:{source}'?"
-        raise InputError(f"source must be {schemes}, but got {source!r}.{guess}")
-    return LOADERS[scheme](name, weights=weights)
+        raise InputError(
+            f"source must be {', '.join(schemes)} or {last}, but got {source!r}.{guess}"
+        )
+    return LOADERS[scheme](name, weights=weights, options=options)
 
 
 def list_sources(pattern: str = "*") -> Iterator[SourceInfo]:
@@ -67,10 +100,36 @@ def list_sources(pattern: str = "*") -> Iterator[SourceInfo]:
         if fnmatch(f"pip:{name}", match):
             installed = find_spec(entry.module) is not None
             yield SourceInfo(f"pip:{name}", entry.about, entry.licence, installed)
-    if find_spec("timm") is None:
-        return
+    for scheme, (package, names) in HUB_LISTS.items():
+        # a pattern for one scheme spares the import of the others
+        wanted = pattern.partition(":")[0] if ":" in pattern else scheme
+        if fnmatch(scheme, wanted) and find_spec(package) is not None:
+            for name in names():
+                if fnmatch(f"{scheme}:{name}", match):
+                    yield SourceInfo(f"{scheme}:{name}", "weights from the hub", "", False)
+
+
+def _timm_names() -> list[str]:
     import timm
 
-    for name in timm.list_pretrained():
-        if fnmatch(f"timm:{name}", match):
-            yield SourceInfo(f"timm:{name}", "weights from the hub", "", False)
+    return timm.list_pretrained()
+
+
+def _open_clip_names() -> list[str]:
+    import open_clip
+
+    return [f"{name}/{tag}" for name, tag in open_clip.list_pretrained()]
+
+
+def _torchvision_names() -> list[str]:
+    from torchvision import models
+
+    return models.list_models(module=models)
+
+
+HUB_LISTS: dict[str, tuple[str, Callable[[], list[str]]]] = {
+    "timm": ("timm", _timm_names),
+    "open_clip": ("open_clip", _open_clip_names),
+    "torchvision": ("torchvision", _torchvision_names),
+}
+"""Scheme → package that must be installed, and the names that it lists."""

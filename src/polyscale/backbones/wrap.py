@@ -1,29 +1,34 @@
 """`wrap`: any model, multi-scale, in one line."""
 
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
+from dataclasses import fields
 from typing import Any
 
 from torch import Tensor, nn
 
-from polyscale.backbones.callables import CallableBackbone
-from polyscale.backbones.sources import load
-from polyscale.backbones.timm_models import TimmBackbone
-from polyscale.errors import InputError
-from polyscale.multiscale import MultiScale
-from polyscale.multiscale.precision import Precision
-from polyscale.types import HW, Backbone, Source
+from polyscale.backbones.callables import adapt_callable
+from polyscale.backbones.open_clip_models import adapt_open_clip, is_open_clip
+from polyscale.backbones.options import Layers, ReadOptions
+from polyscale.backbones.sources import load_source
+from polyscale.backbones.timm_models import adapt_timm, is_timm
+from polyscale.backbones.torchvision_models import adapt_torchvision, is_torchvision
+from polyscale.backbones.transformers_models import adapt_transformers, is_transformers
+from polyscale.multiscale import MultiScale, MultiScaleConfig
+from polyscale.types import HW, Backbone, check_scales
 
 
 def wrap(
     model: str | nn.Module | Callable[[Tensor], Any],
     scales: Sequence[float] = (1, 2, 3),
     *,
-    source: Source = "native",
-    tile_batch: int = 16,
-    dtype: Precision = "fp32",
     tile_hw: HW | None = None,
     num_prefix: int | None = None,
+    layers: Layers = None,
+    norm: bool = True,
+    output: str | int | None = None,
+    channels_last: bool | None = None,
+    devices: Sequence[str] | None = None,
+    **choices: Any,
 ) -> MultiScale:
     """Make any frozen vision model multi-scale.
 
@@ -34,62 +39,66 @@ def wrap(
     (torch.Size([1, 6, 4, 4]), torch.Size([1, 6]))
 
     Args:
-        model: a source such as `"timm:vit_small_patch16_224"`, a live timm model, a `Backbone`, or
-            any callable from tiles to a map (tiles, dim, h, w) or tokens (tiles, N, dim).
+        model: a source such as `"timm:vit_small_patch16_224"`, a live model of timm, transformers,
+            open_clip or torchvision, a `Backbone`, or any callable from tiles to a map (tiles,
+            dim, h, w) or tokens (tiles, N, dim), alone or within a dict or tuple.
         scales: sizes relative to the model's own size.
-        source: what larger scales are resized from, see `MultiScale`.
-        tile_batch: tiles that go through the model at once.
-        dtype: what the model computes in: `"fp32"` leaves it as it is, `"bf16"` and `"fp16"` run
-            it under autocast. Pooling stays in float32.
-        tile_hw: the model's own size in pixels, where it cannot be read from the model.
-        num_prefix: class and register tokens, for a callable that returns tokens.
+        tile_hw: the model's own size in pixels, where it cannot be read from the model, or
+            another size for a model that takes one.
+        num_prefix: class and register tokens, where they cannot be read from the model.
+        layers: layer or layers to read, 0 the first, negative from the end; several are
+            concatenated along the channels. None is the model's own output.
+        norm: whether the model's final norm is applied.
+        output: key or index of the features, for a callable that returns several things.
+        channels_last: True for a callable whose maps are (tiles, h, w, dim); False vouches for a
+            map that has not the tile's aspect.
+        devices: spread the tiles of a call over these, for example `["cuda:0", "cuda:1"]`.
+        choices: of the operator, see `MultiScaleConfig` and `Tiling`: `aspect`, `overlap`,
+            `window`, `shifted`, `split`, `max_tiles`, `source`, `output_grid`, `prefix`, `merge`,
+            `tile_batch`, `dtype`, `compile`, `checkpoint`.
 
     Raises:
         InputError: if an argument breaks its rule, or the model's output has no positions.
     """
-    backbone = as_backbone(model, tile_hw=tile_hw, num_prefix=num_prefix)
-    return MultiScale(backbone, scales, source=source, tile_batch=tile_batch, dtype=dtype)
+    config = MultiScaleConfig.of(scales=tuple(check_scales(scales)), **choices)
+    options = ReadOptions(
+        tile_hw=tile_hw,
+        num_prefix=num_prefix,
+        layers=layers,
+        norm=norm,
+        output=output,
+        channels_last=channels_last,
+    )
+    backbone = as_backbone(model, options)
+    return MultiScale(backbone, config=config, devices=devices)
+
+
+FAMILIES: tuple[tuple[Callable[[object], bool], Callable[..., Backbone]], ...] = (
+    (is_timm, adapt_timm),
+    (is_transformers, adapt_transformers),
+    (is_open_clip, adapt_open_clip),
+    (is_torchvision, adapt_torchvision),
+)
+"""How a live model is recognised, without importing its library, and what adapts it."""
 
 
 def as_backbone(
-    model: str | nn.Module | Callable[[Tensor], Any],
-    *,
-    tile_hw: HW | None = None,
-    num_prefix: int | None = None,
+    model: str | nn.Module | Callable[[Tensor], Any], options: ReadOptions | None = None
 ) -> Backbone:
     """The adapter that fits the model.
 
     Raises:
-        InputError: if the tile size can't be read from the model and is not given.
+        InputError: if the tile size can't be read from the model and is not given, or the model
+            does not offer what the options ask.
     """
+    options = options or ReadOptions()
     if isinstance(model, str):
-        return load(model)
+        return load_source(model, options)
     if isinstance(model, Backbone):
+        names = [field.name for field in fields(options)]
+        options.refuse(*names, by=f"{model.name}, a Backbone", instead="It says so itself.")
         return model
-    if tile_hw is None and _is_timm(model):
-        assert isinstance(model, nn.Module)
-        return TimmBackbone(model, name=_timm_name(model))
-    if tile_hw is None:
-        raise InputError(
-            f"tile_hw must be given for {type(model).__name__}, whose input size can't be read. "
-            "Example: polyscale.wrap(model, tile_hw=(224, 224))"
-        )
-    if not callable(model):
-        raise InputError(f"model must be callable, but got {type(model).__name__}.")
-    return CallableBackbone(model, tile_hw=tile_hw, num_prefix=num_prefix)
-
-
-def _is_timm(model: object) -> bool:
-    """Whether it has timm's two marks; importing timm to look would take a second."""
-    return (
-        find_spec("timm") is not None
-        and isinstance(model, nn.Module)
-        and hasattr(model, "forward_features")
-        and hasattr(model, "pretrained_cfg")
-    )
-
-
-def _timm_name(model: nn.Module) -> str:
-    config = model.pretrained_cfg
-    architecture = config.get("architecture") if isinstance(config, dict) else None
-    return f"timm:{architecture or type(model).__name__}"
+    for belongs, adapt in FAMILIES:
+        if belongs(model):
+            return adapt(model, options)
+    return adapt_callable(model, options)

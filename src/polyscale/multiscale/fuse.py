@@ -1,6 +1,7 @@
 """Each tile's features pooled straight into their place in the output."""
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -8,14 +9,23 @@ from torch import Tensor
 
 from polyscale.multiscale.precision import no_autocast
 from polyscale.multiscale.stream import Span
-from polyscale.plan import AxisWeights, Level
+from polyscale.plan import AxisWeights, Level, TileGrid
 from polyscale.types import HW, TileFeatures
 
-PoolingRule = Callable[[Level, HW, HW], tuple[Sequence[AxisWeights], Sequence[AxisWeights]]]
-"""Level, cells of a tile and cells of the output → weights along the rows and the columns."""
+PoolingRule = Callable[
+    [Level, TileGrid, HW, HW], tuple[Sequence[AxisWeights], Sequence[AxisWeights]]
+]
+"""Level, its grid, cells of a tile and of the output → weights along the rows and the columns."""
 
 OutputGrid = Callable[[int, HW], HW | None]
 """Index of a level and cells of its tiles → cells of the output, or None if it can't tell yet."""
+
+PrefixRule = Literal["mean", "base", "none"]
+"""Prefix tokens of a scale: their mean over its tiles (the paper), those of the first scale for
+every scale, or none."""
+
+Merge = Literal["concat", "add", "mean"]
+"""Scales side by side along channels (the paper), summed, or averaged (the control of Table 11)."""
 
 
 class FusedTokens:
@@ -27,83 +37,94 @@ class FusedTokens:
 
     def __init__(
         self,
-        levels: Sequence[Level],
+        *,
+        num_levels: int,
         num_images: int,
-        rule: PoolingRule,
+        pooling_rule: PoolingRule,
         output_grid: OutputGrid,
+        prefix: PrefixRule = "mean",
+        merge: Merge = "concat",
     ) -> None:
-        self._levels = levels
+        self._num_levels = num_levels
         self._num_images = num_images
-        self._rule = rule
+        self._rule = pooling_rule
         self._output_grid = output_grid
-        self._grid_hw: HW | None = None
-        self._weights: dict[int, tuple[list[_Band], list[_Band]]] = {}
+        self._prefix = prefix
+        self._merge = merge
+        self._weights: dict[tuple[Level, int, HW], tuple[list[_Band], list[_Band]]] = {}
         self._waiting: list[tuple[Span, TileFeatures]] = []
         self._tokens: Tensor | None = None
         self._dtype = torch.float32
-        self._num_prefix = 0
-        self._dim = 0
+        self.grid_hw: HW = (0, 0)
+        self.num_prefix = 0
+        self.dim = 0
 
     def add(self, span: Span, features: TileFeatures) -> None:
         """Pool the features of one span into their place."""
-        if self._tokens is None:
-            # copies: a model may use its output buffer again
-            copied = TileFeatures(features.map.clone(), features.prefix.clone())
-            self._waiting.append((span, copied))
-            _, _, grid_h, grid_w = features.map.shape
-            self._grid_hw = self._output_grid(span.level, (grid_h, grid_w))
-            if self._grid_hw is None:
-                return
-            self._allocate(features)
+        if self._tokens is not None:
+            self._pool(self._tokens, span, features)
+            return
+        # copies: a model may use its output buffer again
+        copied = TileFeatures(features.map.clone(), features.prefix.clone())
+        self._waiting.append((span, copied))
+        grid_hw = self._output_grid(span.slot, (features.map.shape[2], features.map.shape[3]))
+        if grid_hw is not None:
+            self._tokens = self._allocate(grid_hw, features)
             for waiting in self._waiting:
-                self._add(*waiting)
+                self._pool(self._tokens, *waiting)
             self._waiting.clear()
-        else:
-            self._add(span, features)
 
-    def result(self) -> tuple[Float[Tensor, "batch prefix+h*w scales*dim"], int, HW, int]:
-        """The tokens, how many are prefix tokens, the output grid and the width of one scale."""
+    def result(self) -> Float[Tensor, "batch prefix+h*w channels"]:
+        """The tokens, in the dtype of the features."""
         assert self._tokens is not None, "no tile was added"
-        assert self._grid_hw is not None
-        return self._tokens.to(self._dtype), self._num_prefix, self._grid_hw, self._dim
+        return self._tokens.to(self._dtype)
 
-    def _allocate(self, features: TileFeatures) -> None:
-        assert self._grid_hw is not None
+    def _allocate(self, grid_hw: HW, features: TileFeatures) -> Tensor:
         map_, prefix = features
-        self._dim, self._num_prefix, self._dtype = map_.shape[1], prefix.shape[1], map_.dtype
-        num_tokens = self._num_prefix + self._grid_hw[0] * self._grid_hw[1]
+        self.grid_hw, self.dim, self._dtype = grid_hw, map_.shape[1], map_.dtype
+        self.num_prefix = 0 if self._prefix == "none" else prefix.shape[1]
+        num_tokens = self.num_prefix + grid_hw[0] * grid_hw[1]
+        num_slots = self._num_levels if self._merge == "concat" else 1
         # half precision is summed in float32, as a cell may get its share from several tiles
         dtype = torch.promote_types(map_.dtype, torch.float32)
-        shape = (self._num_images, num_tokens, self._dim * len(self._levels))
-        self._tokens = torch.zeros(shape, dtype=dtype, device=map_.device)
+        shape = (self._num_images, num_tokens, self.dim * num_slots)
+        return torch.zeros(shape, dtype=dtype, device=map_.device)
 
-    def _add(self, span: Span, features: TileFeatures) -> None:
-        assert self._tokens is not None
-        assert self._grid_hw is not None
-        channels = slice(span.level * self._dim, (span.level + 1) * self._dim)
-        place = self._tokens[span.images, :, channels]
-        level = self._levels[span.level]
-        map_, prefix = features.map.to(place.dtype), features.prefix.to(place.dtype)
-        if self._num_prefix:
-            place[:, : self._num_prefix] += prefix / level.num_tiles
-        rows, columns = self._level_weights(span.level, map_)
+    def _pool(self, tokens: Tensor, span: Span, features: TileFeatures) -> None:
+        # (images, tokens, slots, dim), a view
+        slots = tokens[span.images].unflatten(2, (-1, self.dim))
+        slot = span.slot if self._merge == "concat" else 0
+        share = 1 / self._num_levels if self._merge == "mean" else 1.0
+        map_, prefix = (f.to(tokens.device, tokens.dtype) for f in features)
+        if self.num_prefix:
+            self._add_prefix(slots[:, : self.num_prefix], slot, share, span, prefix)
+        rows, columns = self._bands(span, map_)
         row, column = rows[span.row], columns[span.column]
         # (images, h·w, dim) → (images, h, w, dim): a view of the cells, channels last
-        cells = place[:, self._num_prefix :].unflatten(1, self._grid_hw)
-        window = cells[:, row.out, column.out]
+        cells = slots[:, self.num_prefix :, slot].unflatten(1, self.grid_hw)
         with no_autocast(map_.device):
-            window += _pool(map_.permute(0, 2, 3, 1), row, column)
+            pooled = _contract(map_.permute(0, 2, 3, 1), row, column)
+            weight = share / len(span.level.grids)
+            window = cells[:, row.out, column.out]
+            window += pooled if weight == 1 else pooled * weight
 
-    def _level_weights(self, index: int, map_: Tensor) -> tuple[list["_Band"], list["_Band"]]:
-        if index not in self._weights:
-            assert self._grid_hw is not None
-            grid_hw = (map_.shape[-2], map_.shape[-1])
-            rows, columns = self._rule(self._levels[index], grid_hw, self._grid_hw)
-            self._weights[index] = (
-                [_Band(w, map_) for w in rows],
-                [_Band(w, map_) for w in columns],
-            )
-        return self._weights[index]
+    def _add_prefix(
+        self, slots: Tensor, slot: int, share: float, span: Span, prefix: Tensor
+    ) -> None:
+        mean = prefix / span.level.num_tiles
+        if self._prefix == "mean":
+            place = slots[:, :, slot]
+            place += mean * share
+        elif span.slot == 0:  # the first scale's, for every scale
+            slots += mean[:, :, None]
+
+    def _bands(self, span: Span, map_: Tensor) -> tuple[list["_Band"], list["_Band"]]:
+        key = (span.level, span.grid, (map_.shape[-2], map_.shape[-1]))
+        if key not in self._weights:
+            grid = span.level.grids[span.grid]
+            rows, columns = self._rule(span.level, grid, key[2], self.grid_hw)
+            self._weights[key] = ([_Band(w, map_) for w in rows], [_Band(w, map_) for w in columns])
+        return self._weights[key]
 
 
 class _Band:
@@ -114,7 +135,7 @@ class _Band:
         self.matrix = None if axis.is_identity else like.new_tensor(axis.weights)
 
 
-def _pool(
+def _contract(
     cells: Float[Tensor, "tiles grid_h grid_w dim"], rows: _Band, columns: _Band
 ) -> Float[Tensor, "tiles out_h out_w dim"]:
     """Contract the rows, then the columns; each is one matrix product with channels innermost."""

@@ -1,188 +1,250 @@
 """`MultiScale`: a backbone and its scales as one module."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from polyscale.errors import InputError
-from polyscale.multiscale.engine import run_levels
+from polyscale.multiscale.chunks import ChunkRunner, DeviceSpread
+from polyscale.multiscale.config import MultiScaleConfig
+from polyscale.multiscale.engine import add_chunk
 from polyscale.multiscale.features import MultiScaleFeatures
-from polyscale.multiscale.precision import Precision, autocast, check_precision
-from polyscale.multiscale.resize import resize
-from polyscale.multiscale.stream import LevelImages
-from polyscale.plan import AxisWeights, Level, Plan, area_weights, plan_levels
-from polyscale.types import HW, SOURCES, Backbone, Source, TileFeatures
+from polyscale.multiscale.fuse import FusedTokens
+from polyscale.multiscale.inputs import Images, make_groups
+from polyscale.multiscale.picture import Input, Picture
+from polyscale.multiscale.stream import Chunk, tile_chunks
+from polyscale.plan import AxisWeights, Level, Plan, TileGrid, area_weights, plan_levels
+from polyscale.types import HW, Backbone, format_scale
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Tiles on their way to the backbone.
+
+    Attributes:
+        chunks: tiles with their places.
+        num_images: images of the call.
+        grid_hw: cells of the output.
+    """
+
+    chunks: Iterable[Chunk]
+    num_images: int
+    grid_hw: HW
 
 
 class MultiScale(nn.Module):
     """S² (paper, section 3.1): a backbone run over several scales of an image.
 
     Each scale is cut into tiles of the backbone's own size, each tile's map is pooled onto the
-    grid of the base scale, and the scales are concatenated along channels. No parameter is added.
+    output grid, and the scales are concatenated along channels. No parameter is added.
 
     Args:
         backbone: usually made by `polyscale.wrap`, which takes any model.
-        scales: sizes relative to the backbone's own size.
-        source: whether larger scales are resized from the input itself (`"native"`) or from the
-            input shrunk to the backbone's size (`"base"`). No difference for inputs of that size.
-        tile_batch: tiles that go through the backbone at once, over all scales and images.
-        dtype: what the backbone computes in; pooling stays in float32.
+        config: every choice; or give its options by name, for example `scales=(1, 2)`.
+        devices: spread the chunks of a call over these, for example `["cuda:0", "cuda:1"]`.
+        options: of `MultiScaleConfig` and `Tiling`, where no config is given.
 
     Raises:
-        InputError: if an argument breaks its rule.
+        InputError: if an option is unknown or breaks its rule.
     """
 
     def __init__(
         self,
         backbone: Backbone,
-        scales: Sequence[float] = (1, 2, 3),
+        scales: Sequence[float] | None = None,
         *,
-        source: Source = "native",
-        tile_batch: int = 16,
-        dtype: Precision = "fp32",
+        config: MultiScaleConfig | None = None,
+        devices: Sequence[str] | None = None,
+        **options: Any,
     ) -> None:
         super().__init__()
-        if source not in SOURCES:
-            raise InputError(f"source must be 'base' or 'native', but got {source!r}.")
-        if not isinstance(tile_batch, int) or tile_batch < 1:
-            raise InputError(f"tile_batch must be at least 1, but got {tile_batch!r}.")
+        if scales is not None:
+            options["scales"] = tuple(scales)
+        if config is not None and options:
+            raise InputError(f"give either config or options, but got both ({', '.join(options)}).")
         self.backbone = backbone
-        self.plan = Plan(plan_levels(scales, backbone.tile_hw), backbone.grid_hw)
-        self.scales = tuple(level.scale for level in self.plan.levels)
-        self.source: Source = source
-        self.tile_batch = tile_batch
-        self.dtype = check_precision(dtype)
-        small = [level for level in self.plan.levels if level.tile_hw != backbone.tile_hw]
-        if backbone.fixed_tile and small:
+        self.config = config or MultiScaleConfig.of(**options)
+        self._check_tiles()
+        self._devices = tuple(devices or ())
+        self._runner: ChunkRunner | DeviceSpread | None = None
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """The scales, in the order of the levels."""
+        return self.config.tiling.scales
+
+    @property
+    def plan(self) -> Plan:
+        """The plan for an image of the backbone's own aspect."""
+        return self.plan_for(self.backbone.tile_hw)
+
+    def plan_for(self, image_hw: HW) -> Plan:
+        """Levels, tiles and output grid for an image of this size in pixels."""
+        levels = plan_levels(self.config.tiling, self.backbone.tile_hw, image_hw)
+        return Plan(levels, self._output_hw(levels))
+
+    def forward(self, images: Images) -> MultiScaleFeatures:
+        """Multi-scale features of images of any size.
+
+        Args:
+            images: floating point, normalised by the backbone's mean and std: a batch
+                (batch, 3, h, w) or a list of (3, h, w) of different sizes; or what `preprocess`
+                gives. Their tiles share chunks.
+
+        Raises:
+            InputError: if they are no such images, or need different output grids; no tile has run
+                then.
+        """
+        return self.run(self.prepare(images))
+
+    def prepare(self, images: Images, *, eager: bool = False) -> "Prepared":
+        """The first half of `forward`: images → groups of tiles.
+
+        Args:
+            images: as `forward` takes them.
+            eager: make all tiles now, for example in a thread that runs ahead of the model, instead
+                of each chunk when it is due.
+
+        Raises:
+            InputError: as `forward`.
+        """
+        device = next(self.parameters(), torch.empty(0)).device
+        groups, num_images = make_groups(
+            images, self.config.tiling, self.backbone.tile_hw, self.config.source, device
+        )
+        grids = {self._output_hw(group.levels) for group in groups}
+        if len(grids) > 1:
+            shapes = " and ".join(f"{h}×{w}" for h, w in sorted(grids))
             raise InputError(
+                f"images must share an output grid, but theirs are {shapes}. "
+                "Set output_grid='base' or a size, or call once for each aspect."
+            )
+        chunks = tile_chunks(groups, lambda: self._workers().tile_batch)
+        return Prepared(list(chunks) if eager else chunks, num_images, grids.pop())
+
+    def run(self, prepared: "Prepared") -> MultiScaleFeatures:
+        """The second half of `forward`: tiles → features."""
+        fused = FusedTokens(
+            num_levels=len(self.scales),
+            num_images=prepared.num_images,
+            pooling_rule=_area_rule,
+            output_grid=lambda level, cells_hw: prepared.grid_hw,
+            prefix=self.config.prefix,
+            merge=self.config.merge,
+        )
+        for spans, features in self._workers().map(prepared.chunks):
+            add_chunk(fused, spans, features)
+        return MultiScaleFeatures(
+            fused.result(),
+            num_prefix=fused.num_prefix,
+            grid_hw=prepared.grid_hw,
+            dim=fused.dim,
+            has_cls=self.backbone.has_cls and fused.num_prefix > 0,
+        )
+
+    def preprocess(self, images: Sequence[Input] | Input) -> list[Picture]:
+        """Pictures → what `forward` takes.
+
+        Args:
+            images: PIL images, 8-bit RGB arrays (h, w, 3) or paths, of any sizes. They are
+                resized, cut and normalised tile by tile, so a large one never stands in floating
+                point.
+        """
+        if isinstance(images, str) or not isinstance(images, Sequence):
+            images = [images]
+        mean, std = self.backbone.mean, self.backbone.std
+        return [Picture(image, mean=mean, std=std) for image in images]
+
+    def with_scales(self, scales: Sequence[float]) -> "MultiScale":
+        """The same backbone and choices with other scales."""
+        return MultiScale(self.backbone, config=self.config.with_scales(tuple(scales)))
+
+    def extra_repr(self) -> str:
+        """The choices, for `print(module)`."""
+        return str(self.config)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "MultiScale":
+        backbone = copy.deepcopy(self.backbone, memo)
+        return MultiScale(backbone, config=self.config, devices=self._devices)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # compiled functions and threads stay here
+        return {**super().__getstate__(), "_runner": None}
+
+    def _workers(self) -> "ChunkRunner | DeviceSpread":
+        """What runs chunks; it remembers how large they may be."""
+        if self._runner is None:
+            self._runner = (
+                DeviceSpread(self.backbone, self.config, self._devices)
+                if self._devices
+                else ChunkRunner(self.backbone, self.config)
+            )
+        return self._runner
+
+    def _output_hw(self, levels: Sequence[Level]) -> HW:
+        backbone, output = self.backbone, self.config.output_grid
+        if output == "base":
+            return backbone.grid_hw
+        if output != "largest":
+            return output
+        largest = max(levels, key=lambda level: level.image_hw[0] * level.image_hw[1])
+        height, width = (
+            max(1, round(largest.image_hw[a] * backbone.grid_hw[a] / backbone.tile_hw[a]))
+            for a in (0, 1)
+        )
+        return height, width
+
+    def _check_tiles(self) -> None:
+        """Refuse tiles of another size than the backbone takes."""
+        backbone = self.backbone
+        for level in plan_levels(self.config.tiling, backbone.tile_hw):
+            if level.tile_hw == backbone.tile_hw:
+                continue
+            if not backbone.fixed_tile:
+                self._try_tile(level)
+                continue
+            height, width = backbone.tile_hw
+            why = (
                 f"scales must be at least 1 for {backbone.name}, whose tiles are always "
-                f"{backbone.tile_hw[0]}×{backbone.tile_hw[1]} px, but got {small[0].scale}. "
+                f"{height}×{width} px, but got {format_scale(level.scale)}. "
                 "Leave the smaller scale out, or use a convolutional model."
             )
-
-        for level in small:
-            self._try_tile(level)
+            if level.scale > 1:
+                why = (
+                    f"split must be True for {backbone.name}, whose tiles are always "
+                    f"{height}×{width} px. Build the model for the larger size instead."
+                )
+            raise InputError(why)
 
     def _try_tile(self, level: Level) -> None:
         """Some models take their own size alone and only say so when they are run."""
-        if self.backbone.training if isinstance(self.backbone, nn.Module) else False:
+        if isinstance(self.backbone, nn.Module) and self.backbone.training:
             return
         parameter = next(self.parameters(), torch.empty(0))
-        tile = parameter.new_zeros(1, 3, *level.tile_hw)
         try:
             with torch.no_grad():
-                self.backbone(tile)
+                self.backbone(parameter.new_zeros(1, 3, *level.tile_hw))
         except Exception as error:
             height, width = level.tile_hw
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise InputError(
-                f"scale {level.scale} makes tiles of {height}×{width} px, which "
+                f"scale {format_scale(level.scale)} makes tiles of {height}×{width} px, which "
                 f"{self.backbone.name} does not take ({reason[:100]}). Leave the scale out."
             ) from error
 
-    def forward(
-        self, images: Float[Tensor, "batch 3 h w"] | Sequence[Float[Tensor, "3 h w"]]
-    ) -> MultiScaleFeatures:
-        """Multi-scale features of normalised images of any size.
-
-        Args:
-            images: floating point, channels normalised by the backbone's mean and std; a batch, or
-                a list of images of different sizes. The shape is squashed to the backbone's
-                aspect, as in the paper.
-
-        Raises:
-            InputError: if `images` is not a batch of floating-point RGB images.
-        """
-        groups = [images] if isinstance(images, Tensor) else [image[None] for image in images]
-        for group in groups:
-            check_images(group)
-        if not groups:
-            raise InputError("images must hold at least one image, but is empty.")
-        bases = [self._source_of(group) for group in groups]
-        return self.run_pyramid(
-            lambda level: torch.cat([resize(b, level.image_hw, antialias=True) for b in bases]),
-            num_images=sum(map(len, groups)),
-        )
-
-    def pyramid(self, image: Float[Tensor, "batch 3 h w"]) -> list[Tensor]:
-        """The images at the size of each level, (batch, 3, level_h, level_w) each.
-
-        With `run_pyramid`, `forward` in two steps: this one can run ahead in another thread.
-        """
-        base = self._source_of(image)
-        return [resize(base, level.image_hw, antialias=True) for level in self.plan.levels]
-
-    def run_pyramid(self, level_images: LevelImages, *, num_images: int) -> MultiScaleFeatures:
-        """Multi-scale features of images that are already resized to each level.
-
-        Args:
-            level_images: level → (batch, 3, level_h, level_w); called once a level, in order.
-            num_images: images in the batch.
-        """
-        return run_levels(
-            self._run_tiles,
-            self.plan.levels,
-            level_images,
-            num_images=num_images,
-            pooling_rule=_area_rule,
-            output_grid=lambda level, grid_hw: self.plan.grid_hw,
-            tile_batch=self.tile_batch,
-            has_cls=self.backbone.has_cls,
-        )
-
-    def with_scales(self, scales: Sequence[float]) -> "MultiScale":
-        """The same backbone and options with other scales."""
-        return MultiScale(
-            self.backbone,
-            scales,
-            source=self.source,
-            tile_batch=self.tile_batch,
-            dtype=self.dtype,
-        )
-
-    def _source_of(self, images: Tensor) -> Tensor:
-        if self.source == "native":
-            return images
-        return resize(images, self.backbone.tile_hw, antialias=True)
-
-    def _run_tiles(self, tiles: Tensor) -> TileFeatures:
-        with autocast(tiles.device, self.dtype):
-            return self.backbone(tiles)
-
-    def extra_repr(self) -> str:
-        """Scales and source, for `print(module)`."""
-        return (
-            f"scales={self.scales}, source={self.source!r}, tile_batch={self.tile_batch}, "
-            f"dtype={self.dtype!r}"
-        )
-
-
-def check_images(images: Tensor) -> None:
-    """Refuse what is not a batch of floating-point RGB images.
-
-    Raises:
-        InputError: with the shape or dtype that was given.
-    """
-    if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape:
-        raise InputError(
-            f"images must have the shape (batch, 3, height, width), but got {tuple(images.shape)}. "
-            "A single image needs images[None]."
-        )
-    if not torch.is_floating_point(images):
-        raise InputError(
-            f"images must be floating point, but got {images.dtype}. "
-            "Divide by 255 and normalise by the backbone's mean and std."
-        )
-
 
 def _area_rule(
-    level: Level, grid_hw: HW, out_hw: HW
+    level: Level, grid: TileGrid, cells_hw: HW, out_hw: HW
 ) -> tuple[Sequence[AxisWeights], Sequence[AxisWeights]]:
-    starts = (level.tops, level.lefts)
+    starts = (grid.tops, grid.lefts)
     rows, columns = (
-        area_weights(starts[a], level.tile_hw[a], level.image_hw[a], grid_hw[a], out_hw[a])
+        area_weights(
+            starts[a], level.tile_hw[a], level.image_hw[a], cells_hw[a], out_hw[a], level.window
+        )
         for a in (0, 1)
     )
     return rows, columns

@@ -8,9 +8,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyscale.errors import InputError
-from polyscale.multiscale.engine import run_levels
+from polyscale.multiscale.engine import add_chunk
+from polyscale.multiscale.fuse import FusedTokens
 from polyscale.multiscale.resize import resize
-from polyscale.plan import AxisWeights, Level, adaptive_weights, plan_reference_levels
+from polyscale.multiscale.stream import Crop, Group, OpenLevel, tile_chunks
+from polyscale.plan import AxisWeights, Level, TileGrid, adaptive_weights, plan_reference_levels
 from polyscale.types import HW, TileFeatures
 
 
@@ -69,24 +71,36 @@ def forward(
     chosen = resize_output_to_idx % len(levels)
 
     def output_grid(index: int, grid_hw: HW) -> HW | None:
-        side = grid_hw[0] * len(levels[index].tops)
+        side = grid_hw[0] * len(levels[index].grids[0].tops)
         return (side, side) if index == chosen else None
 
     def tile_function(tiles: Tensor) -> TileFeatures:
         out = model(tiles)
         return _split_tokens(out, num_prefix_token) if output_shape == "bnc" else _no_prefix(out)
 
-    features = run_levels(
-        tile_function,
-        levels,
-        lambda level: resize(input, level.image_hw, antialias=False),
+    fused = FusedTokens(
+        num_levels=len(levels),
         num_images=len(input),
         pooling_rule=_adaptive_rule,
         output_grid=output_grid,
-        tile_batch=(len(input) or None) if split_forward else None,
-        has_cls=False,
     )
-    return features.tokens if output_shape == "bnc" else features.map.contiguous()
+    group = Group(levels, _open_level(input), slice(0, len(input)))
+    for tiles, spans in tile_chunks(
+        [group], lambda: (len(input) or None) if split_forward else None
+    ):
+        add_chunk(fused, spans, tile_function(tiles))
+    tokens = fused.result()
+    if output_shape == "bnc":
+        return tokens
+    return tokens.unflatten(1, fused.grid_hw).permute(0, 3, 1, 2).contiguous()
+
+
+def _open_level(images: Tensor) -> OpenLevel:
+    def open_level(level: Level) -> Crop:
+        resized = resize(images, level.image_hw, antialias=False)
+        return lambda box: resized[:, :, box[0] : box[2], box[1] : box[3]]
+
+    return open_level
 
 
 def _split_tokens(tokens: Tensor, num_prefix: int) -> TileFeatures:
@@ -106,9 +120,9 @@ def _no_prefix(map_: Tensor) -> TileFeatures:
 
 
 def _adaptive_rule(
-    level: Level, grid_hw: HW, out_hw: HW
+    level: Level, grid: TileGrid, cells_hw: HW, out_hw: HW
 ) -> tuple[Sequence[AxisWeights], Sequence[AxisWeights]]:
     return (
-        adaptive_weights(len(level.tops), grid_hw[0], out_hw[0]),
-        adaptive_weights(len(level.lefts), grid_hw[1], out_hw[1]),
+        adaptive_weights(len(grid.tops), cells_hw[0], out_hw[0]),
+        adaptive_weights(len(grid.lefts), cells_hw[1], out_hw[1]),
     )

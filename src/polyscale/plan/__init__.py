@@ -1,12 +1,17 @@
-"""Which tiles an image is cut into, and where their features go: integers, no torch."""
+"""Which tiles an image is cut into, and where their features go: no torch, no pixels."""
 
-from polyscale.plan.levels import Level, Plan, plan_levels, plan_reference_levels
+from polyscale.plan.levels import Level, Plan, TileGrid, plan_levels, plan_reference_levels
 from polyscale.plan.pooling import AxisWeights, adaptive_weights, area_weights
+from polyscale.plan.tiling import Aspect, Tiling, Window
 
 __all__ = [
+    "Aspect",
     "AxisWeights",
     "Level",
     "Plan",
+    "TileGrid",
+    "Tiling",
+    "Window",
     "adaptive_weights",
     "area_weights",
     "plan_levels",

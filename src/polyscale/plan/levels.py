@@ -3,42 +3,71 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from polyscale.errors import InputError
-from polyscale.types import HW, check_scales, format_scale
+from polyscale.plan.tiling import Tiling, Window
+from polyscale.types import HW, format_scale
 
-MAX_TILES = 4096
-"""Of one image at one level; more is a slip of the pen."""
+MAX_SCALE = 1000
+"""Beyond it is a slip of the pen."""
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """Rows and columns of tiles.
+
+    Attributes:
+        tops: upper edge of each row, in pixels.
+        lefts: left edge of each column, in pixels.
+    """
+
+    tops: tuple[int, ...]
+    lefts: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.tops) * len(self.lefts)
 
 
 @dataclass(frozen=True)
 class Level:
-    """One image scale and its tiles, which form a grid of rows and columns.
+    """One image scale and its tiles.
 
     Attributes:
-        scale: size relative to the base.
+        scale: size relative to the model's own.
         image_hw: what the image is resized to, in pixels.
-        tile_hw: size of each tile, in pixels.
-        tops: upper edge of each row of tiles, in pixels.
-        lefts: left edge of each column of tiles, in pixels.
+        tile_hw: size of each tile, in pixels. Tiles may reach over the lower and right edge of the
+            image; what lies there is padding, which is never pooled.
+        grids: usually one; a second one is averaged with the first.
+        window: weights where tiles overlap.
     """
 
     scale: float
     image_hw: HW
     tile_hw: HW
-    tops: tuple[int, ...]
-    lefts: tuple[int, ...]
+    grids: tuple[TileGrid, ...]
+    window: Window = "uniform"
 
     @property
     def num_tiles(self) -> int:
         """Tiles of one image at this level."""
-        return len(self.tops) * len(self.lefts)
+        return sum(map(len, self.grids))
+
+    @property
+    def canvas_hw(self) -> HW:
+        """The image with its padding, in pixels."""
+        return (
+            max(grid.tops[-1] for grid in self.grids) + self.tile_hw[0],
+            max(grid.lefts[-1] for grid in self.grids) + self.tile_hw[1],
+        )
 
     @property
     def boxes_yxyx(self) -> tuple[tuple[int, int, int, int], ...]:
-        """Top, left, bottom and right edge of each tile in pixels, row by row."""
+        """Top, left, bottom and right edge of each tile in pixels, grid by grid, row by row."""
         height, width = self.tile_hw
-        return tuple((y, x, y + height, x + width) for y in self.tops for x in self.lefts)
+        return tuple(
+            (y, x, y + height, x + width) for g in self.grids for y in g.tops for x in g.lefts
+        )
 
 
 @dataclass(frozen=True)
@@ -59,47 +88,30 @@ class Plan:
         return sum(level.num_tiles for level in self.levels)
 
     def __str__(self) -> str:
-        lines = [
-            f"scale {format_scale(level.scale)}: {level.image_hw[0]}×{level.image_hw[1]} px, "
-            f"{len(level.tops)}×{len(level.lefts)} tiles of "
-            f"{level.tile_hw[0]}×{level.tile_hw[1]} px"
-            for level in self.levels
-        ]
+        lines = [_describe(level) for level in self.levels]
         grid_h, grid_w = self.grid_hw
         return "\n".join([*lines, f"{self.num_tiles} tiles → {grid_h}×{grid_w} cells"])
 
 
-def plan_levels(scales: Sequence[float], tile_hw: HW) -> tuple[Level, ...]:
-    """Levels whose tiles all have the native size of the backbone.
+def plan_levels(tiling: Tiling, tile_hw: HW, image_hw: HW | None = None) -> tuple[Level, ...]:
+    """The levels of an image.
 
-    The level of scale s is s times the tile size. Where that is not a whole number of tiles, the
-    tiles overlap evenly. Below scale 1 the level is a single, smaller tile.
+    Tiles have the model's own size. Where a level is not a whole number of tiles, they overlap
+    evenly. Below scale 1 a level is a single, smaller tile.
 
-    >>> [level.num_tiles for level in plan_levels((1, 2, 3), (224, 224))]
+    >>> [level.num_tiles for level in plan_levels(Tiling(scales=(1, 2, 3)), (224, 224))]
     [1, 4, 9]
 
+    Args:
+        tiling: the choices.
+        tile_hw: the model's own size, in pixels.
+        image_hw: size of the image, in pixels; of no matter for aspect "squash".
+
     Raises:
-        InputError: if a scale breaks its rule or needs more than `MAX_TILES`.
+        InputError: if a level needs more tiles than `max_tiles`.
     """
-    levels = []
-    for scale in check_scales(scales):
-        if scale * scale > MAX_TILES:
-            raise InputError(
-                f"scale {format_scale(scale)} must need at most {MAX_TILES} tiles, but needs "
-                f"{scale * scale:.3g}. Choose a smaller scale."
-            )
-        height, width = (max(1, round(scale * side)) for side in tile_hw)
-        tile = (min(height, tile_hw[0]), min(width, tile_hw[1]))
-        levels.append(
-            Level(
-                scale=scale,
-                image_hw=(height, width),
-                tile_hw=tile,
-                tops=_tile_starts(height, tile[0]),
-                lefts=_tile_starts(width, tile[1]),
-            )
-        )
-    return tuple(levels)
+    image_hw = image_hw or tile_hw
+    return tuple(_plan_level(scale, tiling, tile_hw, image_hw) for scale in tiling.scales)
 
 
 def plan_reference_levels(
@@ -136,13 +148,100 @@ def plan_reference_levels(
             )
         tile = size // num
         starts = tuple(range(0, size, tile))
-        levels.append(Level(size / input_size, (size, size), (tile, tile), starts, starts))
+        grid = TileGrid(starts, starts)
+        levels.append(Level(size / input_size, (size, size), (tile, tile), (grid,)))
     return tuple(levels)
 
 
-def _tile_starts(size_px: int, tile_px: int) -> tuple[int, ...]:
+def _plan_level(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> Level:
+    if scale * scale > tiling.max_tiles and tiling.aspect != "keep" and tiling.split:
+        raise _too_many(scale, tiling, scale * scale, image_hw)
+    if scale > MAX_SCALE:
+        raise InputError(f"scales must be at most {MAX_SCALE}, but got {scale:.3g}.")
+    size_hw = _level_size(scale, tiling, tile_hw, image_hw)
+    if tiling.aspect == "pad" and tiling.split:
+        tile = (
+            min(tile_hw[0], _side(scale, tile_hw[0])),
+            min(tile_hw[1], _side(scale, tile_hw[1])),
+        )
+    elif tiling.split:
+        tile = (min(size_hw[0], tile_hw[0]), min(size_hw[1], tile_hw[1]))
+    else:
+        tile = size_hw
+    starts = [_tile_starts(size_hw[a], tile[a], tiling) for a in (0, 1)]
+    grids = [TileGrid(*starts)]
+    if tiling.shifted and len(grids[0]) > 1:
+        grids.append(TileGrid(*(_shifted(starts[a]) for a in (0, 1))))
+    level = Level(scale, size_hw, tile, tuple(grids), tiling.window)
+    if level.num_tiles > tiling.max_tiles:
+        raise _too_many(scale, tiling, level.num_tiles, image_hw)
+    return level
+
+
+def _too_many(scale: float, tiling: Tiling, num: float, image_hw: HW) -> InputError:
+    return InputError(
+        f"scale {format_scale(scale)} must need at most max_tiles={tiling.max_tiles} tiles, "
+        f"but needs {num:.4g} for an image of {image_hw[0]}×{image_hw[1]} px. "
+        "Raise max_tiles, or leave the scale out."
+    )
+
+
+def _level_size(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> HW:
+    height, width = (_side(scale, side) for side in tile_hw)
+    if tiling.aspect == "squash":
+        return height, width
+    # how much wider than the tile's aspect the image is
+    ratio = (image_hw[1] * tile_hw[0]) / (image_hw[0] * tile_hw[1])
+    if tiling.aspect == "pad":
+        factor = min(height / image_hw[0], width / image_hw[1])
+        return max(1, round(image_hw[0] * factor)), max(1, round(image_hw[1] * factor))
+    if scale < 1:
+        return height, width
+    wanted = max(ratio, 1 / ratio)
+    short, long = math.ceil(scale), round(scale * wanted)
+    if short * max(short, long) > tiling.max_tiles:
+        short, long = _grid_within(tiling.max_tiles, short, wanted)
+        height, width = short * tile_hw[0], short * tile_hw[1]
+    if long <= short:
+        return height, width
+    return (height, long * tile_hw[1]) if ratio >= 1 else (long * tile_hw[0], width)
+
+
+def _grid_within(max_tiles: int, max_short: int, wanted: float) -> tuple[int, int]:
+    """Whole tiles along the shorter and the longer side: the nearest aspect, then the finest."""
+    grids = (
+        (short, long)
+        for short in range(1, max_short + 1)
+        for long in range(short, max_tiles // short + 1)
+    )
+    return min(grids, key=lambda g: (abs(math.log(g[1] / g[0] / wanted)), -g[0] * g[1]))
+
+
+def _tile_starts(size_px: int, tile_px: int, tiling: Tiling) -> tuple[int, ...]:
     """Where tiles begin along one axis: the fewest that cover it, spread evenly."""
-    num = -(-size_px // tile_px)
-    if num == 1:
+    if size_px <= tile_px:
         return (0,)
+    stride = tile_px * (1 - tiling.overlap)
+    num = math.ceil((size_px - tile_px) / stride - 1e-9) + 1
+    if tiling.aspect == "pad" and not tiling.overlap:
+        return tuple(i * tile_px for i in range(num))
     return tuple(round(i * (size_px - tile_px) / (num - 1)) for i in range(num))
+
+
+def _shifted(starts_px: tuple[int, ...]) -> tuple[int, ...]:
+    """Half-way between neighbours, and the two ends, so that the grid covers the axis as well."""
+    middles = ((a + b) // 2 for a, b in pairwise(starts_px))
+    return tuple(dict.fromkeys([starts_px[0], *middles, starts_px[-1]]))
+
+
+def _side(scale: float, tile_px: int) -> int:
+    return max(1, round(scale * tile_px))
+
+
+def _describe(level: Level) -> str:
+    height, width = level.image_hw
+    grids = " and ".join(f"{len(g.tops)}×{len(g.lefts)}" for g in level.grids)
+    return (
+        f"scale {format_scale(level.scale)}: {height}×{width} px, {grids} tiles of "
+        f"{level.tile_hw[0]}×{level.tile_hw[1]} px"
+    )

@@ -5,10 +5,16 @@ tile can be pooled straight into its place: no map of the whole level is ever bu
 touches only a few output cells, so only that band of the matrix is kept.
 """
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
+
+from polyscale.plan.tiling import Window
+
+GAUSSIAN_SIGMA = 0.125
+"""Of the tile's length, as MONAI's sliding window has it."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,19 @@ class AxisWeights:
 
 @lru_cache(maxsize=256)
 def area_weights(
-    starts_px: tuple[int, ...], tile_px: int, size_px: int, num_cells: int, num_out: int
+    starts_px: tuple[int, ...],
+    tile_px: int,
+    size_px: int,
+    num_cells: int,
+    num_out: int,
+    window: Window = "uniform",
 ) -> tuple[AxisWeights, ...]:
-    """Mean over the area of each output cell; where tiles overlap, their mean.
+    """Mean over the area of each output cell; where tiles overlap, their weighted mean.
 
     Exact for any sizes: the axis is cut at every edge of a tile, a cell or an output cell, and
-    each piece counts by its length. A piece covered by c tiles counts 1/c for each.
+    each piece counts by its length. Where several tiles cover a piece, they share it by the
+    window's weight of their cells. What a tile covers beyond the axis is padding and counts
+    nowhere.
 
     Args:
         starts_px: where each tile begins; together the tiles must cover the axis.
@@ -47,20 +60,36 @@ def area_weights(
         size_px: length of the axis.
         num_cells: cells of a tile.
         num_out: cells of the output.
+        window: weights of a tile's cells where others cover the same place.
     """
-    cell_px = Fraction(tile_px, num_cells)
-    bin_px = Fraction(size_px, num_out)
+    cell_px, bin_px = Fraction(tile_px, num_cells), Fraction(size_px, num_out)
+    heights = window_heights(window, num_cells)
     edges = {bin_px * i for i in range(num_out + 1)}
     edges |= {s + cell_px * k for s in starts_px for k in range(num_cells + 1)}
-    cuts = sorted(edges)
-    matrices = [[[Fraction(0)] * num_cells for _ in range(num_out)] for _ in starts_px]
+    cuts = sorted(edge for edge in edges if edge <= size_px)
+    found: list[dict[int, list[float]]] = [{} for _ in starts_px]
     for low, high in pairwise(cuts):
-        covering = [t for t, s in enumerate(starts_px) if s <= low and high <= s + tile_px]
-        share = (high - low) / bin_px / len(covering)
-        for t in covering:
-            cell = int((low - starts_px[t]) / cell_px)
-            matrices[t][int(low / bin_px)][cell] += share
-    return tuple(_band(matrix) for matrix in matrices)
+        covering = {
+            t: int((low - s) / cell_px)
+            for t, s in enumerate(starts_px)
+            if s <= low and high <= s + tile_px
+        }
+        total = sum(heights[cell] for cell in covering.values())
+        share = (high - low) / bin_px
+        for t, cell in covering.items():
+            row = found[t].setdefault(int(low / bin_px), [0.0] * num_cells)
+            row[cell] += float(share * heights[cell] / total)
+    return tuple(_band(rows, num_cells) for rows in found)
+
+
+def window_heights(window: Window, num_cells: int) -> list[Fraction]:
+    """Weight of each cell of a tile along one axis, at the cell's centre, in (0, 1]."""
+    centres = [(k + 0.5) / num_cells for k in range(num_cells)]
+    if window == "hann":
+        return [Fraction(math.sin(math.pi * c) ** 2) for c in centres]
+    if window == "gaussian":
+        return [Fraction(math.exp(-(((c - 0.5) / GAUSSIAN_SIGMA) ** 2) / 2)) for c in centres]
+    return [Fraction(1)] * num_cells
 
 
 @lru_cache(maxsize=256)
@@ -72,16 +101,17 @@ def adaptive_weights(num_tiles: int, num_cells: int, num_out: int) -> tuple[Axis
     repeats values. The reference package pools like this.
     """
     total = num_tiles * num_cells
-    matrices = [[[Fraction(0)] * num_cells for _ in range(num_out)] for _ in range(num_tiles)]
+    found: list[dict[int, list[float]]] = [{} for _ in range(num_tiles)]
     for i in range(num_out):
         low, high = i * total // num_out, -((i + 1) * total // -num_out)
         for cell in range(low, high):
-            matrices[cell // num_cells][i][cell % num_cells] = Fraction(1, high - low)
-    return tuple(_band(matrix) for matrix in matrices)
+            row = found[cell // num_cells].setdefault(i, [0.0] * num_cells)
+            row[cell % num_cells] = 1 / (high - low)
+    return tuple(_band(rows, num_cells) for rows in found)
 
 
-def _band(matrix: list[list[Fraction]]) -> AxisWeights:
-    """Only the rows that are not all zero, which are neighbours."""
-    touched = [i for i, row in enumerate(matrix) if any(row)]
-    rows = matrix[touched[0] : touched[-1] + 1]
-    return AxisWeights(touched[0], tuple(tuple(map(float, row)) for row in rows))
+def _band(rows: dict[int, list[float]], num_cells: int) -> AxisWeights:
+    """The touched output cells, which are neighbours."""
+    first, last = min(rows), max(rows)
+    empty = [0.0] * num_cells
+    return AxisWeights(first, tuple(tuple(rows.get(i, empty)) for i in range(first, last + 1)))

@@ -9,11 +9,11 @@ from itertools import chain
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from polyscale.data import LabelledImages
 from polyscale.errors import InputError
-from polyscale.multiscale import MultiScale, normalise
+from polyscale.multiscale import MultiScale, Prepared
 from polyscale.plan import Level
 from polyscale.store import FeatureStore
 from polyscale.studies.environment import library_versions
@@ -23,7 +23,7 @@ from polyscale.types import Backbone, format_scale
 SHARD = 32
 """Images whose features are kept together: what a killed run loses at most."""
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same facts would give other features."""
 
 
@@ -72,7 +72,9 @@ def _there(rows: NDArray[np.float32] | None) -> NDArray[np.float32]:
 
 def _check_finite(rows: NDArray[np.float32], module: MultiScale, scale: float) -> None:
     if not np.isfinite(rows).all():
-        advice = "Try --dtype fp32" if module.dtype != "fp32" else "Its weights may be broken"
+        advice = (
+            "Try --dtype fp32" if module.config.dtype != "fp32" else "Its weights may be broken"
+        )
         raise InputError(
             f"model {module.backbone.name} gives NaN or infinite features at scale "
             f"{format_scale(scale)}. {advice}, or leave it out."
@@ -88,34 +90,26 @@ def _run(
     modules = {needed: module.with_scales(needed) for needed in {needed for _, needed in todo}}
     with ThreadPoolExecutor(1) as reader:
         coming = [
-            reader.submit(_pyramids, modules[needed], images, shard) for shard, needed in todo[:1]
+            reader.submit(_prepare, modules[needed], images, shard) for shard, needed in todo[:1]
         ]
-        for i, (shard, needed) in enumerate(todo):
-            levels = coming.pop().result()
+        for i, (_, needed) in enumerate(todo):
+            prepared = coming.pop().result()
             if i + 1 < len(todo):
                 following, needs = todo[i + 1]
-                coming.append(reader.submit(_pyramids, modules[needs], images, following))
-            yield _pooled(modules[needed], levels, shard[1] - shard[0])
+                coming.append(reader.submit(_prepare, modules[needs], images, following))
+            yield _pooled(modules[needed], prepared)
 
 
-def _pyramids(module: MultiScale, images: LabelledImages, shard: tuple[int, int]) -> list[Tensor]:
-    """Images of a shard at the size of each level, (shard, 3, level_h, level_w) each."""
+def _prepare(module: MultiScale, images: LabelledImages, shard: tuple[int, int]) -> Prepared:
+    """All tiles of a shard's images."""
     with torch.inference_mode():
-        pyramids = [
-            module.pyramid(normalise(images.read(i), module.backbone)) for i in range(*shard)
-        ]
-        return [torch.cat(level) for level in zip(*pyramids, strict=True)]
+        pictures = module.preprocess([images.read(i) for i in range(*shard)])
+        return module.prepare(pictures, eager=True)
 
 
-def _pooled(
-    module: MultiScale, levels: list[Tensor], num_images: int
-) -> dict[float, NDArray[np.float32]]:
-    by_level = dict(zip(module.plan.levels, levels, strict=True))
-    device = next(module.parameters(), torch.empty(0)).device
+def _pooled(module: MultiScale, prepared: Prepared) -> dict[float, NDArray[np.float32]]:
     with torch.inference_mode():
-        features = module.run_pyramid(
-            lambda level: by_level[level].to(device), num_images=num_images
-        )
+        features = module.run(prepared)
         return {
             scale: level.pooled.to("cpu", torch.float32).numpy()
             for scale, level in zip(module.scales, features.levels, strict=True)
@@ -132,8 +126,8 @@ def _key(module: MultiScale, level: Level, images: LabelledImages, weights: str)
             "images": images.fingerprint,
             "level": asdict(level),
             "grid": backbone.grid_hw,
-            "source": module.source,
-            "dtype": module.dtype,
+            "source": module.config.source,
+            "dtype": module.config.dtype,
             "mean": backbone.mean,
             "std": backbone.std,
             **library_versions(),

@@ -1,0 +1,217 @@
+"""open_clip's visual towers, before their pooling and projection.
+
+The Vision Transformer's features are its tokens after `ln_post`, which open_clip applies to every
+token before it takes the class token (transformers' CLIP applies it to the class token alone; with
+`norm=False` the two agree). Where open_clip pools first, `ln_post` is left out.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+from torch import Tensor, nn
+
+from polyscale.backbones.local import local_folder
+from polyscale.backbones.model_backbone import (
+    Channels,
+    ModelBackbone,
+    ModelFacts,
+    build_on_meta,
+    freeze,
+    is_from,
+)
+from polyscale.backbones.options import ReadOptions, check_layers
+from polyscale.backbones.positions import concatenate, map_alone
+from polyscale.backbones.probe import first_line
+from polyscale.backbones.timm_models import adapt_timm
+from polyscale.errors import InputError, RunError, near_matches, require
+from polyscale.types import HW, TileFeatures
+
+
+def is_open_clip(model: object) -> bool:
+    """Whether it is a model or a visual tower of open_clip."""
+    return isinstance(model, nn.Module) and is_from(model, "open_clip")
+
+
+def adapt_open_clip(
+    model: nn.Module, options: ReadOptions | None = None, *, name: str | None = None
+) -> ModelBackbone:
+    """A live open_clip model, or its visual tower.
+
+    Raises:
+        InputError: if it has no visual tower, or does not offer what the options ask.
+    """
+    options = options or ReadOptions()
+    name = name or f"open_clip:{type(model).__name__}"
+    visual: Any = getattr(model, "visual", model)
+    mean, std = _channels(visual, "mean"), _channels(visual, "std")
+    if hasattr(visual, "trunk"):
+        return adapt_timm(visual.trunk, options, name=name, mean=mean, std=std)
+    if not hasattr(visual, "forward_intermediates") or not hasattr(visual, "image_size"):
+        raise InputError(
+            f"model must have a visual tower, but {type(model).__name__} has none that can be "
+            "read. Wrap a function that returns (tiles, dim, h, w)."
+        )
+    name = options.label(name)
+    options.refuse(
+        "output", "channels_last", "num_prefix", by=name, instead="open_clip's models tell it."
+    )
+    is_vit = hasattr(visual, "transformer")
+    native_hw = _pair(visual.image_size)
+    if is_vit and options.tile_hw not in (None, native_hw):
+        raise InputError(
+            f"tile_hw must be {native_hw} for {name}, whose position embeddings are for that size, "
+            f"but got {options.tile_hw}. Leave it out."
+        )
+    facts = ModelFacts(
+        name=name,
+        tile_hw=options.tile_hw or native_hw,
+        has_cls=is_vit,
+        fixed_tile=is_vit,
+        mean=mean,
+        std=std,
+    )
+    return ModelBackbone(visual, _reader(visual, options, name, is_vit), facts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reader:
+    name: str
+    layers: tuple[int, ...]
+    num_layers: int
+    norm: bool
+
+    def __call__(self, visual: Any, tiles: Tensor) -> TileFeatures:
+        order = sorted({layer % self.num_layers for layer in self.layers})
+        found = visual.forward_intermediates(
+            tiles,
+            indices=order,
+            normalize_intermediates=self.norm,
+            intermediates_only=True,
+            output_extra_tokens=True,
+        )
+        maps = found["image_intermediates"]
+        prefixes = found.get("image_intermediates_prefix")
+        each = map(TileFeatures, maps, prefixes) if prefixes else map(map_alone, maps)
+        by_layer = dict(zip(order, each, strict=True))
+        return concatenate([by_layer[i % self.num_layers] for i in self.layers], self.name)
+
+
+def _reader(visual: Any, options: ReadOptions, name: str, is_vit: bool) -> _Reader:
+    has_norm = (
+        is_vit
+        and getattr(visual, "attn_pool", None) is None
+        and not getattr(visual, "final_ln_after_pool", False)
+    )
+    if not options.norm and not has_norm and options.layers is None:
+        raise InputError(
+            f"norm must be True for {name}, which applies no final norm to each position, but got "
+            "False. Leave it out."
+        )
+    # a residual network has its stem and four stages
+    num_layers = len(visual.transformer.resblocks) if is_vit else 5
+    layers = options.layer_indices or (-1,)
+    check_layers(layers, num_layers, name)
+    return _Reader(name=name, layers=layers, num_layers=num_layers, norm=options.norm and has_norm)
+
+
+def load_open_clip(
+    name: str, *, weights: bool = True, options: ReadOptions | None = None
+) -> ModelBackbone:
+    """An open_clip model by `NAME/TAG`, where the tag may be a file of weights, or by its folder.
+
+    Raises:
+        InputError: if open_clip knows no such model or tag.
+        MissingExtraError: if open_clip is not installed.
+        RunError: if the weights cannot be fetched.
+    """
+    require("open_clip", extra="open_clip", feature=f"open_clip:{name}")
+    import open_clip
+
+    folder = local_folder(name)
+    architecture, _, tag = name.partition("/")
+    if folder is None:
+        _check_name(architecture, tag, weights)
+        create = partial(open_clip.create_model, architecture, **_training(architecture, tag))
+    else:
+        create = partial(open_clip.create_model, f"local-dir:{folder}", load_weights=weights)
+        tag = ""
+    if weights:
+        model = _load(partial(create, pretrained=tag or None), name)
+    else:
+        with _quiet():
+            model = build_on_meta(partial(create, device="meta", pretrained_text=False))
+    return freeze(adapt_open_clip(model, options, name=f"open_clip:{name}"))
+
+
+def _load(create: Any, name: str) -> nn.Module:
+    try:
+        with _quiet():
+            return create(require_pretrained=True, weights_only=True, pretrained_text=False)
+    except (OSError, RuntimeError, UnpicklingError) as error:
+        raise RunError(
+            f"open_clip:{name}: the weights cannot be loaded ({first_line(error)}). Connect to "
+            "the hub, or give a file: open_clip:NAME/PATH"
+        ) from error
+
+
+def _check_name(architecture: str, tag: str, weights: bool) -> None:
+    import open_clip
+
+    known = open_clip.list_models()
+    if architecture not in known:
+        raise InputError(
+            f"open_clip knows no model {architecture!r}.{near_matches(architecture, known)} "
+            "List them with: polyscale models open_clip"
+        )
+    tags = open_clip.list_pretrained_tags_by_model(architecture)
+    if weights and tag not in tags and not Path(tag).is_file():
+        seen = f"but got {tag!r}.{near_matches(tag, tags)}" if tag else "but got none."
+        raise InputError(
+            f"open_clip:{architecture}/TAG must name weights or a file of them, {seen} "
+            f"It has {', '.join(tags[:3]) or 'none'}{' …' if tags[3:] else ''}. "
+            f"List them with: polyscale models open_clip:{architecture}/*"
+        )
+
+
+def _training(architecture: str, tag: str) -> dict[str, Any]:
+    """How the weights were trained, which open_clip tells of its tags alone.
+
+    Their kind of GELU (open_clip only warns of another), mean and standard deviation; for a file,
+    the mean and standard deviation of the architecture's first tag.
+    """
+    import open_clip
+
+    own = open_clip.get_pretrained_cfg(architecture, tag)
+    tags = open_clip.list_pretrained_tags_by_model(architecture)
+    other = own or (open_clip.get_pretrained_cfg(architecture, tags[0]) if tags else {})
+    return {
+        "force_quick_gelu": bool(own.get("quick_gelu")),
+        "force_preprocess_cfg": {key: other[key] for key in ("mean", "std") if key in other},
+    }
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without open_clip's warnings through the root logger; our errors say the same."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _channels(visual: Any, key: str) -> Channels | None:
+    config = getattr(visual, "preprocess_cfg", None)
+    values = config.get(key) if isinstance(config, Mapping) else None
+    return tuple(values) if values else None
+
+
+def _pair(size: Any) -> HW:
+    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))

@@ -1,0 +1,106 @@
+"""`hf:NAME`: a transformers model from the hub or from a folder."""
+
+from functools import partial
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import nn
+
+from polyscale.backbones.local import local_folder
+from polyscale.backbones.model_backbone import ModelBackbone, build_on_meta, freeze
+from polyscale.backbones.options import ReadOptions
+from polyscale.backbones.probe import first_line
+from polyscale.backbones.transformers_models import adapt_transformers
+from polyscale.errors import InputError, RunError, require
+
+UNUSED = ("pooler", "head", "classifier", "mask_token")
+"""Parts that features do not pass through, so that a checkpoint may lack them."""
+
+
+def load_transformers(
+    name: str, *, weights: bool = True, options: ReadOptions | None = None
+) -> ModelBackbone:
+    """A transformers model by its name on the hub or its folder: the vision tower alone.
+
+    Code in the repository is never run.
+
+    Args:
+        name: such as `facebook/dinov2-base`, or a local folder with a config.json.
+        weights: False builds the architecture from config.json alone, without memory for its
+            parameters.
+        options: how to read it.
+
+    Raises:
+        InputError: if it is no vision model of transformers, or its weights are incomplete.
+        MissingExtraError: if transformers is not installed.
+        RunError: if the hub cannot be reached.
+    """
+    require("transformers", extra="transformers", feature=f"hf:{name}")
+    import transformers
+
+    target = str(local_folder(name) or name)
+    config = _fetch(partial(transformers.AutoConfig.from_pretrained, target), name)
+    config = _vision_config(config)
+    if weights:
+        model = _load(target, config, name)
+    else:
+        model = build_on_meta(partial(transformers.AutoModel.from_config, config))
+    processor = _processor(target)
+    backbone = adapt_transformers(model, options, name=f"hf:{name}", processor=processor)
+    return freeze(backbone)
+
+
+def _vision_config(config: Any) -> Any:
+    """That of the vision tower, where transformers can build the tower alone."""
+    from transformers import MODEL_MAPPING
+
+    vision = getattr(config, "vision_config", None)
+    return vision if type(vision) in MODEL_MAPPING else config
+
+
+def _load(target: str, config: Any, name: str) -> nn.Module:
+    from transformers import AutoModel
+
+    # float32: `dtype` of wrap decides what the model computes in
+    load = partial(
+        AutoModel.from_pretrained,
+        target,
+        config=config,
+        dtype=torch.float32,
+        output_loading_info=True,
+    )
+    model, info = _fetch(load, name)
+    missing = [k for k in info["missing_keys"] if not any(part in k for part in UNUSED)]
+    if missing:
+        raise InputError(
+            f"hf:{name}: the weights must fill {type(model).__name__}, but {len(missing)} of its "
+            f"tensors are missing, the first {sorted(missing)[0]}. Check that config.json belongs "
+            "to them."
+        )
+    return model
+
+
+def _fetch(load: Any, name: str) -> Any:
+    try:
+        return load(trust_remote_code=False)
+    except (OSError, UnpicklingError) as error:
+        raise RunError(
+            f"hf:{name}: it cannot be loaded ({first_line(error)}). Check the name, connect to "
+            "the hub, or give a local folder: hf:PATH"
+        ) from error
+    except (ValueError, KeyError) as error:
+        raise InputError(
+            f"hf:{name} must be a model that transformers knows: {first_line(error)}. Code in a "
+            "repository is never run; load the model yourself and wrap it."
+        ) from error
+
+
+def _processor(target: str) -> dict[str, Any]:
+    """Configuration of the image processor; empty where there is none."""
+    from transformers.image_processing_base import ImageProcessingMixin
+
+    try:
+        return ImageProcessingMixin.get_image_processor_dict(target)[0]
+    except OSError:
+        return {}

@@ -1,0 +1,121 @@
+"""A chunk of tiles through the backbone: precision, compilation, memory that runs short."""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from polyscale.multiscale.config import MultiScaleConfig
+from polyscale.multiscale.precision import autocast
+from polyscale.multiscale.stream import Chunk, Span
+from polyscale.types import Backbone, TileFeatures
+
+AUTO_TILES = 16
+"""Where `tile_batch="auto"` begins."""
+
+
+class ChunkRunner:
+    """Runs chunks, and remembers how large they may be.
+
+    Not a module, so that it is no part of any state dict.
+    """
+
+    def __init__(self, backbone: Backbone, config: MultiScaleConfig) -> None:
+        self._config = config
+        self._call: Callable[[Tensor], Any] = backbone
+        if config.compile:
+            self._call = torch.compile(backbone, dynamic=False)
+        self.tile_batch = AUTO_TILES if config.tile_batch == "auto" else config.tile_batch
+
+    def __call__(self, tiles: Tensor) -> TileFeatures:
+        """Features of a chunk. Where memory runs short, halves of it, now and from now on."""
+        if len(tiles) > self.tile_batch:
+            parts = [self(part) for part in tiles.split(self.tile_batch)]
+            return TileFeatures(*(torch.cat(f) for f in zip(*parts, strict=True)))
+        try:
+            return self._run(tiles)
+        except (MemoryError, RuntimeError) as error:
+            if len(tiles) == 1 or not is_out_of_memory(error):
+                raise
+        # outside of `except`, whose traceback would hold the memory
+        if tiles.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.tile_batch = max(1, len(tiles) // 2)
+        return self(tiles)
+
+    def map(self, chunks: Iterable[Chunk]) -> Iterator[tuple[list[Span], TileFeatures]]:
+        """Features of each chunk, in order."""
+        for tiles, spans in chunks:
+            yield spans, self(tiles)
+
+    def _run(self, tiles: Tensor) -> TileFeatures:
+        num = len(tiles)
+        if self._config.compile and num < self.tile_batch:
+            # one static shape, so that it is compiled once
+            tiles = torch.cat([tiles, tiles.new_zeros(self.tile_batch - num, *tiles.shape[1:])])
+        with autocast(tiles.device, self._config.dtype):
+            if self._config.checkpoint and torch.is_grad_enabled():
+                features = checkpoint(self._call, tiles, use_reentrant=False)
+            else:
+                features = self._call(tiles)
+        return TileFeatures(features.map[:num], features.prefix[:num])
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device or the machine had not enough memory; CPUs say it in words."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return "out of memory" in text or "can't allocate memory" in text
+
+
+class DeviceSpread:
+    """Chunks of one call over several devices, each with its copy of the backbone.
+
+    Args:
+        backbone: copied to each device.
+        config: of the operator.
+        devices: for example `["cuda:0", "cuda:1"]`; the same device twice is two workers.
+    """
+
+    def __init__(
+        self, backbone: Backbone, config: MultiScaleConfig, devices: Sequence[str]
+    ) -> None:
+        self.devices = [torch.device(d) for d in devices]
+        self._runners = [ChunkRunner(_copy_to(backbone, device), config) for device in self.devices]
+        self._pool = ThreadPoolExecutor(len(devices))
+
+    @property
+    def tile_batch(self) -> int:
+        """Tiles of a chunk that all devices can take."""
+        return min(runner.tile_batch for runner in self._runners)
+
+    def map(self, chunks: Iterable[Chunk]) -> Iterator[tuple[list[Span], TileFeatures]]:
+        """Features of each chunk, in order; as many are under way as there are devices."""
+        waiting: list[tuple[list[Span], Future[TileFeatures]]] = []
+        for number, (tiles, spans) in enumerate(chunks):
+            worker = number % len(self._runners)
+            if len(waiting) == len(self._runners):
+                done, future = waiting.pop(0)
+                yield done, future.result()
+            grad = torch.is_grad_enabled()
+            inference = torch.is_inference_mode_enabled()
+            waiting.append((spans, self._pool.submit(self._run, worker, tiles, grad, inference)))
+        for done, future in waiting:
+            yield done, future.result()
+
+    def _run(self, worker: int, tiles: Tensor, grad: bool, inference: bool) -> TileFeatures:
+        # gradient modes belong to a thread
+        with torch.inference_mode(inference), torch.set_grad_enabled(grad and not inference):
+            return self._runners[worker](tiles.to(self.devices[worker]))
+
+
+def _copy_to(backbone: Backbone, device: torch.device) -> Backbone:
+    if not isinstance(backbone, nn.Module):
+        return backbone
+    here = next(backbone.parameters(), torch.empty(0)).device
+    return backbone if here == device else copy.deepcopy(backbone).to(device)

@@ -1,0 +1,88 @@
+"""Pictures that are read tile by tile: files and 8-bit arrays of any size."""
+
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from polyscale.errors import InputError
+from polyscale.multiscale.resample import resample_box
+from polyscale.types import HW, Backbone
+
+Input = Image.Image | NDArray[np.uint8] | str | PathLike[str]
+
+
+class Picture:
+    """An 8-bit RGB picture that becomes normalised floating point one tile at a time.
+
+    Args:
+        image: a PIL image, an array (h, w, 3) of 0 to 255 (a memory map stays on disk), or a path.
+        mean: subtracted from each channel of an image in 0 to 1; None leaves 0 to 1.
+        std: what each channel is divided by after that.
+
+    Raises:
+        InputError: if it is none of these.
+    """
+
+    def __init__(
+        self,
+        image: Input,
+        *,
+        mean: tuple[float, ...] | None = None,
+        std: tuple[float, ...] | None = None,
+    ) -> None:
+        self._pixels = _as_array(image)
+        self._mean = torch.tensor(mean or (0.0,) * 3).view(3, 1, 1)
+        self._std = torch.tensor(std or (1.0,) * 3).view(3, 1, 1)
+
+    @property
+    def image_hw(self) -> HW:
+        """Height and width, in pixels."""
+        return self._pixels.shape[0], self._pixels.shape[1]
+
+    def box(self, level_hw: HW, box: tuple[int, int, int, int]) -> Float[Tensor, "1 3 box_h box_w"]:
+        """A box of the picture resized to a level, normalised; what is beyond the level is 0.
+
+        Args:
+            level_hw: size that the whole picture would be resized to, in pixels.
+            box: top, left, bottom and right edge in pixels of the level.
+        """
+        top, left, bottom, right = box
+        inside = (top, left, min(bottom, level_hw[0]), min(right, level_hw[1]))
+        values = resample_box(self._read, self.image_hw, level_hw, inside).div_(255)
+        values = values.sub_(self._mean).div_(self._std)[None]
+        beyond = (0, right - inside[3], 0, bottom - inside[2])
+        return F.pad(values, beyond) if any(beyond) else values
+
+    def _read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
+        return self._pixels[top:bottom, left:right]
+
+
+def picture_maker(backbone: Backbone) -> Callable[[Input], Picture]:
+    """Makes pictures that are normalised as the backbone expects."""
+    return lambda image: Picture(image, mean=backbone.mean, std=backbone.std)
+
+
+def _as_array(image: Input) -> NDArray[np.uint8]:
+    if isinstance(image, str | PathLike):
+        with Image.open(Path(image)) as opened:
+            return np.asarray(opened.convert("RGB"))
+    if isinstance(image, Image.Image):
+        return np.asarray(image.convert("RGB"))
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise InputError(
+                f"image arrays must be 8-bit RGB of shape (height, width, 3), but got "
+                f"{image.dtype} of shape {image.shape}."
+            )
+        return image
+    raise InputError(
+        f"image must be a PIL image, an 8-bit array or a path, but got {type(image).__name__}."
+    )

@@ -1,0 +1,82 @@
+"""Bicubic resampling of a part of an image, without the rest.
+
+Resampling is linear and separable: output pixel y is a weighted sum of a few input rows. So the
+tile of a level needs only the rows and columns that its pixels see. The weights are those of
+torch's two kernels: Keys' with a = -0.5, widened, where an axis is antialiased; a = -0.75 else.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from polyscale.types import HW
+
+STRIP_ROWS = 512
+"""Input rows that are in float32 at once."""
+
+ReadRows = Callable[[int, int, int, int], NDArray[np.uint8]]
+"""Top, bottom, left and right edge of a part of the input, in pixels → (rows, columns, 3)."""
+
+
+def resample_box(
+    read: ReadRows, input_hw: HW, level_hw: HW, box: tuple[int, int, int, int]
+) -> Float[Tensor, "3 box_h box_w"]:
+    """A box of the image resized to a level, as if the whole level had been made and cropped.
+
+    Args:
+        read: gives parts of the input, 8-bit.
+        input_hw: size of the input, in pixels.
+        level_hw: size that the whole image would be resized to, in pixels.
+        box: top, left, bottom and right edge in pixels of the level, inside it.
+
+    Returns:
+        Values as in the input, 0 to 255, where bicubic overshoots a little beyond.
+    """
+    antialias = level_hw[0] < input_hw[0] or level_hw[1] < input_hw[1]
+    top, row_weights = _axis_weights(input_hw[0], level_hw[0], box[0], box[2], antialias)
+    left, column_weights = _axis_weights(input_hw[1], level_hw[1], box[1], box[3], antialias)
+    bottom, right = top + row_weights.shape[1], left + column_weights.shape[1]
+    out = torch.zeros(row_weights.shape[0], column_weights.shape[0], 3)
+    for start in range(top, bottom, STRIP_ROWS):
+        stop = min(bottom, start + STRIP_ROWS)
+        strip = torch.from_numpy(np.array(read(start, stop, left, right), dtype=np.float32))
+        # (box_w, columns) @ (rows, columns, 3) → (rows, box_w, 3)
+        narrow = column_weights @ strip
+        out += (row_weights[:, start - top : stop - top] @ narrow.flatten(1)).view_as(out)
+    return out.permute(2, 0, 1)
+
+
+def _axis_weights(
+    num_in: int, num_out: int, start: int, stop: int, antialias: bool
+) -> tuple[int, Float[Tensor, "out in"]]:
+    """First input pixel that is seen, and the weight of each for output pixels start … stop - 1."""
+    if num_in == num_out:
+        return start, torch.eye(stop - start)
+    ratio = num_in / num_out
+    widen = max(ratio, 1.0) if antialias else 1.0
+    centres = (np.arange(start, stop) + 0.5) * ratio - 0.5
+    low = int(np.floor(centres[0] - 2 * widen)) - 1
+    high = int(np.ceil(centres[-1] + 2 * widen)) + 2
+    positions = np.arange(low, high)
+    weights = _keys((positions[None] - centres[:, None]) / widen, -0.5 if antialias else -0.75)
+    inside = positions.clip(0, num_in - 1)
+    if antialias:  # pixels outside don't exist
+        weights = weights * (positions == inside)
+        weights /= weights.sum(axis=1, keepdims=True)
+    first, last = int(inside.min()), int(inside.max())
+    # pixels outside repeat the border where there is no antialiasing
+    folded = np.zeros((stop - start, last - first + 1))
+    np.add.at(folded.T, inside - first, weights.T)
+    return first, torch.from_numpy(folded).to(torch.float32)
+
+
+def _keys(x: NDArray[np.float64], a: float) -> NDArray[np.float64]:
+    """Keys' cubic convolution kernel."""
+    x = np.abs(x)
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = a * (((x - 5) * x + 8) * x - 4)
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))

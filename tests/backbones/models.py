@@ -1,0 +1,342 @@
+"""Tiny models of each family, with what their adapter must say of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import open_clip
+import timm
+import torch
+import torchvision
+import transformers as hf
+from torch import nn
+
+VIT = {
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "image_size": 32,
+    "patch_size": 8,
+}
+DINO2 = {k: v for k, v in VIT.items() if k != "intermediate_size"}
+STAGES = {"hidden_sizes": [8, 8, 16, 32], "depths": [1, 1, 1, 1]}
+TEXT = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+TEXT |= {"intermediate_size": 32, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+SWIN = {"image_size": 64, "embed_dim": 8, "depths": [1, 1, 1], "num_heads": [1, 1, 1]}
+OPEN_CLIP_VIT = {"image_size": 32, "patch_size": 8, "width": 32, "layers": 3, "head_width": 16}
+OPEN_CLIP_TEXT = {"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A tiny model.
+
+    Attributes:
+        build: makes it, with random weights.
+        raw: (model, tiles) → its features by its own library, as tokens or as a map.
+        tile, grid, dim, prefix, cls, fixed: what a `Backbone` says of it.
+        options: that `wrap` needs.
+        layers: whether layers can be chosen.
+        norm: whether the final norm can be left out.
+    """
+
+    build: Callable[[], Any]
+    raw: Callable[[Any, torch.Tensor], torch.Tensor]
+    tile: int
+    grid: int
+    dim: int
+    prefix: int = 0
+    cls: bool = False
+    fixed: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+    layers: bool = False
+    norm: bool = False
+
+
+def hf_case(build, prefix=0, *, tile=32, grid=4, dim=32, raw=None, layers=True, **facts) -> Case:
+    def last_hidden_state(model, tiles):
+        return model(pixel_values=tiles).last_hidden_state
+
+    read = raw or last_hidden_state
+    return Case(build, read, tile, grid, dim, prefix, layers=layers, **facts)
+
+
+def features_of(model, tiles):
+    return model.forward_features(tiles)
+
+
+def timm_case(name, tile, grid, dim, prefix=0, raw=features_of, **facts) -> Case:
+    options = {"img_size": tile} if facts.pop("sized", False) else {}
+    return Case(lambda: timm.create_model(name, **options), raw, tile, grid, dim, prefix, **facts)
+
+
+def clip_config():
+    return hf.CLIPConfig(vision_config=VIT, text_config=TEXT)
+
+
+def siglip2_tokens(model, tiles):
+    """Packed with an explicit loop over the cells."""
+    rows = [
+        tiles[:, :, y : y + 8, x : x + 8].permute(0, 2, 3, 1).flatten(1)
+        for y in range(0, 32, 8)
+        for x in range(0, 32, 8)
+    ]
+    num = len(tiles)
+    return model(
+        pixel_values=torch.stack(rows, dim=1),
+        pixel_attention_mask=torch.ones(num, 16, dtype=torch.long),
+        spatial_shapes=torch.tensor([[4, 4]] * num),
+    ).last_hidden_state
+
+
+def backbone_map(model, tiles):
+    return model(tiles).feature_maps[-1]
+
+
+TRANSFORMERS = {
+    "hf CLIP": hf_case(
+        lambda: hf.CLIPVisionModel(hf.CLIPVisionConfig(**VIT)), 1, cls=True, fixed=True
+    ),
+    "hf CLIP with text": hf_case(
+        lambda: hf.CLIPModel(clip_config()),
+        1,
+        raw=lambda m, t: m.vision_model(t).last_hidden_state,
+        cls=True,
+        fixed=True,
+    ),
+    "hf SigLIP": hf_case(
+        lambda: hf.SiglipVisionModel(hf.SiglipVisionConfig(**VIT)), fixed=True, norm=True
+    ),
+    "hf SigLIP 2, packed": hf_case(
+        lambda: hf.Siglip2VisionModel(
+            hf.Siglip2VisionConfig(
+                num_patches=16, **{k: v for k, v in VIT.items() if k != "image_size"}
+            )
+        ),
+        raw=siglip2_tokens,
+        norm=True,
+    ),
+    "hf DINOv2": hf_case(lambda: hf.Dinov2Model(hf.Dinov2Config(**DINO2)), 1, cls=True, norm=True),
+    "hf DINOv2 with registers": hf_case(
+        lambda: hf.Dinov2WithRegistersModel(hf.Dinov2WithRegistersConfig(**DINO2)),
+        5,
+        cls=True,
+        norm=True,
+    ),
+    "hf DINOv3": hf_case(
+        lambda: hf.DINOv3ViTModel(hf.DINOv3ViTConfig(num_register_tokens=4, **VIT)),
+        5,
+        cls=True,
+        norm=True,
+    ),
+    "hf DINOv3 ConvNeXt": hf_case(
+        lambda: hf.DINOv3ConvNextModel(hf.DINOv3ConvNextConfig(image_size=64, **STAGES)),
+        1,
+        tile=64,
+        grid=2,
+        cls=True,
+        layers=False,  # inside it has no token for the mean
+        norm=True,
+    ),
+    "hf ViT": hf_case(lambda: hf.ViTModel(hf.ViTConfig(**VIT)), 1, cls=True, fixed=True, norm=True),
+    "hf ViT with classifier": hf_case(
+        lambda: hf.ViTForImageClassification(hf.ViTConfig(**VIT)),
+        1,
+        raw=lambda m, t: m.vit(t).last_hidden_state,
+        cls=True,
+        fixed=True,
+        norm=True,
+    ),
+    "hf DeiT": hf_case(
+        lambda: hf.DeiTModel(hf.DeiTConfig(**VIT)), 2, cls=True, fixed=True, norm=True
+    ),
+    "hf ConvNeXt": hf_case(
+        lambda: hf.ConvNextModel(hf.ConvNextConfig(image_size=64, **STAGES)), tile=64, grid=2
+    ),
+    "hf ResNet": hf_case(
+        lambda: hf.ResNetModel(hf.ResNetConfig(embedding_size=8, **STAGES)),
+        tile=64,
+        grid=2,
+        options={"tile_hw": (64, 64)},
+    ),
+    "hf Swin": hf_case(
+        lambda: hf.SwinModel(hf.SwinConfig(window_size=4, **SWIN)), tile=64, fixed=True, norm=True
+    ),
+    "hf AutoBackbone": hf_case(
+        lambda: hf.AutoBackbone.from_config(hf.Dinov2Config(**DINO2)), raw=backbone_map
+    ),
+    "hf AutoBackbone, ConvNeXt": hf_case(
+        lambda: hf.AutoBackbone.from_config(hf.ConvNextConfig(image_size=64, **STAGES)),
+        raw=backbone_map,
+        tile=64,
+        grid=2,
+    ),
+    "hf timm": hf_case(
+        lambda: hf.TimmWrapperModel(hf.TimmWrapperConfig(architecture="test_vit")),
+        1,
+        tile=160,
+        grid=10,
+        dim=64,
+        cls=True,
+        norm=True,
+    ),
+}
+
+TIMM = {
+    "timm ViT": timm_case("test_vit", 160, 10, 64, 1, cls=True, layers=True, norm=True),
+    "timm hybrid": timm_case(
+        "vit_tiny_r_s16_p8_224", 64, 2, 192, 1, sized=True, cls=True, fixed=True, layers=True,
+        norm=True,
+    ),
+    "timm registers": timm_case(
+        "vit_wee_patch16_reg1_gap_256", 64, 4, 256, 1, sized=True, fixed=True, layers=True
+    ),
+    "timm DINOv3": timm_case(
+        "vit_small_patch16_dinov3", 32, 2, 384, 5, sized=True, cls=True, layers=True, norm=True
+    ),
+    "timm ConvNeXt": timm_case("test_convnext", 160, 5, 64, layers=True),
+    "timm ResNet": timm_case("test_resnet", 160, 5, 96, layers=True),
+    "timm EfficientNet": timm_case("test_efficientnet", 160, 5, 256),
+    "timm Swin": timm_case(
+        "swin_tiny_patch4_window7_224", 224, 7, 768, fixed=True, norm=True, layers=True,
+        raw=lambda m, t: features_of(m, t).movedim(3, 1),
+    ),
+    "timm PVT, hierarchical": timm_case("pvt_v2_b0", 224, 7, 256, layers=True),
+}  # fmt: skip
+
+
+def open_clip_tokens(model, tiles):
+    """open_clip's own token output, after its class token."""
+    visual = model.visual
+    visual.output_tokens, before = True, visual.output_tokens
+    try:
+        _, tokens = visual(tiles)
+    finally:
+        visual.output_tokens = before
+    return torch.cat([torch.full_like(tokens[:, :1], torch.nan), tokens], dim=1)
+
+
+def open_clip_map(model, tiles):
+    seen = []
+    hook = model.visual.layer4.register_forward_hook(lambda *args: seen.append(args[2]))
+    model.visual(tiles)
+    hook.remove()
+    return seen[0]
+
+
+OPEN_CLIP = {
+    "open_clip ViT": Case(
+        lambda: open_clip.CLIP(16, OPEN_CLIP_VIT, OPEN_CLIP_TEXT),
+        open_clip_tokens,
+        32, 4, 32, 1, cls=True, fixed=True, layers=True, norm=True,
+    ),
+    "open_clip ResNet": Case(
+        lambda: open_clip.CLIP(
+            16,
+            {"image_size": 64, "layers": (1, 1, 1, 1), "width": 8, "head_width": 16},
+            OPEN_CLIP_TEXT,
+        ),
+        open_clip_map,
+        64, 2, 256, layers=True,
+    ),
+    "open_clip timm": Case(
+        lambda: open_clip.CustomTextCLIP(
+            16, {"timm_model_name": "test_vit", "timm_pool": "", "image_size": 160}, OPEN_CLIP_TEXT
+        ),
+        lambda m, t: m.visual.trunk.forward_features(t),
+        160, 10, 64, 1, cls=True, layers=True, norm=True,
+    ),
+}  # fmt: skip
+
+
+def before(head):
+    """The input of the part of a torchvision model where positions end."""
+
+    def raw(model, tiles):
+        seen = []
+        part = model.get_submodule(head)
+        hook = part.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+        model(tiles)
+        hook.remove()
+        return seen[0]
+
+    return raw
+
+
+def torchvision_vit():
+    return torchvision.models.VisionTransformer(32, 8, 2, 2, 32, 64)
+
+
+def torchvision_vit_tokens(model, tiles):
+    seen = []
+    hook = model.encoder.register_forward_hook(lambda *args: seen.append(args[2]))
+    model(tiles)
+    hook.remove()
+    return seen[0]
+
+
+SIZED = {"options": {"tile_hw": (64, 64)}}
+TORCHVISION = {
+    "torchvision ResNet": Case(
+        torchvision.models.resnet18, before("avgpool"), 64, 2, 512, **SIZED
+    ),
+    "torchvision MobileNet": Case(
+        torchvision.models.mobilenet_v3_small, before("avgpool"), 64, 2, 576, **SIZED
+    ),
+    "torchvision SqueezeNet": Case(
+        torchvision.models.squeezenet1_1, before("classifier"), 64, 3, 512, **SIZED
+    ),
+    "torchvision Swin": Case(
+        lambda: torchvision.models.SwinTransformer([4, 4], 8, [1, 1], [1, 1], [4, 4]),
+        before("avgpool"), 64, 8, 16, **SIZED,
+    ),
+    "torchvision ViT": Case(
+        torchvision_vit, torchvision_vit_tokens, 32, 4, 32, 1, cls=True, fixed=True
+    ),
+}  # fmt: skip
+
+
+class Patches(nn.Module):
+    """Patch tokens that see the whole tile, after prefix tokens, in the form that is asked for."""
+
+    def __init__(self, num_prefix=0, form=lambda tokens: tokens):
+        super().__init__()
+        self.patches = nn.Conv2d(3, 6, 8, 8)
+        self.num_prefix = num_prefix
+        self.form = form
+
+    def tokens(self, tiles):
+        tokens = self.patches(tiles).flatten(2).transpose(1, 2)
+        context = tokens.mean(dim=1, keepdim=True)
+        return torch.cat([*(context * (i + 2) for i in range(self.num_prefix)), tokens], dim=1)
+
+    def forward(self, tiles):
+        return self.form(self.tokens(tiles))
+
+
+def patches_case(prefix, form, **options) -> Case:
+    return Case(
+        lambda: Patches(prefix, form),
+        lambda m, t: m.tokens(t),
+        32, 4, 6, prefix, cls=prefix > 0, options={"tile_hw": (32, 32), **options},
+    )  # fmt: skip
+
+
+def as_map(tokens):
+    side = round(tokens.shape[1] ** 0.5)
+    return tokens.unflatten(1, (side, side)).permute(0, 3, 1, 2)
+
+
+CALLABLES = {
+    "tokens": patches_case(1, lambda t: t),
+    "tokens and registers": patches_case(5, lambda t: t),
+    "tokens, prefix given": patches_case(2, lambda t: t, num_prefix=2),
+    "map": patches_case(0, as_map),
+    "map, channels last": patches_case(0, lambda t: as_map(t).movedim(1, -1), channels_last=True),
+    "dict": patches_case(1, lambda t: {"pooled": t[:, 0], "last_hidden_state": t}),
+    "tuple": patches_case(1, lambda t: (t[:, 0], t)),
+    "tuple, chosen": patches_case(1, lambda t: (2 * t, t), output=-1),
+    "ModelOutput": patches_case(1, lambda t: hf.modeling_outputs.BaseModelOutput(t)),
+}
+CASES = TRANSFORMERS | TIMM | OPEN_CLIP | TORCHVISION | CALLABLES
