@@ -6,6 +6,7 @@ torch's two kernels: Keys' with a = -0.5, widened, where an axis is antialiased;
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -40,16 +41,17 @@ def resample_box(
     top, row_weights = _axis_weights(input_hw[0], level_hw[0], box[0], box[2], antialias)
     left, column_weights = _axis_weights(input_hw[1], level_hw[1], box[1], box[3], antialias)
     bottom, right = top + row_weights.shape[1], left + column_weights.shape[1]
-    out = torch.zeros(row_weights.shape[0], column_weights.shape[0], 3)
+    out = torch.zeros(3, row_weights.shape[0], column_weights.shape[0])
     for start in range(top, bottom, STRIP_ROWS):
         stop = min(bottom, start + STRIP_ROWS)
+        # (rows, columns, 3) → (3, rows, columns), in float32
         strip = torch.from_numpy(np.array(read(start, stop, left, right), dtype=np.float32))
-        # (box_w, columns) @ (rows, columns, 3) → (rows, box_w, 3)
-        narrow = column_weights @ strip
-        out += (row_weights[:, start - top : stop - top] @ narrow.flatten(1)).view_as(out)
-    return out.permute(2, 0, 1)
+        narrow = strip.permute(2, 0, 1).contiguous() @ column_weights.T
+        out += row_weights[:, start - top : stop - top] @ narrow
+    return out
 
 
+@lru_cache(maxsize=256)
 def _axis_weights(
     num_in: int, num_out: int, start: int, stop: int, antialias: bool
 ) -> tuple[int, Float[Tensor, "out in"]]:
