@@ -25,11 +25,11 @@ def test_written_as_it_was_read():
     ("scales", "message"),
     [
         ((), "at least one scale"),
-        ((0,), "must be positive numbers, but got 0 in"),
-        ((1, -2), "must be positive numbers, but got -2"),
+        ((0,), "must be positive numbers of at most 1000, but got 0"),
+        ((1, -2), "must be positive numbers of at most 1000, but got -2"),
         ((1, float("nan")), "must be positive"),
         ((1, float("inf")), "must be positive"),
-        (("a",), "must be positive numbers, but got 'a'"),
+        (("a",), "must be positive numbers of at most 1000, but got 'a'"),
         ((1, 2, 1), "must not repeat, but got 1 twice"),
     ],
 )
@@ -41,6 +41,7 @@ def test_bad_scales(scales, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("a@1,1e308", "at most 1000"),
         ("a@1,1.0000001", "must not repeat"),
         ("a@one", "scales must be numbers"),
         ("a@", "scales must be numbers"),

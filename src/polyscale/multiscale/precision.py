@@ -41,8 +41,10 @@ def no_autocast(device: torch.device) -> AbstractContextManager[object]:
     return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
 
 
-def fastest_precision() -> Precision:
-    """bf16 where this machine multiplies it natively, else fp32."""
-    if torch.cuda.is_available():
+def fastest_precision(device: torch.device) -> Precision:
+    """bf16 where this device multiplies it natively, else fp32."""
+    if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+    # torch keeps this to itself, and may rename it
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return "bf16" if supported() else "fp32"

@@ -9,9 +9,6 @@ from polyscale.errors import InputError
 from polyscale.plan.tiling import Tiling, Window
 from polyscale.types import HW, format_scale
 
-MAX_SCALE = 1000
-"""Beyond it is a slip of the pen."""
-
 
 @dataclass(frozen=True)
 class TileGrid:
@@ -156,8 +153,6 @@ def plan_reference_levels(
 def _plan_level(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> Level:
     if scale * scale > tiling.max_tiles and tiling.aspect != "keep" and tiling.split:
         raise _too_many(scale, tiling, scale * scale, image_hw)
-    if scale > MAX_SCALE:
-        raise InputError(f"scales must be at most {MAX_SCALE}, but got {scale:.3g}.")
     size_hw = _level_size(scale, tiling, tile_hw, image_hw)
     if tiling.aspect == "pad" and tiling.split:
         tile = (

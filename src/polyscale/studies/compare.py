@@ -66,7 +66,7 @@ class CompareSettings:
     @property
     def precision(self) -> Precision:
         """`dtype`, with "auto" decided on this machine."""
-        return fastest_precision() if self.dtype == "auto" else self.dtype
+        return fastest_precision(torch.device(self.device)) if self.dtype == "auto" else self.dtype
 
     def module(self, backbone: Backbone, scales: Sequence[float]) -> MultiScale:
         """The operator with these settings."""

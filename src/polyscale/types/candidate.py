@@ -8,6 +8,9 @@ from numbers import Real
 
 from polyscale.errors import InputError
 
+MAX_SCALE = 1000
+"""Beyond it is a slip of the pen."""
+
 
 def check_scales(scales: Iterable[float]) -> tuple[float, ...]:
     """The scales as a tuple, each a positive number and none given twice.
@@ -21,9 +24,10 @@ def check_scales(scales: Iterable[float]) -> tuple[float, ...]:
     if not checked:
         raise InputError("scales must hold at least one scale, but is empty. Try scales=(1, 2).")
     for scale in checked:
-        if not isinstance(scale, Real) or not 0 < scale < float("inf"):
+        if not isinstance(scale, Real) or not 0 < scale <= MAX_SCALE:
+            shown = f"{scale:.3g}" if isinstance(scale, float) else repr(scale)[:40]
             raise InputError(
-                f"scales must be positive numbers, but got {scale!r} in {checked}. "
+                f"scales must be positive numbers of at most {MAX_SCALE}, but got {shown}. "
                 "A scale of 2 means twice the model's own size."
             )
         if [format_scale(s) for s in checked].count(format_scale(scale)) > 1:
