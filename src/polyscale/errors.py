@@ -39,3 +39,9 @@ def near_matches(name: str, known: Iterable[str], limit: int = 3) -> str:
 
 class RunError(RuntimeError):
     """Something outside failed in spite of right use: a download, a disk. One line, as above."""
+
+
+def first_line(error: Exception) -> str:
+    """Of the message, to quote in one of ours."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -27,9 +27,8 @@ from polyscale.backbones.model_backbone import (
 )
 from polyscale.backbones.options import ReadOptions, check_layers
 from polyscale.backbones.positions import concatenate, map_alone
-from polyscale.backbones.probe import first_line
 from polyscale.backbones.timm_models import adapt_timm
-from polyscale.errors import InputError, RunError, near_matches, require
+from polyscale.errors import InputError, RunError, first_line, near_matches, require
 from polyscale.types import HW, TileFeatures
 
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from polyscale.errors import InputError
+from polyscale.errors import InputError, first_line
 from polyscale.types import HW
 
 T = TypeVar("T")
@@ -47,9 +47,3 @@ def probe(
     finally:
         for module in training:
             module.training = True
-
-
-def first_line(error: Exception) -> str:
-    """Of the message, to quote in one of ours."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -22,8 +22,7 @@ from polyscale.backbones.positions import (
     scaled_grid,
     split_tokens,
 )
-from polyscale.backbones.probe import first_line
-from polyscale.errors import InputError, RunError, near_matches, require
+from polyscale.errors import InputError, RunError, first_line, near_matches, require
 from polyscale.types import HW, TileFeatures
 
 

@@ -19,8 +19,7 @@ from polyscale.backbones.model_backbone import (
 )
 from polyscale.backbones.options import ReadOptions
 from polyscale.backbones.positions import map_alone, split_tokens
-from polyscale.backbones.probe import first_line
-from polyscale.errors import InputError, RunError, near_matches, require
+from polyscale.errors import InputError, RunError, first_line, near_matches, require
 from polyscale.types import HW, TileFeatures
 
 HEADS = ("avgpool", "classifier", "fc", "head", "heads")

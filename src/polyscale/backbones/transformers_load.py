@@ -10,9 +10,8 @@ from torch import nn
 from polyscale.backbones.local import local_folder
 from polyscale.backbones.model_backbone import ModelBackbone, build_on_meta, freeze
 from polyscale.backbones.options import ReadOptions
-from polyscale.backbones.probe import first_line
 from polyscale.backbones.transformers_models import adapt_transformers
-from polyscale.errors import InputError, RunError, require
+from polyscale.errors import InputError, RunError, first_line, require
 
 UNUSED = ("pooler", "head", "classifier", "mask_token")
 """Parts that features do not pass through, so that a checkpoint may lack them."""

@@ -59,6 +59,13 @@ class FusedTokens:
         self.num_prefix = 0
         self.dim = 0
 
+    def add_chunk(self, spans: Sequence[Span], features: TileFeatures) -> None:
+        """Pool the features of a chunk, each span's into its place."""
+        sizes = [len(span) for span in spans]
+        parts = zip(features.map.split(sizes), features.prefix.split(sizes), strict=True)
+        for span, (map_, prefix) in zip(spans, parts, strict=True):
+            self.add(span, TileFeatures(map_, prefix))
+
     def add(self, span: Span, features: TileFeatures) -> None:
         """Pool the features of one span into their place."""
         if self._tokens is not None:

@@ -8,10 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from polyscale.errors import InputError
+from polyscale.errors import InputError, first_line
 from polyscale.multiscale.chunks import ChunkRunner, DeviceSpread
 from polyscale.multiscale.config import MultiScaleConfig
-from polyscale.multiscale.engine import add_chunk
 from polyscale.multiscale.features import MultiScaleFeatures
 from polyscale.multiscale.fuse import FusedTokens
 from polyscale.multiscale.inputs import Images, make_groups
@@ -137,7 +136,7 @@ class MultiScale(nn.Module):
             merge=self.config.merge,
         )
         for spans, features in self._workers().map(prepared.chunks):
-            add_chunk(fused, spans, features)
+            fused.add_chunk(spans, features)
         return MultiScaleFeatures(
             fused.result(),
             num_prefix=fused.num_prefix,
@@ -230,10 +229,10 @@ class MultiScale(nn.Module):
                 self.backbone(parameter.new_zeros(1, 3, *level.tile_hw))
         except Exception as error:
             height, width = level.tile_hw
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise InputError(
                 f"scale {format_scale(level.scale)} makes tiles of {height}×{width} px, which "
-                f"{self.backbone.name} does not take ({reason[:100]}). Leave the scale out."
+                f"{self.backbone.name} does not take ({first_line(error)[:100]}). "
+                "Leave the scale out."
             ) from error
 
 

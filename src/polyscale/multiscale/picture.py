@@ -1,6 +1,5 @@
 """Pictures that are read tile by tile: files and 8-bit arrays of any size."""
 
-from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from polyscale.errors import InputError
 from polyscale.multiscale.resample import resample_box
-from polyscale.types import HW, Backbone
+from polyscale.types import HW
 
 Input = Image.Image | NDArray[np.uint8] | str | PathLike[str]
 
@@ -63,11 +62,6 @@ class Picture:
 
     def _read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
         return self._pixels[top:bottom, left:right]
-
-
-def picture_maker(backbone: Backbone) -> Callable[[Input], Picture]:
-    """Makes pictures that are normalised as the backbone expects."""
-    return lambda image: Picture(image, mean=backbone.mean, std=backbone.std)
 
 
 def _as_array(image: Input) -> NDArray[np.uint8]:

@@ -8,7 +8,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyscale.errors import InputError
-from polyscale.multiscale.engine import add_chunk
 from polyscale.multiscale.fuse import FusedTokens
 from polyscale.multiscale.resize import resize
 from polyscale.multiscale.stream import Crop, Group, OpenLevel, tile_chunks
@@ -88,7 +87,7 @@ def forward(
     for tiles, spans in tile_chunks(
         [group], lambda: (len(input) or None) if split_forward else None
     ):
-        add_chunk(fused, spans, tile_function(tiles))
+        fused.add_chunk(spans, tile_function(tiles))
     tokens = fused.result()
     if output_shape == "bnc":
         return tokens

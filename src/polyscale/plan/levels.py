@@ -151,8 +151,6 @@ def plan_reference_levels(
 
 
 def _plan_level(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> Level:
-    if scale * scale > tiling.max_tiles and tiling.aspect != "keep" and tiling.split:
-        raise _too_many(scale, tiling, scale * scale, image_hw)
     size_hw = _level_size(scale, tiling, tile_hw, image_hw)
     if tiling.aspect == "pad" and tiling.split:
         tile = (
@@ -169,16 +167,12 @@ def _plan_level(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> Leve
         grids.append(TileGrid(*(_shifted(starts[a]) for a in (0, 1))))
     level = Level(scale, size_hw, tile, tuple(grids), tiling.window)
     if level.num_tiles > tiling.max_tiles:
-        raise _too_many(scale, tiling, level.num_tiles, image_hw)
+        raise InputError(
+            f"scale {format_scale(scale)} must need at most max_tiles={tiling.max_tiles} tiles, "
+            f"but needs {level.num_tiles} for an image of {image_hw[0]}×{image_hw[1]} px. "
+            "Raise max_tiles, or leave the scale out."
+        )
     return level
-
-
-def _too_many(scale: float, tiling: Tiling, num: float, image_hw: HW) -> InputError:
-    return InputError(
-        f"scale {format_scale(scale)} must need at most max_tiles={tiling.max_tiles} tiles, "
-        f"but needs {num:.4g} for an image of {image_hw[0]}×{image_hw[1]} px. "
-        "Raise max_tiles, or leave the scale out."
-    )
 
 
 def _level_size(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> HW:

@@ -15,7 +15,7 @@ from torch import nn
 from polyscale.backbones import family_of, load
 from polyscale.cost import Cost, measure
 from polyscale.data import ClassificationData, load_classification
-from polyscale.errors import InputError, require
+from polyscale.errors import InputError, first_line, require
 from polyscale.heads import ProbeResult, fit_logistic_probe
 from polyscale.multiscale import MultiScale, Precision, check_precision, fastest_precision
 from polyscale.stats import accuracy_intervals, paired_contrasts
@@ -83,9 +83,9 @@ def _check_device(device: str) -> None:
     try:
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise InputError(
-            f"device must be one that torch can use here, but got {device!r} ({reason}). Try cpu."
+            f"device must be one that torch can use here, but got {device!r} "
+            f"({first_line(error)}). Try cpu."
         ) from error
 
 
@@ -186,14 +186,15 @@ def run_compare(
             for done, c in enumerate(members):
                 progress(f"{name}: cost and probe", done, len(members), "candidates")
                 module = settings.module(backbone, c.scales)
+                fitted_on, judged_on = _columns(train, c), _columns(test, c)
                 outcomes[c] = _Outcome(
                     probe=fit_logistic_probe(
-                        _columns(train, c), data.train.labels, _columns(test, c), seed=settings.seed
+                        fitted_on, data.train.labels, judged_on, seed=settings.seed
                     ),
                     cost=measure(module, image_hw=image_hw),
                     num_tiles=module.plan.num_tiles,
                     tile_hw=backbone.tile_hw,
-                    feature_dim=_columns(test, c).shape[1],
+                    feature_dim=judged_on.shape[1],
                 )
             progress(f"{name}: cost and probe", len(members), len(members), "candidates")
             if isinstance(backbone, nn.Module):
