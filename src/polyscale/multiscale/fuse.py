@@ -1,6 +1,8 @@
 """Each tile's features pooled straight into their place in the output."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 import torch
@@ -52,7 +54,8 @@ class FusedTokens:
         self._prefix = prefix
         self._merge = merge
         self._weights: dict[tuple[Level, int, HW], tuple[list[_Band], list[_Band]]] = {}
-        self._waiting: list[tuple[Span, TileFeatures]] = []
+        self._matrices: dict[tuple[tuple[float, ...], ...], Tensor] = {}
+        self._waiting: list[tuple[list[Span], TileFeatures]] = []
         self._tokens: Tensor | None = None
         self._dtype = torch.float32
         self.grid_hw: HW = (0, 0)
@@ -61,25 +64,19 @@ class FusedTokens:
 
     def add_chunk(self, spans: Sequence[Span], features: TileFeatures) -> None:
         """Pool the features of a chunk, each span's into its place."""
-        sizes = [len(span) for span in spans]
-        parts = zip(features.map.split(sizes), features.prefix.split(sizes), strict=True)
-        for span, (map_, prefix) in zip(spans, parts, strict=True):
-            self.add(span, TileFeatures(map_, prefix))
-
-    def add(self, span: Span, features: TileFeatures) -> None:
-        """Pool the features of one span into their place."""
-        if self._tokens is not None:
-            self._pool(self._tokens, span, features)
-            return
-        # copies: a model may use its output buffer again
-        copied = TileFeatures(features.map.clone(), features.prefix.clone())
-        self._waiting.append((span, copied))
-        grid_hw = self._output_grid(span.slot, (features.map.shape[2], features.map.shape[3]))
-        if grid_hw is not None:
+        if self._tokens is None:
+            cells_hw = (features.map.shape[2], features.map.shape[3])
+            grids = (self._output_grid(span.slot, cells_hw) for span in spans)
+            grid_hw = next((grid for grid in grids if grid is not None), None)
+            if grid_hw is None:
+                # copies: a model may use its output buffer again
+                self._waiting.append((list(spans), TileFeatures(*(f.clone() for f in features))))
+                return
             self._tokens = self._allocate(grid_hw, features)
             for waiting in self._waiting:
                 self._pool(self._tokens, *waiting)
             self._waiting.clear()
+        self._pool(self._tokens, spans, features)
 
     def result(self) -> Float[Tensor, "batch prefix+h*w channels"]:
         """The tokens, in the dtype of the features."""
@@ -97,60 +94,101 @@ class FusedTokens:
         shape = (self._num_images, num_tokens, self.dim * num_slots)
         return torch.zeros(shape, dtype=dtype, device=map_.device)
 
-    def _pool(self, tokens: Tensor, span: Span, features: TileFeatures) -> None:
-        # (images, tokens, slots, dim), a view
-        slots = tokens[span.images].unflatten(2, (-1, self.dim))
-        slot = span.slot if self._merge == "concat" else 0
+    def _pool(self, tokens: Tensor, spans: Sequence[Span], features: TileFeatures) -> None:
+        # views of the output: (images, tokens, slots, dim) and (images, h, w, slots, dim)
+        slots = tokens.unflatten(2, (-1, self.dim))
+        cells = slots[:, self.num_prefix :].unflatten(1, self.grid_hw)
         share = 1 / self._num_levels if self._merge == "mean" else 1.0
-        map_, prefix = (f.to(tokens.device, tokens.dtype) for f in features)
-        if self.num_prefix:
-            self._add_prefix(slots[:, : self.num_prefix], slot, share, span, prefix)
-        rows, columns = self._bands(span, map_)
-        row, column = rows[span.row], columns[span.column]
-        # (images, h·w, dim) → (images, h, w, dim): a view of the cells, channels last
-        cells = slots[:, self.num_prefix :, slot].unflatten(1, self.grid_hw)
-        with no_autocast(map_.device):
-            pooled = _contract(map_.permute(0, 2, 3, 1), row, column)
-            weight = share / len(span.level.grids)
-            window = cells[:, row.out, column.out]
-            window += pooled if weight == 1 else pooled * weight
+        cells_hw = (features.map.shape[2], features.map.shape[3])
+        bands = [self._bands(span, cells_hw, tokens) for span in spans]
+        first = 0
+        # neighbours with the same weights are pooled at once
+        for _, alike in groupby(range(len(spans)), lambda i: _likeness(spans[i], *bands[i])):
+            members = list(alike)
+            num = sum(len(spans[i]) for i in members)
+            map_, prefix = (
+                f[first : first + num].to(tokens.device, tokens.dtype) for f in features
+            )
+            first += num
+            row, column = bands[members[0]]
+            weight = share / len(spans[members[0]].level.grids)
+            with no_autocast(tokens.device):
+                pooled = _contract(map_.permute(0, 2, 3, 1), row.matrix, column.matrix)
+                pooled = pooled if weight == 1 else pooled * weight
+                sizes = [len(spans[i]) for i in members]
+                for i, part, tokens_of_tile in zip(
+                    members, pooled.split(sizes), prefix.split(sizes), strict=True
+                ):
+                    span, (row, column) = spans[i], bands[i]
+                    slot = span.slot if self._merge == "concat" else 0
+                    window = cells[span.images, row.out, column.out, slot]
+                    window += part
+                    if self.num_prefix:
+                        self._add_prefix(slots, slot, share, span, tokens_of_tile)
 
     def _add_prefix(
         self, slots: Tensor, slot: int, share: float, span: Span, prefix: Tensor
     ) -> None:
-        mean = prefix / span.level.num_tiles
+        places = slots[span.images, : self.num_prefix]
         if self._prefix == "mean":
-            place = slots[:, :, slot]
-            place += mean * share
+            place = places[:, :, slot]
+            place += prefix * (share / span.level.num_tiles)
         elif span.slot == 0:  # the first scale's, for every scale
-            slots += mean[:, :, None]
+            places += prefix[:, :, None] / span.level.num_tiles
 
-    def _bands(self, span: Span, map_: Tensor) -> tuple[list["_Band"], list["_Band"]]:
-        key = (span.level, span.grid, (map_.shape[-2], map_.shape[-1]))
+    def _bands(self, span: Span, cells_hw: HW, like: Tensor) -> tuple["_Band", "_Band"]:
+        key = (span.level, span.grid, cells_hw)
         if key not in self._weights:
             grid = span.level.grids[span.grid]
-            rows, columns = self._rule(span.level, grid, key[2], self.grid_hw)
-            self._weights[key] = ([_Band(w, map_) for w in rows], [_Band(w, map_) for w in columns])
-        return self._weights[key]
+            rows, columns = self._rule(span.level, grid, cells_hw, self.grid_hw)
+            self._weights[key] = (
+                [self._band(axis, like) for axis in rows],
+                [self._band(axis, like) for axis in columns],
+            )
+        rows_of, columns_of = self._weights[key]
+        return rows_of[span.row], columns_of[span.column]
+
+    def _band(self, axis: AxisWeights, like: Tensor) -> "_Band":
+        out = slice(axis.start, axis.start + len(axis.weights))
+        if axis.is_identity:
+            return _Band(out, None)
+        return _Band(out, self._matrix(axis.weights, like))
+
+    def _matrix(self, weights: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
+        """One for all tiles that are pooled alike."""
+        if weights not in self._matrices:
+            self._matrices[weights] = like.new_tensor(weights)
+        return self._matrices[weights]
 
 
+@dataclass(frozen=True)
 class _Band:
-    """Weights of one row or column of tiles as a matrix, or None where cells are just copied."""
+    """Cells of the output that a row or column of tiles touches, and their weights.
 
-    def __init__(self, axis: AxisWeights, like: Tensor) -> None:
-        self.out = slice(axis.start, axis.start + len(axis.weights))
-        self.matrix = None if axis.is_identity else like.new_tensor(axis.weights)
+    Attributes:
+        out: the cells.
+        matrix: their weights, or None where cells are just copied.
+    """
+
+    out: slice
+    matrix: Float[Tensor, "out cells"] | None
+
+
+def _likeness(span: Span, row: _Band, column: _Band) -> tuple[object, ...]:
+    return span.level, id(row.matrix), id(column.matrix)
 
 
 def _contract(
-    cells: Float[Tensor, "tiles grid_h grid_w dim"], rows: _Band, columns: _Band
+    cells: Float[Tensor, "tiles grid_h grid_w dim"],
+    rows: Float[Tensor, "out_h grid_h"] | None,
+    columns: Float[Tensor, "out_w grid_w"] | None,
 ) -> Float[Tensor, "tiles out_h out_w dim"]:
     """Contract the rows, then the columns; each is one matrix product with channels innermost."""
-    if rows.matrix is not None:
+    if rows is not None:
         _, _, grid_w, dim = cells.shape
         # (out_h, grid_h) @ (tiles, grid_h, grid_w·dim)
-        cells = (rows.matrix @ cells.flatten(2)).unflatten(2, (grid_w, dim))
-    if columns.matrix is not None:
+        cells = (rows @ cells.flatten(2)).unflatten(2, (grid_w, dim))
+    if columns is not None:
         # (out_w, grid_w) @ (tiles, out_h, grid_w, dim)
-        cells = columns.matrix @ cells
+        cells = columns @ cells
     return cells

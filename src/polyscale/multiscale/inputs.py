@@ -108,10 +108,10 @@ def _batch(part: Tensor) -> tuple[int, HW]:
 
 
 def _open_tensor(images: Tensor, tile_hw: HW, source: Source) -> OpenLevel:
-    base = images if source == "native" else resize(images, tile_hw, antialias=True)
+    base = images if source == "native" else resize(images, tile_hw)
 
     def open_level(level: Level) -> Crop:
-        resized = resize(base, level.image_hw, antialias=True)
+        resized = resize(base, level.image_hw)
         height, width = level.image_hw
         beyond = (0, level.canvas_hw[1] - width, 0, level.canvas_hw[0] - height)
         canvas = F.pad(resized, beyond) if any(beyond) else resized

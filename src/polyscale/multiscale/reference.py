@@ -9,7 +9,7 @@ from torch import Tensor
 
 from polyscale.errors import InputError
 from polyscale.multiscale.fuse import FusedTokens
-from polyscale.multiscale.resize import resize
+from polyscale.multiscale.resize import interpolate
 from polyscale.multiscale.stream import Crop, Group, OpenLevel, tile_chunks
 from polyscale.plan import AxisWeights, Level, TileGrid, adaptive_weights, plan_reference_levels
 from polyscale.types import HW, TileFeatures
@@ -96,7 +96,8 @@ def forward(
 
 def _open_level(images: Tensor) -> OpenLevel:
     def open_level(level: Level) -> Crop:
-        resized = resize(images, level.image_hw, antialias=False)
+        same = level.image_hw == tuple(images.shape[-2:])
+        resized = images if same else interpolate(images.float(), level.image_hw).to(images.dtype)
         return lambda box: resized[:, :, box[0] : box[2], box[1] : box[3]]
 
     return open_level
