@@ -4,7 +4,7 @@ from polyscale.cost.candidate import Cost, count_plan, measure
 from polyscale.cost.closed_form import vit_macs
 from polyscale.cost.count import TileCost, count_tile
 from polyscale.cost.latency import Latency, measure_latency
-from polyscale.cost.memory import peak_live_bytes
+from polyscale.multiscale.memory import peak_live_bytes
 
 __all__ = [
     "Cost",

@@ -8,8 +8,8 @@ from torch import nn
 
 from polyscale.cost.count import TileCost, count_tile
 from polyscale.cost.latency import Latency, measure_latency
-from polyscale.cost.memory import peak_live_bytes
 from polyscale.multiscale import MultiScale
+from polyscale.multiscale.memory import peak_live_bytes
 from polyscale.plan import Plan
 from polyscale.types import HW, Backbone
 

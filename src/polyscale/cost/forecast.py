@@ -7,9 +7,9 @@ from torch import nn
 
 from polyscale.backbones import load
 from polyscale.cost.count import count_tile
-from polyscale.cost.memory import peak_live_bytes
 from polyscale.errors import InputError
 from polyscale.multiscale import MultiScale
+from polyscale.multiscale.memory import peak_live_bytes
 from polyscale.types import HW, Candidate, format_scale
 
 

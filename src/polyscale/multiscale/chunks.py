@@ -12,10 +12,8 @@ from torch.utils.checkpoint import checkpoint
 from polyscale.multiscale.config import MultiScaleConfig
 from polyscale.multiscale.precision import autocast
 from polyscale.multiscale.stream import Chunk, Span
-from polyscale.types import Backbone, TileFeatures
-
-AUTO_TILES = 16
-"""Where `tile_batch="auto"` begins."""
+from polyscale.multiscale.tile_batch import fitting_tiles
+from polyscale.types import HW, Backbone, TileFeatures
 
 
 class ChunkRunner:
@@ -25,16 +23,26 @@ class ChunkRunner:
     """
 
     def __init__(self, backbone: Backbone, config: MultiScaleConfig) -> None:
+        self._backbone = backbone
         self._config = config
         self._call: Callable[[Tensor], Any] = backbone
         if config.compile:
             self._call = torch.compile(backbone, dynamic=False)
-        self.tile_batch = AUTO_TILES if config.tile_batch == "auto" else config.tile_batch
+        self._sizes: dict[HW, int] = {}
+
+    def tile_batch(self, tile_hw: HW) -> int:
+        """How many tiles of this size go into a chunk."""
+        if tile_hw not in self._sizes:
+            chosen = self._config.tile_batch
+            self._sizes[tile_hw] = self._measured(tile_hw) if chosen == "auto" else chosen
+        return self._sizes[tile_hw]
 
     def __call__(self, tiles: Tensor) -> TileFeatures:
         """Features of a chunk. Where memory runs short, halves of it, now and from now on."""
-        if len(tiles) > self.tile_batch:
-            parts = [self(part) for part in tiles.split(self.tile_batch)]
+        tile_hw = (tiles.shape[2], tiles.shape[3])
+        limit = self.tile_batch(tile_hw)
+        if len(tiles) > limit:
+            parts = [self(part) for part in tiles.split(limit)]
             return TileFeatures(*(torch.cat(f) for f in zip(*parts, strict=True)))
         try:
             return self._run(tiles)
@@ -44,25 +52,60 @@ class ChunkRunner:
         # outside of `except`, whose traceback would hold the memory
         if tiles.device.type == "cuda":
             torch.cuda.empty_cache()
-        self.tile_batch = max(1, len(tiles) // 2)
+        self._sizes[tile_hw] = max(1, len(tiles) // 2)
         return self(tiles)
 
     def map(self, chunks: Iterable[Chunk]) -> Iterator[tuple[list[Span], TileFeatures]]:
         """Features of each chunk, in order."""
         for tiles, spans in chunks:
-            yield spans, self(tiles)
+            features = self(tiles)
+            del tiles  # or it would stand beside the next chunk
+            yield spans, features
+            del features
 
     def _run(self, tiles: Tensor) -> TileFeatures:
-        num = len(tiles)
-        if self._config.compile and num < self.tile_batch:
+        num, limit = len(tiles), self.tile_batch((tiles.shape[2], tiles.shape[3]))
+        if self._config.compile and num < limit:
             # one static shape, so that it is compiled once
-            tiles = torch.cat([tiles, tiles.new_zeros(self.tile_batch - num, *tiles.shape[1:])])
+            tiles = torch.cat([tiles, tiles.new_zeros(limit - num, *tiles.shape[1:])])
         with autocast(tiles.device, self._config.dtype):
             if self._config.checkpoint and torch.is_grad_enabled():
                 features = checkpoint(self._call, tiles, use_reentrant=False)
             else:
                 features = self._call(tiles)
         return TileFeatures(features.map[:num], features.prefix[:num])
+
+    def _measured(self, tile_hw: HW) -> int:
+        device = device_of(self._backbone)
+
+        def run(tiles: Tensor) -> object:
+            with autocast(device, self._config.dtype):
+                return self._backbone(tiles)
+
+        try:
+            # tensors of inference mode hide what is done to them
+            with torch.inference_mode(False), torch.set_grad_enabled(_learns(self._backbone)):
+                return fitting_tiles(run, tile_hw, device)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return 1
+
+
+def device_of(backbone: Backbone) -> torch.device:
+    """Where its parameters are; a callable without any is on the CPU."""
+    if isinstance(backbone, nn.Module):
+        return next(backbone.parameters(), torch.empty(0)).device
+    return torch.device("cpu")
+
+
+def _learns(backbone: Backbone) -> bool:
+    """Whether activations are kept for a backward pass."""
+    return (
+        torch.is_grad_enabled()
+        and isinstance(backbone, nn.Module)
+        and any(p.requires_grad for p in backbone.parameters())
+    )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -89,10 +132,9 @@ class DeviceSpread:
         self._runners = [ChunkRunner(_copy_to(backbone, device), config) for device in self.devices]
         self._pool = ThreadPoolExecutor(len(devices))
 
-    @property
-    def tile_batch(self) -> int:
+    def tile_batch(self, tile_hw: HW) -> int:
         """Tiles of a chunk that all devices can take."""
-        return min(runner.tile_batch for runner in self._runners)
+        return min(runner.tile_batch(tile_hw) for runner in self._runners)
 
     def map(self, chunks: Iterable[Chunk]) -> Iterator[tuple[list[Span], TileFeatures]]:
         """Features of each chunk, in order; as many are under way as there are devices."""
@@ -117,5 +159,4 @@ class DeviceSpread:
 def _copy_to(backbone: Backbone, device: torch.device) -> Backbone:
     if not isinstance(backbone, nn.Module):
         return backbone
-    here = next(backbone.parameters(), torch.empty(0)).device
-    return backbone if here == device else copy.deepcopy(backbone).to(device)
+    return backbone if device_of(backbone) == device else copy.deepcopy(backbone).to(device)

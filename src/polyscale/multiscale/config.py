@@ -25,7 +25,8 @@ class MultiScaleConfig:
             largest level ("largest"), or any (height, width).
         prefix: what becomes of prefix tokens, see `PrefixRule`.
         merge: how scales are put together, see `Merge`.
-        tile_batch: tiles that go through the model at once; "auto" finds what the memory allows.
+        tile_batch: tiles that go through the model at once; "auto" measures what half of the free
+            memory allows, on a CPU at most 16.
         dtype: what the model computes in; pooling stays in float32.
         compile: compile the model for one static tile shape; the last chunk is padded.
         checkpoint: keep no activations for the backward pass, and compute each chunk again there.

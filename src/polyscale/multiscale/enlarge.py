@@ -8,84 +8,87 @@ weights are torch's, with its rounding of coordinates in float32, so the values 
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+
+from polyscale.types import HW
 
 A = -0.75
 """Of Keys' cubic convolution, as torch has it."""
 
+TAPS = 4
 
-def enlarge(
-    images: Float[Tensor, "batch 3 h w"], factors: tuple[int, int]
-) -> Float[Tensor, "batch 3 factor*h factor*w"]:
-    """As `torch.nn.functional.interpolate(…, mode="bicubic")`, within rounding.
+
+def enlarge_box(
+    images: Float[Tensor, "batch 3 h w"], factors: HW, box: tuple[int, int, int, int]
+) -> Float[Tensor, "batch 3 box_h box_w"]:
+    """A part of the enlarged images, as `interpolate(…, mode="bicubic")` makes it, in float32.
 
     Args:
-        images: float32, on a CPU; any value range.
+        images: any value range.
         factors: of height and width, whole numbers.
+        box: top, left, bottom and right edge in pixels of the enlarged images.
     """
-    # image by image, which fits the processor's cache
-    return torch.stack([_rows(_columns(image, factors[1]), factors[0]) for image in images])
+    # rows first: they are the smaller part then
+    part = _enlarge_axis(images, 2, factors[0], box[0], box[2])
+    return _enlarge_axis(part, 3, factors[1], box[1], box[3]).to(torch.float32)
 
 
-def _columns(image: Float[Tensor, "3 h w"], factor: int) -> Float[Tensor, "3 h factor*w"]:
+def _enlarge_axis(images: Tensor, axis: int, factor: int, start: int, stop: int) -> Tensor:
+    """Enlarge along one axis, from output pixel `start` to before `stop`."""
     if factor == 1:
-        return image
-    width = image.shape[2]
-    padded = F.pad(image, (2, 2), mode="replicate")
-    first, weights = _phases(width, factor)
-    phases = [
-        _sum_of(
-            [padded[..., start + tap : start + tap + width] for tap in range(4)], weights[:, phase]
-        )
-        for phase, start in enumerate(first)
-    ]
-    return torch.stack(phases, dim=-1).flatten(-2)
+        return images.narrow(axis, start, stop - start)
+    length = images.shape[axis]
+    low, high = start // factor, -(-stop // factor)
+    first, weights = _phases(length, factor)
+    seen = _seen(images, axis, low - 2, high + 2)
+    shape = (-1, 1) if axis == 2 else (-1,)
+    phases = []
+    for phase, before in enumerate(first):
+        taps = [seen.narrow(axis, before + tap, high - low) for tap in range(TAPS)]
+        of_taps = [weights[tap, phase, low:high].view(shape) for tap in range(TAPS)]
+        total = taps[0] * of_taps[0]
+        for tap, weight in zip(taps[1:], of_taps[1:], strict=True):
+            out = None if total.requires_grad else total
+            total = torch.addcmul(total, tap, weight, out=out)
+        phases.append(total)
+    enlarged = torch.stack(phases, dim=axis + 1).flatten(axis, axis + 1)
+    return enlarged.narrow(axis, start - low * factor, stop - start)
 
 
-def _rows(image: Float[Tensor, "3 h w"], factor: int) -> Float[Tensor, "3 factor*h w"]:
-    if factor == 1:
-        return image
-    height = image.shape[1]
-    padded = F.pad(image, (0, 0, 2, 2), mode="replicate")
-    first, weights = _phases(height, factor)
-    phases = [
-        _sum_of(
-            [padded[:, start + tap : start + tap + height] for tap in range(4)],
-            weights[:, phase, :, None],
-        )
-        for phase, start in enumerate(first)
-    ]
-    return torch.stack(phases, dim=2).flatten(1, 2)
-
-
-def _sum_of(taps: list[Tensor], weights: Tensor) -> Tensor:
-    """Weighted sum of shifted copies."""
-    total = taps[0] * weights[0]
-    for tap, weight in zip(taps[1:], weights[1:], strict=True):
-        total = total.addcmul(tap, weight) if total.requires_grad else total.addcmul_(tap, weight)
-    return total
+def _seen(images: Tensor, axis: int, low: int, high: int) -> Tensor:
+    """Input from `low` to before `high`; beyond the border it repeats."""
+    length = images.shape[axis]
+    inside = images.narrow(axis, max(0, low), min(length, high) - max(0, low)).to(torch.float32)
+    before, after = max(0, -low), max(0, high - length)
+    if not before and not after:
+        return inside
+    first, last = images.narrow(axis, 0, 1), images.narrow(axis, length - 1, 1)
+    return torch.cat([*[first.float()] * before, inside, *[last.float()] * after], dim=axis)
 
 
 @lru_cache(maxsize=64)
 def _phases(length: int, factor: int) -> tuple[tuple[int, ...], Float[Tensor, "4 factor length"]]:
-    """Where each phase begins to read, padded by 2, and the weights of its four taps."""
+    """Where each phase begins to read, with two pixels before, and the weights of its taps."""
     step = torch.tensor(1 / factor, dtype=torch.float32).double()
     out = torch.arange(length * factor, dtype=torch.float64)
     # rounded once, as by a fused multiply-add
     at = (step * (out + 0.5) - 0.5).float().view(length, factor).T
-    # the same tap for a whole phase, also where rounding puts one coordinate just below a pixel
-    first = tuple(-1 if phase + 0.5 < factor / 2 else 0 for phase in range(factor))
-    beyond = at - torch.arange(length) - torch.tensor(first)[:, None]
-    weights = [_near(beyond + 1, far=True), _near(beyond), _near(1 - beyond)]
-    weights.append(_near(2 - beyond, far=True))
-    return tuple(start + 1 for start in first), torch.stack(weights)
+    # the same taps for a whole phase, also where rounding puts one just below a pixel
+    first = tuple(0 if phase + 0.5 < factor / 2 else 1 for phase in range(factor))
+    beyond = at - torch.arange(length) - (torch.tensor(first)[:, None] - 1)
+    near, far = (beyond, 1 - beyond), (beyond + 1, 2 - beyond)
+    weights = [_far(far[0]), _near(near[0]), _near(near[1]), _far(far[1])]
+    return first, torch.stack(weights)
 
 
-def _near(distance: Tensor, *, far: bool = False) -> Tensor:
-    """Keys' kernel: between 0 and 1 pixel away, or between 1 and 2."""
-    x = distance.double()
-    if far:
-        return (((x - 5) * x + 8) * x - 4).mul(A).float()
+def _near(pixels: Tensor) -> Tensor:
+    """Keys' kernel up to 1 pixel away."""
+    x = pixels.double()
     return (((A + 2) * x - (A + 3)) * x * x + 1).float()
+
+
+def _far(pixels: Tensor) -> Tensor:
+    """Keys' kernel from 1 to 2 pixels away."""
+    x = pixels.double()
+    return ((((x - 5) * x + 8) * x - 4) * A).float()

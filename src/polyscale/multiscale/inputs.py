@@ -9,7 +9,7 @@ from torch import Tensor
 
 from polyscale.errors import InputError
 from polyscale.multiscale.picture import Picture
-from polyscale.multiscale.resize import resize
+from polyscale.multiscale.resize import resize, resized_crops
 from polyscale.multiscale.stream import Box, Crop, Group, OpenLevel
 from polyscale.plan import Level, Tiling, plan_levels
 from polyscale.types import HW, Source
@@ -111,11 +111,8 @@ def _open_tensor(images: Tensor, tile_hw: HW, source: Source) -> OpenLevel:
     base = images if source == "native" else resize(images, tile_hw)
 
     def open_level(level: Level) -> Crop:
-        resized = resize(base, level.image_hw)
-        height, width = level.image_hw
-        beyond = (0, level.canvas_hw[1] - width, 0, level.canvas_hw[0] - height)
-        canvas = F.pad(resized, beyond) if any(beyond) else resized
-        return lambda box: canvas[:, :, box[0] : box[2], box[1] : box[3]]
+        crop = resized_crops(base, level.image_hw)
+        return lambda box, some: _padded(crop, level.image_hw, box, some)
 
     return open_level
 
@@ -124,11 +121,13 @@ def _open_picture(picture: Picture, tile_hw: HW, source: Source, device: torch.d
     if source == "base":
         small = picture.box(tile_hw, (0, 0, *tile_hw)).to(device)
         return _open_tensor(small, tile_hw, "native")
+    # a picture is a group of its own, so that there is no choice of images
+    return lambda level: lambda box, some: picture.box(level.image_hw, box).to(device)
 
-    def open_level(level: Level) -> Crop:
-        def crop(box: Box) -> Tensor:
-            return picture.box(level.image_hw, box).to(device)
 
-        return crop
-
-    return open_level
+def _padded(crop: Crop, level_hw: HW, box: Box, some: slice) -> Tensor:
+    """A part of the images; what is beyond the level is 0."""
+    top, left, bottom, right = box
+    below, beside = max(0, bottom - level_hw[0]), max(0, right - level_hw[1])
+    inside = crop((top, left, bottom - below, right - beside), some)
+    return F.pad(inside, (0, beside, 0, below)) if below or beside else inside

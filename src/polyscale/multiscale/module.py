@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from polyscale.errors import InputError, first_line
-from polyscale.multiscale.chunks import ChunkRunner, DeviceSpread
+from polyscale.multiscale.chunks import ChunkRunner, DeviceSpread, device_of
 from polyscale.multiscale.config import MultiScaleConfig
 from polyscale.multiscale.features import MultiScaleFeatures
 from polyscale.multiscale.fuse import FusedTokens
@@ -111,7 +111,7 @@ class MultiScale(nn.Module):
         Raises:
             InputError: as `forward`.
         """
-        device = next(self.parameters(), torch.empty(0)).device
+        device = device_of(self.backbone)
         groups, num_images = make_groups(
             images, self.config.tiling, self.backbone.tile_hw, self.config.source, device
         )
@@ -122,7 +122,7 @@ class MultiScale(nn.Module):
                 f"images must share an output grid, but theirs are {shapes}. "
                 "Set output_grid='base' or a size, or call once for each aspect."
             )
-        chunks = tile_chunks(groups, lambda: self._workers().tile_batch)
+        chunks = tile_chunks(groups, lambda tile_hw: self._workers().tile_batch(tile_hw))
         return Prepared(list(chunks) if eager else chunks, num_images, grids.pop())
 
     def run(self, prepared: "Prepared") -> MultiScaleFeatures:
@@ -137,6 +137,7 @@ class MultiScale(nn.Module):
         )
         for spans, features in self._workers().map(prepared.chunks):
             fused.add_chunk(spans, features)
+            del features  # before the next chunk runs
         return MultiScaleFeatures(
             fused.result(),
             num_prefix=fused.num_prefix,
@@ -159,8 +160,11 @@ class MultiScale(nn.Module):
         return [Picture(image, mean=mean, std=std) for image in images]
 
     def with_scales(self, scales: Sequence[float]) -> "MultiScale":
-        """The same backbone and choices with other scales."""
-        return MultiScale(self.backbone, config=self.config.with_scales(tuple(scales)))
+        """The same backbone and choices with other scales; what was measured is kept."""
+        config = self.config.with_scales(tuple(scales))
+        module = MultiScale(self.backbone, config=config, devices=self._devices)
+        module._runner = self._workers()
+        return module
 
     def extra_repr(self) -> str:
         """The choices, for `print(module)`."""

@@ -85,7 +85,7 @@ def forward(
     )
     group = Group(levels, _open_level(input), slice(0, len(input)))
     for tiles, spans in tile_chunks(
-        [group], lambda: (len(input) or None) if split_forward else None
+        [group], lambda tile_hw: (len(input) or None) if split_forward else None
     ):
         fused.add_chunk(spans, tile_function(tiles))
     tokens = fused.result()
@@ -98,7 +98,7 @@ def _open_level(images: Tensor) -> OpenLevel:
     def open_level(level: Level) -> Crop:
         same = level.image_hw == tuple(images.shape[-2:])
         resized = images if same else interpolate(images.float(), level.image_hw).to(images.dtype)
-        return lambda box: resized[:, :, box[0] : box[2], box[1] : box[3]]
+        return lambda box, some: resized[some, :, box[0] : box[2], box[1] : box[3]]
 
     return open_level
 

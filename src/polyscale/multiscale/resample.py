@@ -14,6 +14,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from polyscale.multiscale.precision import no_autocast
 from polyscale.types import HW
 
 STRIP_ROWS = 512
@@ -51,7 +52,21 @@ def resample_box(
     return out
 
 
-@lru_cache(maxsize=256)
+def resample_tensor(
+    images: Float[Tensor, "batch 3 h w"], level_hw: HW, box: tuple[int, int, int, int]
+) -> Float[Tensor, "batch 3 box_h box_w"]:
+    """As `resample_box`, of tensors of any value range, in float32."""
+    input_hw = (images.shape[2], images.shape[3])
+    antialias = level_hw[0] < input_hw[0] or level_hw[1] < input_hw[1]
+    top, rows = _axis_weights(input_hw[0], level_hw[0], box[0], box[2], antialias)
+    left, columns = _axis_weights(input_hw[1], level_hw[1], box[1], box[3], antialias)
+    seen = images[:, :, top : top + rows.shape[1], left : left + columns.shape[1]]
+    with no_autocast(images.device):
+        narrow = seen.to(torch.float32) @ columns.T.to(images.device)
+        return rows.to(images.device) @ narrow
+
+
+@lru_cache(maxsize=64)
 def _axis_weights(
     num_in: int, num_out: int, start: int, stop: int, antialias: bool
 ) -> tuple[int, Float[Tensor, "out in"]]:

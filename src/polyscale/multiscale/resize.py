@@ -1,11 +1,15 @@
-"""Resizing images in float32."""
+"""Resizing images in float32, a part at a time."""
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from polyscale.multiscale.enlarge import enlarge
+from polyscale.multiscale.enlarge import enlarge_box
+from polyscale.multiscale.resample import resample_tensor
+from polyscale.multiscale.stream import Box, Crop
 from polyscale.types import HW
 
 
@@ -20,19 +24,44 @@ def resize(
         images: any value range.
         size_hw: in pixels.
     """
+    return resized_crops(images, size_hw)((0, 0, *size_hw), slice(None))
+
+
+def resized_crops(images: Float[Tensor, "batch 3 h w"], size_hw: HW) -> Crop:
+    """Parts of the images resized, equal to crops of `resize`.
+
+    On a CPU, images that grow are never resized as a whole: each part is made when it is asked
+    for. A smaller size stands whole, as the images themselves do. On other devices, where many
+    small steps cost more than memory, it always does.
+    """
+    height, width = images.shape[-2:]
+    grows = size_hw[0] >= height and size_hw[1] >= width
+    if (height, width) == size_hw or not grows or images.device.type != "cpu":
+        whole = _whole(images, size_hw)
+        return lambda box, some: whole[some, :, box[0] : box[2], box[1] : box[3]]
+    factors = (size_hw[0] // height, size_hw[1] // width)
+    if (height * factors[0], width * factors[1]) == size_hw:
+        return lambda box, some: _cast(enlarge_box, images[some], factors, box)
+    return lambda box, some: _cast(resample_tensor, images[some], size_hw, box)
+
+
+def _whole(images: Tensor, size_hw: HW) -> Tensor:
     height, width = images.shape[-2:]
     if (height, width) == size_hw:
         return images
-    images32 = images.to(torch.float32)
-    whole = size_hw[0] % height == 0 and size_hw[1] % width == 0
-    if whole and images.device.type == "cpu":
-        return enlarge(images32, (size_hw[0] // height, size_hw[1] // width)).to(images.dtype)
     shrinks = size_hw[0] < height or size_hw[1] < width
-    return interpolate(images32, size_hw, antialias=shrinks).to(images.dtype)
+    return interpolate(images, size_hw, antialias=shrinks)
+
+
+def _cast(make: Callable[[Tensor, HW, Box], Tensor], images: Tensor, size: HW, box: Box) -> Tensor:
+    return make(images, size, box).to(images.dtype)
 
 
 def interpolate(
     images: Float[Tensor, "batch 3 h w"], size_hw: HW, *, antialias: bool = False
 ) -> Float[Tensor, "batch 3 new_h new_w"]:
-    """Torch's bicubic kernels."""
-    return F.interpolate(images, size=size_hw, mode="bicubic", antialias=antialias)
+    """Torch's bicubic kernels, in float32."""
+    resized = F.interpolate(
+        images.to(torch.float32), size=size_hw, mode="bicubic", antialias=antialias
+    )
+    return resized.to(images.dtype)

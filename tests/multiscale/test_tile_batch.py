@@ -1,0 +1,91 @@
+import pytest
+import torch
+
+from polyscale.multiscale import MultiScale, tile_batch
+from polyscale.multiscale.memory import peak_live_bytes
+from polyscale.multiscale.tile_batch import fitting_tiles, free_bytes
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Pretend that so many bytes are free."""
+
+    def set_free(num_bytes):
+        monkeypatch.setattr(tile_batch, "free_bytes", lambda device: num_bytes)
+
+    return set_free
+
+
+@pytest.mark.parametrize(("fits", "expected"), [(0.5, 1), (1, 1), (3.99, 2), (4.01, 4), (1000, 16)])
+def test_as_many_tiles_as_half_of_the_memory_holds(free, fits, expected):
+    def run(tiles):
+        return torch.zeros(len(tiles), 1000)  # 4000 bytes a tile, and its 192 of input
+
+    free(int(fits * (4000 + 192)) * 2)
+    assert fitting_tiles(run, (4, 4), CPU) == expected
+
+
+def test_what_all_tiles_share_is_taken_off(free):
+    def run(tiles):
+        shared = torch.zeros(10_000)
+        return torch.zeros(len(tiles), 1000), shared
+
+    free((40_000 + 4 * 4192) * 2)
+    assert fitting_tiles(run, (4, 4), CPU) == 4
+
+
+def test_a_chunk_stays_within_what_was_free(free, tiny_backbone):
+    backbone = tiny_backbone().requires_grad_(False)
+    free(200_000)
+    module = MultiScale(backbone, (1, 2, 3), tile_batch="auto")
+    chosen = module._workers().tile_batch((32, 32))
+    assert 1 < chosen < 16
+    used = peak_live_bytes(lambda: backbone(torch.zeros(chosen, 3, 32, 32)))
+    assert used <= 100_000 < 2 * used
+
+
+def test_it_is_measured_once_for_each_tile_size(monkeypatch, tiny_backbone):
+    asked = []
+
+    def count(run, tile_hw, device):
+        asked.append(tile_hw)
+        return 4
+
+    monkeypatch.setattr("polyscale.multiscale.chunks.fitting_tiles", count)
+    module = MultiScale(tiny_backbone(), (0.5, 1, 2), tile_batch="auto")
+    for _ in range(2):
+        module(torch.randn(1, 3, 32, 32))
+    module.with_scales((1, 3))(torch.randn(1, 3, 32, 32))
+    assert asked == [(16, 16), (32, 32)]
+
+
+def test_what_is_free_here():
+    assert 2**20 < free_bytes(CPU) < 2**50
+
+
+def test_a_container_may_have_less(monkeypatch, tmp_path):
+    (tmp_path / "memory.max").write_text("1000000\n")
+    (tmp_path / "memory.current").write_text("400000\n")
+    monkeypatch.setattr(tile_batch, "CGROUP", tmp_path)
+    assert free_bytes(CPU) == 600_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_bytes(CPU) > 1_000_000
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+@pytest.mark.parametrize("size", [64, 48, 200, 100])
+def test_peak_memory_is_a_chunk_and_the_output(tiny_backbone, batch, size):
+    """Scales that are larger than the image never stand as a whole."""
+    backbone = tiny_backbone(tile=64, dim=8).requires_grad_(False)
+    images = torch.randn(batch, 3, size, size)
+    module = MultiScale(backbone, (1, 2, 5), tile_batch=16)
+    module(images)
+    tiles = torch.zeros(16, 3, 64, 64)
+    of_chunk = peak_live_bytes(lambda: backbone(tiles), held=[tiles])
+    kept = []
+    above = peak_live_bytes(lambda: kept.append(module(images)), held=[images]) - images.nbytes
+    # an image that shrinks to a scale stands at that scale, which is smaller than the image
+    shrunk = sum(batch * 3 * s * s * 4 for s in (64, 128) if s < size)
+    assert above - of_chunk <= kept[0].tokens.nbytes + tiles.nbytes + shrunk
