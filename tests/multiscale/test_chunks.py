@@ -1,5 +1,6 @@
 import copy
 import json
+import shutil
 
 import pytest
 import torch
@@ -107,6 +108,15 @@ def test_compiled_sees_one_shape(tiny_backbone, monkeypatch):
     module = MultiScale(backbone, (1, 2, 3), compile=True, tile_batch=8)
     torch.testing.assert_close(module(images).tokens, expected, rtol=0, atol=1e-6)
     assert shapes == {(8, 3, 32, 32)}
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_equals_eager(tiny_backbone):
+    backbone, images = tiny_backbone(), torch.randn(1, 3, 96, 96)
+    expected = MultiScale(backbone, (1, 2, 3))(images).tokens
+    module = MultiScale(backbone, (1, 2, 3), compile=True, tile_batch=8)
+    with torch.inference_mode():
+        torch.testing.assert_close(module(images).tokens, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("tile_batch", [1, 3, 100])

@@ -1,5 +1,6 @@
 """Adapters: anything → `Backbone`. One file a family of models."""
 
+from polyscale.backbones.export import export_onnx, export_program
 from polyscale.backbones.family import family_of
 from polyscale.backbones.model_backbone import ModelBackbone
 from polyscale.backbones.options import ReadOptions
@@ -13,6 +14,8 @@ __all__ = [
     "SourceInfo",
     "adapt_timm",
     "as_backbone",
+    "export_onnx",
+    "export_program",
     "family_of",
     "list_sources",
     "load",

@@ -1,0 +1,131 @@
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import polyscale
+from polyscale.backbones import as_backbone, export_onnx, export_program
+from polyscale.backbones.options import ReadOptions
+from polyscale.errors import InputError, MissingExtraError
+
+# the tests are no package: the tiny models are loaded from the file beside this one
+spec = importlib.util.spec_from_file_location("models", Path(__file__).with_name("models.py"))
+models = importlib.util.module_from_spec(spec)
+sys.modules["models"] = models
+spec.loader.exec_module(models)
+
+ONE_OF_EACH = [
+    "hf CLIP",
+    "hf DINOv2 with registers",
+    "hf ConvNeXt",
+    "timm ViT",
+    "timm EfficientNet",
+    "timm Swin",
+    "open_clip ViT",
+    "torchvision Swin",
+    "map, channels last",
+    "dict",
+]
+CASES = models.CASES
+# onnxruntime and torch's exporter warn about their own insides
+quiet = pytest.mark.filterwarnings("ignore")
+
+
+def build(name):
+    return as_backbone(CASES[name].build().eval(), ReadOptions(**CASES[name].options))
+
+
+def as_function(path):
+    """An ONNX file as a user would call it."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+    def function(tiles):
+        map_, prefix = session.run(["map", "prefix"], {"tiles": tiles.numpy()})
+        return {"map": torch.from_numpy(map_), "prefix": torch.from_numpy(prefix)}
+
+    return function
+
+
+@quiet
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+def test_a_program_gives_the_same_features(name):
+    backbone = build(name)
+    program = export_program(backbone)
+    for num in (1, 3):
+        tiles = torch.randn(num, 3, *backbone.tile_hw)
+        map_, prefix = program.module()(tiles)
+        expected = backbone(tiles)
+        torch.testing.assert_close(map_, expected.map, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(prefix, expected.prefix, rtol=1e-4, atol=1e-5)
+
+
+@quiet
+@pytest.mark.parametrize("name", ["timm ViT", "hf ConvNeXt", "open_clip ViT"])
+def test_onnx_gives_the_same_features(tmp_path, name):
+    pytest.importorskip("onnxscript")
+    backbone = build(name)
+    export_onnx(backbone, tmp_path / "tiles.onnx")
+    tiles = torch.randn(3, 3, *backbone.tile_hw)
+    expected = backbone(tiles)
+    found = as_function(tmp_path / "tiles.onnx")(tiles)
+    np.testing.assert_allclose(found["map"], expected.map.detach(), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found["prefix"], expected.prefix.detach(), rtol=1e-3, atol=1e-4)
+
+
+@quiet
+@pytest.mark.weights
+def test_an_exported_model_is_wrapped_again(tmp_path):
+    """Real weights through onnxruntime, multi-scale: the same features."""
+    pytest.importorskip("onnxscript")
+    module = polyscale.wrap("pip:efficientnet_lite0", scales=(1, 2))
+    export_onnx(module.backbone, tmp_path / "lite0.onnx")
+    again = polyscale.wrap(
+        as_function(tmp_path / "lite0.onnx"), (1, 2), tile_hw=(224, 224), output="map"
+    )
+    images = torch.rand(1, 3, 300, 300)
+    with torch.inference_mode():
+        torch.testing.assert_close(again(images).map, module(images).map, rtol=1e-3, atol=1e-3)
+
+
+@quiet
+def test_a_model_that_fixes_the_number_of_tiles():
+    backbone = build("torchvision ViT")
+    with pytest.raises(InputError, match="set num_tiles"):
+        export_program(backbone)
+    tiles = torch.randn(3, 3, *backbone.tile_hw)
+    map_, _ = export_program(backbone, num_tiles=3).module()(tiles)
+    torch.testing.assert_close(map_, backbone(tiles).map, rtol=1e-4, atol=1e-5)
+
+
+def test_modes_stay(tiny_backbone):
+    backbone = tiny_backbone().train()
+    backbone.model.patches.eval()
+    export_program(backbone)
+    assert [m.training for m in backbone.modules()] == [True, True, False]
+
+
+def test_what_cannot_be_exported():
+    class Plain:
+        name = "plain"
+
+    with pytest.raises(InputError, match="plain callable"):
+        export_program(Plain())
+
+    class Choosy(nn.Module):
+        def forward(self, tiles):
+            return tiles[..., ::8, ::8] * (2 if tiles.sum() > 0 else 1)
+
+    backbone = as_backbone(Choosy(), ReadOptions(tile_hw=(32, 32)))
+    with pytest.raises(InputError, match="cannot be exported"):
+        export_program(backbone)
+
+
+def test_onnxscript_is_named_where_it_is_missing(monkeypatch, tmp_path, tiny_backbone):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(MissingExtraError, match="onnx"):
+        export_onnx(tiny_backbone(), tmp_path / "x.onnx")
