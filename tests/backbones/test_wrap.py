@@ -92,7 +92,7 @@ def test_a_backbone_has_said_everything(tiny_backbone):
 
 def test_a_map_that_is_meant_to_have_another_aspect():
     module = polyscale.wrap(
-        torch.nn.AvgPool2d((32, 4)), (1,), tile_hw=(32, 32), channels_last=False
+        torch.torch.nn.AvgPool2d((32, 4)), (1,), tile_hw=(32, 32), channels_last=False
     )
     assert module.backbone.grid_hw == (1, 8)
 
@@ -117,3 +117,27 @@ def test_a_bound_method_brings_its_module(token_model):
     module = polyscale.wrap(model.forward, (1, 2), tile_hw=(32, 32))
     assert {id(p) for p in module.parameters()} == {id(p) for p in model.parameters()}
     assert module.double().backbone(torch.randn(1, 3, 32, 32).double()).map.dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    ("tile_hw", "sizes"), [((64, 64), (64, 96, 128)), ((48, 64), (48, 100)), ((224, 224), (500,))]
+)
+def test_sizes_instead_of_scales(tile_hw, sizes):
+    module = polyscale.wrap(torch.nn.AvgPool2d(16), sizes=sizes, tile_hw=tile_hw)
+    assert [min(level.image_hw) for level in module.plan.levels] == list(sizes)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sizes": (64.5,)}, "sizes must be whole numbers"),
+        ({"sizes": (0, 64)}, "sizes must be whole numbers"),
+        ({"sizes": 64}, "sizes must be whole numbers"),
+        ({"sizes": (64, 64)}, "must not repeat"),
+        ({"sizes": ()}, "at least one scale"),
+        ({"sizes": (64,), "scales": (1, 2)}, "either scales or sizes"),
+    ],
+)
+def test_sizes_that_are_none(options, message):
+    with pytest.raises(InputError, match=message):
+        polyscale.wrap(torch.nn.AvgPool2d(16), tile_hw=(64, 64), **options)

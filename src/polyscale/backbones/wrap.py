@@ -13,14 +13,19 @@ from polyscale.backbones.sources import load_source
 from polyscale.backbones.timm_models import adapt_timm, is_timm
 from polyscale.backbones.torchvision_models import adapt_torchvision, is_torchvision
 from polyscale.backbones.transformers_models import adapt_transformers, is_transformers
+from polyscale.errors import InputError
 from polyscale.multiscale import MultiScale, MultiScaleConfig
+from polyscale.plan import scales_of
 from polyscale.types import HW, Backbone, check_scales
+
+DEFAULT_SCALES = (1, 2, 3)
 
 
 def wrap(
     model: str | nn.Module | Callable[[Tensor], Any],
-    scales: Sequence[float] = (1, 2, 3),
+    scales: Sequence[float] | None = None,
     *,
+    sizes: Sequence[int] | None = None,
     tile_hw: HW | None = None,
     num_prefix: int | None = None,
     layers: Layers = None,
@@ -42,7 +47,8 @@ def wrap(
         model: a source such as `"timm:vit_small_patch16_224"`, a live model of timm, transformers,
             open_clip or torchvision, a `Backbone`, or any callable from tiles to a map (tiles,
             dim, h, w) or tokens (tiles, N, dim), alone or within a dict or tuple.
-        scales: sizes relative to the model's own size.
+        scales: sizes relative to the model's own size; (1, 2, 3) where nothing is said.
+        sizes: of the shorter side in pixels, instead of scales.
         tile_hw: the model's own size in pixels, where it cannot be read from the model, or
             another size for a model that takes one.
         num_prefix: class and register tokens, where they cannot be read from the model.
@@ -60,7 +66,12 @@ def wrap(
     Raises:
         InputError: if an argument breaks its rule, or the model's output has no positions.
     """
-    config = MultiScaleConfig.of(scales=tuple(check_scales(scales)), **choices)
+    if scales is not None and sizes is not None:
+        raise InputError(f"give either scales or sizes, but got both ({scales} and {sizes}).")
+    # choices are checked before a model is loaded
+    config = MultiScaleConfig.of(
+        scales=check_scales(DEFAULT_SCALES if scales is None else scales), **choices
+    )
     options = ReadOptions(
         tile_hw=tile_hw,
         num_prefix=num_prefix,
@@ -70,6 +81,8 @@ def wrap(
         channels_last=channels_last,
     )
     backbone = as_backbone(model, options)
+    if sizes is not None:
+        config = config.with_scales(scales_of(sizes, backbone.tile_hw))
     return MultiScale(backbone, config=config, devices=devices)
 
 

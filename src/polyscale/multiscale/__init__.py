@@ -1,6 +1,7 @@
 """The operator: image → levels → tiles → backbone → pooled maps (paper, section 3.1)."""
 
 from polyscale.multiscale.config import MultiScaleConfig
+from polyscale.multiscale.equal_width import EqualWidth, fit_equal_width
 from polyscale.multiscale.features import LevelFeatures, MultiScaleFeatures
 from polyscale.multiscale.module import MultiScale, Prepared
 from polyscale.multiscale.picture import Picture
@@ -8,6 +9,7 @@ from polyscale.multiscale.precision import Precision, check_precision, fastest_p
 from polyscale.multiscale.reference import forward
 
 __all__ = [
+    "EqualWidth",
     "LevelFeatures",
     "MultiScale",
     "MultiScaleConfig",
@@ -17,5 +19,6 @@ __all__ = [
     "Prepared",
     "check_precision",
     "fastest_precision",
+    "fit_equal_width",
     "forward",
 ]

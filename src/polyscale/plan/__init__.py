@@ -2,7 +2,7 @@
 
 from polyscale.plan.levels import Level, Plan, TileGrid, plan_levels, plan_reference_levels
 from polyscale.plan.pooling import AxisWeights, adaptive_weights, area_weights
-from polyscale.plan.tiling import Aspect, Tiling, Window
+from polyscale.plan.tiling import Aspect, Tiling, Window, scales_of
 
 __all__ = [
     "Aspect",
@@ -16,4 +16,5 @@ __all__ = [
     "area_weights",
     "plan_levels",
     "plan_reference_levels",
+    "scales_of",
 ]

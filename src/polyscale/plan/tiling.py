@@ -1,10 +1,11 @@
 """How images are to be cut: the choices, checked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from polyscale.errors import InputError
-from polyscale.types import check_scales
+from polyscale.types import HW, check_scales
 
 Aspect = Literal["squash", "keep", "pad"]
 """squash: every level has the model's own aspect (the paper). keep: the grid of tiles follows the
@@ -45,6 +46,25 @@ class Tiling:
             raise InputError(f"overlap must be between 0 and 0.9, but got {self.overlap!r}.")
         if self.max_tiles < 1:
             raise InputError(f"max_tiles must be at least 1, but got {self.max_tiles!r}.")
+
+
+def scales_of(sizes_px: Sequence[int], tile_hw: HW) -> tuple[float, ...]:
+    """Sizes in pixels as scales.
+
+    Args:
+        sizes_px: of the shorter side of each level.
+        tile_hw: the model's own size, in pixels.
+
+    Raises:
+        InputError: if a size is not a whole number of at least one pixel.
+    """
+    if not isinstance(sizes_px, Sequence) or not all(
+        isinstance(size, int) and size >= 1 for size in sizes_px
+    ):
+        raise InputError(
+            f"sizes must be whole numbers of pixels, but got {sizes_px!r}. Try sizes=(224, 448)."
+        )
+    return check_scales(size / min(tile_hw) for size in sizes_px)
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
