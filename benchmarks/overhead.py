@@ -1,31 +1,37 @@
-"""The operator against the same tiles straight through the backbone, and the reference package.
+"""The operator against the same tiles straight through the backbone, the reference, and MONAI.
 
     python benchmarks/overhead.py --out benchmarks/records/overhead.json
 
-Contenders take turns, A B C A B C; a ratio is taken within each turn and its median quoted.
-Random weights: this is about speed alone.
+Contenders take turns, A B C D A B C D; a ratio is taken within each turn and its median quoted.
+Peak memory is the largest sum of live tensors, beyond parameters and images. Random weights: this
+is about speed and memory alone.
+
+- direct: the tiles of the operator, already cut, through the backbone. Nothing else.
+- reference: `s2wrapper.forward`, a scale at a time.
+- monai: `sliding_window_inference` on each resized scale, pooled and concatenated; no prefix.
 """
 
 import argparse
 import json
 import statistics
-import time
-from collections.abc import Callable
-from datetime import date
+import warnings
 from pathlib import Path
 
 import s2wrapper
 import timm
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+from turns import keep_freed_memory, take_turns, write_record
 
 import polyscale
 from polyscale.backbones import ReadOptions, adapt_timm
 from polyscale.backbones.model_backbone import freeze
+from polyscale.multiscale.memory import peak_live_bytes
 from polyscale.multiscale.precision import autocast
-from polyscale.studies.environment import versions
 
 MODELS = {"ViT-S/16": "vit_small_patch16_224", "EfficientNet-Lite0": "tf_efficientnet_lite0"}
+TILE_BATCH = 16
 
 
 def main() -> None:
@@ -35,6 +41,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
+    keep_freed_memory()
     rows = []
     for label, name in MODELS.items():
         model = timm.create_model(name, num_classes=0)
@@ -47,68 +54,81 @@ def main() -> None:
                     row |= compare(backbone, scales, images, dtype, options.turns)
                     rows.append(row)
                     print(json.dumps(row), flush=True)
-    if options.out:
-        record = {"date": date.today().isoformat(), "versions": versions(), "rows": rows}
-        options.out.write_text(json.dumps(record, indent=1) + "\n")
+    write_record(options.out, rows, device=options.device, threads=torch.get_num_threads())
 
 
 def compare(backbone, scales, images: Tensor, dtype, turns: int) -> dict[str, float]:
-    """Median ratios of the operator's time to that of the others."""
-    module = polyscale.wrap(backbone, scales, dtype=dtype, tile_batch=16)
+    """Median ratios of the operator's time and memory to those of the others."""
+    module = polyscale.wrap(backbone, scales, dtype=dtype, tile_batch=TILE_BATCH)
     seen: list[Tensor] = []
     hook = backbone.register_forward_pre_hook(lambda _, args: seen.append(args[0].clone()))
     with torch.inference_mode():
         module(images)
     hook.remove()
-    vit = backbone.num_prefix > 0
-
-    def direct() -> None:
-        for tiles in seen:
-            with autocast(tiles.device, dtype):
-                backbone(tiles)
-
-    def reference() -> None:
-        with autocast(images.device, dtype):
-            s2wrapper.forward(
-                backbone.model.forward_features,
-                images,
-                scales=list(scales),
-                num_prefix_token=backbone.num_prefix,
-                output_shape="bnc" if vit else "bchw",
-            )
-
-    times = take_turns(
-        {"ours": lambda: module(images), "direct": direct, "reference": reference}, turns
-    )
-    ratios = {
-        f"over_{other}": [a / b for a, b in zip(times["ours"], times[other], strict=True)]
-        for other in ("direct", "reference")
+    calls = {
+        "ours": lambda: module(images).tokens,
+        "direct": lambda: direct(backbone, seen, dtype),
+        "reference": lambda: reference(backbone, scales, images, dtype),
+        "monai": lambda: monai(backbone, scales, images, dtype),
     }
-    return {
-        "ours_ms": round(statistics.median(times["ours"]) * 1e3, 2),
-        **{name: round(statistics.median(values), 3) for name, values in ratios.items()},
-    }
-
-
-def take_turns(calls: dict[str, Callable[[], object]], turns: int) -> dict[str, list[float]]:
-    """Seconds of each call in each turn, after one turn of warm-up."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
+    times = take_turns(calls, turns)
+    row = {"ours_ms": round(statistics.median(times["ours"]) * 1e3, 2)}
+    for other in ("direct", "reference", "monai"):
+        ratios = [a / b for a, b in zip(times["ours"], times[other], strict=True)]
+        row[f"time_over_{other}"] = round(statistics.median(ratios), 3)
+    row |= memory_row(calls, [images, *backbone.parameters(), *backbone.buffers()])
     with torch.inference_mode():
-        for turn in range(turns + 1):
-            for name, call in calls.items():
-                synchronise()
-                start = time.perf_counter()
-                call()
-                synchronise()
-                if turn:
-                    times[name].append(time.perf_counter() - start)
-    return times
+        whole = polyscale.wrap(backbone, scales, dtype=dtype, tile_batch=10_000)(images).tokens
+        row["chunked_less_unchunked"] = float((module(images).tokens - whole).abs().max())
+    return row
 
 
-def synchronise() -> None:
-    """Wait for the GPU, where there is one."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+def memory_row(calls, held) -> dict[str, float]:
+    """Peak bytes beyond what is held, as ratios."""
+    base = sum({t.untyped_storage().data_ptr(): t.nbytes for t in held}.values())
+    with torch.no_grad():
+        peaks = {n: peak_live_bytes(c, held=held) - base for n, c in calls.items() if n != "direct"}
+    row = {"ours_peak_mb": round(peaks["ours"] / 2**20, 1)}
+    return row | {
+        f"memory_over_{other}": round(peaks["ours"] / peaks[other], 3)
+        for other in ("reference", "monai")
+    }
+
+
+def direct(backbone, chunks: list[Tensor], dtype) -> None:
+    """The floor."""
+    for tiles in chunks:
+        with autocast(tiles.device, dtype):
+            backbone(tiles)
+
+
+def reference(backbone, scales, images: Tensor, dtype) -> Tensor:
+    """The paper's own package."""
+    with autocast(images.device, dtype):
+        return s2wrapper.forward(
+            backbone.model.forward_features,
+            images,
+            scales=list(scales),
+            num_prefix_token=backbone.num_prefix,
+            output_shape="bnc" if backbone.num_prefix else "bchw",
+        )
+
+
+def monai(backbone, scales, images: Tensor, dtype) -> Tensor:
+    """MONAI's sliding window, once a scale."""
+    from monai.inferers import sliding_window_inference
+
+    maps = []
+    with warnings.catch_warnings(), autocast(images.device, dtype):
+        warnings.simplefilter("ignore")
+        for scale in scales:
+            side = 224 * scale
+            resized = F.interpolate(images, (side, side), mode="bicubic") if scale > 1 else images
+            stitched = sliding_window_inference(
+                resized, (224, 224), TILE_BATCH, lambda t: backbone(t).map.float(), overlap=0
+            )
+            maps.append(F.interpolate(stitched, backbone.grid_hw, mode="area"))
+        return torch.cat(maps, dim=1)
 
 
 if __name__ == "__main__":

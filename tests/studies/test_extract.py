@@ -53,7 +53,7 @@ def counted(tiny_backbone):
 
 @pytest.mark.parametrize("source", ["native", "base"])
 def test_features_are_those_of_the_operator(run, images, counted, source):
-    module = MultiScale(counted, (1, 2), source=source)
+    module = MultiScale(counted, (1, 2), tile_batch=16, source=source)
     features = run(module)
     for i in range(7):
         with torch.no_grad():
@@ -63,11 +63,11 @@ def test_features_are_those_of_the_operator(run, images, counted, source):
 
 
 def test_nothing_is_computed_twice(run, counted):
-    run(MultiScale(counted, (1, 2)))
+    run(MultiScale(counted, (1, 2), tile_batch=16))
     assert counted.tiles == 7 * 5
-    run(MultiScale(counted, (1, 2)))
+    run(MultiScale(counted, (1, 2), tile_batch=16))
     assert counted.tiles == 7 * 5
-    run(MultiScale(counted, (1, 2, 3)))
+    run(MultiScale(counted, (1, 2, 3), tile_batch=16))
     assert counted.tiles == 7 * 14
 
 
@@ -79,25 +79,25 @@ def test_an_interrupted_run_goes_on_where_it_stopped(run, counted):
         if done >= 2 * 3 * 5:
             raise Stopped
 
-    whole = run(MultiScale(counted, (2, 1)))
+    whole = run(MultiScale(counted, (2, 1), tile_batch=16))
     counted.tiles = 0
     with torch.no_grad():
         next(counted.parameters()).add_(1)
     with pytest.raises(Stopped):
-        run(MultiScale(counted, (1, 2)), progress=stop)
+        run(MultiScale(counted, (1, 2), tile_batch=16), progress=stop)
     seen = counted.tiles
     assert 0 < seen < 7 * 5
-    features = run(MultiScale(counted, (1, 2)))
+    features = run(MultiScale(counted, (1, 2), tile_batch=16))
     assert counted.tiles == 7 * 5
     assert not np.allclose(features[1], whole[1])
 
 
 def test_changed_weights_images_and_settings_are_computed_anew(run, images, counted):
-    module = MultiScale(counted, (1,))
+    module = MultiScale(counted, (1,), tile_batch=16)
     run(module)
     changes = [
-        lambda: run(MultiScale(counted, (1,), source="base")),
-        lambda: run(MultiScale(counted, (1,), dtype="bf16")),
+        lambda: run(MultiScale(counted, (1,), tile_batch=16, source="base")),
+        lambda: run(MultiScale(counted, (1,), tile_batch=16, dtype="bf16")),
         lambda: run(module, LabelledImages(images.ids, images.labels, images.read, "other")),
         lambda: (next(counted.parameters()).data.add_(1), run(module)),
     ]
@@ -108,7 +108,7 @@ def test_changed_weights_images_and_settings_are_computed_anew(run, images, coun
 
 def test_progress_ends_at_the_total(run, counted):
     seen = []
-    run(MultiScale(counted, (1, 2)), progress=lambda *told: seen.append(told))
+    run(MultiScale(counted, (1, 2), tile_batch=16), progress=lambda *told: seen.append(told))
     assert [done for _, done, _, _ in seen] == [0, 15, 30, 35]
     assert {total for _, _, total, _ in seen} == {35}
 

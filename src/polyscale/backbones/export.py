@@ -7,6 +7,7 @@ from torch import nn
 from torch.export import Dim, ExportedProgram
 
 from polyscale.errors import InputError, first_line, require
+from polyscale.multiscale.modes import evaluating
 from polyscale.types import Backbone
 
 
@@ -28,15 +29,12 @@ def export_program(backbone: Backbone, *, num_tiles: int | None = None) -> Expor
             f"backbone must be a torch module to be exported, but {backbone.name} is a plain "
             "callable. Export the model that it calls."
         )
-    modes = {module: module.training for module in backbone.modules()}
     # two tiles: a size of one would be taken for fixed
     tiles = torch.zeros(num_tiles or 2, 3, *backbone.tile_hw)
     shapes = None if num_tiles else ({0: Dim("tiles")},)
     try:
-        with torch.no_grad():
-            return torch.export.export(
-                backbone.eval(), (tiles,), dynamic_shapes=shapes, strict=False
-            )
+        with evaluating(backbone), torch.no_grad():
+            return torch.export.export(backbone, (tiles,), dynamic_shapes=shapes, strict=False)
     except Exception as error:
         advice = "Look for Python control flow over values in its forward."
         if not num_tiles and "Constraints violated" in str(error):
@@ -44,9 +42,6 @@ def export_program(backbone: Backbone, *, num_tiles: int | None = None) -> Expor
         raise InputError(
             f"backbone {backbone.name} cannot be exported: {first_line(error)}. {advice}"
         ) from error
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def export_onnx(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from polyscale.multiscale.config import MultiScaleConfig
+from polyscale.multiscale.modes import evaluating
 from polyscale.multiscale.precision import autocast
 from polyscale.multiscale.stream import Chunk, Span
 from polyscale.multiscale.tile_batch import fitting_tiles
@@ -84,7 +85,11 @@ class ChunkRunner:
 
         try:
             # tensors of inference mode hide what is done to them
-            with torch.inference_mode(False), torch.set_grad_enabled(_learns(self._backbone)):
+            with (
+                evaluating(self._backbone),
+                torch.inference_mode(False),
+                torch.set_grad_enabled(_learns(self._backbone)),
+            ):
                 return fitting_tiles(run, tile_hw, device)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):

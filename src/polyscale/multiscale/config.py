@@ -26,7 +26,7 @@ class MultiScaleConfig:
         prefix: what becomes of prefix tokens, see `PrefixRule`.
         merge: how scales are put together, see `Merge`.
         tile_batch: tiles that go through the model at once; "auto" measures what half of the free
-            memory allows, on a CPU at most 16.
+            memory allows, at most 64 on a GPU and 8 on a CPU.
         dtype: what the model computes in; pooling stays in float32.
         compile: compile the model for one static tile shape; the last chunk is padded.
         checkpoint: keep no activations for the backward pass, and compute each chunk again there.
@@ -37,7 +37,7 @@ class MultiScaleConfig:
     output_grid: OutputGridSize = "base"
     prefix: PrefixRule = "mean"
     merge: Merge = "concat"
-    tile_batch: int | Literal["auto"] = 16
+    tile_batch: int | Literal["auto"] = "auto"
     dtype: Precision = "fp32"
     compile: bool = False
     checkpoint: bool = False

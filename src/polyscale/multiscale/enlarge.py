@@ -29,19 +29,27 @@ def enlarge_box(
         factors: of height and width, whole numbers.
         box: top, left, bottom and right edge in pixels of the enlarged images.
     """
-    # rows first: they are the smaller part then
-    part = _enlarge_axis(images, 2, factors[0], box[0], box[2])
-    return _enlarge_axis(part, 3, factors[1], box[1], box[3]).to(torch.float32)
+    (top, left, bottom, right), (by_row, by_column) = box, factors
+    seen = _seen(images, 2, _range(top, bottom, by_row))
+    seen = _seen(seen, 3, _range(left, right, by_column)).to(torch.float32)
+    enlarged = _enlarge_axis(seen, 2, by_row, images.shape[2], top, bottom)
+    return _enlarge_axis(enlarged, 3, by_column, images.shape[3], left, right)
 
 
-def _enlarge_axis(images: Tensor, axis: int, factor: int, start: int, stop: int) -> Tensor:
-    """Enlarge along one axis, from output pixel `start` to before `stop`."""
+def _range(start: int, stop: int, factor: int) -> tuple[int, int]:
+    """Input pixels that output pixels `start` to before `stop` are made of."""
+    reach = 2 if factor > 1 else 0
+    return start // factor - reach, -(-stop // factor) + reach
+
+
+def _enlarge_axis(
+    seen: Tensor, axis: int, factor: int, length: int, start: int, stop: int
+) -> Tensor:
+    """Enlarge what is seen along one axis, to output pixels `start` to before `stop`."""
     if factor == 1:
-        return images.narrow(axis, start, stop - start)
-    length = images.shape[axis]
+        return seen
     low, high = start // factor, -(-stop // factor)
     first, weights = _phases(length, factor)
-    seen = _seen(images, axis, low - 2, high + 2)
     shape = (-1, 1) if axis == 2 else (-1,)
     phases = []
     for phase, before in enumerate(first):
@@ -56,15 +64,15 @@ def _enlarge_axis(images: Tensor, axis: int, factor: int, start: int, stop: int)
     return enlarged.narrow(axis, start - low * factor, stop - start)
 
 
-def _seen(images: Tensor, axis: int, low: int, high: int) -> Tensor:
-    """Input from `low` to before `high`; beyond the border it repeats."""
-    length = images.shape[axis]
-    inside = images.narrow(axis, max(0, low), min(length, high) - max(0, low)).to(torch.float32)
+def _seen(images: Tensor, axis: int, pixels: tuple[int, int]) -> Tensor:
+    """Input pixels from the first to before the last; beyond the border it repeats."""
+    (low, high), length = pixels, images.shape[axis]
+    inside = images.narrow(axis, max(0, low), min(length, high) - max(0, low))
     before, after = max(0, -low), max(0, high - length)
     if not before and not after:
         return inside
     first, last = images.narrow(axis, 0, 1), images.narrow(axis, length - 1, 1)
-    return torch.cat([*[first.float()] * before, inside, *[last.float()] * after], dim=axis)
+    return torch.cat([*[first] * before, inside, *[last] * after], dim=axis)
 
 
 @lru_cache(maxsize=64)

@@ -13,8 +13,8 @@ from polyscale.types import HW
 SHARE = 0.5
 """Of the free memory that a chunk may take: the rest is for the output, kernels and others."""
 
-MOST = {"cuda": 256, "cpu": 16}
-"""Beyond it a chunk runs no faster: a GPU is full, a CPU's cache is."""
+MOST = {"cuda": 64, "cpu": 8}
+"""Beyond it a chunk runs little faster: a GPU is full, a CPU's cache is."""
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -29,7 +29,8 @@ def fitting_tiles(run: Callable[[Tensor], object], tile_hw: HW, device: torch.de
         tile_hw: size of a tile in pixels.
         device: where it runs.
     """
-    most = MOST.get(device.type, MOST["cpu"])
+    if device.type not in MOST:  # nothing runs on the meta device, and others don't tell
+        return MOST["cpu"]
     free = free_bytes(device)
 
     def peak(num: int) -> int:
@@ -39,7 +40,7 @@ def fitting_tiles(run: Callable[[Tensor], object], tile_hw: HW, device: torch.de
     two, one = peak(2), peak(1)
     per_tile = max(two - one, 1)
     fitting = int((SHARE * free - (one - per_tile)) // per_tile)
-    return 2 ** max(0, min(fitting, most).bit_length() - 1) if fitting > 0 else 1
+    return 2 ** (max(1, min(fitting, MOST[device.type])).bit_length() - 1)
 
 
 def free_bytes(device: torch.device) -> int:
