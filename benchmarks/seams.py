@@ -82,6 +82,8 @@ def to_rows(report: SeamReport) -> list[dict[str, object]]:
             "excess_ci": rounded(way.excess_ci),
             "change": way.change and round(way.change, 3),
             "change_ci": rounded(way.change_ci),
+            "over_control": way.over_control and round(way.over_control, 3),
+            "over_control_ci": rounded(way.over_control_ci),
             "added_excess": way.added_excess and round(way.added_excess, 3),
             "border_each": [round(float(value), 4) for value in way.seams.border_each],
             "interior_each": [round(float(value), 4) for value in way.seams.interior_each],

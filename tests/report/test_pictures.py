@@ -54,6 +54,8 @@ def make_report(num_images=4, names=("plain", "a = b", "untiled")):
                 excess_ci=(seams.excess - 0.1, seams.excess + 0.1) if num_images > 1 else None,
                 change=-0.5 if i else None,
                 change_ci=(-0.6, -0.4) if i and num_images > 1 else None,
+                over_control=None,
+                over_control_ci=None,
                 added_excess=-0.12 if name == "a = b" else None,
                 disagreement=generator.uniform(size=(15, 15)),
             )

@@ -41,15 +41,10 @@ class Box:
         return self.top + self.height / 2
 
     def fit(self, aspect: float) -> "Box":
-        """The largest box of this height / width inside, centred."""
+        """The largest box of this height / width inside: at the left, half-way down."""
         width = min(self.width, self.height / aspect)
         height = width * aspect
-        return Box(
-            self.left + (self.width - width) / 2,
-            self.top + (self.height - height) / 2,
-            width,
-            height,
-        )
+        return Box(self.left, self.middle - height / 2, width, height)
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,11 @@ def _draw_scale(sheet: Sheet, scale: ShownScale, places: list[Box]) -> None:
     axes.set_xlim(0, _canvas(scale)[1])
     axes.set_ylim(_canvas(scale)[0], 0)
     axes.add_patch(Rectangle((0, 0), *_canvas(scale)[::-1], color=PADDING, zorder=-1))
+    # small tiles get thinner borders, or there would be nothing but borders
+    tile_px = scale.tile_hw[1] * tiles.width / _canvas(scale)[1]
+    thin = min(1, max(0.35, tile_px / 50))
     for top, left, bottom, right in scale.boxes_yxyx:
-        for colour, width in ((HALO, 2.6), (BORDER, 1.3)):
+        for colour, width in ((HALO, 2.6 * thin), (BORDER, 1.3 * thin)):
             box = Rectangle((left, top), right - left, bottom - top, fill=False)
             box.set(edgecolor=colour, linewidth=width, clip_on=False, zorder=3)
             axes.add_patch(box)

@@ -16,7 +16,7 @@ from polyscale.multiscale import MultiScale, Picture
 from polyscale.multiscale.inputs import Images
 from polyscale.plan import Level, Tiling, plan_levels
 from polyscale.stats.bootstrap import bootstrap_interval
-from polyscale.studies.neighbours import Distances, gaps_at_edges, outside, seams_between
+from polyscale.studies.neighbours import Distances, Gaps, gaps_at_edges, outside, seams_between
 from polyscale.studies.pixels import to_pixels
 from polyscale.studies.progress import Progress, silent
 from polyscale.types import HW, Backbone, format_scale
@@ -107,25 +107,29 @@ def compare_seams(
 
     border = gaps_at_edges([plain], grid_hw)
     interior = outside(gaps_at_edges(levels.values(), grid_hw))
-    first = seams_between(next(iter(distances.values())), border, interior)
+    measured = {name: seams_between(d, border, interior) for name, d in distances.items()}
+    first, control = next(iter(measured.values())), measured.get(CONTROL)
     rows = []
-    for name, found in distances.items():
-        seams = seams_between(found, border, interior)
-        pairs = seams.border_each, seams.interior_each, first.border_each, first.interior_each
-        is_plain = levels.get(name) == plain
+    for name, seams in measured.items():
         own = gaps_at_edges([levels[name]] if name in levels else [], grid_hw)
         added = own[0] & ~border[0], own[1] & ~border[1]
-        has_added = bool(added[0].any() or added[1].any())
+        at_added = seams_between(distances[name], added, interior) if _any(added) else None
+        change, change_ci = _less(seams, first, seed)
+        over_control, over_control_ci = _less(seams, control, seed)
         rows.append(
             WaySeams(
                 name=name,
                 num_tiles=levels[name].num_tiles if name in levels else 1,
                 seams=seams,
-                excess_ci=bootstrap_interval(_excess, *pairs[:2], seed=seed),
-                change=None if is_plain else seams.excess - first.excess,
-                change_ci=None if is_plain else bootstrap_interval(_change, *pairs, seed=seed),
-                added_excess=seams_between(found, added, interior).excess if has_added else None,
-                disagreement=found[0].at_cells(),
+                excess_ci=bootstrap_interval(
+                    _excess, seams.border_each, seams.interior_each, seed=seed
+                ),
+                change=change,
+                change_ci=change_ci,
+                over_control=over_control,
+                over_control_ci=over_control_ci,
+                added_excess=at_added and at_added.excess,
+                disagreement=distances[name][0].at_cells(),
             )
         )
     return SeamReport(
@@ -188,6 +192,20 @@ def _features(module: MultiScale, images: Images) -> Float[Tensor, "images dim r
 
 def _hw(maps: Float[Tensor, "images dim rows columns"]) -> HW:
     return maps.shape[2], maps.shape[3]
+
+
+def _less(
+    seams: Seams, other: Seams | None, seed: int
+) -> tuple[float | None, tuple[float, float] | None]:
+    """One excess less another, and its paired interval."""
+    if other is None or other is seams:
+        return None, None
+    samples = seams.border_each, seams.interior_each, other.border_each, other.interior_each
+    return seams.excess - other.excess, bootstrap_interval(_change, *samples, seed=seed)
+
+
+def _any(gaps: Gaps) -> bool:
+    return bool(gaps[0].any() or gaps[1].any())
 
 
 def _excess(border: np.ndarray, interior: np.ndarray) -> np.ndarray:

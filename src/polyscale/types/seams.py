@@ -60,6 +60,8 @@ class WaySeams:
         excess_ci: 95 % interval of the excess over images; None for one image.
         change: excess less that of the plain grid; None for the plain grid.
         change_ci: its paired 95 % interval.
+        over_control: excess less that of the control; None for the control, or where it is absent.
+        over_control_ci: its paired 95 % interval.
         added_excess: the excess at edges of tiles where the plain grid has none; None where there
             are none.
         disagreement: of one image: distance of each cell to its neighbour at the right or below,
@@ -72,6 +74,8 @@ class WaySeams:
     excess_ci: tuple[float, float] | None
     change: float | None
     change_ci: tuple[float, float] | None
+    over_control: float | None
+    over_control_ci: tuple[float, float] | None
     added_excess: float | None
     disagreement: Float[np.ndarray, "rows columns"]
 
