@@ -135,6 +135,22 @@ def test_comparing_refuses(pictures):
 
 
 @pytest.mark.weights
+def test_the_control_is_the_model_for_a_larger_tile(monkeypatch):
+    untiled = load_untiled("pip:dinov2_small", 2)
+    assert (untiled.tile_hw, untiled.grid_hw) == ((448, 448), (32, 32))
+    with pytest.raises(InputError, match="Did you mean"):
+        load_untiled("pip:dinov2_smal", 2)
+
+    def fixed(source, *, weights=True, tile_hw=None):
+        if tile_hw:
+            raise InputError("tile_hw can't be chosen for this model.")
+        return load(source, weights=weights)
+
+    monkeypatch.setattr("polyscale.studies.seams.load", fixed)
+    assert load_untiled("pip:dinov2_small", 2) is None
+
+
+@pytest.mark.weights
 def test_a_real_model_has_seams_that_fading_tiles_remove():
     """The claim of docs/guides/seams.md, on one photograph and a small model."""
     data = pytest.importorskip("skimage.data")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from polyscale.cli.console import output, progress_bars
+from polyscale.cli.console import errors, output, progress_bars
 from polyscale.types.seams import CONTROL, JOIN
 
 
@@ -36,6 +36,8 @@ def seams(
         check_picture(out, sources=images)
     pictures = [read_image(image, name=str(image)) for image in images]
     untiled = load_untiled(model, scale) if control else None
+    if control and untiled is None:
+        errors.print(f"{model} can't be built for one large tile: no control.", soft_wrap=True)
     with progress_bars() as progress:
         report = compare_seams(
             load(model), pictures, scale=scale, untiled=untiled, seed=seed, progress=progress

@@ -128,7 +128,7 @@ def compare_seams(
                 change_ci=change_ci,
                 over_control=over_control,
                 over_control_ci=over_control_ci,
-                added_excess=at_added and at_added.excess,
+                added_excess=at_added.excess if at_added else None,
                 disagreement=distances[name][0].at_cells(),
             )
         )
@@ -145,13 +145,21 @@ def load_untiled(source: str, scale: float) -> Backbone | None:
     """The control of `compare_seams`: the same model built for one tile of the whole scale.
 
     Returns:
-        None where the model can't be built for another size.
+        None where the model can't be built for another size, or has no proportional grid then.
+
+    Raises:
+        InputError: if there is no such model, or the scale has no border.
     """
-    height, width = load(source, weights=False).tile_hw
+    _check_scale(scale)
+    small = load(source, weights=False)
+    (tile_hw, grid_hw) = (
+        (int(scale * h), int(scale * w)) for h, w in (small.tile_hw, small.grid_hw)
+    )
     try:
-        return load(source, tile_hw=(int(scale * height), int(scale * width)))
+        large = load(source, tile_hw=tile_hw)
     except InputError:
         return None
+    return large if large.grid_hw == grid_hw else None
 
 
 def _check_scale(scale: float) -> None:
