@@ -130,6 +130,8 @@ def test_comparing_refuses(pictures):
         compare_seams(Cells(1.0), pictures, scale=1)
     with pytest.raises(InputError, match="at least one"):
         compare_seams(Cells(1.0), [])
+    with pytest.raises(InputError, match="some detail"):
+        compare_seams(Cells(0.0), [Image.new("RGB", (96, 96), "teal")])
     with pytest.raises(InputError, match="untiled must be built for 64×64 px"):
         compare_seams(Cells(1.0), pictures, untiled=Cells(1.0))
 

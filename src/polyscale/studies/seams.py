@@ -31,6 +31,9 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
 }
 """Name → options of the operator."""
 
+LEAST_INTERIOR = 1e-6
+"""Cosine distances below it are rounding."""
+
 
 def measure_seams(module: MultiScale, images: Images, *, scale: float = 2) -> Seams:
     """Measure the seams of one scale on images.
@@ -84,8 +87,8 @@ def compare_seams(
         progress: told what is being done.
 
     Raises:
-        InputError: if the scale has no border, there is no image, or the control is of another
-            size.
+        InputError: if the scale has no border, there is no image or nothing in the images, or
+            the control is of another size.
     """
     _check_scale(scale)
     if not images:
@@ -109,6 +112,11 @@ def compare_seams(
     interior = outside(gaps_at_edges(levels.values(), grid_hw))
     measured = {name: seams_between(d, border, interior) for name, d in distances.items()}
     first, control = next(iter(measured.values())), measured.get(CONTROL)
+    if min(seams.interior for seams in measured.values()) < LEAST_INTERIOR:
+        raise InputError(
+            "images must have some detail, but all neighbouring features are alike. "
+            "Give photographs."
+        )
     rows = []
     for name, seams in measured.items():
         own = gaps_at_edges([levels[name]] if name in levels else [], grid_hw)
