@@ -11,6 +11,8 @@ from polyscale.cli.compare import compare
 from polyscale.cli.console import errors
 from polyscale.cli.models import models
 from polyscale.cli.plan import plan
+from polyscale.cli.seams import seams
+from polyscale.cli.show import show
 from polyscale.errors import InputError, MissingExtraError, RunError
 
 app = typer.Typer(
@@ -25,6 +27,8 @@ app = typer.Typer(
 app.command()(compare)
 app.command()(plan)
 app.command()(models)
+app.command()(show)
+app.command()(seams)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,18 +1,13 @@
 """The chart as a PNG and as an SVG: one drawing, three sizes."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from html import escape
 from io import BytesIO, StringIO
 from typing import Literal
 
-import matplotlib as mpl
-from matplotlib import font_manager
-
 from polyscale.report.chart import PT, PX_PER_INCH, chart_title, draw_chart
+from polyscale.report.settings import settings
 from polyscale.types import Result
-
-FONTS = ("Inter", "Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans")
 
 Variant = Literal["wide", "narrow"]
 SVG_SIZES_PX = {"wide": (960, 560), "narrow": (380, 440)}
@@ -24,7 +19,7 @@ def draw_png(results: Sequence[Result]) -> bytes:
     """The chart with its title, 1600 px wide."""
     dpi = PX_PER_INCH * PNG_WIDTH_PX / PNG_SIZE_PX[0]
     out = BytesIO()
-    with _settings("png"):
+    with settings("png"):
         figure = draw_chart(results, PNG_SIZE_PX, titled=True)
         figure.savefig(out, format="png", dpi=dpi, metadata={"Software": None})
     return out.getvalue()
@@ -39,7 +34,7 @@ def draw_svg(results: Sequence[Result], variant: Variant) -> str:
     """
     size_px = SVG_SIZES_PX[variant]
     out = StringIO()
-    with _settings(variant):
+    with settings(variant):
         figure = draw_chart(results, size_px, narrow=variant == "narrow", id_prefix=variant)
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(out, format="svg", metadata=nothing)
@@ -53,20 +48,3 @@ def draw_svg(results: Sequence[Result], variant: Variant) -> str:
         f'viewBox="0 0 {width:g} {height:g}" class="chart {variant}" role="img" '
         f'aria-label="{summary}"><title>{summary}</title>{body}'
     )
-
-
-@contextmanager
-def _settings(salt: str) -> Iterator[None]:
-    """Settings of matplotlib for one drawing, whatever the user's own are.
-
-    Args:
-        salt: what the ids in an SVG come from, so that they do not come from chance.
-    """
-    installed = set(font_manager.get_font_names())
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams["font.family"] = next((f for f in FONTS if f in installed), "sans-serif")
-        mpl.rcParams["svg.fonttype"] = "none"
-        mpl.rcParams["svg.hashsalt"] = salt
-        mpl.rcParams["text.parse_math"] = False  # names may hold a dollar sign
-        yield

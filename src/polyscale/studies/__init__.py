@@ -10,20 +10,30 @@ from polyscale.studies.compare import (
 from polyscale.studies.comparison import Comparison
 from polyscale.studies.progress import Progress, silent
 from polyscale.studies.run_folder import check_out, is_finished, new_run
-from polyscale.studies.seams import Seams, measure_seams
+from polyscale.studies.seams import compare_seams, load_untiled, measure_seams
+from polyscale.studies.show import show
+from polyscale.types.seams import SeamReport, Seams, WaySeams
+from polyscale.types.shown import Shown, ShownScale
 
 __all__ = [
     "ComparePlan",
     "CompareSettings",
     "Comparison",
     "Progress",
+    "SeamReport",
     "Seams",
+    "Shown",
+    "ShownScale",
+    "WaySeams",
     "check_out",
     "compare",
+    "compare_seams",
     "is_finished",
+    "load_untiled",
     "measure_seams",
     "new_run",
     "plan_compare",
     "run_compare",
+    "show",
     "silent",
 ]

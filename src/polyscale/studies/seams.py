@@ -1,36 +1,38 @@
-"""How much features disagree across tile borders, against the interior of tiles."""
+"""How much features disagree across tile borders, and what lowers that at what cost."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
 
+from polyscale.backbones import load
 from polyscale.errors import InputError
-from polyscale.multiscale import MultiScale
+from polyscale.multiscale import MultiScale, Picture
 from polyscale.multiscale.inputs import Images
-from polyscale.types import format_scale
+from polyscale.plan import Level, Tiling, plan_levels
+from polyscale.stats.bootstrap import bootstrap_interval
+from polyscale.studies.neighbours import Distances, Gaps, gaps_at_edges, outside, seams_between
+from polyscale.studies.pixels import to_pixels
+from polyscale.studies.progress import Progress, silent
+from polyscale.types import HW, Backbone, format_scale
+from polyscale.types.seams import CONTROL, JOIN, SeamReport, Seams, WaySeams
 
+WAYS: Mapping[str, Mapping[str, Any]] = {
+    "plain": {},
+    "overlap 0.25 hann": {"overlap": 0.25, "window": "hann"},
+    "overlap 0.5 hann": {"overlap": 0.5, "window": "hann"},
+    "overlap 0.5 uniform": {"overlap": 0.5},
+    "shifted": {"shifted": True},
+}
+"""Name → options of the operator."""
 
-@dataclass(frozen=True)
-class Seams:
-    """Cosine distance of neighbouring cells, 0 to 2, averaged over images and both directions.
-
-    Attributes:
-        border: of neighbours with a tile border between them.
-        interior: of all other neighbours.
-        num_images: images.
-    """
-
-    border: float
-    interior: float
-    num_images: int
-
-    @property
-    def excess(self) -> float:
-        """How much more neighbours differ across borders: 0 is no seam, 1 twice as much."""
-        return self.border / self.interior - 1
+LEAST_INTERIOR = 1e-6
+"""Cosine distances below it are rounding."""
 
 
 def measure_seams(module: MultiScale, images: Images, *, scale: float = 2) -> Seams:
@@ -48,27 +50,185 @@ def measure_seams(module: MultiScale, images: Images, *, scale: float = 2) -> Se
     Raises:
         InputError: if the scale has no border, or no whole number of tiles.
     """
+    _check_scale(scale)
+    tiling = replace(module.config.tiling, scales=(scale,), aspect="squash")
+    config = replace(module.config, tiling=tiling, output_grid="largest", merge="concat")
+    maps = _features(MultiScale(module.backbone, config=config), images)
+    (plain,) = plan_levels(Tiling(scales=(scale,)), module.backbone.tile_hw)
+    border = gaps_at_edges([plain], _hw(maps))
+    distances = [Distances.of(map_) for map_ in maps]
+    return seams_between(distances, border, outside(border))
+
+
+def compare_seams(
+    backbone: Backbone,
+    images: Sequence[Image.Image],
+    *,
+    scale: float = 2,
+    ways: Mapping[str, Mapping[str, Any]] = WAYS,
+    untiled: Backbone | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> SeamReport:
+    """Measure the seams that several ways of cutting leave on the same images.
+
+    Averaging over tiles smooths everything, so border and interior are both reported; the excess
+    is their ratio less one. Interior cells are those that lie at no edge of any way's tiles. Ways
+    that come to the same tiles at this scale are measured once and share a row.
+
+    Args:
+        backbone: the model.
+        images: pictures of any size; they are squashed to the model's aspect.
+        scale: a whole number of at least 2.
+        ways: name → options of the operator, the plain grid first.
+        untiled: the same model built for tiles as large as the whole scale: the control, which has
+            no border, so that what remains is the pictures' own.
+        seed: of the resampling.
+        progress: told what is being done.
+
+    Raises:
+        InputError: if the scale has no border, there is no image or nothing in the images, or
+            the control is of another size.
+    """
+    _check_scale(scale)
+    if not images:
+        raise InputError("images must hold at least one image, but is empty.")
+    modules = _distinct(backbone, scale, ways)
+    levels = {name: module.plan.levels[0] for name, module in modules.items()}
+    grid_hw = (int(backbone.grid_hw[0] * scale), int(backbone.grid_hw[1] * scale))
+    plain = next(iter(levels.values()))
+    if untiled is not None:
+        _check_untiled(untiled, plain, grid_hw)
+        modules[CONTROL] = MultiScale(untiled, (1,))
+    distances: dict[str, list[Distances]] = {name: [] for name in modules}
+    for done, image in enumerate(images):
+        progress("seams", done, len(images), "images")
+        for name, module in modules.items():
+            (map_,) = _features(module, module.preprocess([image]))
+            distances[name].append(Distances.of(map_))
+    progress("seams", len(images), len(images), "images")
+
+    border = gaps_at_edges([plain], grid_hw)
+    interior = outside(gaps_at_edges(levels.values(), grid_hw))
+    measured = {name: seams_between(d, border, interior) for name, d in distances.items()}
+    first, control = next(iter(measured.values())), measured.get(CONTROL)
+    if min(seams.interior for seams in measured.values()) < LEAST_INTERIOR:
+        raise InputError(
+            "images must have some detail, but all neighbouring features are alike. "
+            "Give photographs."
+        )
+    rows = []
+    for name, seams in measured.items():
+        own = gaps_at_edges([levels[name]] if name in levels else [], grid_hw)
+        added = own[0] & ~border[0], own[1] & ~border[1]
+        at_added = seams_between(distances[name], added, interior) if _any(added) else None
+        change, change_ci = _less(seams, first, seed)
+        over_control, over_control_ci = _less(seams, control, seed)
+        rows.append(
+            WaySeams(
+                name=name,
+                num_tiles=levels[name].num_tiles if name in levels else 1,
+                seams=seams,
+                excess_ci=bootstrap_interval(
+                    _excess, seams.border_each, seams.interior_each, seed=seed
+                ),
+                change=change,
+                change_ci=change_ci,
+                over_control=over_control,
+                over_control_ci=over_control_ci,
+                added_excess=at_added.excess if at_added else None,
+                disagreement=distances[name][0].at_cells(),
+            )
+        )
+    return SeamReport(
+        model=backbone.name,
+        scale=scale,
+        num_images=len(images),
+        image=to_pixels(Picture(images[0]).box(plain.image_hw, (0, 0, *plain.image_hw))),
+        ways=tuple(rows),
+    )
+
+
+def load_untiled(source: str, scale: float) -> Backbone | None:
+    """The control of `compare_seams`: the same model built for one tile of the whole scale.
+
+    Returns:
+        None where the model can't be built for another size, or has no proportional grid then.
+
+    Raises:
+        InputError: if there is no such model, or the scale has no border.
+    """
+    _check_scale(scale)
+    small = load(source, weights=False)
+    (tile_hw, grid_hw) = (
+        (int(scale * h), int(scale * w)) for h, w in (small.tile_hw, small.grid_hw)
+    )
+    try:
+        large = load(source, tile_hw=tile_hw)
+    except InputError:
+        return None
+    return large if large.grid_hw == grid_hw else None
+
+
+def _check_scale(scale: float) -> None:
     if scale != int(scale) or scale < 2:
         raise InputError(
             f"scale must be a whole number of at least 2, but got {format_scale(scale)}. "
             "Smaller ones have no border between tiles."
         )
-    tiling = replace(module.config.tiling, scales=(scale,), aspect="squash")
-    config = replace(module.config, tiling=tiling, output_grid="largest", merge="concat")
-    stitched = MultiScale(module.backbone, config=config)
+
+
+def _check_untiled(untiled: Backbone, plain: Level, grid_hw: HW) -> None:
+    if untiled.tile_hw != plain.image_hw or untiled.grid_hw != grid_hw:
+        wanted, got = (f"{h}×{w} px" for h, w in (plain.image_hw, untiled.tile_hw))
+        raise InputError(
+            f"untiled must be built for {wanted} and {grid_hw[0]}×{grid_hw[1]} cells, but has "
+            f"{got} and {untiled.grid_hw[0]}×{untiled.grid_hw[1]}. Load it with tile_hw."
+        )
+
+
+def _distinct(
+    backbone: Backbone, scale: float, ways: Mapping[str, Mapping[str, Any]]
+) -> dict[str, MultiScale]:
+    """A module for each way; ways that cut and blend alike become one, with both names."""
+    named: dict[Level, list[str]] = {}
+    modules = {}
+    for name, options in ways.items():
+        module = MultiScale(backbone, (scale,), output_grid="largest", **options)
+        (level,) = module.plan.levels
+        named.setdefault(level, []).append(name)
+        modules[level] = module
+    return {JOIN.join(names): modules[level] for level, names in named.items()}
+
+
+def _features(module: MultiScale, images: Images) -> Float[Tensor, "images dim rows columns"]:
     with torch.inference_mode():
-        cells = stitched(images).map.float()
-    sums = [_distances(cells, module.backbone.grid_hw[1])]
-    sums.append(_distances(cells.transpose(2, 3), module.backbone.grid_hw[0]))
-    border = torch.cat([b for b, _ in sums])
-    interior = torch.cat([i for _, i in sums])
-    return Seams(float(border.mean()), float(interior.mean()), len(cells))
+        return module(images).map.float()
 
 
-def _distances(
-    cells: Float[Tensor, "batch dim h w"], per_tile: int
-) -> tuple[Float[Tensor, " border"], Float[Tensor, " interior"]]:
-    """Cosine distances of horizontal neighbours, across borders and elsewhere."""
-    distance = 1 - F.cosine_similarity(cells[..., 1:], cells[..., :-1], dim=1)
-    at_border = torch.arange(1, cells.shape[-1]) % per_tile == 0
-    return distance[..., at_border].flatten(), distance[..., ~at_border].flatten()
+def _hw(maps: Float[Tensor, "images dim rows columns"]) -> HW:
+    return maps.shape[2], maps.shape[3]
+
+
+def _less(
+    seams: Seams, other: Seams | None, seed: int
+) -> tuple[float | None, tuple[float, float] | None]:
+    """One excess less another, and its paired interval."""
+    if other is None or other is seams:
+        return None, None
+    samples = seams.border_each, seams.interior_each, other.border_each, other.interior_each
+    return seams.excess - other.excess, bootstrap_interval(_change, *samples, seed=seed)
+
+
+def _any(gaps: Gaps) -> bool:
+    return bool(gaps[0].any() or gaps[1].any())
+
+
+def _excess(border: np.ndarray, interior: np.ndarray) -> np.ndarray:
+    return border.mean(-1) / interior.mean(-1) - 1
+
+
+def _change(
+    border: np.ndarray, interior: np.ndarray, of_border: np.ndarray, of_interior: np.ndarray
+) -> np.ndarray:
+    return _excess(border, interior) - _excess(of_border, of_interior)

@@ -1,0 +1,68 @@
+"""`polyscale seams`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from polyscale.cli.console import errors, output, progress_bars
+from polyscale.types.seams import CONTROL, JOIN
+
+
+def seams(
+    images: Annotated[list[Path], typer.Argument(help="Pictures, the more the better.")],
+    model: Annotated[str, typer.Option(help="A model, see polyscale models.")] = "pip:dinov2_small",
+    scale: Annotated[int, typer.Option(help="A whole scale of at least 2.")] = 2,
+    out: Annotated[Path | None, typer.Option(help="Picture to write, .png, .svg or .pdf.")] = None,
+    control: Annotated[
+        bool, typer.Option(help="Also run the model on one large tile, which has no border.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Of resampling.")] = 0,
+) -> None:
+    """Tell how much features disagree across tile borders, and what lowers that at what cost.
+
+    \b
+    Examples:
+        polyscale seams photo.jpg
+        polyscale seams a.jpg b.jpg c.jpg --model pip:efficientnet_lite0 --scale 3 --out seams.png
+    """  # noqa: D301 - \b keeps the lines
+    from polyscale.backbones import load
+    from polyscale.data import read_image
+    from polyscale.report.pictures import check_picture, write_seams
+    from polyscale.studies.seams import compare_seams, load_untiled
+
+    if out:
+        check_picture(out, sources=images)
+    pictures = [read_image(image, name=str(image)) for image in images]
+    untiled = load_untiled(model, scale) if control else None
+    if control and untiled is None:
+        errors.print(f"{model} can't be built for one large tile: no control.", soft_wrap=True)
+    with progress_bars() as progress:
+        report = compare_seams(
+            load(model), pictures, scale=scale, untiled=untiled, seed=seed, progress=progress
+        )
+    table = Table(box=None, padding=(0, 1), pad_edge=False)
+    table.add_column("way of cutting", no_wrap=True)
+    for column in ("tiles", "border", "interior", "excess", "95 %", "new edges"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for way in report.ways:
+        times = way.num_tiles / report.ways[0].num_tiles
+        low_high = "…".join(f"{100 * end:+.0f}" for end in way.excess_ci or ())
+        table.add_row(
+            way.name.replace(JOIN, "\n"),
+            "1, larger" if way.name == CONTROL else f"{way.num_tiles} ({times:.3g}×)",
+            f"{way.seams.border:.3f}",
+            f"{way.seams.interior:.3f}",
+            f"{100 * way.seams.excess:+.0f} %",
+            f"{low_high} %" if low_high else "",
+            "" if way.added_excess is None else f"{100 * way.added_excess:+.0f} %",
+        )
+    num = report.num_images
+    output.print(
+        f"{report.model}, scale {scale}, {num} image{'s' if num > 1 else ''}", style="bold"
+    )
+    output.print(table)
+    if out:
+        write_seams(report, out)
+        output.print(f"picture: {out}", soft_wrap=True)
