@@ -61,10 +61,12 @@ def compare(backbone, scales, images: Tensor, dtype, turns: int) -> dict[str, fl
     """Median ratios of the operator's time and memory to those of the others."""
     module = polyscale.wrap(backbone, scales, dtype=dtype)
     seen: list[Tensor] = []
-    hook = backbone.register_forward_pre_hook(lambda _, args: seen.append(args[0].clone()))
     with torch.inference_mode():
+        module(images)  # measures how large a chunk may be
+        hook = backbone.register_forward_pre_hook(lambda _, args: seen.append(args[0].clone()))
         module(images)
     hook.remove()
+    assert sum(map(len, seen)) == len(images) * module.plan.num_tiles
     calls = {
         "ours": lambda: module(images).tokens,
         "direct": lambda: direct(backbone, seen, dtype),
