@@ -95,8 +95,8 @@ def _read(path: Path) -> NDArray[np.uint8]:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise InputError(
             f"image {str(path)!r} must have at most {limit / 1e6:.0f} million pixels, as more may "
-            "be a decompression bomb. If you trust it, raise PIL.Image.MAX_IMAGE_PIXELS, or give an "
-            "array such as numpy.load(path, mmap_mode='r')."
+            "be a decompression bomb. If you trust it, raise PIL.Image.MAX_IMAGE_PIXELS, or give "
+            "an array such as numpy.load(path, mmap_mode='r')."
         ) from error
     except (OSError, SyntaxError) as error:
         raise InputError(

@@ -23,7 +23,7 @@ from polyscale.types import Backbone, format_scale
 SHARD = 32
 """Images whose features are kept together: what a killed run loses at most."""
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the same facts would give other features."""
 
 
