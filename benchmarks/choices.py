@@ -22,7 +22,7 @@ from polyscale.stats import paired_contrasts
 
 MODEL = "pip:efficientnet_lite0"
 CHOICES: dict[str, dict[str, object]] = {
-    "default: (1, 2), native, squash, concat": {},
+    "default: (1, 2), native, squash, concat, bf16": {},
     "scale 1 alone": {"scales": (1,)},
     "source base": {"source": "base"},
     "merge add": {"merge": "add"},
@@ -33,7 +33,7 @@ CHOICES: dict[str, dict[str, object]] = {
     "scales (1, 1.5, 2)": {"scales": (1, 1.5, 2)},
     "one large tile a scale": {"split": False},
     "layers, one before the last": {"layers": -2},
-    "bf16": {"dtype": "bf16"},
+    "fp32": {"dtype": "fp32"},
 }
 
 
@@ -47,7 +47,7 @@ def main() -> None:
     for label, choice in CHOICES.items():
         chosen = dict(choice)
         backbone = polyscale.load(MODEL, layers=chosen.pop("layers", None))
-        module = MultiScale(backbone, **{"scales": (1, 2), **chosen})
+        module = MultiScale(backbone, **{"scales": (1, 2), "dtype": "bf16", **chosen})
         train, test = (pooled(module, split) for split in (data.train, data.test))
         probe = fit_logistic_probe(train, data.train.labels, test)
         correct[label] = probe.probabilities.argmax(axis=1) == data.test.labels
@@ -77,7 +77,7 @@ def pooled(module: MultiScale, images):
         for start in range(0, len(images), 16):
             batch = [images.read(i) for i in range(start, min(start + 16, len(images)))]
             found.append(module(module.preprocess(batch)).pooled)
-    return torch.cat(found).numpy()
+    return torch.cat(found).float().numpy()
 
 
 if __name__ == "__main__":
