@@ -10,6 +10,7 @@ import polyscale
 from polyscale.cli.compare import compare
 from polyscale.cli.console import errors
 from polyscale.cli.models import models
+from polyscale.cli.paper import paper
 from polyscale.cli.plan import plan
 from polyscale.errors import InputError, MissingExtraError, RunError
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command()(compare)
 app.command()(plan)
 app.command()(models)
+app.command()(paper)
 
 
 @app.callback(invoke_without_command=True)
