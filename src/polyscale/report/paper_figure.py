@@ -55,8 +55,8 @@ def draw_figure() -> Figure:
 
 
 def _draw_panel(axes: Axes, sides: PaperSides, *, title: str) -> None:
-    _draw_curve(axes, (sides.small, *sides.larger), SIZE_COLOUR, "larger models, one scale")
     _draw_curve(axes, (sides.small, *sides.s2), SCALE_COLOUR, "more scales, smallest model")
+    _draw_curve(axes, (sides.small, *sides.larger), SIZE_COLOUR, "larger models, one scale")
     for row in (sides.small, *sides.larger):
         _mark(axes, row, row.model, SIZE_COLOUR, above=True)
     for row in sides.s2:

@@ -5,6 +5,7 @@ gave them were few, or there would be nothing to project: the answer is an order
 """
 
 from collections.abc import Callable
+from functools import cache
 from math import ceil, sqrt
 
 import numpy as np
@@ -74,6 +75,7 @@ def equivalence_power(
     return float(max(inside, 0.0))
 
 
+@cache  # a candidate meets the same larger model on every kind of cost
 def images_to_differ(
     first_share: float, second_share: float, *, alpha: float = ALPHA, power: float = POWER
 ) -> int | None:
@@ -87,6 +89,7 @@ def images_to_differ(
     return _fewest(lambda n: mcnemar_power(n, first_share, second_share, alpha=alpha), power)
 
 
+@cache
 def images_to_equate(
     first_share: float,
     second_share: float,
@@ -117,7 +120,7 @@ def trials_per_arm(
     starts anew each time. Trials from shared starts are paired: see `images_to_differ`.
 
     >>> trials_per_arm(7 / 16, 10 / 16)
-    110
+    111
 
     Raises:
         InputError: if the rates are equal or not between 0 and 1.
