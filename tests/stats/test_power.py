@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.stats import fisher_exact
+from scipy.stats import fisher_exact, multinomial
 from statsmodels.stats.proportion import samplesize_proportions_2indep_onetail
 
 from polyscale.data.paper import load_paper
@@ -92,3 +92,15 @@ def test_mistakes():
         trials_per_arm(0.5, 0.5)
     with pytest.raises(InputError, match="shares must be at least 0"):
         mcnemar_power(10, 0.8, 0.3)
+
+
+@pytest.mark.parametrize("alpha", [0.03, 0.05, 0.11])
+def test_power_is_the_sum_over_every_outcome(alpha):
+    num, shares = 60, (0.3, 0.1)
+    expected = sum(
+        multinomial.pmf([b, c, num - b - c], num, [*shares, 1 - sum(shares)])
+        for b in range(num + 1)
+        for c in range(num + 1 - b)
+        if mcnemar_p(b, c) < alpha
+    )
+    assert mcnemar_power(num, *shares, alpha=alpha) == pytest.approx(expected)

@@ -94,3 +94,11 @@ def test_what_no_number_of_images_settles():
     even = replace(DEARER, only_first=None, only_second=None, difference=0.0)
     still = replace(trial(even), ci_low=-1.0, ci_high=1.0, margin=1e-6)
     assert images_needed(still, num_trials=1) is None
+
+
+def test_a_mix_of_equal_answers_is_no_surer_than_their_own_tests():
+    """The intervals have no width, but fifty images prove no equality."""
+    same = RIGHT["l@1"][:50]
+    pairs = paired_contrasts({"s@1": same, "s@1,2": same.copy(), "l@1": same.copy()})
+    cheaper, dearer = (c for c in pairs if c.second == "l@1")
+    assert mixed_trial(cheaper, dearer, 0.5).p_equivalence == cheaper.p_equivalence > 0.05

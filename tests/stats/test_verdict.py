@@ -190,3 +190,30 @@ def test_correction_is_over_what_verdicts_are_drawn_from(rows, contrasts):
 def test_a_contrast_that_is_missing_is_named(rows):
     with pytest.raises(LookupError, match=r"no contrast of s@1,2 and l@1"):
         judge(rows, [])
+
+
+def test_a_candidate_within_the_budget_goes_before_the_curve(row):
+    """The curve goes on to a scale set that cross-validation likes and the test images do not."""
+    rows = [
+        row("s@1,2", 10, 0.6, 3e9),
+        row("s@1,2,3", 10, 0.7, 6e9),
+        row("l@1", 30, 0.6, 4e9),
+    ]
+    easy = (np.arange(4000) + 0.5) / 4000
+    right = {"s@1,2": easy < 0.6, "s@1,2,3": easy < 0.1, "l@1": easy < 0.6}
+    (verdict,) = judge(rows, paired_contrasts(right))
+    found = cost_verdict(verdict, "macs", "l@1")
+    assert (found.outcome, found.rule, found.cost_ratio) == ("equivalent", "within", 3 / 4)
+    right["l@1"] = easy < 0.7
+    (verdict,) = judge(rows, paired_contrasts(right))
+    found = cost_verdict(verdict, "macs", "l@1")
+    assert (found.outcome, found.rule) == ("larger", "interpolated")
+
+
+def test_at_equal_cost_a_candidate_stands_for_itself(row):
+    rows = [row("s@1", 10, 0.4, 1e9), row("s@1,2", 10, 0.6, 4e9), row("l@1", 30, 0.6, 4e9)]
+    easy = (np.arange(200) + 0.5) / 200
+    right = {"s@1": easy < 0.3, "s@1,2": easy < 0.5, "l@1": easy < 0.52}
+    (verdict,) = judge(rows, paired_contrasts(right))
+    found = cost_verdict(verdict, "macs", "l@1")
+    assert (found.rule, found.s2, found.cost_ratio) == ("within", ("s@1,2",), 1)
