@@ -10,6 +10,7 @@ import polyscale
 from polyscale.cli.compare import compare
 from polyscale.cli.console import errors
 from polyscale.cli.models import models
+from polyscale.cli.paper import paper
 from polyscale.cli.plan import plan
 from polyscale.cli.seams import seams
 from polyscale.cli.show import show
@@ -29,6 +30,7 @@ app.command()(plan)
 app.command()(models)
 app.command()(show)
 app.command()(seams)
+app.command()(paper)
 
 
 @app.callback(invoke_without_command=True)

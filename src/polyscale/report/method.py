@@ -63,8 +63,9 @@ def limits(results: Sequence[Result], num_contrasts: int) -> list[str]:
     ]
     if num_contrasts > 1:
         found.append(
-            f"{num_contrasts} pairs were tested and no p-value is corrected for that: one in "
-            "twenty falls below 0.05 by chance where nothing differs."
+            f"{num_contrasts} pairs were tested and no p-value in the table is corrected for that: "
+            "one in twenty falls below 0.05 by chance where nothing differs. Those that verdicts "
+            "are drawn from are corrected (Holm)."
         )
     return found
 

@@ -81,7 +81,7 @@ def read_run(folder: Path) -> Run:
     """
     results = _read_rows(folder / "results.json", Result.from_dict)
     _check_results(folder / "results.json", results)
-    contrasts = _read_rows(folder / "contrasts.json", lambda row: Contrast(**row))
+    contrasts = _read_rows(folder / "contrasts.json", Contrast.from_dict)
     names = [result.candidate for result in results]
     _check_contrasts(folder / "contrasts.json", contrasts, names)
     return Run(

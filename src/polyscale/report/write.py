@@ -4,7 +4,7 @@ from pathlib import Path
 
 from polyscale.errors import require
 
-NEEDED = ("jinja2", "matplotlib", "pyarrow", "scipy")
+NEEDED = ("jinja2", "matplotlib", "pyarrow", "scipy", "statsmodels")
 
 
 def write_report(run: Path) -> Path:

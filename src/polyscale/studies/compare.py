@@ -18,7 +18,7 @@ from polyscale.data import ClassificationData, load_classification
 from polyscale.errors import InputError, first_line, require
 from polyscale.heads import ProbeResult, fit_logistic_probe
 from polyscale.multiscale import MultiScale, Precision, check_precision, fastest_precision
-from polyscale.stats import accuracy_intervals, paired_contrasts
+from polyscale.stats import accuracy_intervals, corrected_contrasts, paired_contrasts
 from polyscale.store import FeatureStore
 from polyscale.studies.comparison import Comparison
 from polyscale.studies.environment import versions
@@ -209,7 +209,7 @@ def check_candidates(candidates: str | Sequence[str | Candidate]) -> list[Candid
         InputError: if there is none, or one is given twice or can't be read.
         MissingExtraError: if what `compare` needs is not installed.
     """
-    for package in ("sklearn", "scipy", "pyarrow"):
+    for package in ("sklearn", "scipy", "statsmodels", "pyarrow"):
         require(package, extra="compare", feature="compare")
     if isinstance(candidates, str):
         candidates = [candidates]
@@ -308,7 +308,7 @@ def _assemble(plan: ComparePlan, outcomes: dict[Candidate, _Outcome], image_hw: 
     ]
     return Comparison(
         rows=tuple(rows),
-        contrasts=tuple(paired_contrasts(correct, seed=settings.seed)),
+        contrasts=tuple(corrected_contrasts(rows, paired_contrasts(correct, seed=settings.seed))),
         predictions=answers,
         probabilities={
             str(c): o.probe.probabilities[np.arange(len(labels)), labels]
