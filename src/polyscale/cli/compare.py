@@ -76,7 +76,7 @@ def compare(
             data,
             [*candidates, *(more or [])],
             settings,
-            image_cache=default_inspection_cache(),
+            image_cache=cache or default_inspection_cache(),
             progress=progress,
         )
     for note in plan.data.notes:

@@ -16,8 +16,8 @@ from polyscale.data.image import THUMB_PX
 from polyscale.data.inspection_cache import ImageFacts
 from polyscale.data.report import NearDuplicate
 
-MAX_BITS = 8
-"""Of 64. Copies at JPEG quality 30, half size or squashed to a square differ in at most 6."""
+MAX_BITS = 10
+"""Of 64. Nine in ten copies at JPEG quality 10 differ in at most 6, at half size in at most 1."""
 
 MIN_CORRELATION = 0.95
 """Of the two thumbnails. Of `rooms`, whose scenes look alike, no pair has both signs."""
@@ -28,11 +28,11 @@ MIN_SIDE_PX = 32
 MIN_CONTRAST = 4.0
 """Standard deviation of a thumbnail in levels of 0 to 255: flat images have no hash worth it."""
 
-ONES = (8, 56)
+ONES = (4, 60)
 """Set bits of a hash that says something: a plain gradient sets all or none."""
 
 BLOCK = 1024
-"""Images of each side compared at once. All pairs are: 10⁹ take seconds, 10¹¹ minutes."""
+"""Images of each side compared at once. All pairs are: 10⁹ take 5 s, all of ImageNet 5 minutes."""
 
 
 def find_near_duplicates(

@@ -63,7 +63,7 @@ def list_folder(path: Path) -> Catalogue:
     test = list_files([(i, f, names.index(c)) for i, f, c in test_files])
     remarks = _passed_over(others)
     if beside:
-        remarks += (f"Folders beside the splits are passed over ({', '.join(beside[:3])}).",)
+        remarks += (f"Folders beside the splits, passed over: {', '.join(beside)}.",)
     return Catalogue(tuple(names), train, test, roles.about, remarks)
 
 
@@ -144,5 +144,4 @@ def _passed_over(others: Counter[str]) -> tuple[str, ...]:
     if not others:
         return ()
     kinds = ", ".join(kind for kind, _ in others.most_common(3))
-    files = "file is" if others.total() == 1 else "files are"
-    return (f"{others.total()} {files} no images by their names and passed over ({kinds}).",)
+    return (f"Files that are no images by their names, passed over: {others.total()} ({kinds}).",)

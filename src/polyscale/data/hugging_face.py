@@ -38,9 +38,7 @@ def list_hugging_face(name: str, options: Mapping[str, str]) -> Catalogue:
     labelled = {key: split for key, split in splits.items() if _has_labels(split, label)}
     if not labelled:
         raise InputError(f"{where} must have labels, but column {label!r} holds none.")
-    remarks = [
-        f"Split {key} has no labels and is left out." for key in splits if key not in labelled
-    ]
+    remarks = [f"Split without labels, left out: {key}." for key in splits if key not in labelled]
     roles = assign_roles(
         labelled, where=where, train=options.get("train"), test=options.get("test")
     )
@@ -116,5 +114,5 @@ def _listing(
     known = np.flatnonzero(everything.labels >= 0)
     if len(known) < len(everything):
         lost = len(everything) - len(known)
-        remarks.append(f"{lost} images of split {key} have no label and are left out.")
+        remarks.append(f"Images of split {key} without a label, left out: {lost}.")
     return everything.take(known)

@@ -57,15 +57,15 @@ class DataReport:
         if self.unreadable:
             first = self.unreadable[0]
             notes.append(
-                f"{_count(len(self.unreadable), 'image')} cannot be read and left out, for "
-                f"example {first.id} ({first.reason})."
+                f"Images that cannot be read, left out: {len(self.unreadable)}, for example "
+                f"{first.id} ({first.reason})."
             )
         if self.near_duplicates:
             pair = self.near_duplicates[0]
             same = sum(d.same_bytes for d in self.near_duplicates)
             notes.append(
-                f"{_count(len(self.near_duplicates), 'test image')} nearly the same as a training "
-                f"image ({same} byte for byte), for example {pair.test_id} and {pair.train_id}. "
+                f"Test images nearly the same as a training image: {len(self.near_duplicates)}, "
+                f"{same} of them byte for byte, for example {pair.test_id} and {pair.train_id}. "
                 "Accuracies on them say little about new images."
             )
         return (*notes, *self.remarks)
@@ -86,7 +86,3 @@ class DataReport:
             tuple(NearDuplicate(**pair) for pair in report["near_duplicates"]),
             tuple(report["remarks"]),
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"1 {noun} is" if number == 1 else f"{number} {noun}s are"
