@@ -163,6 +163,17 @@ def test_compare_end_to_end(compare, tmp_path, image_folder):
 
 
 @pytest.mark.weights
+def test_compare_warns_of_what_is_wrong_with_the_data(compare, image_folder):
+    broken = image_folder / "fine" / "3.png"
+    broken.write_bytes(broken.read_bytes()[:2000])
+    result = compare()
+    assert result.returncode == 0
+    assert "warning: Images that cannot be read, left out: 1, for example fine/3.png" in (
+        result.stderr
+    )
+
+
+@pytest.mark.weights
 def test_compare_refuses_bad_input_and_writes_nothing(compare, tmp_path, image_folder):
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -174,9 +185,10 @@ def test_compare_refuses_bad_input_and_writes_nothing(compare, tmp_path, image_f
     refused(compare("--source", "both"), "'base' or 'native'")
     refused(compare("--task", "depth"), "classification")
     refused(compare(out=empty.parent / "textures"), "holds other files")
-    broken = image_folder / "fine" / "3.png"
-    broken.write_bytes(broken.read_bytes()[:2000])
-    refused(compare(), "image fine/3.png cannot be read")
+    for i in range(10):
+        broken = image_folder / "fine" / f"{i}.png"
+        broken.write_bytes(broken.read_bytes()[:2000])
+    refused(compare(), "'fine' must have at least 3 images", "10 cannot be read", "truncated")
     assert sorted(path.name for path in tmp_path.iterdir()) in (
         ["empty", "textures"],
         ["cache", "empty", "textures"],

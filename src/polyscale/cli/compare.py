@@ -10,7 +10,11 @@ from polyscale.cli.console import errors, output, progress_bars
 
 def compare(
     data: Annotated[
-        str, typer.Option(help="rooms (embedded), or folder:PATH with one folder a class.")
+        str,
+        typer.Option(
+            help="rooms (embedded), folder:PATH with one folder a class, csv:PATH, hf:NAME, "
+            "hf:PATH or imagenet:PATH."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="New folder for the results and the report.")],
     candidates: Annotated[
@@ -46,6 +50,7 @@ def compare(
         polyscale compare --data folder:photos --out runs/photos --candidates \\
             pip:dinov2_small@1 pip:dinov2_small@1,2
     """  # noqa: D301 - \b keeps the lines
+    from polyscale.data import default_inspection_cache
     from polyscale.report import read_answers, write_report
     from polyscale.store import default_cache
     from polyscale.studies import (
@@ -66,7 +71,16 @@ def compare(
         seed=seed,
         device=device,
     )
-    plan = plan_compare(data, [*candidates, *(more or [])], settings)
+    with progress_bars() as progress:
+        plan = plan_compare(
+            data,
+            [*candidates, *(more or [])],
+            settings,
+            image_cache=cache or default_inspection_cache(),
+            progress=progress,
+        )
+    for note in plan.data.notes:
+        errors.print(f"warning: {note}", style="yellow", soft_wrap=True)
     if is_finished(out, plan.facts):
         errors.print("This very run is already there; nothing was computed.")
     else:

@@ -122,7 +122,7 @@ def compare(
     trained on the pooled features of each candidate's scales, and judged on the test images.
 
     Args:
-        data: `rooms`, `folder:PATH`, or data that is already loaded.
+        data: what `load_classification` takes, or data that is already loaded.
         candidates: `SOURCE@SCALES`, for example `pip:efficientnet_lite0@1,2`.
         settings: everything else that the numbers depend on.
         cache: folder where features are kept between runs; None keeps nothing.
@@ -139,8 +139,18 @@ def plan_compare(
     data: str | ClassificationData,
     candidates: str | Sequence[str | Candidate],
     settings: CompareSettings | None = None,
+    *,
+    image_cache: Path | None = None,
+    progress: Progress = silent,
 ) -> ComparePlan:
     """The first half of `compare`: everything is read and checked, no model runs.
+
+    Args:
+        data: as `compare`.
+        candidates: as `compare`.
+        settings: as `compare`.
+        image_cache: folder for what is found in images between runs; None keeps nothing.
+        progress: told what is being done.
 
     Raises:
         InputError: as `compare`.
@@ -149,7 +159,7 @@ def plan_compare(
     settings = settings or CompareSettings()
     chosen = check_candidates(candidates)
     if isinstance(data, str):
-        data = load_classification(data, seed=settings.seed)
+        data = load_classification(data, seed=settings.seed, cache=image_cache, progress=progress)
     backbones = {c.backbone: load(c.backbone) for c in chosen}
     for candidate in chosen:
         settings.module(backbones[candidate.backbone], candidate.scales)

@@ -6,11 +6,14 @@ from polyscale.types.contrast import Contrast
 from polyscale.types.metric import LOWER_IS_BETTER, better_sign
 from polyscale.types.result import Result
 from polyscale.types.verdict import COST_AXES, CostAxis, CostVerdict, Outcome, Rule, Verdict
+from polyscale.types.result import Contrast, Outcome, Result, Verdict
+from polyscale.types.run_marks import RUN_MARKS, is_run
 
 __all__ = [
     "COST_AXES",
     "HW",
     "LOWER_IS_BETTER",
+    "RUN_MARKS",
     "SOURCES",
     "Backbone",
     "Candidate",
@@ -26,4 +29,5 @@ __all__ = [
     "better_sign",
     "check_scales",
     "format_scale",
+    "is_run",
 ]
