@@ -18,15 +18,15 @@ def quadratic(condition, noise=0.0):
 
 def test_finds_the_minimum():
     function = quadratic(1e3)
-    point, steps = minimise(function, np.zeros(40), tolerance=1e-9)
-    np.testing.assert_allclose(point.at, 1, atol=1e-9)
+    point, steps = minimise(function, np.zeros(40), tolerance=1e-5)
+    np.testing.assert_allclose(point.at, 1, atol=1e-5)
     # and in no more steps than SciPy's, but for chance
     scipy = minimize(
         lambda at: (function(at).value, function(at).gradient),
         np.zeros(40),
         jac=True,
         method="L-BFGS-B",
-        options={"gtol": 1e-10, "ftol": 0, "maxiter": 10_000, "maxfun": 10_000},
+        options={"gtol": 1e-5, "ftol": 0, "maxiter": 10_000, "maxfun": 10_000},
     )
     assert steps < 1.3 * scipy.nit
 

@@ -53,7 +53,7 @@ def fit_logistic_probe(
         test: features (num_test, dim).
         seed: of the folds.
         regulariser: λ, where it is given and not chosen; then a class may have one row.
-        tolerance: relative gradient norm at which to stop; None is 1e-5, or 1e-8 for small problems.
+        tolerance: relative gradient norm to stop at; None is 1e-5, or 1e-8 for small problems.
 
     Raises:
         InputError: if rows don't fit or are not finite, or a class is missing or too rare.
