@@ -4,7 +4,13 @@ import torch
 from torch import nn
 
 from polyscale.errors import InputError
-from polyscale.heads import PaperSettings, fit_logistic_probe, fit_paper_probe, probe
+from polyscale.heads import (
+    PaperSettings,
+    fit_logistic_probe,
+    fit_paper_probe,
+    paper_seed_accuracies,
+    probe,
+)
 
 SHORT = PaperSettings(epochs=4, batch=32)
 
@@ -75,6 +81,22 @@ def test_paper_judges_on_rows_it_did_not_see():
     result = fit_paper_probe(rows, labels, rows, settings=settings)
     assert (result.probabilities.argmax(axis=1) == labels).all()
     assert result.cv_accuracy < 0.6
+
+
+def test_seeds_have_an_accuracy_each():
+    train, labels, test = clusters()
+    truth = np.arange(100, 150) % 3
+    accuracies = paper_seed_accuracies(train, labels, test, truth, settings=SHORT)
+    for seed, accuracy in enumerate(accuracies):
+        result = fit_paper_probe(
+            train, labels, test, seed=seed, settings=SHORT, cross_validate=False
+        )
+        assert accuracy == (result.probabilities.argmax(axis=1) == truth).mean()
+        assert result.summary()["cv_accuracy"] is None
+        assert result.out_of_fold is None
+    assert len(set(accuracies)) > 1
+    with pytest.raises(InputError, match="test_labels must be one a row of 50, from 0 to 2"):
+        paper_seed_accuracies(train, labels, test, truth + 1)
 
 
 @pytest.mark.parametrize(

@@ -92,3 +92,17 @@ def check_split(train: Features, labels: Labels, test: Features, *, at_least: in
             "Take both from the same backbone and scales."
         )
     return check_labels(labels, len(train), at_least=at_least)
+
+
+def check_test_labels(labels: Labels, num_rows: int, num_classes: int) -> None:
+    """Stop unless there is one a row, of the classes that were trained on.
+
+    Raises:
+        InputError: with what is wrong.
+    """
+    if labels.shape != (num_rows,) or labels.min() < 0 or labels.max() >= num_classes:
+        raise InputError(
+            f"test_labels must be one a row of {num_rows}, from 0 to {num_classes - 1}, "
+            f"but got shape {labels.shape}, {labels.min(initial=0)} to {labels.max(initial=0)}. "
+            "Number them like the training labels."
+        )

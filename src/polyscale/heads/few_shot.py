@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from polyscale.errors import InputError
-from polyscale.heads.checks import Features, Labels, check_split
+from polyscale.heads.checks import Features, Labels, check_split, check_test_labels
 from polyscale.heads.logistic import fit_logistic_probe
 
 REGULARISER = 1e-2
@@ -66,11 +66,7 @@ def few_shot(
         InputError: if rows don't fit or are not finite, or shots or draws are below 1.
     """
     num_classes = check_split(train, labels, test)
-    if len(test_labels) != len(test) or test_labels.min() < 0 or test_labels.max() >= num_classes:
-        raise InputError(
-            f"test_labels must be one a row of {len(test)}, from 0 to {num_classes - 1}, "
-            f"but got shape {test_labels.shape}. Number them like the training labels."
-        )
+    check_test_labels(test_labels, len(test), num_classes)
     if num_draws < 1 or not shots or min(shots) < 1:
         raise InputError(
             f"shots and num_draws must be at least 1, but got {list(shots)} and {num_draws}."

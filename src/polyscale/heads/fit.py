@@ -27,6 +27,7 @@ def fit(
     metric: Metric,
     start: Linear,
     *,
+    at_zero: float,
     tolerance: float,
     dtype: DTypeLike,
 ) -> tuple[Linear, int]:
@@ -38,14 +39,13 @@ def fit(
         penalty: λ.
         metric: in whose variables to go.
         start: where from.
+        at_zero: norm of the gradient there.
         tolerance: norm of the gradient, over that at zero, at which to stop.
         dtype: of the products.
 
     Returns:
         The model, and how many steps led there.
     """
-    zero = Linear(0 * start.weights, 0 * start.intercept)
-    at_zero = _norm(loss_and_gradient(rows, labels, zero, penalty, dtype)[1])
 
     def function(variables: Array) -> Point:
         value, by_model = loss_and_gradient(rows, labels, metric.model(variables), penalty, dtype)
@@ -54,6 +54,13 @@ def fit(
 
     point, num_iterations = minimise(function, metric.variables(start), tolerance=tolerance)
     return metric.model(point.at), num_iterations
+
+
+def gradient_at_zero(rows: Rows, labels: Labels, dim: int, dtype: DTypeLike) -> float:
+    """Its norm, the same for every λ."""
+    start = frequencies(labels, dim)
+    zero = Linear(start.weights, 0 * start.intercept)
+    return _norm(loss_and_gradient(rows, labels, zero, 0.0, dtype)[1])
 
 
 def _norm(model: Linear) -> float:

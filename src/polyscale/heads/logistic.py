@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from polyscale.errors import InputError
 from polyscale.heads.checks import Labels, check_split
-from polyscale.heads.fit import fit, frequencies
+from polyscale.heads.fit import fit, frequencies, gradient_at_zero
 from polyscale.heads.folds import stratified_folds
 from polyscale.heads.metric import Metric, class_variance
 from polyscale.heads.objective import gradient_ratio, predict
@@ -87,9 +87,17 @@ def _fit(
         start, regulariser = choice.mean_model, LAMBDAS[choice.index]
     metric = Metric.of(gram, class_variance(labels), regulariser)
     model, ratio, num_iterations = start, np.inf, 0
+    at_zero = gradient_at_zero(rows, labels, len(gram), dtype)
     for precision in dict.fromkeys((dtype, np.float64)):
         model, steps = fit(
-            rows, labels, regulariser, metric, model, tolerance=MARGIN * tolerance, dtype=precision
+            rows,
+            labels,
+            regulariser,
+            metric,
+            model,
+            at_zero=at_zero,
+            tolerance=MARGIN * tolerance,
+            dtype=precision,
         )
         num_iterations += steps
         ratio = gradient_ratio(rows, labels, model, regulariser)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from scipy.special import softmax
 
 from polyscale.heads.checks import Features, Labels
 from polyscale.heads.rows import Rows
@@ -61,10 +62,8 @@ def predict(rows: Rows, model: Linear, dtype: DTypeLike = np.float64) -> Array:
     num_classes = max(2, len(scaled))
     probabilities = np.empty((len(rows), num_classes))
     for where, block in rows.blocks(dtype):
-        logits = _all_classes((block @ scaled.T).astype(np.float64) + model.intercept)
-        logits -= logits.max(axis=1, keepdims=True)
-        odds = np.exp(logits)
-        np.divide(odds, odds.sum(axis=1, keepdims=True), out=probabilities[where])
+        logits = (block @ scaled.T).astype(np.float64) + model.intercept
+        probabilities[where] = softmax(_all_classes(logits), axis=1)
     return probabilities
 
 
@@ -73,21 +72,30 @@ def gradient_ratio(rows: Rows, labels: Labels, model: Linear, penalty: float) ->
 
     Written apart from what the solver sees, so that a mistake there shows here.
     """
-    zero = Linear(0 * model.weights, 0 * model.intercept)
-    here = _gradient_norm(rows, labels, model, penalty)
-    at_zero = _gradient_norm(rows, labels, zero, penalty)
-    return here / max(at_zero, float(np.finfo(float).tiny)) if here else 0.0
-
-
-def _gradient_norm(rows: Rows, labels: Labels, model: Linear, penalty: float) -> float:
-    of_weights, of_intercept = penalty * model.weights, np.zeros(len(model.intercept))
-    probabilities = predict(rows, model)
-    probabilities[np.arange(len(labels)), labels] -= 1
-    residual = probabilities[:, -len(model.weights) :] / len(rows)
+    num_classes, dim = max(2, len(model.weights)), model.weights.shape[1]
+    scaled = model.weights * rows.scale
+    # gradients by the logits of all classes, for the two kinds of model; ones stand for the
+    # intercept
+    here, at_zero = np.zeros((num_classes, dim + 1)), np.zeros((num_classes, dim + 1))
     for where, block in rows.blocks(np.float64):
-        of_weights = of_weights + residual[where].T @ (block * rows.scale)
-    of_intercept = residual.sum(axis=0)
-    return float(np.sqrt((of_weights**2).sum() + (of_intercept**2).sum()))
+        extended = np.concatenate([block * rows.scale, np.ones((len(block), 1))], axis=1)
+        here += softmax(_all_classes(block @ scaled.T + model.intercept), axis=1).T @ extended
+        at_zero += extended.sum(axis=0) / num_classes
+        own = _class_sums(extended, labels[where], num_classes)
+        here -= own
+        at_zero -= own
+    outputs = slice(-len(model.weights), None)
+    here[outputs, :-1] += penalty * len(rows) * model.weights
+    norm, norm_at_zero = (float(np.linalg.norm(g[outputs])) for g in (here, at_zero))
+    return norm / max(norm_at_zero, float(np.finfo(float).tiny)) if norm else 0.0
+
+
+def _class_sums(block: Array, labels: Labels, num_classes: int) -> Array:
+    order = np.argsort(labels, kind="stable")
+    present, starts = np.unique(labels[order], return_index=True)
+    sums = np.zeros((num_classes, block.shape[1]))
+    sums[present] = np.add.reduceat(block[order], starts, axis=0)
+    return sums
 
 
 def _all_classes(logits: Features) -> Features:

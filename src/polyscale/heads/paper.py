@@ -4,6 +4,7 @@ Shi et al., ECCV 2024, image classification. Unstated there, and declared here: 
 decay 0.01, a cosine schedule to zero without warm-up, no augmentation, features as they are.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from polyscale.errors import InputError
-from polyscale.heads.checks import Features, Labels, check_split
+from polyscale.heads.checks import Features, Labels, check_split, check_test_labels
 from polyscale.heads.folds import fold_scores, stratified_folds
 from polyscale.heads.result import ProbeResult
 
@@ -59,6 +60,7 @@ def fit_paper_probe(
     seed: int = 0,
     settings: PaperSettings = PAPER,
     device: str = "cpu",
+    cross_validate: bool = True,
 ) -> ProbeResult:
     """Train on all training images and once more without each fold, whose images it then predicts.
 
@@ -71,21 +73,23 @@ def fit_paper_probe(
         seed: of the initial weights, the order of images, and the folds.
         settings: how.
         device: where, for example "cuda".
+        cross_validate: whether to train without each fold too; otherwise a class may have one row.
 
     Raises:
         InputError: if rows don't fit or are not finite, or a class is missing or too rare.
     """
-    num_classes = check_split(train, labels, test, at_least=2)
-    folds = stratified_folds(labels, seed)
-    num_folds = int(folds.max()) + 1
-    out_of_fold = np.empty((len(train), num_classes))
-    for fold in range(num_folds):
-        kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        layer = _train(train, labels, kept, num_classes, seed, settings, device)
-        out_of_fold[held] = _predict(layer, train, held, settings.batch)
+    num_classes = check_split(train, labels, test, at_least=2 if cross_validate else 1)
     everything = np.arange(len(train))
+    num_folds, out_of_fold, log_loss, accuracy = 0, None, np.nan, np.nan
+    if cross_validate:
+        folds = stratified_folds(labels, seed)
+        num_folds, out_of_fold = int(folds.max()) + 1, np.empty((len(train), num_classes))
+        for fold in range(num_folds):
+            kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            layer = _train(train, labels, kept, num_classes, seed, settings, device)
+            out_of_fold[held] = _predict(layer, train, held, settings.batch)
+        log_loss, accuracy = fold_scores(out_of_fold, labels, folds)
     layer = _train(train, labels, everything, num_classes, seed, settings, device)
-    log_loss, accuracy = fold_scores(out_of_fold, labels, folds)
     return ProbeResult(
         probabilities=_predict(layer, test, np.arange(len(test)), settings.batch),
         regulariser=settings.weight_decay,
@@ -101,6 +105,46 @@ def fit_paper_probe(
         f"{settings.learning_rate:g}, batch {settings.batch}, cosine schedule",
         chosen_by="given",
     )
+
+
+def paper_seed_accuracies(
+    train: Features,
+    labels: Labels,
+    test: Features,
+    test_labels: Labels,
+    *,
+    seeds: Sequence[int] = (0, 1, 2),
+    settings: PaperSettings = PAPER,
+    device: str = "cpu",
+) -> tuple[float, ...]:
+    """Accuracy on the test images, one a seed: their variance is that of the training.
+
+    Args:
+        train: features (num_train, dim).
+        labels: 0 … classes - 1 (num_train,).
+        test: features (num_test, dim).
+        test_labels: (num_test,).
+        seeds: of the initial weights and the order of images.
+        settings: how.
+        device: where, for example "cuda".
+
+    Raises:
+        InputError: if rows don't fit or are not finite, or a class is missing.
+    """
+    check_test_labels(test_labels, len(test), check_split(train, labels, test))
+    results = [
+        fit_paper_probe(
+            train,
+            labels,
+            test,
+            seed=seed,
+            settings=settings,
+            device=device,
+            cross_validate=False,
+        )
+        for seed in seeds
+    ]
+    return tuple(float((r.probabilities.argmax(axis=1) == test_labels).mean()) for r in results)
 
 
 def _train(

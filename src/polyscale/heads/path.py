@@ -1,13 +1,13 @@
 """λ by cross-validated log loss: a walk along the path, each solution the start of the next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polyscale.heads.checks import Features, Labels
-from polyscale.heads.fit import fit, frequencies
+from polyscale.heads.fit import fit, frequencies, gradient_at_zero
 from polyscale.heads.folds import fold_scores
 from polyscale.heads.metric import Metric, class_variance
 from polyscale.heads.objective import Linear, predict
@@ -22,7 +22,7 @@ FIRST = LAMBDAS.index(1e-2)
 """Where the walk starts."""
 
 PATIENCE = 2
-"""Steps in a row without a smaller loss, after which the walk turns back."""
+"""Steps in a row without a smaller loss, after which the walk ends."""
 
 TOLERANCES = {np.float32: 3e-4, np.float64: 1e-6}
 """Relative gradient norm in the folds, by the precision of the products."""
@@ -53,6 +53,9 @@ class Scored:
         return Linear(weights, np.mean([model.intercept for model in self.models], axis=0))
 
 
+Score = Callable[[int, Sequence[Linear]], Scored]
+
+
 def choose_penalty(
     rows: Rows, labels: Labels, folds: NDArray[np.int64], gram: Features, dtype: Precision
 ) -> Scored:
@@ -68,19 +71,36 @@ def choose_penalty(
         gram: of all rows; it only shapes the steps, so the folds share it (dim, dim).
         dtype: of the products.
     """
+    parts = [(np.flatnonzero(folds != f), np.flatnonzero(folds == f)) for f in np.unique(folds)]
+    at_zero = [
+        gradient_at_zero(rows.subset(kept), labels[kept], len(gram), dtype) for kept, _ in parts
+    ]
 
-    def score(index: int, starts: tuple[Linear, ...]) -> Scored:
-        return _score(rows, labels, folds, gram, dtype, index, starts)
+    def score(index: int, starts: Sequence[Linear]) -> Scored:
+        metric = Metric.of(gram, class_variance(labels), LAMBDAS[index])
+        out_of_fold = np.empty((len(rows), int(labels.max()) + 1), np.float32)
+        models = []
+        for (kept, held), start, norm in zip(parts, starts, at_zero, strict=True):
+            model, _ = fit(
+                rows.subset(kept),
+                labels[kept],
+                LAMBDAS[index],
+                metric,
+                start,
+                at_zero=norm,
+                tolerance=TOLERANCES[dtype],
+                dtype=dtype,
+            )
+            out_of_fold[held] = predict(rows.subset(held), model, dtype)
+            models.append(model)
+        return Scored(index, *fold_scores(out_of_fold, labels, folds), out_of_fold, tuple(models))
 
-    nothing = frequencies(labels, len(gram))
-    first = score(FIRST, (nothing,) * (int(folds.max()) + 1))
+    first = score(FIRST, [frequencies(labels, len(gram))] * len(parts))
     best = _walk(score, first, 1)
     return best if best is not first else _walk(score, first, -1)
 
 
-def _walk(
-    score: Callable[[int, tuple[Linear, ...]], Scored], first: Scored, direction: int
-) -> Scored:
+def _walk(score: Score, first: Scored, direction: int) -> Scored:
     best = here = first
     while 0 <= here.index + direction < len(LAMBDAS):
         here = score(here.index + direction, here.models)
@@ -89,32 +109,3 @@ def _walk(
         elif abs(here.index - best.index) == PATIENCE:
             break
     return best
-
-
-def _score(
-    rows: Rows,
-    labels: Labels,
-    folds: NDArray[np.int64],
-    gram: Features,
-    dtype: Precision,
-    index: int,
-    starts: tuple[Linear, ...],
-) -> Scored:
-    penalty = LAMBDAS[index]
-    metric = Metric.of(gram, class_variance(labels), penalty)
-    out_of_fold = np.empty((len(rows), int(labels.max()) + 1), np.float32)
-    models = []
-    for fold, start in enumerate(starts):
-        kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        model, _ = fit(
-            rows.subset(kept),
-            labels[kept],
-            penalty,
-            metric,
-            start,
-            tolerance=TOLERANCES[dtype],
-            dtype=dtype,
-        )
-        out_of_fold[held] = predict(rows.subset(held), model, dtype)
-        models.append(model)
-    return Scored(index, *fold_scores(out_of_fold, labels, folds), out_of_fold, tuple(models))
