@@ -32,7 +32,7 @@ MARGIN = 0.5
 SMALL_TOLERANCE = 1e-8
 """What small problems go on to, since float64 reaches it in a moment."""
 
-LARGE = 2**22
+LARGE = 2**20
 """Numbers in the features from which products are in float32 and in more than one thread."""
 
 
