@@ -6,7 +6,6 @@ from polyscale.types.contrast import Contrast
 from polyscale.types.metric import LOWER_IS_BETTER, better_sign
 from polyscale.types.result import Result
 from polyscale.types.verdict import COST_AXES, CostAxis, CostVerdict, Outcome, Rule, Verdict
-from polyscale.types.result import Contrast, Outcome, Result, Verdict
 from polyscale.types.run_marks import RUN_MARKS, is_run
 
 __all__ = [
