@@ -88,7 +88,7 @@ def _resized(module: MultiScale, level: Level, image: Image.Image) -> UInt8[np.n
     """The picture as the backbone's tiles are cut from it."""
     picture, base_hw = Picture(image), module.backbone.tile_hw
     if module.config.source == "base":
-        pixels = resize(picture.box(base_hw, (0, 0, *base_hw)), level.image_hw, antialias=True)
+        pixels = resize(picture.box(base_hw, (0, 0, *base_hw)), level.image_hw)
     else:
         pixels = picture.box(level.image_hw, (0, 0, *level.image_hw))
     return to_pixels(pixels)
