@@ -5,8 +5,8 @@ from polyscale.types.candidate import Candidate, check_scales, format_scale
 from polyscale.types.contrast import Contrast
 from polyscale.types.metric import LOWER_IS_BETTER, better_sign
 from polyscale.types.result import Result
-from polyscale.types.verdict import COST_AXES, CostAxis, CostVerdict, Outcome, Rule, Verdict
 from polyscale.types.run_marks import RUN_MARKS, is_run
+from polyscale.types.verdict import COST_AXES, CostAxis, CostVerdict, Outcome, Rule, Verdict
 
 __all__ = [
     "COST_AXES",
