@@ -1,6 +1,6 @@
 import torch
 
-from polyscale.cost import measure, measure_latency, peak_live_bytes
+from polyscale.cost import Timed, fitting_batch, measure, peak_live_bytes
 from polyscale.multiscale import MultiScale
 
 
@@ -31,14 +31,25 @@ def test_memory_on_the_meta_device_equals_the_cpu(tiny_backbone):
     assert peaks[0] == peaks[1] > 0
 
 
-def test_latency_is_the_median_of_the_timed_runs():
+def test_times_are_of_the_timed_runs_alone():
     calls = []
-    latency = measure_latency(
-        lambda: calls.append(1), device=torch.device("cpu"), num_warmup=3, min_runs=7, budget_s=0
-    )
-    assert len(calls) == 10
-    assert latency.num_runs == 7
-    assert 0 <= latency.low_ms <= latency.median_ms <= latency.high_ms
+    timed = Timed(lambda: calls.append(1), device=torch.device("cpu"), turn_s=0)
+    for warm_up in (True, True, False):
+        timed.turn(warm_up=warm_up)
+    times = timed.times()
+    assert len(calls) == 5
+    assert times.num_runs == 3
+    assert 0 <= times.low <= times.median <= times.high
+
+
+def test_a_turn_lasts_as_long_as_it_may(monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr("polyscale.cost.turns.time.perf_counter", lambda: next(clock))
+    timed = Timed(lambda: None, device=torch.device("cpu"), turn_s=3)
+    timed.turn(warm_up=False)
+    timed.turn(warm_up=False)
+    assert timed.times().num_runs == 6
+    assert timed.times().median == 1
 
 
 def test_measure(tiny_backbone):
@@ -49,3 +60,15 @@ def test_measure(tiny_backbone):
     assert three.macs == 14 * one.macs
     assert three.params == one.params
     assert three.peak_bytes > one.peak_bytes > 4 * one.params
+    for cost in (one, three):
+        assert cost.throughput.batch == 16
+        assert 0 < cost.throughput.low <= cost.throughput.median <= cost.throughput.high
+        assert cost.latency.num_runs >= 5
+
+
+def test_a_batch_is_what_fits(monkeypatch):
+    device = torch.device("cpu")
+    assert fitting_batch((224, 224), device) == 16
+    monkeypatch.setattr("polyscale.cost.candidate.free_bytes", lambda _: 8 * 12 * 100 * 100 * 5)
+    assert fitting_batch((100, 100), device) == 4
+    assert fitting_batch((10_000, 10_000), device) == 1

@@ -18,7 +18,11 @@ def images():
         for i in range(7)
     ]
     ids = tuple(f"{i}.png" for i in range(7))
-    return LabelledImages(ids, np.arange(7) % 2, pictures.__getitem__, "fingerprint")
+
+    def read(index, min_side=None):
+        return pictures[index]
+
+    return LabelledImages(ids, np.arange(7) % 2, read, "fingerprint")
 
 
 @pytest.fixture

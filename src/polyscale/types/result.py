@@ -36,6 +36,9 @@ class Result:
         latency_ms: median time for one image, batch 1, in milliseconds.
         latency_low_ms: its lower quartile.
         latency_high_ms: its upper quartile.
+        throughput: median images a second in batches; None in files of older runs.
+        throughput_low: its lower quartile.
+        throughput_high: its upper quartile.
         peak_bytes: largest sum of live tensors while one image runs, parameters included.
         probe: what was trained on the features, and how well it converged.
         settings: everything the user chose.
@@ -65,6 +68,9 @@ class Result:
     latency_ms: float
     latency_low_ms: float
     latency_high_ms: float
+    throughput: float | None = None
+    throughput_low: float | None = None
+    throughput_high: float | None = None
     peak_bytes: int
     probe: Mapping[str, Any]
     settings: Mapping[str, Any]
