@@ -10,6 +10,7 @@ import pytest
 import polyscale
 from polyscale import errors
 from polyscale.cli import main
+from polyscale.studies.run_folder import FILES
 
 
 @pytest.fixture
@@ -141,15 +142,7 @@ def test_compare_end_to_end(compare, tmp_path, image_folder):
     assert result.returncode == 0, result.stderr
     out = tmp_path / "out"
     assert result.stdout.splitlines()[-1] == f"report: {out / 'report.html'}"
-    assert {file.name for file in out.iterdir()} == {
-        "contrasts.json",
-        "curves.png",
-        "gallery.parquet",
-        "predictions.parquet",
-        "report.html",
-        "results.csv",
-        "results.json",
-    }
+    assert {file.name for file in out.iterdir()} == set(FILES)
     rows = json.loads((out / "results.json").read_text())
     assert [row["source"] for row in rows] == ["base"] * 3
     before = {file: file.stat().st_mtime_ns for file in out.iterdir()}

@@ -61,14 +61,14 @@ def test_measure(tiny_backbone):
     assert three.params == one.params
     assert three.peak_bytes > one.peak_bytes > 4 * one.params
     for cost in (one, three):
-        assert cost.throughput.batch == 16
+        assert cost.throughput.batch == 8
         assert 0 < cost.throughput.low <= cost.throughput.median <= cost.throughput.high
         assert cost.latency.num_runs >= 5
 
 
 def test_a_batch_is_what_fits(monkeypatch):
     device = torch.device("cpu")
-    assert fitting_batch((224, 224), device) == 16
+    assert fitting_batch((224, 224), device) == 8
     monkeypatch.setattr("polyscale.cost.candidate.free_bytes", lambda _: 8 * 12 * 100 * 100 * 5)
     assert fitting_batch((100, 100), device) == 4
     assert fitting_batch((10_000, 10_000), device) == 1

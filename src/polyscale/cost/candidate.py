@@ -20,8 +20,11 @@ TURNS = 5
 BATCH_TURNS = 3
 """Turns in which a batch is timed: it takes longer, and varies less."""
 
-BATCH = 16
-"""Images of a batch, where their pixels fit."""
+TURN_S = 0.1
+"""Seconds after which no further call is started in a turn."""
+
+BATCH = {"cuda": 16, "cpu": 8}
+"""Images of a batch, where their pixels fit. A CPU runs no more than 8 tiles at once anyway."""
 
 SHARE = 1 / 8
 """Of the free memory that the pixels of a batch may take."""
@@ -82,7 +85,7 @@ def count_plan(backbone: Backbone, plan: Plan) -> TileCost:
 
 
 def fitting_batch(image_hw: HW, device: torch.device) -> int:
-    """Images whose pixels fit the memory as a batch: a power of two, at most `BATCH`.
+    """Images whose pixels fit the memory as a batch: a power of two, at most that of `BATCH`.
 
     Args:
         image_hw: their size in pixels.
@@ -90,7 +93,8 @@ def fitting_batch(image_hw: HW, device: torch.device) -> int:
     """
     bytes_each = 4 * 3 * image_hw[0] * image_hw[1]
     fitting = int(SHARE * free_bytes(device) // bytes_each)
-    return 2 ** (max(1, min(fitting, BATCH)).bit_length() - 1)
+    most = BATCH.get(device.type, BATCH["cpu"])
+    return 2 ** (max(1, min(fitting, most)).bit_length() - 1)
 
 
 class Meter:
@@ -118,8 +122,8 @@ class Meter:
         def many() -> object:
             return multiscale(image.expand(batch, -1, -1, -1))
 
-        self._one = Timed(one, device=device)
-        self._many = Timed(many, device=device)
+        self._one = Timed(one, device=device, turn_s=TURN_S)
+        self._many = Timed(many, device=device, turn_s=TURN_S)
 
     def turn(self, number: int) -> None:
         """Time it for a moment, in turn 0 … `TURNS` - 1."""

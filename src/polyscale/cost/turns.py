@@ -27,9 +27,7 @@ class Timed:
         turn_s: seconds after which no further call is started in a turn.
     """
 
-    def __init__(
-        self, call: Callable[[], object], *, device: torch.device, turn_s: float = 0.2
-    ) -> None:
+    def __init__(self, call: Callable[[], object], *, device: torch.device, turn_s: float) -> None:
         self._call, self._device, self._turn_s = call, device, turn_s
         self._seconds: list[float] = []
 
