@@ -23,8 +23,8 @@ BATCH_TURNS = 3
 TURN_S = 0.1
 """Seconds after which no further call is started in a turn."""
 
-BATCH = {"cuda": 16, "cpu": 8}
-"""Images of a batch, where their pixels fit. A CPU runs no more than 8 tiles at once anyway."""
+BATCH = {"cuda": 16, "cpu": 4}
+"""Images of a batch, where their pixels fit. A CPU gains next to nothing beyond."""
 
 SHARE = 1 / 8
 """Of the free memory that the pixels of a batch may take."""
@@ -129,7 +129,7 @@ class Meter:
         """Time it for a moment, in turn 0 … `TURNS` - 1."""
         self._one.turn()
         if number < BATCH_TURNS:
-            self._many.turn(warm_up=False)
+            self._many.turn()
 
     def cost(self) -> Cost:
         """After the turns."""

@@ -31,13 +31,13 @@ class Timed:
         self._call, self._device, self._turn_s = call, device, turn_s
         self._seconds: list[float] = []
 
-    def turn(self, *, warm_up: bool = True) -> None:
+    def turn(self) -> None:
         """Call again and again, once at least.
 
-        Args:
-            warm_up: whether a first call is not counted: caches hold what ran before.
+        The first call is not counted where it is the first of all, or where a turn has several:
+        caches hold what ran before, which matters to short calls.
         """
-        if warm_up:
+        if not self._seconds or self._seconds[-1] < self._turn_s:
             self._once()
         spent = 0.0
         while not spent or spent < self._turn_s:

@@ -1,11 +1,12 @@
 """Pooled features of every scale, each computed once and kept."""
 
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -29,6 +30,13 @@ SHARD = 32
 FORMAT = 3
 """Raised when the same facts would give other features."""
 
+PIECE_TILES = 64
+"""Tiles that are made ahead at once, as many as a GPU takes: the model need not wait for a shard,
+and memory holds three pieces, not two shards."""
+
+AHEAD = 2
+"""Pieces that are made while the model runs, each in a thread."""
+
 READERS = min(4, os.cpu_count() or 1)
 """Threads that decode images."""
 
@@ -44,6 +52,14 @@ class _Job:
     @property
     def num_tiles(self) -> int:
         return len(self.images) * self.module.plan.num_tiles
+
+    def pieces(self) -> list["_Job"]:
+        """The same in parts that are made at once."""
+        size = max(1, PIECE_TILES // self.module.plan.num_tiles)
+        return [
+            replace(self, images=self.images[i : i + size])
+            for i in range(0, len(self.images), size)
+        ]
 
 
 def extract_pooled(
@@ -145,18 +161,26 @@ def _check_finite(rows: NDArray[np.float32], module: MultiScale, scale: float) -
 def _run(
     jobs: Sequence[_Job], images: LabelledImages, watch: Watch
 ) -> Iterator[dict[float, NDArray[np.float32]]]:
-    """Features of one job after another; the next job's images are read meanwhile."""
-    if not jobs:
-        return
-    with ThreadPoolExecutor(READERS) as readers, ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(_prepare, jobs[0], images, readers)
-        for i, job in enumerate(jobs):
-            prepared = coming.result()
-            if i + 1 < len(jobs):
-                coming = ahead.submit(_prepare, jobs[i + 1], images, readers)
-            with watch.model(job.num_tiles):
-                found = _pooled(job.module, prepared)
-            yield found
+    """Features of one job after another; the next pieces' images are read meanwhile."""
+    with ThreadPoolExecutor(READERS) as readers, ThreadPoolExecutor(AHEAD) as makers:
+        to_come = (piece for job in jobs for piece in job.pieces())
+        coming = deque(
+            makers.submit(_prepare, piece, images, readers) for piece in islice(to_come, 1)
+        )
+        wait(coming)  # it measures how many tiles fit the memory, which two at once would disturb
+        coming.extend(
+            makers.submit(_prepare, piece, images, readers) for piece in islice(to_come, AHEAD - 1)
+        )
+        for job in jobs:
+            found = []
+            for piece in job.pieces():
+                prepared = coming.popleft().result()
+                coming.extend(
+                    makers.submit(_prepare, later, images, readers) for later in islice(to_come, 1)
+                )
+                with watch.model(piece.num_tiles):
+                    found.append(_pooled(job.module, prepared))
+            yield {s: np.concatenate([rows[s] for rows in found]) for s in job.module.scales}
 
 
 def _prepare(job: _Job, images: LabelledImages, readers: ThreadPoolExecutor) -> Prepared:
