@@ -17,7 +17,7 @@ class Timing:
         wall_s: from its beginning to its end.
         model_s: in which a model ran over images.
         num_tiles: that it saw; features that were kept cost none.
-        stages: name → seconds.
+        stages: name → seconds; a stage inside another counts for itself alone.
     """
 
     wall_s: float
@@ -41,18 +41,21 @@ class Watch:
     def __init__(self) -> None:
         self._start = time.perf_counter()
         self._stages: dict[str, float] = {}
+        self._inside_s = 0.0  # of stages inside the one that runs
         self._model_s = 0.0
         self._num_tiles = 0
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """What runs inside belongs to the stage."""
-        start = time.perf_counter()
+        start, outside_s = time.perf_counter(), self._inside_s
+        self._inside_s = 0.0
         try:
             yield
         finally:
             spent = time.perf_counter() - start
-            self._stages[name] = self._stages.get(name, 0.0) + spent
+            self._stages[name] = self._stages.get(name, 0.0) + spent - self._inside_s
+            self._inside_s = outside_s + spent
 
     @contextmanager
     def model(self, num_tiles: int) -> Iterator[None]:
