@@ -4,7 +4,8 @@
 
 Contenders take turns, A B C D A B C D; a ratio is taken within each turn and its median quoted.
 Peak memory is the largest sum of live tensors, beyond parameters and images. Random weights: this
-is about speed and memory alone.
+is about speed and memory alone. With GLIBC_TUNABLES set in the environment, even to nothing, the
+allocator stays as it says; else it keeps freed memory.
 
 - direct: the tiles of the operator, already cut, through the backbone. Nothing else.
 - reference: `s2wrapper.forward`, a scale at a time.
@@ -40,10 +41,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     options = parser.parse_args()
     keep_freed_memory()
     rows = []
-    for label, name in MODELS.items():
+    for label in options.models:
+        name = MODELS[label]
         model = timm.create_model(name, num_classes=0)
         backbone = freeze(adapt_timm(model, ReadOptions(), name=name)).to(options.device)
         for dtype in ("fp32", "bf16"):
@@ -61,10 +64,12 @@ def compare(backbone, scales, images: Tensor, dtype, turns: int) -> dict[str, fl
     """Median ratios of the operator's time and memory to those of the others."""
     module = polyscale.wrap(backbone, scales, dtype=dtype)
     seen: list[Tensor] = []
-    hook = backbone.register_forward_pre_hook(lambda _, args: seen.append(args[0].clone()))
     with torch.inference_mode():
+        module(images)  # measures how large a chunk may be
+        hook = backbone.register_forward_pre_hook(lambda _, args: seen.append(args[0].clone()))
         module(images)
     hook.remove()
+    assert sum(map(len, seen)) == len(images) * module.plan.num_tiles
     calls = {
         "ours": lambda: module(images).tokens,
         "direct": lambda: direct(backbone, seen, dtype),

@@ -130,6 +130,8 @@ def test_gradients_flow_and_do_not_depend_on_chunks(tiny_backbone):
         (torch.zeros(0, 3, 32, 32), "must have the shape"),
         (torch.zeros(1, 3, 32, 32, dtype=torch.uint8), "floating point, but got torch.uint8"),
         ([], "at least one image"),
+        (torch.full((1, 3, 32, 32), torch.nan), "3072 of 3072 values are NaN or infinite"),
+        (torch.empty(1, 3, 32, 32, device="meta"), "device of the model, cpu, but are on meta"),
     ],
 )
 def test_bad_images(images, message, tiny_backbone):
@@ -144,6 +146,13 @@ def test_bad_images(images, message, tiny_backbone):
         ({"source": "both"}, "'base' or 'native', but got 'both'"),
         ({"tile_batch": 0}, "tile_batch must be at least 1, but got 0"),
         ({"dtype": "int8"}, "dtype must be one of fp32, bf16, fp16"),
+        ({"overlap": 1.0}, "overlap must be between 0 and 0.9, but got 1.0"),
+        ({"overlap": "half"}, "overlap must be between 0 and 0.9, but got 'half'"),
+        ({"shifted": 3}, "shifted must be True or False, but got 3"),
+        ({"split": "no"}, "split must be True or False, but got 'no'"),
+        ({"compile": "yes"}, "compile must be True or False, but got 'yes'"),
+        ({"max_tiles": 2.5}, "max_tiles must be at least 1, but got 2.5"),
+        ({"devices": ["cuda:99"]}, "device must be one that torch can use here, but got 'cuda:99'"),
     ],
 )
 def test_bad_options(options, message, tiny_backbone):

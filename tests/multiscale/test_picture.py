@@ -82,3 +82,20 @@ def test_a_memory_map_stays_on_disk(tmp_path, tiny_backbone):
 def test_bad_pictures(image, message):
     with pytest.raises(InputError, match=message):
         Picture(image)
+
+
+def test_files_that_are_no_pictures(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="does not exist"):
+        Picture(tmp_path / "nowhere.png")
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(InputError, match="one that Pillow reads"):
+        Picture(tmp_path / "text.png")
+    Image.new("RGB", (40, 40)).save(tmp_path / "big.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "big.png").read_bytes()[:60])
+    with pytest.raises(InputError, match="one that Pillow reads"):
+        Picture(tmp_path / "cut.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert Picture(tmp_path / "big.png").image_hw == (40, 40)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    with pytest.raises(InputError, match="decompression bomb"):
+        Picture(tmp_path / "big.png")

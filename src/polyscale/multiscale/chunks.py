@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from polyscale.errors import InputError, first_line
 from polyscale.multiscale.config import MultiScaleConfig
 from polyscale.multiscale.modes import evaluating
 from polyscale.multiscale.precision import autocast
@@ -133,7 +134,7 @@ class DeviceSpread:
     def __init__(
         self, backbone: Backbone, config: MultiScaleConfig, devices: Sequence[str]
     ) -> None:
-        self.devices = [torch.device(d) for d in devices]
+        self.devices = [check_device(device) for device in devices]
         self._runners = [ChunkRunner(_copy_to(backbone, device), config) for device in self.devices]
         self._pool = ThreadPoolExecutor(len(devices))
 
@@ -159,6 +160,22 @@ class DeviceSpread:
         # gradient modes belong to a thread
         with torch.inference_mode(inference), torch.set_grad_enabled(grad and not inference):
             return self._runners[worker](tiles.to(self.devices[worker]))
+
+
+def check_device(device: str) -> torch.device:
+    """A device that can be used here.
+
+    Raises:
+        InputError: if torch cannot use it.
+    """
+    try:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(
+            f"device must be one that torch can use here, but got {device!r} "
+            f"({first_line(error)}). Try cpu."
+        ) from error
+    return torch.device(device)
 
 
 def _copy_to(backbone: Backbone, device: torch.device) -> Backbone:

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from polyscale.errors import InputError
 from polyscale.multiscale.fuse import Merge, PrefixRule
 from polyscale.multiscale.precision import Precision, check_precision
-from polyscale.plan import Tiling
+from polyscale.plan import Tiling, check_flag
 from polyscale.types import HW, SOURCES, Source
 
 OutputGridSize = Literal["base", "largest"] | HW
@@ -44,6 +44,8 @@ class MultiScaleConfig:
 
     def __post_init__(self) -> None:
         check_precision(self.dtype)
+        check_flag("compile", self.compile)
+        check_flag("checkpoint", self.checkpoint)
         for name, choices in (
             ("source", SOURCES),
             ("prefix", get_args(PrefixRule)),

@@ -18,7 +18,13 @@ Images = Float[Tensor, "batch 3 h w"] | Sequence[Float[Tensor, "3 h w"] | Pictur
 
 
 def make_groups(
-    images: Images, tiling: Tiling, tile_hw: HW, source: Source, device: torch.device
+    images: Images,
+    tiling: Tiling,
+    tile_hw: HW,
+    source: Source,
+    device: torch.device,
+    *,
+    needs: torch.device | None = None,
 ) -> tuple[list[Group], int]:
     """Images in groups, and how many there are.
 
@@ -27,12 +33,19 @@ def make_groups(
         tiling: how they are cut.
         tile_hw: the model's own size, in pixels.
         source: what larger scales are resized from.
-        device: where tiles are made.
+        device: where tiles of pictures are made.
+        needs: device that tensors must be on; None for any.
 
     Raises:
         InputError: if they are not images, before any tile runs.
     """
     parts = _parts(images)
+    for part in parts:
+        if isinstance(part, Tensor) and needs is not None and part.device != needs:
+            raise InputError(
+                f"images must be on the device of the model, {needs}, but are on {part.device}. "
+                f"Move them: images.to({str(needs)!r})."
+            )
     groups: list[Group] = []
     first = 0
     for part in parts:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from polyscale.errors import InputError, first_line
-from polyscale.multiscale.chunks import ChunkRunner, DeviceSpread, device_of
+from polyscale.multiscale.chunks import ChunkRunner, DeviceSpread, check_device, device_of
 from polyscale.multiscale.config import MultiScaleConfig
 from polyscale.multiscale.features import MultiScaleFeatures
 from polyscale.multiscale.fuse import FusedTokens
@@ -68,7 +68,7 @@ class MultiScale(nn.Module):
         self.backbone = backbone
         self.config = config or MultiScaleConfig.of(**options)
         self._check_tiles()
-        self._devices = tuple(devices or ())
+        self._devices = tuple(str(check_device(device)) for device in devices or ())
         self._runner: ChunkRunner | DeviceSpread | None = None
 
     @property
@@ -112,8 +112,15 @@ class MultiScale(nn.Module):
             InputError: as `forward`.
         """
         device = device_of(self.backbone)
+        # a model without parameters may be anywhere, and spread tiles are moved
+        fixed = next(self.parameters(), None) is not None and not self._devices
         groups, num_images = make_groups(
-            images, self.config.tiling, self.backbone.tile_hw, self.config.source, device
+            images,
+            self.config.tiling,
+            self.backbone.tile_hw,
+            self.config.source,
+            device,
+            needs=device if fixed else None,
         )
         grids = {self._output_hw(group.levels) for group in groups}
         if len(grids) > 1:

@@ -1,5 +1,6 @@
 """Pictures that are read tile by tile: files and 8-bit arrays of any size."""
 
+import warnings
 from os import PathLike
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from polyscale.errors import InputError
+from polyscale.errors import InputError, first_line
 from polyscale.multiscale.resample import resample_box
 from polyscale.types import HW
 
@@ -66,8 +67,7 @@ class Picture:
 
 def _as_array(image: Input) -> NDArray[np.uint8]:
     if isinstance(image, str | PathLike):
-        with Image.open(Path(image)) as opened:
-            return np.asarray(opened.convert("RGB"))
+        return _read(Path(image))
     if isinstance(image, Image.Image):
         return np.asarray(image.convert("RGB"))
     if isinstance(image, np.ndarray):
@@ -80,3 +80,25 @@ def _as_array(image: Input) -> NDArray[np.uint8]:
     raise InputError(
         f"image must be a PIL image, an 8-bit array or a path, but got {type(image).__name__}."
     )
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    try:
+        with warnings.catch_warnings():
+            # from half of the limit on Pillow warns; up to the limit it is meant
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as opened:
+                return np.asarray(opened.convert("RGB"))
+    except FileNotFoundError as error:
+        raise InputError(f"image {str(path)!r} does not exist. Check the path.") from error
+    except Image.DecompressionBombError as error:
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise InputError(
+            f"image {str(path)!r} must have at most {limit / 1e6:.0f} million pixels, as more may "
+            "be a decompression bomb. If you trust it, raise PIL.Image.MAX_IMAGE_PIXELS, or give "
+            "an array such as numpy.load(path, mmap_mode='r')."
+        ) from error
+    except (OSError, SyntaxError) as error:
+        raise InputError(
+            f"image {str(path)!r} must be one that Pillow reads, but: {first_line(error)}."
+        ) from error

@@ -76,6 +76,10 @@ def _axis_weights(
     ratio = num_in / num_out
     widen = max(ratio, 1.0) if antialias else 1.0
     centres = (np.arange(start, stop) + 0.5) * ratio - 0.5
+    if not antialias:
+        # torch's rounding: a ratio and, by a fused multiply-add, a coordinate in float32
+        exact = (np.arange(start, stop) + 0.5) * np.float64(np.float32(ratio)) - 0.5
+        centres = exact.astype(np.float32).astype(np.float64)
     low = int(np.floor(centres[0] - 2 * widen)) - 1
     high = int(np.ceil(centres[-1] + 2 * widen)) + 2
     positions = np.arange(low, high)

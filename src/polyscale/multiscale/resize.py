@@ -1,15 +1,12 @@
 """Resizing images in float32, a part at a time."""
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from polyscale.multiscale.enlarge import enlarge_box
 from polyscale.multiscale.resample import resample_tensor
-from polyscale.multiscale.stream import Box, Crop
+from polyscale.multiscale.stream import Crop
 from polyscale.types import HW
 
 
@@ -39,10 +36,7 @@ def resized_crops(images: Float[Tensor, "batch 3 h w"], size_hw: HW) -> Crop:
     if (height, width) == size_hw or not grows or images.device.type != "cpu":
         whole = _whole(images, size_hw)
         return lambda box, some: whole[some, :, box[0] : box[2], box[1] : box[3]]
-    factors = (size_hw[0] // height, size_hw[1] // width)
-    if (height * factors[0], width * factors[1]) == size_hw:
-        return lambda box, some: _cast(enlarge_box, images[some], factors, box)
-    return lambda box, some: _cast(resample_tensor, images[some], size_hw, box)
+    return lambda box, some: resample_tensor(images[some], size_hw, box).to(images.dtype)
 
 
 def _whole(images: Tensor, size_hw: HW) -> Tensor:
@@ -51,10 +45,6 @@ def _whole(images: Tensor, size_hw: HW) -> Tensor:
         return images
     shrinks = size_hw[0] < height or size_hw[1] < width
     return interpolate(images, size_hw, antialias=shrinks)
-
-
-def _cast(make: Callable[[Tensor, HW, Box], Tensor], images: Tensor, size: HW, box: Box) -> Tensor:
-    return make(images, size, box).to(images.dtype)
 
 
 def interpolate(

@@ -2,7 +2,7 @@
 
 from polyscale.plan.levels import Level, Plan, TileGrid, plan_levels, plan_reference_levels
 from polyscale.plan.pooling import AxisWeights, adaptive_weights, area_weights
-from polyscale.plan.tiling import Aspect, Tiling, Window, scales_of
+from polyscale.plan.tiling import Aspect, Tiling, Window, check_flag, scales_of
 
 __all__ = [
     "Aspect",
@@ -14,6 +14,7 @@ __all__ = [
     "Window",
     "adaptive_weights",
     "area_weights",
+    "check_flag",
     "plan_levels",
     "plan_reference_levels",
     "scales_of",

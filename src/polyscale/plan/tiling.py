@@ -42,9 +42,11 @@ class Tiling:
         object.__setattr__(self, "scales", check_scales(self.scales))
         _check_choice("aspect", self.aspect, get_args(Aspect))
         _check_choice("window", self.window, get_args(Window))
-        if not 0 <= self.overlap <= 0.9:
+        if not isinstance(self.overlap, int | float) or not 0 <= self.overlap <= 0.9:
             raise InputError(f"overlap must be between 0 and 0.9, but got {self.overlap!r}.")
-        if self.max_tiles < 1:
+        check_flag("shifted", self.shifted)
+        check_flag("split", self.split)
+        if not isinstance(self.max_tiles, int) or self.max_tiles < 1:
             raise InputError(f"max_tiles must be at least 1, but got {self.max_tiles!r}.")
 
 
@@ -65,6 +67,16 @@ def scales_of(sizes_px: Sequence[int], tile_hw: HW) -> tuple[float, ...]:
             f"sizes must be whole numbers of pixels, but got {sizes_px!r}. Try sizes=(224, 448)."
         )
     return check_scales(size / min(tile_hw) for size in sizes_px)
+
+
+def check_flag(name: str, value: object) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        InputError: with the name and the value.
+    """
+    if not isinstance(value, bool):
+        raise InputError(f"{name} must be True or False, but got {value!r}.")
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
