@@ -9,14 +9,15 @@ from polyscale.backbones import load
 from polyscale.cost import count_tile
 from polyscale.data.classes import MIN_DRAWN
 from polyscale.errors import InputError
+from polyscale.heads.paper import PAPER
 from polyscale.studies.recipes.ready import ReadyRecipe
 from polyscale.types import Candidate
 from polyscale.types.recipe import Checkpoint, Recipe
 
 IMAGENET_TRAIN, IMAGENET_VAL, IMAGENET_CLASSES = 1_281_167, 50_000, 1000
 
-EPOCHS, NUM_FITS = 30, 5
-"""Of the paper's probe: once on all images and five times on four fifths."""
+NUM_FITS = 5
+"""Of the paper's probe, in passes over all images: once on all and five times on four fifths."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def size_recipe(
         tiles=tiles,
         macs=macs,
         # a step multiplies twice: forwards, and for the gradient of the weights
-        probe_macs=2.0 * EPOCHS * NUM_FITS * num_train * num_columns * num_classes,
+        probe_macs=2.0 * PAPER.epochs * NUM_FITS * num_train * num_columns * num_classes,
         feature_bytes=4 * num * columns,
         download_bytes=0
         if weights_dir is not None

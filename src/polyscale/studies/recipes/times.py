@@ -8,10 +8,12 @@ from statistics import median
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from polyscale.cost import vit_macs
 from polyscale.data.image import UnreadableImageError, read_image
 from polyscale.data.listing import Listing
+from polyscale.heads.paper import PAPER
 from polyscale.multiscale.precision import autocast
 from polyscale.studies.recipes.ready import ReadyRecipe
 from polyscale.studies.recipes.size import RecipeSize
@@ -79,14 +81,21 @@ def _model_rate(ready: ReadyRecipe, device: torch.device) -> float:
 
 
 def _probe_rate(device: torch.device) -> float:
-    """Multiply-adds a second of one step of the probe, without the reading of rows."""
-    rows, targets = torch.zeros(512, 1536, device=device), torch.zeros(512, 1000, device=device)
-    layer = torch.zeros(1536, 1000, device=device)
+    """Multiply-adds a second of the probe's steps: gathering rows, gradient, AdamW."""
+    rows, dim, classes = np.zeros((2048, 1536), np.float32), 1536, 1000
+    chosen = np.random.default_rng(0).integers(len(rows), size=PAPER.batch)
+    target = torch.zeros(PAPER.batch, dtype=torch.long, device=device)
+    layer = nn.Linear(dim, classes, device="meta").to_empty(device=device)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    optimiser = torch.optim.AdamW(layer.parameters(), lr=PAPER.learning_rate)
 
-    def step() -> object:
-        return rows @ layer, rows.T @ targets
+    def step() -> None:
+        optimiser.zero_grad()
+        F.cross_entropy(layer(torch.from_numpy(rows[chosen]).to(device)), target).backward()
+        optimiser.step()
 
-    return 2 * 512 * 1536 * 1000 / _seconds(step, device)
+    return 2 * PAPER.batch * dim * classes / _seconds(step, device)
 
 
 def _read_rate(images: Listing) -> float:
