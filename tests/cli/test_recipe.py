@@ -177,7 +177,14 @@ def test_mistakes(imagenet, weights, run, tmp_path, monkeypatch):
 
     folder = weights("imagenet-vit")
     local = (*vit, *data, "--weights-dir", folder)
-    (folder / "vit-huge-patch14-224-in21k" / "model.safetensors").unlink()
+    processor = folder / "vit-large-patch16-224-in21k" / "preprocessor_config.json"
+    processor.rename(tmp_path / "away.json")
+    refused(*local, words=["1 of 3 are not", "no preprocessor_config.json"], code=1)
+    (tmp_path / "away.json").rename(processor)
+    file = folder / "vit-huge-patch14-224-in21k" / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:100])
+    refused(*local, words=["1 of 3 are not", "google/vit-huge-patch14-224-in21k"], code=1)
+    file.unlink()
     words = ["1 of 3 are not", "google/vit-huge-patch14-224-in21k", "cannot be loaded"]
     refused(*local, words=words, code=1)
     shutil.rmtree(folder / "vit-huge-patch14-224-in21k")

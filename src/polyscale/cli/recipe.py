@@ -114,7 +114,7 @@ def run_recipe(
         return
     check_memory(size)
     check_out(out)
-    fetch_weights(ready)
+    fetch_weights(ready.recipe, ready.weights_dir)
     with progress_bars() as progress:
         plan = plan_compare(
             ready.data,

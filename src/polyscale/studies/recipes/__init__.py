@@ -3,13 +3,13 @@
 from polyscale.studies.recipes.book import recipes
 from polyscale.studies.recipes.ready import (
     ReadyRecipe,
-    fetch_weights,
     get_recipe,
     has_protocols,
     ready_recipe,
 )
 from polyscale.studies.recipes.size import RecipeSize, check_memory, size_ready, size_recipe
 from polyscale.studies.recipes.times import RecipeTimes, time_recipe
+from polyscale.studies.recipes.weights import fetch_weights
 
 __all__ = [
     "ReadyRecipe",

@@ -3,16 +3,16 @@
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from polyscale.backbones import load
 from polyscale.data.classes import MIN_DRAWN
 from polyscale.data.imagenet import list_imagenet
 from polyscale.data.listing import Catalogue
 from polyscale.data.splits import sample
-from polyscale.errors import InputError, RunError, near_matches
+from polyscale.errors import InputError, near_matches
 from polyscale.studies import CompareSettings
 from polyscale.studies.recipes.book import recipes
+from polyscale.studies.recipes.weights import check_folders
 from polyscale.types import Candidate
-from polyscale.types.recipe import Checkpoint, Recipe
+from polyscale.types.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def ready_recipe(
             in `weights_dir`.
     """
     recipe = get_recipe(name)
-    folder = None if weights_dir is None else _check_folders(recipe, weights_dir)
+    folder = None if weights_dir is None else check_folders(recipe, weights_dir)
     data, path = _check_data(data, per_class)
     catalogue = list_imagenet(path)
     if per_class is not None:
@@ -101,30 +101,6 @@ def ready_recipe(
     return ReadyRecipe(recipe, folder, data, catalogue, settings)
 
 
-def fetch_weights(ready: ReadyRecipe) -> None:
-    """Load each checkpoint once, so that what is missing is told before images are read.
-
-    Raises:
-        RunError: with every checkpoint that cannot be loaded, and why the first one can't.
-        MissingExtraError: if a package is not installed.
-    """
-    missing: list[Checkpoint] = []
-    reasons: list[str] = []
-    for checkpoint in ready.recipe.checkpoints:
-        try:
-            load(checkpoint.at(ready.weights_dir))
-        except (RunError, InputError) as error:
-            missing.append(checkpoint)
-            reasons.append(str(error))
-    if missing:
-        raise RunError(
-            f"recipe {ready.recipe.name}: weights must be there or within reach, but "
-            f"{len(missing)} of {len(ready.recipe.checkpoints)} are not: "
-            f"{', '.join(c.repository for c in missing)}. The first: {reasons[0]} Or give "
-            f"--weights-dir with the folders {', '.join(c.folder for c in missing)}."
-        )
-
-
 def has_protocols() -> bool:
     """Whether `compare` lets the probe be chosen; else it is the fast one, which must be said."""
     return any(field.name == "protocol" for field in fields(CompareSettings))
@@ -132,18 +108,6 @@ def has_protocols() -> bool:
 
 def _protocol(recipe: Recipe) -> dict[str, str]:
     return {"protocol": recipe.protocol} if has_protocols() else {}
-
-
-def _check_folders(recipe: Recipe, weights_dir: Path) -> str:
-    folder = weights_dir.expanduser().resolve()
-    missing = [c.folder for c in recipe.checkpoints if not (folder / c.folder).is_dir()]
-    if missing:
-        raise InputError(
-            f"weights-dir must hold a folder for each checkpoint of {recipe.name}, but "
-            f"{str(folder)!r} has no {', '.join(missing)}. Download each repository into a folder "
-            "of that name, or leave weights-dir out to take them from the hub."
-        )
-    return str(folder)
 
 
 def _check_data(data: str, per_class: int | None) -> tuple[str, Path]:
@@ -158,5 +122,7 @@ def _check_data(data: str, per_class: int | None) -> tuple[str, Path]:
         raise InputError(f"per_class must be at least {MIN_DRAWN}, but got {per_class}.")
     path = Path(rest).expanduser()
     if not path.is_dir():
-        raise InputError(f"imagenet folder {rest!r} does not exist. Check the path.")
+        raise InputError(
+            f"imagenet folder {rest!r} does not exist. Check the path; a sample is --per-class N."
+        )
     return (data if per_class is None else f"{data}?per_class={per_class}"), path
