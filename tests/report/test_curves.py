@@ -33,7 +33,7 @@ def test_png_is_an_image_of_its_size(run):
 
 @pytest.mark.parametrize("variant", ["wide", "narrow"])
 def test_svg_holds_a_line_for_each_family_and_model_and_a_point_for_each_candidate(run, variant):
-    ids = ids_of(draw_svg(run.results, variant))
+    ids = ids_of(draw_svg(run.results, variant).svg)
     assert [i for i in ids if "-size-" in i] == [f"{variant}-size-0"]
     assert [i for i in ids if "-scale-" in i] == [f"{variant}-scale-0", f"{variant}-scale-1"]
     assert [i for i in ids if "-point-" in i] == [f"{variant}-point-{n}" for n in range(7)]

@@ -8,6 +8,9 @@ from polyscale.report.read import Picture
 from polyscale.types import Verdict
 
 
+BOTH_FAIL = "Wrong with both, other candidates differ"
+
+
 @dataclass(frozen=True)
 class Group:
     """Images under one heading; `telling` where a verdict rests on them."""
@@ -20,7 +23,7 @@ class Group:
 def group_pictures(
     pictures: Iterable[Picture], verdicts: Sequence[Verdict], models: Mapping[str, str]
 ) -> list[Group]:
-    """By which side of a verdict is right; each image once, in the first group that it fits.
+    """By which side of a verdict is right, or neither; each image once, in the first group that it fits.
 
     Args:
         pictures: images on which candidates differ.
@@ -32,7 +35,9 @@ def group_pictures(
         for title in _titles(verdict, models):
             groups[title] = []
     telling = set(groups)
-    others = "Other candidates differ" if verdicts else "Candidates differ"
+    if verdicts:
+        groups[BOTH_FAIL] = []
+    others = "Right with both, other candidates differ" if verdicts else "Candidates differ"
     groups[others] = []
     for picture in pictures:
         groups[_title(picture, verdicts, models) or others].append(picture)
@@ -53,10 +58,12 @@ def _titles(verdict: Verdict, models: Mapping[str, str]) -> tuple[str, str]:
     )
 
 
-def _title(picture: Picture, verdicts: Iterable[Verdict], models: Mapping[str, str]) -> str | None:
+def _title(picture: Picture, verdicts: Sequence[Verdict], models: Mapping[str, str]) -> str | None:
     for verdict in verdicts:
         s2 = picture.answers[verdict.s2.candidate].correct
         larger = picture.answers[verdict.larger.candidate].correct
         if s2 != larger:
             return _titles(verdict, models)[0 if s2 else 1]
+    if any(not picture.answers[verdict.s2.candidate].correct for verdict in verdicts):
+        return BOTH_FAIL
     return None
