@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from polyscale.report import draw_report
 from polyscale.report.read import Run, read_run
 from polyscale.stats import (
     CascadeAnswers,
@@ -221,7 +222,9 @@ def write_extras(
     rows = json.loads((folder / "results.json").read_text())
     for row in rows:
         row["throughput"] = 1500 / row["latency_ms"]
-        row |= {f"throughput_{end}": f * row["throughput"] for end, f in (("low", 0.9), ("high", 1.1))}
+        row |= {
+            f"throughput_{end}": f * row["throughput"] for end, f in (("low", 0.9), ("high", 1.1))
+        }
     (folder / "results.json").write_text(json.dumps(rows))
 
 
@@ -274,7 +277,7 @@ def make_controls(s2: Result, correct: Any, single: Result) -> list[dict[str, An
                 "reason": None,
             }
         )
-    empty = {name: None for name in found[0]}
+    empty: dict[str, Any] = dict.fromkeys(found[0])
     reason = "the model takes its own size alone"
     return [*found, empty | {"candidate": s2.candidate, "control": "untiled", "reason": reason}]
 
@@ -347,6 +350,18 @@ def shared_full_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def full_folder(shared_full_folder: Path, tmp_path: Path) -> Path:
     """A run folder with every file, of the test's own."""
     return Path(shutil.copytree(shared_full_folder, tmp_path / "full"))
+
+
+@pytest.fixture(scope="session")
+def shared_report(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the shared folder."""
+    return draw_report([shared_folder], tmp_path_factory.mktemp("page") / "page.html").path
+
+
+@pytest.fixture(scope="session")
+def shared_full_report(shared_full_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the shared folder with every file."""
+    return draw_report([shared_full_folder], tmp_path_factory.mktemp("page") / "page.html").path
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from polyscale.cli.console import errors
 from polyscale.cli.models import models
 from polyscale.cli.paper import paper
 from polyscale.cli.plan import plan
+from polyscale.cli.report import report
 from polyscale.cli.seams import seams
 from polyscale.cli.show import show
 from polyscale.errors import InputError, MissingExtraError, RunError
@@ -31,6 +32,7 @@ app.command()(models)
 app.command()(show)
 app.command()(seams)
 app.command()(paper)
+app.command()(report)
 
 
 @app.callback(invoke_without_command=True)

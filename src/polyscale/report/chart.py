@@ -125,9 +125,7 @@ def _draw_lines(
             )
 
 
-def _draw_cuts(
-    axes: Axes, results: Sequence[Result], own: Costs, cuts: Sequence[Cut]
-) -> None:
+def _draw_cuts(axes: Axes, results: Sequence[Result], own: Costs, cuts: Sequence[Cut]) -> None:
     """A cross on the curve, and a dotted line from it to the larger model."""
     by_name = {result.candidate: result for result in results}
     for cut in cuts:
@@ -192,7 +190,11 @@ def _ticks(low: float, high: float) -> list[float]:
     if len(shown) > MAX_TICKS:
         return [d for d in decades if low <= d <= high]
     if len(shown) < 2:
-        return [float(t) for t in MaxNLocator(4).tick_values(low, high) if low <= t <= high]
+        return [
+            float(t)
+            for t in MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high)
+            if low <= t <= high
+        ]
     return shown
 
 

@@ -15,7 +15,7 @@ FEW_IMAGES = 30
 """Fewer test images of a class say little of it alone."""
 MAX_ROWS = 40
 MAX_MATRIX = 20
-MAX_MISTAKES = 10
+MAX_MISTAKES = 5
 
 
 @dataclass(frozen=True, kw_only=True)

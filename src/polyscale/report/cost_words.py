@@ -73,8 +73,7 @@ def _sentence(
         between = " and ".join(scales_phrase(r.scales) for r in s2)
         return (
             f"At the {noun} of {larger}, the curve of {small} between {between} "
-            f"{_PROMISES[own.outcome]}: {gap}{_within_margin(own)}. No candidate stands at that "
-            "point; it is read off the curve."
+            f"{_PROMISES[own.outcome]}: {gap}{_within_margin(own)}."
         )
     lead = f"{small} at {scales_phrase(s2[0].scales)} takes {ratio(own.cost_ratio)} the {noun}"
     if own.rule == "within":

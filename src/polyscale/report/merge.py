@@ -50,9 +50,7 @@ def merge(runs: Sequence[Run]) -> Run:
     by_age = sorted(runs, key=_age)
     source = {result.candidate: run for run in by_age for result in run.results}
     names = list(dict.fromkeys(r.candidate for run in runs for r in run.results))
-    rows = {
-        r.candidate: r for run in runs for r in run.results if source[r.candidate] is run
-    }
+    rows = {r.candidate: r for run in runs for r in run.results if source[r.candidate] is run}
     results = tuple(rows[name] for name in names)
     predictions = Predictions(
         ids=runs[0].predictions.ids,
@@ -78,9 +76,7 @@ def merge(runs: Sequence[Run]) -> Run:
         predictions=predictions,
         pictures=_pictures(by_age, predictions),
         date=by_age[-1].date,
-        throughput={
-            n: source[n].throughput[n] for n in names if n in source[n].throughput
-        },
+        throughput={n: source[n].throughput[n] for n in names if n in source[n].throughput},
         extras=_extras(by_age, source),
         notes=(_origin(runs), *_replaced(by_age, names, source)),
     )
@@ -99,9 +95,7 @@ def _origin(runs: Sequence[Run]) -> str:
     )
 
 
-def _replaced(
-    by_age: Sequence[Run], names: Sequence[str], source: Mapping[str, Run]
-) -> list[str]:
+def _replaced(by_age: Sequence[Run], names: Sequence[str], source: Mapping[str, Run]) -> list[str]:
     return [
         f"{name} is in several of the runs: the newest row, of {source[name].folder}, is shown."
         for name in names

@@ -3,7 +3,7 @@
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil, isfinite
+from math import ceil
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -42,6 +42,7 @@ def render_page(run: Run) -> str:
     """The report as one self-contained page."""
     models = model_names(run.results)
     gains = words.gains(run)
+    controls = sections.turned_controls(run)
     return (
         _environment()
         .get_template("report.html")
@@ -57,7 +58,7 @@ def render_page(run: Run) -> str:
             results=_in_order(run.results),
             contrasts=run.contrasts,
             key_contrasts=_key_contrasts(run.verdicts, gains),
-            contrast_limit=_contrast_limit(run.contrasts),
+            contrast_limit=_limit(end for c in run.contrasts for end in (c.ci_low, c.ci_high)),
             best=_best(run.results),
             cheapest={cost: min(getattr(r, cost) for r in run.results) for cost in COSTS},
             dearest={cost: max(getattr(r, cost) for r in run.results) for cost in COSTS},
@@ -68,7 +69,8 @@ def render_page(run: Run) -> str:
             groups=group_pictures(run.pictures, run.verdicts, models),
             spots=sections.spots(run.results),
             cascades=sections.cascade_charts(run.extras.cascades),
-            controls=sections.turned_controls(run),
+            controls=controls,
+            control_limit=_limit(end or 0 for c in controls for end in (c.diff_low, c.diff_high)),
             control_names=sections.CONTROLS,
             few_shot=sections.few_shot(_in_order(run.results), run.extras.probes),
             class_pages=class_pages(run, _sides(run.verdicts, gains)),
@@ -172,7 +174,6 @@ def _environment() -> Environment:
     environment.filters.update(filters)
     environment.globals.update(
         max_open_contrasts=MAX_OPEN_CONTRASTS,
-        isfinite=isfinite,
         interval_points=numbers.interval_points,
     )
     return environment
@@ -189,10 +190,9 @@ def _key_contrasts(verdicts: Iterable[Verdict], gains: Iterable[words.Gain]) -> 
     return [verdict.contrast for verdict in verdicts] + [gain.contrast for gain in gains]
 
 
-def _contrast_limit(contrasts: Iterable[Contrast]) -> float:
-    """Where the axis of all interval plots ends: five points at least, in steps of five."""
-    widest = max((max(abs(c.ci_low), abs(c.ci_high)) for c in contrasts), default=0)
-    return max(1, ceil(widest / 0.05)) * 0.05
+def _limit(ends: Iterable[float]) -> float:
+    """Where the axis of interval plots ends: five points at least, in steps of five."""
+    return max(1, ceil(max(map(abs, ends), default=0) / 0.05)) * 0.05
 
 
 def _best(results: Sequence[Result]) -> dict[str, float]:

@@ -72,7 +72,9 @@ def place(
     xs = [scale(x) for one in series for x in one.x]
     ys = [y for one in series for y in (*one.y, *one.low, *one.high)]
     y_ticks = [t for t in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(min(ys), max(ys))]
-    x_ticks = list(x_at) if x_at else MaxNLocator(4).tick_values(min(xs), max(xs))
+    x_ticks = (
+        list(x_at) if x_at else MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(min(xs), max(xs))
+    )
     bottom, top = min(*ys, y_ticks[0]), max(*ys, y_ticks[-1])
 
     def across(x: float) -> float:
@@ -96,7 +98,9 @@ def _share(value: float, low: float, high: float) -> float:
     return (value - low) / (high - low) if high > low else 0.5
 
 
-def _line(one: Series, across: Callable[[float], float], up: Callable[[float], float]) -> PlacedLine:
+def _line(
+    one: Series, across: Callable[[float], float], up: Callable[[float], float]
+) -> PlacedLine:
     points = [(across(x), up(y)) for x, y in zip(one.x, one.y, strict=True)]
     ends = [(up(a), up(b)) for a, b in zip(one.low, one.high, strict=True)]
     return PlacedLine(

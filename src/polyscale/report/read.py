@@ -128,9 +128,7 @@ def read_extras(folder: Path) -> Extras:
         InputError: if one is damaged.
     """
     paths = {name: folder / f"{name}.json" for name in READERS}
-    return Extras(
-        **{n: _read_json(path, READERS[n]) for n, path in paths.items() if path.exists()}
-    )
+    return Extras(**{n: _read_json(path, READERS[n]) for n, path in paths.items() if path.exists()})
 
 
 def _read_json(path: Path, make: Callable[[Any], Read]) -> Read:
@@ -161,11 +159,11 @@ def _check_results(path: Path, results: tuple[Result, ...]) -> None:
     for name, count in Counter(result.candidate for result in results).items():
         if count > 1:
             raise InputError(f"{path} must hold each candidate once, but {name} is {count} times.")
-    for field in ("metric", "task", "data", "source", "num_test"):
-        values = sorted({str(getattr(result, field)) for result in results})
+    for name in ("metric", "task", "data", "source", "num_test"):
+        values = sorted({str(getattr(result, name)) for result in results})
         if len(values) > 1:
             raise InputError(
-                f"{path} must hold one {field}, but got {', '.join(values)}. "
+                f"{path} must hold one {name}, but got {', '.join(values)}. "
                 "Keep one run folder for each."
             )
     if results[0].metric != "accuracy":
