@@ -132,8 +132,14 @@ def _draw_cuts(axes: Axes, results: Sequence[Result], own: Costs, cuts: Sequence
         larger = by_name[cut.larger]
         colour = looks(results)[larger.family].colour
         cost = own[cut.larger]
-        style = {"color": colour, "linewidth": 1.4}
-        axes.plot([cost] * 2, [100 * cut.value, 100 * larger.value], ":", zorder=1.5, **style)
+        axes.plot(
+            [cost] * 2,
+            [100 * cut.value, 100 * larger.value],
+            ":",
+            color=colour,
+            linewidth=1.4,
+            zorder=1.5,
+        )
         axes.plot(
             [cost], [100 * cut.value], "x", color=INK, markersize=6.5, markeredgewidth=1.6, zorder=4
         )

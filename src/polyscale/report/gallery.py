@@ -7,7 +7,6 @@ from polyscale.report.names import scales_phrase
 from polyscale.report.read import Picture
 from polyscale.types import Verdict
 
-
 BOTH_FAIL = "Wrong with both, other candidates differ"
 
 

@@ -49,7 +49,7 @@ def fact_name(key: object) -> str:
 
 
 def timing_text(timing: Mapping[str, Any]) -> str:
-    """`62 s in all, 48 s in models, busy 77 % of the time; longest: extract 40 s, probe 9 s.`"""
+    """`62 s in all, 48 s in models, busy 77 % of it; longest: extract 40 s`, and a full stop."""
     parts = [
         f"{timing[key]:,.0f} s {what}"
         for key, what in (("wall_s", "in all"), ("model_s", "in models"))

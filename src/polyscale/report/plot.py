@@ -71,7 +71,7 @@ def place(
     scale = log10 if x_at is not None else float
     xs = [scale(x) for one in series for x in one.x]
     ys = [y for one in series for y in (*one.y, *one.low, *one.high)]
-    y_ticks = [t for t in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(min(ys), max(ys))]
+    y_ticks = list(MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(min(ys), max(ys)))
     x_ticks = (
         list(x_at) if x_at else MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(min(xs), max(xs))
     )

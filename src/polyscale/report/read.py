@@ -79,7 +79,7 @@ class Run:
     pictures: tuple[Picture, ...]
     date: str
     throughput: Mapping[str, float] = field(default_factory=dict)
-    extras: Extras = Extras()
+    extras: Extras = field(default_factory=Extras)
     notes: tuple[str, ...] = ()
 
     def contrast(self, first: str, second: str) -> Contrast:
