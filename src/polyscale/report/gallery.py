@@ -22,7 +22,7 @@ class Group:
 def group_pictures(
     pictures: Iterable[Picture], verdicts: Sequence[Verdict], models: Mapping[str, str]
 ) -> list[Group]:
-    """By which side of a verdict is right, or neither; each image once, in the first group that it fits.
+    """By which side of a verdict is right; each image once, in the first group that it fits.
 
     Args:
         pictures: images on which candidates differ.
