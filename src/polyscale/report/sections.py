@@ -109,6 +109,14 @@ def _is_run(point: Mapping[str, object]) -> bool:
     return isinstance(mean, float | int) and isfinite(mean)
 
 
+def _end(point: Mapping[str, float | None], name: str) -> float:
+    """An end of the range between draws; of a single draw, which has none, the mean."""
+    end = point.get(name)
+    mean = point["mean"]
+    assert mean is not None
+    return mean if end is None else end
+
+
 def few_shot(results: Sequence[Result], probes: Mapping[str, Probes]) -> FewShot | None:
     """Each candidate's curve over the number of labelled images a class."""
     family_looks = looks(results)
@@ -126,8 +134,8 @@ def few_shot(results: Sequence[Result], probes: Mapping[str, Probes]) -> FewShot
                 Series(
                     x=[p["shots"] for p in own],
                     y=[p["mean"] for p in own],
-                    low=[p["low"] for p in own],
-                    high=[p["high"] for p in own],
+                    low=[_end(p, "low") for p in own],
+                    high=[_end(p, "high") for p in own],
                     style="several" if len(result.scales) > 1 else "one",
                     colour=family_looks[result.family].css,
                 )
