@@ -40,7 +40,7 @@ def test_several_runs_are_drawn_as_one(run, tmp_path):
     result = invoke(run, other, "--out", out)
     assert result.exit_code == 0
     assert "note: Merged from" in result.stderr
-    assert "is in several of the runs" in result.stderr
+    assert "In several of the runs: " in result.stderr
     assert out.is_file()
     assert not (run / "report.html").exists()
 

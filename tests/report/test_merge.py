@@ -64,14 +64,14 @@ def test_of_a_candidate_in_both_the_newest_row_stands_and_is_said(parts, turned)
     (row,) = (r for r in merged.results if r.candidate == NAMES[3])
     assert row.latency_ms == 99.5
     assert merged.date == "2025-01-31"
-    note = f"{NAMES[3]} is in several of the runs: the newest row, of {parts[1]}, is shown."
+    note = f"In several of the runs: {NAMES[3]}. The newest, of {parts[1]}, is shown."
     assert note in merged.notes
 
 
 def test_on_one_day_the_newest_file_stands(tmp_path):
     parts = [write_part(tmp_path / name, NAMES[:2]) for name in "ab"]
     os.utime(parts[0] / "results.json", (2e9, 2e9))
-    assert f"of {parts[0]}, is shown" in merge([read_run(p) for p in parts]).notes[1]
+    assert f"The newest, of {parts[0]}, are shown." in merge([read_run(p) for p in parts]).notes[1]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_merged_page_says_so_and_shows_all(parts, tmp_path):
     written = draw_report(parts, tmp_path / "both.html")
     html = written.path.read_text()
     assert "Merged from" in html
-    assert "is in several of the runs" in html
+    assert "In several of the runs: " in html
     for name in NAMES:
         assert f'data-candidate="{name}"' in html
     # the runs themselves stay as they are

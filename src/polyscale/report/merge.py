@@ -96,10 +96,15 @@ def _origin(runs: Sequence[Run]) -> str:
 
 
 def _replaced(by_age: Sequence[Run], names: Sequence[str], source: Mapping[str, Run]) -> list[str]:
+    """For each run whose rows took the place of older ones: which."""
+    repeated = [n for n in names if sum(n in run.predictions.said for run in by_age) > 1]
+    newest: dict[str, list[str]] = {}
+    for name in repeated:
+        newest.setdefault(source[name].folder, []).append(name)
     return [
-        f"{name} is in several of the runs: the newest row, of {source[name].folder}, is shown."
-        for name in names
-        if sum(name in run.predictions.said for run in by_age) > 1
+        f"In several of the runs: {', '.join(own)}. The newest, of {folder}, "
+        f"{'is' if len(own) == 1 else 'are'} shown."
+        for folder, own in newest.items()
     ]
 
 
