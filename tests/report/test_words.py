@@ -122,11 +122,11 @@ def test_gains_compare_a_model_with_its_own_single_scale(run):
 
 def missing_of(run, *names):
     kept = tuple(result for result in run.results if result.candidate in names)
-    return words.missing(replace(run, results=kept), judge(kept, run.contrasts))
+    return words.missing(replace(run, results=kept, verdicts=tuple(judge(kept, run.contrasts))))
 
 
 def test_missing_larger_model_is_named(run):
-    (gap,) = words.missing(run, judge(run.results, run.contrasts))
+    (gap,) = words.missing(run)
     assert gap.family == "dinov2_small"
     assert gap.reason == "no larger model of the family was run at one scale"
 

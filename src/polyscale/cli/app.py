@@ -13,6 +13,7 @@ from polyscale.cli.models import models
 from polyscale.cli.paper import paper
 from polyscale.cli.plan import plan
 from polyscale.cli.recipe import recipe
+from polyscale.cli.report import report
 from polyscale.cli.seams import seams
 from polyscale.cli.show import show
 from polyscale.errors import InputError, MissingExtraError, RunError
@@ -33,6 +34,7 @@ app.command()(show)
 app.command()(seams)
 app.command()(paper)
 app.add_typer(recipe, name="recipe")
+app.command()(report)
 
 
 @app.callback(invoke_without_command=True)

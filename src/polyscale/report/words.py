@@ -71,11 +71,19 @@ def answer(verdict: Verdict, models: Mapping[str, str]) -> Answer:
     )
 
 
-def plain_answers(run: Run, verdicts: Sequence[Verdict]) -> list[str]:
+def side_by_side_note(apart: Sequence[str]) -> str:
+    """Why runs are not compared with each other."""
+    return (
+        f"These runs differ in {', '.join(apart)}. They stand side by side and are not compared: "
+        "a difference between them would not be one between models."
+    )
+
+
+def plain_answers(run: Run) -> list[str]:
     """The top of the page as lines of text."""
     models = model_names(run.results)
     lines = []
-    for verdict in verdicts:
+    for verdict in run.verdicts:
         found = answer(verdict, models)
         lines += [found.head, found.evidence, found.cost]
     return lines or [best_fact(run)]
@@ -218,9 +226,9 @@ def gain_sentence(gain: Gain) -> str:
     )
 
 
-def missing(run: Run, verdicts: Sequence[Verdict]) -> list[Missing]:
+def missing(run: Run) -> list[Missing]:
     """Families on which no verdict can be given."""
-    judged = {verdict.family for verdict in verdicts}
+    judged = {verdict.family for verdict in run.verdicts}
     families = dict.fromkeys(r.family for r in run.results if r.family not in judged)
     return [_missing(family, [r for r in run.results if r.family == family]) for family in families]
 
