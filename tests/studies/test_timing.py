@@ -42,9 +42,14 @@ def test_a_stage_inside_another_counts_for_itself(clock):
 
 def test_what_fails_is_counted_too(clock):
     watch = Watch()
-    with pytest.raises(RuntimeError), watch.stage("features"):
-        clock(2)
-        raise RuntimeError
+
+    def fail():
+        with watch.stage("features"):
+            clock(2)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     with watch.stage("costs"):
         clock(1)
     assert watch.timing().stages == {"features": 2, "costs": 1}
