@@ -23,6 +23,7 @@ images = torch.load(f"{folder}/images.pt", weights_only=True)
 parallel(images[rank * 2 : rank * 2 + 2]).tokens.square().mean().backward()
 gradients = [p.grad for p in module.parameters()]
 torch.save([list(module.state_dict().values()), gradients], f"{folder}/{rank}.pt")
+dist.barrier()  # or one may leave while the other still talks to it
 dist.destroy_process_group()
 """
 

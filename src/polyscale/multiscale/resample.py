@@ -1,8 +1,9 @@
 """Bicubic resampling of a part of an image, without the rest.
 
 Resampling is linear and separable: output pixel y is a weighted sum of a few input rows. So the
-tile of a level needs only the rows and columns that its pixels see. The weights are those of
-torch's two kernels: Keys' with a = -0.5, widened, where an axis is antialiased; a = -0.75 else.
+tile of a level needs only the rows and columns that its pixels see, and each block of output pixels
+only a few of those: a matrix product a block. The weights are those of torch's two kernels: Keys'
+with a = -0.5, widened, where an axis is antialiased; a = -0.75 else.
 """
 
 from collections.abc import Callable
@@ -17,56 +18,92 @@ from torch import Tensor
 from polyscale.multiscale.precision import no_autocast
 from polyscale.types import HW
 
-STRIP_ROWS = 512
-"""Input rows that are in float32 at once."""
+BLOCK_GROWS, BLOCK_SHRINKS = 64, 32
+"""Output pixels of a matrix product: smaller ones multiply fewer zeros, but are more."""
 
-ReadRows = Callable[[int, int, int, int], NDArray[np.uint8]]
+Part = tuple[int, int, int, int]
+"""Top, left, bottom and right edge, in pixels."""
+
+ReadPart = Callable[[int, int, int, int], NDArray[np.uint8]]
 """Top, bottom, left and right edge of a part of the input, in pixels → (rows, columns, 3)."""
+
+Blocks = tuple[tuple[int, Float[Tensor, "out in"]], ...]
+"""Neighbouring output pixels: first input pixel that they see, and the weights of what they see."""
 
 
 def resample_box(
-    read: ReadRows, input_hw: HW, level_hw: HW, box: tuple[int, int, int, int]
+    read: ReadPart, input_hw: HW, level_hw: HW, box: Part
 ) -> Float[Tensor, "3 box_h box_w"]:
     """A box of the image resized to a level, as if the whole level had been made and cropped.
+
+    Only the strip of the input that a block of output rows sees is in float32 at once.
 
     Args:
         read: gives parts of the input, 8-bit.
         input_hw: size of the input, in pixels.
         level_hw: size that the whole image would be resized to, in pixels.
-        box: top, left, bottom and right edge in pixels of the level, inside it.
+        box: edges in pixels of the level, inside it.
 
     Returns:
         Values as in the input, 0 to 255, where bicubic overshoots a little beyond.
     """
-    antialias = level_hw[0] < input_hw[0] or level_hw[1] < input_hw[1]
-    top, row_weights = _axis_weights(input_hw[0], level_hw[0], box[0], box[2], antialias)
-    left, column_weights = _axis_weights(input_hw[1], level_hw[1], box[1], box[3], antialias)
-    bottom, right = top + row_weights.shape[1], left + column_weights.shape[1]
-    out = torch.zeros(3, row_weights.shape[0], column_weights.shape[0])
-    for start in range(top, bottom, STRIP_ROWS):
-        stop = min(bottom, start + STRIP_ROWS)
-        # (rows, columns, 3) → (3, rows, columns), in float32
-        strip = torch.from_numpy(np.array(read(start, stop, left, right), dtype=np.float32))
-        narrow = strip.permute(2, 0, 1).contiguous() @ column_weights.T
-        out += row_weights[:, start - top : stop - top] @ narrow
-    return out
+    rows, columns = _blocks_of(input_hw, level_hw, box)
+    left, right = _span(columns)
+    strips = []
+    for top, weights in rows:
+        part = read(top, top + weights.shape[1], left, right)
+        strip = torch.from_numpy(np.array(part, dtype=np.float32)).permute(2, 0, 1).contiguous()
+        strips.append(_columns(weights @ strip, columns, left))
+    return torch.cat(strips, dim=1)
 
 
 def resample_tensor(
-    images: Float[Tensor, "batch 3 h w"], level_hw: HW, box: tuple[int, int, int, int]
+    images: Float[Tensor, "batch 3 h w"], level_hw: HW, box: Part
 ) -> Float[Tensor, "batch 3 box_h box_w"]:
     """As `resample_box`, of tensors of any value range, in float32."""
-    input_hw = (images.shape[2], images.shape[3])
-    antialias = level_hw[0] < input_hw[0] or level_hw[1] < input_hw[1]
-    top, rows = _axis_weights(input_hw[0], level_hw[0], box[0], box[2], antialias)
-    left, columns = _axis_weights(input_hw[1], level_hw[1], box[1], box[3], antialias)
-    seen = images[:, :, top : top + rows.shape[1], left : left + columns.shape[1]]
+    rows, columns = _blocks_of((images.shape[2], images.shape[3]), level_hw, box)
+    left, right = _span(columns)
     with no_autocast(images.device):
-        narrow = seen.to(torch.float32) @ columns.T.to(images.device)
-        return rows.to(images.device) @ narrow
+        strips = []
+        for top, weights in rows:
+            seen = images[:, :, top : top + weights.shape[1], left:right].to(torch.float32)
+            strips.append(_columns(weights.to(images.device) @ seen, columns, left))
+        return torch.cat(strips, dim=2)
 
 
-@lru_cache(maxsize=64)
+def _columns(strip: Float[Tensor, "*batch h w"], columns: Blocks, left: int) -> Tensor:
+    parts = [
+        strip[..., start - left : start - left + weights.shape[1]] @ weights.T.to(strip.device)
+        for start, weights in columns
+    ]
+    return torch.cat(parts, dim=-1)
+
+
+def _blocks_of(input_hw: HW, level_hw: HW, box: Part) -> tuple[Blocks, Blocks]:
+    antialias = level_hw[0] < input_hw[0] or level_hw[1] < input_hw[1]
+    return (
+        _axis_blocks(input_hw[0], level_hw[0], box[0], box[2], antialias),
+        _axis_blocks(input_hw[1], level_hw[1], box[1], box[3], antialias),
+    )
+
+
+def _span(blocks: Blocks) -> tuple[int, int]:
+    """First input pixel that any block sees, and the one after the last."""
+    return (
+        min(start for start, _ in blocks),
+        max(start + weights.shape[1] for start, weights in blocks),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _axis_blocks(num_in: int, num_out: int, start: int, stop: int, antialias: bool) -> Blocks:
+    block = BLOCK_GROWS if num_out >= num_in else BLOCK_SHRINKS
+    return tuple(
+        _axis_weights(num_in, num_out, first, min(first + block, stop), antialias)
+        for first in range(start, stop, block)
+    )
+
+
 def _axis_weights(
     num_in: int, num_out: int, start: int, stop: int, antialias: bool
 ) -> tuple[int, Float[Tensor, "out in"]]:
