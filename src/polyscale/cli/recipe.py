@@ -88,7 +88,14 @@ def run_recipe(
     from polyscale.data import default_inspection_cache
     from polyscale.report import read_answers, write_report
     from polyscale.store import default_cache
-    from polyscale.studies import check_out, is_finished, new_run, plan_compare, run_compare
+    from polyscale.studies import (
+        check_complete,
+        check_out,
+        is_finished,
+        new_run,
+        plan_compare,
+        run_compare,
+    )
     from polyscale.studies.recipes import (
         check_memory,
         fetch_weights,
@@ -138,3 +145,4 @@ def run_recipe(
     for answer in read_answers(out):
         output.print(answer, soft_wrap=True)
     output.print(f"report: {out / 'report.html'}", soft_wrap=True)
+    check_complete(out)

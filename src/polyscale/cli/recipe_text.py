@@ -6,13 +6,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from polyscale.studies.recipes import ReadyRecipe, RecipeSize, RecipeTimes, has_protocols
+from polyscale.studies.recipes import ReadyRecipe, RecipeSize, RecipeTimes
 from polyscale.types.recipe import Recipe
-
-FAST = (
-    "this version of compare trains the converged probe (fast), not the paper's 30 epochs: figures "
-    "are not those of the paper's protocol"
-)
 
 Lines = Iterator[str | Table]
 
@@ -47,8 +42,6 @@ def show_lines(recipe: Recipe, size: RecipeSize) -> Lines:
     yield from (f"  {line}" for line in recipe.stated)
     yield "left open by it, and chosen here:"
     yield from (f"  {line}" for line in recipe.chosen)
-    if not has_protocols():
-        yield f"  {FAST}"
     yield f"all of ImageNet-1k, {size.num_train} + {size.num_test} images:"
     yield from (f"  {line}" for line in _size_lines(size))
     fits = size.fitting_per_class(64 * 10**9)
@@ -78,8 +71,6 @@ def forecast_lines(size: RecipeSize, times: RecipeTimes) -> Lines:
         f"{_duration(times.probe_s)} at {times.probe_macs_per_s / 1e9:.0f} GMACs/s"
     )
     yield "rates were measured just now, on a block of ViT-B and by one thread that reads"
-    if not has_protocols():
-        yield FAST
 
 
 def outcome_lines(ready: ReadyRecipe, out: Path) -> Lines:

@@ -4,7 +4,6 @@ from polyscale.studies.recipes.book import recipes
 from polyscale.studies.recipes.ready import (
     ReadyRecipe,
     get_recipe,
-    has_protocols,
     ready_recipe,
 )
 from polyscale.studies.recipes.size import RecipeSize, check_memory, size_ready, size_recipe
@@ -18,7 +17,6 @@ __all__ = [
     "check_memory",
     "fetch_weights",
     "get_recipe",
-    "has_protocols",
     "ready_recipe",
     "recipes",
     "size_ready",

@@ -1,6 +1,6 @@
 """A recipe of the paper on the user's copy of ImageNet: checked, then a plain comparison."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from polyscale.data.classes import MIN_DRAWN
@@ -96,18 +96,9 @@ def ready_recipe(
         dtype=dtype or recipe.dtype,  # type: ignore[arg-type]  # checked there
         seed=seed,
         device=device,
-        **_protocol(recipe),  # type: ignore[arg-type]
+        protocol=recipe.protocol,
     )
     return ReadyRecipe(recipe, folder, data, catalogue, settings)
-
-
-def has_protocols() -> bool:
-    """Whether `compare` lets the probe be chosen; else it is the fast one, which must be said."""
-    return any(field.name == "protocol" for field in fields(CompareSettings))
-
-
-def _protocol(recipe: Recipe) -> dict[str, str]:
-    return {"protocol": recipe.protocol} if has_protocols() else {}
 
 
 def _check_data(data: str, per_class: int | None) -> tuple[str, Path]:
