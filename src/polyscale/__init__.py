@@ -8,10 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from polyscale.api import Comparison, compare
     from polyscale.backbones import load, wrap
     from polyscale.multiscale import MultiScale, MultiScaleFeatures, forward
     from polyscale.plan import Plan
-    from polyscale.studies import Comparison, compare
 
 __version__ = "0.1.0"
 __all__ = [
@@ -26,11 +26,11 @@ __all__ = [
 ]
 
 _HOME = {
-    "Comparison": "studies",
+    "Comparison": "api",
     "MultiScale": "multiscale",
     "MultiScaleFeatures": "multiscale",
     "Plan": "plan",
-    "compare": "studies",
+    "compare": "api",
     "forward": "multiscale",
     "load": "backbones",
     "wrap": "backbones",

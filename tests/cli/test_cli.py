@@ -1,5 +1,7 @@
 """The command line as a user meets it: exit codes, one line for a mistake, nothing half-written."""
 
+import errno
+import importlib
 import json
 import subprocess
 import sys
@@ -10,6 +12,8 @@ import pytest
 import polyscale
 from polyscale import errors
 from polyscale.cli import main
+from polyscale.studies.compare import save
+from polyscale.studies.run_folder import FILES
 
 
 @pytest.fixture
@@ -141,15 +145,7 @@ def test_compare_end_to_end(compare, tmp_path, image_folder):
     assert result.returncode == 0, result.stderr
     out = tmp_path / "out"
     assert result.stdout.splitlines()[-1] == f"report: {out / 'report.html'}"
-    assert {file.name for file in out.iterdir()} == {
-        "contrasts.json",
-        "curves.png",
-        "gallery.parquet",
-        "predictions.parquet",
-        "report.html",
-        "results.csv",
-        "results.json",
-    }
+    assert {file.name for file in out.iterdir()} == set(FILES)
     rows = json.loads((out / "results.json").read_text())
     assert [row["source"] for row in rows] == ["base"] * 3
     before = {file: file.stat().st_mtime_ns for file in out.iterdir()}
@@ -163,6 +159,17 @@ def test_compare_end_to_end(compare, tmp_path, image_folder):
 
 
 @pytest.mark.weights
+def test_compare_warns_of_what_is_wrong_with_the_data(compare, image_folder):
+    broken = image_folder / "fine" / "3.png"
+    broken.write_bytes(broken.read_bytes()[:2000])
+    result = compare()
+    assert result.returncode == 0
+    assert "warning: Images that cannot be read, left out: 1, for example fine/3.png" in (
+        result.stderr
+    )
+
+
+@pytest.mark.weights
 def test_compare_refuses_bad_input_and_writes_nothing(compare, tmp_path, image_folder):
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -173,11 +180,71 @@ def test_compare_refuses_bad_input_and_writes_nothing(compare, tmp_path, image_f
     refused(compare("pip:efficientnet_lite0@1"), "given twice")
     refused(compare("--source", "both"), "'base' or 'native'")
     refused(compare("--task", "depth"), "classification")
+    refused(compare("--margin", "0"), "margin must be between 0 and 1")
+    refused(compare("--protocol", "slow"), "'fast' or 'paper'")
+    refused(compare("--features", "cls"), "without a class token")
+    refused(compare("--tile-batch", "many"), "auto or a number", "many")
+    refused(compare("--tile-batch", "0"), "auto or at least 1")
+    refused(compare("--cache-limit", "much"), "20GB", "much")
+    refused(compare("--no-cache"), "--no-cache")
     refused(compare(out=empty.parent / "textures"), "holds other files")
-    broken = image_folder / "fine" / "3.png"
-    broken.write_bytes(broken.read_bytes()[:2000])
-    refused(compare(), "image fine/3.png cannot be read")
+    for i in range(10):
+        broken = image_folder / "fine" / f"{i}.png"
+        broken.write_bytes(broken.read_bytes()[:2000])
+    refused(compare(), "'fine' must have at least 3 images", "10 cannot be read", "truncated")
     assert sorted(path.name for path in tmp_path.iterdir()) in (
         ["empty", "textures"],
         ["cache", "empty", "textures"],
     )
+
+
+@pytest.mark.weights
+def test_compare_goes_on_without_a_model_that_fails(compare, tmp_path, monkeypatch):
+    efficientnet = importlib.import_module("timm.models.efficientnet").EfficientNet
+    forward = efficientnet.forward_features
+
+    def broken(self, tiles):
+        if len(tiles) > 1 and sum(p.numel() for p in self.parameters()) > 3.6e6:
+            raise RuntimeError("the larger model broke")
+        return forward(self, tiles)
+
+    monkeypatch.setattr(efficientnet, "forward_features", broken)
+    result = compare("pip:efficientnet_lite1@1")
+    out = tmp_path / "out"
+    assert result.returncode == 1
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert line.startswith("error: pip:efficientnet_lite1@1 (the larger model broke): failed")
+    assert f"report: {out / 'report.html'}" in result.stdout
+    (failure,) = json.loads((out / "failures.json").read_text())
+    assert failure["candidate"] == "pip:efficientnet_lite1@1"
+    (row,) = json.loads((out / "results.json").read_text())
+    assert row["candidate"] == "pip:efficientnet_lite0@1"
+    again = compare("pip:efficientnet_lite1@1")
+    assert again.returncode == 1
+    assert "already there" in again.stderr
+
+
+@pytest.mark.weights
+def test_compare_without_room_for_its_results(compare, tmp_path, monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(save, "_write_gallery", full)
+        result = compare()
+    assert result.returncode == 1
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert "cannot be written (No space left on device). Make room" in line
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "textures"]
+    assert compare().returncode == 0
+
+
+@pytest.mark.weights
+def test_compare_keeps_nothing_where_it_is_asked_to(image_folder, tmp_path, run, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    result = run(
+        *("compare", "--data", f"folder:{image_folder}", "--out", tmp_path / "out", "--no-cache"),
+        *("--candidates", "pip:efficientnet_lite0"),
+    )
+    assert result.returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "textures"]

@@ -70,7 +70,7 @@ def test_seams_prints_a_row_a_way(photo, run, tmp_path):
     ("arguments", "words"),
     [
         (["show", "none.png"], "none.png cannot be read ([Errno 2] No such file"),
-        (["show", "text.png"], "text.png cannot be read (cannot identify"),
+        (["show", "text.png"], "text.png cannot be read (no image format"),
         (["show", "photo.png", "--out", "a.jpg"], "out must end in"),
         (["show", "photo.png", "--out", "photo.png"], "another file"),
         (["show", "photo.png", "--model", "pip:dino"], "has no model 'dino'"),

@@ -1,6 +1,6 @@
 import torch
 
-from polyscale.cost import measure, measure_latency, peak_live_bytes
+from polyscale.cost import Timed, fitting_batch, measure, peak_live_bytes
 from polyscale.multiscale import MultiScale
 
 
@@ -31,14 +31,29 @@ def test_memory_on_the_meta_device_equals_the_cpu(tiny_backbone):
     assert peaks[0] == peaks[1] > 0
 
 
-def test_latency_is_the_median_of_the_timed_runs():
-    calls = []
-    latency = measure_latency(
-        lambda: calls.append(1), device=torch.device("cpu"), num_warmup=3, min_runs=7, budget_s=0
-    )
-    assert len(calls) == 10
-    assert latency.num_runs == 7
-    assert 0 <= latency.low_ms <= latency.median_ms <= latency.high_ms
+def ticks(monkeypatch, *seconds):
+    """A clock by which the calls take these times."""
+    clock = iter([t for s in seconds for t in (0, s)])
+    monkeypatch.setattr("polyscale.cost.turns.time.perf_counter", lambda: next(clock))
+
+
+def test_long_calls_are_warmed_up_once(monkeypatch):
+    ticks(monkeypatch, 99, 4, 5, 6)
+    timed = Timed(lambda: None, device=torch.device("cpu"), turn_s=3)
+    for _ in range(3):
+        timed.turn()
+    times = timed.times()
+    assert (times.low, times.median, times.high, times.num_runs) == (4.5, 5, 5.5, 3)
+
+
+def test_short_calls_are_warmed_up_in_every_turn(monkeypatch):
+    ticks(monkeypatch, 99, 1, 1, 1, 99, 2, 2)
+    timed = Timed(lambda: None, device=torch.device("cpu"), turn_s=3)
+    for _ in range(2):
+        timed.turn()
+    times = timed.times()
+    assert (times.median, times.num_runs) == (1, 5)
+    assert times.high == 2
 
 
 def test_measure(tiny_backbone):
@@ -49,3 +64,15 @@ def test_measure(tiny_backbone):
     assert three.macs == 14 * one.macs
     assert three.params == one.params
     assert three.peak_bytes > one.peak_bytes > 4 * one.params
+    for cost in (one, three):
+        assert cost.throughput.batch == 4
+        assert 0 < cost.throughput.low <= cost.throughput.median <= cost.throughput.high
+        assert cost.latency.num_runs >= 5
+
+
+def test_a_batch_is_what_fits(monkeypatch):
+    device = torch.device("cpu")
+    assert fitting_batch((224, 224), device) == 4
+    monkeypatch.setattr("polyscale.cost.candidate.free_bytes", lambda _: 8 * 12 * 100 * 100 * 3)
+    assert fitting_batch((100, 100), device) == 2
+    assert fitting_batch((10_000, 10_000), device) == 1

@@ -6,6 +6,7 @@ from PIL import Image
 
 from polyscale.data import load_classification, load_folder
 from polyscale.errors import InputError
+from polyscale.types import RUN_MARKS
 
 
 def test_split_is_stratified_and_seeded(image_folder):
@@ -34,14 +35,16 @@ def test_own_splits(image_folder, tmp_path, name):
     data = load_folder(root)
     assert (len(data.train), len(data.test)) == (36, 36)
     assert data.train.ids[0] == "train/coarse/0.png"
-    assert data.about == f"the folders train and {name}"
+    assert data.about == f"the data's own train and {name}"
 
 
 def test_test_folder_wins_over_val(image_folder, tmp_path):
     root = tmp_path / "split"
     for split in ("train", "val", "test"):
         shutil.copytree(image_folder, root / split)
-    assert load_folder(root).test.ids[0].startswith("test/")
+    data = load_folder(root)
+    assert data.test.ids[0].startswith("test/")
+    assert data.about == "the data's own train and test; val left out"
 
 
 def test_fingerprint_follows_the_bytes(image_folder):
@@ -57,6 +60,7 @@ def test_other_files_are_passed_over(image_folder):
     (image_folder / ".cache").mkdir()
     (image_folder / "empty").mkdir()
     data = load_folder(image_folder)
+    assert data.notes == ("Files that are no images by their names, passed over: 1 (.txt).",)
     assert len(data.train) + len(data.test) == 36
     assert data.class_names == ("coarse", "fine", "medium")
 
@@ -73,8 +77,6 @@ def test_errors(image_folder, tmp_path):
     refused("does not exist", tmp_path / "none")
     (tmp_path / "empty").mkdir()
     refused("no images in class folders", tmp_path / "empty")
-    (image_folder / "coarse" / "0.png").write_bytes(b"broken")
-    refused("image coarse/0.png cannot be read")
     shutil.rmtree(image_folder / "coarse")
     shutil.rmtree(image_folder / "medium")
     refused("at least two classes, but has only fine")
@@ -96,19 +98,45 @@ def test_class_missing_from_train(image_folder, tmp_path):
         load_folder(root)
 
 
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        ("room", "Did you mean 'rooms'"),
-        ("folder:", "rooms or folder:PATH"),
-        ("csv:a", "rooms or folder:PATH"),
-    ],
-)
-def test_unknown_data(source, message):
-    with pytest.raises(InputError, match=message):
-        load_classification(source)
+def test_runs_inside_the_folder_are_no_classes(image_folder):
+    before = load_folder(image_folder)
+    for run in (image_folder / "run", image_folder / "fine" / "run"):
+        run.mkdir()
+        for name in (*RUN_MARKS, "curves.png"):
+            shutil.copy(image_folder / "fine" / "0.png", run / name)
+    after = load_folder(image_folder)
+    assert after.class_names == before.class_names
+    assert (after.train.ids, after.test.ids) == (before.train.ids, before.test.ids)
 
 
-def test_bare_path_is_recognised(image_folder):
-    with pytest.raises(InputError, match=f"Did you mean 'folder:{image_folder}'"):
-        load_classification(str(image_folder))
+def test_a_class_may_be_called_train(image_folder):
+    (image_folder / "fine").rename(image_folder / "train")
+    assert load_folder(image_folder).class_names == ("coarse", "medium", "train")
+    (image_folder / "train" / "steam").mkdir()
+    assert load_folder(image_folder).class_names == ("coarse", "medium", "train")
+
+
+def test_train_alone_is_drawn_from(image_folder, tmp_path):
+    root = tmp_path / "split"
+    shutil.copytree(image_folder, root / "Train")
+    data = load_folder(root)
+    assert (len(data.train), len(data.test)) == (24, 12)
+    assert data.class_names == ("coarse", "fine", "medium")
+
+
+def test_class_missing_from_test(image_folder, tmp_path):
+    root = tmp_path / "split"
+    shutil.copytree(image_folder, root / "train")
+    shutil.copytree(image_folder, root / "test")
+    shutil.rmtree(root / "test" / "fine")
+    assert load_folder(root).notes[-1] == "Classes without test images: 1 ('fine')."
+
+
+def test_folders_beside_the_splits_are_told(image_folder, tmp_path):
+    root = tmp_path / "split"
+    for name in ("train", "test"):
+        shutil.copytree(image_folder, root / name)
+    shutil.copytree(image_folder / "fine", root / "extra")
+    data = load_folder(root)
+    assert data.class_names == ("coarse", "fine", "medium")
+    assert data.notes[-1] == "Folders beside the splits, passed over: extra."

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from polyscale.data.image import check_image, image_endings, read_image
+from polyscale.data.image import check_image, image_endings, read_image, read_thumb
 from polyscale.errors import InputError
 
 
@@ -55,7 +55,10 @@ def test_orientation_is_applied():
 
 @pytest.mark.parametrize("read", [read_image, check_image])
 def test_decompression_bomb(read):
-    with pytest.raises(InputError, match=r"image cats/1.png must have at most 89 megapixels"):
+    with pytest.raises(
+        InputError,
+        match=r"image cats/1.png cannot be read \(its header says more than 89 megapixels",
+    ):
         read(bomb(), name="cats/1.png")
 
 
@@ -99,3 +102,31 @@ def test_endings():
 def test_missing_file(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_image(tmp_path / "none.png", name="none.png")
+
+
+@pytest.mark.parametrize(
+    ("min_side", "size"),
+    [(None, (1280, 853)), (300, (1280, 853)), (200, (640, 427)), (50, (160, 107))],
+)
+def test_large_jpegs_are_decoded_smaller_but_large_enough(photograph, min_side, size):
+    large = encoded(photograph.resize((1280, 853)), "JPEG", quality=95)
+    image = read_image(large, name="x", min_side=min_side)
+    assert image.size == size
+    small = [
+        np.asarray(i.resize((48, 32), Image.Resampling.BICUBIC), float) for i in (image, photograph)
+    ]
+    assert np.abs(small[0] - small[1]).mean() < 2
+
+
+def test_other_formats_come_back_whole(photograph):
+    assert read_image(encoded(photograph), name="x", min_side=16).size == photograph.size
+
+
+def test_a_thumbnail_is_upright(photograph):
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    turned = encoded(photograph.rotate(180), "JPEG", quality=95, exif=exif)
+    stored_hw, thumb = read_thumb(turned, name="x")
+    assert stored_hw == photograph.size[::-1]
+    expected = read_thumb(encoded(photograph), name="x")[1]
+    assert np.abs(thumb.astype(float) - expected).mean() < 3

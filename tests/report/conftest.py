@@ -13,8 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from polyscale.report import draw_report
 from polyscale.report.read import Run, read_run
-from polyscale.stats import accuracy_intervals, judge, paired_contrasts
+from polyscale.stats import (
+    CascadeAnswers,
+    accuracy_intervals,
+    cascade_curve,
+    corrected_contrasts,
+    judge,
+    paired_contrasts,
+)
 from polyscale.types import Candidate, Contrast, Result, Verdict
 
 NUM_TEST = 240
@@ -80,7 +88,13 @@ def make_result(name: str, correct: np.ndarray, interval: tuple[float, float]) -
         latency_high_ms=1.04 * latency_ms,
         peak_bytes=4 * params + 21_000_000 + 600_000 * num_tiles,
         probe={"kind": "ridge", "alpha": 0.1 * num_tiles, "alphas": [0.1, 1.0, 10.0], "folds": 5},
-        settings={"source": "native", "seed": 0, "num_resamples": 10_000, "batch": 8},
+        settings={
+            "source": "native",
+            "seed": 0,
+            "num_resamples": 10_000,
+            "train_fingerprint": "a1",
+            "test_fingerprint": "b2",
+        },
         versions={
             "polyscale": "0.1.0",
             "python": "3.11.7",
@@ -95,7 +109,7 @@ def make_rows(skills: dict[str, float]) -> tuple[list[Result], list[Contrast]]:
     correct = make_correct(skills)
     intervals = accuracy_intervals(correct)
     results = [make_result(name, correct[name], intervals[name]) for name in skills]
-    return results, paired_contrasts(correct)
+    return results, corrected_contrasts(results, paired_contrasts(correct))
 
 
 def make_jpeg(seed: int) -> bytes:
@@ -154,6 +168,151 @@ def write_run(
     return folder
 
 
+def write_extras(
+    folder: Path,
+    results: Iterable[Result],
+    correct: dict[str, np.ndarray],
+    labels: tuple[str, ...] = LABELS,
+) -> None:
+    """The files that a run may do without."""
+    rng = np.random.default_rng(2)
+    results = list(results)
+    by_name = {r.candidate: r for r in results}
+    verdict = judge(results, paired_contrasts(correct))[0]
+    single = by_name[f"{verdict.s2.backbone}@1"]
+    pairs = [(verdict.s2, "s2"), (verdict.larger, "larger")]
+    files: dict[str, Any] = {
+        "verdicts": [v.to_dict() for v in judge(results, paired_contrasts(correct))],
+        "cascades": [
+            make_cascade(single, large, kind, axis, correct, rng)
+            for axis in ("macs", "latency_ms")
+            for large, kind in pairs
+        ],
+        "controls": make_controls(verdict.s2, correct, single),
+        "probes": {r.candidate: make_probes(r) for r in results},
+        "data": {
+            "name": "rooms",
+            "about": "the data set's own split",
+            "num_train": 400,
+            "num_test": NUM_TEST,
+            "classes": {name: [90 + 7 * i, 50 + i] for i, name in enumerate(labels)},
+            "report": {
+                "unreadable": [
+                    {"id": "study/7.jpg", "class_name": labels[0], "reason": "is cut short"}
+                ],
+                "near_duplicates": [
+                    {"train_id": "a/1", "test_id": "a/2", "distance": 3, "same_bytes": False},
+                    {"train_id": "b/1", "test_id": "b/2", "distance": 0, "same_bytes": True},
+                ],
+                "remarks": ["Classes differ in size by a factor of 3."],
+            },
+        },
+        "failures": [
+            {"candidate": "timm:nope@1", "error": "timm has no model 'nope'.", "kind": "InputError"}
+        ],
+        "timing": {
+            "wall_s": 61.7,
+            "model_s": 44.1,
+            "busy_share": 0.715,
+            "stages": {"extract": 44.1, "probe": 9.2, "cost": 6.3},
+        },
+    }
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    rows = json.loads((folder / "results.json").read_text())
+    for row in rows:
+        row["throughput"] = 1500 / row["latency_ms"]
+        row |= {
+            f"throughput_{end}": f * row["throughput"] for end, f in (("low", 0.9), ("high", 1.1))
+        }
+    (folder / "results.json").write_text(json.dumps(rows))
+
+
+def make_cascade(
+    small: Result, large: Result, kind: str, axis: str, correct: Any, rng: Any
+) -> dict[str, Any]:
+    sure = correct[small.candidate] * 0.35 + rng.uniform(0.2, 0.6, NUM_TEST)
+    answers = CascadeAnswers(
+        confidence=sure,
+        small_correct=correct[small.candidate],
+        large_correct=correct[large.candidate],
+    )
+    cost, behind = getattr(small, axis), getattr(large, axis)
+    extra = behind - cost if kind == "s2" else behind
+    curve = cascade_curve(answers, small_cost=cost, extra_cost=extra)
+    chosen = curve.at(0.6)
+    thin = slice(None, None, 4)
+    return {
+        "small": small.candidate,
+        "large": large.candidate,
+        "kind": kind,
+        "axis": axis,
+        **{
+            name: getattr(curve, name)[thin].tolist()
+            for name in ("thresholds", "share", "cost", "accuracy", "random_accuracy")
+        },
+        "area_gain": curve.area_gain,
+        "chosen": {n: getattr(chosen, n) for n in ("threshold", "share", "cost", "accuracy")},
+    }
+
+
+def make_controls(s2: Result, correct: Any, single: Result) -> list[dict[str, Any]]:
+    """The first is that of the candidate less its control, the second the other way."""
+    found = []
+    for control, sign, shift in (("mean", 1, 0.021), ("equal_width", -1, 0.013)):
+        found.append(
+            {
+                "candidate": s2.candidate,
+                "control": control,
+                "value": s2.value - shift,
+                "ci_low": s2.ci_low - shift,
+                "ci_high": s2.ci_high - shift,
+                "difference": sign * shift,
+                "diff_low": sign * shift - 0.03,
+                "diff_high": sign * shift + 0.02,
+                "p_value": 0.21,
+                "macs": s2.macs,
+                "latency_ms": s2.latency_ms,
+                "feature_dim": single.feature_dim,
+                "reason": None,
+            }
+        )
+    empty: dict[str, Any] = dict.fromkeys(found[0])
+    reason = "the model takes its own size alone"
+    return [*found, empty | {"candidate": s2.candidate, "control": "untiled", "reason": reason}]
+
+
+def make_probes(result: Result) -> dict[str, Any]:
+    value = result.value
+    shots = [
+        {
+            "shots": n,
+            "mean": value * share,
+            "low": value * share - 0.04,
+            "high": value * share + 0.03,
+            "draws": 10,
+            "skipped": None,
+        }
+        for n, share in ((1, 0.35), (2, 0.45), (5, 0.62), (10, 0.75))
+    ]
+    skipped = {"shots": 50, "mean": None, "low": None, "high": None, "draws": 0, "skipped": "few"}
+    return {
+        "knn": {
+            "k": 10,
+            "value": value - 0.07,
+            "ci_low": value - 0.13,
+            "ci_high": value - 0.01,
+        },
+        "few_shot": [*shots, skipped],
+        "features": {
+            "cls": value - 0.02 if "dino" in result.backbone else None,
+            "mean": value - 0.01,
+            "both": value,
+        },
+        "seeds": {"values": [value - 0.004, value, value + 0.004], "sd": 0.004},
+    }
+
+
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., Path]:
     """Make a run folder of candidates and their skills; names of classes and ids may be given."""
@@ -175,6 +334,34 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_folder(shared_folder: Path, tmp_path: Path) -> Path:
     """A run folder of the test's own."""
     return Path(shutil.copytree(shared_folder, tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def shared_full_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with every file, that no test may change."""
+    folder = tmp_path_factory.mktemp("full")
+    results, contrasts = make_rows(SKILLS)
+    write_run(folder, results, contrasts, make_correct(SKILLS))
+    write_extras(folder, results, make_correct(SKILLS))
+    return folder
+
+
+@pytest.fixture
+def full_folder(shared_full_folder: Path, tmp_path: Path) -> Path:
+    """A run folder with every file, of the test's own."""
+    return Path(shutil.copytree(shared_full_folder, tmp_path / "full"))
+
+
+@pytest.fixture(scope="session")
+def shared_report(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the shared folder."""
+    return draw_report([shared_folder], tmp_path_factory.mktemp("page") / "page.html").path
+
+
+@pytest.fixture(scope="session")
+def shared_full_report(shared_full_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the shared folder with every file."""
+    return draw_report([shared_full_folder], tmp_path_factory.mktemp("page") / "page.html").path
 
 
 @pytest.fixture(scope="session")

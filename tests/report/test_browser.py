@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from polyscale.report import write_report
-
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -43,9 +41,9 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(params=[1280, 390])
-def page(request, browser, run_folder) -> Iterator[Any]:
+def page(request, browser, shared_full_report) -> Iterator[Any]:
     """The report at the width of a desk and of a phone; what it logs or fetches is a failure."""
-    path = write_report(run_folder)
+    path = shared_full_report
     page = browser.new_page(viewport={"width": request.param, "height": 900})
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
@@ -63,10 +61,12 @@ def test_nothing_is_wider_than_the_page(page):
     assert page.evaluate(OVERFLOW) == []
 
 
-def test_numbers_are_those_of_the_results(page, run_folder):
-    rows = {r["candidate"]: r for r in json.loads((run_folder / "results.json").read_text())}
+def test_numbers_are_those_of_the_results(page, shared_full_folder):
+    rows = {
+        r["candidate"]: r for r in json.loads((shared_full_folder / "results.json").read_text())
+    }
     shown = page.eval_on_selector_all("[data-candidate][data-field]", FIELDS)
-    assert len(shown) == 11 * len(rows)
+    assert len(shown) == 12 * len(rows)
     for candidate, field, value, _ in shown:
         assert value == rows[candidate][field]
     accuracies = {c: text for c, field, _, text in shown if field == "value"}
@@ -93,5 +93,78 @@ def test_details_are_printed_open(page):
     page.emulate_media(media="print")
     visible = "e => e.checkVisibility({contentVisibilityAuto: true})"
     assert page.eval_on_selector("details .contrasts td", visible)
-    assert page.eval_on_selector("svg.chart.wide", visible)
-    assert not page.eval_on_selector("svg.chart.narrow", visible)
+    assert page.eval_on_selector(".macs.wide svg.chart", visible)
+    assert not page.eval_on_selector(".macs.narrow svg.chart", visible)
+    assert not page.eval_on_selector("nav", visible)
+
+
+AXES = ("macs", "latency_ms", "throughput", "peak_bytes", "params")
+
+
+def shown_axes(page) -> list[str]:
+    visible = [p for p in page.query_selector_all(".panel") if p.is_visible()]
+    return [axis for p in visible for axis in AXES if axis in p.get_attribute("class").split()]
+
+
+def test_the_kind_of_cost_is_switched_by_mouse(page):
+    assert shown_axes(page) == ["macs"]
+    for axis in AXES[::-1]:
+        page.click(f"label[for=axis-{axis}]")
+        assert shown_axes(page) == [axis]
+
+
+def test_the_kind_of_cost_is_switched_by_keyboard(page):
+    page.focus("#axis-macs")
+    for axis in AXES[1:]:
+        page.keyboard.press("ArrowRight")
+        assert shown_axes(page) == [axis]
+
+
+def test_a_point_shows_its_row_by_keyboard_and_by_mouse(page, shared_full_folder):
+    rows = json.loads((shared_full_folder / "results.json").read_text())
+    page.focus("#axis-macs")
+    page.keyboard.press("Tab")
+    shown = page.evaluate("document.activeElement.innerText").replace("\u00a0", " ")
+    row = next(r for r in rows if r["candidate"] == "pip:efficientnet_lite0@1")
+    assert "efficientnet_lite0 @ 1" in shown
+    assert f"{100 * row['value']:.1f} %" in shown
+    points = [p for p in page.query_selector_all(".point") if p.is_visible()]
+    assert len(points) == len(rows)
+    page.evaluate("document.activeElement.blur()")
+    for point in points:
+        point.hover()
+        (tip,) = (t for t in page.query_selector_all(".tip") if t.is_visible())
+        box = tip.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= page.viewport_size["width"]
+
+
+def test_points_stand_on_their_marks(page):
+    """What takes the pointer and the focus lies on the mark that is drawn."""
+    name = "wide" if page.viewport_size["width"] > 800 else "narrow"
+    for number, point in enumerate(page.query_selector_all(f".macs.{name} .point")[:3]):
+        box = point.bounding_box()
+        # the first three in the order of the page are the family's models at scale 1
+        drawn = page.query_selector(f"#macs-{name}-point-{(0, 3, 4)[number]}").bounding_box()
+        for side, length in (("x", "width"), ("y", "height")):
+            middle = box[side] + box[length] / 2
+            assert middle == pytest.approx(drawn[side] + drawn[length] / 2, abs=1.5)
+
+
+COLOURS = """
+    () => ['body', '.macs svg.chart text'].map(s => {
+        const style = getComputedStyle(document.querySelector(s));
+        return s == 'body' ? style.backgroundColor : style.fill;
+    })
+"""
+
+
+def test_the_page_is_dark_where_the_reader_likes_it_and_light_on_paper(page):
+    light = page.evaluate(COLOURS)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(COLOURS)
+    assert light[0] == "rgb(255, 255, 255)"
+    assert dark[0] == "rgb(20, 24, 28)"
+    assert light[1] != dark[1]
+    page.emulate_media(color_scheme="dark", media="print")
+    assert page.evaluate(COLOURS) == light

@@ -7,7 +7,8 @@ import matplotlib as mpl
 import pytest
 from PIL import Image
 
-from polyscale.report.chart import draw_chart
+from polyscale.report.axes import AXES, THROUGHPUT
+from polyscale.report.chart import Cut, _ticks, draw_chart
 from polyscale.report.curves import draw_png, draw_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -33,22 +34,24 @@ def test_png_is_an_image_of_its_size(run):
 
 @pytest.mark.parametrize("variant", ["wide", "narrow"])
 def test_svg_holds_a_line_for_each_family_and_model_and_a_point_for_each_candidate(run, variant):
-    ids = ids_of(draw_svg(run.results, variant))
-    assert [i for i in ids if "-size-" in i] == [f"{variant}-size-0"]
-    assert [i for i in ids if "-scale-" in i] == [f"{variant}-scale-0", f"{variant}-scale-1"]
-    assert [i for i in ids if "-point-" in i] == [f"{variant}-point-{n}" for n in range(7)]
+    ids = ids_of(draw_svg(run.results, variant).svg)
+    assert [i for i in ids if "-size-" in i] == [f"macs-{variant}-size-0"]
+    assert [i for i in ids if "-scale-" in i] == [
+        f"macs-{variant}-{n}" for n in ("scale-0", "scale-1")
+    ]
+    assert [i for i in ids if "-point-" in i] == [f"macs-{variant}-point-{n}" for n in range(7)]
 
 
 def test_svg_names_models_and_scales_in_text(run):
-    texts = texts_of(draw_svg(run.results, "wide"))
+    texts = texts_of(draw_svg(run.results, "wide").svg)
     for label in ("efficientnet_lite0", "efficientnet_lite2", "dinov2_small", "scales 1, 2, 3"):
         assert texts.count(label) == 1
     assert texts.count("scales 1, 2") == 2
-    assert "@ 1, 2, 3" in texts_of(draw_svg(run.results, "narrow"))
+    assert "@ 1, 2, 3" in texts_of(draw_svg(run.results, "narrow").svg)
 
 
 def test_two_svgs_of_a_page_share_no_id_that_is_referred_to(run):
-    wide, narrow = (draw_svg(run.results, variant) for variant in ("wide", "narrow"))
+    wide, narrow = (draw_svg(run.results, variant).svg for variant in ("wide", "narrow"))
     targets = set(re.findall(r"#([\w-]+)[\")]", wide)) & set(ids_of(wide))
     assert targets
     assert not targets & set(ids_of(narrow))
@@ -61,9 +64,54 @@ def test_svg_is_the_same_each_time(run):
 def test_svg_escapes_names(run):
     nasty = "<script>alert(1)</script> & $x^2$"
     results = [replace(run.results[0], backbone=nasty, data=nasty), *run.results[3:5]]
-    svg = draw_svg(results, "wide")
+    svg = draw_svg(results, "wide").svg
     assert "<script" not in svg
     assert ElementTree.fromstring(svg).get("aria-label").count("<script>")  # noqa: S314
+
+
+@pytest.mark.parametrize("axis", [a for a in AXES.values() if a is not THROUGHPUT])
+def test_places_are_those_of_the_points(run, axis):
+    """By cost from left to right, by accuracy from below; nothing outside of the drawing."""
+    places = draw_svg(run.results, "wide", axis).places
+    by_name = {r.candidate: r for r in run.results}
+    assert places.keys() == by_name.keys()
+    assert all(0 < share < 1 for place in places.values() for share in place)
+    for a, (x, y) in places.items():
+        for b, (u, v) in places.items():
+            assert (x < u) == (getattr(by_name[a], axis.key) < getattr(by_name[b], axis.key))
+            assert (y < v) == (by_name[a].value > by_name[b].value)
+
+
+def test_faster_is_further_left(run):
+    own = {r.candidate: 1000 / r.latency_ms for r in run.results}
+    places = draw_svg(run.results, "wide", THROUGHPUT, own=own).places
+    assert min(places, key=lambda name: places[name][0]) == max(own, key=own.__getitem__)
+
+
+def test_a_cut_of_the_curve_is_a_cross_above_the_larger_model(run, verdict):
+    larger = verdict.larger
+    cut = Cut(larger.candidate, (), larger.value + 0.05)
+    plain, with_cut = (draw_svg(run.results, "wide", cuts=cuts).svg for cuts in ((), (cut,)))
+    assert len(ids_of(with_cut)) > len(ids_of(plain))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (3e6, 5.2e6, ["3 M", "4 M", "5 M"]),
+        (3e6, 3e7, ["5 M", "10 M", "20 M"]),
+        (1e5, 1e9, ["0.1 M", "1 M", "10 M", "100 M", "1000 M"]),
+    ],
+)
+def test_there_are_always_some_ticks_and_never_many(low, high, texts):
+    assert [AXES["params"].tick(t) for t in _ticks(low, high)] == texts
+
+
+def test_colours_are_those_of_the_page(run):
+    """No colour is fixed, so that the drawing follows the page into the dark."""
+    svg = draw_svg(run.results, "wide").svg
+    assert not re.findall(r"(?:fill|stroke): #[0-9a-f]+", svg)
+    assert "var(--mark-1)" in svg
 
 
 def test_drawing_leaves_the_settings_of_matplotlib_alone(run):
@@ -90,6 +138,6 @@ def test_labels_stay_inside_and_apart(run, narrow):
 
 
 def test_a_single_candidate_has_a_point_and_no_line(run):
-    ids = ids_of(draw_svg(run.results[:1], "wide"))
-    assert "wide-point-0" in ids
+    ids = ids_of(draw_svg(run.results[:1], "wide").svg)
+    assert "macs-wide-point-0" in ids
     assert not [i for i in ids if "-size-" in i or "-scale-" in i]

@@ -7,7 +7,7 @@ from polyscale.report.names import model_names
 def test_each_picture_is_once_in_the_group_of_its_answers(run, verdict):
     groups = group_pictures(run.pictures, [verdict], model_names(run.results))
     assert sorted(p.id for g in groups for p in g.pictures) == sorted(p.id for p in run.pictures)
-    s2, larger, others = groups
+    s2, larger, both_fail, others = groups
     for group, right in ((s2, (True, False)), (larger, (False, True))):
         assert group.telling
         for picture in group.pictures:
@@ -17,7 +17,11 @@ def test_each_picture_is_once_in_the_group_of_its_answers(run, verdict):
     assert s2.title == (
         "Right with efficientnet_lite0 at scales 1, 2, 3, wrong with the larger efficientnet_lite2"
     )
-    assert not others.telling
+    for group, right in ((both_fail, False), (others, True)):
+        assert not group.telling
+        for picture in group.pictures:
+            assert picture.answers[verdict.s2.candidate].correct == right
+            assert picture.answers[verdict.larger.candidate].correct == right
 
 
 def test_without_a_verdict_there_is_one_group(run):

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -119,6 +120,45 @@ def test_an_image_that_is_no_jpeg_is_named(run_folder):
     image = pa.array([{"bytes": b"GIF89a", "path": None}], table.schema.field("image").type)
     pq.write_table(table.set_column(2, "image", image), path)
     with pytest.raises(InputError, match=r"gallery\.parquet .* image 'test/0000' is not a JPEG"):
+        read_run(run_folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["verdicts", "cascades", "controls", "probes", "data", "failures", "timing"]
+)
+@pytest.mark.parametrize("content", ['[{"x', '[{"family": 1}]', "7"])
+def test_a_damaged_file_that_may_be_absent_is_named(full_folder, name, content):
+    (full_folder / f"{name}.json").write_text(content)
+    with pytest.raises(InputError, match=rf"{name}\.json must be as .* Run polyscale compare"):
+        read_run(full_folder)
+
+
+def test_fields_of_a_later_version_are_left_alone(full_folder, run):
+    for name in ("results", "controls", "cascades"):
+        edit(full_folder / f"{name}.json", lambda rows: [r | {"of_tomorrow": 1} for r in rows])
+    found = read_run(full_folder)
+    assert [r.candidate for r in found.results] == [r.candidate for r in run.results]
+    assert found.throughput.keys() == {r.candidate for r in run.results}
+
+
+def test_answers_are_those_of_the_file_whatever_its_order(run_folder, run):
+    path = run_folder / "predictions.parquet"
+    table = pq.read_table(path)
+    shuffled = table.take(pa.array(np.random.default_rng(0).permutation(len(table))))
+    pq.write_table(shuffled, path)
+    found = read_run(run_folder).predictions
+    np.testing.assert_array_equal(found.labels, run.predictions.labels)
+    for result in run.results:
+        assert found.correct[result.candidate].mean() == result.value
+        right = found.said[result.candidate] == found.labels
+        np.testing.assert_array_equal(right, found.correct[result.candidate])
+
+
+def test_an_answer_given_twice_is_refused(run_folder):
+    path = run_folder / "predictions.parquet"
+    table = pq.read_table(path)
+    pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), path)
+    with pytest.raises(InputError, match="must hold each answer once, but pip:eff.*@1 has more"):
         read_run(run_folder)
 
 

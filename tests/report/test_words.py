@@ -122,11 +122,11 @@ def test_gains_compare_a_model_with_its_own_single_scale(run):
 
 def missing_of(run, *names):
     kept = tuple(result for result in run.results if result.candidate in names)
-    return words.missing(replace(run, results=kept), judge(kept, run.contrasts))
+    return words.missing(replace(run, results=kept, verdicts=tuple(judge(kept, run.contrasts))))
 
 
 def test_missing_larger_model_is_named(run):
-    (gap,) = words.missing(run, judge(run.results, run.contrasts))
+    (gap,) = words.missing(run)
     assert gap.family == "dinov2_small"
     assert gap.reason == "no larger model of the family was run at one scale"
 
@@ -152,3 +152,21 @@ def test_best_fact_compares_the_best_with_its_own_single_scale(run):
 def test_best_fact_of_a_single_scale_is_its_accuracy(run):
     alone = replace(run, results=run.results[:1])
     assert words.best_fact(alone).endswith("(95\u00a0% interval 38.4–50.9).")
+
+
+def test_equivalent_says_the_margin(verdict):
+    answer = say(with_facts(verdict, outcome="equivalent", **DEARER))
+    assert answer.head == (
+        "No, you don’t need the larger model: the two do equally well, "
+        "but it is the cheaper one to run."
+    )
+    assert answer.evidence.endswith("within the margin of ±1 that counts as no difference.")
+
+
+def test_inconclusive_says_how_many_images_would_settle_it(verdict):
+    facts = {"outcome": "inconclusive", "ci_low": 0.01, "ci_high": 0.05}
+    answer = say(with_facts(verdict, num_test_needed=1500, **facts))
+    assert "the exact test, corrected, is not sure of it" in answer.evidence
+    assert answer.evidence.endswith(
+        "About 1,260 more test images would settle it, if these figures are the true ones."
+    )

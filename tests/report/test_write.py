@@ -10,7 +10,12 @@ from polyscale.report import write, write_report
 
 
 def test_exports():
-    assert polyscale.report.__all__ == ["read_answers", "write_report"]
+    assert polyscale.report.__all__ == [
+        "Written",
+        "draw_report",
+        "read_answers",
+        "write_report",
+    ]
 
 
 def test_report_and_curves_are_written_and_nothing_else(run_folder):

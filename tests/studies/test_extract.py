@@ -1,13 +1,15 @@
+import io
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from polyscale.data import LabelledImages
+from polyscale.data import LabelledImages, read_image
 from polyscale.multiscale import MultiScale
 from polyscale.store import FeatureStore
 from polyscale.studies import extract, silent
-from polyscale.studies.extract import extract_pooled, weights_hash
+from polyscale.studies.extract import decode_side, extract_pooled, weights_hash
 
 
 @pytest.fixture
@@ -18,7 +20,11 @@ def images():
         for i in range(7)
     ]
     ids = tuple(f"{i}.png" for i in range(7))
-    return LabelledImages(ids, np.arange(7) % 2, pictures.__getitem__, "fingerprint")
+
+    def read(index, min_side=None):
+        return pictures[index]
+
+    return LabelledImages(ids, np.arange(7) % 2, read, "fingerprint")
 
 
 @pytest.fixture
@@ -120,3 +126,67 @@ def test_weights_hash(tiny_backbone):
     with torch.no_grad():
         next(backbone.parameters())[0, 0, 0, 0] += 1e-3
     assert weights_hash(backbone) != before
+
+
+@pytest.fixture
+def large_jpegs():
+    """Photographs large enough to be decoded at a part of their size."""
+    generator = np.random.default_rng(0)
+    contents = []
+    for _ in range(3):
+        small = Image.fromarray(generator.integers(0, 255, (30, 40, 3), dtype=np.uint8))
+        buffer = io.BytesIO()
+        small.resize((1024, 768), Image.Resampling.BICUBIC).save(buffer, "JPEG")
+        contents.append(buffer.getvalue())
+    sides = []
+
+    def read(index, min_side=None):
+        image = read_image(contents[index], name="x", min_side=min_side)
+        sides.append((min_side, image.size))
+        return image
+
+    ids = tuple(f"{i}.jpg" for i in range(3))
+    return LabelledImages(ids, np.arange(3), read, "jpegs"), sides
+
+
+def test_a_scale_is_the_same_beside_any_others(large_jpegs, tiny_backbone, tmp_path):
+    images, _ = large_jpegs
+
+    def features(scales, store):
+        module = MultiScale(tiny_backbone_, scales, tile_batch=16)
+        return extract_pooled(
+            module, images, store=FeatureStore(store), weights="", step="", progress=silent
+        )
+
+    tiny_backbone_ = tiny_backbone()
+    together = features((1, 2, 3), tmp_path / "a")
+    for scale in (1, 2, 3):
+        alone = features((scale,), tmp_path / f"{scale}")
+        np.testing.assert_allclose(alone[scale], together[scale], rtol=1e-5, atol=1e-6)
+
+
+def test_images_are_decoded_once_for_neighbouring_scales_and_no_larger_than_needed(
+    large_jpegs, tiny_backbone, tmp_path
+):
+    images, sides = large_jpegs
+    for scales, expected in {
+        (1, 2): [(64, (256, 192))] * 3,  # 2 × 32 px, at least twice as large: a quarter
+        (2.5, 3, 4): [(128, (512, 384))] * 3,
+        (1, 3): [(64, (256, 192))] * 3 + [(128, (512, 384))] * 3,
+    }.items():
+        sides.clear()
+        module = MultiScale(tiny_backbone(), scales, tile_batch=16)
+        extract_pooled(
+            module,
+            images,
+            store=FeatureStore(tmp_path / str(scales)),
+            weights="",
+            step="",
+            progress=silent,
+        )
+        assert sorted(sides) == expected
+
+
+def test_the_base_source_needs_no_more_than_one_tile(tiny_backbone):
+    module = MultiScale(tiny_backbone(), (1, 4), source="base")
+    assert {decode_side(module, level) for level in module.plan.levels} == {32}

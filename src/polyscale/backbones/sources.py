@@ -1,7 +1,7 @@
 """`load`: a source such as `timm:NAME` → a frozen backbone."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from importlib.util import find_spec
 
@@ -9,6 +9,7 @@ from polyscale.backbones.model_backbone import ModelBackbone
 from polyscale.backbones.open_clip_models import load_open_clip
 from polyscale.backbones.options import Layers, ReadOptions
 from polyscale.backbones.pip_weights import PIP_WEIGHTS, load_pip
+from polyscale.backbones.tile_option import split_tile, tile_suffix
 from polyscale.backbones.timm_models import load_timm
 from polyscale.backbones.torchvision_models import load_torchvision
 from polyscale.backbones.transformers_load import load_transformers
@@ -54,7 +55,8 @@ def load(
 
     Args:
         source: `pip:NAME`, `timm:NAME`, `hf:NAME`, `open_clip:NAME/TAG` or `torchvision:NAME`. A
-            local path works wherever a hub name does.
+            local path works wherever a hub name does. `?tile=224` or `?tile=224x448` behind it
+            is `tile_hw` where only a name can be given, as in a candidate.
         weights: False builds the architecture alone, on the meta device: enough to plan and to
             count, at no cost in memory.
         tile_hw: another tile size, in pixels, for a model that takes one.
@@ -72,8 +74,18 @@ def load(
     return load_source(source, options, weights=weights)
 
 
-def load_source(source: str, options: ReadOptions, *, weights: bool = True) -> Backbone:
+def load_source(source: str, options: ReadOptions, *, weights: bool = True) -> ModelBackbone:
     """`load` with its options in one."""
+    source, tile_hw = split_tile(source)
+    if tile_hw is not None:
+        if options.tile_hw not in (None, tile_hw):
+            raise InputError(
+                f"tile_hw must be {tile_hw}, as the source {source}{tile_suffix(tile_hw)} says, "
+                f"but got {options.tile_hw}. Give one of the two."
+            )
+        backbone = load_source(source, replace(options, tile_hw=tile_hw), weights=weights)
+        backbone.name += tile_suffix(tile_hw)
+        return backbone
     scheme, colon, name = source.partition(":")
     if not colon or scheme not in LOADERS:
         *schemes, last = (f"{s}:NAME" for s in LOADERS)

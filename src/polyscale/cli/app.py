@@ -10,7 +10,10 @@ import polyscale
 from polyscale.cli.compare import compare
 from polyscale.cli.console import errors
 from polyscale.cli.models import models
+from polyscale.cli.paper import paper
 from polyscale.cli.plan import plan
+from polyscale.cli.recipe import recipe
+from polyscale.cli.report import report
 from polyscale.cli.seams import seams
 from polyscale.cli.show import show
 from polyscale.errors import InputError, MissingExtraError, RunError
@@ -29,6 +32,9 @@ app.command()(plan)
 app.command()(models)
 app.command()(show)
 app.command()(seams)
+app.command()(paper)
+app.add_typer(recipe, name="recipe")
+app.command()(report)
 
 
 @app.callback(invoke_without_command=True)

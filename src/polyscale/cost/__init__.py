@@ -1,19 +1,33 @@
-"""What a candidate costs: parameters, multiply-adds, operations, latency, memory."""
+"""What a candidate costs: parameters, multiply-adds, operations, time, memory."""
 
-from polyscale.cost.candidate import Cost, count_plan, measure
+from polyscale.cost.candidate import (
+    TURNS,
+    Cost,
+    Latency,
+    Meter,
+    Throughput,
+    count_plan,
+    fitting_batch,
+    measure,
+)
 from polyscale.cost.closed_form import vit_macs
 from polyscale.cost.count import TileCost, count_tile
-from polyscale.cost.latency import Latency, measure_latency
+from polyscale.cost.turns import Timed, Times
 from polyscale.multiscale.memory import peak_live_bytes
 
 __all__ = [
+    "TURNS",
     "Cost",
     "Latency",
+    "Meter",
+    "Throughput",
     "TileCost",
+    "Timed",
+    "Times",
     "count_plan",
     "count_tile",
+    "fitting_batch",
     "measure",
-    "measure_latency",
     "peak_live_bytes",
     "vit_macs",
 ]

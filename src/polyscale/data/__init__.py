@@ -4,11 +4,17 @@ from polyscale.data.classification import ClassificationData, LabelledImages
 from polyscale.data.embedded import load_rooms
 from polyscale.data.folder import load_folder
 from polyscale.data.image import read_image
+from polyscale.data.inspection_cache import default_inspection_cache
+from polyscale.data.report import DataReport, NearDuplicate, Unreadable
 from polyscale.data.sources import load_classification
 
 __all__ = [
     "ClassificationData",
+    "DataReport",
     "LabelledImages",
+    "NearDuplicate",
+    "Unreadable",
+    "default_inspection_cache",
     "load_classification",
     "load_folder",
     "load_rooms",

@@ -1,16 +1,31 @@
 """Images with one class each."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from polyscale.data.report import DataReport
 from polyscale.errors import InputError
 
 MIN_TRAIN = 2
 """Images that each class needs for training: one to learn from and one to choose with."""
+
+
+class ReadImage(Protocol):
+    """Gives one image of a split; may be called from several threads."""
+
+    def __call__(self, index: int, min_side: int | None = None) -> Image.Image:
+        """Decode an image as 8-bit RGB, upright.
+
+        Args:
+            index: of the image.
+            min_side: a side in pixels that is enough, see `read_image`. It changes the pixels, so
+                it belongs to the key of whatever is kept of them.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -26,7 +41,7 @@ class LabelledImages:
 
     ids: tuple[str, ...]
     labels: NDArray[np.int64]
-    read: Callable[[int], Image.Image]
+    read: ReadImage
     fingerprint: str
 
     def __len__(self) -> int:
@@ -43,6 +58,7 @@ class ClassificationData:
         train: what probes learn from.
         test: what they are judged on.
         about: where the split comes from, in words.
+        report: what was found wrong with it.
     """
 
     name: str
@@ -50,6 +66,7 @@ class ClassificationData:
     train: LabelledImages
     test: LabelledImages
     about: str
+    report: DataReport = field(default_factory=DataReport)
 
     def __post_init__(self) -> None:
         if len(self.class_names) < 2:
@@ -60,14 +77,15 @@ class ClassificationData:
         for split, images in (("train", self.train), ("test", self.test)):
             if not len(images):
                 raise InputError(f"data {self.name} has no {split} images. Add some.")
-        _check_counts(self.name, self.class_names, self.train.labels)
+        counts = np.bincount(self.train.labels, minlength=len(self.class_names))
+        if counts.min() < MIN_TRAIN:
+            rare = self.class_names[int(counts.argmin())]
+            raise InputError(
+                f"data {self.name}: each class needs at least {MIN_TRAIN} images to train on, but "
+                f"{rare!r} has {counts.min()}. Add images, or take the class out."
+            )
 
-
-def _check_counts(name: str, class_names: Sequence[str], labels: NDArray[np.int64]) -> None:
-    counts = np.bincount(labels, minlength=len(class_names))
-    if counts.min() < MIN_TRAIN:
-        rare = class_names[int(counts.argmin())]
-        raise InputError(
-            f"data {name}: each class needs at least {MIN_TRAIN} images to train on, but {rare!r} "
-            f"has {counts.min()}. Add images, or take the class out."
-        )
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should be warned about, as sentences."""
+        return self.report.notes

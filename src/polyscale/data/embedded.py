@@ -5,6 +5,7 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from polyscale.data.classification import ClassificationData, LabelledImages
 from polyscale.data.image import read_image
@@ -38,11 +39,15 @@ def _read_split(split: str) -> tuple[LabelledImages, tuple[str, ...]]:
     features: dict[str, Any] = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
     ids = tuple(table["id"].to_pylist())
     images = table["image"].combine_chunks().field("bytes")
+
+    def read(index: int, min_side: int | None = None) -> Image.Image:
+        return read_image(images[index].as_py(), name=ids[index], min_side=min_side)
+
     return (
         LabelledImages(
             ids=ids,
             labels=np.asarray(table["label"], dtype=np.int64),
-            read=lambda index: read_image(images[index].as_py(), name=ids[index]),
+            read=read,
             fingerprint=blake2b(content, digest_size=16).hexdigest(),
         ),
         tuple(features["label"]["names"]),

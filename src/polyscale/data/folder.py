@@ -1,61 +1,70 @@
 """`folder:PATH`: one folder a class."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from hashlib import blake2b
+import os
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from polyscale.data.classification import ClassificationData, LabelledImages
-from polyscale.data.image import check_image, image_endings, read_image
+from polyscale.data.assemble import assemble
+from polyscale.data.classification import ClassificationData
+from polyscale.data.image import image_endings
+from polyscale.data.listing import Catalogue, list_files
+from polyscale.data.splits import assign_roles, role_of
 from polyscale.errors import InputError
-
-TEST_SHARE = 1 / 3
-"""Of each class's images, where the folder has no splits of its own."""
+from polyscale.types import is_run
 
 
 def load_folder(path: Path, *, seed: int = 0) -> ClassificationData:
-    """Images in one folder a class, with or without `train/` and `val/` (or `test/`) above.
-
-    Where there are no such folders, a third of each class is drawn for testing, by seed. Every
-    file's header is checked and its bytes are hashed here, before any model runs.
+    """Images in one folder a class, with or without `train/` and `test/` (or `val/`) above.
 
     Args:
-        path: the folder. Hidden files and files that are no images by their name are passed over.
-        seed: of the split.
+        path: the folder.
+        seed: of the split, where there is none.
 
     Raises:
-        InputError: if the folder, its images or its classes are not enough, or a file is broken.
+        InputError: if the folder, its images or its classes are not enough.
+    """
+    return assemble(f"folder:{path}", list_folder(path), seed=seed)
+
+
+def list_folder(path: Path) -> Catalogue:
+    """The images of a folder, by their names alone.
+
+    Hidden files and folders and the folders of polyscale's own runs are passed over. So are files
+    that are no images by their names, which a remark counts.
+
+    Raises:
+        InputError: if there is no such folder, or no image in class folders.
     """
     if not is_folder(path):
         raise InputError(f"data folder {str(path)!r} does not exist. Check the path.")
-    train_folder = path / "train"
-    test_folder = next((path / n for n in ("test", "val") if (path / n).is_dir()), None)
-    if train_folder.is_dir() and test_folder is not None:
-        names, train_files = _find(train_folder)
-        test_names, test_files = _find(test_folder)
-        unknown = [n for n in test_names if n not in names]
-        if unknown:
-            raise InputError(
-                f"class {unknown[0]!r} is in {test_folder.name}/ but not in train/ of {path}. "
-                "Both need the same class folders."
-            )
-        train = [(f, names.index(c)) for f, c in train_files]
-        test = [(f, names.index(c)) for f, c in test_files]
-        about = f"the folders train and {test_folder.name}"
-    else:
-        names, files = _find(path)
-        train, test = _split([(f, names.index(c)) for f, c in files], names, seed)
-        about = f"a third of each class drawn for testing by seed {seed}"
-    return ClassificationData(
-        name=f"folder:{path}",
-        class_names=tuple(names),
-        train=_labelled(train, path),
-        test=_labelled(test, path),
-        about=about,
-    )
+    folders = _folders(path)
+    splits = {folder.name: folder for folder in folders if _is_split(folder)}
+    beside = [folder.name for folder in folders if folder.name not in splits]
+    if beside and not {"train"} < {role_of(name) for name in splits}:
+        splits = {}  # classes of these names among others
+    others = Counter[str]()
+    if not splits:
+        names, files = _find(path, path, others)
+        whole = list_files([(i, f, names.index(c)) for i, f, c in files])
+        return Catalogue(tuple(names), whole, None, None, _passed_over(others))
+    roles = assign_roles(splits, where=f"data folder {str(path)!r}")
+    names, files = _find(splits[roles.train], path, others)
+    train = list_files([(i, f, names.index(c)) for i, f, c in files])
+    if roles.test is None:
+        return Catalogue(tuple(names), train, None, None, _passed_over(others))
+    test_names, test_files = _find(splits[roles.test], path, others)
+    unknown = [n for n in test_names if n not in names]
+    if unknown:
+        raise InputError(
+            f"class {unknown[0]!r} is in {roles.test}/ but not in {roles.train}/ of {path}. "
+            "Both need the same class folders."
+        )
+    test = list_files([(i, f, names.index(c)) for i, f, c in test_files])
+    remarks = _passed_over(others)
+    if beside:
+        remarks += (f"Folders beside the splits, passed over: {', '.join(beside)}.",)
+    return Catalogue(tuple(names), train, test, roles.about, remarks)
 
 
 def is_folder(path: Path) -> bool:
@@ -66,26 +75,26 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def _find(folder: Path) -> tuple[list[str], list[tuple[Path, str]]]:
-    """Class names in order, and the image files with their class."""
+def _is_split(folder: Path) -> bool:
+    """A folder called train that holds no folders may be the class of railway engines."""
+    return role_of(folder.name) is not None and bool(_folders(folder))
+
+
+def _find(
+    folder: Path, root: Path, others: Counter[str]
+) -> tuple[list[str], list[tuple[str, Path, str]]]:
+    """Class names in order, and id, path and class of each image; counts endings of other files."""
     endings = image_endings()
     names, files = [], []
-    for child in _children(folder):
-        if child.name.startswith(".") or not child.is_dir():
-            continue
-        _children(child)  # a folder that cannot be read must not pass for an empty one
-        images = [
-            file
-            for file in sorted(child.rglob("*"))
-            if file.suffix.lower() in endings
-            and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-            and file.is_file()
-        ]
+    for child in _folders(folder):
+        found = sorted(_files(child))
+        images = [file for file in found if file.suffix.lower() in endings]
+        others.update(f.suffix.lower() or f.name for f in found if f.suffix.lower() not in endings)
         for path in (child, *images):
             _check_name(path)
         if images:
             names.append(child.name)
-            files += [(file, child.name) for file in images]
+            files += [(file.relative_to(root).as_posix(), file, child.name) for file in images]
     if not files:
         raise InputError(
             f"data folder {str(folder)!r} has no images in class folders. "
@@ -94,13 +103,32 @@ def _find(folder: Path) -> tuple[list[str], list[tuple[Path, str]]]:
     return names, files
 
 
-def _children(folder: Path) -> list[Path]:
+def _folders(folder: Path) -> list[Path]:
+    """The folders in a folder that may be classes."""
     try:
-        return sorted(folder.iterdir())
+        children = sorted(folder.iterdir())
     except OSError as error:
-        raise InputError(
-            f"data folder {str(folder)!r} cannot be read ({error.strerror}). Check its permissions."
-        ) from error
+        raise _unreadable(folder, error) from error
+    return [c for c in children if not c.name.startswith(".") and is_folder(c) and not is_run(c)]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file below, but none that is hidden or belongs to a run."""
+
+    def stop(error: OSError) -> None:
+        # a folder that cannot be read must not pass for an empty one
+        raise _unreadable(Path(error.filename), error) from error
+
+    for here, folders, files in os.walk(folder, onerror=stop):
+        base = Path(here)
+        folders[:] = [f for f in folders if not f.startswith(".") and not is_run(base / f)]
+        yield from (base / file for file in files if not file.startswith("."))
+
+
+def _unreadable(folder: Path, error: OSError) -> InputError:
+    return InputError(
+        f"data folder {str(folder)!r} cannot be read ({error.strerror}). Check its permissions."
+    )
 
 
 def _check_name(path: Path) -> None:
@@ -112,43 +140,8 @@ def _check_name(path: Path) -> None:
         raise InputError(f"file name {shown!r} must be UTF-8, but is not. Rename it.") from error
 
 
-def _split(
-    files: Sequence[tuple[Path, int]], names: Sequence[str], seed: int
-) -> tuple[list[tuple[Path, int]], list[tuple[Path, int]]]:
-    """Draw a share of each class for testing, at least one image."""
-    generator = np.random.default_rng(seed)
-    test: set[Path] = set()
-    for label, name in enumerate(names):
-        members = [file for file, of in files if of == label]
-        if len(members) < 3:
-            raise InputError(
-                f"class {name!r} must have at least 3 images to be split into train and test, but "
-                f"has {len(members)}. Add images, or take the class out."
-            )
-        num_test = max(1, round(len(members) * TEST_SHARE))
-        test |= {members[i] for i in generator.permutation(len(members))[:num_test]}
-    return [f for f in files if f[0] not in test], [f for f in files if f[0] in test]
-
-
-def _labelled(files: Sequence[tuple[Path, int]], root: Path) -> LabelledImages:
-    paths = [file for file, _ in files]
-    names = tuple(file.relative_to(root).as_posix() for file in paths)
-    labels: NDArray[np.int64] = np.array([label for _, label in files], dtype=np.int64)
-    with ThreadPoolExecutor() as pool:
-        digests = list(pool.map(_checked_digest, paths, names))
-    digest = blake2b("".join(map(str, zip(names, digests, strict=True))).encode(), digest_size=16)
-    return LabelledImages(
-        ids=names,
-        labels=labels,
-        read=lambda index: read_image(paths[index], name=names[index]),
-        fingerprint=digest.hexdigest(),
-    )
-
-
-def _checked_digest(file: Path, name: str) -> str:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"image {name} cannot be read ({error.strerror}). Check it.") from error
-    check_image(content, name=name)
-    return blake2b(content, digest_size=16).hexdigest()
+def _passed_over(others: Counter[str]) -> tuple[str, ...]:
+    if not others:
+        return ()
+    kinds = ", ".join(kind for kind, _ in others.most_common(3))
+    return (f"Files that are no images by their names, passed over: {others.total()} ({kinds}).",)

@@ -7,12 +7,36 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from polyscale.errors import InputError
+from polyscale.types import HW
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
 """What is read. Others that Pillow knows start outside programs (EPS) or are no photographs."""
+
+DRAFT_MARGIN = 2
+"""How much larger than needed a JPEG is decoded at least, where it is decoded smaller.
+
+The rest of the way is resized with a proper filter: Pillow's `reducing_gap`, and
+benchmarks/decode.py has what it costs.
+"""
+
+THUMB_PX = 16
+"""Side of the grey thumbnails that images are compared by."""
+
+
+class UnreadableImageError(InputError):
+    """An image that cannot be used.
+
+    Attributes:
+        reason: why, in words.
+    """
+
+    def __init__(self, name: str, reason: str, advice: str = "Repair it or take it out.") -> None:
+        super().__init__(f"image {name} cannot be read ({reason}). {advice}")
+        self.reason = reason
 
 
 def image_endings() -> frozenset[str]:
@@ -22,19 +46,45 @@ def image_endings() -> frozenset[str]:
     )
 
 
-def read_image(source: Path | bytes, *, name: str) -> Image.Image:
+def read_image(source: Path | bytes, *, name: str, min_side: int | None = None) -> Image.Image:
     """Decode an image as 8-bit RGB, upright.
 
     Args:
         source: a file or its bytes.
         name: how errors call it.
+        min_side: a side in pixels that is enough. A JPEG whose sides are at least 4 times as long
+            is decoded at a half, a quarter or an eighth of its size, which is faster, and comes
+            back with both sides at least twice as long as `min_side`. Others come back whole.
 
     Raises:
         InputError: if the file is no image, is broken, or would need a suspicious amount of memory.
     """
     with _clear_errors(name), _opened(source) as image:
+        if min_side is not None:
+            image.draft(None, (min_side * DRAFT_MARGIN,) * 2)
         image.load()
         return _to_rgb(ImageOps.exif_transpose(image))
+
+
+def read_thumb(source: bytes, *, name: str) -> tuple[HW, NDArray[np.uint8]]:
+    """Decode all of an image, but only to look at it.
+
+    JPEGs are decoded small, which still reads every byte, so that a truncated file is found.
+
+    Returns:
+        The stored height and width in pixels, and the upright image squashed to grey
+        (THUMB_PX, THUMB_PX).
+
+    Raises:
+        InputError: as `read_image` does.
+    """
+    with _clear_errors(name), _opened(source) as image:
+        image_hw = image.size[::-1]
+        image.draft("L", (THUMB_PX * DRAFT_MARGIN,) * 2)
+        image.load()
+        upright = _to_rgb(ImageOps.exif_transpose(image))
+        small = upright.resize((THUMB_PX, THUMB_PX), Image.Resampling.BILINEAR)
+        return image_hw, np.asarray(small.convert("L"))
 
 
 def check_image(source: Path | bytes, *, name: str) -> None:
@@ -71,12 +121,13 @@ def _clear_errors(name: str) -> Iterator[None]:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = (Image.MAX_IMAGE_PIXELS or 0) / 1e6
-        raise InputError(
-            f"image {name} must have at most {limit:.0f} megapixels, but its header says more, as "
-            "decompression bombs do. Take it out, or raise PIL.Image.MAX_IMAGE_PIXELS."
+        raise UnreadableImageError(
+            name,
+            f"its header says more than {limit:.0f} megapixels, as decompression bombs do",
+            "Take it out, or raise PIL.Image.MAX_IMAGE_PIXELS.",
         ) from error
+    except UnidentifiedImageError as error:
+        raise UnreadableImageError(name, "no image format that is read") from error
     except Exception as error:
         words = str(error).split("<")[0].strip().splitlines() or [type(error).__name__]
-        raise InputError(
-            f"image {name} cannot be read ({words[0]}). Repair it or take it out."
-        ) from error
+        raise UnreadableImageError(name, words[0]) from error

@@ -1,6 +1,8 @@
-"""The chart: accuracy against multiply-adds, by model size and by scale."""
+"""The chart: accuracy against a cost, by model size and by scale."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, log10
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -8,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from polyscale.report.labels import Label, place_labels
+from polyscale.report.axes import MACS, Axis, Costs, costs
+from polyscale.report.labels import XY, Label, place_labels
 from polyscale.report.names import chart_names, scales_text
 from polyscale.report.numbers import LEVEL
 from polyscale.report.series import Look, looks, scale_series, size_series
@@ -25,10 +28,28 @@ MAX_TICKS = 7
 WIDE_NAME, NARROW_NAME = 24, 18  # characters of a model's name
 
 
+@dataclass(frozen=True)
+class Cut:
+    """Where a verdict cut the small model's curve: at the cost of a larger model.
+
+    Attributes:
+        larger: the larger candidate.
+        ends: the candidates of the curve on either side.
+        value: of the curve there.
+    """
+
+    larger: str
+    ends: tuple[str, ...]
+    value: float
+
+
 def draw_chart(
     results: Sequence[Result],
     size_px: tuple[int, int],
     *,
+    axis: Axis = MACS,
+    own: Costs | None = None,
+    cuts: Sequence[Cut] = (),
     narrow: bool = False,
     titled: bool = False,
     id_prefix: str = "chart",
@@ -38,6 +59,9 @@ def draw_chart(
     Args:
         results: one row a candidate.
         size_px: width and height in CSS pixels, 96 an inch.
+        axis: the kind of cost.
+        own: each candidate's; None reads them from the rows.
+        cuts: of the small model's curve, by verdicts on that cost.
         narrow: smaller marks and text, and more room beside the points, for a phone.
         titled: whether the title is drawn; a page has its own.
         id_prefix: of the ids of lines and points in an SVG.
@@ -46,37 +70,52 @@ def draw_chart(
     figure = Figure(figsize=(width / PX_PER_INCH, height / PX_PER_INCH), facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    _draw_lines(axes, results, narrow=narrow, id_prefix=id_prefix)
+    own = own or costs(results, axis)
+    _draw_lines(axes, results, own, narrow=narrow, id_prefix=id_prefix)
+    _draw_cuts(axes, results, own, cuts)
     family_looks = looks(results)
     for number, result in enumerate(results):
         gid = f"{id_prefix}-point-{number}"
-        _draw_point(axes, result, family_looks[result.family], narrow=narrow, gid=gid)
-    _draw_axes(axes, results, narrow=narrow)
+        _draw_point(axes, result, own, family_looks[result.family], narrow=narrow, gid=gid)
+    _draw_axes(axes, axis, list(own.values()), narrow=narrow)
     _draw_legend(axes, narrow=narrow)
     if titled:
-        title = chart_title(results[0])
+        title = chart_title(results[0], axis)
         axes.set_title(title, loc="left", pad=36, fontsize=17 * PT, weight="bold", color=INK)
     # margins first, since labels are placed among what is then drawn
     figure.set_layout_engine("tight", pad=0.6)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    _draw_labels(axes, results, narrow=narrow)
+    _draw_labels(axes, results, own, narrow=narrow)
     return figure
 
 
-def chart_title(result: Result) -> str:
+def chart_title(result: Result, axis: Axis = MACS) -> str:
     """What the chart shows, of any of its rows."""
     return (
-        f"Accuracy against multiply-adds on {result.data} "
+        f"Accuracy against {axis.noun} on {result.data} "
         f"({result.num_test} test images, {LEVEL} intervals)"
     )
 
 
-def _draw_lines(axes: Axes, results: Sequence[Result], *, narrow: bool, id_prefix: str) -> None:
+def point_places(figure: Figure, results: Sequence[Result], own: Costs) -> dict[str, XY]:
+    """Where each candidate's point is: shares of the width from the left, the height from above."""
+    (axes,) = figure.axes
+    width, height = figure.bbox.size
+    places = {}
+    for result in results:
+        x, y = axes.transData.transform((own[result.candidate], 100 * result.value))
+        places[result.candidate] = (float(x / width), float(1 - y / height))
+    return places
+
+
+def _draw_lines(
+    axes: Axes, results: Sequence[Result], own: Costs, *, narrow: bool, id_prefix: str
+) -> None:
     for found in (size_series(results), scale_series(results)):
         for number, series in enumerate(found):
             axes.plot(
-                [r.macs for r in series.results],
+                [own[r.candidate] for r in series.results],
                 [100 * r.value for r in series.results],
                 color=series.look.colour,
                 linestyle="-" if series.kind == "size" else (0, DASHES),
@@ -86,12 +125,35 @@ def _draw_lines(axes: Axes, results: Sequence[Result], *, narrow: bool, id_prefi
             )
 
 
-def _draw_point(axes: Axes, result: Result, look: Look, *, narrow: bool, gid: str) -> None:
+def _draw_cuts(axes: Axes, results: Sequence[Result], own: Costs, cuts: Sequence[Cut]) -> None:
+    """A cross on the curve, and a dotted line from it to the larger model."""
+    by_name = {result.candidate: result for result in results}
+    for cut in cuts:
+        larger = by_name[cut.larger]
+        colour = looks(results)[larger.family].colour
+        cost = own[cut.larger]
+        axes.plot(
+            [cost] * 2,
+            [100 * cut.value, 100 * larger.value],
+            ":",
+            color=colour,
+            linewidth=1.4,
+            zorder=1.5,
+        )
+        axes.plot(
+            [cost], [100 * cut.value], "x", color=INK, markersize=6.5, markeredgewidth=1.6, zorder=4
+        )
+
+
+def _draw_point(
+    axes: Axes, result: Result, own: Costs, look: Look, *, narrow: bool, gid: str
+) -> None:
     """A marker, hollow at one scale and filled at several, and its interval."""
     interval = [100 * result.ci_low, 100 * result.ci_high]
-    axes.plot([result.macs] * 2, interval, color=look.colour, alpha=0.45, linewidth=1.1, zorder=1)
+    cost = own[result.candidate]
+    axes.plot([cost] * 2, interval, color=look.colour, alpha=0.45, linewidth=1.1, zorder=1)
     axes.plot(
-        [result.macs],
+        [cost],
         [100 * result.value],
         marker=SHAPES[look.marker],
         markersize=6 if narrow else 7.5,
@@ -104,16 +166,17 @@ def _draw_point(axes: Axes, result: Result, look: Look, *, narrow: bool, gid: st
     )
 
 
-def _draw_axes(axes: Axes, results: Sequence[Result], *, narrow: bool) -> None:
+def _draw_axes(axes: Axes, axis: Axis, own: Sequence[float], *, narrow: bool) -> None:
     size = _text_pt(narrow)
     axes.set_xscale("log")
     # room for labels at both ends, a share of what the points span
-    low, high = min(r.macs for r in results), max(r.macs for r in results)
+    low, high = min(own), max(own)
     room = max(high / low, 2) ** (0.22 if narrow else 0.1)
-    axes.set_xlim(low / room, high * room)
-    axes.xaxis.set_major_locator(FixedLocator(_ticks(low / room, high * room)))
+    ends = (low / room, high * room)
+    axes.set_xlim(*(ends[::-1] if axis.turned else ends))
+    axes.xaxis.set_major_locator(FixedLocator(_ticks(*ends)))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e9:g} G"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: axis.tick(value)))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
     axes.margins(y=0.06)
@@ -122,17 +185,23 @@ def _draw_axes(axes: Axes, results: Sequence[Result], *, narrow: bool) -> None:
     axes.set_axisbelow(True)
     axes.spines[["top", "left", "right"]].set_visible(False)
     axes.spines["bottom"].set_color(QUIET)
-    axes.set_xlabel(
-        "multiply-adds for one image (log scale)", fontsize=size, color=QUIET, labelpad=8
-    )
+    axes.set_xlabel(axis.label, fontsize=size, color=QUIET, labelpad=8)
     axes.set_ylabel("accuracy", fontsize=size, color=QUIET, labelpad=6)
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 of each decade, or the decades alone where those would crowd."""
-    decades = [1e9 * 10.0**i for i in range(-6, 7)]
+    """1, 2 and 5 of each decade; the decades alone where those would crowd, more where few fit."""
+    decades = [10.0**i for i in range(floor(log10(low)), floor(log10(high)) + 1)]
     shown = [d * digit for d in decades for digit in (1, 2, 5) if low <= d * digit <= high]
-    return shown if len(shown) <= MAX_TICKS else [d for d in decades if low <= d <= high]
+    if len(shown) > MAX_TICKS:
+        return [d for d in decades if low <= d <= high]
+    if len(shown) < 2:
+        return [
+            float(t)
+            for t in MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high)
+            if low <= t <= high
+        ]
+    return shown
 
 
 def _draw_legend(axes: Axes, *, narrow: bool) -> None:
@@ -159,7 +228,7 @@ def _draw_legend(axes: Axes, *, narrow: bool) -> None:
     )
 
 
-def _draw_labels(axes: Axes, results: Sequence[Result], *, narrow: bool) -> None:
+def _draw_labels(axes: Axes, results: Sequence[Result], own: Costs, *, narrow: bool) -> None:
     models = chart_names(results, NARROW_NAME if narrow else WIDE_NAME)
     family_looks = looks(results)
     named = {r.backbone for r in results if r.scales == (1,)}
@@ -171,14 +240,14 @@ def _draw_labels(axes: Axes, results: Sequence[Result], *, narrow: bool) -> None
                 line_is_named=r.backbone in named,
                 at="@" if narrow else "scales",
             ),
-            xy=(r.macs, 100 * r.value),
+            xy=(own[r.candidate], 100 * r.value),
             interval=(100 * r.ci_low, 100 * r.ci_high),
             colour=family_looks[r.family].ink,
         )
         for r in results
     ]
     lines = [
-        [(r.macs, 100 * r.value) for r in series.results]
+        [(own[r.candidate], 100 * r.value) for r in series.results]
         for series in (*size_series(results), *scale_series(results))
     ]
     place_labels(axes, labels, lines, fontsize=_text_pt(narrow) - 0.4)

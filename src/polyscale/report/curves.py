@@ -1,11 +1,24 @@
-"""The chart as a PNG and as an SVG: one drawing, three sizes."""
+"""The chart as a PNG, and as an SVG for each kind of cost: one drawing, three sizes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from io import BytesIO, StringIO
 from typing import Literal
 
-from polyscale.report.chart import PT, PX_PER_INCH, chart_title, draw_chart
+from polyscale.report.axes import MACS, Axis, Costs, costs
+from polyscale.report.chart import (
+    GRID,
+    INK,
+    PT,
+    PX_PER_INCH,
+    QUIET,
+    Cut,
+    chart_title,
+    draw_chart,
+    point_places,
+)
+from polyscale.report.series import COLOURS, INKS
 from polyscale.report.settings import settings
 from polyscale.types import Result
 
@@ -14,9 +27,27 @@ SVG_SIZES_PX = {"wide": (960, 560), "narrow": (380, 440)}
 PNG_SIZE_PX = (960, 600)
 PNG_WIDTH_PX = 1600
 
+# the page's names of colours, so that the same drawing serves light and dark
+CSS_COLOURS = {
+    "#ffffff": "var(--paper)",
+    INK: "var(--ink)",
+    QUIET: "var(--quiet)",
+    GRID: "var(--line)",
+    **{colour.lower(): f"var(--mark-{i})" for i, colour in enumerate(COLOURS)},
+    **{ink.lower(): f"var(--text-{i})" for i, ink in enumerate(INKS)},
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An `<svg>` element, and where its points are: shares of the width and of the height."""
+
+    svg: str
+    places: Mapping[str, tuple[float, float]]
+
 
 def draw_png(results: Sequence[Result]) -> bytes:
-    """The chart with its title, 1600 px wide."""
+    """Accuracy against multiply-adds, with its title, 1600 px wide."""
     dpi = PX_PER_INCH * PNG_WIDTH_PX / PNG_SIZE_PX[0]
     out = BytesIO()
     with settings("png"):
@@ -25,26 +56,54 @@ def draw_png(results: Sequence[Result]) -> bytes:
     return out.getvalue()
 
 
-def draw_svg(results: Sequence[Result], variant: Variant) -> str:
+def draw_svg(
+    results: Sequence[Result],
+    variant: Variant,
+    axis: Axis = MACS,
+    *,
+    own: Costs | None = None,
+    cuts: Sequence[Cut] = (),
+) -> Drawing:
     """The chart as an `<svg>` element for a page, its text left as text.
 
     Args:
         results: one row a candidate.
         variant: `wide`, or `narrow` for a phone; ids differ, so that a page can hold both.
+        axis: the kind of cost.
+        own: each candidate's; None reads them from the rows.
+        cuts: of the small model's curve, by verdicts on that cost.
     """
     size_px = SVG_SIZES_PX[variant]
+    own = own or costs(results, axis)
+    prefix = f"{axis.key}-{variant}"
     out = StringIO()
-    with settings(variant):
-        figure = draw_chart(results, size_px, narrow=variant == "narrow", id_prefix=variant)
+    with settings(prefix):
+        figure = draw_chart(
+            results,
+            size_px,
+            axis=axis,
+            own=own,
+            cuts=cuts,
+            narrow=variant == "narrow",
+            id_prefix=prefix,
+        )
+        places = point_places(figure, results, own)
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(out, format="svg", metadata=nothing)
     # the root is written anew: without a fixed size, and with a name for screen readers
     _, _, root = out.getvalue().partition("<svg ")
     _, _, body = root.partition(">")
     width, height = (side * PT for side in size_px)
-    summary = escape(f"{chart_title(results[0])}. The table of candidates holds the numbers.")
-    return (
+    summary = escape(f"{chart_title(results[0], axis)}. The table of candidates holds the numbers.")
+    svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="0 0 {width:g} {height:g}" class="chart {variant}" role="img" '
-        f'aria-label="{summary}"><title>{summary}</title>{body}'
+        f'viewBox="0 0 {width:g} {height:g}" class="chart" role="img" '
+        f'aria-label="{summary}">{_themed(body)}'
     )
+    return Drawing(svg, places)
+
+
+def _themed(body: str) -> str:
+    for colour, name in CSS_COLOURS.items():
+        body = body.replace(f": {colour}", f": {name}")
+    return body

@@ -7,6 +7,8 @@ from polyscale.report.names import scales_phrase
 from polyscale.report.read import Picture
 from polyscale.types import Verdict
 
+BOTH_FAIL = "Wrong with both, other candidates differ"
+
 
 @dataclass(frozen=True)
 class Group:
@@ -32,7 +34,9 @@ def group_pictures(
         for title in _titles(verdict, models):
             groups[title] = []
     telling = set(groups)
-    others = "Other candidates differ" if verdicts else "Candidates differ"
+    if verdicts:
+        groups[BOTH_FAIL] = []
+    others = "Right with both, other candidates differ" if verdicts else "Candidates differ"
     groups[others] = []
     for picture in pictures:
         groups[_title(picture, verdicts, models) or others].append(picture)
@@ -53,10 +57,12 @@ def _titles(verdict: Verdict, models: Mapping[str, str]) -> tuple[str, str]:
     )
 
 
-def _title(picture: Picture, verdicts: Iterable[Verdict], models: Mapping[str, str]) -> str | None:
+def _title(picture: Picture, verdicts: Sequence[Verdict], models: Mapping[str, str]) -> str | None:
     for verdict in verdicts:
         s2 = picture.answers[verdict.s2.candidate].correct
         larger = picture.answers[verdict.larger.candidate].correct
         if s2 != larger:
             return _titles(verdict, models)[0 if s2 else 1]
+    if any(not picture.answers[verdict.s2.candidate].correct for verdict in verdicts):
+        return BOTH_FAIL
     return None

@@ -48,6 +48,20 @@ def fact_name(key: object) -> str:
     return str(key).replace("_", " ")
 
 
+def timing_text(timing: Mapping[str, Any]) -> str:
+    """`62 s in all, 48 s in models, busy 77 % of it; longest: extract 40 s`, and a full stop."""
+    parts = [
+        f"{timing[key]:,.0f} s {what}"
+        for key, what in (("wall_s", "in all"), ("model_s", "in models"))
+        if timing.get(key) is not None
+    ]
+    if timing.get("busy_share") is not None:
+        parts.append(f"busy {100 * timing['busy_share']:.0f} % of it")
+    stages = sorted((timing.get("stages") or {}).items(), key=lambda item: -item[1])[:5]
+    longest = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in stages)
+    return ", ".join(parts) + (f"; longest: {longest}" if longest else "") + "."
+
+
 def limits(results: Sequence[Result], num_contrasts: int) -> list[str]:
     """What the numbers can't tell."""
     row = results[0]
@@ -63,8 +77,9 @@ def limits(results: Sequence[Result], num_contrasts: int) -> list[str]:
     ]
     if num_contrasts > 1:
         found.append(
-            f"{num_contrasts} pairs were tested and no p-value is corrected for that: one in "
-            "twenty falls below 0.05 by chance where nothing differs."
+            f"{num_contrasts} pairs were tested and no p-value in the table is corrected for that: "
+            "one in twenty falls below 0.05 by chance where nothing differs. Those that verdicts "
+            "are drawn from are corrected (Holm)."
         )
     return found
 

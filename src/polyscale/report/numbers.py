@@ -62,6 +62,11 @@ def milliseconds(value: float) -> str:
     return f"{three_digits(value)}{NBSP}ms"
 
 
+def per_second(value: float) -> str:
+    """`81.3 /s`: images a second."""
+    return f"{three_digits(value)}{NBSP}/s"
+
+
 def count(value: int) -> str:
     """`1,280`."""
     return f"{value:,}"

@@ -2,14 +2,19 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from polyscale.report import method, numbers, words
-from polyscale.report.curves import draw_svg
+from polyscale.report import method, numbers, sections, words
+from polyscale.report.axes import Axis, shown_axes
+from polyscale.report.chart import Cut
+from polyscale.report.classes import FEW_IMAGES, class_pages
+from polyscale.report.cost_words import cost_lines
+from polyscale.report.curves import Drawing, draw_svg
 from polyscale.report.gallery import group_pictures
 from polyscale.report.names import model_names, scales_phrase, scales_text, short_names
 from polyscale.report.read import Run
@@ -23,43 +28,116 @@ COSTS = ("macs", "latency_ms", "peak_bytes")
 SMALL_IS_GOOD = (*COSTS, "params")
 
 
-def render_page(run: Run, verdicts: Sequence[Verdict]) -> str:
-    """The report as one self-contained page.
+@dataclass(frozen=True)
+class Chart:
+    """Accuracy against one kind of cost, for a desk and for a phone."""
 
-    Args:
-        run: what was found.
-        verdicts: what `polyscale.stats.judge` makes of it.
-    """
+    axis: Axis
+    wide: Drawing
+    narrow: Drawing
+    is_cut: bool
+
+
+def render_page(run: Run) -> str:
+    """The report as one self-contained page."""
     models = model_names(run.results)
     gains = words.gains(run)
+    controls = sections.turned_controls(run)
     return (
         _environment()
         .get_template("report.html")
         .render(
+            run=run,
             row=run.results[0],
-            date=run.date,
-            answers=[words.answer(verdict, models) for verdict in verdicts],
-            missing=words.missing(run, verdicts),
-            best_fact=None if verdicts else words.best_fact(run),
+            answers=[
+                (words.answer(v, models), cost_lines(v, run.results, models)) for v in run.verdicts
+            ],
+            missing=words.missing(run),
+            best_fact=None if run.verdicts else words.best_fact(run),
             gains=gains,
             results=_in_order(run.results),
             contrasts=run.contrasts,
-            key_contrasts=_key_contrasts(verdicts, gains),
-            contrast_limit=_contrast_limit(run.contrasts),
+            key_contrasts=_key_contrasts(run.verdicts, gains),
+            contrast_limit=_limit(end for c in run.contrasts for end in (c.ci_low, c.ci_high)),
             best=_best(run.results),
             cheapest={cost: min(getattr(r, cost) for r in run.results) for cost in COSTS},
             dearest={cost: max(getattr(r, cost) for r in run.results) for cost in COSTS},
             names=short_names(run.results),
             models=models,
             looks=looks(run.results),
-            # matplotlib escapes what it writes; this is its element
-            charts=[Markup(draw_svg(run.results, v)) for v in ("wide", "narrow")],  # noqa: S704
-            groups=group_pictures(run.pictures, verdicts, models),
+            charts=_charts(run),
+            groups=group_pictures(run.pictures, run.verdicts, models),
+            spots=sections.spots(run.results),
+            cascades=sections.cascade_charts(run.extras.cascades),
+            controls=controls,
+            control_limit=_limit(end or 0 for c in controls for end in (c.diff_low, c.diff_high)),
+            control_names=sections.CONTROLS,
+            few_shot=sections.few_shot(_in_order(run.results), run.extras.probes),
+            class_pages=class_pages(run, _sides(run.verdicts, gains)),
+            few_images=FEW_IMAGES,
             source_text=method.SOURCES[run.results[0].source],
             facts=_facts(run.results),
             limits=method.limits(run.results, len(run.contrasts)),
         )
     )
+
+
+def render_side_by_side(runs: Sequence[Run], note: str) -> str:
+    """Runs that may not be compared with each other, one after the other.
+
+    Args:
+        runs: what was found.
+        note: why they are not compared.
+    """
+    return (
+        _environment()
+        .get_template("side_by_side.html")
+        .render(
+            note=note,
+            date=max(run.date for run in runs),
+            parts=[
+                {
+                    "run": run,
+                    "results": _in_order(run.results),
+                    "models": model_names(run.results),
+                    "looks": looks(run.results),
+                    "best": _best(run.results),
+                    "answers": words.plain_answers(run),
+                }
+                for run in runs
+            ],
+        )
+    )
+
+
+def _charts(run: Run) -> list[Chart]:
+    found = []
+    for axis in shown_axes(run.costs, len(run.results)):
+        cuts = [
+            Cut(c.larger, c.s2, _value(run, c.larger) + c.difference)
+            for verdict in run.verdicts
+            for c in verdict.costs
+            if c.axis == axis.key and c.rule == "interpolated"
+        ]
+        wide, narrow = (
+            draw_svg(run.results, variant, axis, own=run.costs(axis), cuts=cuts)
+            for variant in ("wide", "narrow")
+        )
+        found.append(Chart(axis, wide, narrow, bool(cuts)))
+    return found
+
+
+def _value(run: Run, candidate: str) -> float:
+    return next(r.value for r in run.results if r.candidate == candidate)
+
+
+def _sides(
+    verdicts: Sequence[Verdict], gains: Iterable[words.Gain]
+) -> list[tuple[Result, Result | None]]:
+    """Candidates that are looked at class by class, and the larger ones that they stand against."""
+    sides: list[tuple[Result, Result | None]] = [(v.s2, v.larger) for v in verdicts]
+    judged = {v.s2.backbone for v in verdicts}
+    return sides + [(g.multi, None) for g in gains if g.multi.backbone not in judged]
 
 
 def _environment() -> Environment:
@@ -78,6 +156,7 @@ def _environment() -> Environment:
         "params": numbers.params,
         "megabytes": numbers.megabytes,
         "milliseconds": numbers.milliseconds,
+        "per_second": numbers.per_second,
         "digits": numbers.three_digits,
         "count": numbers.count,
         "p_value": numbers.p_value,
@@ -85,7 +164,11 @@ def _environment() -> Environment:
         "scales_phrase": scales_phrase,
         "fact_text": method.fact_text,
         "fact_name": method.fact_name,
+        "timing_text": method.timing_text,
+        "name_of": lambda candidate, names: names[candidate],
         "gain_sentence": words.gain_sentence,
+        # what matplotlib drew; it escapes what it writes
+        "drawn": lambda drawing: Markup(drawing.svg),  # noqa: S704
         "base64": lambda content: b64encode(content).decode(),
     }
     environment.filters.update(filters)
@@ -107,10 +190,9 @@ def _key_contrasts(verdicts: Iterable[Verdict], gains: Iterable[words.Gain]) -> 
     return [verdict.contrast for verdict in verdicts] + [gain.contrast for gain in gains]
 
 
-def _contrast_limit(contrasts: Iterable[Contrast]) -> float:
-    """Where the axis of all interval plots ends: five points at least, in steps of five."""
-    widest = max((max(abs(c.ci_low), abs(c.ci_high)) for c in contrasts), default=0)
-    return max(1, ceil(widest / 0.05)) * 0.05
+def _limit(ends: Iterable[float]) -> float:
+    """Where the axis of interval plots ends: five points at least, in steps of five."""
+    return max(1, ceil(max(map(abs, ends), default=0) / 0.05)) * 0.05
 
 
 def _best(results: Sequence[Result]) -> dict[str, float]:

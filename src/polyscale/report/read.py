@@ -3,25 +3,27 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from io import BytesIO
 from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
 from polyscale.errors import InputError
-from polyscale.stats import find_contrast
-from polyscale.types import Contrast, Result
+from polyscale.report.axes import THROUGHPUT, Axis, costs
+from polyscale.report.extras import READERS, Extras
+from polyscale.report.files import AGAIN, check_exists, damaged
+from polyscale.report.predictions import Predictions, read_predictions
+from polyscale.stats import find_contrast, judge
+from polyscale.types import Contrast, Result, Verdict
 
-Row = TypeVar("Row")
-
-PREDICTION_COLUMNS = ["candidate", "id", "prediction", "probability", "correct"]
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -57,61 +59,111 @@ class Run:
     """What `polyscale compare` found.
 
     Attributes:
+        folder: where it was read from, as the user named it.
         results: one row a candidate.
         contrasts: one row a pair of candidates.
+        verdicts: one a family that has any.
+        predictions: each candidate's answer to each test image.
         pictures: test images on which candidates differ.
         date: when it was found, as ISO 8601.
+        throughput: images a second of each candidate, where that was measured.
+        extras: what was found besides.
+        notes: what a reader of merged runs must know, as sentences.
     """
 
+    folder: str = ""
     results: tuple[Result, ...]
     contrasts: tuple[Contrast, ...]
+    verdicts: tuple[Verdict, ...]
+    predictions: Predictions
     pictures: tuple[Picture, ...]
     date: str
+    throughput: Mapping[str, float] = field(default_factory=dict)
+    extras: Extras = field(default_factory=Extras)
+    notes: tuple[str, ...] = ()
 
     def contrast(self, first: str, second: str) -> Contrast:
         """The contrast of two candidates, turned round where it was written the other way."""
         return find_contrast(self.contrasts, first, second)
 
+    def costs(self, axis: Axis) -> Mapping[str, float]:
+        """Each candidate's cost, where it is known."""
+        return self.throughput if axis is THROUGHPUT else costs(self.results, axis)
+
 
 def read_run(folder: Path) -> Run:
-    """Read the folder's four files.
+    """Read a folder's files.
 
     Raises:
         InputError: if one is missing or damaged, or they do not belong together.
     """
-    results = _read_rows(folder / "results.json", Result.from_dict)
-    _check_results(folder / "results.json", results)
-    contrasts = _read_rows(folder / "contrasts.json", lambda row: Contrast(**row))
+    path = folder / "results.json"
+    results = _read_json(path, _make_results)
+    _check_results(path, results)
+    contrasts = _read_json(folder / "contrasts.json", _all(Contrast.from_dict))
     names = [result.candidate for result in results]
     _check_contrasts(folder / "contrasts.json", contrasts, names)
+    predictions = read_predictions(folder / "predictions.parquet", names)
+    if (folder / "verdicts.json").exists():
+        verdicts = _read_json(folder / "verdicts.json", _all(Verdict.from_dict))
+    else:
+        verdicts = tuple(judge(results, contrasts))
     return Run(
+        folder=str(folder),
         results=results,
         contrasts=contrasts,
-        pictures=_read_pictures(folder, names),
-        date=_date(results, folder / "results.json"),
+        verdicts=verdicts,
+        predictions=predictions,
+        pictures=_read_pictures(folder / "gallery.parquet", predictions),
+        date=_date(results, path),
+        throughput=_read_json(path, _throughput),
+        extras=read_extras(folder),
     )
 
 
-def _read_rows(path: Path, make: Callable[[Any], Row]) -> tuple[Row, ...]:
-    """A JSON list, each entry made into a row."""
-    _check_exists(path)
+def read_extras(folder: Path) -> Extras:
+    """Read the files that a run may do without.
+
+    Raises:
+        InputError: if one is damaged.
+    """
+    paths = {name: folder / f"{name}.json" for name in READERS}
+    return Extras(**{n: _read_json(path, READERS[n]) for n, path in paths.items() if path.exists()})
+
+
+def _read_json(path: Path, make: Callable[[Any], Read]) -> Read:
+    check_exists(path)
     try:
-        return tuple(make(row) for row in json.loads(path.read_bytes()))
-    except (ValueError, TypeError, KeyError) as error:
-        raise _damaged(path, error) from error
+        return make(json.loads(path.read_bytes()))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise damaged(path, error) from error
+
+
+def _all(make: Callable[[Any], Read]) -> Callable[[Any], tuple[Read, ...]]:
+    return lambda rows: tuple(make(row) for row in rows)
+
+
+def _make_results(rows: Any) -> tuple[Result, ...]:
+    """Rows with the fields that this version knows; a later one may write more."""
+    known = {f.name for f in fields(Result)}
+    return tuple(Result.from_dict({k: v for k, v in row.items() if k in known}) for row in rows)
+
+
+def _throughput(rows: Any) -> dict[str, float]:
+    return {r["candidate"]: float(r["throughput"]) for r in rows if r.get("throughput")}
 
 
 def _check_results(path: Path, results: tuple[Result, ...]) -> None:
     if not results:
-        raise InputError(f"{path} must hold at least one row, but is empty. {_AGAIN}")
+        raise InputError(f"{path} must hold at least one row, but is empty. {AGAIN}")
     for name, count in Counter(result.candidate for result in results).items():
         if count > 1:
             raise InputError(f"{path} must hold each candidate once, but {name} is {count} times.")
-    for field in ("metric", "task", "data", "source", "num_test"):
-        values = sorted({str(getattr(result, field)) for result in results})
+    for name in ("metric", "task", "data", "source", "num_test"):
+        values = sorted({str(getattr(result, name)) for result in results})
         if len(values) > 1:
             raise InputError(
-                f"{path} must hold one {field}, but got {', '.join(values)}. "
+                f"{path} must hold one {name}, but got {', '.join(values)}. "
                 "Keep one run folder for each."
             )
     if results[0].metric != "accuracy":
@@ -124,26 +176,36 @@ def _check_contrasts(path: Path, contrasts: Iterable[Contrast], names: Iterable[
         if frozenset((first, second)) not in known:
             raise InputError(
                 f"{path} must hold every pair of candidates, but has no {first} against {second}. "
-                f"{_AGAIN}"
+                f"{AGAIN}"
             )
 
 
-def _read_pictures(folder: Path, names: Iterable[str]) -> tuple[Picture, ...]:
-    gallery_path, predictions_path = folder / "gallery.parquet", folder / "predictions.parquet"
-    gallery = _read_table(gallery_path, ["id", "label", "image"])
-    predictions = _read_table(predictions_path, PREDICTION_COLUMNS, [row["id"] for row in gallery])
-    answers: dict[str, dict[str, Answer]] = {}
-    for row in predictions:
-        answer = Answer(row["prediction"], row["probability"], row["correct"])
-        answers.setdefault(row["id"], {})[row["candidate"]] = answer
-    for row in gallery:
-        for name in names:
-            if name not in answers.get(row["id"], {}):
-                raise InputError(
-                    f"{predictions_path} must hold the answer of {name} to image {row['id']!r} of "
-                    f"{gallery_path.name}, but does not. {_AGAIN}"
-                )
-    return tuple(_picture(gallery_path, row, answers[row["id"]]) for row in gallery)
+def _read_pictures(path: Path, predictions: Predictions) -> tuple[Picture, ...]:
+    check_exists(path)
+    try:
+        rows = pq.read_table(path, columns=["id", "label", "image"]).to_pylist()
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise damaged(path, error) from error
+    return tuple(_picture(path, row, _answers(path, row["id"], predictions)) for row in rows)
+
+
+def _answers(path: Path, id_: str, predictions: Predictions) -> dict[str, Answer]:
+    at = int(np.searchsorted(predictions.ids, id_))
+    if at == len(predictions.ids) or predictions.ids[at] != id_:
+        raise InputError(
+            f"{path} must hold test images, but predictions.parquet has no {id_!r}. {AGAIN}"
+        )
+    return answers_at(predictions, at)
+
+
+def answers_at(predictions: Predictions, at: int) -> dict[str, Answer]:
+    """Every candidate's answer to one image."""
+    return {
+        name: Answer(
+            said[at], float(predictions.probability[name][at]), bool(predictions.correct[name][at])
+        )
+        for name, said in predictions.said.items()
+    }
 
 
 def _picture(path: Path, row: Mapping[str, Any], answers: Mapping[str, Answer]) -> Picture:
@@ -152,23 +214,8 @@ def _picture(path: Path, row: Mapping[str, Any], answers: Mapping[str, Answer]) 
         with Image.open(BytesIO(jpeg), formats=["JPEG"]) as image:
             size = image.size
     except (OSError, TypeError) as error:
-        raise _damaged(path, f"image {row['id']!r} is not a JPEG") from error
+        raise damaged(path, f"image {row['id']!r} is not a JPEG") from error
     return Picture(id=row["id"], label=row["label"], jpeg=jpeg, size_wh=size, answers=answers)
-
-
-def _read_table(
-    path: Path, columns: list[str], ids: list[str] | None = None
-) -> list[dict[str, Any]]:
-    """Columns of a Parquet file, of the rows with these ids or of all."""
-    _check_exists(path)
-    chosen = None
-    if ids is not None:
-        # both cast: an empty list has no type, and writers differ in string types
-        chosen = pc.field("id").cast(pa.string()).isin(pa.array(ids, pa.string()))
-    try:
-        return pq.read_table(path, columns=columns, filters=chosen).to_pylist()
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise _damaged(path, error) from error
 
 
 def _date(results: Iterable[Result], path: Path) -> str:
@@ -179,19 +226,3 @@ def _date(results: Iterable[Result], path: Path) -> str:
                 return str(facts["date"])
     written = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
     return written.strftime("%Y-%m-%d")
-
-
-_AGAIN = "Run polyscale compare again."
-
-
-def _check_exists(path: Path) -> None:
-    if not path.is_file():
-        raise InputError(
-            f"{path} must be a file that polyscale compare wrote, but is missing. "
-            "Name the folder of a finished run."
-        )
-
-
-def _damaged(path: Path, reason: object) -> InputError:
-    first_line = str(reason).partition("\n")[0]
-    return InputError(f"{path} must be as polyscale compare wrote it, but: {first_line}. {_AGAIN}")

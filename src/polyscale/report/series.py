@@ -6,8 +6,9 @@ from typing import Literal
 
 from polyscale.types import Result
 
-# Okabe and Ito's palette, which colour-blind readers tell apart, without its yellow and black
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# Okabe and Ito's palette, which colour-blind readers tell apart, without its yellow and black; the
+# last three darker, to stand out from white (3 : 1 and more)
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#B8618F", "#B87D00", "#2B8CC4")
 # the same hues, dark enough for text on white (4.5 : 1 and more)
 INKS = ("#0069A3", "#B34F00", "#007A59", "#9C4A78", "#8F6300", "#1F739F")
 MARKERS = ("circle", "square", "triangle", "diamond")
@@ -21,11 +22,13 @@ class Look:
         colour: of marks and lines.
         ink: of text, a darker one.
         marker: the shape's name.
+        css: name of the colour in a page, which has another in the dark.
     """
 
     colour: str
     ink: str
     marker: str
+    css: str
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,12 @@ def looks(results: Sequence[Result]) -> dict[str, Look]:
     """For each family its look, in the order in which families first appear."""
     families = dict.fromkeys(result.family for result in results)
     return {
-        family: Look(COLOURS[i % len(COLOURS)], INKS[i % len(INKS)], MARKERS[i % len(MARKERS)])
+        family: Look(
+            COLOURS[i % len(COLOURS)],
+            INKS[i % len(INKS)],
+            MARKERS[i % len(MARKERS)],
+            f"var(--mark-{i % len(COLOURS)})",
+        )
         for i, family in enumerate(families)
     }
 

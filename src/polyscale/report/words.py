@@ -71,11 +71,19 @@ def answer(verdict: Verdict, models: Mapping[str, str]) -> Answer:
     )
 
 
-def plain_answers(run: Run, verdicts: Sequence[Verdict]) -> list[str]:
+def side_by_side_note(apart: Sequence[str]) -> str:
+    """Why runs are not compared with each other."""
+    return (
+        f"These runs differ in {', '.join(apart)}. They stand side by side and are not compared: "
+        "a difference between them would not be one between models."
+    )
+
+
+def plain_answers(run: Run) -> list[str]:
     """The top of the page as lines of text."""
     models = model_names(run.results)
     lines = []
-    for verdict in verdicts:
+    for verdict in run.verdicts:
         found = answer(verdict, models)
         lines += [found.head, found.evidence, found.cost]
     return lines or [best_fact(run)]
@@ -98,6 +106,7 @@ def cost_direction(verdict: Verdict) -> Direction:
 _HEADS: dict[Outcome, str] = {
     "s2": "No, you don’t need the larger model",
     "larger": "Yes, the larger model is better",
+    "equivalent": "No, you don’t need the larger model: the two do equally well",
     "inconclusive": "These images can’t tell",
 }
 _HEAD_COSTS: dict[tuple[Outcome, Direction], str] = {
@@ -105,6 +114,8 @@ _HEAD_COSTS: dict[tuple[Outcome, Direction], str] = {
     ("s2", "cheaper"): ", and several scales are cheaper to run",
     ("larger", "dearer"): ", and it is cheaper to run",
     ("larger", "cheaper"): ", but it costs more to run",
+    ("equivalent", "dearer"): ", but it is the cheaper one to run",
+    ("equivalent", "cheaper"): ", and several scales are cheaper to run",
     ("inconclusive", "dearer"): ", and the larger model is cheaper to run",
     ("inconclusive", "cheaper"): ", and several scales are cheaper to run",
 }
@@ -130,10 +141,31 @@ def _evidence(verdict: Verdict, models: Mapping[str, str]) -> str:
     interval = interval_points(contrast.ci_low, contrast.ci_high)
     if verdict.outcome == "inconclusive":
         return (
-            f"{lead}{points(contrast.difference)} points, but the {LEVEL} interval ({interval}) "
-            f"holds zero. {_lean(contrast)} More test images would narrow it."
+            f"{lead}{points(contrast.difference)} points, but {_doubt(contrast, interval)}. "
+            f"{_lean(contrast)} {_more(verdict)}"
+        )
+    if verdict.outcome == "equivalent":
+        return (
+            f"{lead}{points(contrast.difference)} points ({LEVEL} interval {interval}), within "
+            f"the margin of ±{100 * contrast.margin:g} that counts as no difference."
         )
     return f"{lead}{points(contrast.difference)} points ({LEVEL} interval {interval})."
+
+
+def _doubt(contrast: Contrast, interval: str) -> str:
+    if contrast.ci_low <= 0 <= contrast.ci_high:
+        return f"the {LEVEL} interval ({interval}) holds zero"
+    return f"with a {LEVEL} interval of {interval} the exact test, corrected, is not sure of it"
+
+
+def _more(verdict: Verdict) -> str:
+    needed = verdict.num_test_needed
+    if needed is None or needed <= verdict.contrast.num_test:
+        return "More test images would narrow it."
+    return (
+        f"About {needed - verdict.contrast.num_test:,} more test images would settle it, if these "
+        "figures are the true ones."
+    )
 
 
 def _lean(contrast: Contrast) -> str:
@@ -148,6 +180,8 @@ _COST_LEADS: dict[tuple[Outcome, Direction], str] = {
     ("s2", "cheaper"): "They cost less to run as well",
     ("larger", "dearer"): "The several scales cost more to run, too",
     ("larger", "cheaper"): "But the several scales cost less to run",
+    ("equivalent", "dearer"): "The several scales cost more to run",
+    ("equivalent", "cheaper"): "The several scales cost less to run",
     ("inconclusive", "dearer"): "The several scales cost more to run",
     ("inconclusive", "cheaper"): "The several scales cost less to run",
 }
@@ -192,9 +226,9 @@ def gain_sentence(gain: Gain) -> str:
     )
 
 
-def missing(run: Run, verdicts: Sequence[Verdict]) -> list[Missing]:
+def missing(run: Run) -> list[Missing]:
     """Families on which no verdict can be given."""
-    judged = {verdict.family for verdict in verdicts}
+    judged = {verdict.family for verdict in run.verdicts}
     families = dict.fromkeys(r.family for r in run.results if r.family not in judged)
     return [_missing(family, [r for r in run.results if r.family == family]) for family in families]
 

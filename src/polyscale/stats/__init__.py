@@ -1,6 +1,64 @@
-"""Numbers in, numbers out: paired resampling, tests and verdicts."""
+"""Numbers in, numbers out: paired resampling, tests, verdicts, fronts and cascades."""
 
-from polyscale.stats.paired import accuracy_intervals, paired_contrasts
-from polyscale.stats.verdict import find_contrast, judge
+from polyscale.stats.cascade import (
+    CascadeAnswers,
+    CascadeCurve,
+    CascadePoint,
+    cascade_curve,
+    choose_threshold,
+    run_cascade,
+)
+from polyscale.stats.equivalence import MARGIN, equivalence_p, score_interval
+from polyscale.stats.frontier import (
+    DominanceCall,
+    Point,
+    dominance_calls,
+    dominates,
+    interpolate_at_cost,
+    pareto_front,
+    point,
+)
+from polyscale.stats.holm import holm
+from polyscale.stats.image_bootstrap import image_contrasts, mean_iou, mean_of_images
+from polyscale.stats.intervals import accuracy_intervals
+from polyscale.stats.paired import paired_contrasts
+from polyscale.stats.power import images_to_differ, images_to_equate, trials_per_arm
+from polyscale.stats.seeds import SeedSpread, over_seeds
+from polyscale.stats.sweet_spot import BudgetRange, sweet_spots, sweet_spots_by_axis
+from polyscale.stats.verdict import corrected_contrasts, find_contrast, judge
 
-__all__ = ["accuracy_intervals", "find_contrast", "judge", "paired_contrasts"]
+__all__ = [
+    "MARGIN",
+    "BudgetRange",
+    "CascadeAnswers",
+    "CascadeCurve",
+    "CascadePoint",
+    "DominanceCall",
+    "Point",
+    "SeedSpread",
+    "accuracy_intervals",
+    "cascade_curve",
+    "choose_threshold",
+    "corrected_contrasts",
+    "dominance_calls",
+    "dominates",
+    "equivalence_p",
+    "find_contrast",
+    "holm",
+    "image_contrasts",
+    "images_to_differ",
+    "images_to_equate",
+    "interpolate_at_cost",
+    "judge",
+    "mean_iou",
+    "mean_of_images",
+    "over_seeds",
+    "paired_contrasts",
+    "pareto_front",
+    "point",
+    "run_cascade",
+    "score_interval",
+    "sweet_spots",
+    "sweet_spots_by_axis",
+    "trials_per_arm",
+]

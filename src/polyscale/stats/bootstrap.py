@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.stats.paired import LEVEL, NUM_RESAMPLES
+from polyscale.stats.intervals import LEVEL, NUM_RESAMPLES
 
 Statistic = Callable[..., NDArray[np.float64]]
 """Samples (…, n) → values (…): computed along the last axis."""

@@ -1,4 +1,4 @@
-"""Paired bootstrap over test images, and McNemar's exact test.
+"""Paired bootstrap over test images, McNemar's exact test and a test of equivalence.
 
 All candidates answer the same images, so every resample draws images once and scores all
 candidates on them. What images are hard for all then cancels in the differences.
@@ -11,59 +11,41 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from polyscale.stats.equivalence import ALPHA, MARGIN, check_margin, equivalence_p
+from polyscale.stats.intervals import percentile_interval, resampled_means
 from polyscale.types import Contrast
 
-LEVEL = 0.95
-NUM_RESAMPLES = 10_000
 
+def paired_contrasts(
+    correct: Mapping[str, NDArray[np.bool_]], *, margin: float = MARGIN, seed: int = 0
+) -> list[Contrast]:
+    """Each pair of candidates: difference in accuracy, its intervals and its tests.
 
-def accuracy_intervals(correct: Mapping[str, NDArray[np.bool_]]) -> dict[str, tuple[float, float]]:
-    """Wilson's interval of each candidate's accuracy, 95 %: honest also near 0 and 1.
-
-    Args:
-        correct: for each candidate, whether it was right on each test image (num_test,).
-    """
-    return {name: _wilson(int(right.sum()), len(right)) for name, right in correct.items()}
-
-
-def paired_contrasts(correct: Mapping[str, NDArray[np.bool_]], *, seed: int = 0) -> list[Contrast]:
-    """Each pair of candidates: difference in accuracy, its 95 % interval and McNemar's p.
+    No p-value is corrected yet: which contrasts a verdict is drawn from, `judge` knows.
 
     Args:
         correct: for each candidate, whether it was right on each test image (num_test,).
+        margin: of accuracy; a smaller difference counts as none.
         seed: of the resampling.
+
+    Raises:
+        InputError: if the margin is not between 0 and 1.
     """
-    scores = _resampled_accuracy(correct, seed)
+    check_margin(margin)
+    if not correct:
+        return []
+    scores = resampled_means(np.stack(list(correct.values()), axis=1), seed)
     index = {name: i for i, name in enumerate(correct)}
     return [
-        _contrast(a, b, correct[a], correct[b], scores[:, index[a]] - scores[:, index[b]])
+        _contrast(a, b, correct[a], correct[b], scores[:, index[a]] - scores[:, index[b]], margin)
         for a, b in combinations(correct, 2)
     ]
 
 
-def _resampled_accuracy(correct: Mapping[str, NDArray[np.bool_]], seed: int) -> NDArray[np.float64]:
-    """Accuracy in each resample (resamples, candidates).
-
-    Images on which the same candidates are right are exchangeable: a resample is how often each
-    such pattern was drawn, and there are far fewer patterns than images.
-    """
-    matrix = np.stack(list(correct.values()), axis=1)
-    patterns, counts = np.unique(matrix, axis=0, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(
-        len(matrix), counts / len(matrix), size=NUM_RESAMPLES
-    )
-    return drawn @ patterns.astype(np.float64) / len(matrix)
-
-
-def _wilson(num_right: int, num: int) -> tuple[float, float]:
-    interval = binomtest(num_right, num).proportion_ci(LEVEL, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
-def _interval(scores: NDArray[np.float64]) -> tuple[float, float]:
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(scores, [tail, 1 - tail])
-    return float(low), float(high)
+def mcnemar_p(only_first: int, only_second: int) -> float:
+    """McNemar's exact test, two-sided: a fair coin for each image on which the two differ."""
+    discordant = only_first + only_second
+    return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
 
 
 def _contrast(
@@ -72,20 +54,25 @@ def _contrast(
     first_correct: NDArray[np.bool_],
     second_correct: NDArray[np.bool_],
     differences: NDArray[np.float64],
+    margin: float,
 ) -> Contrast:
     only_first = int((first_correct & ~second_correct).sum())
     only_second = int((~first_correct & second_correct).sum())
-    discordant = only_first + only_second
-    low, high = _interval(differences)
+    low, high = percentile_interval(differences)
+    low90, high90 = percentile_interval(differences, 1 - 2 * ALPHA)
     return Contrast(
         first=first,
         second=second,
         metric="accuracy",
-        difference=float(first_correct.mean() - second_correct.mean()),
+        difference=(only_first - only_second) / len(first_correct),
         ci_low=low,
         ci_high=high,
+        ci90_low=low90,
+        ci90_high=high90,
         only_first=only_first,
         only_second=only_second,
-        p_value=float(binomtest(only_first, discordant).pvalue) if discordant else 1.0,
+        p_value=mcnemar_p(only_first, only_second),
+        margin=margin,
+        p_equivalence=equivalence_p(only_first, only_second, len(first_correct), margin),
         num_test=len(first_correct),
     )

@@ -3,13 +3,14 @@
 from polyscale.studies.compare import (
     ComparePlan,
     CompareSettings,
+    Comparison,
+    Failure,
     compare,
     plan_compare,
     run_compare,
 )
-from polyscale.studies.comparison import Comparison
 from polyscale.studies.progress import Progress, silent
-from polyscale.studies.run_folder import check_out, is_finished, new_run
+from polyscale.studies.run_folder import check_complete, check_out, is_finished, new_run
 from polyscale.studies.seams import compare_seams, load_untiled, measure_seams
 from polyscale.studies.show import show
 from polyscale.types.seams import SeamReport, Seams, WaySeams
@@ -19,12 +20,14 @@ __all__ = [
     "ComparePlan",
     "CompareSettings",
     "Comparison",
+    "Failure",
     "Progress",
     "SeamReport",
     "Seams",
     "Shown",
     "ShownScale",
     "WaySeams",
+    "check_complete",
     "check_out",
     "compare",
     "compare_seams",

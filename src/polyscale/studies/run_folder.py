@@ -10,14 +10,23 @@ from tempfile import TemporaryDirectory
 from polyscale.errors import InputError, RunError
 
 FILES = (
+    "cascades.json",
     "contrasts.json",
     "curves.png",
+    "data.json",
     "gallery.parquet",
     "predictions.parquet",
     "report.html",
     "results.csv",
     "results.json",
+    "sweet_spots.json",
+    "timing.json",
+    "verdicts.json",
 )
+"""Of every run."""
+
+WHERE_ASKED = {"probes": "probes.json", "controls": "controls.json"}
+"""Setting → the file that it adds."""
 
 
 def check_out(out: Path) -> None:
@@ -65,13 +74,33 @@ def is_finished(out: Path, facts: Mapping[str, object]) -> bool:
             f"out must be a new folder, but {str(out)!r} holds another run "
             f"(it differs in {' and '.join(changed)}). Choose another, or delete it first."
         )
-    missing = [name for name in FILES if not (out / name).is_file()]
+    wanted = [*FILES, *(name for key, name in WHERE_ASKED.items() if facts.get(key))]
+    missing = [name for name in wanted if not (out / name).is_file()]
     if missing:
         raise InputError(
             f"out {str(out)!r} holds this run, but without {' and '.join(missing)}. "
             "Delete it and run again; features are kept."
         )
     return True
+
+
+def check_complete(out: Path) -> None:
+    """Tell of candidates that failed in a finished run.
+
+    Raises:
+        RunError: with each of them and why.
+    """
+    try:
+        failures = json.loads((out / "failures.json").read_text(encoding="utf-8"))
+        told = "; ".join(f"{f['candidate']} ({f['error']})" for f in failures)
+    except FileNotFoundError:
+        return
+    except (ValueError, LookupError, TypeError):
+        told = "failures.json does not say which"
+    raise RunError(
+        f"{told}: failed, the other candidates are in {str(out)!r}. "
+        "Delete it and run again; features are kept."
+    )
 
 
 @contextmanager

@@ -2,19 +2,31 @@
 
 from polyscale.types.backbone import HW, SOURCES, Backbone, Source, TileFeatures
 from polyscale.types.candidate import Candidate, check_scales, format_scale
-from polyscale.types.result import Contrast, Outcome, Result, Verdict
+from polyscale.types.contrast import Contrast
+from polyscale.types.metric import LOWER_IS_BETTER, better_sign
+from polyscale.types.result import Result
+from polyscale.types.run_marks import RUN_MARKS, is_run
+from polyscale.types.verdict import COST_AXES, CostAxis, CostVerdict, Outcome, Rule, Verdict
 
 __all__ = [
+    "COST_AXES",
     "HW",
+    "LOWER_IS_BETTER",
+    "RUN_MARKS",
     "SOURCES",
     "Backbone",
     "Candidate",
     "Contrast",
+    "CostAxis",
+    "CostVerdict",
     "Outcome",
     "Result",
+    "Rule",
     "Source",
     "TileFeatures",
     "Verdict",
+    "better_sign",
     "check_scales",
     "format_scale",
+    "is_run",
 ]

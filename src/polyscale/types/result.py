@@ -1,8 +1,8 @@
-"""Facts about candidates: what a study finds, files keep and a report shows."""
+"""Facts about a candidate: what a study finds, files keep and a report shows."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from polyscale.types.backbone import HW, Source
 
@@ -36,6 +36,9 @@ class Result:
         latency_ms: median time for one image, batch 1, in milliseconds.
         latency_low_ms: its lower quartile.
         latency_high_ms: its upper quartile.
+        throughput: median images a second in batches; None in files of older runs.
+        throughput_low: its lower quartile.
+        throughput_high: its upper quartile.
         peak_bytes: largest sum of live tensors while one image runs, parameters included.
         probe: what was trained on the features, and how well it converged.
         settings: everything the user chose.
@@ -65,6 +68,9 @@ class Result:
     latency_ms: float
     latency_low_ms: float
     latency_high_ms: float
+    throughput: float | None = None
+    throughput_low: float | None = None
+    throughput_high: float | None = None
     peak_bytes: int
     probe: Mapping[str, Any]
     settings: Mapping[str, Any]
@@ -80,77 +86,3 @@ class Result:
         fields = dict(row)
         fields["scales"], fields["tile_hw"] = tuple(row["scales"]), tuple(row["tile_hw"])
         return cls(**fields)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Contrast:
-    """Two candidates on the same test images.
-
-    Attributes:
-        first: a candidate.
-        second: another.
-        metric: what is compared.
-        difference: metric of the first less metric of the second.
-        ci_low: lower end of the 95 % paired-bootstrap interval of the difference.
-        ci_high: its upper end.
-        only_first: test images that only the first gets right.
-        only_second: test images that only the second gets right.
-        p_value: of the exact McNemar test, two-sided, not corrected for the number of contrasts.
-        num_test: test images.
-    """
-
-    first: str
-    second: str
-    metric: str
-    difference: float
-    ci_low: float
-    ci_high: float
-    only_first: int
-    only_second: int
-    p_value: float
-    num_test: int
-
-    def turned(self) -> "Contrast":
-        """The same two candidates with the second one first."""
-        return replace(
-            self,
-            first=self.second,
-            second=self.first,
-            difference=-self.difference,
-            ci_low=-self.ci_high,
-            ci_high=-self.ci_low,
-            only_first=self.only_second,
-            only_second=self.only_first,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """The row as JSON holds it."""
-        return asdict(self)
-
-
-Outcome = Literal["s2", "larger", "inconclusive"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """Whether a family's larger model is needed.
-
-    Attributes:
-        family: the family.
-        outcome: which one is better beyond the interval of their difference, if either.
-        s2: the smaller backbone at several scales.
-        larger: the larger backbone at one scale.
-        contrast: the two on the test images, `s2` first.
-        macs_ratio: multiply-adds of `s2` over those of `larger`.
-        latency_ratio: latency of `s2` over that of `larger`.
-        params_ratio: parameters of `s2` over those of `larger`.
-    """
-
-    family: str
-    outcome: Outcome
-    s2: Result
-    larger: Result
-    contrast: Contrast
-    macs_ratio: float
-    latency_ratio: float
-    params_ratio: float

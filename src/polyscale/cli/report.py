@@ -1,0 +1,32 @@
+"""`polyscale report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polyscale.cli.console import errors, output
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Folders that polyscale compare wrote.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Page to write, .html; needed for several runs."),
+    ] = None,
+) -> None:
+    """Draw the report of a run anew, or of several runs as one. No model runs.
+
+    \b
+    Examples:
+        polyscale report runs/rooms
+        polyscale report runs/monday runs/tuesday --out both.html
+    """  # noqa: D301 - \b keeps the lines
+    from polyscale.report import draw_report
+
+    written = draw_report(runs, out)
+    for note in written.notes:
+        errors.print(f"note: {note}", soft_wrap=True)
+    for answer in written.answers:
+        output.print(answer, soft_wrap=True)
+    output.print(f"report: {written.path}", soft_wrap=True)

@@ -1,0 +1,113 @@
+"""Verdicts at equal cost as sentences, one for each larger model and kind of cost."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from polyscale.report.axes import AXES
+from polyscale.report.names import scales_phrase
+from polyscale.report.numbers import LEVEL, interval_points, points, ratio
+from polyscale.types import CostVerdict, Outcome, Result, Verdict
+
+TAGS: dict[Outcome, str] = {
+    "s2": "several scales win",
+    "larger": "larger model wins",
+    "equivalent": "equally good",
+    "inconclusive": "can’t tell",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostLine:
+    """What the page says of a larger model and a kind of cost.
+
+    Attributes:
+        verdict: what is put into words.
+        noun: the kind of cost.
+        larger: short name of the larger model.
+        tag: the outcome in two or three words.
+        sentence: what it rests on.
+    """
+
+    verdict: CostVerdict
+    noun: str
+    larger: str
+    tag: str
+    sentence: str
+
+
+def cost_lines(
+    verdict: Verdict, results: Sequence[Result], models: Mapping[str, str]
+) -> list[CostLine]:
+    """A line for each verdict at equal cost; those against the headline's larger model first.
+
+    Args:
+        verdict: of a family.
+        results: rows of the run, in which the candidates are looked up.
+        models: short name of each backbone.
+    """
+    by_name = {result.candidate: result for result in results}
+
+    def line(own: CostVerdict) -> CostLine:
+        larger = models[by_name[own.larger].backbone]
+        s2 = [by_name[name] for name in own.s2]
+        noun = AXES[own.axis].noun
+        return CostLine(
+            verdict=own,
+            noun=noun,
+            larger=larger,
+            tag=TAGS[own.outcome],
+            sentence=" ".join([_sentence(own, noun, s2, larger, models), *_more(own)]),
+        )
+
+    first = verdict.larger.candidate
+    return [line(own) for own in sorted(verdict.costs, key=lambda c: c.larger != first)]
+
+
+def _sentence(
+    own: CostVerdict, noun: str, s2: Sequence[Result], larger: str, models: Mapping[str, str]
+) -> str:
+    interval = interval_points(own.ci_low, own.ci_high)
+    gap = f"{points(own.difference)} points ({LEVEL} interval {interval})"
+    small = models[s2[0].backbone]
+    if own.rule == "interpolated":
+        between = " and ".join(scales_phrase(r.scales) for r in s2)
+        return (
+            f"At the {noun} of {larger}, the curve of {small} between {between} "
+            f"{_PROMISES[own.outcome]}: {gap}{_within_margin(own)}."
+        )
+    lead = f"{small} at {scales_phrase(s2[0].scales)} takes {ratio(own.cost_ratio)} the {noun}"
+    if own.rule == "within":
+        return f"{lead} of {larger} and {_WITHIN[own.outcome]}: {gap}{_within_margin(own)}."
+    if own.outcome == "larger":
+        return f"{lead} of {larger} and does no better: {gap}."
+    if own.ci_low > 0:
+        return (
+            f"{lead} of {larger} and does better: {gap}. Nothing of it was run at the larger "
+            "model’s cost, so that more images would not settle it; scales in between may."
+        )
+    return f"{lead} of {larger}, and whether it does better is open: {gap}."
+
+
+_PROMISES: dict[Outcome, str] = {
+    "s2": "is ahead",
+    "larger": "is behind",
+    "equivalent": "is level",
+    "inconclusive": "may be ahead or behind",
+}
+_WITHIN: dict[Outcome, str] = {
+    "s2": "does better",
+    "larger": "does worse",
+    "equivalent": "does as well",
+    "inconclusive": "may do better or worse",
+}
+
+
+def _within_margin(own: CostVerdict) -> str:
+    if own.outcome != "equivalent":
+        return ""
+    return f", within the margin of ±{100 * own.contrasts[0].margin:g}"
+
+
+def _more(own: CostVerdict) -> list[str]:
+    more = (own.num_test_needed or 0) - own.contrasts[0].num_test
+    return [f"About {more:,} more test images would settle it."] if more > 0 else []

@@ -1,0 +1,26 @@
+"""Files of a run: there, whole, and if not, which."""
+
+from pathlib import Path
+
+from polyscale.errors import InputError
+
+AGAIN = "Run polyscale compare again."
+
+
+def check_exists(path: Path) -> None:
+    """Refuse a file that is not there.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"{path} must be a file that polyscale compare wrote, but is missing. "
+            "Name the folder of a finished run."
+        )
+
+
+def damaged(path: Path, reason: object) -> InputError:
+    """The error of a file that cannot be read, in one line."""
+    first_line = str(reason).partition("\n")[0]
+    return InputError(f"{path} must be as polyscale compare wrote it, but: {first_line}. {AGAIN}")

@@ -1,0 +1,129 @@
+"""Metrics that are not a mean of rights and wrongs: paired bootstrap over whole images.
+
+An image is what was drawn, so an image is what is resampled: never its pixels or tokens, which
+come together. Every candidate sees the same resamples.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import combinations
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from polyscale.errors import InputError
+from polyscale.stats.equivalence import ALPHA
+from polyscale.stats.intervals import NUM_RESAMPLES, percentile_interval
+from polyscale.types import Contrast
+
+Statistics = Float[NDArray[np.floating], "num_test num_statistics"]
+Metric = Callable[
+    [Float[NDArray[np.float64], "resamples num_statistics"]],
+    Float[NDArray[np.float64], " resamples"],
+]
+CHUNK = 500
+"""Resamples at once: their draws take 4 MB for each thousand images."""
+
+
+def mean_iou(sums: Float[NDArray[np.float64], "resamples two_classes"]) -> NDArray[np.float64]:
+    """Mean intersection over union, one confusion over all images.
+
+    Args:
+        sums: per image, first the intersections of all classes, then their unions, in pixels.
+            A class that is on no image of a resample is left out of its mean.
+    """
+    intersection, union = np.split(sums, 2, axis=1)
+    iou = np.divide(intersection, union, out=np.full_like(union, np.nan), where=union > 0)
+    return np.nanmean(iou, axis=1)
+
+
+def mean_of_images(means: Float[NDArray[np.float64], "resamples one"]) -> NDArray[np.float64]:
+    """A metric that is computed per image and then averaged, such as NYUv2's RMSE."""
+    return means[:, 0]
+
+
+def image_contrasts(
+    statistics: Mapping[str, Statistics],
+    metric: Metric,
+    *,
+    name: str,
+    margin: float,
+    seed: int = 0,
+) -> list[Contrast]:
+    """Each pair of candidates by a metric of sums over images.
+
+    The p-values are read off the bootstrap: twice the share of resamples on the far side of zero,
+    and the larger share beyond either end of the margin; never below one over the resamples.
+
+    Args:
+        statistics: for each candidate, per image what the metric sums.
+        metric: means of these over images → the metric, for many resamples at once.
+        name: of the metric.
+        margin: in its unit; a smaller difference counts as none.
+        seed: of the resampling.
+
+    Raises:
+        InputError: if candidates were not judged on the same number of images, or the margin is
+            not above 0.
+    """
+    if margin <= 0:
+        raise InputError(f"margin must be above 0, in units of {name}, but got {margin:g}.")
+    lengths = {len(rows) for rows in statistics.values()}
+    if len(lengths) != 1 or 0 in lengths:
+        raise InputError(
+            "statistics must hold the same images for every candidate, "
+            f"but got {sorted(lengths)} rows."
+        )
+    num_test = lengths.pop()
+    resampled = _resampled(statistics, metric, num_test, seed)
+    found = {c: float(metric(rows.mean(axis=0)[None])[0]) for c, rows in statistics.items()}
+    return [
+        _contrast(a, b, found[a] - found[b], resampled[a] - resampled[b], name, margin, num_test)
+        for a, b in combinations(statistics, 2)
+    ]
+
+
+def _resampled(
+    statistics: Mapping[str, Statistics], metric: Metric, num_test: int, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    rng = np.random.default_rng(seed)
+    even = np.full(num_test, 1 / num_test)
+    parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in statistics}
+    for _ in range(0, NUM_RESAMPLES, CHUNK):
+        drawn = rng.multinomial(num_test, even, size=CHUNK) / num_test
+        for name, rows in statistics.items():
+            parts[name].append(metric(drawn @ rows))
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def _contrast(
+    first: str,
+    second: str,
+    difference: float,
+    differences: NDArray[np.float64],
+    metric: str,
+    margin: float,
+    num_test: int,
+) -> Contrast:
+    low, high = percentile_interval(differences)
+    low90, high90 = percentile_interval(differences, 1 - 2 * ALPHA)
+    return Contrast(
+        first=first,
+        second=second,
+        metric=metric,
+        difference=difference,
+        ci_low=low,
+        ci_high=high,
+        ci90_low=low90,
+        ci90_high=high90,
+        only_first=None,
+        only_second=None,
+        p_value=min(1.0, 2 * min(_share(differences <= 0), _share(differences >= 0))),
+        margin=margin,
+        p_equivalence=max(_share(differences <= -margin), _share(differences >= margin)),
+        num_test=num_test,
+    )
+
+
+def _share(far: NDArray[np.bool_]) -> float:
+    return (int(far.sum()) + 1) / (len(far) + 1)

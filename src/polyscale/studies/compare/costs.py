@@ -1,0 +1,53 @@
+"""Costs of all candidates, measured in turns: A B C A B C."""
+
+from collections.abc import Mapping
+
+from torch import nn
+
+from polyscale.cost import TURNS, Cost, Meter
+from polyscale.multiscale import MultiScale
+from polyscale.studies.compare.failures import Failures
+from polyscale.studies.progress import Progress
+from polyscale.types import HW, Candidate
+
+STEP = "costs"
+
+
+def measure_in_turns(
+    modules: Mapping[Candidate, MultiScale],
+    *,
+    image_hw: HW,
+    batch: int,
+    device: str,
+    failures: Failures,
+    progress: Progress,
+) -> dict[Candidate, Cost]:
+    """The cost of every candidate that does not fail meanwhile.
+
+    Args:
+        modules: the candidates.
+        image_hw: size of the images that are timed, in pixels.
+        batch: images at once for the throughput.
+        device: where all of them run.
+        failures: where those that fail are put.
+        progress: told after every turn.
+    """
+    total = (1 + TURNS) * len(modules)
+    meters: dict[Candidate, Meter] = {}
+    for done, (candidate, module) in enumerate(modules.items()):
+        progress(STEP, done, total, "turns")
+        with failures.of(candidate):
+            if isinstance(module.backbone, nn.Module):
+                module.backbone.to(device)
+            meters[candidate] = Meter(module, image_hw=image_hw, batch=batch)
+    for number in range(TURNS):
+        for done, (candidate, meter) in enumerate(meters.items()):
+            progress(STEP, (1 + number) * len(modules) + done, total, "turns")
+            if candidate not in failures:
+                with failures.of(candidate):
+                    meter.turn(number)
+    progress(STEP, total, total, "turns")
+    for module in modules.values():
+        if isinstance(module.backbone, nn.Module):
+            module.backbone.to("cpu")
+    return {c: meter.cost() for c, meter in meters.items() if c not in failures}

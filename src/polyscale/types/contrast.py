@@ -1,0 +1,76 @@
+"""Two candidates on the same images."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """Two candidates on the same test images.
+
+    Differences, intervals and margin are in the metric's own unit: 0.01 of accuracy is one
+    percentage point.
+
+    Attributes:
+        first: a candidate.
+        second: another.
+        metric: what is compared.
+        difference: metric of the first less metric of the second.
+        ci_low: lower end of the 95 % paired-bootstrap interval of the difference.
+        ci_high: its upper end.
+        ci90_low: lower end of the 90 % interval, which a test of equivalence at 5 % asks for.
+        ci90_high: its upper end.
+        only_first: test images that only the first gets right; None for metrics without right
+            and wrong.
+        only_second: test images that only the second gets right.
+        p_value: that they differ, two-sided, not corrected: McNemar's exact test for accuracy.
+        p_holm: the same, corrected by Holm over the contrasts that verdicts are drawn from; None
+            for contrasts that no verdict is drawn from.
+        margin: a difference below it counts as none.
+        p_equivalence: that the difference is within the margin (two one-sided score tests), not
+            corrected.
+        p_equivalence_holm: the same, corrected as `p_holm`.
+        num_test: test images.
+    """
+
+    first: str
+    second: str
+    metric: str
+    difference: float
+    ci_low: float
+    ci_high: float
+    ci90_low: float
+    ci90_high: float
+    only_first: int | None
+    only_second: int | None
+    p_value: float
+    p_holm: float | None = None
+    margin: float
+    p_equivalence: float
+    p_equivalence_holm: float | None = None
+    num_test: int
+
+    def turned(self) -> "Contrast":
+        """The same two candidates with the second one first."""
+        return replace(
+            self,
+            first=self.second,
+            second=self.first,
+            difference=-self.difference,
+            ci_low=-self.ci_high,
+            ci_high=-self.ci_low,
+            ci90_low=-self.ci90_high,
+            ci90_high=-self.ci90_low,
+            only_first=self.only_second,
+            only_second=self.only_first,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row as JSON holds it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> "Contrast":
+        """Read a row that `to_dict` wrote, after its way through JSON."""
+        return cls(**row)

@@ -1,0 +1,111 @@
+"""Answers: is the larger model needed, on its own and for each kind of cost?"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from polyscale.types.contrast import Contrast
+from polyscale.types.result import Result
+
+Outcome = Literal["s2", "larger", "equivalent", "inconclusive"]
+"""Several scales win, the larger model wins, they do equally well, or the images can't tell."""
+
+CostAxis = Literal["macs", "latency_ms", "peak_bytes", "params"]
+COST_AXES: tuple[CostAxis, ...] = ("macs", "latency_ms", "peak_bytes", "params")
+"""Fields of `Result` that a cost is read from; each has its own verdict."""
+
+Rule = Literal["within", "beyond", "interpolated"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostVerdict:
+    """A larger model against the small one at several scales, at the larger one's cost.
+
+    Attributes:
+        axis: the kind of cost.
+        larger: the larger candidate, at one scale; its cost is the budget.
+        outcome: who does better within the budget.
+        rule: what was compared with it: a candidate `within` the budget, one `beyond` it where
+            none is within, or the curve of the small model `interpolated` in log cost.
+        s2: that candidate, or the two on either side of the budget.
+        weight: share of the second of the two, 0 to 1; 0 where there is one.
+        cost_ratio: cost of what was compared over that of the larger; 1 where interpolated.
+        difference: metric of what was compared less the larger's, turned so that more is better.
+        ci_low: lower end of its 95 % interval.
+        ci_high: its upper end.
+        p_holm: that they differ, corrected.
+        p_equivalence_holm: that they differ by less than the margin, corrected.
+        contrasts: what it rests on, each with the several scales first.
+        num_test_needed: test images, in all, that would settle it with a power of 80 % were the
+            observed figures the true ones: a projection; None where it is settled, or more than
+            any test set holds.
+    """
+
+    axis: CostAxis
+    larger: str
+    outcome: Outcome
+    rule: Rule
+    s2: tuple[str, ...]
+    weight: float
+    cost_ratio: float
+    difference: float
+    ci_low: float
+    ci_high: float
+    p_holm: float
+    p_equivalence_holm: float
+    contrasts: tuple[Contrast, ...]
+    num_test_needed: int | None
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> "CostVerdict":
+        """Read what `Verdict.to_dict` wrote, after its way through JSON."""
+        fields = dict(row)
+        fields["s2"] = tuple(row["s2"])
+        fields["contrasts"] = tuple(Contrast.from_dict(c) for c in row["contrasts"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether a family's larger model is needed.
+
+    Attributes:
+        family: the family.
+        outcome: which one is better whatever the cost, if either.
+        s2: the smaller backbone at several scales.
+        larger: the larger backbone at one scale.
+        contrast: the two on the test images, `s2` first.
+        macs_ratio: multiply-adds of `s2` over those of `larger`.
+        latency_ratio: latency of `s2` over that of `larger`.
+        memory_ratio: peak memory of `s2` over that of `larger`.
+        params_ratio: parameters of `s2` over those of `larger`.
+        num_test_needed: as in `CostVerdict`.
+        costs: for every larger model of the family and every kind of cost, the verdict at equal
+            cost.
+    """
+
+    family: str
+    outcome: Outcome
+    s2: Result
+    larger: Result
+    contrast: Contrast
+    macs_ratio: float
+    latency_ratio: float
+    memory_ratio: float
+    params_ratio: float
+    num_test_needed: int | None
+    costs: tuple[CostVerdict, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict as JSON holds it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> "Verdict":
+        """Read what `to_dict` wrote, after its way through JSON."""
+        fields = dict(row)
+        fields["s2"] = Result.from_dict(row["s2"])
+        fields["larger"] = Result.from_dict(row["larger"])
+        fields["contrast"] = Contrast.from_dict(row["contrast"])
+        fields["costs"] = tuple(CostVerdict.from_dict(c) for c in row["costs"])
+        return cls(**fields)

@@ -1,0 +1,57 @@
+"""`polyscale report` as a user runs it, on run folders made up in code."""
+
+import shutil
+
+import pytest
+from tests.report.conftest import SKILLS, make_correct, make_rows, write_run
+from typer.testing import CliRunner
+
+from polyscale.cli.app import app
+from polyscale.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def shared_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    return write_run(folder, *make_rows(SKILLS), make_correct(SKILLS))
+
+
+@pytest.fixture
+def run(shared_run, tmp_path):
+    return shutil.copytree(shared_run, tmp_path / "run")
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, ["report", *map(str, arguments)])
+
+
+def test_the_report_of_a_run_is_drawn_anew(run):
+    result = invoke(run)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("No, you don’t need the larger model")
+    assert result.stdout.endswith(f"report: {run / 'report.html'}\n")
+    assert (run / "report.html").is_file()
+    assert (run / "curves.png").is_file()
+
+
+def test_several_runs_are_drawn_as_one(run, tmp_path):
+    other = shutil.copytree(run, tmp_path / "other")
+    out = tmp_path / "both.html"
+    result = invoke(run, other, "--out", out)
+    assert result.exit_code == 0
+    assert "note: Merged from" in result.stderr
+    assert "In several of the runs: " in result.stderr
+    assert out.is_file()
+    assert not (run / "report.html").exists()
+
+
+def test_several_runs_need_a_page_to_write(run, tmp_path):
+    result = invoke(run, tmp_path)
+    assert isinstance(result.exception, InputError)
+    assert "out must be given for several runs" in str(result.exception)
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path):
+    result = invoke(tmp_path)
+    assert isinstance(result.exception, InputError)
+    assert "results.json must be a file that polyscale compare wrote" in str(result.exception)

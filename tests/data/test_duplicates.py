@@ -1,0 +1,96 @@
+"""Copies are found, look-alikes are not."""
+
+import io
+from hashlib import blake2b
+
+import pytest
+from PIL import Image
+
+from polyscale.data import load_rooms
+from polyscale.data.duplicates import find_near_duplicates
+from polyscale.data.image import read_thumb
+from polyscale.data.inspection_cache import ImageFacts
+
+
+def encoded(image, form="BMP", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def facts(data):
+    image_hw, thumb = read_thumb(data, name="x")
+    return ImageFacts(blake2b(data, digest_size=16).digest(), image_hw, thumb.tobytes())
+
+
+def find(train, test):
+    """Pairs of indices."""
+    found = find_near_duplicates(
+        [facts(encoded(i)) for i in train],
+        [str(i) for i in range(len(train))],
+        [facts(data) for data in test],
+        [str(i) for i in range(len(test))],
+    )
+    return [(int(d.train_id), int(d.test_id)) for d in found]
+
+
+COPIES = {
+    "jpeg 30": lambda i: encoded(i, "JPEG", quality=30),
+    "webp": lambda i: encoded(i, "WEBP", quality=50),
+    "half": lambda i: encoded(i.resize((i.width // 2, i.height // 2)), "JPEG"),
+    "96 px": lambda i: encoded(i.resize((96, 96 * i.height // i.width)), "JPEG"),
+    "square": lambda i: encoded(i.resize((224, 224))),
+    "brighter": lambda i: encoded(i.point(lambda value: min(255, int(value * 1.2)))),
+    "grey": lambda i: encoded(i.convert("L")),
+}
+
+
+@pytest.mark.parametrize("copy", COPIES.values(), ids=COPIES)
+def test_copies_of_photographs_are_found(photographs, copy):
+    """Each is paired with its own, among others that look alike; three of 45 are flat."""
+    found = find(photographs, [copy(i) for i in photographs])
+    same = [(i, i) for i in range(len(photographs))]
+    assert set(found) <= set(same)
+    assert len(found) >= len(same) - 3
+
+
+def test_copies_of_rooms_are_found():
+    rooms = load_rooms().train
+    images = [rooms.read(i) for i in range(0, len(rooms), 15)]
+    found = find(images, [encoded(i.resize((300, 300)), "JPEG", quality=50) for i in images])
+    same = {(i, i) for i in range(len(images))}
+    assert set(found) <= same
+    assert len(found) >= 0.95 * len(same)
+
+
+def test_rooms_raise_no_false_alarm():
+    rooms = load_rooms()
+    train, test = ([s.read(i) for i in range(len(s))] for s in (rooms.train, rooms.test))
+    assert find(train, [encoded(i) for i in test]) == []
+
+
+def test_different_photographs_raise_none(photographs):
+    assert find(photographs[::2], [encoded(i) for i in photographs[1::2]]) == []
+
+
+def test_flat_and_tiny_images_count_by_their_bytes_alone():
+    flat = Image.new("RGB", (64, 64), (250, 250, 250))
+    assert find([flat], [encoded(flat)]) == [(0, 0)]
+    assert find([flat], [encoded(flat, "PNG")]) == []
+    digit = Image.linear_gradient("L").rotate(45).resize((28, 28))
+    assert find([digit], [encoded(digit, "PNG")]) == []
+
+
+def test_the_nearest_is_named(photographs):
+    a = photographs[0]
+    data = encoded(a, "JPEG", quality=90)
+    train = [facts(encoded(a, "JPEG", quality=5)), facts(encoded(photographs[1])), facts(data)]
+    (pair,) = find_near_duplicates(train, "abc", [facts(data)], "d")
+    assert (pair.train_id, pair.distance, pair.same_bytes) == ("c", 0, True)
+
+
+def test_blocks_change_nothing(photographs, monkeypatch):
+    copies = [COPIES["half"](i) for i in photographs]
+    whole = find(photographs, copies)
+    monkeypatch.setattr("polyscale.data.duplicates.BLOCK", 7)
+    assert find(photographs, copies) == whole

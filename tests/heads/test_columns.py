@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+import torch
+
+from polyscale.errors import InputError
+from polyscale.heads import pooled_columns
+from polyscale.multiscale import MultiScaleFeatures
+
+
+@pytest.mark.parametrize("has_cls", [True, False])
+def test_columns_are_those_of_the_pooled_vector(has_cls):
+    tokens = torch.randn(3, 2 + 4, 2 * 5)
+    features = MultiScaleFeatures(tokens, 2, (2, 2), dim=5, has_cls=has_cls)
+    pooled = features.pooled.numpy()
+
+    def taken(**options):
+        return pooled[:, pooled_columns((1, 2.5), dim=5, has_cls=has_cls, **options)]
+
+    means = [level.map.mean(dim=(-2, -1)).numpy() for level in features.levels]
+    np.testing.assert_array_equal(taken(feature="mean"), np.concatenate(means, axis=1))
+    np.testing.assert_array_equal(taken(), pooled)
+    np.testing.assert_array_equal(taken(feature="mean", keep=[2.5]), means[1])
+    np.testing.assert_array_equal(taken(keep=[2.5]), features.levels[1].pooled.numpy())
+    if has_cls:
+        classes = [level.prefix[:, 0].numpy() for level in features.levels]
+        np.testing.assert_array_equal(taken(feature="cls"), np.concatenate(classes, axis=1))
+
+
+def test_bad_input():
+    with pytest.raises(InputError, match="feature must be 'mean' or 'both' for a model without"):
+        pooled_columns((1,), dim=4, has_cls=False, feature="cls")
+    with pytest.raises(InputError, match="feature must be 'cls', 'mean' or 'both', but got 'max'"):
+        pooled_columns((1,), dim=4, has_cls=True, feature="max")
+    with pytest.raises(InputError, match=r"keep must be among the scales \(1, 2\), but got 3"):
+        pooled_columns((1, 2), dim=4, has_cls=True, keep=[3])

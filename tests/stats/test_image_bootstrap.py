@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from sklearn.metrics import jaccard_score
+
+from polyscale.errors import InputError
+from polyscale.stats import image_contrasts, mean_iou, mean_of_images, paired_contrasts
+
+RNG = np.random.default_rng(0)
+
+
+def test_of_rights_and_wrongs_it_is_the_paired_bootstrap():
+    right = {"a": RNG.random(200) < 0.6, "b": RNG.random(200) < 0.7}
+    (exact,) = paired_contrasts(right, margin=0.05)
+    (general,) = image_contrasts(
+        {name: r[:, None].astype(float) for name, r in right.items()},
+        mean_of_images,
+        name="accuracy",
+        margin=0.05,
+    )
+    assert general.difference == pytest.approx(exact.difference)
+    for end in ("ci_low", "ci_high", "ci90_low", "ci90_high"):
+        assert getattr(general, end) == pytest.approx(getattr(exact, end), abs=0.006)
+    assert general.p_value == pytest.approx(exact.p_value, rel=0.5)
+
+
+def test_mean_iou_is_of_one_confusion_over_all_images():
+    truth, guess = RNG.integers(0, 4, (2, 30, 100))
+    rows = np.concatenate(
+        [
+            [((truth == c) & (guess == c)).sum(axis=1) for c in range(5)],
+            [((truth == c) | (guess == c)).sum(axis=1) for c in range(5)],
+        ]
+    ).T
+    # class 4 is on no image, and is left out
+    expected = jaccard_score(truth.ravel(), guess.ravel(), average="macro")
+    assert mean_iou(rows.mean(axis=0)[None])[0] == pytest.approx(expected)
+
+
+def test_images_are_resampled_not_pixels():
+    """A thousand equal pixels of an image are one fact."""
+    errors = RNG.normal(size=(40, 1))
+    few = image_contrasts({"a": errors, "b": 0 * errors}, mean_of_images, name="rmse", margin=0.1)[
+        0
+    ]
+    spread = errors.std() / np.sqrt(40)
+    assert few.ci_high - few.ci_low == pytest.approx(2 * 1.96 * spread, rel=0.1)
+    assert few.only_first is None
+
+
+def test_p_values_are_never_0():
+    rows = {"a": np.ones((20, 1)), "b": np.zeros((20, 1))}
+    (contrast,) = image_contrasts(rows, mean_of_images, name="rmse", margin=0.1)
+    assert 0 < contrast.p_value < 0.001
+    assert contrast.p_equivalence == 1
+
+
+def test_mistakes():
+    rows = {"a": np.ones((20, 1)), "b": np.zeros((19, 1))}
+    with pytest.raises(InputError, match=r"same images for every candidate.*\[19, 20\]"):
+        image_contrasts(rows, mean_of_images, name="rmse", margin=0.1)
+    with pytest.raises(InputError, match="margin must be above 0"):
+        image_contrasts(rows, mean_of_images, name="rmse", margin=0)

@@ -1,0 +1,193 @@
+"""Probes, controls and cascades of a run, against the same by hand."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import PCA
+
+from polyscale import api
+from polyscale.errors import InputError
+from polyscale.heads import fit_knn, probe
+from polyscale.studies import run_compare
+from polyscale.studies.run_folder import FILES
+
+SMALL, LARGE = "tiny:net_small", "tiny:net_large"
+CANDIDATES = [f"{SMALL}@1", f"{SMALL}@1,2", f"{LARGE}@1"]
+
+
+def rows_of(study, scales):
+    """Pooled features (class token and mean cell of each scale) of both splits, one by one."""
+    plan = study.plan()
+    module = plan.settings.module(plan.backbones[SMALL], scales)
+    return [
+        np.concatenate(
+            [module(module.preprocess([s.read(i)])).pooled.detach().numpy() for i in range(len(s))]
+        )
+        for s in (plan.data.train, plan.data.test)
+    ]
+
+
+def accuracy(study, train, test):
+    data = study.plan().data
+    found = probe(train, data.train.labels, test)
+    return (found.probabilities.argmax(1) == data.test.labels).mean()
+
+
+def test_probes_are_those_of_the_heads(study):
+    comparison = study(probes=True)
+    assert list(comparison.probes) == CANDIDATES
+    found, data = comparison.probes[f"{SMALL}@1,2"], comparison.data
+    train, test = rows_of(study, (1, 2))
+    knn = fit_knn(train, data.train.labels, test)
+    assert found.knn.k == knn.k
+    assert found.knn.value == (knn.probabilities.argmax(1) == data.test.labels).mean()
+    assert found.knn.ci_low <= found.knn.value <= found.knn.ci_high
+    # dim 6: of each scale the class token, then the mean cell
+    for choice, columns in {"cls": [*range(6), *range(12, 18)], "both": [*range(24)]}.items():
+        assert found.features[choice] == accuracy(study, train[:, columns], test[:, columns])
+    assert found.seeds.values[0] == comparison.rows[1].value
+    assert len(found.seeds.values) == 3
+    assert [s.shots for s in found.few_shot] == [1, 5, 10, 25]
+    assert [s.skipped is None for s in found.few_shot] == [True, True, False, False]
+    assert found.few_shot[0].low <= found.few_shot[0].mean <= found.few_shot[0].high
+
+
+def test_protocol_and_feature_reach_the_probe(study):
+    row = study([f"{SMALL}@1,2"], protocol="paper", feature="cls", probes=True).rows[0]
+    assert row.feature_dim == 12
+    assert "30 epochs" in row.probe["head"]
+    assert row.settings["features"] == "per scale: the class token"
+
+
+def test_a_class_token_that_is_not_there_is_told_before_anything_runs(study, tiny_backbone):
+    study.models[SMALL] = tiny_backbone(num_prefix=0)
+    with pytest.raises(InputError, match="'mean' or 'both' for a model without a class token"):
+        study.plan(feature="cls")
+
+
+def test_controls_are_what_they_say(study):
+    comparison = study(controls=True)
+    found = {c.control: c for c in comparison.controls}
+    own = comparison.rows[1]
+    assert {c.candidate for c in comparison.controls} == {own.candidate}
+    train, test = rows_of(study, (1, 2))
+    mean = [(rows[:, :12] + rows[:, 12:]) / 2 for rows in (train, test)]
+    assert found["mean"].value == accuracy(study, *mean)
+    axes = PCA(12).fit(train)
+    projected = [axes.transform(rows) for rows in (train, test)]
+    assert found["equal_width"].value == accuracy(study, *projected)
+    for control in found.values():
+        assert control.feature_dim == 12
+        assert control.difference == pytest.approx(control.value - own.value)
+        assert control.diff_low <= control.difference <= control.diff_high
+    assert found["mean"].macs == own.macs
+    # scale 2 alone as one image: 4 of the candidate's 5 tiles
+    assert found["untiled"].macs * 5 == own.macs * 4
+
+
+def test_an_untiled_control_is_one_large_image(study):
+    comparison = study(controls=True)
+    plan = study.plan()
+    model, data = plan.backbones[SMALL], comparison.data
+    module = plan.settings.module(model, (2,), split=False)
+    assert module.plan.num_tiles == 1
+    rows = [
+        np.concatenate(
+            [module(module.preprocess([s.read(i)])).pooled.detach().numpy() for i in range(len(s))]
+        )
+        for s in (data.train, data.test)
+    ]
+    assert comparison.controls[0].value == accuracy(study, *rows)
+
+
+def test_controls_that_cannot_run_say_why(study, tiny_backbone):
+    study.models[SMALL] = tiny_backbone(dim=20, fixed_tile=True)
+    study.models[SMALL].name = SMALL
+    comparison = study(controls=True)
+    reasons = {c.control: c.reason for c in comparison.controls}
+    assert "tile_hw must be that of" in reasons["untiled"]
+    assert "more training images than the 40 columns" in reasons["equal_width"]
+    assert reasons["mean"] is None
+    assert not comparison.failures
+
+
+def test_cascades_begin_at_the_small_model_and_end_at_the_large_one(study):
+    comparison = study()
+    one, two, larger = comparison.rows
+    found = {(c.kind, c.axis): c for c in comparison.cascades}
+    assert list(found) == [
+        ("s2", "macs"), ("s2", "latency_ms"), ("larger", "macs"), ("larger", "latency_ms"),
+    ]  # fmt: skip
+    for (kind, axis), cascade in found.items():
+        large = two if kind == "s2" else larger
+        curve = cascade.curve
+        assert (curve.accuracy[0], curve.accuracy[-1]) == pytest.approx((one.value, large.value))
+        assert curve.cost[0] == getattr(one, axis)
+    # scale 1 is paid for once
+    assert found["s2", "macs"].curve.cost[-1] == two.macs
+    assert found["larger", "macs"].curve.cost[-1] == one.macs + larger.macs
+    assert found["larger", "macs"].chosen.cost <= one.macs + larger.macs
+
+
+def test_thresholds_are_chosen_without_the_test_images(study):
+    before = study()
+    plan = study.plan()
+    labels = plan.data.test.labels
+    labels[:] = np.roll(labels, 5)
+    after = run_compare(plan)
+    chosen = [[c.chosen.threshold for c in found.cascades if c.axis == "macs"]
+              for found in (before, after)]  # fmt: skip
+    assert chosen[0] == chosen[1]
+    assert before.rows[0].value != after.rows[0].value
+
+
+def test_the_margin_reaches_the_verdict(study):
+    narrow, wide = study(margin=0.001), study(margin=0.9)
+    assert {c.margin for c in wide.contrasts} == {0.9}
+    assert narrow.verdicts[0].outcome != "equivalent"
+    assert wide.verdicts[0].outcome == "equivalent"
+
+
+def test_files_are_plain_json(study, tmp_path):
+    comparison = study(probes=True, controls=True)
+    comparison.save(tmp_path)
+    files = {f.stem: json.loads(f.read_text(), parse_constant=pytest.fail)
+             for f in tmp_path.glob("*.json")}  # fmt: skip
+    assert {f"{name}.json" for name in files} == {
+        *(name for name in FILES if name.endswith(".json")), "probes.json", "controls.json",
+    }  # fmt: skip
+    data = files["data"]
+    assert (data["num_train"], data["num_test"]) == (24, 12)
+    assert data["classes"] == {name: [8, 4] for name in ("coarse", "fine", "medium")}
+    assert data["report"] == {"unreadable": [], "near_duplicates": [], "remarks": []}
+    for cascade in files["cascades"]:
+        lengths = {len(cascade[k]) for k in ("thresholds", "share", "cost", "accuracy")}
+        assert len(lengths) == 1
+        assert max(lengths) <= 101
+        assert cascade["share"][0] == 0
+        assert cascade["share"][-1] == 1
+    for spots in files["sweet_spots"].values():
+        assert spots[-1]["budget_high"] is None
+        ends = [spot["budget_high"] for spot in spots[:-1]]
+        assert ends == [spot["budget_low"] for spot in spots[1:]]
+    assert 0 < files["timing"]["busy_share"] <= 1
+
+
+def test_from_python(study, tmp_path, monkeypatch):
+    found = study()
+    monkeypatch.setattr(api.studies, "compare", lambda *_, **__: found)
+    comparison = api.compare("x", CANDIDATES)
+    table = comparison.to_pandas()
+    assert isinstance(table, pd.DataFrame)
+    assert table.loc[CANDIDATES[1], "value"] == comparison.rows[1].value
+    page = comparison.report(tmp_path / "run")
+    assert page.read_text().startswith("<!doctype html>")
+    written = page.stat().st_mtime_ns
+    assert comparison.report(tmp_path / "run") == page
+    assert page.stat().st_mtime_ns == written
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").write_text("")
+    with pytest.raises(InputError, match="holds other files"):
+        comparison.report(tmp_path / "other")
