@@ -1,5 +1,6 @@
 """Data to stdout, the rest to stderr."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,7 +18,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-output = Console(highlight=False, markup=False)
+PIPE_COLUMNS = 200
+"""Into a file or a pipe, tables need not fold."""
+
+output = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
 errors = Console(stderr=True, highlight=False, markup=False)
 
 
