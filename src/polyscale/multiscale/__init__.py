@@ -1,5 +1,6 @@
 """The operator: image → levels → tiles → backbone → pooled maps (paper, section 3.1)."""
 
+from polyscale.multiscale.chunks import check_device
 from polyscale.multiscale.config import MultiScaleConfig
 from polyscale.multiscale.equal_width import EqualWidth, fit_equal_width
 from polyscale.multiscale.features import LevelFeatures, MultiScaleFeatures
@@ -17,6 +18,7 @@ __all__ = [
     "Picture",
     "Precision",
     "Prepared",
+    "check_device",
     "check_precision",
     "fastest_precision",
     "fit_equal_width",

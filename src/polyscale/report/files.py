@@ -1,4 +1,4 @@
-"""Files of a run: there, whole, and if not, which."""
+"""Files of a run: there, whole, and if not, which; and files that we write, whole or not at all."""
 
 from pathlib import Path
 
@@ -24,3 +24,13 @@ def damaged(path: Path, reason: object) -> InputError:
     """The error of a file that cannot be read, in one line."""
     first_line = str(reason).partition("\n")[0]
     return InputError(f"{path} must be as polyscale compare wrote it, but: {first_line}. {AGAIN}")
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put a whole file in place: a reader sees the old one or the new one, never a part."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyscale.errors import InputError, require
+from polyscale.report.files import replace_file
 from polyscale.types.seams import SeamReport
 from polyscale.types.shown import Shown
 
@@ -72,9 +73,4 @@ def _write(draw: "Callable[[], Figure]", path: Path) -> None:
     out = BytesIO()
     with settings("polyscale"):
         draw().savefig(out, format=ending, dpi=DPI, metadata=undated[ending])
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(out.getvalue())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    replace_file(path, out.getvalue())

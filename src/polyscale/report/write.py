@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polyscale.errors import InputError, require
+from polyscale.report.files import replace_file
 
 NEEDED = ("jinja2", "matplotlib", "pyarrow", "scipy", "statsmodels")
 
@@ -70,14 +71,14 @@ def draw_report(runs: Sequence[Path], out: Path | None = None) -> Written:
     apart = differences(found) if len(found) > 1 else []
     if apart:
         note = side_by_side_note(apart)
-        _replace(path, render_side_by_side(found, note).encode())
+        replace_file(path, render_side_by_side(found, note).encode())
         answers = [f"{run.folder}: {line}" for run in found for line in plain_answers(run)]
         return Written(path, tuple(answers), (note,))
     run = merge(found) if len(found) > 1 else found[0]
     page = render_page(run).encode()
     if out is None:
-        _replace(path.with_name("curves.png"), draw_png(run.results))
-    _replace(path, page)
+        replace_file(path.with_name("curves.png"), draw_png(run.results))
+    replace_file(path, page)
     return Written(path, tuple(plain_answers(run)), run.notes)
 
 
@@ -117,13 +118,3 @@ def _checked_out(runs: Sequence[Path], out: Path | None) -> Path:
             f"out must be in a folder that exists, but {str(out.parent)!r} does not. Make it first."
         )
     return out
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put a whole file in place: a reader sees the old one or the new one, never a part."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

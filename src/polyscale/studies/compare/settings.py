@@ -6,9 +6,15 @@ from typing import Literal, get_args
 
 import torch
 
-from polyscale.errors import InputError, first_line
+from polyscale.errors import InputError
 from polyscale.heads import Feature, Protocol
-from polyscale.multiscale import MultiScale, Precision, check_precision, fastest_precision
+from polyscale.multiscale import (
+    MultiScale,
+    Precision,
+    check_device,
+    check_precision,
+    fastest_precision,
+)
 from polyscale.stats import MARGIN
 from polyscale.types import SOURCES, Backbone, Source
 
@@ -66,7 +72,7 @@ class CompareSettings:
             if getattr(self, name) not in choices:
                 options = " or ".join(map(repr, choices))
                 raise InputError(f"{name} must be {options}, but got {getattr(self, name)!r}.")
-        _check_device(self.device)
+        check_device(self.device)
 
     @property
     def precision(self) -> Precision:
@@ -85,13 +91,3 @@ class CompareSettings:
             dtype=self.precision,
             split=split,
         )
-
-
-def _check_device(device: str) -> None:
-    try:
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(
-            f"device must be one that torch can use here, but got {device!r} "
-            f"({first_line(error)}). Try cpu."
-        ) from error
