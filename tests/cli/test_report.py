@@ -1,5 +1,6 @@
 """`polyscale report` as a user runs it, on run folders made up in code."""
 
+import json
 import shutil
 
 import pytest
@@ -55,3 +56,17 @@ def test_a_folder_that_is_no_run_is_named(tmp_path):
     result = invoke(tmp_path)
     assert isinstance(result.exception, InputError)
     assert "results.json must be a file that polyscale compare wrote" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [("value", "x", "could not convert"), ("value", 1.5, "0 to 1"), ("macs", -1, "above 0")],
+)
+def test_numbers_that_cannot_be(run, field, value, message):
+    path = run / "results.json"
+    rows = json.loads(path.read_text())
+    rows[1][field] = value
+    path.write_text(json.dumps(rows))
+    result = invoke(run)
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)

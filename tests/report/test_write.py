@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import polyscale.report
-from polyscale.errors import InputError, MissingExtraError
+from polyscale.errors import InputError, MissingExtraError, RunError
 from polyscale.report import write, write_report
 
 
@@ -43,7 +43,7 @@ def test_a_failed_write_leaves_the_old_report_and_no_part(run_folder, monkeypatc
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(RunError, match="disk full"):
         write_report(run_folder)
     assert (run_folder / "report.html").read_bytes() == old
     assert not list(run_folder.glob(".*"))

@@ -46,6 +46,9 @@ def _top(
         raise typer.Exit
 
 
+INTERRUPTED = 130
+
+
 def main() -> None:
     """Run the command line; exit 2 for wrong use, 1 for failure."""
     for stream in (sys.stdout, sys.stderr):
@@ -59,3 +62,7 @@ def main() -> None:
     except RunError as error:
         errors.print(f"error: {error}", style="bold red", soft_wrap=True)
         sys.exit(1)
+    except SystemExit as left:
+        if left.code == INTERRUPTED:  # typer has turned Ctrl-C into this
+            errors.print("interrupted. Give the same command again to go on.", style="bold red")
+        raise

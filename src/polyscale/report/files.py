@@ -1,8 +1,9 @@
 """Files of a run: there, whole, and if not, which; and files that we write, whole or not at all."""
 
+from contextlib import suppress
 from pathlib import Path
 
-from polyscale.errors import InputError
+from polyscale.errors import InputError, RunError
 
 AGAIN = "Run polyscale compare again."
 
@@ -27,10 +28,19 @@ def damaged(path: Path, reason: object) -> InputError:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put a whole file in place: a reader sees the old one or the new one, never a part."""
+    """Put a whole file in place: a reader sees the old one or the new one, never a part.
+
+    Raises:
+        RunError: if the folder or the disk refuses.
+    """
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(content)
         part.replace(path)
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be written ({error.strerror or error}). Choose another place."
+        ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from polyscale.data.paper import PaperRow
 from polyscale.errors import InputError
+from polyscale.report.files import replace_file
 from polyscale.report.paper import COSTED, PaperSides, paper_sides
 from polyscale.report.series import COLOURS
 from polyscale.types import better_sign, format_scale
@@ -32,7 +33,7 @@ def write_figure(path: Path) -> None:
     out = BytesIO()
     date = {"Date": None} if path.suffix == ".svg" else {"Software": None}
     draw_figure().savefig(out, format=path.suffix[1:], dpi=160, metadata=date)
-    path.write_bytes(out.getvalue())
+    replace_file(path, out.getvalue())
 
 
 def draw_figure() -> Figure:

@@ -135,7 +135,9 @@ def _read_json(path: Path, make: Callable[[Any], Read]) -> Read:
     check_exists(path)
     try:
         return make(json.loads(path.read_bytes()))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except KeyError as error:
+        raise damaged(path, f"{error} is missing") from error
+    except (ValueError, TypeError, AttributeError) as error:
         raise damaged(path, error) from error
 
 
@@ -146,7 +148,24 @@ def _all(make: Callable[[Any], Read]) -> Callable[[Any], tuple[Read, ...]]:
 def _make_results(rows: Any) -> tuple[Result, ...]:
     """Rows with the fields that this version knows; a later one may write more."""
     known = {f.name for f in fields(Result)}
-    return tuple(Result.from_dict({k: v for k, v in row.items() if k in known}) for row in rows)
+    results = tuple(Result.from_dict({k: v for k, v in row.items() if k in known}) for row in rows)
+    for result in results:
+        _check_numbers(result)
+    return results
+
+
+def _check_numbers(result: Result) -> None:
+    """Refuse what cannot be a share or a cost.
+
+    Raises:
+        ValueError: with the field and the value.
+    """
+    for name in ("value", "ci_low", "ci_high"):
+        if not 0 <= float(getattr(result, name)) <= 1 or isinstance(getattr(result, name), str):
+            raise ValueError(f"{name} must be from 0 to 1, but is {getattr(result, name)!r}")
+    for name in ("macs", "params", "latency_ms", "peak_bytes"):
+        if isinstance(getattr(result, name), str) or not float(getattr(result, name)) > 0:
+            raise ValueError(f"{name} must be above 0, but is {getattr(result, name)!r}")
 
 
 def _throughput(rows: Any) -> dict[str, float]:

@@ -86,7 +86,8 @@ def plain_answers(run: Run) -> list[str]:
     for verdict in run.verdicts:
         found = answer(verdict, models)
         lines += [found.head, found.evidence, found.cost]
-    return lines or [best_fact(run)]
+    without = [f"No verdict on {m.family}: {m.reason}. {m.advice}" for m in missing(run)]
+    return [*(lines or [best_fact(run)]), *without]
 
 
 def cost_direction(verdict: Verdict) -> Direction:
