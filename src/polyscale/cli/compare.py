@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from polyscale.cli.console import errors, output, progress_bars
+from polyscale.cli.comparing import run_plan
+from polyscale.cli.console import progress_bars
 from polyscale.errors import InputError
 
 
@@ -81,17 +82,8 @@ def compare(
             pip:dinov2_small@1 pip:dinov2_small@1,2
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import default_inspection_cache
-    from polyscale.report import read_answers, write_report
     from polyscale.store import default_cache, parse_bytes
-    from polyscale.studies import (
-        CompareSettings,
-        check_complete,
-        check_out,
-        is_finished,
-        new_run,
-        plan_compare,
-        run_compare,
-    )
+    from polyscale.studies import CompareSettings, check_out, plan_compare
 
     check_out(out)
     if cache is not None and no_cache:
@@ -118,25 +110,12 @@ def compare(
             image_cache=None if no_cache else cache or default_inspection_cache(),
             progress=progress,
         )
-    for note in plan.data.notes:
-        errors.print(f"warning: {note}", style="yellow", soft_wrap=True)
-    if is_finished(out, plan.facts):
-        errors.print("This very run is already there; nothing was computed.")
-    else:
-        with progress_bars() as progress:
-            comparison = run_compare(
-                plan,
-                cache=None if no_cache else cache or default_cache(),
-                cache_limit_bytes=limit_bytes,
-                progress=progress,
-            )
-        with new_run(out) as folder:
-            comparison.save(folder)
-            write_report(folder)
-    for answer in read_answers(out):
-        output.print(answer, soft_wrap=True)
-    output.print(f"report: {out / 'report.html'}", soft_wrap=True)
-    check_complete(out)
+    run_plan(
+        plan,
+        out,
+        cache=None if no_cache else cache or default_cache(),
+        cache_limit_bytes=limit_bytes,
+    )
 
 
 def _tile_batch(text: str) -> int | Literal["auto"]:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from polyscale.cli.comparing import run_plan
 from polyscale.cli.console import errors, output, progress_bars
 
 recipe = typer.Typer(
@@ -86,16 +87,8 @@ def run_recipe(
     """  # noqa: D301 - \b keeps the lines
     from polyscale.cli.recipe_text import forecast_lines, outcome_lines
     from polyscale.data import default_inspection_cache
-    from polyscale.report import read_answers, write_report
     from polyscale.store import default_cache
-    from polyscale.studies import (
-        check_complete,
-        check_out,
-        is_finished,
-        new_run,
-        plan_compare,
-        run_compare,
-    )
+    from polyscale.studies import check_out, plan_compare
     from polyscale.studies.recipes import (
         check_memory,
         fetch_weights,
@@ -130,19 +123,9 @@ def run_recipe(
             image_cache=cache or default_inspection_cache(),
             progress=progress,
         )
-    for note in plan.data.notes:
-        errors.print(f"warning: {note}", style="yellow", soft_wrap=True)
-    if is_finished(out, plan.facts):
-        errors.print("This very run is already there; nothing was computed.")
-    else:
-        with progress_bars() as progress:
-            comparison = run_compare(plan, cache=cache or default_cache(), progress=progress)
-        with new_run(out) as folder:
-            comparison.save(folder)
-            write_report(folder)
-    for line in outcome_lines(ready, out):
-        output.print(line, soft_wrap=isinstance(line, str))
-    for answer in read_answers(out):
-        output.print(answer, soft_wrap=True)
-    output.print(f"report: {out / 'report.html'}", soft_wrap=True)
-    check_complete(out)
+
+    def tell() -> None:
+        for line in outcome_lines(ready, out):
+            output.print(line, soft_wrap=isinstance(line, str))
+
+    run_plan(plan, out, cache=cache or default_cache(), tell=tell)

@@ -134,7 +134,7 @@ class DeviceSpread:
     def __init__(
         self, backbone: Backbone, config: MultiScaleConfig, devices: Sequence[str]
     ) -> None:
-        self.devices = [check_device(device) for device in devices]
+        self.devices = [torch.device(device) for device in devices]
         self._runners = [ChunkRunner(_copy_to(backbone, device), config) for device in self.devices]
         self._pool = ThreadPoolExecutor(len(devices))
 

@@ -76,7 +76,6 @@ def merge(runs: Sequence[Run]) -> Run:
         predictions=predictions,
         pictures=_pictures(by_age, predictions),
         date=by_age[-1].date,
-        throughput={n: source[n].throughput[n] for n in names if n in source[n].throughput},
         extras=_extras(by_age, source),
         notes=(_origin(runs), *_replaced(by_age, names, source)),
     )

@@ -66,7 +66,6 @@ class Run:
         predictions: each candidate's answer to each test image.
         pictures: test images on which candidates differ.
         date: when it was found, as ISO 8601.
-        throughput: images a second of each candidate, where that was measured.
         extras: what was found besides.
         notes: what a reader of merged runs must know, as sentences.
     """
@@ -78,7 +77,6 @@ class Run:
     predictions: Predictions
     pictures: tuple[Picture, ...]
     date: str
-    throughput: Mapping[str, float] = field(default_factory=dict)
     extras: Extras = field(default_factory=Extras)
     notes: tuple[str, ...] = ()
 
@@ -88,7 +86,12 @@ class Run:
 
     def costs(self, axis: Axis) -> Mapping[str, float]:
         """Each candidate's cost, where it is known."""
-        return self.throughput if axis is THROUGHPUT else costs(self.results, axis)
+        return costs(self.results, axis)
+
+    @property
+    def throughput(self) -> Mapping[str, float]:
+        """Images a second of each candidate, where that was measured."""
+        return self.costs(THROUGHPUT)
 
 
 def read_run(folder: Path) -> Run:
@@ -116,7 +119,6 @@ def read_run(folder: Path) -> Run:
         predictions=predictions,
         pictures=_read_pictures(folder / "gallery.parquet", predictions),
         date=_date(results, path),
-        throughput=_read_json(path, _throughput),
         extras=read_extras(folder),
     )
 
@@ -166,10 +168,6 @@ def _check_numbers(result: Result) -> None:
     for name in ("macs", "params", "latency_ms", "peak_bytes"):
         if isinstance(getattr(result, name), str) or not float(getattr(result, name)) > 0:
             raise ValueError(f"{name} must be above 0, but is {getattr(result, name)!r}")
-
-
-def _throughput(rows: Any) -> dict[str, float]:
-    return {r["candidate"]: float(r["throughput"]) for r in rows if r.get("throughput")}
 
 
 def _check_results(path: Path, results: tuple[Result, ...]) -> None:
