@@ -3,7 +3,7 @@
 from polyscale.types.backbone import HW, SOURCES, Backbone, Source, TileFeatures
 from polyscale.types.candidate import Candidate, check_scales, format_scale
 from polyscale.types.contrast import Contrast
-from polyscale.types.metric import LOWER_IS_BETTER, better_sign
+from polyscale.types.metric import LOWER_IS_BETTER, METRICS, Metric, better_sign
 from polyscale.types.result import Result
 from polyscale.types.run_marks import RUN_MARKS, is_run
 from polyscale.types.verdict import COST_AXES, CostAxis, CostVerdict, Outcome, Rule, Verdict
@@ -12,6 +12,7 @@ __all__ = [
     "COST_AXES",
     "HW",
     "LOWER_IS_BETTER",
+    "METRICS",
     "RUN_MARKS",
     "SOURCES",
     "Backbone",
@@ -19,6 +20,7 @@ __all__ = [
     "Contrast",
     "CostAxis",
     "CostVerdict",
+    "Metric",
     "Outcome",
     "Result",
     "Rule",

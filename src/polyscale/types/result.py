@@ -1,7 +1,7 @@
 """Facts about a candidate: what a study finds, files keep and a report shows."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from polyscale.types.backbone import HW, Source
@@ -41,6 +41,7 @@ class Result:
         throughput_high: its upper quartile.
         peak_bytes: largest sum of live tensors while one image runs, parameters included.
         probe: what was trained on the features, and how well it converged.
+        scores: other metrics on the test images, by their key in `METRICS`.
         settings: everything the user chose.
         versions: of polyscale, Python and the libraries, and the hardware.
     """
@@ -73,6 +74,7 @@ class Result:
     throughput_high: float | None = None
     peak_bytes: int
     probe: Mapping[str, Any]
+    scores: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
 
