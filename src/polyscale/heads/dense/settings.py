@@ -6,7 +6,7 @@ from typing import Literal
 from polyscale.errors import InputError
 
 Schedule = Literal["cosine", "poly", "constant"]
-"""Of the learning rate after the warm-up: half a cosine to zero, (1 - step / steps)^0.9, or none."""
+"""Of the learning rate after warm-up: half a cosine to zero, (1 - step / steps)^0.9, or none."""
 
 
 @dataclass(frozen=True, kw_only=True)
