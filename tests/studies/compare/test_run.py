@@ -7,8 +7,7 @@ import pytest
 
 from polyscale.errors import RunError
 from polyscale.store import features as store
-from polyscale.studies import run_compare
-from polyscale.studies.compare import costs
+from polyscale.studies import costs, run_compare
 from polyscale.studies.extract import pooled
 
 SMALL, LARGE = "tiny:net_small", "tiny:net_large"

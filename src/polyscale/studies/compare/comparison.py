@@ -11,9 +11,9 @@ from polyscale.data import ClassificationData
 from polyscale.errors import require
 from polyscale.studies.compare.cascades import Cascade
 from polyscale.studies.compare.controls import Control
-from polyscale.studies.compare.failures import Failure
 from polyscale.studies.compare.probes import Probes
 from polyscale.studies.compare.save import write_run
+from polyscale.studies.failures import Failure
 from polyscale.studies.timing import Timing
 from polyscale.types import Contrast, Result, Verdict
 

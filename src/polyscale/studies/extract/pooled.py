@@ -36,7 +36,9 @@ def extract_pooled(
         progress: told after every shard.
         watch: of the time in which the model runs.
     """
-    keys = {level.scale: feature_key(module, level, images, weights) for level in module.plan.levels}
+    keys = {
+        level.scale: feature_key(module, level, images, weights) for level in module.plan.levels
+    }
     dim = module.backbone.dim * (1 + module.backbone.has_cls)
     rows: dict[tuple[float, range], NDArray[np.float32]] = {}
     lacking: dict[range, list[float]] = {}
