@@ -88,7 +88,7 @@ def extract_pooled(
     keys = {level.scale: _key(module, level, images, weights) for level in module.plan.levels}
     dim = module.backbone.dim * (1 + module.backbone.has_cls)
     shards = [range(i, min(i + SHARD, len(images))) for i in range(0, len(images), SHARD)]
-    rows = {(s, n): store.read(keys[s], n.start, n.stop, dim) for s in keys for n in shards}
+    rows = {(s, n): store.read(keys[s], n.start, n.stop, (dim,)) for s in keys for n in shards}
     modules: dict[tuple[float, ...], MultiScale] = {}
     jobs = {
         shard: _jobs(module, shard, [s for s in keys if rows[s, shard] is None], modules)
