@@ -17,10 +17,7 @@ from polyscale.data.listing import Catalogue, Listing
 from polyscale.data.report import DataReport, Unreadable
 from polyscale.data.splits import draw_test, sample
 from polyscale.errors import InputError
-
-
-def silent(step: str, done: int, total: int, unit: str) -> None:
-    """Progress that nobody watches."""
+from polyscale.types import silent as silent
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import os
 import stat
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -11,15 +10,13 @@ from pathlib import Path
 from polyscale.data.image import UnreadableImageError, read_thumb
 from polyscale.data.inspection_cache import ImageFacts, InspectionCache
 from polyscale.data.listing import Listing
+from polyscale.types import Progress as Progress
 
 MIN_SIDE_PX = 8
 """Images with a shorter side hold nothing for a vision model to see."""
 
 BATCH = 512
 """Images between two transactions of the cache: what a killed run loses at most."""
-
-Progress = Callable[[str, int, int, str], None]
-"""Told the step, how many of how many units are done, and the unit."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,17 @@
 """Features on disk: write, resume, read, make room."""
 
 from polyscale.store.features import FeatureStore, StoreError, default_cache
+from polyscale.store.files import whole_file
 from polyscale.store.limit import parse_bytes
+from polyscale.store.maps import ArrayMaps, JoinedMaps, StoredMaps
 
-__all__ = ["FeatureStore", "StoreError", "default_cache", "parse_bytes"]
+__all__ = [
+    "ArrayMaps",
+    "FeatureStore",
+    "JoinedMaps",
+    "StoreError",
+    "StoredMaps",
+    "default_cache",
+    "parse_bytes",
+    "whole_file",
+]

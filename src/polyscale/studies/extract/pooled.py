@@ -45,7 +45,7 @@ def extract_pooled(
     for shard in shards_of(images):
         lacking[shard] = []
         for scale, key in keys.items():
-            found = store.read(key, shard.start, shard.stop, dim)
+            found = store.read(key, shard.start, shard.stop, (dim,))
             if found is None:
                 lacking[shard].append(scale)
             else:
