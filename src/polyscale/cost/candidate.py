@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import nn
@@ -69,6 +70,21 @@ class Cost:
     latency: Latency
     throughput: Throughput
     peak_bytes: int
+
+    def facts(self) -> dict[str, Any]:
+        """The fields of `Result` that say what a candidate takes."""
+        return {
+            "params": self.params,
+            "macs": self.macs,
+            "flops": self.flops,
+            "latency_ms": self.latency.median_ms,
+            "latency_low_ms": self.latency.low_ms,
+            "latency_high_ms": self.latency.high_ms,
+            "throughput": self.throughput.median,
+            "throughput_low": self.throughput.low,
+            "throughput_high": self.throughput.high,
+            "peak_bytes": self.peak_bytes,
+        }
 
 
 def count_plan(backbone: Backbone, plan: Plan) -> TileCost:

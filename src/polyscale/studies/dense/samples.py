@@ -61,6 +61,15 @@ class Samples:
             digest.update(repr((i, view.box_yxyx, view.flipped)).encode())
         return digest.hexdigest()
 
+    def take(self, indices: NDArray[np.integer]) -> "Samples":
+        """Some of the views, in the order of the indices."""
+        chosen = indices.tolist()
+        return Samples(
+            self.images,
+            tuple(self.image[i] for i in chosen),
+            tuple(self.views[i] for i in chosen),
+        )
+
     def of_image(self, index: int) -> list[int]:
         """The views of an image."""
         found = np.searchsorted(self.image, [index, index + 1])
