@@ -50,7 +50,9 @@ def _names(file: Path) -> tuple[str, ...]:
     if not file.is_file():
         return tuple(f"class {number}" for number in range(1, NUM_CLASSES + 1))
     with file.open(encoding="utf-8", newline="") as table:
-        rows = [row for row in csv.reader(table, delimiter="\t") if row and row[0].strip().isdigit()]
+        rows = [
+            row for row in csv.reader(table, delimiter="\t") if row and row[0].strip().isdigit()
+        ]
     full = {int(row[0]): row[-1].strip() for row in rows}
     if sorted(full) != list(range(1, NUM_CLASSES + 1)):
         raise InputError(

@@ -125,4 +125,9 @@ def _labelled(images: Listing, facts: dict[str, ImageFacts]) -> LabelledImages:
     def read(index: int, min_side: int | None = None) -> Image.Image:
         return read_image(images.content(index), name=images.ids[index], min_side=min_side)
 
-    return LabelledImages(images.ids, images.labels, read, fingerprint(images.ids, [facts[name].digest for name in images.ids]))
+    return LabelledImages(
+        images.ids,
+        images.labels,
+        read,
+        fingerprint(images.ids, [facts[name].digest for name in images.ids]),
+    )

@@ -46,11 +46,11 @@ def list_folder(path: Path) -> Catalogue:
     others = Counter[str]()
     if not splits:
         names, files = _find(path, path, others)
-        whole = listfiles_below([(i, f, names.index(c)) for i, f, c in files])
+        whole = list_files([(i, f, names.index(c)) for i, f, c in files])
         return Catalogue(tuple(names), whole, None, None, passed_over(others))
     roles = assign_roles(splits, where=f"data folder {str(path)!r}")
     names, files = _find(splits[roles.train], path, others)
-    train = listfiles_below([(i, f, names.index(c)) for i, f, c in files])
+    train = list_files([(i, f, names.index(c)) for i, f, c in files])
     if roles.test is None:
         return Catalogue(tuple(names), train, None, None, passed_over(others))
     test_names, test_files = _find(splits[roles.test], path, others)
@@ -60,7 +60,7 @@ def list_folder(path: Path) -> Catalogue:
             f"class {unknown[0]!r} is in {roles.test}/ but not in {roles.train}/ of {path}. "
             "Both need the same class folders."
         )
-    test = listfiles_below([(i, f, names.index(c)) for i, f, c in test_files])
+    test = list_files([(i, f, names.index(c)) for i, f, c in test_files])
     remarks = passed_over(others)
     if beside:
         remarks += (f"Folders beside the splits, passed over: {', '.join(beside)}.",)

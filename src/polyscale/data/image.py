@@ -79,16 +79,16 @@ def read_thumb(source: bytes, *, name: str) -> tuple[HW, NDArray[np.uint8]]:
     """
     with clear_errors(name), opened(source) as image:
         lying = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
-        stored_hw = image.size[::-1]
+        width, height = image.size
         drafted = image.draft("L", (THUMB_PX * DRAFT_MARGIN,) * 2)
         image.load()
         upright = _to_rgb(ImageOps.exif_transpose(image))
         if not drafted:
-            image_hw = upright.size[::-1]
-        else:
-            image_hw = stored_hw[::-1] if lying else stored_hw
+            width, height = upright.size
+        elif lying:
+            width, height = height, width
         small = upright.resize((THUMB_PX, THUMB_PX), Image.Resampling.BILINEAR)
-        return image_hw, np.asarray(small.convert("L"))
+        return (height, width), np.asarray(small.convert("L"))
 
 
 def check_image(source: Path | bytes, *, name: str) -> None:

@@ -1,8 +1,8 @@
 """`nyu:PATH`: NYU Depth v2 as files, with the customary lists of them.
 
-The lists are those of BTS (Lee et al. 2019), which most work on depth has used since: a line has the
-image, its depth and the focal length, and 654 images are for testing. Depth is in millimetres, as
-BTS takes it from `rawDepths`.
+The lists are those of BTS (Lee et al. 2019), which most work on depth has used since: a line has
+the image, its depth and the focal length, and 654 images are for testing. Depth is in millimetres,
+as BTS takes it from `rawDepths`.
 """
 
 from pathlib import Path

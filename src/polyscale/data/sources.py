@@ -86,4 +86,3 @@ def _per_class(text: str | None) -> int | None:
     if not (text.isascii() and text.isdigit()) or int(text) < MIN_DRAWN:
         raise InputError(f"per_class must be a whole number from {MIN_DRAWN}, but got {text!r}.")
     return int(text)
-

@@ -90,9 +90,7 @@ def draw_test(images: Listing, *, seed: int) -> tuple[Listing, Listing]:
     return images.take(np.flatnonzero(~chosen)), images.take(np.flatnonzero(chosen))
 
 
-def is_drawn(
-    ids: Sequence[str], labels: NDArray[np.int64], *, seed: int
-) -> NDArray[np.bool_]:
+def is_drawn(ids: Sequence[str], labels: NDArray[np.int64], *, seed: int) -> NDArray[np.bool_]:
     """Whether `draw_test` takes each image for testing."""
     chosen = np.zeros(len(ids), dtype=bool)
     for members in _by_class(ids, labels, f"test {seed}"):
@@ -110,9 +108,7 @@ def sample(images: Listing, per_class: int, *, seed: int) -> Listing:
     return images.take(np.sort(np.concatenate(members))) if members else images
 
 
-def _by_class(
-    ids: Sequence[str], labels: NDArray[np.int64], salt: str
-) -> list[NDArray[np.int64]]:
+def _by_class(ids: Sequence[str], labels: NDArray[np.int64], salt: str) -> list[NDArray[np.int64]]:
     """Indices of each class's images in the order of the draw."""
     keys = np.array(
         [blake2b(f"{salt}\0{name}".encode(), digest_size=16).hexdigest() for name in ids]

@@ -80,7 +80,6 @@ def _read_npy(data: bytes, name: str, word: str) -> NDArray[Any]:
 
 def _scale(image: Image.Image) -> int:
     """Must be asked before the image is loaded."""
-    args = image.tile[0].args if image.tile else ()
+    tiles = getattr(image, "tile", ())
+    args = tiles[0].args if tiles else ()
     return SCALED.get(args if isinstance(args, str) else args[0] if args else "", 1)
-
-
