@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from polyscale.heads.dense.linear import LinearSegmentation
 from polyscale.heads.dense.settings import TrainSettings
 
 
@@ -27,6 +28,12 @@ class HeadKind:
     packages: tuple[str, ...] = ()
 
 
-SEGMENTATION_HEADS: Mapping[str, HeadKind] = {}
+SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
+    "linear": HeadKind(
+        make=LinearSegmentation,
+        training=TrainSettings(steps=300, batch=32, learning_rate=1e-3),
+        about="batch norm and one linear map a cell",
+    ),
+}
 
 DEPTH_HEADS: Mapping[str, HeadKind] = {}

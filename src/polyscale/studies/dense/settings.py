@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from polyscale.heads.dense.augment import AugmentSettings
-from polyscale.heads.dense.views import ViewSettings
-
 from polyscale.errors import InputError, near_matches, require
 from polyscale.heads.dense import DEPTH_HEADS, SEGMENTATION_HEADS, HeadKind, TrainSettings
+from polyscale.heads.dense.augment import AugmentSettings
+from polyscale.heads.dense.views import ViewSettings
 from polyscale.multiscale import MultiScale
 from polyscale.studies.run_settings import RunSettings
 from polyscale.types import HW, Backbone
