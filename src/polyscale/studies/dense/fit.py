@@ -100,13 +100,12 @@ def fit_head(
         progress: told the steps that are done.
     """
     settings, kind = plan.settings, plan.settings.kind
-    channels = module.backbone.dim * len(module.scales)
     if kind.training is None:
         return _fit_patches(lesson, kept, plan, step=step, progress=progress)
     training = replace(settings.training or kind.training, seed=settings.seed)
     with torch.random.fork_rng([]):
         torch.manual_seed(training.seed)
-        head = kind.make(in_channels=channels, **plan.task.head_arguments, **settings.head_options)
+        head = kind.make(in_channels=module.out_channels, **plan.task.head_arguments, **settings.head_options)
     facts = {"head": settings.head, "config": head.config, "of": kept.fingerprint}
     fingerprint = store.key({**facts, **asdict(training), "augment": _augment(settings)})
     report = train_head(

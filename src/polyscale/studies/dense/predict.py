@@ -59,6 +59,7 @@ def load_predictor(
         task = facts["task"]
         outputs: Outputs = Metres() if task == "depth" else Labels(len(facts["class_names"]))
         options = {"source": facts["source"], "dtype": facts["dtype"], "output_grid": grid}
+        options |= {name: facts[name] for name in ("merge", "split")}
     except (KeyError, TypeError) as error:
         raise InputError(
             f"head must be a file of a run, but {str(file)!r} does not say on what it was trained "
@@ -68,7 +69,7 @@ def load_predictor(
     module = MultiScale(model, scales, prefix="none", **options)
     check_fits(
         loaded,
-        channels=model.dim * len(scales),
+        channels=module.out_channels,
         weights_hash=weights_hash(model),
         backbone=facts["backbone"],
     )

@@ -98,8 +98,7 @@ def predict_pixels(
 
 def count_head(head: nn.Module, module: MultiScale, out_hw: HW) -> TileCost:
     """What a head costs for one map of the operator."""
-    channels = module.backbone.dim * len(module.scales)
-    return count_call(_Scores(head, out_hw), (1, channels, *module.plan.grid_hw))
+    return count_call(_Scores(head, out_hw), (1, module.out_channels, *module.plan.grid_hw))
 
 
 def view_hw(view: View) -> HW:
