@@ -156,7 +156,7 @@ def _gather(
             why = f" ({lost[0]})" if lost else ""
             raise InputError(
                 f"data {name} must have at least {minimum} {split} images with a {kind.word} that "
-                f"can be used, but has {len(found)}{why}. Add images, or repair the files."
+                f"can be used, but has {len(found)}{why}. {kind.advice}"
             )
     return _Splits(
         train,
