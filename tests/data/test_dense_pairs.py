@@ -65,6 +65,21 @@ def test_the_values_that_occur_are_the_classes(scenes, options, values, names, z
     assert labels[0, 0] == zero
 
 
+def test_arrays_may_ignore_minus_one(scenes):
+    root, arrays = scenes()
+    for name, (stored, _) in arrays.items():
+        file = mask(root, name[len("images/") : -len(".jpg")])
+        file.unlink()
+        np.save(file.with_suffix(".npy"), np.where(stored == 255, -1, stored.astype(np.int64)))
+    with pytest.raises(
+        InputError, match=r"must hold classes from 0 \(ignored: 255\), but holds -1"
+    ):
+        load_segmentation(f"pairs:{root}")
+    data = load_segmentation(f"pairs:{root}?ignore=-1")
+    stored = arrays[data.train.ids[0]][0].astype(int)
+    np.testing.assert_array_equal(data.train.target(0), np.where(stored == 255, IGNORED, stored))
+
+
 def test_names_of_classes(scenes, tmp_path):
     root, _ = scenes()
     (root / "classes.txt").write_text("sky\nsea\nland\nmoon\n")

@@ -41,7 +41,7 @@ def test_unknown_depth(source, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("ignore=-1", "option ignore of data must be a whole number or none, but got '-1'"),
+        ("ignore=1.5", "option ignore of data must be a whole number or none, but got '1.5'"),
         ("reduce_zero=yes", "option reduce_zero of data must be 0 or 1, but got 'yes'"),
         ("classes=none.txt", "class names 'none.txt' must be text in UTF-8, but cannot be read"),
     ],
