@@ -151,7 +151,7 @@ def test_a_killed_run_loses_one_batch(image_folder, tmp_path, settled, looks, mo
     assert len(looks) == 10
     run(files, tmp_path / "cache")
     assert len(looks) == len(files)
-    with sqlite3.connect(tmp_path / "cache" / "inspected-1.sqlite") as database:
+    with sqlite3.connect(tmp_path / "cache" / "inspected-2.sqlite") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
 

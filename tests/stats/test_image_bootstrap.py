@@ -3,7 +3,13 @@ import pytest
 from sklearn.metrics import jaccard_score
 
 from polyscale.errors import InputError
-from polyscale.stats import image_contrasts, mean_iou, mean_of_images, paired_contrasts
+from polyscale.stats import (
+    image_contrasts,
+    image_intervals,
+    mean_iou,
+    mean_of_images,
+    paired_contrasts,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -54,9 +60,21 @@ def test_p_values_are_never_0():
     assert contrast.p_equivalence == 1
 
 
+def test_intervals_share_the_resamples_of_contrasts():
+    """Against a constant, the difference and the metric have one interval."""
+    rows = {"a": RNG.normal(size=(40, 1)), "b": np.zeros((40, 1))}
+    (contrast,) = image_contrasts(rows, mean_of_images, name="rmse", margin=0.1, seed=3)
+    intervals = image_intervals(rows, mean_of_images, seed=3)
+    assert intervals["a"] == (contrast.ci_low, contrast.ci_high)
+    assert intervals["b"] == (0, 0)
+
+
 def test_mistakes():
     rows = {"a": np.ones((20, 1)), "b": np.zeros((19, 1))}
     with pytest.raises(InputError, match=r"same images for every candidate.*\[19, 20\]"):
         image_contrasts(rows, mean_of_images, name="rmse", margin=0.1)
     with pytest.raises(InputError, match="margin must be above 0"):
         image_contrasts(rows, mean_of_images, name="rmse", margin=0)
+    rows["b"] = np.full((20, 1), np.nan)
+    with pytest.raises(InputError, match="20 rows of b are not"):
+        image_intervals(rows, mean_of_images)

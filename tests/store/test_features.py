@@ -11,10 +11,10 @@ ROWS = np.arange(6, dtype=np.float32).reshape(2, 3)
 
 def test_written_rows_are_read_back(tmp_path):
     store = FeatureStore(tmp_path / "cache")
-    assert store.read("k", 0, 2, 3) is None
+    assert store.read("k", 0, 2, (3,)) is None
     store.write("k", 0, 2, ROWS)
-    np.testing.assert_array_equal(store.read("k", 0, 2, 3), ROWS)
-    assert store.read("k", 2, 4, 3) is None
+    np.testing.assert_array_equal(store.read("k", 0, 2, (3,)), ROWS)
+    assert store.read("k", 2, 4, (3,)) is None
 
 
 def not_a_number():
@@ -34,10 +34,10 @@ def test_a_damaged_file_is_as_if_it_were_not_there(tmp_path, content):
         file.write_bytes(content)
     else:
         np.save(file, content)
-    assert store.read("k", 0, 2, 3) is None
+    assert store.read("k", 0, 2, (3,)) is None
     assert not file.exists()
     store.write("k", 0, 2, ROWS)
-    assert store.read("k", 0, 2, 3) is not None
+    assert store.read("k", 0, 2, (3,)) is not None
 
 
 def test_a_cut_file_is_as_if_it_were_not_there(tmp_path):
@@ -45,7 +45,7 @@ def test_a_cut_file_is_as_if_it_were_not_there(tmp_path):
     store.write("k", 0, 2, ROWS)
     (file,) = (tmp_path / "k").iterdir()
     file.write_bytes(file.read_bytes()[:-4])
-    assert store.read("k", 0, 2, 3) is None
+    assert store.read("k", 0, 2, (3,)) is None
 
 
 def test_key_depends_on_every_fact():
@@ -64,7 +64,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(RunError, match="No space left on device.*--cache"):
         store.write("k", 0, 1, np.zeros((1, 2), np.float32))
     assert list((tmp_path / "k").iterdir()) == []
-    assert store.read("k", 0, 1, 2) is None
+    assert store.read("k", 0, 1, (2,)) is None
 
 
 def test_pickles_are_not_read(tmp_path):
@@ -72,4 +72,4 @@ def test_pickles_are_not_read(tmp_path):
     (tmp_path / "k").mkdir()
     file = tmp_path / "k" / "00000000-00000001.npy"
     np.save(file, np.array([{}]), allow_pickle=True)
-    assert store.read("k", 0, 1, 1) is None
+    assert store.read("k", 0, 1, (1,)) is None

@@ -44,7 +44,7 @@ def test_the_longest_unused_goes_first(tmp_path):
     fill(tmp_path, "a", "b", "c")
     size = sum(f.stat().st_size for f in tmp_path.rglob("*.npy")) // 3
     store = FeatureStore(tmp_path, limit_bytes=3 * size)
-    assert store.read(key("a"), 0, 10, 25) is not None  # used just now
+    assert store.read(key("a"), 0, 10, (25,)) is not None  # used just now
     store.write(key("d"), 0, 10, ROWS)
     assert keys(tmp_path) == {key("a"), key("c"), key("d")}
 
@@ -52,7 +52,7 @@ def test_the_longest_unused_goes_first(tmp_path):
 def test_what_the_store_was_asked_for_stays(tmp_path):
     fill(tmp_path, "a", "b")
     store = FeatureStore(tmp_path, limit_bytes=1)
-    store.read(key("a"), 0, 10, 25)
+    store.read(key("a"), 0, 10, (25,))
     for number in range(5):
         store.write(key("new"), 10 * number, 10 * number + 10, ROWS)
     assert keys(tmp_path) == {key("a"), key("new")}
@@ -87,7 +87,7 @@ def test_a_folder_that_goes_while_a_file_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(np, "save", save_late)
     store = FeatureStore(tmp_path)
     store.write(key("a"), 0, 10, ROWS)
-    assert store.read(key("a"), 0, 10, 25) is not None
+    assert store.read(key("a"), 0, 10, (25,)) is not None
 
 
 def test_runs_that_make_room_at_the_expense_of_each_other(tmp_path):
@@ -96,7 +96,7 @@ def test_runs_that_make_room_at_the_expense_of_each_other(tmp_path):
         for i in range(40):
             rows = np.full((10, 25), number, np.float32)
             store.write(key((number, i % 7)), 10 * i, 10 * i + 10, rows)
-            found = store.read(key((number, i % 7)), 10 * i, 10 * i + 10, 25)
+            found = store.read(key((number, i % 7)), 10 * i, 10 * i + 10, (25,))
             assert found is None or (found == number).all()
 
     with ThreadPoolExecutor(4) as pool:

@@ -8,8 +8,8 @@ from PIL import Image
 from polyscale.data import LabelledImages, read_image
 from polyscale.multiscale import MultiScale
 from polyscale.store import FeatureStore
-from polyscale.studies import extract, silent
-from polyscale.studies.extract import decode_side, extract_pooled, weights_hash
+from polyscale.studies import silent
+from polyscale.studies.extract import decode_side, extract_pooled, pipeline, weights_hash
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def images():
 
 @pytest.fixture
 def run(images, tmp_path, monkeypatch):
-    monkeypatch.setattr(extract, "SHARD", 3)
+    monkeypatch.setattr(pipeline, "SHARD", 3)
 
     def run(module, images=images, progress=silent):
         return extract_pooled(

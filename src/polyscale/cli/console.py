@@ -36,7 +36,7 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def progress_bars() -> Iterator["_Bars"]:
-    """Bars with rate and remaining time, one a step, on stderr."""
+    """Bars with rate, remaining time and a note such as the loss, one a step, on stderr."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -44,6 +44,7 @@ def progress_bars() -> Iterator["_Bars"]:
         _Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=errors) as progress:
         yield _Bars(progress)
@@ -56,7 +57,7 @@ class _Bars:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
 
-    def __call__(self, step: str, done: int, total: int, unit: str) -> None:
+    def __call__(self, step: str, done: int, total: int, unit: str, *, note: str = "") -> None:
         if step not in self._tasks:
-            self._tasks[step] = self._progress.add_task(step, total=total, unit=unit)
-        self._progress.update(self._tasks[step], completed=done)
+            self._tasks[step] = self._progress.add_task(step, total=total, unit=unit, note=note)
+        self._progress.update(self._tasks[step], completed=done, note=note)

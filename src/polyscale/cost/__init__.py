@@ -11,7 +11,7 @@ from polyscale.cost.candidate import (
     measure,
 )
 from polyscale.cost.closed_form import vit_macs
-from polyscale.cost.count import TileCost, count_tile
+from polyscale.cost.count import TileCost, count_call, count_tile
 from polyscale.cost.turns import Timed, Times
 from polyscale.multiscale.memory import peak_live_bytes
 
@@ -24,6 +24,7 @@ __all__ = [
     "TileCost",
     "Timed",
     "Times",
+    "count_call",
     "count_plan",
     "count_tile",
     "fitting_batch",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import nn
@@ -55,7 +56,7 @@ class Cost:
     """What a candidate takes.
 
     Attributes:
-        params: parameters of the backbone.
+        params: parameters of the backbone, and of a head where there is one.
         macs: multiply-adds of one image over all tiles.
         flops: floating-point operations of one image over all tiles.
         latency: of one image, batch 1, from the normalised tensor to the features.
@@ -69,6 +70,21 @@ class Cost:
     latency: Latency
     throughput: Throughput
     peak_bytes: int
+
+    def facts(self) -> dict[str, Any]:
+        """The fields of `Result` that say what a candidate takes."""
+        return {
+            "params": self.params,
+            "macs": self.macs,
+            "flops": self.flops,
+            "latency_ms": self.latency.median_ms,
+            "latency_low_ms": self.latency.low_ms,
+            "latency_high_ms": self.latency.high_ms,
+            "throughput": self.throughput.median,
+            "throughput_low": self.throughput.low,
+            "throughput_high": self.throughput.high,
+            "peak_bytes": self.peak_bytes,
+        }
 
 
 def count_plan(backbone: Backbone, plan: Plan) -> TileCost:
@@ -101,26 +117,32 @@ class Meter:
     """Counts a candidate's operations at once, and times it in turns with others.
 
     Args:
-        multiscale: the candidate, where it will run.
+        module: the candidate, where it will run: images (batch, 3, h, w) → anything.
+        counted: its operations for one image; None counts those of a `MultiScale`.
         image_hw: size of the images that are timed, in pixels; their values are noise.
         batch: images at once for the throughput.
     """
 
-    def __init__(self, multiscale: MultiScale, *, image_hw: HW, batch: int) -> None:
+    def __init__(
+        self, module: nn.Module, *, counted: TileCost | None = None, image_hw: HW, batch: int
+    ) -> None:
         self._batch = batch
-        device = next(multiscale.parameters(), torch.empty(0)).device
+        device = next(module.parameters(), torch.empty(0)).device
         generator = torch.Generator().manual_seed(0)
         image = torch.randn(1, 3, *image_hw, generator=generator).to(device)
-        self._counted = count_plan(multiscale.backbone, multiscale.plan)
-        self._peak_bytes = _peak_bytes(multiscale, image)
+        if counted is None:
+            assert isinstance(module, MultiScale)
+            counted = count_plan(module.backbone, module.plan)
+        self._counted = counted
+        self._peak_bytes = _peak_bytes(module, image)
 
         @torch.inference_mode()
         def one() -> object:
-            return multiscale(image)
+            return module(image)
 
         @torch.inference_mode()
         def many() -> object:
-            return multiscale(image.expand(batch, -1, -1, -1))
+            return module(image.expand(batch, -1, -1, -1))
 
         self._one = Timed(one, device=device, turn_s=TURN_S)
         self._many = Timed(many, device=device, turn_s=TURN_S)
@@ -163,11 +185,11 @@ def measure(multiscale: MultiScale, *, image_hw: HW) -> Cost:
     return meter.cost()
 
 
-def _peak_bytes(multiscale: nn.Module, image: torch.Tensor) -> int:
-    held = [image, *chain(multiscale.parameters(), multiscale.buffers())]
+def _peak_bytes(module: nn.Module, image: torch.Tensor) -> int:
+    held = [image, *chain(module.parameters(), module.buffers())]
 
     @torch.no_grad()
     def call() -> object:
-        return multiscale(image)
+        return module(image)
 
     return peak_live_bytes(call, held=held)

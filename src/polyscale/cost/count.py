@@ -1,5 +1,6 @@
 """Counting operations of one tile, by running it on shapes alone."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -14,10 +15,10 @@ from polyscale.types import HW, Backbone
 
 @dataclass(frozen=True)
 class TileCost:
-    """What one tile costs.
+    """What one tile costs, or one call of any module.
 
     Attributes:
-        params: parameters of the backbone.
+        params: parameters of the module.
         macs: multiply-adds of matrix products and convolutions, both products of attention
             included. What papers often call "GFLOPs".
         flops: floating-point operations: two for each multiply-add.
@@ -26,6 +27,15 @@ class TileCost:
     params: int
     macs: int
     flops: int
+
+    def __add__(self, other: "TileCost") -> "TileCost":
+        return TileCost(
+            self.params + other.params, self.macs + other.macs, self.flops + other.flops
+        )
+
+    def times(self, calls: int) -> "TileCost":
+        """Of several calls; the parameters are the same."""
+        return TileCost(self.params, self.macs * calls, self.flops * calls)
 
 
 def count_tile(backbone: Backbone, tile_hw: HW | None = None) -> TileCost:
@@ -38,25 +48,34 @@ def count_tile(backbone: Backbone, tile_hw: HW | None = None) -> TileCost:
         backbone: a module's parameters may be on any device, also on "meta".
         tile_hw: size of the tile in pixels; the backbone's own where not given.
     """
-    tile = torch.empty(1, 3, *(tile_hw or backbone.tile_hw), device="meta")
+    return count_call(backbone, (1, 3, *(tile_hw or backbone.tile_hw)))
+
+
+def count_call(module: Callable[[torch.Tensor], object], shape: Sequence[int]) -> TileCost:
+    """Count one call of anything that takes one tensor, as `count_tile` does.
+
+    Args:
+        module: usually an `nn.Module`; anything else is run on zeros.
+        shape: of the tensor.
+    """
+    given = torch.empty(*shape, device="meta")
     counter = FlopCounterMode(display=False)
-    module = backbone if isinstance(backbone, nn.Module) else None
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-        if module is None:
-            backbone(torch.zeros_like(tile, device="cpu"))
+        if isinstance(module, nn.Module):
+            _trace(module, given)
         else:
-            _trace(module, tile)
+            module(torch.zeros_like(given, device="cpu"))
     flops = int(counter.get_total_flops())
-    params = sum(p.numel() for p in module.parameters()) if module is not None else 0
+    params = sum(p.numel() for p in module.parameters()) if isinstance(module, nn.Module) else 0
     return TileCost(params=params, macs=flops // 2, flops=flops)
 
 
-def _trace(module: nn.Module, tile: torch.Tensor) -> None:
+def _trace(module: nn.Module, given: torch.Tensor) -> None:
     tensors = dict(chain(module.named_parameters(), module.named_buffers()))
     first = next((t for t in tensors.values() if t.is_floating_point()), torch.empty(0))
     try:
         on_meta = {name: tensor.to("meta") for name, tensor in tensors.items()}
-        functional_call(module, on_meta, (tile.to(first.dtype),))
+        functional_call(module, on_meta, (given.to(first.dtype),))
     except (RuntimeError, NotImplementedError):
         # it reaches for tensors that are not its own, or asks for values: run it, then
-        module(torch.zeros_like(tile, dtype=first.dtype, device=first.device))
+        module(torch.zeros_like(given, dtype=first.dtype, device=first.device))

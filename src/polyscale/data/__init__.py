@@ -1,6 +1,8 @@
 """Data sets → (id, image, target)."""
 
 from polyscale.data.classification import ClassificationData, LabelledImages
+from polyscale.data.dense import IGNORED, DenseImages, DepthData, SegmentationData
+from polyscale.data.dense_sources import load_depth, load_segmentation
 from polyscale.data.embedded import load_rooms
 from polyscale.data.folder import load_folder
 from polyscale.data.image import read_image
@@ -9,14 +11,20 @@ from polyscale.data.report import DataReport, NearDuplicate, Unreadable
 from polyscale.data.sources import load_classification
 
 __all__ = [
+    "IGNORED",
     "ClassificationData",
     "DataReport",
+    "DenseImages",
+    "DepthData",
     "LabelledImages",
     "NearDuplicate",
+    "SegmentationData",
     "Unreadable",
     "default_inspection_cache",
     "load_classification",
+    "load_depth",
     "load_folder",
     "load_rooms",
+    "load_segmentation",
     "read_image",
 ]

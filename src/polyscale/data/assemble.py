@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 from PIL import Image
@@ -10,6 +9,7 @@ from PIL import Image
 from polyscale.data.classes import MIN_DRAWN, check_classes, check_test, without_empty_classes
 from polyscale.data.classification import MIN_TRAIN, ClassificationData, LabelledImages
 from polyscale.data.duplicates import find_near_duplicates
+from polyscale.data.fingerprint import fingerprint
 from polyscale.data.image import read_image
 from polyscale.data.inspection import Progress, inspect
 from polyscale.data.inspection_cache import ImageFacts, InspectionCache
@@ -17,10 +17,7 @@ from polyscale.data.listing import Catalogue, Listing
 from polyscale.data.report import DataReport, Unreadable
 from polyscale.data.splits import draw_test, sample
 from polyscale.errors import InputError
-
-
-def silent(step: str, done: int, total: int, unit: str) -> None:
-    """Progress that nobody watches."""
+from polyscale.types import silent as silent
 
 
 @dataclass(frozen=True)
@@ -122,11 +119,12 @@ def _look(
 
 
 def _labelled(images: Listing, facts: dict[str, ImageFacts]) -> LabelledImages:
-    digest = blake2b(digest_size=16)
-    for name in images.ids:
-        digest.update(f"{name}\0{facts[name].digest.hex()}\n".encode())
-
     def read(index: int, min_side: int | None = None) -> Image.Image:
         return read_image(images.content(index), name=images.ids[index], min_side=min_side)
 
-    return LabelledImages(images.ids, images.labels, read, digest.hexdigest())
+    return LabelledImages(
+        images.ids,
+        images.labels,
+        read,
+        fingerprint(images.ids, [facts[name].digest for name in images.ids]),
+    )

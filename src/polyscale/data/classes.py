@@ -42,7 +42,7 @@ def without_empty_classes(catalogue: Catalogue) -> tuple[Catalogue, list[str]]:
         catalogue.remarks,
     )
     missing = [n for n, there in zip(names, in_train, strict=True) if not there]
-    return kept, [f"Classes without images, left out: {_some(missing)}."]
+    return kept, [f"Classes without images, left out: {some(missing)}."]
 
 
 def check_classes(
@@ -81,7 +81,7 @@ def check_test(class_names: Sequence[str], test: Listing) -> list[str]:
     untested = [n for n, count in zip(class_names, counts, strict=True) if not count]
     remarks = []
     if untested:
-        remarks.append(f"Classes without test images: {_some(untested)}.")
+        remarks.append(f"Classes without test images: {some(untested)}.")
     if len(test) < len(class_names):
         remarks.append(
             f"There are fewer test images ({len(test)}) than classes ({len(class_names)}): "
@@ -90,5 +90,6 @@ def check_test(class_names: Sequence[str], test: Listing) -> list[str]:
     return remarks
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """How many there are and the first ones, to put into a sentence."""
     return f"{len(names)} ({', '.join(map(repr, names[:3]))}{', …' if len(names) > 3 else ''})"

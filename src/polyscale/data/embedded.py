@@ -1,5 +1,7 @@
 """`rooms`: rendered scenes that come with the package."""
 
+import json
+from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.resources import files
 from typing import Any
@@ -20,35 +22,57 @@ def load_rooms() -> ClassificationData:
     Raises:
         MissingExtraError: if pyarrow is not installed.
     """
-    require("pyarrow", extra="compare", feature="The data set rooms")
-    train, class_names = _read_split("train")
-    test, _ = _read_split("test")
+    train, class_names = _labelled("train")
+    test, _ = _labelled("test")
     return ClassificationData("rooms", class_names, train, test, about="the data set's own split")
 
 
-def _read_split(split: str) -> tuple[LabelledImages, tuple[str, ...]]:
-    import json
+@dataclass(frozen=True)
+class RoomsTable:
+    """One split as it lies in its file.
 
+    Attributes:
+        ids: name of each image.
+        cells: column → its cells; pictures are their encoded bytes.
+        features: column → what it holds, as Hugging Face writes it.
+        fingerprint: of the whole file.
+    """
+
+    ids: tuple[str, ...]
+    cells: dict[str, Any]
+    features: dict[str, Any]
+    fingerprint: str
+
+    def read(self, index: int, min_side: int | None = None) -> Image.Image:
+        """One image; see `ReadImage`."""
+        return read_image(
+            self.cells["image"][index].as_py(), name=self.ids[index], min_side=min_side
+        )
+
+
+def read_rooms(split: str, *columns: str) -> RoomsTable:
+    """The images of a split and other columns, nothing decoded.
+
+    Raises:
+        MissingExtraError: if pyarrow is not installed.
+    """
+    require("pyarrow", extra="compare", feature="The data set rooms")
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    file = files("polyscale.data") / "rooms" / f"{split}.parquet"
-    content = file.read_bytes()
-    import pyarrow as pa
-
-    table = pq.read_table(pa.BufferReader(content), columns=["id", "image", "label"])
-    features: dict[str, Any] = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
-    ids = tuple(table["id"].to_pylist())
-    images = table["image"].combine_chunks().field("bytes")
-
-    def read(index: int, min_side: int | None = None) -> Image.Image:
-        return read_image(images[index].as_py(), name=ids[index], min_side=min_side)
-
-    return (
-        LabelledImages(
-            ids=ids,
-            labels=np.asarray(table["label"], dtype=np.int64),
-            read=read,
-            fingerprint=blake2b(content, digest_size=16).hexdigest(),
-        ),
-        tuple(features["label"]["names"]),
+    content = (files("polyscale.data") / "rooms" / f"{split}.parquet").read_bytes()
+    table = pq.read_table(pa.BufferReader(content), columns=["id", "image", *columns])
+    cells = {name: table[name].combine_chunks() for name in ("image", *columns)}
+    return RoomsTable(
+        tuple(table["id"].to_pylist()),
+        {n: c.field("bytes") if pa.types.is_struct(c.type) else c for n, c in cells.items()},
+        json.loads(table.schema.metadata[b"huggingface"])["info"]["features"],
+        blake2b(content, digest_size=16).hexdigest(),
     )
+
+
+def _labelled(split: str) -> tuple[LabelledImages, tuple[str, ...]]:
+    table = read_rooms(split, "label")
+    labels = np.asarray(table.cells["label"], dtype=np.int64)
+    images = LabelledImages(table.ids, labels, table.read, table.fingerprint)
+    return images, tuple(table.features["label"]["names"])

@@ -47,12 +47,12 @@ def list_folder(path: Path) -> Catalogue:
     if not splits:
         names, files = _find(path, path, others)
         whole = list_files([(i, f, names.index(c)) for i, f, c in files])
-        return Catalogue(tuple(names), whole, None, None, _passed_over(others))
+        return Catalogue(tuple(names), whole, None, None, passed_over(others))
     roles = assign_roles(splits, where=f"data folder {str(path)!r}")
     names, files = _find(splits[roles.train], path, others)
     train = list_files([(i, f, names.index(c)) for i, f, c in files])
     if roles.test is None:
-        return Catalogue(tuple(names), train, None, None, _passed_over(others))
+        return Catalogue(tuple(names), train, None, None, passed_over(others))
     test_names, test_files = _find(splits[roles.test], path, others)
     unknown = [n for n in test_names if n not in names]
     if unknown:
@@ -61,7 +61,7 @@ def list_folder(path: Path) -> Catalogue:
             "Both need the same class folders."
         )
     test = list_files([(i, f, names.index(c)) for i, f, c in test_files])
-    remarks = _passed_over(others)
+    remarks = passed_over(others)
     if beside:
         remarks += (f"Folders beside the splits, passed over: {', '.join(beside)}.",)
     return Catalogue(tuple(names), train, test, roles.about, remarks)
@@ -87,11 +87,11 @@ def _find(
     endings = image_endings()
     names, files = [], []
     for child in _folders(folder):
-        found = sorted(_files(child))
+        found = sorted(files_below(child))
         images = [file for file in found if file.suffix.lower() in endings]
         others.update(f.suffix.lower() or f.name for f in found if f.suffix.lower() not in endings)
         for path in (child, *images):
-            _check_name(path)
+            check_name(path)
         if images:
             names.append(child.name)
             files += [(file.relative_to(root).as_posix(), file, child.name) for file in images]
@@ -112,7 +112,7 @@ def _folders(folder: Path) -> list[Path]:
     return [c for c in children if not c.name.startswith(".") and is_folder(c) and not is_run(c)]
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
     """Every file below, but none that is hidden or belongs to a run."""
 
     def stop(error: OSError) -> None:
@@ -131,7 +131,7 @@ def _unreadable(folder: Path, error: OSError) -> InputError:
     )
 
 
-def _check_name(path: Path) -> None:
+def check_name(path: Path) -> None:
     """Names go into files that are UTF-8."""
     try:
         path.name.encode()
@@ -140,7 +140,8 @@ def _check_name(path: Path) -> None:
         raise InputError(f"file name {shown!r} must be UTF-8, but is not. Rename it.") from error
 
 
-def _passed_over(others: Counter[str]) -> tuple[str, ...]:
+def passed_over(others: Counter[str]) -> tuple[str, ...]:
+    """What to say about files that are not taken, counted by their endings."""
     if not others:
         return ()
     kinds = ", ".join(kind for kind, _ in others.most_common(3))

@@ -9,6 +9,15 @@ IMAGE_NAMES = ("image", "img")
 LABEL_NAMES = ("label", "labels", "class", "target", "category")
 """What decides among several columns, and what a column without names for its classes is called."""
 
+TARGET_NAMES = {
+    "mask": (
+        "mask", "annotation", "segmentation", "semantic", "semantic_segmentation", "label",
+        "labels", "seg", "segmentation_mask", "semantic_mask", "label_map",
+    ),
+    "depth": ("depth", "depth_map", "depths", "depth_image"),
+}  # fmt: skip
+"""Role of a column with a picture of targets → what it is called."""
+
 
 def find_image(features: Mapping[str, Any], wanted: str | None, where: str) -> str:
     """The column with images: the only one, or the one that is called so.
@@ -25,6 +34,30 @@ def find_image(features: Mapping[str, Any], wanted: str | None, where: str) -> s
         "image", wanted, [name for name, f in features.items() if _is_image(f)], IMAGE_NAMES,
         features, where,
     )  # fmt: skip
+
+
+def find_target(
+    features: Mapping[str, Any], role: str, wanted: str | None, image: str, where: str
+) -> str:
+    """The column with masks or depth maps: a picture beside the image.
+
+    Args:
+        features: column → what it holds.
+        role: a key of `TARGET_NAMES`.
+        wanted: the user's choice.
+        image: the column with images.
+        where: the data, as errors call it.
+
+    Raises:
+        InputError: with the columns, if none or several could be meant.
+    """
+    of_others = {n for r, names in TARGET_NAMES.items() if r != role for n in names}
+    found = [
+        name
+        for name, f in features.items()
+        if _is_image(f) and name != image and (name == wanted or name.lower() not in of_others)
+    ]
+    return _choose(role, wanted, found, TARGET_NAMES[role], features, where)
 
 
 def find_label(features: Mapping[str, Any], wanted: str | None, where: str) -> str:

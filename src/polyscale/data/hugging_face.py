@@ -4,7 +4,7 @@ Since its version 4 the library runs no code that comes with a data set. Images 
 are until they are read, and are decoded by `read_image` alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def list_hugging_face(name: str, options: Mapping[str, str]) -> Catalogue:
         RunError: if the hub cannot be reached.
     """
     require("datasets", extra="datasets", feature=f"hf:{name}")
-    splits = _load(name, options.get("config"))
+    splits = load_splits(name, options.get("config"))
     where = f"data hf:{name}"
     features = next(iter(splits.values())).features
     image = find_image(features, options.get("image"), where)
@@ -56,7 +56,8 @@ def list_hugging_face(name: str, options: Mapping[str, str]) -> Catalogue:
     )
 
 
-def _load(name: str, config: str | None) -> dict[str, Any]:
+def load_splits(name: str, config: str | None) -> dict[str, Any]:
+    """The library's splits of a data set; see `list_hugging_face`."""
     import datasets
 
     try:
@@ -86,6 +87,19 @@ def _load(name: str, config: str | None) -> dict[str, Any]:
     return dict(loaded) if isinstance(loaded, dict) else {str(loaded.split or "all"): loaded}
 
 
+def contents(split: Any, column: str) -> Callable[[int], Content]:
+    """Index of a row → the file or the bytes of its picture; nothing is decoded."""
+    rows = cast_images(split, column)
+
+    def content(index: int) -> Content:
+        cell = rows[index][column] or {}
+        if cell.get("bytes") is not None:
+            return bytes(cell["bytes"])
+        return Path(cell["path"]) if cell.get("path") else b""
+
+    return content
+
+
 def _has_labels(split: Any, label: str) -> bool:
     return any(value is not None and value != -1 for value in split[label])
 
@@ -100,16 +114,10 @@ def _listing(
     else:
         numbers = {name: i for i, name in enumerate(names)}
         labels = [numbers.get(str(value), -1) for value in split[label]]
-    rows = cast_images(split, image)
-
-    def content(index: int) -> Content:
-        cell = rows[index][image] or {}
-        if cell.get("bytes") is not None:
-            return bytes(cell["bytes"])
-        return Path(cell["path"]) if cell.get("path") else b""
-
     everything = Listing(
-        tuple(f"{key}/{i}" for i in range(len(labels))), np.array(labels, dtype=np.int64), content
+        tuple(f"{key}/{i}" for i in range(len(labels))),
+        np.array(labels, dtype=np.int64),
+        contents(split, image),
     )
     known = np.flatnonzero(everything.labels >= 0)
     if len(known) < len(everything):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from polyscale.errors import InputError
 from polyscale.types import HW
@@ -59,7 +59,7 @@ def read_image(source: Path | bytes, *, name: str, min_side: int | None = None) 
     Raises:
         InputError: if the file is no image, is broken, or would need a suspicious amount of memory.
     """
-    with _clear_errors(name), _opened(source) as image:
+    with clear_errors(name), opened(source) as image:
         if min_side is not None:
             image.draft(None, (min_side * DRAFT_MARGIN,) * 2)
         image.load()
@@ -72,19 +72,23 @@ def read_thumb(source: bytes, *, name: str) -> tuple[HW, NDArray[np.uint8]]:
     JPEGs are decoded small, which still reads every byte, so that a truncated file is found.
 
     Returns:
-        The stored height and width in pixels, and the upright image squashed to grey
-        (THUMB_PX, THUMB_PX).
+        Height and width in pixels, upright, and the image squashed to grey (THUMB_PX, THUMB_PX).
 
     Raises:
         InputError: as `read_image` does.
     """
-    with _clear_errors(name), _opened(source) as image:
-        image_hw = image.size[::-1]
-        image.draft("L", (THUMB_PX * DRAFT_MARGIN,) * 2)
+    with clear_errors(name), opened(source) as image:
+        lying = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+        width, height = image.size
+        drafted = image.draft("L", (THUMB_PX * DRAFT_MARGIN,) * 2)
         image.load()
         upright = _to_rgb(ImageOps.exif_transpose(image))
+        if not drafted:
+            width, height = upright.size
+        elif lying:
+            width, height = height, width
         small = upright.resize((THUMB_PX, THUMB_PX), Image.Resampling.BILINEAR)
-        return image_hw, np.asarray(small.convert("L"))
+        return (height, width), np.asarray(small.convert("L"))
 
 
 def check_image(source: Path | bytes, *, name: str) -> None:
@@ -93,11 +97,12 @@ def check_image(source: Path | bytes, *, name: str) -> None:
     Raises:
         InputError: as `read_image` does.
     """
-    with _clear_errors(name), _opened(source):
+    with clear_errors(name), opened(source):
         pass
 
 
-def _opened(source: Path | bytes) -> Image.Image:
+def opened(source: Path | bytes) -> Image.Image:
+    """The header alone, once it is clear that the rest is no decompression bomb."""
     Image.init()
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     image = Image.open(file, formats=[kind for kind in FORMATS if kind in Image.OPEN])
@@ -115,7 +120,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def _clear_errors(name: str) -> Iterator[None]:
+def clear_errors(name: str) -> Iterator[None]:
     """Turn what Pillow raises, which may be anything, into one line that names the file."""
     try:
         yield

@@ -1,6 +1,6 @@
 """What was found in images, kept between runs.
 
-Two tables: a file's path, size and times → a hash of its bytes → what was found. A changed file has
+Tables: a file's path, size and times → a hash of its bytes → what was found. A changed file has
 other times, and bytes that come from elsewhere than a file are found by their hash. Every batch is
 one transaction, so that a run may be killed at any moment. The cache only saves time: where the
 disk refuses or the file is damaged, images are looked at again.
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from polyscale.types import HW
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same image would give other facts."""
 
 SETTLED_S = 2.0
@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, stat TEXT NOT NULL, dig
     WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS images (digest BLOB PRIMARY KEY, height INTEGER NOT NULL,
     width INTEGER NOT NULL, thumb BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS targets (key BLOB PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -41,7 +42,7 @@ class ImageFacts:
 
     Attributes:
         digest: of its bytes, 16 bytes.
-        image_hw: its size in pixels.
+        image_hw: its size in pixels, upright.
         thumb: the image squashed to 16×16 px of grey, row by row, 256 bytes.
     """
 
@@ -94,16 +95,23 @@ class InspectionCache:
         row = self._one("SELECT height, width, thumb FROM images WHERE digest = ?", digest)
         return None if row is None else ImageFacts(digest, (row[0], row[1]), row[2])
 
+    def target(self, key: bytes) -> str | None:
+        """What is known about a target, as it was kept."""
+        row = self._one("SELECT facts FROM targets WHERE key = ?", key)
+        return None if row is None else row[0]
+
     def keep(
         self,
         images: Iterable[ImageFacts],
         files: Iterable[tuple[Path, os.stat_result, bytes]],
+        targets: Iterable[tuple[bytes, str]] = (),
     ) -> None:
         """Keep what was found.
 
         Args:
             images: facts.
             files: path, state and the hash of the bytes of files, as they were in that state.
+            targets: key and facts of targets.
         """
         settled = time.time() - SETTLED_S
         rows = [
@@ -117,6 +125,9 @@ class InspectionCache:
                     self._database.executemany(
                         "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?)",
                         [(i.digest, *i.image_hw, i.thumb) for i in images],
+                    )
+                    self._database.executemany(
+                        "INSERT OR REPLACE INTO targets VALUES (?, ?)", list(targets)
                     )
                     self._database.executemany(
                         "INSERT OR REPLACE INTO files VALUES (?, ?, ?)", rows

@@ -3,11 +3,26 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Content = Path | bytes
+
+
+class Files(Protocol):
+    """Files by index."""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """What errors call each."""
+        ...
+
+    @property
+    def content(self) -> Callable[[int], Content]:
+        """Index of a file → where it is, or its bytes; may be called from several threads."""
+        ...
 
 
 @dataclass(frozen=True)

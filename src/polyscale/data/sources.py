@@ -13,6 +13,7 @@ from polyscale.data.hugging_face import list_hugging_face
 from polyscale.data.imagenet import list_imagenet
 from polyscale.data.inspection import Progress
 from polyscale.data.listing import Catalogue
+from polyscale.data.options import split_options, to_path
 from polyscale.data.table import list_table
 from polyscale.errors import InputError, near_matches
 
@@ -33,11 +34,11 @@ class _Source:
 
 
 SOURCES = {
-    "folder": _Source(lambda rest, _: list_folder(_path(rest))),
+    "folder": _Source(lambda rest, _: list_folder(to_path(rest))),
     "csv": _Source(
-        lambda rest, options: list_table(_path(rest), options), ("image", "label", "split")
+        lambda rest, options: list_table(to_path(rest), options), ("image", "label", "split")
     ),
-    "imagenet": _Source(lambda rest, _: list_imagenet(_path(rest))),
+    "imagenet": _Source(lambda rest, _: list_imagenet(to_path(rest))),
     "hf": _Source(list_hugging_face, ("image", "label", "train", "test", "config")),
 }
 
@@ -65,40 +66,18 @@ def load_classification(
         return load_rooms()
     if scheme not in SOURCES or not rest:
         guess = near_matches(source, ["rooms"]) or near_matches(scheme, SOURCES)
-        if not colon and is_folder(_path(source)):
+        if not colon and is_folder(to_path(source)):
             guess = f" Did you mean 'folder:{source}'?"
         raise InputError(
             "data must be rooms, folder:PATH, csv:PATH, hf:NAME, hf:PATH or imagenet:PATH, "
             f"but got {source!r}.{guess}"
         )
-    place, options = _split_options(rest, (*SOURCES[scheme].options, "per_class"))
+    place, options = split_options(rest, (*SOURCES[scheme].options, "per_class"))
     per_class = _per_class(options.pop("per_class", None))
     catalogue = SOURCES[scheme].list(place, options)
     return assemble(
         source, catalogue, seed=seed, per_class=per_class, cache=cache, progress=progress
     )
-
-
-def _split_options(rest: str, known: tuple[str, ...]) -> tuple[str, dict[str, str]]:
-    """`PATH?name=value&name=value` → the path and the options."""
-    place, mark, query = rest.rpartition("?")
-    if not mark or "=" not in query:  # a question mark of the name's own
-        return rest, {}
-    options: dict[str, str] = {}
-    for pair in query.split("&"):
-        name, _, value = pair.partition("=")
-        if name not in known:
-            raise InputError(
-                f"options of data must be among {', '.join(known)}, but got {name!r}."
-                f"{near_matches(name, known)}"
-            )
-        if not value or name in options:
-            raise InputError(
-                f"option {name} of data must be given once, with a value, but got {query!r}. "
-                f"Example: ?{name}=VALUE"
-            )
-        options[name] = value
-    return place, options
 
 
 def _per_class(text: str | None) -> int | None:
@@ -107,10 +86,3 @@ def _per_class(text: str | None) -> int | None:
     if not (text.isascii() and text.isdigit()) or int(text) < MIN_DRAWN:
         raise InputError(f"per_class must be a whole number from {MIN_DRAWN}, but got {text!r}.")
     return int(text)
-
-
-def _path(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # a home that does not exist
-        return Path(text)

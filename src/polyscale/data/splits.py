@@ -1,6 +1,6 @@
 """Which images probes learn from and which ones judge them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -86,10 +86,16 @@ def draw_test(images: Listing, *, seed: int) -> tuple[Listing, Listing]:
     The draw goes by a hash of the seed and the image's id: it does not depend on the order of the
     images or on the machine, and a new image moves at most one other of its class.
     """
-    chosen = np.zeros(len(images), dtype=bool)
-    for members in _by_class(images, f"test {seed}"):
-        chosen[members[: max(1, round(len(members) * TEST_SHARE))]] = True
+    chosen = is_drawn(images.ids, images.labels, seed=seed)
     return images.take(np.flatnonzero(~chosen)), images.take(np.flatnonzero(chosen))
+
+
+def is_drawn(ids: Sequence[str], labels: NDArray[np.int64], *, seed: int) -> NDArray[np.bool_]:
+    """Whether `draw_test` takes each image for testing."""
+    chosen = np.zeros(len(ids), dtype=bool)
+    for members in _by_class(ids, labels, f"test {seed}"):
+        chosen[members[: max(1, round(len(members) * TEST_SHARE))]] = True
+    return chosen
 
 
 def sample(images: Listing, per_class: int, *, seed: int) -> Listing:
@@ -97,15 +103,16 @@ def sample(images: Listing, per_class: int, *, seed: int) -> Listing:
 
     A smaller sample is part of a larger one.
     """
-    members = [members[:per_class] for members in _by_class(images, f"sample {seed}")]
+    drawn = _by_class(images.ids, images.labels, f"sample {seed}")
+    members = [members[:per_class] for members in drawn]
     return images.take(np.sort(np.concatenate(members))) if members else images
 
 
-def _by_class(images: Listing, salt: str) -> list[NDArray[np.int64]]:
+def _by_class(ids: Sequence[str], labels: NDArray[np.int64], salt: str) -> list[NDArray[np.int64]]:
     """Indices of each class's images in the order of the draw."""
     keys = np.array(
-        [blake2b(f"{salt}\0{name}".encode(), digest_size=16).hexdigest() for name in images.ids]
+        [blake2b(f"{salt}\0{name}".encode(), digest_size=16).hexdigest() for name in ids]
     )
-    order = np.lexsort((keys, images.labels))
-    starts = np.flatnonzero(np.diff(images.labels[order])) + 1
+    order = np.lexsort((keys, labels))
+    starts = np.flatnonzero(np.diff(labels[order])) + 1
     return np.split(order, starts) if len(order) else []

@@ -4,7 +4,7 @@ An image is what was drawn, so an image is what is resampled: never its pixels o
 come together. Every candidate sees the same resamples.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -63,18 +63,12 @@ def image_contrasts(
         seed: of the resampling.
 
     Raises:
-        InputError: if candidates were not judged on the same number of images, or the margin is
-            not above 0.
+        InputError: if candidates were not judged on the same number of images, a statistic is not
+            finite, or the margin is not above 0.
     """
     if margin <= 0:
         raise InputError(f"margin must be above 0, in units of {name}, but got {margin:g}.")
-    lengths = {len(rows) for rows in statistics.values()}
-    if len(lengths) != 1 or 0 in lengths:
-        raise InputError(
-            "statistics must hold the same images for every candidate, "
-            f"but got {sorted(lengths)} rows."
-        )
-    num_test = lengths.pop()
+    num_test = _num_images(statistics)
     resampled = _resampled(statistics, metric, num_test, seed)
     found = {c: float(metric(rows.mean(axis=0)[None])[0]) for c, rows in statistics.items()}
     return [
@@ -83,14 +77,56 @@ def image_contrasts(
     ]
 
 
+def image_intervals(
+    statistics: Mapping[str, Statistics], metric: Metric, *, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """95 % interval of each candidate's metric: percentiles over resampled images.
+
+    The resamples are those of `image_contrasts` with the same seed.
+
+    Args:
+        statistics: for each candidate, per image what the metric sums.
+        metric: means of these over images → the metric, for many resamples at once.
+        seed: of the resampling.
+
+    Raises:
+        InputError: if candidates were not judged on the same number of images, or a statistic is
+            not finite.
+    """
+    resampled = _resampled(statistics, metric, _num_images(statistics), seed)
+    return {name: percentile_interval(values) for name, values in resampled.items()}
+
+
+def draw_images(num_images: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """Bootstrap resamples as the share of each image (CHUNK, num_images), all in chunks."""
+    rng = np.random.default_rng(seed)
+    even = np.full(num_images, 1 / num_images)
+    for _ in range(0, NUM_RESAMPLES, CHUNK):
+        yield rng.multinomial(num_images, even, size=CHUNK) / num_images
+
+
+def _num_images(statistics: Mapping[str, Statistics]) -> int:
+    lengths = {len(rows) for rows in statistics.values()}
+    if len(lengths) != 1 or 0 in lengths:
+        raise InputError(
+            "statistics must hold the same images for every candidate, "
+            f"but got {sorted(lengths)} rows."
+        )
+    for name, rows in statistics.items():
+        broken = int((~np.isfinite(rows)).any(axis=1).sum())
+        if broken:
+            raise InputError(
+                f"statistics must be finite, but {broken} rows of {name} are not. "
+                "Leave these images out for every candidate."
+            )
+    return lengths.pop()
+
+
 def _resampled(
     statistics: Mapping[str, Statistics], metric: Metric, num_test: int, seed: int
 ) -> dict[str, NDArray[np.float64]]:
-    rng = np.random.default_rng(seed)
-    even = np.full(num_test, 1 / num_test)
     parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in statistics}
-    for _ in range(0, NUM_RESAMPLES, CHUNK):
-        drawn = rng.multinomial(num_test, even, size=CHUNK) / num_test
+    for drawn in draw_images(num_test, seed):
         for name, rows in statistics.items():
             parts[name].append(metric(drawn @ rows))
     return {name: np.concatenate(values) for name, values in parts.items()}

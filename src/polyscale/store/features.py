@@ -12,16 +12,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import numpy as np
 import platformdirs
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from polyscale.errors import RunError
+from polyscale.store.files import RowsFile, write_array
 from polyscale.store.limit import evict
-
-Features = NDArray[np.float32]
 
 ATTEMPTS = 3
 """To write a file into a folder that another run deletes to make room."""
@@ -62,34 +60,66 @@ class FeatureStore:
         canonical = json.dumps(facts, sort_keys=True)
         return blake2b(canonical.encode(), digest_size=12).hexdigest()
 
-    def read(self, key: str, start: int, stop: int, dim: int) -> Features | None:
-        """The rows of images `start` … `stop - 1` (stop - start, dim), or None.
+    def has(
+        self,
+        key: str,
+        start: int,
+        stop: int,
+        row_shape: tuple[int, ...],
+        dtype: DTypeLike = np.float32,
+    ) -> bool:
+        """Whether `read` would find rows; only the header and the size of the file are looked at.
+
+        A file that holds anything else is removed, so that the rows are computed anew.
+        """
+        return self._look(key, start, stop, row_shape, dtype) is not None
+
+    def read(
+        self,
+        key: str,
+        start: int,
+        stop: int,
+        row_shape: tuple[int, ...],
+        dtype: DTypeLike = np.float32,
+    ) -> NDArray | None:
+        """The rows of images `start` … `stop - 1` (stop - start, *row_shape), or None.
 
         None where they are not there, and where the file is damaged or holds anything else; it is
         then removed, so that the rows are computed anew.
         """
+        if self._look(key, start, stop, row_shape, dtype) is None:
+            return None
         file = self._file(key, start, stop)
-        self._use(key)
         try:
             rows = np.load(file, allow_pickle=False)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, EOFError):
             rows = None
-        if (
-            isinstance(rows, np.ndarray)
-            and rows.shape == (stop - start, dim)
-            and rows.dtype == np.float32
-            and np.isfinite(rows).all()
-        ):
+        if isinstance(rows, np.ndarray) and np.isfinite(rows).all():
             return rows
-        if file.is_dir():
-            shutil.rmtree(file)
-        else:
-            file.unlink()
+        remove(file)
         return None
 
-    def write(self, key: str, start: int, stop: int, rows: Features) -> None:
+    def rows_file(
+        self,
+        key: str,
+        start: int,
+        stop: int,
+        row_shape: tuple[int, ...],
+        dtype: DTypeLike = np.float32,
+    ) -> RowsFile:
+        """The file of rows that are there, to read some of them.
+
+        Raises:
+            StoreError: if they are not there.
+        """
+        found = self._look(key, start, stop, row_shape, dtype)
+        if found is None:
+            raise gone(self._file(key, start, stop))
+        return found
+
+    def write(self, key: str, start: int, stop: int, rows: NDArray) -> None:
         """Keep rows; the file is complete or absent, whatever happens.
 
         Raises:
@@ -100,7 +130,7 @@ class FeatureStore:
         try:
             for attempt in range(ATTEMPTS):
                 try:
-                    _write(file, rows)
+                    write_array(file, rows)
                     break
                 except FileNotFoundError:
                     if attempt == ATTEMPTS - 1:
@@ -111,6 +141,23 @@ class FeatureStore:
                 "Make room, or choose another folder with --cache."
             ) from error
         self._make_room(rows.nbytes)
+
+    def _look(
+        self, key: str, start: int, stop: int, row_shape: tuple[int, ...], dtype: DTypeLike
+    ) -> RowsFile | None:
+        """The file as its header describes it; removed where it holds anything else."""
+        file = self._file(key, start, stop)
+        self._use(key)
+        try:
+            found = RowsFile.look(file)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError):
+            found = None
+        if found and found.shape == (stop - start, *row_shape) and found.dtype == np.dtype(dtype):
+            return found
+        remove(file)
+        return None
 
     def _use(self, key: str) -> None:
         """Mark the key as used now."""
@@ -135,14 +182,17 @@ class FeatureStore:
         return self.folder / key / f"{start:08d}-{stop:08d}.npy"
 
 
-def _write(file: Path, rows: Features) -> None:
-    """A whole file or none."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=file.parent, suffix=".partial", delete=False) as temporary:
-        try:
-            np.save(temporary, rows, allow_pickle=False)
-            temporary.flush()
-            os.replace(temporary.name, file)  # noqa: PTH105 - atomic also over a file
-        except BaseException:
-            Path(temporary.name).unlink(missing_ok=True)
-            raise
+def gone(file: Path) -> StoreError:
+    """Features that were there when the run began."""
+    return StoreError(
+        f"features in {file} are gone or damaged. Run the same again: only they are computed anew; "
+        "if another run made room meanwhile, raise --cache-limit."
+    )
+
+
+def remove(file: Path) -> None:
+    """Take a damaged file away, so that its rows are computed anew."""
+    if file.is_dir():
+        shutil.rmtree(file)
+    else:
+        file.unlink(missing_ok=True)

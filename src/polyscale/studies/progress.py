@@ -1,22 +1,5 @@
-"""How a study tells what it is doing, without knowing about terminals."""
+"""How a study tells what it is doing; the noun lies where every floor sees it."""
 
-from typing import Protocol
+from polyscale.types import Progress, silent
 
-
-class Progress(Protocol):
-    """Called again and again while a step runs."""
-
-    def __call__(self, step: str, done: int, total: int, unit: str) -> None:
-        """`done` of `total` units of a step are finished.
-
-        Args:
-            step: what is being done; a new name begins a new step.
-            done: units finished, whether just now or in an earlier run.
-            total: units in all.
-            unit: for example "tiles".
-        """
-        ...
-
-
-def silent(step: str, done: int, total: int, unit: str) -> None:
-    """Progress that nobody watches."""
+__all__ = ["Progress", "silent"]

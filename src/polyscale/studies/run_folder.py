@@ -10,12 +10,10 @@ from tempfile import TemporaryDirectory
 from polyscale.errors import InputError, RunError
 
 FILES = (
-    "cascades.json",
     "contrasts.json",
     "curves.png",
     "data.json",
     "gallery.parquet",
-    "predictions.parquet",
     "report.html",
     "results.csv",
     "results.json",
@@ -24,6 +22,13 @@ FILES = (
     "verdicts.json",
 )
 """Of every run."""
+
+FILES_OF_TASK = {
+    "classification": ("cascades.json", "predictions.parquet"),
+    "segmentation": ("classes.json", "images.parquet", "objects.parquet", "sizes.json"),
+    "depth": ("images.parquet",),
+}
+"""Task → the files that it adds."""
 
 WHERE_ASKED = {"probes": "probes.json", "controls": "controls.json"}
 """Setting → the file that it adds."""
@@ -74,7 +79,12 @@ def is_finished(out: Path, facts: Mapping[str, object]) -> bool:
             f"out must be a new folder, but {str(out)!r} holds another run "
             f"(it differs in {' and '.join(changed)}). Choose another, or delete it first."
         )
-    wanted = [*FILES, *(name for key, name in WHERE_ASKED.items() if facts.get(key))]
+    task = str(facts.get("task", "classification"))
+    wanted = [
+        *FILES,
+        *FILES_OF_TASK[task],
+        *(name for key, name in WHERE_ASKED.items() if facts.get(key)),
+    ]
     missing = [name for name in wanted if not (out / name).is_file()]
     if missing:
         raise InputError(

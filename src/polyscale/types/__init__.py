@@ -4,6 +4,7 @@ from polyscale.types.backbone import HW, SOURCES, Backbone, Source, TileFeatures
 from polyscale.types.candidate import Candidate, check_scales, format_scale
 from polyscale.types.contrast import Contrast
 from polyscale.types.metric import LOWER_IS_BETTER, METRICS, Metric, better_sign
+from polyscale.types.progress import Progress, silent
 from polyscale.types.result import Result
 from polyscale.types.run_marks import RUN_MARKS, is_run
 from polyscale.types.verdict import COST_AXES, CostAxis, CostVerdict, Outcome, Rule, Verdict
@@ -22,6 +23,7 @@ __all__ = [
     "CostVerdict",
     "Metric",
     "Outcome",
+    "Progress",
     "Result",
     "Rule",
     "Source",
@@ -31,4 +33,5 @@ __all__ = [
     "check_scales",
     "format_scale",
     "is_run",
+    "silent",
 ]

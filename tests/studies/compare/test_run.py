@@ -7,8 +7,8 @@ import pytest
 
 from polyscale.errors import RunError
 from polyscale.store import features as store
-from polyscale.studies import extract, run_compare
-from polyscale.studies.compare import costs
+from polyscale.studies import costs, run_compare
+from polyscale.studies.extract import pooled
 
 SMALL, LARGE = "tiny:net_small", "tiny:net_large"
 CANDIDATES = [f"{SMALL}@1", f"{SMALL}@1,2", f"{LARGE}@1"]
@@ -67,13 +67,13 @@ def test_a_model_that_fails_only_while_it_is_timed(study, monkeypatch):
 
 
 def test_a_scale_that_gives_nan_fails_the_candidates_with_it(study, monkeypatch):
-    whole, pooled = study(), extract._pooled
+    whole, take = study(), pooled._pooled
 
-    def broken(module, prepared):
-        found = pooled(module, prepared)
+    def broken(module, features):
+        found = take(module, features)
         return {s: rows * np.float32("nan") if s == 2 else rows for s, rows in found.items()}
 
-    monkeypatch.setattr(extract, "_pooled", broken)
+    monkeypatch.setattr(pooled, "_pooled", broken)
     comparison = study()
     (failure,) = comparison.failures
     assert failure.candidate == f"{SMALL}@1,2"

@@ -18,11 +18,13 @@ class HeadKind:
             JSON does, so that a file can make it again.
         training: how it is trained unless the user says otherwise; None is fitted in one go.
         about: what it is, in words.
+        packages: that it needs from the extra `transformers`.
     """
 
     make: Callable[..., nn.Module]
     training: TrainSettings | None
     about: str
+    packages: tuple[str, ...] = ()
 
 
 SEGMENTATION_HEADS: Mapping[str, HeadKind] = {}

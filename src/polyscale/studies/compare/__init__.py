@@ -5,10 +5,10 @@ from pathlib import Path
 
 from polyscale.data import ClassificationData
 from polyscale.studies.compare.comparison import Comparison
-from polyscale.studies.compare.failures import Failure
 from polyscale.studies.compare.plan import ComparePlan, check_candidates, plan_compare
 from polyscale.studies.compare.run import run_compare
 from polyscale.studies.compare.settings import CompareSettings
+from polyscale.studies.failures import Failure
 from polyscale.studies.progress import Progress, silent
 from polyscale.types import Candidate
 

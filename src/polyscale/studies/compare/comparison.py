@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyscale.data import ClassificationData
-from polyscale.errors import require
 from polyscale.studies.compare.cascades import Cascade
 from polyscale.studies.compare.controls import Control
-from polyscale.studies.compare.failures import Failure
 from polyscale.studies.compare.probes import Probes
 from polyscale.studies.compare.save import write_run
+from polyscale.studies.failures import Failure
+from polyscale.studies.tables import rows_to_pandas
 from polyscale.studies.timing import Timing
 from polyscale.types import Contrast, Result, Verdict
 
@@ -57,10 +57,7 @@ class Comparison:
         Raises:
             MissingExtraError: if pandas is not installed.
         """
-        require("pandas", extra="compare", feature="to_pandas")
-        import pandas as pd
-
-        return pd.DataFrame([row.to_dict() for row in self.rows]).set_index("candidate")
+        return rows_to_pandas(self.rows)
 
     def save(self, folder: Path) -> None:
         """Write everything into an existing folder; see docs/reference/run.md."""

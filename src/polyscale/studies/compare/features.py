@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from polyscale.heads import Feature, pooled_columns
 from polyscale.multiscale import MultiScale
 from polyscale.store import FeatureStore, StoreError
-from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.extract import extract_pooled
+from polyscale.studies.failures import Failures
 from polyscale.studies.progress import Progress
 from polyscale.studies.timing import FEATURES, Watch
 from polyscale.types import Backbone, Candidate

@@ -54,7 +54,7 @@ def _row(
     facts: Mapping[str, object],
     made_with: Mapping[str, str],
 ) -> Result:
-    data, settings, cost = plan.data, plan.settings, found.cost
+    data, settings = plan.data, plan.settings
     return Result(
         candidate=str(candidate),
         backbone=candidate.backbone,
@@ -73,16 +73,7 @@ def _row(
         num_test=len(data.test),
         num_tiles=found.module.plan.num_tiles,
         feature_dim=found.judged.feature_dim,
-        params=cost.params,
-        macs=cost.macs,
-        flops=cost.flops,
-        latency_ms=cost.latency.median_ms,
-        latency_low_ms=cost.latency.low_ms,
-        latency_high_ms=cost.latency.high_ms,
-        throughput=cost.throughput.median,
-        throughput_low=cost.throughput.low,
-        throughput_high=cost.throughput.high,
-        peak_bytes=cost.peak_bytes,
+        **found.cost.facts(),
         probe=found.judged.probe.summary(),
         settings=facts,
         versions=made_with,

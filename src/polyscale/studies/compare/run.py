@@ -18,13 +18,13 @@ from polyscale.store import FeatureStore
 from polyscale.studies.compare.cascades import make_cascades
 from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.controls import ControlRun, finish_controls, run_controls
-from polyscale.studies.compare.costs import measure_in_turns
-from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
 from polyscale.studies.compare.judged import Judged, judge_features
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import Probes, run_probes
 from polyscale.studies.compare.rows import Measured, make_rows
+from polyscale.studies.costs import measure_in_turns
+from polyscale.studies.failures import Failures
 from polyscale.studies.progress import Progress, silent
 from polyscale.studies.timing import Watch
 from polyscale.types import HW, Backbone, Candidate

@@ -1,10 +1,5 @@
 """A comparison → the files of a run."""
 
-import csv
-import io
-import json
-from collections.abc import Sequence
-from math import isinf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,52 +7,33 @@ import numpy as np
 from PIL import Image
 
 from polyscale.data import ClassificationData
-from polyscale.stats import sweet_spots_by_axis
+from polyscale.studies.run_files import GALLERY_PX, jpeg, write_common, write_json
 
 if TYPE_CHECKING:
     from polyscale.studies.compare.comparison import Comparison
 
 GALLERY_SIZE = 24
-GALLERY_PX = 448
 
 
 def write_run(comparison: "Comparison", folder: Path) -> None:
     """Write all files but the report into an existing folder."""
-    rows = [row.to_dict() for row in comparison.rows]
-    files: dict[str, object] = {
-        "results": rows,
-        "contrasts": [c.to_dict() for c in comparison.contrasts],
-        "verdicts": [v.to_dict() for v in comparison.verdicts],
-        "sweet_spots": _sweet_spots(comparison),
-        "cascades": [c.to_dict() for c in comparison.cascades],
-        "data": _data(comparison.data),
-        "timing": comparison.timing.to_dict(),
-    }
+    write_common(
+        folder,
+        rows=comparison.rows,
+        contrasts=comparison.contrasts,
+        verdicts=comparison.verdicts,
+        failures=comparison.failures,
+        timing=comparison.timing,
+    )
+    write_json(folder / "cascades.json", [c.to_dict() for c in comparison.cascades])
+    write_json(folder / "data.json", _data(comparison.data))
     if comparison.probes is not None:
-        files["probes"] = {name: p.to_dict() for name, p in comparison.probes.items()}
+        probes = {name: p.to_dict() for name, p in comparison.probes.items()}
+        write_json(folder / "probes.json", probes)
     if comparison.controls is not None:
-        files["controls"] = [c.to_dict() for c in comparison.controls]
-    if comparison.failures:
-        files["failures"] = [f.to_dict() for f in comparison.failures]
-    for name, content in files.items():
-        _write_json(folder / f"{name}.json", content)
-    (folder / "results.csv").write_text(_csv(rows), encoding="utf-8")
+        write_json(folder / "controls.json", [c.to_dict() for c in comparison.controls])
     _write_predictions(comparison, folder / "predictions.parquet")
     _write_gallery(comparison, folder / "gallery.parquet")
-
-
-def _sweet_spots(comparison: "Comparison") -> dict[str, object]:
-    return {
-        axis: [
-            {
-                "budget_low": spot.low,
-                "budget_high": None if isinf(spot.high) else spot.high,
-                "candidate": spot.best.candidate,
-            }
-            for spot in spots
-        ]
-        for axis, spots in sweet_spots_by_axis(comparison.rows).items()
-    }
 
 
 def _data(data: ClassificationData) -> dict[str, object]:
@@ -73,23 +49,6 @@ def _data(data: ClassificationData) -> dict[str, object]:
         "classes": dict(zip(data.class_names, zip(train, test, strict=True), strict=True)),
         "report": data.report.to_dict(),
     }
-
-
-def _write_json(path: Path, content: object) -> None:
-    text = json.dumps(content, indent=2, allow_nan=False)
-    path.write_text(f"{text}\n", encoding="utf-8")
-
-
-def _csv(rows: Sequence[dict[str, object]]) -> str:
-    """One line a row; lists, settings and versions as JSON."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(
-            {k: v if isinstance(v, str | int | float) else json.dumps(v) for k, v in row.items()}
-        )
-    return text.getvalue()
 
 
 def _write_predictions(comparison: "Comparison", path: Path) -> None:
@@ -143,6 +102,4 @@ def _write_gallery(comparison: "Comparison", path: Path) -> None:
 def _thumbnail(image: Image.Image) -> bytes:
     small = image.copy()
     small.thumbnail((GALLERY_PX, GALLERY_PX))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=88)
-    return buffer.getvalue()
+    return jpeg(small)

@@ -1,93 +1,48 @@
-"""What is chosen about a comparison."""
+"""What is chosen about a comparison of classifiers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
-
-import torch
+from typing import get_args
 
 from polyscale.errors import InputError
 from polyscale.heads import Feature, Protocol
-from polyscale.multiscale import (
-    MultiScale,
-    Precision,
-    check_device,
-    check_precision,
-    fastest_precision,
-)
-from polyscale.stats import MARGIN
-from polyscale.types import SOURCES, Backbone, Source
+from polyscale.multiscale import MultiScale
+from polyscale.studies.run_settings import RunSettings
+from polyscale.types import Backbone
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareSettings:
+class CompareSettings(RunSettings):
     """What a comparison depends on besides the data and the candidates.
 
     Attributes:
-        source: what larger scales are resized from: the image at the model's own size ("base") or
-            the original picture ("native").
         task: "classification".
-        dtype: what backbones compute in; "auto" is bf16 where the machine multiplies it natively.
-        tile_batch: tiles that go through a backbone at once; "auto" is what fits the memory.
-        seed: of splits, folds and resampling.
-        device: where backbones run, for example "cuda".
-        margin: of accuracy, 0 to 1; a smaller difference counts as none.
         protocol: of the probe: "fast" converges, "paper" trains as the paper does.
         feature: what the probe sees of each scale: the class token, the mean cell, or both.
         probes: whether other probes look at the same features: neighbours, few shots, seeds.
         controls: whether what S² does is taken apart, which runs models on large images.
     """
 
-    source: Source = "native"
     task: str = "classification"
-    dtype: Precision | Literal["auto"] = "auto"
-    tile_batch: int | Literal["auto"] = "auto"
-    seed: int = 0
-    device: str = "cpu"
-    margin: float = MARGIN
     protocol: Protocol = "fast"
     feature: Feature = "both"
     probes: bool = False
     controls: bool = False
 
     def __post_init__(self) -> None:
-        if self.source not in SOURCES:
-            raise InputError(f"source must be 'base' or 'native', but got {self.source!r}.")
         if self.task != "classification":
-            raise InputError(f"task must be 'classification', but got {self.task!r}.")
-        if self.tile_batch != "auto" and (
-            not isinstance(self.tile_batch, int) or self.tile_batch < 1
-        ):
-            raise InputError(f"tile_batch must be auto or at least 1, but got {self.tile_batch}.")
-        if self.dtype != "auto":
-            check_precision(self.dtype)
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed must be between 0 and 2³² - 1, but got {self.seed}.")
-        if not 0 < self.margin < 1:
             raise InputError(
-                f"margin must be between 0 and 1, but got {self.margin:g}. "
-                "0.01 is one percentage point."
+                f"task must be 'classification', but got {self.task!r}. "
+                "Segmentation and depth take DenseSettings."
             )
         for name, choices in (("protocol", get_args(Protocol)), ("feature", get_args(Feature))):
             if getattr(self, name) not in choices:
                 options = " or ".join(map(repr, choices))
                 raise InputError(f"{name} must be {options}, but got {getattr(self, name)!r}.")
-        check_device(self.device)
-
-    @property
-    def precision(self) -> Precision:
-        """`dtype`, with "auto" decided on this machine."""
-        return fastest_precision(torch.device(self.device)) if self.dtype == "auto" else self.dtype
+        super().__post_init__()
 
     def module(
         self, backbone: Backbone, scales: Sequence[float], *, split: bool = True
     ) -> MultiScale:
         """The operator with these settings; without `split`, each scale is one large tile."""
-        return MultiScale(
-            backbone,
-            scales,
-            source=self.source,
-            tile_batch=self.tile_batch,
-            dtype=self.precision,
-            split=split,
-        )
+        return self.operator(backbone, scales, split=split)

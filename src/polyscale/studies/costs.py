@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from polyscale.cost import TURNS, Cost, Meter
-from polyscale.multiscale import MultiScale
-from polyscale.studies.compare.failures import Failures
+from polyscale.cost import TURNS, Cost, Meter, TileCost
+from polyscale.studies.failures import Failures
 from polyscale.studies.progress import Progress
 from polyscale.types import HW, Candidate
 
@@ -14,8 +13,9 @@ STEP = "costs"
 
 
 def measure_in_turns(
-    modules: Mapping[Candidate, MultiScale],
+    modules: Mapping[Candidate, nn.Module],
     *,
+    counted: Mapping[Candidate, TileCost] | None = None,
     image_hw: HW,
     batch: int,
     device: str,
@@ -25,7 +25,8 @@ def measure_in_turns(
     """The cost of every candidate that does not fail meanwhile.
 
     Args:
-        modules: the candidates.
+        modules: the candidates: images → anything.
+        counted: operations of each for one image; None counts those of `MultiScale`.
         image_hw: size of the images that are timed, in pixels.
         batch: images at once for the throughput.
         device: where all of them run.
@@ -37,9 +38,13 @@ def measure_in_turns(
     for done, (candidate, module) in enumerate(modules.items()):
         progress(STEP, done, total, "turns")
         with failures.of(candidate):
-            if isinstance(module.backbone, nn.Module):
-                module.backbone.to(device)
-            meters[candidate] = Meter(module, image_hw=image_hw, batch=batch)
+            module.to(device)
+            meters[candidate] = Meter(
+                module,
+                counted=counted[candidate] if counted else None,
+                image_hw=image_hw,
+                batch=batch,
+            )
     for number in range(TURNS):
         for done, (candidate, meter) in enumerate(meters.items()):
             progress(STEP, (1 + number) * len(modules) + done, total, "turns")
@@ -48,6 +53,5 @@ def measure_in_turns(
                     meter.turn(number)
     progress(STEP, total, total, "turns")
     for module in modules.values():
-        if isinstance(module.backbone, nn.Module):
-            module.backbone.to("cpu")
+        module.to("cpu")
     return {c: meter.cost() for c, meter in meters.items() if c not in failures}

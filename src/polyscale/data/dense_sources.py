@@ -1,0 +1,179 @@
+"""`load_segmentation` and `load_depth`: a name such as `pairs:PATH?ignore=0` → a data set."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from polyscale.data.ade20k import list_ade20k
+from polyscale.data.assemble import silent
+from polyscale.data.dense import DepthData, SegmentationData
+from polyscale.data.dense_assemble import assemble_depth, assemble_segmentation
+from polyscale.data.dense_hugging_face import list_hugging_face_pairs
+from polyscale.data.dense_listing import DenseCatalogue
+from polyscale.data.dense_options import DEPTH_OPTIONS, MASK_OPTIONS, to_classes, to_depth_coding
+from polyscale.data.dense_rooms import rooms_depth, rooms_segmentation
+from polyscale.data.folder import is_folder
+from polyscale.data.inspection import Progress
+from polyscale.data.masks import Classes
+from polyscale.data.nyu_lists import EIGEN_CROP_YXYX, has_lists, list_nyu_files
+from polyscale.data.nyu_mat import LABELLED, list_nyu_depth, list_nyu_labels
+from polyscale.data.options import split_options, to_flag, to_path
+from polyscale.data.pairs import list_pair_folders
+from polyscale.errors import InputError, near_matches
+
+Options = Mapping[str, str]
+Listed = TypeVar("Listed")
+HF_OPTIONS = ("image", "train", "test", "config")
+
+
+@dataclass(frozen=True)
+class _Source(Generic[Listed]):
+    """A scheme.
+
+    Attributes:
+        list: what is behind the colon, and the options → what is there.
+        options: that it knows.
+    """
+
+    list: Callable[[str, Options], Listed]
+    options: tuple[str, ...] = ()
+
+
+def load_segmentation(
+    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+) -> SegmentationData:
+    """Load a data set with a class for every pixel.
+
+    Args:
+        source: `rooms`, `ade20k:PATH`, `pairs:PATH`, `nyu:PATH`, `hf:NAME` or `hf:PATH`, some with
+            options behind a question mark: `?ignore=255&reduce_zero=1`.
+        seed: of the split, where the data has none.
+        cache: folder for what is found in images and masks, so that they are looked at once; None
+            keeps nothing.
+        progress: told what is being done.
+
+    Raises:
+        InputError: if there is no such data, or it can't be used.
+        MissingExtraError: if a package is not installed.
+        RunError: if data cannot be fetched.
+    """
+    if source == "rooms":
+        return rooms_segmentation(cache=cache, progress=progress)
+    listed, place, options = _find(source, SEGMENTATION_SOURCES)
+    catalogue, classes = listed.list(place, options)
+    return assemble_segmentation(
+        source, catalogue, classes, seed=seed, cache=cache, progress=progress
+    )
+
+
+def load_depth(
+    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+) -> DepthData:
+    """Load a data set with a depth for every pixel.
+
+    Args:
+        source: `rooms`, `nyu:PATH`, `pairs:PATH`, `hf:NAME` or `hf:PATH`, all but `rooms` with
+            options behind a question mark: `?per_metre=1000&min=0.001&max=10`.
+        seed: of the split, where the data has none.
+        cache: folder for what is found in images and depth maps; None keeps nothing.
+        progress: told what is being done.
+
+    Raises:
+        InputError: if there is no such data, or it can't be used.
+        MissingExtraError: if a package is not installed.
+        RunError: if data cannot be fetched.
+    """
+    if source == "rooms":
+        return rooms_depth()
+    listed, place, options = _find(source, DEPTH_SOURCES)
+    coding = to_depth_coding(options)
+    crop = _crop(options.get("crop", "eigen")) if source.startswith("nyu:") else None
+    return assemble_depth(
+        source,
+        listed.list(place, options),
+        coding,
+        crop_yxyx=crop,
+        seed=seed,
+        cache=cache,
+        progress=progress,
+    )
+
+
+def _masks_in_folders(rest: str, options: Options) -> tuple[DenseCatalogue, Classes]:
+    path = to_path(rest)
+    return list_pair_folders(path, "masks", word="mask"), to_classes(options, path / "classes.txt")
+
+
+def _masks_in_columns(rest: str, options: Options) -> tuple[DenseCatalogue, Classes]:
+    return list_hugging_face_pairs(rest, "mask", options), to_classes(options)
+
+
+def _nyu_depth(rest: str, options: Options) -> DenseCatalogue:
+    path = to_path(rest)
+    file = _labelled(path)
+    if file is None and has_lists(path):
+        if "filled" in options:
+            raise InputError(f"option filled of data must come with {LABELLED}, but got lists.")
+        return list_nyu_files(path)
+    return list_nyu_depth(
+        file or _no_nyu(path), filled=to_flag("filled", options.get("filled", "0"))
+    )
+
+
+def _nyu_labels(rest: str, _: Options) -> tuple[DenseCatalogue, Classes]:
+    path = to_path(rest)
+    return list_nyu_labels(_labelled(path) or _no_nyu(path))
+
+
+def _labelled(path: Path) -> Path | None:
+    file = path / LABELLED if is_folder(path) else path
+    return file if file.is_file() else None
+
+
+def _no_nyu(path: Path) -> Path:
+    raise InputError(
+        f"nyu must have {LABELLED}, or for depth nyu_train.txt and nyu_test.txt, but "
+        f"{str(path)!r} has neither. Check the path."
+    )
+
+
+SEGMENTATION_SOURCES = {
+    "ade20k": _Source(lambda rest, _: list_ade20k(to_path(rest))),
+    "pairs": _Source(_masks_in_folders, MASK_OPTIONS),
+    "nyu": _Source(_nyu_labels),
+    "hf": _Source(_masks_in_columns, ("mask", *HF_OPTIONS, *MASK_OPTIONS)),
+}
+
+DEPTH_SOURCES = {
+    "nyu": _Source(_nyu_depth, ("filled", "crop", *DEPTH_OPTIONS)),
+    "pairs": _Source(
+        lambda rest, _: list_pair_folders(to_path(rest), "depth", word="depth map"), DEPTH_OPTIONS
+    ),
+    "hf": _Source(
+        lambda rest, options: list_hugging_face_pairs(rest, "depth", options),
+        ("depth", *HF_OPTIONS, *DEPTH_OPTIONS),
+    ),
+}
+
+
+def _find(
+    source: str, sources: Mapping[str, _Source[Listed]]
+) -> tuple[_Source[Listed], str, dict[str, str]]:
+    """The scheme's entry, what is behind the colon, and the options."""
+    scheme, colon, rest = source.partition(":")
+    if scheme not in sources or not rest:
+        guess = near_matches(source, ["rooms"]) or near_matches(scheme, sources)
+        if not colon and is_folder(to_path(source)):
+            guess = f" Did you mean 'pairs:{source}'?"
+        known = ", ".join(f"{name}:PATH" for name in sources)
+        raise InputError(f"data must be rooms, {known} or hf:NAME, but got {source!r}.{guess}")
+    if not sources[scheme].options:
+        return sources[scheme], rest, {}
+    return (sources[scheme], *split_options(rest, sources[scheme].options))
+
+
+def _crop(text: str) -> tuple[float, float, float, float] | None:
+    if text not in ("eigen", "none"):
+        raise InputError(f"option crop of data must be eigen or none, but got {text!r}.")
+    return EIGEN_CROP_YXYX if text == "eigen" else None

@@ -1,0 +1,68 @@
+"""What stands behind the question mark: `PATH?name=value&name=value`."""
+
+import math
+from pathlib import Path
+
+from polyscale.errors import InputError, near_matches
+
+
+def split_options(rest: str, known: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+    """`PATH?name=value&name=value` → the path and the options.
+
+    Raises:
+        InputError: if an option is unknown, empty or given twice.
+    """
+    place, mark, query = rest.rpartition("?")
+    if not mark or "=" not in query:  # a question mark of the name's own
+        return rest, {}
+    options: dict[str, str] = {}
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        if name not in known:
+            raise InputError(
+                f"options of data must be among {', '.join(known)}, but got {name!r}."
+                f"{near_matches(name, known)}"
+            )
+        if not value or name in options:
+            raise InputError(
+                f"option {name} of data must be given once, with a value, but got {query!r}. "
+                f"Example: ?{name}=VALUE"
+            )
+        options[name] = value
+    return place, options
+
+
+def to_path(text: str) -> Path:
+    """The path that a user wrote, `~` included."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # a home that does not exist
+        return Path(text)
+
+
+def to_number(name: str, text: str) -> float:
+    """A number above 0.
+
+    Raises:
+        InputError: if it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise InputError(
+            f"option {name} of data must be a number above 0, but got {text!r}. Example: ?{name}=10"
+        )
+    return value
+
+
+def to_flag(name: str, text: str) -> bool:
+    """`1` or `0`.
+
+    Raises:
+        InputError: if it is neither.
+    """
+    if text not in ("0", "1"):
+        raise InputError(f"option {name} of data must be 0 or 1, but got {text!r}.")
+    return text == "1"

@@ -1,0 +1,200 @@
+"""A trained head as a file: safetensors with words as JSON, nothing that could be executed."""
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from polyscale.errors import InputError, RunError, first_line, near_matches, require
+from polyscale.heads.dense.registry import DEPTH_HEADS, SEGMENTATION_HEADS, HeadKind
+from polyscale.store import whole_file
+
+FORMAT = 1
+"""Raised when a file means something else."""
+
+WORDS = "polyscale_head"
+"""Under which the JSON lies in the file's metadata."""
+
+
+@dataclass(frozen=True)
+class LoadedHead:
+    """A head from a file.
+
+    Attributes:
+        head: a `DenseHead` in `eval` mode, on the CPU.
+        name: its kind, as the registry calls it.
+        facts: what was saved with it.
+        file: where it came from.
+    """
+
+    head: nn.Module
+    name: str
+    facts: Mapping[str, Any]
+    file: Path
+
+
+def save_head(path: Path, head: nn.Module, *, name: str, facts: Mapping[str, Any]) -> None:
+    """Keep a trained head; the file is whole or absent.
+
+    Args:
+        path: of the file.
+        head: whose `config` makes it again.
+        name: its kind, as the registry calls it.
+        facts: all that belongs to it, as JSON has it. "task" ("segmentation" or "depth") says
+            which registry; `check_fits` looks at "backbone", "weights_hash" and "scales".
+
+    Raises:
+        RunError: if the disk refuses.
+    """
+    require("safetensors", extra="compare", feature="a head in a file")
+    from safetensors.torch import save_file
+
+    words = {"format": FORMAT, "name": name, "config": head.config, "facts": dict(facts)}
+    # parameters that are tied share memory, which the format refuses
+    tensors = {n: t.detach().cpu().clone().contiguous() for n, t in head.state_dict().items()}
+    try:
+        with whole_file(path) as partial:
+            save_file(tensors, partial, {WORDS: json.dumps(words)})
+    except OSError as error:
+        raise RunError(
+            f"a head cannot be written to {path.parent} ({error.strerror or error}). "
+            "Make room, or choose another folder."
+        ) from error
+
+
+def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> LoadedHead:
+    """Read a head.
+
+    Args:
+        path: of the file.
+        kinds: heads by name; None takes those of the task that the file names.
+
+    Raises:
+        InputError: if the file holds no head of polyscale, one that this version does not know,
+            or weights that do not fit its configuration.
+    """
+    require("safetensors", extra="compare", feature="a head in a file")
+    words, tensors = _read(path)
+    name, config, facts = words["name"], words["config"], words["facts"]
+    head = _make(path, name, config, _kinds_of(path, facts) if kinds is None else kinds)
+    expected = {n: tuple(t.shape) for n, t in head.state_dict().items()}
+    found = {n: tuple(t.shape) for n, t in tensors.items()}
+    for tensor in sorted(expected.keys() | found.keys()):
+        if expected.get(tensor) != found.get(tensor):
+            raise InputError(
+                f"head {str(path)!r} must hold the weights of its configuration, but {tensor} "
+                f"is {_words(found.get(tensor))}, not {_words(expected.get(tensor))}. Train it "
+                "again."
+            )
+    head.load_state_dict(tensors)
+    return LoadedHead(head.eval(), name, facts, path)
+
+
+def check_fits(
+    loaded: LoadedHead,
+    *,
+    channels: int,
+    weights_hash: str,
+    backbone: str,
+    scales: Sequence[float] | None = None,
+) -> None:
+    """Refuse features that a head was not trained on.
+
+    Args:
+        loaded: the head.
+        channels: of the features.
+        weights_hash: of the backbone that makes them.
+        backbone: its name.
+        scales: of the features; None leaves them to the channels.
+
+    Raises:
+        InputError: naming all that differs.
+    """
+    was = {**loaded.facts, "channels": loaded.head.config.get("in_channels")}
+    now: dict[str, Any] = {"backbone": backbone, "weights_hash": weights_hash, "channels": channels}
+    if scales is not None:
+        now["scales"] = [float(scale) for scale in scales]
+    differ = [
+        f"{name} {was.get(name)!r}, not {now[name]!r}" for name in now if was.get(name) != now[name]
+    ]
+    if differ:
+        raise InputError(
+            f"head {str(loaded.file)!r} must have been trained on these features, but it is a head "
+            f"of other features: {'; '.join(differ)}. Choose the file that was made with this "
+            "backbone and these scales, or train a head on them."
+        )
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as opened:
+            words = json.loads((opened.metadata() or {}).get(WORDS, "null"))
+            _check_words(path, words)
+            return words, {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise InputError(f"head must be a file, but there is no {str(path)!r}.") from error
+    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"head must be a whole safetensors file, but {str(path)!r} is not "
+            f"({first_line(error)}). Take a file that `polyscale compare` wrote."
+        ) from error
+
+
+def _check_words(path: Path, words: object) -> None:
+    if not isinstance(words, dict) or "format" not in words:
+        raise InputError(
+            f"head must be a head of polyscale, but {str(path)!r} holds other weights. "
+            "Take a file that `polyscale compare` wrote."
+        )
+    if words["format"] != FORMAT:
+        raise InputError(
+            f"head {str(path)!r} must be of format {FORMAT}, but got {words['format']!r}. "
+            "Use the version of polyscale that wrote it, or a later one."
+        )
+    for name, kind in (("name", str), ("config", dict), ("facts", dict)):
+        if not isinstance(words.get(name), kind):
+            raise InputError(
+                f"head {str(path)!r} must have a {name}, but it has none of use. Train it again."
+            )
+
+
+def _kinds_of(path: Path, facts: Mapping[str, Any]) -> Mapping[str, HeadKind]:
+    tasks = {"segmentation": SEGMENTATION_HEADS, "depth": DEPTH_HEADS}
+    task = facts.get("task")
+    if task not in tasks:
+        raise InputError(
+            f"head {str(path)!r} must be for segmentation or depth, but got task {task!r}. "
+            "Use the version of polyscale that wrote it."
+        )
+    return tasks[task]
+
+
+def _make(
+    path: Path, name: str, config: Mapping[str, Any], kinds: Mapping[str, HeadKind]
+) -> nn.Module:
+    if name not in kinds:
+        raise InputError(
+            f"head {str(path)!r} must be one of {', '.join(kinds)}, but got {name!r}."
+            f"{near_matches(name, kinds)} Use the version of polyscale that wrote it."
+        )
+    make = kinds[name].make
+    try:
+        inspect.signature(make).bind(**config)
+        with torch.random.fork_rng([]):  # initial weights are of no use
+            return make(**config)
+    except (TypeError, ValueError, RuntimeError, MemoryError) as error:
+        raise InputError(
+            f"head {str(path)!r} must have a configuration of {name}, but got {dict(config)} "
+            f"({first_line(error)}). Use the version of polyscale that wrote it."
+        ) from error
+
+
+def _words(shape: tuple[int, ...] | None) -> str:
+    return "absent" if shape is None else "×".join(map(str, shape)) or "one number"

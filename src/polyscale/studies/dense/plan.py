@@ -1,0 +1,108 @@
+"""The first half of a dense comparison: everything is read and checked, no model runs."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from polyscale.backbones import load
+from polyscale.data import DenseData, SegmentationData, load_depth, load_segmentation
+from polyscale.errors import InputError
+from polyscale.studies.compare import check_candidates
+from polyscale.studies.dense.depth import DepthTask
+from polyscale.studies.dense.segmentation import SegmentationTask
+from polyscale.studies.dense.settings import DenseSettings
+from polyscale.studies.dense.task import DenseTask
+from polyscale.studies.extract import weights_hash
+from polyscale.studies.progress import Progress, silent
+from polyscale.types import Backbone, Candidate
+
+
+@dataclass(frozen=True)
+class DensePlan:
+    """A comparison that is checked and ready to run.
+
+    Attributes:
+        data: the images and their targets.
+        candidates: what is compared.
+        settings: everything else.
+        backbones: the models, loaded.
+        facts: what the run is asked to do, as each row of its results keeps it.
+    """
+
+    data: DenseData
+    candidates: tuple[Candidate, ...]
+    settings: DenseSettings
+    backbones: dict[str, Backbone]
+    facts: dict[str, object]
+
+    @property
+    def task(self) -> DenseTask:
+        """What heads learn and are judged by."""
+        if isinstance(self.data, SegmentationData):
+            return SegmentationTask(self.data)
+        return DepthTask(self.data)
+
+    def weights(self, backbone: str) -> str:
+        """The hash of its weights."""
+        found = self.facts["weights"]
+        assert isinstance(found, dict)
+        return found[backbone]
+
+
+def plan_dense(
+    data: str | DenseData,
+    candidates: str | Sequence[str | Candidate],
+    settings: DenseSettings,
+    *,
+    image_cache: Path | None = None,
+    progress: Progress = silent,
+) -> DensePlan:
+    """Read and check everything.
+
+    Args:
+        data: what `load_segmentation` or `load_depth` takes, or data that is already loaded.
+        candidates: `SOURCE@SCALES`, for example `pip:dinov2_small@1,2`.
+        settings: everything else that the numbers depend on; they say the task.
+        image_cache: folder for what is found in images between runs; None keeps nothing.
+        progress: told what is being done.
+
+    Raises:
+        InputError: if an argument breaks its rule.
+        MissingExtraError: if a package is not installed.
+    """
+    chosen = check_candidates(candidates)
+    if isinstance(data, str):
+        read = load_segmentation if settings.task == "segmentation" else load_depth
+        data = read(data, seed=settings.seed, cache=image_cache, progress=progress)
+    if isinstance(data, SegmentationData) != (settings.task == "segmentation"):
+        raise InputError(
+            f"data must be loaded for {settings.task}, but {data.name} is not. "
+            f"Load it with load_{settings.task}."
+        )
+    if len(data.train) < 2:
+        raise InputError(
+            f"data {data.name} must have at least two train images, as one of them chooses among "
+            "candidates, but has one. Add some."
+        )
+    backbones = {c.backbone: load(c.backbone) for c in chosen}
+    for candidate in chosen:
+        settings.module(backbones[candidate.backbone], candidate.scales)
+    facts = {
+        "candidates": [str(c) for c in chosen],
+        "data": data.name,
+        "split": data.about,
+        "train_fingerprint": data.train.fingerprint,
+        "test_fingerprint": data.test.fingerprint,
+        "train_targets": data.train.target_fingerprint,
+        "test_targets": data.test.target_fingerprint,
+        "data_notes": list(data.notes),
+        "weights": {name: weights_hash(backbone) for name, backbone in backbones.items()},
+        **asdict(replace(settings, dtype=settings.precision)),
+        "features": "per scale: the map on the output grid, kept in float16",
+        "resampling": "bicubic, antialiased where it shrinks, squashed to the tile's aspect; "
+        "JPEGs that are much larger are decoded at a half, a quarter or an eighth",
+        "judged": "test images at their own size; scores are resized to it bilinearly",
+        "intervals": "95 %: percentiles of a bootstrap over test images, paired for differences, "
+        "10 000 resamples",
+    }
+    return DensePlan(data, tuple(chosen), settings, backbones, facts)

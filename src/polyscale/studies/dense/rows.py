@@ -1,0 +1,100 @@
+"""What was measured → rows of results."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from polyscale.backbones import family_of
+from polyscale.cost import Cost
+from polyscale.studies.dense.fit import Fitted
+from polyscale.studies.dense.lesson import Lesson
+from polyscale.studies.dense.plan import DensePlan
+from polyscale.studies.dense.predictor import DensePredictor, count_head
+from polyscale.studies.dense.task import Judged
+from polyscale.studies.environment import versions
+from polyscale.types import Candidate, Result
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A candidate that got through.
+
+    Attributes:
+        predictor: the candidate itself.
+        fitted: its head.
+        judged: how it did.
+        selection_value: the metric on held-out training images.
+        cost: what it takes, with head and views.
+    """
+
+    predictor: DensePredictor
+    fitted: Fitted
+    judged: Judged
+    selection_value: float
+    cost: Cost
+
+
+def make_rows(
+    plan: DensePlan,
+    lesson: Lesson,
+    measured: Mapping[Candidate, Measured],
+    intervals: Mapping[str, tuple[float, float]],
+    facts: Mapping[str, object],
+) -> tuple[Result, ...]:
+    """One row a candidate.
+
+    Args:
+        plan: what was asked.
+        lesson: what heads learned from.
+        measured: what was found.
+        intervals: of the metric, by candidate.
+        facts: of the run, as each row keeps them.
+    """
+    made_with = versions()
+    data, settings = plan.data, plan.settings
+    rows = []
+    for number, (candidate, found) in enumerate(measured.items()):
+        module, head = found.predictor.module, found.fitted.head
+        image_hw = data.test.sizes_hw[0]
+        views = len(found.predictor.views_of(image_hw))
+        cost = count_head(head, module, image_hw)
+        rows.append(
+            Result(
+                candidate=str(candidate),
+                backbone=candidate.backbone,
+                family=family_of(candidate.backbone),
+                scales=candidate.scales,
+                tile_hw=module.backbone.tile_hw,
+                source=settings.source,
+                task=settings.task,
+                data=data.name,
+                metric=settings.metric,
+                value=found.judged.value,
+                ci_low=intervals[str(candidate)][0],
+                ci_high=intervals[str(candidate)][1],
+                selection_value=found.selection_value,
+                num_train=len(lesson.images),
+                num_test=len(found.judged.statistics),
+                num_tiles=module.plan.num_tiles * views,
+                feature_dim=module.backbone.dim * len(candidate.scales),
+                **found.cost.facts(),
+                probe={
+                    "file": head_file(number),
+                    **found.fitted.facts,
+                    "params": cost.params,
+                    "macs": cost.macs,
+                    "views": views,
+                    "grid_hw": list(module.plan.grid_hw),
+                    "chosen_by": f"{settings.metric} on {settings.held_out:.3g} of the training "
+                    "images, from which heads don't learn",
+                },
+                scores=found.judged.scores,
+                settings=facts,
+                versions=made_with,
+            )
+        )
+    return tuple(rows)
+
+
+def head_file(number: int) -> str:
+    """Of a candidate, in the folder of the run."""
+    return f"heads/{number}.safetensors"

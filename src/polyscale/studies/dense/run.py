@@ -1,0 +1,243 @@
+"""The second half of a dense comparison: maps, heads, costs, statistics."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import nn
+
+from polyscale.cost import Cost, fitting_batch
+from polyscale.errors import RunError
+from polyscale.stats import corrected_contrasts, image_contrasts, image_intervals, judge
+from polyscale.store import FeatureStore
+from polyscale.studies.costs import measure_in_turns
+from polyscale.studies.dense.comparison import DenseComparison
+from polyscale.studies.dense.features import ByScale, DenseFeatures, MapExtractor, join
+from polyscale.studies.dense.fit import Fitted, Kept, fit_head
+from polyscale.studies.dense.gallery import Picture, choose_pictures, draw_pictures
+from polyscale.studies.dense.judge import held_out_value, judge_head
+from polyscale.studies.dense.lesson import Lesson, make_lesson, raster_targets
+from polyscale.studies.dense.plan import DensePlan
+from polyscale.studies.dense.predictor import DensePredictor
+from polyscale.studies.dense.rows import Measured, make_rows
+from polyscale.studies.dense.samples import RasterTargets, Samples
+from polyscale.studies.dense.task import Judged
+from polyscale.studies.failures import Failures
+from polyscale.studies.progress import Progress, silent
+from polyscale.studies.timing import Watch
+from polyscale.types import HW, Backbone, Candidate
+
+
+@dataclass
+class _Found:
+    """What is known so far of the candidates."""
+
+    predictors: dict[Candidate, DensePredictor] = field(default_factory=dict)
+    fitted: dict[Candidate, Fitted] = field(default_factory=dict)
+    judged: dict[Candidate, Judged] = field(default_factory=dict)
+    selection: dict[Candidate, float] = field(default_factory=dict)
+    maps: dict[Candidate, ByScale] = field(default_factory=dict)
+    failures: Failures = field(default_factory=Failures)
+
+    def survivors(self, plan: DensePlan) -> list[Candidate]:
+        """Candidates that nothing has failed of, in the order in which they were asked for."""
+        return [c for c in plan.candidates if c in self.judged and c not in self.failures]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What every candidate needs."""
+
+    plan: DensePlan
+    lesson: Lesson
+    test: Samples
+    store: FeatureStore
+    watch: Watch
+    progress: Progress
+    targets: dict[HW, RasterTargets] = field(default_factory=dict)
+
+    def raster(self, backbone: Backbone) -> RasterTargets:
+        """Targets of the lesson, read once for all backbones of an aspect."""
+        height, width = backbone.tile_hw
+        if backbone.tile_hw not in self.targets:
+            same = [t for hw, t in self.targets.items() if hw[0] * width == hw[1] * height]
+            found = same[0] if same else raster_targets(self.plan, self.lesson, backbone)
+            self.targets[backbone.tile_hw] = found
+        return self.targets[backbone.tile_hw]
+
+
+def run_dense(
+    plan: DensePlan,
+    *,
+    cache: Path | None = None,
+    cache_limit_bytes: int | None = None,
+    progress: Progress = silent,
+) -> DenseComparison:
+    """Run a plan. A candidate that fails is left out, with the reason; the others go on.
+
+    Args:
+        plan: what to do.
+        cache: folder where maps and heads are kept between runs; None keeps nothing.
+        cache_limit_bytes: what they may take there; those that were not used for longest make
+            room. None is no limit.
+        progress: told what is being done.
+
+    Raises:
+        RunError: if every candidate fails, or the disk refuses.
+    """
+    watch, found = Watch(), _Found()
+    with TemporaryDirectory() as nowhere:
+        store = FeatureStore(cache or Path(nowhere), limit_bytes=cache_limit_bytes)
+        test = Samples.of(plan.data.test, plan.settings.views)
+        work = _Work(plan, make_lesson(plan), test, store, watch, progress)
+        extract = MapExtractor(plan, work.lesson.samples, test, store, watch, progress)
+        for backbone in plan.backbones.values():
+            _look_at(backbone, extract, work, found)
+        with watch.stage("pictures"):
+            pictures = _pictures(work, found)
+    return _assemble(work, found, pictures)
+
+
+def _look_at(backbone: Backbone, extract: MapExtractor, work: _Work, found: _Found) -> None:
+    """Everything that needs maps: one backbone's candidates."""
+    plan = work.plan
+    members = [c for c in plan.candidates if plan.backbones[c.backbone] is backbone]
+    for candidate in members:
+        with found.failures.of(candidate):
+            _move(backbone, plan.settings.device)
+    members = [c for c in members if c not in found.failures]
+    features = extract.candidates(backbone, members, found.failures) if members else {}
+    for candidate, own in features.items():
+        with found.failures.of(candidate):
+            _learn(candidate, own, work, found)
+    _move(backbone, "cpu")  # room for the next
+
+
+def _learn(candidate: Candidate, features: DenseFeatures, work: _Work, found: _Found) -> None:
+    plan, watch = work.plan, work.watch
+    settings, task = plan.settings, plan.task
+    module = settings.module(plan.backbones[candidate.backbone], candidate.scales)
+    with watch.stage("heads"):
+        kept = Kept(
+            join(features.train, module, memory_bytes=settings.memory_bytes),
+            work.raster(module.backbone),
+            _fingerprint(candidate, work),
+        )
+        fitted = fit_head(
+            module,
+            work.lesson,
+            kept,
+            plan,
+            store=work.store,
+            step=f"{candidate}: {settings.head} head",
+            progress=work.progress,
+        )
+        found.selection[candidate] = held_out_value(fitted.head, kept, work.lesson, task)
+    with watch.stage("judging"):
+        judged = judge_head(
+            fitted.head,
+            join(features.test, module),
+            work.test,
+            task,
+            step=f"{candidate}: test images",
+            progress=work.progress,
+        )
+    found.predictors[candidate] = DensePredictor(module, fitted.head, settings.views, task)
+    found.fitted[candidate], found.maps[candidate] = fitted, features.test
+    found.judged[candidate] = judged
+
+
+def _fingerprint(candidate: Candidate, work: _Work) -> str:
+    """Of all that a candidate's maps and targets depend on."""
+    plan, settings = work.plan, work.plan.settings
+    return work.store.key(
+        {
+            "backbone": plan.weights(candidate.backbone),
+            "scales": candidate.scales,
+            "source": settings.source,
+            "dtype": settings.precision,
+            "grid": settings.grid,
+            "samples": work.lesson.samples.fingerprint,
+            "learn": [int(i) for i in work.lesson.images],
+            "targets": plan.data.train.target_fingerprint,
+            "label_px": settings.label_px,
+            "head_arguments": plan.task.head_arguments,
+        }
+    )
+
+
+def _pictures(work: _Work, found: _Found) -> list[Picture]:
+    judged = {c: found.judged[c] for c in found.survivors(work.plan)}
+    if not judged:
+        return []
+    heads = {c: found.fitted[c].head for c in judged}
+    maps = {c: join(found.maps[c], found.predictors[c].module) for c in judged}
+    return draw_pictures(choose_pictures(judged), heads, maps, judged, work.test, work.plan.task)
+
+
+def _assemble(work: _Work, found: _Found, pictures: list[Picture]) -> DenseComparison:
+    plan, watch, settings = work.plan, work.watch, work.plan.settings
+    image_hw = plan.data.test.sizes_hw[0]
+    batch = fitting_batch(image_hw, torch.device(settings.device))
+    with watch.stage("costs"):
+        costs = _costs(work, found, image_hw, batch)
+    measured = {
+        c: Measured(
+            found.predictors[c], found.fitted[c], found.judged[c], found.selection[c], costs[c]
+        )
+        for c in found.survivors(plan)
+    }
+    if not measured:
+        raise RunError(f"every candidate failed: {'; '.join(map(str, found.failures))}")
+    facts = plan.facts | {
+        "latency_image_hw": list(image_hw),
+        "throughput_batch": batch,
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+    }
+    with watch.stage("statistics"):
+        statistics = {str(c): m.judged.statistics for c, m in measured.items()}
+        intervals = image_intervals(statistics, plan.task.resampled, seed=settings.seed)
+        rows = make_rows(plan, work.lesson, measured, intervals, facts)
+        contrasts = corrected_contrasts(
+            rows,
+            image_contrasts(
+                statistics,
+                plan.task.resampled,
+                name=plan.task.metric,
+                margin=settings.margin,
+                seed=settings.seed,
+            ),
+        )
+        verdicts = judge(rows, contrasts)
+    return DenseComparison(
+        rows=rows,
+        contrasts=tuple(contrasts),
+        verdicts=tuple(verdicts),
+        judged={str(c): m.judged for c, m in measured.items()},
+        heads={str(c): m.fitted.head for c, m in measured.items()},
+        pictures=tuple(pictures),
+        data=plan.data,
+        failures=tuple(found.failures),
+        timing=watch.timing(),
+    )
+
+
+def _costs(work: _Work, found: _Found, image_hw: HW, batch: int) -> Mapping[Candidate, Cost]:
+    predictors = {c: found.predictors[c] for c in found.survivors(work.plan)}
+    return measure_in_turns(
+        predictors,
+        counted={c: predictor.counted(image_hw) for c, predictor in predictors.items()},
+        image_hw=image_hw,
+        batch=batch,
+        device=work.plan.settings.device,
+        failures=found.failures,
+        progress=work.progress,
+    )
+
+
+def _move(backbone: Backbone, device: str) -> None:
+    if isinstance(backbone, nn.Module):
+        backbone.to(device)

@@ -1,0 +1,96 @@
+"""What is chosen about a comparison of dense predictions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from polyscale.heads.dense.augment import AugmentSettings
+from polyscale.heads.dense.views import ViewSettings
+
+from polyscale.errors import InputError, near_matches, require
+from polyscale.heads.dense import DEPTH_HEADS, SEGMENTATION_HEADS, HeadKind, TrainSettings
+from polyscale.multiscale import MultiScale
+from polyscale.studies.run_settings import RunSettings
+from polyscale.types import HW, Backbone
+
+Task = Literal["segmentation", "depth"]
+
+HEADS: Mapping[str, Mapping[str, HeadKind]] = {
+    "segmentation": SEGMENTATION_HEADS,
+    "depth": DEPTH_HEADS,
+}
+
+GIGABYTE = 10**9
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseSettings(RunSettings):
+    """What a comparison of segmentation or depth depends on besides the data and the candidates.
+
+    Attributes:
+        task: "segmentation" or "depth".
+        head: name of the head that is trained on each candidate's maps.
+        head_options: arguments of its own, by name.
+        training: how it is trained; None takes what the head brings.
+        grid: cells of the fused map: those of the model's own tile ("base", the paper's), those of
+            the candidate's largest scale ("largest"), or any (height, width).
+        views: how an image is cut for the model in training and test, and whether its mirror image
+            is seen at test.
+        augment: how training images are altered; None trains on features that are kept. With it,
+            backbones run anew on every batch.
+        held_out: share of the training images that heads don't learn from: they choose among
+            candidates.
+        label_px: longer side of the raster on which heads learn; test images are judged at their
+            own size.
+        memory_bytes: what kept features may take in memory while heads learn; more are read from
+            the disk batch by batch, with the same result.
+    """
+
+    task: Task = "segmentation"
+    head: str = "linear"
+    head_options: Mapping[str, object] = field(default_factory=dict)
+    training: TrainSettings | None = None
+    grid: Literal["base", "largest"] | HW = "base"
+    views: ViewSettings = field(default_factory=ViewSettings)
+    augment: AugmentSettings | None = None
+    held_out: float = 0.125
+    label_px: int = 128
+    memory_bytes: int = 4 * GIGABYTE
+
+    def __post_init__(self) -> None:
+        if self.task not in get_args(Task):
+            raise InputError(f"task must be segmentation or depth, but got {self.task!r}.")
+        kinds = HEADS[self.task]
+        if self.head not in kinds:
+            raise InputError(
+                f"head must be one of {', '.join(kinds)} for {self.task}, but got {self.head!r}."
+                f"{near_matches(self.head, kinds)}"
+            )
+        if kinds[self.head].training is None and (self.training or self.augment):
+            raise InputError(
+                f"head {self.head} is fitted in one go, so it takes no steps and no augmentation. "
+                "Leave them out, or choose another head."
+            )
+        if not 0 < self.held_out <= 0.5:
+            raise InputError(f"held_out must be above 0 and at most 0.5, but got {self.held_out}.")
+        if self.label_px < 8:
+            raise InputError(f"label_px must be at least 8, but got {self.label_px}.")
+        if self.memory_bytes < 1:
+            raise InputError(f"memory_bytes must be at least 1, but got {self.memory_bytes}.")
+        for package in kinds[self.head].packages:
+            require(package, extra="transformers", feature=f"head {self.head}")
+        super().__post_init__()
+
+    @property
+    def kind(self) -> HeadKind:
+        """The head."""
+        return HEADS[self.task][self.head]
+
+    @property
+    def metric(self) -> str:
+        """What candidates are judged by, as a key of `METRICS`."""
+        return "miou" if self.task == "segmentation" else "rmse"
+
+    def module(self, backbone: Backbone, scales: Sequence[float]) -> MultiScale:
+        """The operator with these settings."""
+        return self.operator(backbone, scales, output_grid=self.grid, prefix="none")
