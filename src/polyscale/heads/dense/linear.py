@@ -61,10 +61,10 @@ class LinearSegmentation(nn.Module):
         nn.init.zeros_(self.classify.weight)
         nn.init.zeros_(self.classify.bias)  # type: ignore[arg-type]
 
-    def logits(
+    def cell_scores(
         self, maps: Float[Tensor, "batch channels h w"]
     ) -> Float[Tensor, "batch num_classes h w"]:
-        """Of the cells."""
+        """Logits of the cells."""
         return self.classify(self.norm(maps))
 
     def loss(
@@ -74,10 +74,10 @@ class LinearSegmentation(nn.Module):
     ) -> Float[Tensor, ""]:
         """Mean cross-entropy of the labels."""
         height, width = (LABELS_A_CELL * n for n in maps.shape[-2:])
-        return cross_entropy(self.logits(maps), thin(target, (height, width)))
+        return cross_entropy(self.cell_scores(maps), thin(target, (height, width)))
 
     def scores(
         self, maps: Float[Tensor, "batch channels h w"], out_hw: HW
     ) -> Float[Tensor, "batch num_classes out_h out_w"]:
         """Logits of the pixels."""
-        return upsample(self.logits(maps), out_hw)
+        return upsample(self.cell_scores(maps), out_hw)

@@ -1,0 +1,123 @@
+"""Cells of feature maps as rows, each with the class that most of its pixels have."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyscale.data.dense import IGNORED
+from polyscale.errors import InputError
+from polyscale.heads.dense.head import Maps, Targets
+from polyscale.types import HW, Progress, silent
+
+IMAGES = 16
+"""Maps read at once."""
+
+LEAST = 16
+"""Rows of each class that a sample keeps, where there are so many."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Some labelled cells.
+
+    Attributes:
+        features: as extracted (rows, channels), float32.
+        labels: class of each (rows,).
+        images: which image each is from (rows,).
+    """
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    images: NDArray[np.int64]
+
+
+def cell_labels(labels: NDArray[np.integer], grid_hw: HW, num_classes: int) -> NDArray[np.int64]:
+    """The most frequent class of the labelled pixels whose centres lie in each cell.
+
+    Of equally frequent ones the first. A cell without a labelled pixel is `IGNORED`.
+
+    Args:
+        labels: of pixels (num, label_h, label_w), with `IGNORED`.
+        grid_hw: cells along each side.
+        num_classes: labels are below it.
+
+    Returns:
+        (num, *grid_hw).
+    """
+    num, (grid_h, grid_w) = len(labels), grid_hw
+    row, column = (
+        ((np.arange(size) + 0.5) * n / size).astype(np.int64)
+        for n, size in zip(grid_hw, labels.shape[1:], strict=True)
+    )
+    cell = (np.arange(num)[:, None, None] * grid_h + row[:, None]) * grid_w + column
+    labelled = labels != IGNORED
+    counts = np.bincount(
+        cell[labelled] * num_classes + labels[labelled], minlength=num * grid_h * grid_w * num_classes
+    ).reshape(num, grid_h, grid_w, num_classes)
+    return np.where(counts.any(axis=-1), counts.argmax(axis=-1), IGNORED)
+
+
+def sample_cells(
+    maps: Maps,
+    targets: Targets,
+    *,
+    num_classes: int,
+    seed: int,
+    max_rows: int,
+    step: str = "cells",
+    progress: Progress = silent,
+) -> Cells:
+    """Labelled cells of all images, or at most about `max_rows` of them.
+
+    A sample takes the same share of each class, and at least 16 cells where a class has so many,
+    so that the rare ones stay.
+
+    Args:
+        maps: features.
+        targets: labels of the same images.
+        num_classes: labels are below it.
+        seed: of the sample.
+        max_rows: not exceeded by more than the least of each class.
+        step: how progress calls it.
+        progress: told the images that were read.
+
+    Raises:
+        InputError: if maps and targets differ in number, or there are less than two classes.
+    """
+    if len(maps) != len(targets):
+        raise InputError(
+            f"targets must be one a map of {len(maps)}, but got {len(targets)}. "
+            "Pass both for the same images."
+        )
+    num, grid_h, grid_w, channels = maps.shape
+    blocks = [np.arange(s, min(s + IMAGES, num)) for s in range(0, num, IMAGES)]
+    labels = np.concatenate(
+        [cell_labels(targets.take(block), (grid_h, grid_w), num_classes) for block in blocks]
+    ).ravel()
+    chosen = _sample(labels, seed, max_rows)
+    if len(np.unique(labels[chosen])) < 2:
+        raise InputError(
+            "targets must hold at least two classes, but got "
+            f"{len(np.unique(labels[chosen]))}. Add images with labels of another class."
+        )
+    images = chosen // (grid_h * grid_w)
+    features = np.empty((len(chosen), channels), np.float32)
+    for block in blocks:
+        inside = (images >= block[0]) & (images <= block[-1])
+        cells = maps.take(block).reshape(-1, channels)
+        features[inside] = cells[chosen[inside] - block[0] * grid_h * grid_w]
+        progress(step, int(block[-1]) + 1, num, "images")
+    return Cells(features, labels[chosen], images)
+
+
+def _sample(labels: NDArray[np.int64], seed: int, max_rows: int) -> NDArray[np.int64]:
+    """Indices of labelled cells, rising."""
+    share = min(1.0, max_rows / max((labels != IGNORED).sum(), 1))
+    generator = np.random.default_rng(seed)
+    taken = []
+    for label in np.unique(labels[labels != IGNORED]):
+        own = np.flatnonzero(labels == label)
+        number = min(len(own), max(LEAST, round(share * len(own))))
+        taken.append(generator.choice(own, number, replace=False))
+    return np.sort(np.concatenate(taken)) if taken else np.empty(0, np.int64)
