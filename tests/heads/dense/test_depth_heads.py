@@ -32,7 +32,7 @@ def batch(grid_hw, num=4):
     """Depth that the first channel tells, at ten times the grid."""
     maps = torch.randn(num, 12, *grid_hw)
     cells = 2 + maps[:, :1].clamp(-1, 1)
-    return maps, torch.nn.functional.interpolate(cells, scale_factor=10)[:, 0]
+    return maps, torch.nn.functional.interpolate(cells, scale_factor=10, mode="bilinear")[:, 0]
 
 
 def test_it_is_registered(kind, head):

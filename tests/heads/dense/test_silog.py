@@ -60,7 +60,7 @@ def test_no_valid_pixel_and_no_error_are_0_with_finite_gradients():
         predicted = torch.full((2, 3, 3), 2.0, requires_grad=True)
         loss = silog_loss(predicted, depth, **RANGE)
         loss.backward()
-        assert float(loss) == pytest.approx(0, abs=2e-6)
+        assert loss.item() == pytest.approx(0, abs=2e-6)
         assert (predicted.grad == 0).all()
 
 

@@ -19,7 +19,7 @@ def silog_loss(
     max_m: float,
     forgiven: float = LAMBDA,
 ) -> Float[Tensor, ""]:
-    """√(mean(d²) - λ · mean(d)²), with d = ln predicted - ln true over the valid pixels of an image.
+    """√(mean(d²) - λ · mean(d)²), with d = ln predicted - ln true over an image's valid pixels.
 
     The mean is over the images that have any valid pixel; 0, with gradients of 0, where none has.
     Per image, as in mmsegmentation's configuration of VPD, which the paper trains by. (Eigen et
