@@ -63,16 +63,17 @@ def test_the_loss_reaches_every_parameter(head, grid_hw):
         assert parameter.grad.isfinite().all(), name
 
 
-def test_it_learns(head):
-    maps, target = batch((7, 7))
-    optimizer = torch.optim.AdamW(head.parameters(), lr=1e-2)
+def test_it_learns(kind, head):
+    maps, target = batch((4, 5))
+    rate = 3e-2 if kind is DEPTH_HEADS["linear"] else 1e-3
+    optimizer = torch.optim.AdamW(head.parameters(), lr=rate)
     losses = []
-    for _ in range(60):
+    for _ in range(40):
         losses.append(head.loss(maps, target))
         optimizer.zero_grad()
         losses[-1].backward()
         optimizer.step()
-    assert losses[-1] < 0.4 * losses[0]
+    assert losses[-1] < 0.3 * losses[0]
 
 
 def test_unknown_pixels_change_nothing(head):
@@ -95,6 +96,15 @@ def test_nothing_known_is_a_loss_of_0(head):
     loss.backward()
     assert loss == 0
     assert all((p.grad == 0).all() for p in head.parameters())
+
+
+def test_bfloat16_is_near_float32(head):
+    maps, target = batch((4, 5))
+    exact = head.loss(maps, target)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, scores = head.loss(maps, target), head.scores(maps, (8, 9))
+    assert loss.dtype == scores.dtype == torch.float32
+    torch.testing.assert_close(loss, exact, rtol=0.02, atol=0)
 
 
 def test_the_configuration_makes_it_again(kind, head):

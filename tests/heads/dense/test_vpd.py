@@ -11,7 +11,7 @@ def test_the_last_layer_goes_through_a_sigmoid():
     head = VpdDepth(in_channels=6, **RANGE).eval()
     maps = torch.randn(2, 6, 3, 5)
     torch.nn.init.zeros_(head.layers[-1].weight)
-    for bias, depth_m in ((0, 2.25), (100, 4), (-100, 0.5)):
+    for bias, depth_m in ((0, 2.25), (100, 4.0), (-100, 0.5)):
         torch.nn.init.constant_(head.layers[-1].bias, bias)
         with torch.no_grad():
             torch.testing.assert_close(head(maps), torch.full((2, 1, 24, 40), depth_m))

@@ -73,14 +73,14 @@ class LinearDepthBins(nn.Module):
         if weighing == "softmax":
             # 1 / depth: the same weight for each doubling; the first bin may be next to 0
             width_m = (max_depth_m - min_depth_m) / (num_bins - 1)
-            with torch.no_grad():
-                self.linear.bias.copy_(-bins_m.clamp(min=width_m).log())
+            self.linear.bias = nn.Parameter(-bins_m.clamp(min=width_m).log())
 
     def forward(self, maps: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch 1 h w"]:
         """Depth of each cell in metres."""
-        weights = self._weights(self.linear(self.standardise(maps)))
-        depth_m = torch.einsum("bkhw,k->bhw", weights, self.bins_m)
-        return depth_m[:, None].clamp(*self.range_m)  # rounding
+        # in float32 also under autocast: eight bits of mantissa are too few for metres
+        weights = self._weights(self.linear(self.standardise(maps)).float())
+        depth_m = (weights * self.bins_m[:, None, None]).sum(dim=1, keepdim=True)
+        return depth_m.clamp(*self.range_m)  # rounding
 
     def _weights(self, logits: Tensor) -> Tensor:
         if self.config["weighing"] == "softmax":

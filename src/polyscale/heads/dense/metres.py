@@ -27,7 +27,7 @@ def sigmoid_metres(logits: Tensor, min_depth_m: float, max_depth_m: float) -> Te
     The usual sigmoid × max depth gives depths below the least, whose logarithms run away; with
     the 1 mm of NYUv2 the difference is nil.
     """
-    return min_depth_m + (max_depth_m - min_depth_m) * logits.sigmoid()
+    return min_depth_m + (max_depth_m - min_depth_m) * logits.float().sigmoid()
 
 
 def resize_metres(depth_m: Coarse, out_hw: HW) -> Coarse:
