@@ -37,7 +37,9 @@ class SmpEncoder(nn.Module):
     ) -> None:
         super().__init__()
         if depth not in range(1, 6):
-            raise InputError(f"depth must be a whole number from 1 to 5, but got {depth!r}.")
+            raise InputError(
+                f"depth must be a whole number from 1 to 5, but got {depth!r}. Try 5, smp's own."
+            )
         self.in_channels = 3
         self.depth = depth
         self.fused = fused
@@ -46,7 +48,7 @@ class SmpEncoder(nn.Module):
         if finest_stride not in choices:
             raise InputError(
                 f"finest_stride must be one of {', '.join(map(str, choices))}, "
-                f"but got {finest_stride!r}."
+                f"but got {finest_stride!r}. Try 2, where every level has channels."
             )
         self.finest_stride = finest_stride
 
@@ -69,22 +71,27 @@ class SmpEncoder(nn.Module):
         ]
 
     def set_in_channels(self, in_channels: int, pretrained: bool = True) -> None:
-        """smp asks this of an encoder.
+        """What smp asks of an encoder for other images.
 
         Raises:
             InputError: unless there are 3, since the backbone is what it is.
         """
         if in_channels != self.in_channels:
-            raise InputError(f"in_channels must be 3 for a polyscale encoder, but got {in_channels}.")
+            raise InputError(
+                f"in_channels must be 3, but got {in_channels}. "
+                "Give images of three channels, as the backbone was trained on."
+            )
 
     def make_dilated(self, output_stride: int) -> None:
-        """smp asks this where levels are not to get coarser, as in DeepLab.
+        """What smp asks where levels are not to get coarser, as in DeepLab.
 
         Raises:
             InputError: if it is none of 8, 16 and 32 px.
         """
         if output_stride not in (8, 16, 32):
-            raise InputError(f"output_stride must be 8, 16 or 32, but got {output_stride!r}.")
+            raise InputError(
+                f"output_stride must be 8, 16 or 32, but got {output_stride!r}. Try 32."
+            )
         self._limit = output_stride
 
     def forward(self, images: Float[Tensor, "batch 3 h w"]) -> list[Tensor]:
@@ -131,8 +138,9 @@ def smp_encoder(
         multiscale: made by `polyscale.wrap`, or a backbone of `polyscale.load`.
         depth: levels after the image, 1 to 5; smp gives its own.
         output_stride: px, of the coarsest level at most; 8, 16 or 32; smp gives its own.
-        finest_stride: px; finer levels have no channels, as in smp's own `mit_b0`, because they
-            cost memory and tell nothing new. Linknet, MAnet and UnetPlusPlus need 2.
+        finest_stride: px; finer levels have no channels, as stride 2 has none in smp's own
+            `mit_b0`: they would cost the most memory and tell nothing new. smp 0.6 and later
+            take that in every decoder; 2 gives every level channels.
         frozen: freeze the backbone's parameters, in place. False leaves them as they are.
 
     Raises:

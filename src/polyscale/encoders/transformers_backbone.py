@@ -72,8 +72,8 @@ class TransformersBackbone(nn.Module):
 
         if self.fused is None:
             raise InputError(
-                "the backbone must be given to the model, but is still empty. "
-                "Assign it where the head keeps it: model.backbone = backbone."
+                "the model's backbone must be assigned before it is called, but is still empty. "
+                "Put it where the head keeps it: model.backbone = backbone."
             )
         features = self.fused(pixel_values)
         if self.config.form == "tokens":
@@ -102,8 +102,9 @@ def transformers_backbone(
         model = UperNetForSemanticSegmentation(UperNetConfig(backbone_config=backbone.config))
         model.backbone = backbone
 
-    The config says the shape alone, so `from_pretrained` cannot bring a backbone back: save the
-    head's parameters, and assign the backbone again.
+    The config says the shape alone. The model's `save_pretrained` writes head and backbone, but
+    `from_pretrained` brings the head back alone, in a process where this function has been called:
+    assign the backbone again. The backbone has no `save_pretrained` of its own.
 
     Args:
         multiscale: made by `polyscale.wrap`, or a backbone of `polyscale.load`.
@@ -117,22 +118,28 @@ def transformers_backbone(
         InputError: if an argument breaks its rule.
         MissingExtraError: if transformers is not installed.
     """
-    require("transformers", extra="transformers", feature="polyscale.encoders.transformers_backbone")
-    from transformers import AutoBackbone
+    require("transformers", extra="transformers", feature="transformers_backbone")
+    from transformers import AutoBackbone, AutoConfig
 
     from polyscale.encoders.transformers_config import PolyscaleBackboneConfig
 
     if form not in get_args(BackboneForm):
         choices = ", ".join(map(repr, get_args(BackboneForm)))
-        raise InputError(f"form must be one of {choices}, but got {form!r}.")
+        raise InputError(
+            f"form must be one of {choices}, but got {form!r}. Try 'pyramid', or 'tokens' for DPT."
+        )
     if patch_size is not None and (not isinstance(patch_size, int) or patch_size < 1):
-        raise InputError(f"patch_size must be a whole number of pixels, but got {patch_size!r}.")
+        raise InputError(
+            f"patch_size must be a whole number of pixels, but got {patch_size!r}. "
+            "Leave it out for that of the output grid."
+        )
     fused = Fused(multiscale, frozen=frozen)
     config = PolyscaleBackboneConfig(
         form=form,
         hidden_size=fused.channels,
         patch_size=patch_size or _patch_size(fused.multiscale),
     )
+    AutoConfig.register(config.model_type, PolyscaleBackboneConfig, exist_ok=True)
     AutoBackbone.register(PolyscaleBackboneConfig, TransformersBackbone, exist_ok=True)
     return TransformersBackbone(config, fused)
 
