@@ -104,7 +104,8 @@ def transformers_backbone(
 
     The config says the shape alone. The model's `save_pretrained` writes head and backbone, but
     `from_pretrained` brings the head back alone, in a process where this function has been called:
-    assign the backbone again. The backbone has no `save_pretrained` of its own.
+    assign the backbone again. The backbone has no `save_pretrained` of its own. The first call tells
+    transformers' `AutoConfig` and `AutoBackbone` of the type "polyscale".
 
     Args:
         multiscale: made by `polyscale.wrap`, or a backbone of `polyscale.load`.
