@@ -160,6 +160,19 @@ def test_a_head_without_its_backbone_says_so(multiscale):
         model(IMAGES)
 
 
+def test_an_image_smaller_than_a_patch_is_refused(multiscale):
+    backbone = transformers_backbone(multiscale, form="tokens", patch_size=16)
+    with pytest.raises(InputError, match="must be at least 16 px a side.*but are 12×95 px"):
+        backbone(IMAGES[:, :, :12])
+
+
+@pytest.mark.parametrize("form", ["pyramid", "map", "tokens"])
+def test_maps_have_the_dtype_of_the_images(tiny_backbone, form):
+    multiscale = MultiScale(tiny_backbone(), scales=(1, 2), dtype="bf16")
+    maps = transformers_backbone(multiscale, form=form)(IMAGES).feature_maps
+    assert {m.dtype for m in maps} == {torch.float32}
+
+
 def test_a_saved_head_comes_back(multiscale, tmp_path):
     backbone = transformers_backbone(multiscale)
     model = upernet(backbone.config)

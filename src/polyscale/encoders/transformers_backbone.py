@@ -66,7 +66,7 @@ class TransformersBackbone(nn.Module):
             pixel_values: normalised by the backbone's mean and std, of any size.
 
         Raises:
-            InputError: if this is only a place for a backbone.
+            InputError: if this is only a place for a backbone, or an image is smaller than a patch.
         """
         from transformers.modeling_outputs import BackboneOutput
 
@@ -77,14 +77,23 @@ class TransformersBackbone(nn.Module):
             )
         features = self.fused(pixel_values)
         if self.config.form == "tokens":
-            patch = self.config.patch_size
-            height, width = pixel_values.shape[-2:]
-            tokens = _tokens(features, (height // patch, width // patch)).to(pixel_values.dtype)
+            tokens = _tokens(features, self._grid_hw(pixel_values)).to(pixel_values.dtype)
             return BackboneOutput(feature_maps=(tokens,) * len(self.out_features))
         map_ = features.map.to(pixel_values.dtype)
         if self.config.form == "map":
             return BackboneOutput(feature_maps=(map_,))
         return BackboneOutput(feature_maps=_pyramid(map_))
+
+    def _grid_hw(self, pixel_values: Tensor) -> HW:
+        """Cells that a head on tokens expects."""
+        patch = self.config.patch_size
+        height, width = pixel_values.shape[-2:]
+        if min(height, width) < patch:
+            raise InputError(
+                f"pixel_values must be at least {patch} px a side, the patch_size of the backbone, "
+                f"but are {height}×{width} px. Give larger images, or a smaller patch_size."
+            )
+        return height // patch, width // patch
 
 
 def transformers_backbone(
@@ -104,7 +113,7 @@ def transformers_backbone(
 
     The config says the shape alone. The model's `save_pretrained` writes head and backbone, but
     `from_pretrained` brings the head back alone, in a process where this function has been called:
-    assign the backbone again. The backbone has no `save_pretrained` of its own. The first call tells
+    assign the backbone again. The backbone has no `save_pretrained` of its own. The call tells
     transformers' `AutoConfig` and `AutoBackbone` of the type "polyscale".
 
     Args:
