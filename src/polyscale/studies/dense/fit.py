@@ -174,12 +174,11 @@ def _batches(
             return module(module.preprocess(list(images))).map
 
     return online_batches(
-        plan.data.train,
+        plan.data.train.take(lesson.images),
         extract,
         settings.augment,
         batch=training.batch,
         seed=training.seed,
-        indices=lesson.images,
         device=settings.device,
     )
 
