@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 CLASSIFICATION = {"protocol": "fast", "feature": "both", "probes": False, "controls": False}
 """Options of classification alone, and what they are where they are not given."""
 
+CROP_HW = (512, 512)
+"""Of altered training images, in pixels, as the paper's heads are trained."""
+
 
 def make_settings(
     task: str,
@@ -64,7 +67,9 @@ def _dense_settings(task: str, shared: Mapping[str, Any], dense: Mapping[str, An
     if dense["memory"] is not None:
         options["memory_bytes"] = parse_bytes(dense["memory"])
     if dense["augment"]:
-        options["augment"] = AugmentSettings()
+        # a larger picture looks nearer, while its metres stay
+        resize = (1.0, 1.0) if task == "depth" else (0.5, 2.0)
+        options["augment"] = AugmentSettings(crop_hw=CROP_HW, resize=resize)
     options["views"] = ViewSettings(windows=dense["windows"] or "whole", flip=dense["flip"])
     settings = DenseSettings(**options)
     if dense["steps"] is None:

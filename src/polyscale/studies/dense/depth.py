@@ -66,9 +66,12 @@ class DepthTask:
 
     def quick_value(self, targets: NDArray, predicted: NDArray) -> float:
         """RMSE, without a crop; the largest that it can be where no depth is known."""
-        limits = {"min_m": self.data.min_depth_m, "max_m": self.data.max_depth_m}
+        low, high = self.data.min_depth_m, self.data.max_depth_m
         errors = np.stack(
-            [depth_errors(t, p, **limits) for t, p in zip(targets, predicted, strict=True)]
+            [
+                depth_errors(t, p, min_m=low, max_m=high)
+                for t, p in zip(targets, predicted, strict=True)
+            ]
         )
         if np.isnan(errors[:, 0]).all():
             return self.data.max_depth_m

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from polyscale.multiscale import MultiScale
-from polyscale.store import FeatureStore, JoinedMaps, MapSource, RegriddedMaps, StoreError, SummedMaps
+from polyscale.store import (
+    FeatureStore,
+    JoinedMaps,
+    MapSource,
+    RegriddedMaps,
+    StoreError,
+    SummedMaps,
+)
 from polyscale.studies.dense.plan import DensePlan
 from polyscale.studies.dense.samples import Samples
 from polyscale.studies.extract import extract_maps

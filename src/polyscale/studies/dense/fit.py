@@ -35,29 +35,39 @@ class Fitted:
     facts: dict[str, object]
 
 
-class Chosen:
-    """Some of the maps, or of the targets.
+class ChosenMaps:
+    """Some of the maps.
 
     Args:
-        of: all of them.
+        maps: all of them.
         indices: which.
     """
 
-    def __init__(self, of: Maps | Targets, indices: NDArray[np.int64]) -> None:
-        self._of, self._indices = of, indices
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """As that of all, with fewer images."""
-        assert isinstance(self._of, Maps)
-        return len(self), *self._of.shape[1:]
+    def __init__(self, maps: Maps, indices: NDArray[np.int64]) -> None:
+        self._maps, self._indices = maps, indices
+        _, height, width, channels = maps.shape
+        self.shape = (len(indices), height, width, channels)
 
     def __len__(self) -> int:
         return len(self._indices)
 
     def take(self, indices: NDArray[np.integer]) -> NDArray:
         """Of some of the chosen."""
-        return self._of.take(self._indices[indices])
+        return self._maps.take(self._indices[indices])
+
+
+class ChosenTargets:
+    """The targets of the same, likewise."""
+
+    def __init__(self, targets: Targets, indices: NDArray[np.int64]) -> None:
+        self._targets, self._indices = targets, indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def take(self, indices: NDArray[np.integer]) -> NDArray:
+        """Of some of the chosen."""
+        return self._targets.take(self._indices[indices])
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,9 @@ def fit_head(
     training = replace(settings.training or kind.training, seed=settings.seed)
     with torch.random.fork_rng([]):
         torch.manual_seed(training.seed)
-        head = kind.make(in_channels=module.out_channels, **plan.task.head_arguments, **settings.head_options)
+        head = kind.make(
+            in_channels=module.out_channels, **plan.task.head_arguments, **settings.head_options
+        )
     facts = {"head": settings.head, "config": head.config, "of": kept.fingerprint}
     fingerprint = store.key({**facts, **asdict(training), "augment": _augment(settings)})
     report = train_head(
@@ -140,8 +152,8 @@ def _fit_patches(
     start = time.perf_counter()
     head = fit_patches(
         settings.head,
-        Chosen(kept.maps, lesson.learn),
-        Chosen(kept.targets, lesson.learn),
+        ChosenMaps(kept.maps, lesson.learn),
+        ChosenTargets(kept.targets, lesson.learn),
         seed=settings.seed,
         **plan.task.head_arguments,
         **settings.head_options,
@@ -162,8 +174,8 @@ def _batches(
     settings = plan.settings
     if settings.augment is None:
         return cached_batches(
-            Chosen(kept.maps, lesson.learn),
-            Chosen(kept.targets, lesson.learn),
+            ChosenMaps(kept.maps, lesson.learn),
+            ChosenTargets(kept.targets, lesson.learn),
             batch=training.batch,
             seed=training.seed,
             device=settings.device,

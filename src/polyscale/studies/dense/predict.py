@@ -1,5 +1,6 @@
 """A trained head, and the backbone that it was trained on, for any image."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ class LoadedPredictor:
     task: str
     class_names: tuple[str, ...]
     range_m: tuple[float, float] | None
-    facts: dict[str, Any]
+    facts: Mapping[str, Any]
 
 
 def load_predictor(

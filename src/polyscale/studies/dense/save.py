@@ -14,7 +14,18 @@ from polyscale.studies.run_files import write_common, write_json
 if TYPE_CHECKING:
     from polyscale.studies.dense.comparison import DenseComparison
 
-HEAD_SETTINGS = ("task", "data", "source", "dtype", "grid", "merge", "split", "views", "margin", "seed")
+HEAD_SETTINGS = (
+    "task",
+    "data",
+    "source",
+    "dtype",
+    "grid",
+    "merge",
+    "split",
+    "views",
+    "margin",
+    "seed",
+)
 """Of a run, that a head's file keeps."""
 
 
