@@ -53,7 +53,8 @@ def cell_labels(labels: NDArray[np.integer], grid_hw: HW, num_classes: int) -> N
     cell = (np.arange(num)[:, None, None] * grid_h + row[:, None]) * grid_w + column
     labelled = labels != IGNORED
     counts = np.bincount(
-        cell[labelled] * num_classes + labels[labelled], minlength=num * grid_h * grid_w * num_classes
+        cell[labelled] * num_classes + labels[labelled],
+        minlength=num * grid_h * grid_w * num_classes,
     ).reshape(num, grid_h, grid_w, num_classes)
     return np.where(counts.any(axis=-1), counts.argmax(axis=-1), IGNORED)
 
