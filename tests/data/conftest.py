@@ -28,3 +28,34 @@ def photographs(photograph):
         for y in (0, p.height // 2)
     ]
     return [*pictures, *quarters]
+
+
+SIZE_HW = (40, 56)
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """A maker of `images/` beside `masks/` and `depth/`: pictures, class numbers, millimetres."""
+
+    def make(splits=("train", "val"), root=tmp_path / "scenes", num=6, values=(0, 1, 2, 255)):
+        generator = np.random.default_rng(0)
+        arrays = {}
+        for split in splits:
+            for folder in ("images", "masks", "depth"):
+                (root / folder / split).mkdir(parents=True)
+            for i in range(num):
+                # blobs, so that thumbnails differ; every value occurs in every mask
+                small = generator.integers(0, 255, (5, 7, 3), dtype=np.uint8)
+                image = Image.fromarray(small).resize(SIZE_HW[::-1], Image.Resampling.BICUBIC)
+                mask = generator.choice(np.array(values, np.uint16), SIZE_HW)
+                mask[0, : len(values)] = values
+                depth = generator.integers(500, 9000, SIZE_HW).astype(np.uint16)
+                depth[0, 0] = 0
+                name = f"{split}/s{i}" if split else f"s{i}"
+                image.save(root / "images" / f"{name}.jpg", quality=95)
+                Image.fromarray(mask.astype(np.uint8)).save(root / "masks" / f"{name}.png")
+                Image.fromarray(depth).save(root / "depth" / f"{name}.png")
+                arrays[f"images/{name}.jpg"] = (mask, depth)
+        return root, arrays
+
+    return make

@@ -12,6 +12,7 @@ from polyscale.cli.console import errors
 from polyscale.cli.models import models
 from polyscale.cli.paper import paper
 from polyscale.cli.plan import plan
+from polyscale.cli.predict import predict
 from polyscale.cli.recipe import recipe
 from polyscale.cli.report import report
 from polyscale.cli.seams import seams
@@ -28,6 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(compare)
+app.command()(predict)
 app.command()(plan)
 app.command()(models)
 app.command()(show)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from polyscale.cli.compare_settings import make_settings
 from polyscale.cli.comparing import run_plan
 from polyscale.cli.console import progress_bars
 from polyscale.errors import InputError
@@ -15,7 +16,8 @@ def compare(
         str,
         typer.Option(
             help="rooms (embedded), folder:PATH with one folder a class, csv:PATH, hf:NAME, "
-            "hf:PATH or imagenet:PATH."
+            "hf:PATH or imagenet:PATH; for segmentation and depth rooms, pairs:PATH with images/ "
+            "and masks/ or depth/, ade20k:PATH, nyu:PATH, hf:NAME or hf:PATH."
         ),
     ],
     out: Annotated[Path, typer.Option(help="New folder for the results and the report.")],
@@ -23,7 +25,9 @@ def compare(
         list[str], typer.Option(help="SOURCE@SCALES, several with spaces between.")
     ],
     more: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="CANDIDATE")] = None,
-    task: Annotated[str, typer.Option(help="classification.")] = "classification",
+    task: Annotated[
+        str, typer.Option(help="classification, segmentation or depth.")
+    ] = "classification",
     source: Annotated[
         str,
         typer.Option(
@@ -40,7 +44,11 @@ def compare(
     seed: Annotated[int, typer.Option(help="Of splits, folds and resampling.")] = 0,
     device: Annotated[str, typer.Option(help="Where models run, for example cuda.")] = "cpu",
     margin: Annotated[
-        float, typer.Option(help="Of accuracy, 0 to 1; a smaller difference counts as none.")
+        float,
+        typer.Option(
+            help="A smaller difference counts as none: 0.01 is one point of accuracy or mean IoU, "
+            "or a centimetre of RMSE."
+        ),
     ] = 0.01,
     protocol: Annotated[
         str,
@@ -62,6 +70,39 @@ def compare(
             help="Take S² apart: one large image, scales averaged, features of equal width.",
         ),
     ] = False,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            help="Segmentation: linear, upernet, mask2former, knn, logistic. "
+            "Depth: linear, dpt, vpd."
+        ),
+    ] = None,
+    grid: Annotated[
+        str | None,
+        typer.Option(
+            help="Cells of the map that a head sees: base (of the model's own tile), largest (of "
+            "the largest scale) or HEIGHTxWIDTH."
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Of training; the head's own if not given.")
+    ] = None,
+    windows: Annotated[
+        str | None,
+        typer.Option(help="whole: images are squashed to the tile; slide: squares along them."),
+    ] = None,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="See test images mirrored too, at twice the cost.")
+    ] = False,
+    augment: Annotated[
+        bool,
+        typer.Option(
+            "--augment", help="Train on altered images, which run through the model every time."
+        ),
+    ] = False,
+    memory: Annotated[
+        str | None, typer.Option(help="What maps may take in memory while heads train.")
+    ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Folder for features, which later runs use again.")
     ] = None,
@@ -80,30 +121,43 @@ def compare(
             pip:efficientnet_lite0@1 pip:efficientnet_lite0@1,2 pip:efficientnet_lite2@1
         polyscale compare --data folder:photos --out runs/photos --candidates \\
             pip:dinov2_small@1 pip:dinov2_small@1,2
+        polyscale compare --task segmentation --data pairs:scans --out runs/scans --candidates \\
+            pip:dinov2_small@1 pip:dinov2_small@1,2
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import default_inspection_cache
     from polyscale.store import default_cache, parse_bytes
-    from polyscale.studies import CompareSettings, check_out, plan_compare
+    from polyscale.studies import check_out, plan_study
 
     check_out(out)
     if cache is not None and no_cache:
         raise InputError("cache must not be given with --no-cache. Leave one out.")
     limit_bytes = parse_bytes(cache_limit)
-    settings = CompareSettings(
-        source=source,  # type: ignore[arg-type]  # checked there, like those below
-        task=task,
-        dtype=dtype,  # type: ignore[arg-type]
-        tile_batch=_tile_batch(tile_batch),
-        seed=seed,
-        device=device,
-        margin=margin,
-        protocol=protocol,  # type: ignore[arg-type]
-        feature=features,  # type: ignore[arg-type]
-        probes=probes,
-        controls=controls,
-    )
+    shared = {
+        "source": source,
+        "dtype": dtype,
+        "tile_batch": _tile_batch(tile_batch),
+        "seed": seed,
+        "device": device,
+        "margin": margin,
+    }
+    classified = {
+        "protocol": protocol,
+        "feature": features,
+        "probes": probes,
+        "controls": controls,
+    }
+    dense = {
+        "head": head,
+        "grid": grid,
+        "steps": steps,
+        "windows": windows,
+        "flip": flip,
+        "augment": augment,
+        "memory": memory,
+    }
+    settings = make_settings(task, shared, classified, dense)
     with progress_bars() as progress:
-        plan = plan_compare(
+        plan = plan_study(
             data,
             [*candidates, *(more or [])],
             settings,

@@ -1,7 +1,7 @@
 """Data sets → (id, image, target)."""
 
 from polyscale.data.classification import ClassificationData, LabelledImages
-from polyscale.data.dense import IGNORED, DenseImages, DepthData, SegmentationData
+from polyscale.data.dense import IGNORED, DenseData, DenseImages, DepthData, SegmentationData
 from polyscale.data.dense_sources import load_depth, load_segmentation
 from polyscale.data.embedded import load_rooms
 from polyscale.data.folder import load_folder
@@ -14,6 +14,7 @@ __all__ = [
     "IGNORED",
     "ClassificationData",
     "DataReport",
+    "DenseData",
     "DenseImages",
     "DepthData",
     "LabelledImages",

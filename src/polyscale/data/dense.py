@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int16
 from numpy.typing import NDArray
+from PIL import Image
 
 from polyscale.data.classification import ReadImage
 from polyscale.data.report import DataReport
@@ -46,6 +48,25 @@ class DenseImages:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def take(self, indices: NDArray[np.integer]) -> "DenseImages":
+        """Some of the images, in the order of the indices."""
+        chosen = [int(i) for i in indices]
+        read, target, words = self.read, self.target, repr(chosen).encode()
+
+        def read_chosen(index: int, min_side: int | None = None) -> Image.Image:
+            return read(chosen[index], min_side=min_side)
+
+        return DenseImages(
+            tuple(self.ids[i] for i in chosen),
+            tuple(self.sizes_hw[i] for i in chosen),
+            read_chosen,
+            lambda index: target(chosen[index]),
+            *(
+                blake2b(words + found.encode(), digest_size=16).hexdigest()
+                for found in (self.fingerprint, self.target_fingerprint)
+            ),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

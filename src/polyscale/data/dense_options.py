@@ -1,5 +1,6 @@
 """Options of data with a target for every pixel: what the stored numbers mean."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def _ignored(text: str | None, num_names: int) -> frozenset[int]:
         return frozenset({IGNORED_VALUE if num_names <= IGNORED_VALUE else 65535})
     if text == "none":
         return frozenset()
-    if not (text.isascii() and text.isdigit()):
+    if not re.fullmatch(r"-?[0-9]+", text):  # arrays may hold -1
         raise InputError(
             f"option ignore of data must be a whole number or none, but got {text!r}. "
             f"Example: ?ignore={IGNORED_VALUE}"

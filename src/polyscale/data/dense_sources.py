@@ -16,9 +16,8 @@ from polyscale.data.dense_rooms import rooms_depth, rooms_segmentation
 from polyscale.data.folder import is_folder
 from polyscale.data.inspection import Progress
 from polyscale.data.masks import Classes
-from polyscale.data.nyu_lists import EIGEN_CROP_YXYX, has_lists, list_nyu_files
-from polyscale.data.nyu_mat import LABELLED, list_nyu_depth, list_nyu_labels
-from polyscale.data.options import split_options, to_flag, to_path
+from polyscale.data.nyu import nyu_depth, nyu_labels, to_crop
+from polyscale.data.options import split_options, to_path
 from polyscale.data.pairs import list_pair_folders
 from polyscale.errors import InputError, near_matches
 
@@ -88,7 +87,7 @@ def load_depth(
         return rooms_depth()
     listed, place, options = _find(source, DEPTH_SOURCES)
     coding = to_depth_coding(options)
-    crop = _crop(options.get("crop", "eigen")) if source.startswith("nyu:") else None
+    crop = to_crop(options.get("crop", "eigen")) if source.startswith("nyu:") else None
     return assemble_depth(
         source,
         listed.list(place, options),
@@ -102,51 +101,26 @@ def load_depth(
 
 def _masks_in_folders(rest: str, options: Options) -> tuple[DenseCatalogue, Classes]:
     path = to_path(rest)
-    return list_pair_folders(path, "masks", word="mask"), to_classes(options, path / "classes.txt")
+    classes = to_classes(options, path / "classes.txt")
+    return list_pair_folders(path, "masks", word="mask"), classes
 
 
 def _masks_in_columns(rest: str, options: Options) -> tuple[DenseCatalogue, Classes]:
-    return list_hugging_face_pairs(rest, "mask", options), to_classes(options)
-
-
-def _nyu_depth(rest: str, options: Options) -> DenseCatalogue:
-    path = to_path(rest)
-    file = _labelled(path)
-    if file is None and has_lists(path):
-        if "filled" in options:
-            raise InputError(f"option filled of data must come with {LABELLED}, but got lists.")
-        return list_nyu_files(path)
-    return list_nyu_depth(
-        file or _no_nyu(path), filled=to_flag("filled", options.get("filled", "0"))
-    )
-
-
-def _nyu_labels(rest: str, _: Options) -> tuple[DenseCatalogue, Classes]:
-    path = to_path(rest)
-    return list_nyu_labels(_labelled(path) or _no_nyu(path))
-
-
-def _labelled(path: Path) -> Path | None:
-    file = path / LABELLED if is_folder(path) else path
-    return file if file.is_file() else None
-
-
-def _no_nyu(path: Path) -> Path:
-    raise InputError(
-        f"nyu must have {LABELLED}, or for depth nyu_train.txt and nyu_test.txt, but "
-        f"{str(path)!r} has neither. Check the path."
-    )
+    classes = to_classes(options)
+    return list_hugging_face_pairs(rest, "mask", options), classes
 
 
 SEGMENTATION_SOURCES = {
     "ade20k": _Source(lambda rest, _: list_ade20k(to_path(rest))),
     "pairs": _Source(_masks_in_folders, MASK_OPTIONS),
-    "nyu": _Source(_nyu_labels),
+    "nyu": _Source(lambda rest, _: nyu_labels(to_path(rest))),
     "hf": _Source(_masks_in_columns, ("mask", *HF_OPTIONS, *MASK_OPTIONS)),
 }
 
 DEPTH_SOURCES = {
-    "nyu": _Source(_nyu_depth, ("filled", "crop", *DEPTH_OPTIONS)),
+    "nyu": _Source(
+        lambda rest, options: nyu_depth(to_path(rest), options), ("filled", "crop", *DEPTH_OPTIONS)
+    ),
     "pairs": _Source(
         lambda rest, _: list_pair_folders(to_path(rest), "depth", word="depth map"), DEPTH_OPTIONS
     ),
@@ -171,9 +145,3 @@ def _find(
     if not sources[scheme].options:
         return sources[scheme], rest, {}
     return (sources[scheme], *split_options(rest, sources[scheme].options))
-
-
-def _crop(text: str) -> tuple[float, float, float, float] | None:
-    if text not in ("eigen", "none"):
-        raise InputError(f"option crop of data must be eigen or none, but got {text!r}.")
-    return EIGEN_CROP_YXYX if text == "eigen" else None

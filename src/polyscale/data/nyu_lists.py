@@ -19,9 +19,6 @@ PLACES = {
 }
 """Folders that the paths of a list may be relative to."""
 
-EIGEN_CROP_YXYX = (45 / 480, 41 / 640, 471 / 480, 601 / 640)
-"""Rows 45 to 470, columns 41 to 600: what Eigen et al. (2014) judge of 480×640 pixels."""
-
 
 def has_lists(path: Path) -> bool:
     """Whether any of the lists lies in a folder."""

@@ -2,6 +2,7 @@
 
 MATLAB wrote it as HDF5, last axis first, so that h5py sees `images` (image, channel, column, row),
 `depths`, `rawDepths` and `labels` (image, column, row). `splits.mat` is older MATLAB's format.
+Images keep the white border of some 8 pixels that the files of BTS have black.
 """
 
 import io

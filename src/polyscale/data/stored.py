@@ -12,8 +12,8 @@ from PIL import Image, ImageOps
 from polyscale.data.image import clear_errors, image_endings, opened
 from polyscale.errors import InputError
 
-EXACT = ("BMP", "GIF", "PNG", "PPM", "TIFF")
-"""Formats that keep values. A mask that was a JPEG once has classes that nobody drew."""
+EXACT = ("BMP", "PNG", "PPM", "TIFF")
+"""Formats that keep values. JPEG invents classes, and programs renumber the palette of a GIF."""
 
 SCALED = {"L;2": 85, "L;4": 17}
 """What Pillow multiplies grey of 2 and of 4 bits by, so that white is 255."""
@@ -54,8 +54,8 @@ def read_stored(source: Path | bytes, *, name: str, word: str) -> Shaped[NDArray
         values = np.asarray(ImageOps.exif_transpose(image))
     if kind not in EXACT:
         raise InputError(
-            f"{word} {name} must be a PNG, a TIFF or a .npy file, but is {kind}, whose compression "
-            f"changes values. {ADVICE[word]}"
+            f"{word} {name} must be a PNG, a TIFF or a .npy file, but is {kind}, which "
+            f"does not keep values. {ADVICE[word]}"
         )
     if mode not in ("1", "L", "P", "F", "I") and not mode.startswith("I;16"):
         raise InputError(

@@ -46,10 +46,12 @@ class TargetKind:
 
     Attributes:
         word: how errors call one.
+        advice: what to do where too few can be used.
         values: stored numbers → `TargetFacts.values`.
     """
 
     word: str
+    advice: str
     values: Callable[[NDArray], tuple[float, ...]]
 
 
@@ -64,8 +66,12 @@ def _extent(stored: NDArray) -> tuple[float, ...]:
     return (float(there.min()), float(there.max())) if there.size else ()
 
 
-MASKS = TargetKind("mask", _occurring)
-DEPTH_MAPS = TargetKind("depth map", _extent)
+MASKS = TargetKind("mask", "Add images, or repair the files.", _occurring)
+DEPTH_MAPS = TargetKind(
+    "depth map",
+    "Repair the files, or say their unit and range with ?per_metre=, ?min= and ?max=.",
+    _extent,
+)
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,10 @@ class _Targets:
         text = self.cache.target(self._key(digest))
         if text is None:
             return None
-        height, width, dtype, values = json.loads(text)
+        try:
+            height, width, dtype, values = json.loads(text)
+        except ValueError:  # damaged: as if it were not there
+            return None
         return TargetFacts(digest, (height, width), dtype, tuple(values))
 
     def examine(self, digest: bytes, data: bytes, name: str) -> TargetFacts | str:

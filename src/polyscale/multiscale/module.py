@@ -77,6 +77,12 @@ class MultiScale(nn.Module):
         return self.config.tiling.scales
 
     @property
+    def out_channels(self) -> int:
+        """Channels of the fused map: those of all scales, or of one where they are summed."""
+        num = len(self.scales) if self.config.merge == "concat" else 1
+        return self.backbone.dim * num
+
+    @property
     def plan(self) -> Plan:
         """The plan for an image of the backbone's own aspect."""
         return self.plan_for(self.backbone.tile_hw)

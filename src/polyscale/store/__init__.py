@@ -3,7 +3,7 @@
 from polyscale.store.features import FeatureStore, StoreError, default_cache
 from polyscale.store.files import whole_file
 from polyscale.store.limit import parse_bytes
-from polyscale.store.maps import ArrayMaps, JoinedMaps, MapSource, StoredMaps
+from polyscale.store.maps import ArrayMaps, JoinedMaps, MapSource, StoredMaps, SummedMaps
 from polyscale.store.regrid import RegriddedMaps
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "RegriddedMaps",
     "StoreError",
     "StoredMaps",
+    "SummedMaps",
     "default_cache",
     "parse_bytes",
     "whole_file",

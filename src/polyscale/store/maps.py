@@ -153,6 +153,27 @@ class JoinedMaps:
         return taken[0] if len(taken) == 1 else np.concatenate(taken, axis=-1)
 
 
+class SummedMaps:
+    """Several scales of the same images, one on top of the other.
+
+    Args:
+        maps: of each scale, of the same shape.
+        mean: divide by their number.
+    """
+
+    def __init__(self, maps: Sequence[MapSource], *, mean: bool = False) -> None:
+        self._maps, self._divisor = tuple(maps), len(maps) if mean else 1
+        self.shape = maps[0].shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def take(self, indices: NDArray[np.integer]) -> MapArray:
+        """The maps of some images, float32."""
+        total = sum(m.take(indices).astype(np.float32) for m in self._maps)
+        return np.asarray(total) / self._divisor
+
+
 def _load_if_fits(maps: MapSource, dtype: np.dtype, memory_bytes: int) -> ArrayMaps | None:
     """All maps, if they take no more than this."""
     if int(np.prod(maps.shape, dtype=object)) * dtype.itemsize > memory_bytes:

@@ -50,7 +50,7 @@ def test_a_head_comes_back(saved, kinds):
     maps = torch.randn(2, 5, 3, 3)
     assert torch.equal(loaded.head.scores(maps, (7, 9)), head.scores(maps, (7, 9)))
     assert (loaded.name, loaded.facts) == ("toy", FACTS)
-    assert loaded.head.config == head.config
+    assert loaded.head.config == loaded.config == head.config
     assert not loaded.head.training
 
 

@@ -6,7 +6,8 @@ import pytest
 
 import polyscale
 from polyscale.errors import InputError
-from polyscale.studies import CompareSettings, compare
+from polyscale import compare
+from polyscale.studies import CompareSettings
 
 pytestmark = pytest.mark.weights
 

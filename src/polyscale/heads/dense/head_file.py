@@ -29,12 +29,14 @@ class LoadedHead:
         head: a `DenseHead` in `eval` mode, on the CPU.
         name: its kind, as the registry calls it.
         facts: what was saved with it.
+        config: the arguments that made it.
         file: where it came from.
     """
 
     head: nn.Module
     name: str
     facts: Mapping[str, Any]
+    config: Mapping[str, Any]
     file: Path
 
 
@@ -92,7 +94,7 @@ def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> Loaded
                 "again."
             )
     head.load_state_dict(tensors)
-    return LoadedHead(head.eval(), name, facts, path)
+    return LoadedHead(head.eval(), name, facts, config, path)
 
 
 def check_fits(
@@ -115,12 +117,18 @@ def check_fits(
     Raises:
         InputError: naming all that differs.
     """
-    was = {**loaded.facts, "channels": loaded.head.config.get("in_channels")}
-    now: dict[str, Any] = {"backbone": backbone, "weights_hash": weights_hash, "channels": channels}
+    there = {**loaded.facts, "channels": loaded.config.get("in_channels")}
+    here: dict[str, Any] = {
+        "backbone": backbone,
+        "weights_hash": weights_hash,
+        "channels": channels,
+    }
     if scales is not None:
-        now["scales"] = [float(scale) for scale in scales]
+        here["scales"] = [float(scale) for scale in scales]
     differ = [
-        f"{name} {was.get(name)!r}, not {now[name]!r}" for name in now if was.get(name) != now[name]
+        f"{name} {there.get(name)!r}, not {value!r}"
+        for name, value in here.items()
+        if there.get(name) != value
     ]
     if differ:
         raise InputError(

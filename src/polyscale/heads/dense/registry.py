@@ -6,11 +6,14 @@ from functools import partial
 
 from torch import nn
 
+from polyscale.heads.dense.bins import LinearDepthBins
+from polyscale.heads.dense.dpt import DptDepth
 from polyscale.heads.dense.linear import LinearSegmentation
 from polyscale.heads.dense.mask2former import Mask2FormerSegmentation
 from polyscale.heads.dense.neighbours import NeighbourSegmentation
 from polyscale.heads.dense.settings import TrainSettings
 from polyscale.heads.dense.upernet import UPerNetSegmentation
+from polyscale.heads.dense.vpd import VpdDepth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,4 +83,21 @@ SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
     ),
 }
 
-DEPTH_HEADS: Mapping[str, HeadKind] = {}
+DEPTH_HEADS: Mapping[str, HeadKind] = {
+    "linear": HeadKind(
+        make=LinearDepthBins,
+        training=TrainSettings(steps=300),
+        about="Batch norm and one linear layer to 256 bins of depth, as DINOv2 is judged.",
+    ),
+    "dpt": HeadKind(
+        make=DptDepth,
+        training=TrainSettings(steps=400, warmup_steps=20),
+        about="The neck and head of Depth Anything (DPT), small; four levels from one map.",
+        packages=("transformers",),
+    ),
+    "vpd": HeadKind(
+        make=VpdDepth,
+        training=TrainSettings(steps=400, learning_rate=3e-3, weight_decay=0.1),
+        about="The paper's decoder, VPD, small: three transposed convolutions.",
+    ),
+}

@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
-from polyscale.heads.dense.upsample import upsample
-from torch import Tensor
 
 from polyscale.data import DepthData
 from polyscale.stats import DEPTH_METRICS, depth_errors, depth_metrics, mean_of_images
 from polyscale.stats.image_bootstrap import Metric
+from polyscale.studies.dense.outputs import Metres
 from polyscale.studies.dense.task import Judged
-from polyscale.types import HW
 
 
 @dataclass(frozen=True)
@@ -39,15 +37,9 @@ class DepthTask:
         return {"min_depth_m": self.data.min_depth_m, "max_depth_m": self.data.max_depth_m}
 
     @property
-    def num_outputs(self) -> int:
-        """Metres alone."""
-        return 1
-
-    def predict(self, scores: Tensor, out_hw: HW) -> NDArray[np.float32]:
+    def outputs(self) -> Metres:
         """Metres."""
-        if scores.shape[-2:] != out_hw:
-            scores = upsample(scores, out_hw)
-        return scores[:, 0].float().cpu().numpy()
+        return Metres()
 
     def judge(self, target: NDArray, predicted: NDArray) -> Float[NDArray[np.float64], " 6"]:
         """`DEPTH_METRICS` of one image."""
@@ -74,9 +66,12 @@ class DepthTask:
 
     def quick_value(self, targets: NDArray, predicted: NDArray) -> float:
         """RMSE, without a crop; the largest that it can be where no depth is known."""
-        limits = {"min_m": self.data.min_depth_m, "max_m": self.data.max_depth_m}
+        low, high = self.data.min_depth_m, self.data.max_depth_m
         errors = np.stack(
-            [depth_errors(t, p, **limits) for t, p in zip(targets, predicted, strict=True)]
+            [
+                depth_errors(t, p, min_m=low, max_m=high)
+                for t, p in zip(targets, predicted, strict=True)
+            ]
         )
         if np.isnan(errors[:, 0]).all():
             return self.data.max_depth_m

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from polyscale.multiscale import MultiScale
-from polyscale.store import FeatureStore, JoinedMaps, MapSource, RegriddedMaps, StoreError
+from polyscale.store import (
+    FeatureStore,
+    JoinedMaps,
+    MapSource,
+    RegriddedMaps,
+    StoreError,
+    SummedMaps,
+)
 from polyscale.studies.dense.plan import DensePlan
 from polyscale.studies.dense.samples import Samples
 from polyscale.studies.extract import extract_maps
@@ -30,9 +37,11 @@ class DenseFeatures:
 
 
 def join(maps: ByScale, module: MultiScale, *, memory_bytes: int = 0) -> JoinedMaps:
-    """The maps of a candidate's scales side by side, on its output grid."""
+    """The maps of a candidate's scales put together as it does, on its output grid."""
     grid_hw = module.plan.grid_hw
     chosen = [_on_grid(maps[scale], grid_hw) for scale in module.scales]
+    if module.config.merge != "concat":
+        chosen = [SummedMaps(chosen, mean=module.config.merge == "mean")]
     return JoinedMaps(chosen, memory_bytes=memory_bytes)
 
 
@@ -89,7 +98,7 @@ class MapExtractor:
         found: ByScale = {}
         for group in groups:
             maps = extract_maps(
-                settings.module(backbone, group),
+                settings.module(backbone, group, merge="concat"),
                 samples,
                 store=self.store,
                 weights=self.plan.weights(backbone.name),

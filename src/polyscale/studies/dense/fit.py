@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from polyscale.heads.dense.augment import online_batches
-from polyscale.heads.dense.batches import Batches, cached_batches
-from polyscale.heads.dense.patches import fit_patches
 from torch import Tensor, nn
 
 from polyscale.heads.dense import Maps, Targets, TrainSettings, train_head
+from polyscale.heads.dense.augment import online_batches
+from polyscale.heads.dense.batches import Batches, cached_batches
+from polyscale.heads.dense.patches import fit_patches
 from polyscale.multiscale import MultiScale
 from polyscale.store import FeatureStore
 from polyscale.studies.dense.lesson import Lesson
@@ -35,29 +35,39 @@ class Fitted:
     facts: dict[str, object]
 
 
-class Chosen:
-    """Some of the maps, or of the targets.
+class ChosenMaps:
+    """Some of the maps.
 
     Args:
-        of: all of them.
+        maps: all of them.
         indices: which.
     """
 
-    def __init__(self, of: Maps | Targets, indices: NDArray[np.int64]) -> None:
-        self._of, self._indices = of, indices
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """As that of all, with fewer images."""
-        assert isinstance(self._of, Maps)
-        return len(self), *self._of.shape[1:]
+    def __init__(self, maps: Maps, indices: NDArray[np.int64]) -> None:
+        self._maps, self._indices = maps, indices
+        _, height, width, channels = maps.shape
+        self.shape = (len(indices), height, width, channels)
 
     def __len__(self) -> int:
         return len(self._indices)
 
     def take(self, indices: NDArray[np.integer]) -> NDArray:
         """Of some of the chosen."""
-        return self._of.take(self._indices[indices])
+        return self._maps.take(self._indices[indices])
+
+
+class ChosenTargets:
+    """The targets of the same, likewise."""
+
+    def __init__(self, targets: Targets, indices: NDArray[np.int64]) -> None:
+        self._targets, self._indices = targets, indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def take(self, indices: NDArray[np.integer]) -> NDArray:
+        """Of some of the chosen."""
+        return self._targets.take(self._indices[indices])
 
 
 @dataclass(frozen=True)
@@ -100,13 +110,14 @@ def fit_head(
         progress: told the steps that are done.
     """
     settings, kind = plan.settings, plan.settings.kind
-    channels = module.backbone.dim * len(module.scales)
     if kind.training is None:
         return _fit_patches(lesson, kept, plan, step=step, progress=progress)
     training = replace(settings.training or kind.training, seed=settings.seed)
     with torch.random.fork_rng([]):
         torch.manual_seed(training.seed)
-        head = kind.make(in_channels=channels, **plan.task.head_arguments, **settings.head_options)
+        head = kind.make(
+            in_channels=module.out_channels, **plan.task.head_arguments, **settings.head_options
+        )
     facts = {"head": settings.head, "config": head.config, "of": kept.fingerprint}
     fingerprint = store.key({**facts, **asdict(training), "augment": _augment(settings)})
     report = train_head(
@@ -141,8 +152,8 @@ def _fit_patches(
     start = time.perf_counter()
     head = fit_patches(
         settings.head,
-        Chosen(kept.maps, lesson.learn),
-        Chosen(kept.targets, lesson.learn),
+        ChosenMaps(kept.maps, lesson.learn),
+        ChosenTargets(kept.targets, lesson.learn),
         seed=settings.seed,
         **plan.task.head_arguments,
         **settings.head_options,
@@ -163,8 +174,8 @@ def _batches(
     settings = plan.settings
     if settings.augment is None:
         return cached_batches(
-            Chosen(kept.maps, lesson.learn),
-            Chosen(kept.targets, lesson.learn),
+            ChosenMaps(kept.maps, lesson.learn),
+            ChosenTargets(kept.targets, lesson.learn),
             batch=training.batch,
             seed=training.seed,
             device=settings.device,
@@ -175,12 +186,11 @@ def _batches(
             return module(module.preprocess(list(images))).map
 
     return online_batches(
-        plan.data.train,
+        plan.data.train.take(lesson.images),
         extract,
         settings.augment,
         batch=training.batch,
         seed=training.seed,
-        indices=lesson.images,
         device=settings.device,
     )
 

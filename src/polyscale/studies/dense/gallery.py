@@ -11,8 +11,9 @@ from torch import nn
 
 from polyscale.heads.dense import Maps
 from polyscale.studies.dense.judge import predict_image
+from polyscale.studies.dense.outputs import Outputs
 from polyscale.studies.dense.samples import Samples, nearest
-from polyscale.studies.dense.task import DenseTask, Judged
+from polyscale.studies.dense.task import Judged
 from polyscale.studies.run_files import GALLERY_PX, jpeg
 from polyscale.types import HW, Candidate
 
@@ -55,7 +56,7 @@ def draw_pictures(
     maps: Mapping[Candidate, Maps],
     judged: Mapping[Candidate, Judged],
     samples: Samples,
-    task: DenseTask,
+    outputs: Outputs,
 ) -> list[Picture]:
     """The image, its truth and every candidate's prediction, at most `GALLERY_PX` a side."""
     pictures = []
@@ -68,7 +69,7 @@ def draw_pictures(
         truth = to_png(nearest(samples.images.target(index), small_hw))
         pictures.append(Picture(id=id_, kind="truth", candidate=None, content=truth, score=None))
         for candidate, head in heads.items():
-            predicted = predict_image(head, maps[candidate], samples, index, task)
+            predicted = predict_image(head, maps[candidate], samples, index, outputs)
             pictures.append(
                 Picture(
                     id=id_,

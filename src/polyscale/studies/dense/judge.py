@@ -11,6 +11,7 @@ from torch import nn
 from polyscale.heads.dense import Maps
 from polyscale.studies.dense.fit import Kept
 from polyscale.studies.dense.lesson import Lesson
+from polyscale.studies.dense.outputs import Outputs
 from polyscale.studies.dense.predictor import predict_pixels
 from polyscale.studies.dense.samples import READERS, Samples
 from polyscale.studies.dense.task import DenseTask, Judged
@@ -21,7 +22,7 @@ BATCH = 8
 
 
 def predict_image(
-    head: nn.Module, maps: Maps, samples: Samples, index: int, task: DenseTask
+    head: nn.Module, maps: Maps, samples: Samples, index: int, outputs: Outputs
 ) -> NDArray:
     """Labels or metres (h, w) of an image at its own size, from kept maps."""
     rows = samples.of_image(index)
@@ -30,7 +31,7 @@ def predict_image(
         _tensor(maps, np.array(rows)),
         [samples.views[row] for row in rows],
         samples.images.sizes_hw[index],
-        task,
+        outputs,
     )
 
 
@@ -55,7 +56,7 @@ def judge_head(
     """
 
     def judge(index: int) -> object:
-        predicted = predict_image(head, maps, samples, index, task)
+        predicted = predict_image(head, maps, samples, index, task.outputs)
         return task.judge(samples.images.target(index), predicted)
 
     num = len(samples.images)
@@ -77,7 +78,7 @@ def held_out_value(head: nn.Module, kept: Kept, lesson: Lesson, task: DenseTask)
     with torch.inference_mode():
         for rows in _batches(lesson.held):
             maps = _tensor(kept.maps, rows)
-            predicted += list(task.predict(head.scores(maps, raster_hw), raster_hw))  # type: ignore[operator]
+            predicted += list(task.outputs.predict(head.scores(maps, raster_hw), raster_hw))  # type: ignore[operator]
     return task.quick_value(targets, np.stack(predicted))
 
 

@@ -7,12 +7,12 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from PIL import Image
-from polyscale.heads.dense.views import View, ViewSettings, cut, merge_scores, views_of
 from torch import Tensor, nn
 
 from polyscale.cost import TileCost, count_call, count_plan
+from polyscale.heads.dense.views import View, ViewSettings, cut, merge_scores, views_of
 from polyscale.multiscale import MultiScale
-from polyscale.studies.dense.task import DenseTask
+from polyscale.studies.dense.outputs import Outputs
 from polyscale.types import HW
 
 SCORES_BYTES = 256 * 2**20
@@ -26,14 +26,14 @@ class DensePredictor(nn.Module):
         module: backbone and scales.
         head: made for its maps, a `DenseHead`.
         views: how an image is cut.
-        task: what the scores mean.
+        outputs: what the scores mean.
     """
 
     def __init__(
-        self, module: MultiScale, head: nn.Module, views: ViewSettings, task: DenseTask
+        self, module: MultiScale, head: nn.Module, views: ViewSettings, outputs: Outputs
     ) -> None:
         super().__init__()
-        self.module, self.head, self.views, self.task = module, head, views, task
+        self.module, self.head, self.views, self.outputs = module, head, views, outputs
 
     def forward(self, images: Float[Tensor, "batch 3 h w"]) -> list[NDArray]:
         """Labels or metres of every pixel.
@@ -44,7 +44,7 @@ class DensePredictor(nn.Module):
         image_hw = (images.shape[-2], images.shape[-1])
         views = views_of(image_hw, self.views)
         maps = torch.stack([self.module(_part(images, view)).map for view in views], dim=1)
-        return [predict_pixels(self.head, own, views, image_hw, self.task) for own in maps]
+        return [predict_pixels(self.head, own, views, image_hw, self.outputs) for own in maps]
 
     def predict(self, image: Image.Image) -> NDArray:
         """Labels or metres (h, w) of an 8-bit RGB picture of any size."""
@@ -52,7 +52,7 @@ class DensePredictor(nn.Module):
         views = views_of(image_hw, self.views)
         with torch.inference_mode():
             maps = self.module(self.module.preprocess([cut(image, view) for view in views])).map
-            return predict_pixels(self.head, maps, views, image_hw, self.task)
+            return predict_pixels(self.head, maps, views, image_hw, self.outputs)
 
     def views_of(self, image_hw: HW) -> tuple[View, ...]:
         """What the model sees of an image of this size."""
@@ -76,30 +76,29 @@ def predict_pixels(
     maps: Float[Tensor, "views channels grid_h grid_w"],
     views: Sequence[View],
     image_hw: HW,
-    task: DenseTask,
+    outputs: Outputs,
 ) -> NDArray:
     """Labels or metres (h, w) of an image, from the maps of its views."""
     maps = maps.float()
     coarse = getattr(head, "logits", None)
     if coarse is not None and len(views) == 1 and not views[0].flipped:
-        return task.predict(coarse(maps), image_hw)[0]
-    shrink = min(1.0, sqrt(SCORES_BYTES / (4 * task.num_outputs * prod(image_hw))))
+        return outputs.predict(coarse(maps), image_hw)[0]
+    shrink = min(1.0, sqrt(SCORES_BYTES / (4 * outputs.num_outputs * prod(image_hw))))
     if len(views) == 1 and not views[0].flipped:
         scores = head.scores(maps, _shrunk(image_hw, shrink))  # type: ignore[operator]
-        return task.predict(scores, image_hw)[0]
+        return outputs.predict(scores, image_hw)[0]
     small_hw = _shrunk(image_hw, shrink)
     small = [_smaller(view, image_hw, small_hw) for view in views]
     parts = [
         head.scores(own[None], view_hw(view))[0]  # type: ignore[operator]
         for own, view in zip(maps, small, strict=True)
     ]
-    return task.predict(merge_scores(small_hw, small, parts)[None], image_hw)[0]
+    return outputs.predict(merge_scores(small_hw, small, parts)[None], image_hw)[0]
 
 
 def count_head(head: nn.Module, module: MultiScale, out_hw: HW) -> TileCost:
     """What a head costs for one map of the operator."""
-    channels = module.backbone.dim * len(module.scales)
-    return count_call(_Scores(head, out_hw), (1, channels, *module.plan.grid_hw))
+    return count_call(_Scores(head, out_hw), (1, module.out_channels, *module.plan.grid_hw))
 
 
 def view_hw(view: View) -> HW:

@@ -75,7 +75,7 @@ def make_rows(
                 num_train=len(lesson.images),
                 num_test=len(found.judged.statistics),
                 num_tiles=module.plan.num_tiles * views,
-                feature_dim=module.backbone.dim * len(candidate.scales),
+                feature_dim=module.out_channels,
                 **found.cost.facts(),
                 probe={
                     "file": head_file(number),

@@ -145,7 +145,7 @@ def _learn(candidate: Candidate, features: DenseFeatures, work: _Work, found: _F
             step=f"{candidate}: test images",
             progress=work.progress,
         )
-    found.predictors[candidate] = DensePredictor(module, fitted.head, settings.views, task)
+    found.predictors[candidate] = DensePredictor(module, fitted.head, settings.views, task.outputs)
     found.fitted[candidate], found.maps[candidate] = fitted, features.test
     found.judged[candidate] = judged
 
@@ -175,7 +175,9 @@ def _pictures(work: _Work, found: _Found) -> list[Picture]:
         return []
     heads = {c: found.fitted[c].head for c in judged}
     maps = {c: join(found.maps[c], found.predictors[c].module) for c in judged}
-    return draw_pictures(choose_pictures(judged), heads, maps, judged, work.test, work.plan.task)
+    return draw_pictures(
+        choose_pictures(judged), heads, maps, judged, work.test, work.plan.task.outputs
+    )
 
 
 def _assemble(work: _Work, found: _Found, pictures: list[Picture]) -> DenseComparison:

@@ -10,9 +10,9 @@ from os import cpu_count
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from polyscale.heads.dense.views import View, ViewSettings, cut, views_of
 
 from polyscale.data import DenseImages
+from polyscale.heads.dense.views import View, ViewSettings, cut, views_of
 from polyscale.types import HW
 
 READERS = min(4, cpu_count() or 1)

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from polyscale.heads.dense.head_file import save_head
 
 from polyscale.data import SegmentationData
+from polyscale.heads.dense.head_file import save_head
 from polyscale.stats import class_iou, size_means, sizes_json
 from polyscale.studies.dense.rows import head_file
 from polyscale.studies.run_files import write_common, write_json
@@ -14,7 +14,18 @@ from polyscale.studies.run_files import write_common, write_json
 if TYPE_CHECKING:
     from polyscale.studies.dense.comparison import DenseComparison
 
-HEAD_SETTINGS = ("task", "data", "source", "dtype", "grid", "views", "margin", "seed")
+HEAD_SETTINGS = (
+    "task",
+    "data",
+    "source",
+    "dtype",
+    "grid",
+    "merge",
+    "split",
+    "views",
+    "margin",
+    "seed",
+)
 """Of a run, that a head's file keeps."""
 
 
@@ -162,7 +173,7 @@ def _write_heads(comparison: "DenseComparison", folder: Path) -> None:
                 "candidate": row.candidate,
                 "backbone": row.backbone,
                 "scales": list(row.scales),
-                "weights": settings["weights"][row.backbone],
+                "weights_hash": settings["weights"][row.backbone],
                 "metric": row.metric,
                 "value": row.value,
                 "versions": dict(row.versions),

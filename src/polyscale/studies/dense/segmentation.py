@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from polyscale.heads.dense.upsample import predict_labels
-from torch import Tensor
 
 from polyscale.data import SegmentationData
 from polyscale.stats import (
@@ -21,8 +18,8 @@ from polyscale.stats import (
     stack_counts,
 )
 from polyscale.stats.image_bootstrap import Metric
+from polyscale.studies.dense.outputs import Labels
 from polyscale.studies.dense.task import Judged
-from polyscale.types import HW
 
 
 @dataclass(frozen=True)
@@ -47,15 +44,9 @@ class SegmentationTask:
         return {"num_classes": len(self.data.class_names)}
 
     @property
-    def num_outputs(self) -> int:
-        """One score a class."""
-        return len(self.data.class_names)
-
-    def predict(self, scores: Tensor, out_hw: HW) -> NDArray[np.int16]:
-        """The class with the highest score."""
-        if scores.shape[-2:] == out_hw:
-            return scores.argmax(dim=1).to("cpu", torch.int16).numpy()
-        return predict_labels(scores, out_hw).cpu().numpy()
+    def outputs(self) -> Labels:
+        """Classes."""
+        return Labels(len(self.data.class_names))
 
     def judge(self, target: NDArray, predicted: NDArray) -> tuple[ImageCounts, ObjectIous]:
         """Pixels by class, and objects."""

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from polyscale.heads.dense.augment import AugmentSettings
-from polyscale.heads.dense.views import ViewSettings
-
 from polyscale.errors import InputError, near_matches, require
 from polyscale.heads.dense import DEPTH_HEADS, SEGMENTATION_HEADS, HeadKind, TrainSettings
+from polyscale.heads.dense.augment import AugmentSettings
+from polyscale.heads.dense.views import ViewSettings
 from polyscale.multiscale import MultiScale
+from polyscale.multiscale.fuse import Merge
 from polyscale.studies.run_settings import RunSettings
 from polyscale.types import HW, Backbone
 
@@ -34,6 +34,9 @@ class DenseSettings(RunSettings):
         training: how it is trained; None takes what the head brings.
         grid: cells of the fused map: those of the model's own tile ("base", the paper's), those of
             the candidate's largest scale ("largest"), or any (height, width).
+        merge: how scales are put together: side by side ("concat", the paper's), or summed or
+            averaged, the controls of Table 12.
+        split: False runs each scale as one large tile, the control of Table 11.
         views: how an image is cut for the model in training and test, and whether its mirror image
             is seen at test.
         augment: how training images are altered; None trains on features that are kept. With it,
@@ -51,6 +54,8 @@ class DenseSettings(RunSettings):
     head_options: Mapping[str, object] = field(default_factory=dict)
     training: TrainSettings | None = None
     grid: Literal["base", "largest"] | HW = "base"
+    merge: Merge = "concat"
+    split: bool = True
     views: ViewSettings = field(default_factory=ViewSettings)
     augment: AugmentSettings | None = None
     held_out: float = 0.125
@@ -91,6 +96,15 @@ class DenseSettings(RunSettings):
         """What candidates are judged by, as a key of `METRICS`."""
         return "miou" if self.task == "segmentation" else "rmse"
 
-    def module(self, backbone: Backbone, scales: Sequence[float]) -> MultiScale:
-        """The operator with these settings."""
-        return self.operator(backbone, scales, output_grid=self.grid, prefix="none")
+    def module(
+        self, backbone: Backbone, scales: Sequence[float], *, merge: Merge | None = None
+    ) -> MultiScale:
+        """The operator with these settings; another `merge` where it is given."""
+        return self.operator(
+            backbone,
+            scales,
+            output_grid=self.grid,
+            merge=merge or self.merge,
+            split=self.split,
+            prefix="none",
+        )

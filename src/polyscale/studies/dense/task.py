@@ -7,11 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor
 
 from polyscale.stats import ObjectIous, PixelCounts
 from polyscale.stats.image_bootstrap import Metric
-from polyscale.types import HW
+from polyscale.studies.dense.outputs import Outputs
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,12 +55,8 @@ class DenseTask(Protocol):
         ...
 
     @property
-    def num_outputs(self) -> int:
-        """Scores of a pixel."""
-        ...
-
-    def predict(self, scores: Float[Tensor, "batch outputs h w"], out_hw: HW) -> NDArray:
-        """Scores → labels (batch, out_h, out_w), or depth in metres; bilinear where they differ."""
+    def outputs(self) -> Outputs:
+        """What scores mean."""
         ...
 
     def judge(self, target: NDArray, predicted: NDArray) -> Any:

@@ -1,0 +1,77 @@
+"""`polyscale predict`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polyscale.cli.console import errors, output, progress_bars
+from polyscale.errors import InputError, RunError
+
+
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="Pictures of any size, or folders of them.")],
+    head: Annotated[
+        Path, typer.Option(help="RUN/heads/N.safetensors, which polyscale compare wrote.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Folder for what is predicted; made if it is not there.")
+    ] = Path("predictions"),
+    arrays: Annotated[
+        bool, typer.Option("--arrays", help="Write .npy too: labels as int16, metres as float32.")
+    ] = False,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="Where the backbone's weights are now, if they have moved."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where the model runs, for example cuda.")] = "cpu",
+) -> None:
+    """Segment pictures, or tell their depth, with a head that a comparison trained.
+
+    For each picture, at its own size: NAME.png holds the label of each pixel (or millimetres, 16
+    bits), NAME_colour.png the same to look at.
+
+    \b
+    Examples:
+        polyscale predict --head runs/rooms/heads/1.safetensors photos/kitchen.jpg
+    """  # noqa: D301 - \b keeps the lines
+    from polyscale.data import read_image
+    from polyscale.data.pictures import list_pictures
+    from polyscale.studies.dense.files import write_prediction
+    from polyscale.studies.dense.predict import load_predictor
+
+    files = list_pictures(images)
+    stems = [file.stem for file in files]
+    for file in files:
+        if stems.count(file.stem) > 1:
+            raise InputError(
+                f"images must have different names, but {file.stem!r} comes more than once. "
+                "Predict folder by folder, each with its own --out."
+            )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"out must be a folder that can be written, but {str(out)!r} is not "
+            f"({error.strerror or error}). Choose another."
+        ) from error
+    loaded = load_predictor(head, backbone=backbone, device=device)
+    left_out = []
+    with progress_bars() as progress:
+        for done, file in enumerate(files):
+            progress("predict", done, len(files), "images")
+            try:
+                predicted = loaded.predictor.predict(read_image(file, name=str(file)))
+            except InputError as error:
+                left_out.append(str(error))
+                continue
+            write_prediction(predicted, loaded, out, file.stem, arrays=arrays)
+        progress("predict", len(files), len(files), "images")
+    if loaded.task == "segmentation":
+        names = "\n".join(f"{i} {name}" for i, name in enumerate(loaded.class_names))
+        (out / "classes.txt").write_text(f"{names}\n", encoding="utf-8")
+    for line in left_out:
+        errors.print(f"left out: {line}", soft_wrap=True)
+    output.print(f"{len(files) - len(left_out)} of {len(files)} pictures: {out}", soft_wrap=True)
+    if left_out:
+        raise RunError(f"{len(left_out)} of {len(files)} pictures could not be read, see above.")

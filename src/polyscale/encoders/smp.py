@@ -1,0 +1,154 @@
+"""An encoder for the decoders of segmentation-models-pytorch, as they call theirs.
+
+Neither needs to import the other: smp asks for attributes and a list of maps.
+"""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from polyscale.encoders.fused import Fused
+from polyscale.encoders.resize import resize_map
+from polyscale.errors import InputError
+from polyscale.multiscale import MultiScale
+from polyscale.types import Backbone
+
+STRIDES_PX = (2, 4, 8, 16, 32)
+
+
+class SmpEncoder(nn.Module):
+    """The fused map, resized to the strides that an smp decoder expects.
+
+    Args:
+        fused: features.
+        depth: levels after the image, 1 to 5.
+        output_stride: px, of the coarsest level at most; 8, 16 or 32.
+        finest_stride: px; finer levels have no channels.
+
+    Attributes:
+        in_channels: always 3.
+        depth: levels after the image.
+
+    Raises:
+        InputError: if a number breaks its rule.
+    """
+
+    def __init__(
+        self, fused: Fused, *, depth: int = 5, output_stride: int = 32, finest_stride: int = 4
+    ) -> None:
+        super().__init__()
+        if depth not in range(1, 6):
+            raise InputError(
+                f"depth must be a whole number from 1 to 5, but got {depth!r}. Try 5, smp's own."
+            )
+        self.in_channels = 3
+        self.depth = depth
+        self.fused = fused
+        self.make_dilated(output_stride)
+        choices = [stride for stride in STRIDES_PX if stride <= self.output_stride]
+        if finest_stride not in choices:
+            raise InputError(
+                f"finest_stride must be one of {', '.join(map(str, choices))}, "
+                f"but got {finest_stride!r}. Try 2, where every level has channels."
+            )
+        self.finest_stride = finest_stride
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Pixels of the image a cell, of each level, that of the image itself first."""
+        return tuple(min(2**level, self.output_stride) for level in range(self.depth + 1))
+
+    @property
+    def output_stride(self) -> int:
+        """Of the coarsest level, in pixels."""
+        return min(self._limit, 2**self.depth)
+
+    @property
+    def out_channels(self) -> list[int]:
+        """Of each level; 3 of the image itself."""
+        return [3] + [
+            self.fused.channels if stride >= self.finest_stride else 0
+            for stride in self.strides[1:]
+        ]
+
+    def set_in_channels(self, in_channels: int, pretrained: bool = True) -> None:
+        """What smp asks of an encoder for other images.
+
+        Raises:
+            InputError: unless there are 3, since the backbone is what it is.
+        """
+        if in_channels != self.in_channels:
+            raise InputError(
+                f"in_channels must be 3, but got {in_channels}. "
+                "Give images of three channels, as the backbone was trained on."
+            )
+
+    def make_dilated(self, output_stride: int) -> None:
+        """What smp asks where levels are not to get coarser, as in DeepLab.
+
+        Raises:
+            InputError: if it is none of 8, 16 and 32 px.
+        """
+        if output_stride not in (8, 16, 32):
+            raise InputError(
+                f"output_stride must be 8, 16 or 32, but got {output_stride!r}. Try 32."
+            )
+        self._limit = output_stride
+
+    def forward(self, images: Float[Tensor, "batch 3 h w"]) -> list[Tensor]:
+        """The images, then a map of each level, rounded up to whole cells.
+
+        Args:
+            images: normalised by the backbone's mean and std, of any size.
+        """
+        map_ = self.fused(images).map.to(images.dtype)
+        height, width = images.shape[-2:]
+        levels = [images]
+        for stride, channels in zip(self.strides[1:], self.out_channels[1:], strict=True):
+            out_hw = (-(-height // stride), -(-width // stride))
+            # without channels there is only a size to tell, as in smp's own encoders of this kind
+            levels.append(
+                resize_map(map_, out_hw) if channels else map_.new_empty(len(map_), 0, *out_hw)
+            )
+        return levels
+
+
+def smp_encoder(
+    multiscale: MultiScale | Backbone,
+    *,
+    depth: int = 5,
+    output_stride: int = 32,
+    finest_stride: int = 4,
+    frozen: bool = True,
+) -> SmpEncoder:
+    """Multi-scale features for `segmentation_models_pytorch`.
+
+    smp makes a decoder to fit an encoder that it knows by name, so give it one:
+
+        smp.encoders.encoders["polyscale"] = {
+            "encoder": functools.partial(smp_encoder, multiscale),
+            "params": {},
+            "pretrained_settings": {},
+        }
+        model = smp.Unet("polyscale", encoder_weights=None, classes=9)
+
+    Every level holds the same features, resized without parameters: means of cells where the map
+    shrinks, bilinear where it grows.
+
+    Args:
+        multiscale: made by `polyscale.wrap`, or a backbone of `polyscale.load`.
+        depth: levels after the image, 1 to 5; smp gives its own.
+        output_stride: px, of the coarsest level at most; 8, 16 or 32; smp gives its own.
+        finest_stride: px; finer levels have no channels, as stride 2 has none in smp's own
+            `mit_b0`: they would cost the most memory and tell nothing new. smp 0.6 and later
+            take that in every decoder; 2 gives every level channels.
+        frozen: freeze the backbone's parameters, in place. False leaves them as they are.
+
+    Raises:
+        InputError: if an argument breaks its rule.
+    """
+    return SmpEncoder(
+        Fused(multiscale, frozen=frozen),
+        depth=depth,
+        output_stride=output_stride,
+        finest_stride=finest_stride,
+    )
