@@ -81,7 +81,7 @@ def colour_depth(depth_m: Depth, low_m: float, high_m: float) -> UInt8[NDArray[n
     known = np.isfinite(depth_m)
     share = np.clip((np.where(known, depth_m, low_m) - low_m) / (high_m - low_m), 0, 1)
     colours = colormaps[DEPTH_MAP](share, bytes=True)[..., :3]
-    return np.where(known[..., None], colours, np.uint8(NEUTRAL)).astype(np.uint8)
+    return np.where(known[..., None], colours, NEUTRAL).astype(np.uint8)
 
 
 @cache
