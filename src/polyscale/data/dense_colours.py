@@ -19,8 +19,8 @@ MAX_COLOURS = 512
 """Further classes start again: nobody tells so many apart."""
 
 STEPS = 16  # of each channel, among which colours are chosen
-CHROMA = (0.06, 0.2)  # a colour looks grey below, and glares above
-LIGHTNESS = (0.35, 0.92)  # seen on dark and on light paper
+CHROMA = (0.06, 0.16)  # a colour looks grey below, and glares above
+LIGHTNESS = (0.4, 0.87)  # seen on dark and on light paper
 
 # Björn Ottosson, A perceptual color space for image processing (2020): linear sRGB → cones → OKLab
 CONES = np.array(

@@ -77,6 +77,15 @@ POOLED = {
 """How the metric of an image becomes that of all."""
 
 
+SCORE_NOTES = {
+    "miou": "Pixel accuracy: pixels that are right. Mean class accuracy: the mean over classes of "
+    "how many of its pixels are found.",
+    "rmse": "δ: pixels whose predicted depth is within that factor of the true one. Each is of an "
+    "image over its known pixels, and then the mean over images.",
+}
+"""What the other metrics mean."""
+
+
 def method_of(say: Vocabulary) -> Method:
     """The words for runs that are judged by this metric."""
     return PROBED if say.is_right_or_wrong else PIXELWISE

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from polyscale.report import method, numbers, sections, words
 from polyscale.report.axes import Axis, shown_axes
@@ -15,6 +15,7 @@ from polyscale.report.chart import Cut
 from polyscale.report.classes import FEW_IMAGES, class_pages
 from polyscale.report.cost_words import cost_lines
 from polyscale.report.curves import Drawing, draw_svg
+from polyscale.report.dense.page import dense_context
 from polyscale.report.gallery import group_pictures
 from polyscale.report.names import model_names, scales_phrase, scales_text, short_names
 from polyscale.report.read import Run
@@ -45,6 +46,7 @@ def render_page(run: Run) -> str:
     say = speak(run.results[0].metric)
     gains = words.gains(run)
     controls = sections.turned_controls(run)
+    sides = _sides(run.verdicts, gains)
     return (
         _environment()
         .get_template("report.html")
@@ -79,11 +81,15 @@ def render_page(run: Run) -> str:
             control_limit=_limit(end or 0 for c in controls for end in (c.diff_low, c.diff_high)),
             control_names=sections.CONTROLS,
             few_shot=sections.few_shot(_in_order(run.results), run.extras.probes),
-            class_pages=class_pages(run, _sides(run.verdicts, gains)),
+            class_pages=class_pages(run, sides),
             few_images=FEW_IMAGES,
             source_text=method.SOURCES[run.results[0].source],
             facts=_facts(run.results),
             limits=method.limits(run.results, len(run.contrasts)),
+            scores=sections.best_scores(run.results),
+            heads=sections.head_columns(run.results),
+            score_note=method.SCORE_NOTES.get(say.metric.key, ""),
+            **dense_context(run, sides),
         )
     )
 
@@ -178,6 +184,7 @@ def _environment() -> Environment:
         "fact_text": method.fact_text,
         "fact_name": method.fact_name,
         "timing_text": method.timing_text,
+        "breakable": lambda name: Markup("<br>@").join(map(escape, name.split("@", 1))),
         "name_of": lambda candidate, names: names[candidate],
         "gain_sentence": words.gain_sentence,
         # what matplotlib drew; it escapes what it writes

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Float, Int16
+from jaxtyping import Shaped
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -21,8 +21,8 @@ IGNORED_GREY = 65535
 MM_PER_M = 1000
 COLUMNS = ["id", "kind", "candidate", "bytes", "score"]
 
-Target = Int16[NDArray[np.int16], "h w"] | Float[NDArray[np.float32], "h w"]
-"""Labels, or depth in metres, NaN where it is not known."""
+Target: TypeAlias = Shaped[NDArray, "h w"]
+"""`Labels` of segmentation, `Depth` of depth."""
 
 
 @dataclass(frozen=True, eq=False)
