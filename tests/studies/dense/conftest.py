@@ -36,7 +36,7 @@ def pairs(tmp_path):
                 image[y : y + side, x : x + side] = colour
                 labels[y : y + side, x : x + side] = label
             labels[:2] = 255  # ignored
-            depth = (1000 + 1500 * labels.clip(0, 2)).astype(np.uint16)
+            depth = (1000 + 1500 * (labels % 255).astype(np.int64)).astype(np.uint16)
             depth[:2] = 0  # unknown
             name = f"{split}/{i}.png"
             Image.fromarray(image).save(root / "images" / name)
