@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from polyscale.heads.dense.bins import LinearDepthBins
+from polyscale.heads.dense.dpt import DptDepth
 from polyscale.heads.dense.settings import TrainSettings
+from polyscale.heads.dense.vpd import VpdDepth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,4 +30,20 @@ class HeadKind:
 
 SEGMENTATION_HEADS: Mapping[str, HeadKind] = {}
 
-DEPTH_HEADS: Mapping[str, HeadKind] = {}
+DEPTH_HEADS: Mapping[str, HeadKind] = {
+    "linear": HeadKind(
+        make=LinearDepthBins,
+        training=TrainSettings(steps=300),
+        about="Batch norm and one linear layer to 256 bins of depth, as DINOv2 is judged.",
+    ),
+    "dpt": HeadKind(
+        make=DptDepth,
+        training=TrainSettings(steps=400, warmup_steps=20),
+        about="The neck and head of Depth Anything (DPT), small; four levels from one map.",
+    ),
+    "vpd": HeadKind(
+        make=VpdDepth,
+        training=TrainSettings(steps=400, learning_rate=3e-3, weight_decay=0.1),
+        about="The paper's decoder, VPD, small: three transposed convolutions.",
+    ),
+}
