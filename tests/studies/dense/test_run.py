@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from polyscale.heads.dense.views import ViewSettings
 from sklearn.metrics import jaccard_score
 
 from polyscale.data import load_segmentation
@@ -12,7 +13,6 @@ from polyscale.errors import InputError
 from polyscale.heads.dense import TrainSettings
 from polyscale.heads.dense.augment import AugmentSettings
 from polyscale.heads.dense.head_file import load_head
-from polyscale.heads.dense.views import ViewSettings
 from polyscale.studies import DensePredictor, DenseSettings, plan_dense
 
 CANDIDATES = ["tiny:net_small@1", "tiny:net_small@1,2", "tiny:net_large@1"]
@@ -145,9 +145,10 @@ def test_maps_that_do_not_fit_the_memory_give_the_same(study):
 
 @pytest.mark.parametrize("task", ["segmentation", "depth"])
 def test_windows_and_mirrors_are_seen_and_paid_for(study, task):
-    plain, (slid, *_) = study(task=task).rows[0], study(
-        [CANDIDATES[0]], task=task, views=ViewSettings(windows="slide", flip=True)
-    ).rows
+    plain, (slid, *_) = (
+        study(task=task).rows[0],
+        study([CANDIDATES[0]], task=task, views=ViewSettings(windows="slide", flip=True)).rows,
+    )
     # 64×80 px and 64×96 px: two squares, each seen twice
     assert slid.probe["views"] == 4
     assert slid.num_tiles == 4 * plain.num_tiles
