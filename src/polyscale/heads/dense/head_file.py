@@ -160,7 +160,7 @@ def _check_words(path: Path, words: object) -> None:
 def _kinds_of(path: Path, facts: Mapping[str, Any]) -> Mapping[str, HeadKind]:
     tasks = {"segmentation": SEGMENTATION_HEADS, "depth": DEPTH_HEADS}
     task = facts.get("task")
-    if task not in tasks:
+    if not isinstance(task, str) or task not in tasks:
         raise InputError(
             f"head {str(path)!r} must be for segmentation or depth, but got task {task!r}. "
             "Use the version of polyscale that wrote it."
