@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
 from polyscale.heads.dense.bins import LinearDepthBins
 from polyscale.heads.dense.dpt import DptDepth
 from polyscale.heads.dense.linear import LinearSegmentation
+from polyscale.heads.dense.mask2former import Mask2FormerSegmentation
+from polyscale.heads.dense.neighbours import NeighbourSegmentation
 from polyscale.heads.dense.settings import TrainSettings
+from polyscale.heads.dense.upernet import UPerNetSegmentation
 from polyscale.heads.dense.vpd import VpdDepth
 
 
@@ -31,11 +35,51 @@ class HeadKind:
     packages: tuple[str, ...] = ()
 
 
+# Sizes of upernet and mask2former are such that a CPU trains them in minutes; the paper's are the
+# defaults of the classes: channels=512; channels=256, queries=100, decoder_layers=9, …
 SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
     "linear": HeadKind(
         make=LinearSegmentation,
-        training=TrainSettings(steps=300, batch=32, learning_rate=1e-3),
-        about="batch norm and one linear map a cell",
+        training=TrainSettings(steps=300, batch=16, learning_rate=3e-3),
+        about="batch norm and one linear map of each cell, bilinear to the pixels",
+    ),
+    "upernet": HeadKind(
+        make=partial(UPerNetSegmentation, channels=64),
+        training=TrainSettings(steps=600, batch=8, learning_rate=4e-3, warmup_steps=20),
+        about="UPerNet on four levels made of one map",
+        packages=("transformers",),
+    ),
+    "mask2former": HeadKind(
+        make=partial(
+            Mask2FormerSegmentation,
+            channels=64,
+            queries=40,
+            decoder_layers=3,
+            pixel_layers=2,
+            feedforward=256,
+            attention_heads=4,
+            points=392,
+        ),
+        training=TrainSettings(
+            steps=1000,
+            batch=8,
+            learning_rate=2e-3,
+            weight_decay=0.05,
+            warmup_steps=20,
+            clip_norm=1.0,
+        ),
+        about="Mask2Former on four levels made of one map",
+        packages=("transformers", "scipy"),
+    ),
+    "knn": HeadKind(
+        make=NeighbourSegmentation,
+        training=None,
+        about="votes of the nearest labelled cells by cosine",
+    ),
+    "logistic": HeadKind(
+        make=LinearSegmentation,
+        training=None,
+        about="multinomial logistic regression on standardised cells",
     ),
 }
 
@@ -47,7 +91,7 @@ DEPTH_HEADS: Mapping[str, HeadKind] = {
     ),
     "dpt": HeadKind(
         make=DptDepth,
-        training=TrainSettings(steps=400, warmup_steps=20),
+        training=TrainSettings(steps=300, learning_rate=2e-3, warmup_steps=20),
         about="The neck and head of Depth Anything (DPT), small; four levels from one map.",
         packages=("transformers",),
     ),
