@@ -37,7 +37,11 @@ def cost_verdict(verdict, axis, larger):
 
 
 def test_the_same_weights_with_larger_tiles_are_no_larger_model(row, contrasts):
-    rows = [row("s?tile=512@1", 11, 0.9, 3e9), row("s@1,2", 10, 0.6, 5e9), row("l@1", 30, 0.58, 4e9)]
+    rows = [
+        row("s?tile=512@1", 11, 0.9, 3e9),
+        row("s@1,2", 10, 0.6, 5e9),
+        row("l@1", 30, 0.58, 4e9),
+    ]
     own = sides_of(rows)
     assert [r.candidate for r in own.larger] == ["l@1"]
     assert [r.candidate for r in own.curve] == ["s?tile=512@1", "s@1,2"]

@@ -84,8 +84,11 @@ def matches(sides: Sides) -> list[Match]:
 
 
 def _weights(result: Result) -> str:
-    """The backbone, whatever the size of its tiles: the small model at one scale may be run on
-    larger ones, with more parameters for their positions, and is no larger model."""
+    """The backbone, whatever the size of its tiles.
+
+    The small model at one scale may be run on larger tiles than at several, with more parameters
+    for their positions, and is no larger model.
+    """
     return result.backbone.partition("?tile=")[0]
 
 
