@@ -117,7 +117,7 @@ class DenseWork:
 
     def _count_head(self, channels: int, grid_hw: HW) -> int:
         settings = self.settings
-        with torch.random.fork_rng([]):
+        with torch.device("meta"):
             head = settings.kind.make(
                 in_channels=channels, **self.recipe.data.head_arguments, **settings.head_options
             )
