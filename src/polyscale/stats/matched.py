@@ -63,8 +63,10 @@ def sides_of(family: Sequence[Result]) -> Sides | None:
     multi = [r for r in family if len(r.scales) > 1]
     if not multi:
         return None
-    small = min(multi, key=lambda r: r.params)
-    larger = tuple(r for r in family if r.scales == (1,) and r.params > small.params)
+    small = min(multi, key=lambda r: r.backbone_params)
+    larger = tuple(
+        r for r in family if r.scales == (1,) and r.backbone_params > small.backbone_params
+    )
     if not larger:
         return None
     return Sides(
