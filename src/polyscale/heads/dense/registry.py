@@ -45,7 +45,7 @@ SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
     ),
     "upernet": HeadKind(
         make=partial(UPerNetSegmentation, channels=64),
-        training=TrainSettings(steps=600, batch=8, learning_rate=4e-3, warmup_steps=20),
+        training=TrainSettings(steps=1200, batch=8, learning_rate=4e-3, warmup_steps=20),
         about="UPerNet on four levels made of one map, small.",
         packages=("transformers",),
     ),
