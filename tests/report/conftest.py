@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from tests.report import dense_runs
 
 from polyscale.report import draw_report
 from polyscale.report.read import Run, read_run
@@ -373,3 +374,39 @@ def run(shared_folder: Path) -> Run:
 def verdict(run: Run) -> Verdict:
     """The one of the efficientnets: several scales are better and dearer."""
     return judge(run.results, run.contrasts)[0]
+
+
+def write_segmentation_run(folder: Path, skills: dict[str, float] = dense_runs.SKILLS) -> Path:
+    truths, num_classes = dense_runs.make_labels(), len(dense_runs.CLASSES)
+    predicted = {n: dense_runs.spoil_labels(truths, s, num_classes) for n, s in skills.items()}
+    bare = [make_result(name, np.ones(12), (0, 1)) for name in skills]
+    photos = dense_runs.make_photos(truths)
+    return dense_runs.write_dense_run(
+        folder, bare, truths, predicted, photos, classes=dense_runs.CLASSES
+    )
+
+
+def write_depth_run(folder: Path, skills: dict[str, float] = dense_runs.SKILLS) -> Path:
+    truths = dense_runs.make_depth()
+    predicted = {name: dense_runs.spoil_depth(truths, skill) for name, skill in skills.items()}
+    bare = [make_result(name, np.ones(12), (0, 1)) for name in skills]
+    return dense_runs.write_dense_run(
+        folder, bare, truths, predicted, dense_runs.make_photos(truths)
+    )
+
+
+WRITERS = {"segmentation": write_segmentation_run, "depth": write_depth_run}
+
+
+@pytest.fixture(scope="session")
+def shared_dense_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """For each task a run folder that no test may change."""
+    return {task: write(tmp_path_factory.mktemp(task)) for task, write in WRITERS.items()}
+
+
+@pytest.fixture(params=list(WRITERS))
+def dense_folder(
+    request: pytest.FixtureRequest, shared_dense_folders: dict[str, Path], tmp_path: Path
+) -> Path:
+    """A run folder of segmentation, then of depth, of the test's own."""
+    return Path(shutil.copytree(shared_dense_folders[request.param], tmp_path / request.param))

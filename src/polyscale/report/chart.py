@@ -1,4 +1,4 @@
-"""The chart: accuracy against a cost, by model size and by scale."""
+"""The chart: a metric against a cost, by model size and by scale."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from polyscale.report.labels import XY, Label, place_labels
 from polyscale.report.names import chart_names, scales_text
 from polyscale.report.numbers import LEVEL
 from polyscale.report.series import Look, looks, scale_series, size_series
+from polyscale.report.vocabulary import Vocabulary, speak
 from polyscale.types import Result
 
 SHAPES = {"circle": "o", "square": "s", "triangle": "^", "diamond": "D"}
@@ -77,7 +78,7 @@ def draw_chart(
     for number, result in enumerate(results):
         gid = f"{id_prefix}-point-{number}"
         _draw_point(axes, result, own, family_looks[result.family], narrow=narrow, gid=gid)
-    _draw_axes(axes, axis, list(own.values()), narrow=narrow)
+    _draw_axes(axes, axis, list(own.values()), speak(results[0].metric), narrow=narrow)
     _draw_legend(axes, narrow=narrow)
     if titled:
         title = chart_title(results[0], axis)
@@ -93,7 +94,7 @@ def draw_chart(
 def chart_title(result: Result, axis: Axis = MACS) -> str:
     """What the chart shows, of any of its rows."""
     return (
-        f"Accuracy against {axis.noun} on {result.data} "
+        f"{speak(result.metric).metric.name} against {axis.noun} on {result.data} "
         f"({result.num_test} test images, {LEVEL} intervals)"
     )
 
@@ -101,10 +102,11 @@ def chart_title(result: Result, axis: Axis = MACS) -> str:
 def point_places(figure: Figure, results: Sequence[Result], own: Costs) -> dict[str, XY]:
     """Where each candidate's point is: shares of the width from the left, the height from above."""
     (axes,) = figure.axes
+    say = speak(results[0].metric)
     width, height = figure.bbox.size
     places = {}
     for result in results:
-        x, y = axes.transData.transform((own[result.candidate], 100 * result.value))
+        x, y = axes.transData.transform((own[result.candidate], say.shown(result.value)))
         places[result.candidate] = (float(x / width), float(1 - y / height))
     return places
 
@@ -112,11 +114,12 @@ def point_places(figure: Figure, results: Sequence[Result], own: Costs) -> dict[
 def _draw_lines(
     axes: Axes, results: Sequence[Result], own: Costs, *, narrow: bool, id_prefix: str
 ) -> None:
+    say = speak(results[0].metric)
     for found in (size_series(results), scale_series(results)):
         for number, series in enumerate(found):
             axes.plot(
                 [own[r.candidate] for r in series.results],
-                [100 * r.value for r in series.results],
+                [say.shown(r.value) for r in series.results],
                 color=series.look.colour,
                 linestyle="-" if series.kind == "size" else (0, DASHES),
                 linewidth=1.2 if narrow else 1.6,
@@ -128,20 +131,27 @@ def _draw_lines(
 def _draw_cuts(axes: Axes, results: Sequence[Result], own: Costs, cuts: Sequence[Cut]) -> None:
     """A cross on the curve, and a dotted line from it to the larger model."""
     by_name = {result.candidate: result for result in results}
+    say = speak(results[0].metric)
     for cut in cuts:
         larger = by_name[cut.larger]
         colour = looks(results)[larger.family].colour
         cost = own[cut.larger]
         axes.plot(
             [cost] * 2,
-            [100 * cut.value, 100 * larger.value],
+            [say.shown(cut.value), say.shown(larger.value)],
             ":",
             color=colour,
             linewidth=1.4,
             zorder=1.5,
         )
         axes.plot(
-            [cost], [100 * cut.value], "x", color=INK, markersize=6.5, markeredgewidth=1.6, zorder=4
+            [cost],
+            [say.shown(cut.value)],
+            "x",
+            color=INK,
+            markersize=6.5,
+            markeredgewidth=1.6,
+            zorder=4,
         )
 
 
@@ -149,12 +159,13 @@ def _draw_point(
     axes: Axes, result: Result, own: Costs, look: Look, *, narrow: bool, gid: str
 ) -> None:
     """A marker, hollow at one scale and filled at several, and its interval."""
-    interval = [100 * result.ci_low, 100 * result.ci_high]
+    say = speak(result.metric)
+    interval = [say.shown(result.ci_low), say.shown(result.ci_high)]
     cost = own[result.candidate]
     axes.plot([cost] * 2, interval, color=look.colour, alpha=0.45, linewidth=1.1, zorder=1)
     axes.plot(
         [cost],
-        [100 * result.value],
+        [say.shown(result.value)],
         marker=SHAPES[look.marker],
         markersize=6 if narrow else 7.5,
         markerfacecolor=look.colour if len(result.scales) > 1 else "white",
@@ -166,7 +177,9 @@ def _draw_point(
     )
 
 
-def _draw_axes(axes: Axes, axis: Axis, own: Sequence[float], *, narrow: bool) -> None:
+def _draw_axes(
+    axes: Axes, axis: Axis, own: Sequence[float], say: Vocabulary, *, narrow: bool
+) -> None:
     size = _text_pt(narrow)
     axes.set_xscale("log")
     # room for labels at both ends, a share of what the points span
@@ -178,15 +191,17 @@ def _draw_axes(axes: Axes, axis: Axis, own: Sequence[float], *, narrow: bool) ->
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: axis.tick(value)))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: say.tick(value)))
     axes.margins(y=0.06)
+    if say.sign < 0:
+        axes.invert_yaxis()  # better is up
     axes.tick_params(length=0, labelsize=size, labelcolor=QUIET, pad=6)
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "left", "right"]].set_visible(False)
     axes.spines["bottom"].set_color(QUIET)
     axes.set_xlabel(axis.label, fontsize=size, color=QUIET, labelpad=8)
-    axes.set_ylabel("accuracy", fontsize=size, color=QUIET, labelpad=6)
+    axes.set_ylabel(say.axis, fontsize=size, color=QUIET, labelpad=6)
 
 
 def _ticks(low: float, high: float) -> list[float]:
@@ -232,6 +247,7 @@ def _draw_labels(axes: Axes, results: Sequence[Result], own: Costs, *, narrow: b
     models = chart_names(results, NARROW_NAME if narrow else WIDE_NAME)
     family_looks = looks(results)
     named = {r.backbone for r in results if r.scales == (1,)}
+    say = speak(results[0].metric)
     labels = [
         Label(
             text=_label(
@@ -240,14 +256,14 @@ def _draw_labels(axes: Axes, results: Sequence[Result], own: Costs, *, narrow: b
                 line_is_named=r.backbone in named,
                 at="@" if narrow else "scales",
             ),
-            xy=(own[r.candidate], 100 * r.value),
-            interval=(100 * r.ci_low, 100 * r.ci_high),
+            xy=(own[r.candidate], say.shown(r.value)),
+            interval=(say.shown(r.ci_low), say.shown(r.ci_high)),
             colour=family_looks[r.family].ink,
         )
         for r in results
     ]
     lines = [
-        [(own[r.candidate], 100 * r.value) for r in series.results]
+        [(own[r.candidate], say.shown(r.value)) for r in series.results]
         for series in (*size_series(results), *scale_series(results))
     ]
     place_labels(axes, labels, lines, fontsize=_text_pt(narrow) - 0.4)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from polyscale.report.predictions import Predictions
 from polyscale.report.read import Run
+from polyscale.report.series import single_scale
 from polyscale.stats import score_interval
 from polyscale.types import Result
 
@@ -94,12 +95,15 @@ def class_pages(run: Run, pairs: Sequence[tuple[Result, Result | None]]) -> list
         run: with the answers.
         pairs: that candidate, and the larger one that it stands against.
     """
-    return [_page(run, s2, larger) for s2, larger in pairs]
+    if run.predictions is None:
+        return []
+    return [_page(run.results, run.predictions, s2, larger) for s2, larger in pairs]
 
 
-def _page(run: Run, s2: Result, larger: Result | None) -> ClassPage:
-    single = next((r for r in run.results if (r.backbone, r.scales) == (s2.backbone, (1,))), None)
-    found = run.predictions
+def _page(
+    results: Sequence[Result], found: Predictions, s2: Result, larger: Result | None
+) -> ClassPage:
+    single = single_scale(results, s2)
     other = larger or single
     rows = _gains(found, s2, larger, single)
     rows.sort(key=lambda row: -((row.larger or row.single or _NONE).difference))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from polyscale.report.axes import AXES
 from polyscale.report.names import scales_phrase
-from polyscale.report.numbers import LEVEL, interval_points, points, ratio
+from polyscale.report.numbers import ratio
+from polyscale.report.vocabulary import Vocabulary, speak
 from polyscale.types import CostVerdict, Outcome, Result, Verdict
 
 TAGS: dict[Outcome, str] = {
@@ -66,18 +67,18 @@ def cost_lines(
 def _sentence(
     own: CostVerdict, noun: str, s2: Sequence[Result], larger: str, models: Mapping[str, str]
 ) -> str:
-    interval = interval_points(own.ci_low, own.ci_high)
-    gap = f"{points(own.difference)} points ({LEVEL} interval {interval})"
+    say = speak(s2[0].metric)
+    gap = _gap(own, say)
     small = models[s2[0].backbone]
     if own.rule == "interpolated":
         between = " and ".join(scales_phrase(r.scales) for r in s2)
         return (
             f"At the {noun} of {larger}, the curve of {small} between {between} "
-            f"{_PROMISES[own.outcome]}: {gap}{_within_margin(own)}."
+            f"{_PROMISES[own.outcome]}: {gap}{_within_margin(own, say)}."
         )
     lead = f"{small} at {scales_phrase(s2[0].scales)} takes {ratio(own.cost_ratio)} the {noun}"
     if own.rule == "within":
-        return f"{lead} of {larger} and {_WITHIN[own.outcome]}: {gap}{_within_margin(own)}."
+        return f"{lead} of {larger} and {_WITHIN[own.outcome]}: {gap}{_within_margin(own, say)}."
     if own.outcome == "larger":
         return f"{lead} of {larger} and does no better: {gap}."
     if own.ci_low > 0:
@@ -102,10 +103,16 @@ _WITHIN: dict[Outcome, str] = {
 }
 
 
-def _within_margin(own: CostVerdict) -> str:
+def _gap(own: CostVerdict, say: Vocabulary) -> str:
+    """The difference in the metric's own direction, from which the verdict turned it."""
+    low, high = sorted((say.sign * own.ci_low, say.sign * own.ci_high))
+    return say.finding(say.sign * own.difference, low, high)
+
+
+def _within_margin(own: CostVerdict, say: Vocabulary) -> str:
     if own.outcome != "equivalent":
         return ""
-    return f", within the margin of ±{100 * own.contrasts[0].margin:g}"
+    return f", within the margin of {say.margin(own.contrasts[0].margin)}"
 
 
 def _more(own: CostVerdict) -> list[str]:

@@ -47,7 +47,7 @@ class Drawing:
 
 
 def draw_png(results: Sequence[Result]) -> bytes:
-    """Accuracy against multiply-adds, with its title, 1600 px wide."""
+    """The metric against multiply-adds, with its title, 1600 px wide."""
     dpi = PX_PER_INCH * PNG_WIDTH_PX / PNG_SIZE_PX[0]
     out = BytesIO()
     with settings("png"):

@@ -75,7 +75,7 @@ class Data:
         about: how it was split.
         num_train: training images.
         num_test: test images.
-        classes: training and test images of each class.
+        classes: training and test images of each class; empty for targets without one.
         report: `unreadable`, `near_duplicates` and `remarks`, as `DataReport.to_dict` writes them.
     """
 
@@ -83,8 +83,8 @@ class Data:
     about: str
     num_train: int
     num_test: int
-    classes: Mapping[str, list[int]]
-    report: Mapping[str, list[Any]]
+    classes: Mapping[str, list[int]] = field(default_factory=dict)
+    report: Mapping[str, list[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,11 +1,13 @@
 """Several runs as one, where they answer the same question."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from polyscale.report.dense.merge import dense_contrasts, merge_dense, same_targets
 from polyscale.report.extras import Extras
 from polyscale.report.predictions import Predictions
 from polyscale.report.read import Picture, Run, answers_at
@@ -31,11 +33,7 @@ def differences(runs: Sequence[Run]) -> list[str]:
         prints = [r.results[0].settings.get(name) for r in runs]
         if None in prints or len(set(map(str, prints))) > 1:
             found.append(name.replace("_fingerprint", " images"))
-    same = all(
-        np.array_equal(r.predictions.ids, first.predictions.ids)
-        and np.array_equal(r.predictions.labels, first.predictions.labels)
-        for r in runs
-    )
+    same = all(_same_images(run, first) for run in runs)
     return found if same or "test images" in found else [*found, "test images"]
 
 
@@ -52,32 +50,56 @@ def merge(runs: Sequence[Run]) -> Run:
     names = list(dict.fromkeys(r.candidate for run in runs for r in run.results))
     rows = {r.candidate: r for run in runs for r in run.results if source[r.candidate] is run}
     results = tuple(rows[name] for name in names)
-    predictions = Predictions(
-        ids=runs[0].predictions.ids,
-        labels=runs[0].predictions.labels,
-        said={n: source[n].predictions.said[n] for n in names},
-        probability={n: source[n].predictions.probability[n] for n in names},
-        correct={n: source[n].predictions.correct[n] for n in names},
+    predictions = _predictions(names, source)
+    dense = merge_dense(
+        [run.dense for run in by_age if run.dense],
+        {name: run.dense for name, run in source.items() if run.dense},
+        names,
     )
     margins = {c.margin for run in runs for c in run.contrasts}
-    contrasts = corrected_contrasts(
-        results,
-        paired_contrasts(
-            dict(predictions.correct),
-            margin=margins.pop() if len(margins) == 1 else MARGIN,
-            seed=int(results[0].settings.get("seed", 0)),
-        ),
-    )
+    margin = margins.pop() if len(margins) == 1 else MARGIN
+    seed = int(results[0].settings.get("seed", 0))
+    if dense:
+        found = dense_contrasts(dense.answers, results[0].metric, margin=margin, seed=seed)
+    else:
+        assert predictions is not None
+        found = paired_contrasts(dict(predictions.correct), margin=margin, seed=seed)
+    contrasts = corrected_contrasts(results, found)
     return Run(
         folder=", ".join(run.folder for run in runs),
         results=results,
         contrasts=tuple(contrasts),
         verdicts=tuple(judge(results, contrasts)),
         predictions=predictions,
-        pictures=_pictures(by_age, predictions),
+        pictures=_pictures(by_age, predictions) if predictions else (),
+        dense=dense,
         date=by_age[-1].date,
         extras=_extras(by_age, source),
         notes=(_origin(runs), *_replaced(by_age, names, source)),
+    )
+
+
+def _same_images(run: Run, first: Run) -> bool:
+    if run.dense and first.dense:
+        return same_targets(run.dense, first.dense)
+    if not run.predictions or not first.predictions:
+        return False
+    return np.array_equal(run.predictions.ids, first.predictions.ids) and np.array_equal(
+        run.predictions.labels, first.predictions.labels
+    )
+
+
+def _predictions(names: Sequence[str], source: Mapping[str, Run]) -> Predictions | None:
+    """Those of each candidate's own run; None for targets of pixels."""
+    own = {name: found for name in names if (found := source[name].predictions)}
+    if not own:
+        return None
+    return Predictions(
+        ids=own[names[0]].ids,
+        labels=own[names[0]].labels,
+        said={n: p.said[n] for n, p in own.items()},
+        probability={n: p.probability[n] for n, p in own.items()},
+        correct={n: p.correct[n] for n, p in own.items()},
     )
 
 
@@ -96,7 +118,8 @@ def _origin(runs: Sequence[Run]) -> str:
 
 def _replaced(by_age: Sequence[Run], names: Sequence[str], source: Mapping[str, Run]) -> list[str]:
     """For each run whose rows took the place of older ones: which."""
-    repeated = [n for n in names if sum(n in run.predictions.said for run in by_age) > 1]
+    taken = Counter(result.candidate for run in by_age for result in run.results)
+    repeated = [name for name in names if taken[name] > 1]
     newest: dict[str, list[str]] = {}
     for name in repeated:
         newest.setdefault(source[name].folder, []).append(name)

@@ -1,8 +1,10 @@
 """How it was measured, and what that can't tell."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from polyscale.report.vocabulary import Vocabulary, speak
 from polyscale.types import Result, Source
 
 SOURCES: dict[Source, str] = {
@@ -16,6 +18,77 @@ SOURCES: dict[Source, str] = {
         "any gain is resolution."
     ),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """How candidates were trained and judged, in words.
+
+    Attributes:
+        features: what the column of that name counts.
+        joined: what becomes of the scales.
+        head: what is trained on frozen features.
+        head_text: how.
+        intervals: where they come from.
+        test: that two candidates differ.
+        equivalence: that they do not.
+        p_value: that of a pair in the table.
+    """
+
+    features: str
+    joined: str
+    head: str
+    head_text: str
+    intervals: str
+    test: str
+    equivalence: str
+    p_value: str
+
+
+PROBED = Method(
+    features="numbers that describe one image",
+    joined="the features of each scale are pooled to the base grid and joined",
+    head="Probe",
+    head_text="One probe for each candidate, trained on the features of the training images and "
+    "scored on the test images.",
+    intervals="Of accuracies: Wilson’s. Of differences: percentiles of a bootstrap over the test "
+    "images that all candidates share, so that differences are paired. Class by class: Tango’s.",
+    test="McNemar’s exact test",
+    equivalence="two one-sided score tests within the margin",
+    p_value="exact McNemar test, two-sided, on the images that only one of the two gets right",
+)
+PIXELWISE = Method(
+    features="numbers at each place of the map",
+    joined="the map of each scale is pooled to the base grid and they are joined",
+    head="Head",
+    head_text="One head for each candidate, trained on the maps of the training images and scored "
+    "on the test images at their own size.",
+    intervals="Percentiles of a bootstrap over whole test images, never pixels; all candidates "
+    "see the same resamples, so that differences are paired.",
+    test="the bootstrap’s p-value",
+    equivalence="two one-sided bootstrap tests within the margin",
+    p_value="bootstrap over test images, two-sided",
+)
+POOLED = {
+    "miou": " Intersections and unions are added up over all test images before they are divided; "
+    "a class that is in none of them is left out.",
+    "rmse": " RMSE is of each image over its known pixels, and then the mean over images.",
+}
+"""How the metric of an image becomes that of all."""
+
+
+SCORE_NOTES = {
+    "miou": "Pixel accuracy: pixels that are right. Mean class accuracy: the mean over classes of "
+    "how many of its pixels are found.",
+    "rmse": "δ: pixels whose predicted depth is within that factor of the true one. Each is of an "
+    "image over its known pixels, and then the mean over images.",
+}
+"""What the other metrics mean."""
+
+
+def method_of(say: Vocabulary) -> Method:
+    """The words for runs that are judged by this metric."""
+    return PROBED if say.is_right_or_wrong else PIXELWISE
 
 
 def shared_facts(facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -65,12 +138,15 @@ def timing_text(timing: Mapping[str, Any]) -> str:
 def limits(results: Sequence[Result], num_contrasts: int) -> list[str]:
     """What the numbers can't tell."""
     row = results[0]
+    say = speak(row.metric)
+    head = method_of(say).head.lower()
+    other = "segmentation" if say.is_right_or_wrong else "classification"
     found = [
         f"One data set: {row.data}, with {row.num_train} training and {row.num_test} test images. "
         "Other images may answer differently.",
-        "One split into training and test images, and one training of the probe. The intervals "
+        f"One split into training and test images, and one training of the {head}. The intervals "
         "say how far the test images carry, not how another split or training would come out.",
-        "One probe on frozen features. Fine-tuning, or another task such as segmentation, may "
+        f"One {head} on frozen features. Fine-tuning, or another task such as {other}, may "
         "rank the candidates differently.",
         "Time and memory are of one machine at batch 1. Multiply-adds are of the model and carry "
         "over; time does not.",

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from polyscale.report import method, numbers, sections, words
 from polyscale.report.axes import Axis, shown_axes
@@ -15,10 +15,12 @@ from polyscale.report.chart import Cut
 from polyscale.report.classes import FEW_IMAGES, class_pages
 from polyscale.report.cost_words import cost_lines
 from polyscale.report.curves import Drawing, draw_svg
+from polyscale.report.dense.page import dense_context
 from polyscale.report.gallery import group_pictures
 from polyscale.report.names import model_names, scales_phrase, scales_text, short_names
 from polyscale.report.read import Run
 from polyscale.report.series import looks
+from polyscale.report.vocabulary import score_name, score_text, speak
 from polyscale.types import Contrast, Result, Verdict
 
 MAX_OPEN_CONTRASTS = 12
@@ -30,7 +32,7 @@ SMALL_IS_GOOD = (*COSTS, "params")
 
 @dataclass(frozen=True)
 class Chart:
-    """Accuracy against one kind of cost, for a desk and for a phone."""
+    """The metric against one kind of cost, for a desk and for a phone."""
 
     axis: Axis
     wide: Drawing
@@ -41,14 +43,20 @@ class Chart:
 def render_page(run: Run) -> str:
     """The report as one self-contained page."""
     models = model_names(run.results)
+    say = speak(run.results[0].metric)
     gains = words.gains(run)
     controls = sections.turned_controls(run)
+    sides = _sides(run.verdicts, gains)
     return (
         _environment()
         .get_template("report.html")
         .render(
             run=run,
             row=run.results[0],
+            say=say,
+            method=method.method_of(say),
+            pooled=method.POOLED.get(say.metric.key, ""),
+            images_file=say.images_file,
             answers=[
                 (words.answer(v, models), cost_lines(v, run.results, models)) for v in run.verdicts
             ],
@@ -73,11 +81,15 @@ def render_page(run: Run) -> str:
             control_limit=_limit(end or 0 for c in controls for end in (c.diff_low, c.diff_high)),
             control_names=sections.CONTROLS,
             few_shot=sections.few_shot(_in_order(run.results), run.extras.probes),
-            class_pages=class_pages(run, _sides(run.verdicts, gains)),
+            class_pages=class_pages(run, sides),
             few_images=FEW_IMAGES,
             source_text=method.SOURCES[run.results[0].source],
             facts=_facts(run.results),
             limits=method.limits(run.results, len(run.contrasts)),
+            scores=sections.best_scores(run.results),
+            heads=sections.head_columns(run.results),
+            score_note=method.SCORE_NOTES.get(say.metric.key, ""),
+            **dense_context(run, sides),
         )
     )
 
@@ -95,9 +107,13 @@ def render_side_by_side(runs: Sequence[Run], note: str) -> str:
         .render(
             note=note,
             date=max(run.date for run in runs),
+            images_file=" or ".join(
+                sorted({speak(run.results[0].metric).images_file for run in runs})
+            ),
             parts=[
                 {
                     "run": run,
+                    "say": speak(run.results[0].metric),
                     "results": _in_order(run.results),
                     "models": model_names(run.results),
                     "looks": looks(run.results),
@@ -112,9 +128,10 @@ def render_side_by_side(runs: Sequence[Run], note: str) -> str:
 
 def _charts(run: Run) -> list[Chart]:
     found = []
+    sign = speak(run.results[0].metric).sign
     for axis in shown_axes(run.costs, len(run.results)):
         cuts = [
-            Cut(c.larger, c.s2, _value(run, c.larger) + c.difference)
+            Cut(c.larger, c.s2, _value(run, c.larger) + sign * c.difference)
             for verdict in run.verdicts
             for c in verdict.costs
             if c.axis == axis.key and c.rule == "interpolated"
@@ -151,6 +168,8 @@ def _environment() -> Environment:
     filters: dict[str, Callable[..., object]] = {
         "percent": numbers.percent,
         "points": numbers.points,
+        "score_text": score_text,
+        "score_name": score_name,
         "ratio": numbers.ratio,
         "macs": numbers.macs,
         "params": numbers.params,
@@ -165,6 +184,7 @@ def _environment() -> Environment:
         "fact_text": method.fact_text,
         "fact_name": method.fact_name,
         "timing_text": method.timing_text,
+        "breakable": lambda name: Markup("<br>@").join(map(escape, name.split("@", 1))),
         "name_of": lambda candidate, names: names[candidate],
         "gain_sentence": words.gain_sentence,
         # what matplotlib drew; it escapes what it writes
@@ -191,7 +211,7 @@ def _key_contrasts(verdicts: Iterable[Verdict], gains: Iterable[words.Gain]) -> 
 
 
 def _limit(ends: Iterable[float]) -> float:
-    """Where the axis of interval plots ends: five points at least, in steps of five."""
+    """Where the axis of interval plots ends: a multiple of five points, or of 0.05 m."""
     return max(1, ceil(max(map(abs, ends), default=0) / 0.05)) * 0.05
 
 
@@ -200,7 +220,8 @@ def _best(results: Sequence[Result]) -> dict[str, float]:
     best: dict[str, float] = {
         field: min(getattr(r, field) for r in results) for field in SMALL_IS_GOOD
     }
-    return best | {"value": max(r.value for r in results)}
+    say = speak(results[0].metric)
+    return best | {"value": max((r.value for r in results), key=lambda value: say.sign * value)}
 
 
 def _facts(results: Sequence[Result]) -> dict[str, dict[str, Any]]:

@@ -57,6 +57,7 @@ def place(
     x_label: str,
     x_text: Callable[[float], str],
     x_at: Sequence[float] | None = None,
+    x_pad: float = 0,
     mark: tuple[float, float] | None = None,
 ) -> Plot:
     """Place lines of shares (0 to 1, shown in percent) against a cost or a count.
@@ -66,6 +67,7 @@ def place(
         x_label: below the chart.
         x_text: a value of the x axis as text.
         x_at: where its ticks are; the axis is then logarithmic. None is a linear one.
+        x_pad: share of the width that stays free at either end.
         mark: a point to be marked.
     """
     scale = log10 if x_at is not None else float
@@ -78,7 +80,8 @@ def place(
     bottom, top = min(*ys, y_ticks[0]), max(*ys, y_ticks[-1])
 
     def across(x: float) -> float:
-        return round(LEFT + (RIGHT - LEFT) * _share(scale(x), min(xs), max(xs)), 2)
+        share = x_pad + (1 - 2 * x_pad) * _share(scale(x), min(xs), max(xs))
+        return round(LEFT + (RIGHT - LEFT) * share, 2)
 
     def up(y: float) -> float:
         return round(BOTTOM - (BOTTOM - TOP) * _share(y, bottom, top), 2)

@@ -65,7 +65,7 @@ def read_predictions(path: Path, names: Iterable[str]) -> Predictions:
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise damaged(path, error) from error
     ids = np.unique(columns["id"].astype(object))
-    rows = {name: _rows_of(path, name, columns, ids) for name in names}
+    rows = {name: rows_of(path, name, columns["candidate"], columns["id"], ids) for name in names}
     first = next(iter(rows.values()))
     return Predictions(
         ids=ids,
@@ -76,10 +76,23 @@ def read_predictions(path: Path, names: Iterable[str]) -> Predictions:
     )
 
 
-def _rows_of(path: Path, name: str, columns: Mapping[str, Any], ids: Texts) -> NDArray[np.intp]:
-    """Rows of a candidate, in the order of the ids."""
-    own = np.flatnonzero(columns["candidate"] == name)
-    found = columns["id"][own]
+def rows_of(
+    path: Path, name: str, candidates: Texts, found_ids: Texts, ids: Texts
+) -> NDArray[np.intp]:
+    """Rows of a candidate, in the order of the ids.
+
+    Args:
+        path: the file that they are of.
+        name: the candidate.
+        candidates: of each row.
+        found_ids: of each row.
+        ids: of all images, sorted, each once.
+
+    Raises:
+        InputError: if one is missing or there twice.
+    """
+    own = np.flatnonzero(candidates == name)
+    found = found_ids[own]
     missing = sorted(set(ids) - set(found))
     if missing:
         raise InputError(

@@ -1,14 +1,14 @@
 """A run folder, read and checked."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timezone
 from io import BytesIO
 from itertools import combinations
+from math import inf
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,13 +17,13 @@ from PIL import Image
 
 from polyscale.errors import InputError
 from polyscale.report.axes import THROUGHPUT, Axis, costs
+from polyscale.report.dense.run_files import Dense, read_dense
 from polyscale.report.extras import READERS, Extras
-from polyscale.report.files import AGAIN, check_exists, damaged
+from polyscale.report.files import AGAIN, Read, check_exists, damaged, read_json
 from polyscale.report.predictions import Predictions, read_predictions
+from polyscale.report.vocabulary import VOCABULARIES, speak
 from polyscale.stats import find_contrast, judge
-from polyscale.types import Contrast, Result, Verdict
-
-Read = TypeVar("Read")
+from polyscale.types import LOWER_IS_BETTER, Contrast, Result, Verdict
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,9 @@ class Run:
         results: one row a candidate.
         contrasts: one row a pair of candidates.
         verdicts: one a family that has any.
-        predictions: each candidate's answer to each test image.
-        pictures: test images on which candidates differ.
+        predictions: each candidate's answer to each test image; None for targets of pixels.
+        pictures: test images on which candidates differ in their answers.
+        dense: what there is instead for targets of pixels; else None.
         date: when it was found, as ISO 8601.
         extras: what was found besides.
         notes: what a reader of merged runs must know, as sentences.
@@ -74,8 +75,9 @@ class Run:
     results: tuple[Result, ...]
     contrasts: tuple[Contrast, ...]
     verdicts: tuple[Verdict, ...]
-    predictions: Predictions
-    pictures: tuple[Picture, ...]
+    predictions: Predictions | None = None
+    pictures: tuple[Picture, ...] = ()
+    dense: Dense | None = None
     date: str
     extras: Extras = field(default_factory=Extras)
     notes: tuple[str, ...] = ()
@@ -101,26 +103,28 @@ def read_run(folder: Path) -> Run:
         InputError: if one is missing or damaged, or they do not belong together.
     """
     path = folder / "results.json"
-    results = _read_json(path, _make_results)
+    results = read_json(path, _make_results)
     _check_results(path, results)
-    contrasts = _read_json(folder / "contrasts.json", _all(Contrast.from_dict))
+    contrasts = read_json(folder / "contrasts.json", _all(Contrast.from_dict))
     names = [result.candidate for result in results]
     _check_contrasts(folder / "contrasts.json", contrasts, names)
-    predictions = read_predictions(folder / "predictions.parquet", names)
     if (folder / "verdicts.json").exists():
-        verdicts = _read_json(folder / "verdicts.json", _all(Verdict.from_dict))
+        verdicts = read_json(folder / "verdicts.json", _all(Verdict.from_dict))
     else:
         verdicts = tuple(judge(results, contrasts))
-    return Run(
+    run = Run(
         folder=str(folder),
         results=results,
         contrasts=contrasts,
         verdicts=verdicts,
-        predictions=predictions,
-        pictures=_read_pictures(folder / "gallery.parquet", predictions),
         date=_date(results, path),
         extras=read_extras(folder),
     )
+    if not speak(results[0].metric).is_right_or_wrong:
+        return replace(run, dense=read_dense(folder, names, results[0].metric))
+    predictions = read_predictions(folder / "predictions.parquet", names)
+    pictures = _read_pictures(folder / "gallery.parquet", predictions)
+    return replace(run, predictions=predictions, pictures=pictures)
 
 
 def read_extras(folder: Path) -> Extras:
@@ -130,17 +134,7 @@ def read_extras(folder: Path) -> Extras:
         InputError: if one is damaged.
     """
     paths = {name: folder / f"{name}.json" for name in READERS}
-    return Extras(**{n: _read_json(path, READERS[n]) for n, path in paths.items() if path.exists()})
-
-
-def _read_json(path: Path, make: Callable[[Any], Read]) -> Read:
-    check_exists(path)
-    try:
-        return make(json.loads(path.read_bytes()))
-    except KeyError as error:
-        raise damaged(path, f"{error} is missing") from error
-    except (ValueError, TypeError, AttributeError) as error:
-        raise damaged(path, error) from error
+    return Extras(**{n: read_json(path, READERS[n]) for n, path in paths.items() if path.exists()})
 
 
 def _all(make: Callable[[Any], Read]) -> Callable[[Any], tuple[Read, ...]]:
@@ -157,14 +151,16 @@ def _make_results(rows: Any) -> tuple[Result, ...]:
 
 
 def _check_numbers(result: Result) -> None:
-    """Refuse what cannot be a share or a cost.
+    """Refuse what cannot be a share, an error or a cost.
 
     Raises:
         ValueError: with the field and the value.
     """
+    highest, rule = (inf, "at least 0") if result.metric in LOWER_IS_BETTER else (1, "from 0 to 1")
     for name in ("value", "ci_low", "ci_high"):
-        if not 0 <= float(getattr(result, name)) <= 1 or isinstance(getattr(result, name), str):
-            raise ValueError(f"{name} must be from 0 to 1, but is {getattr(result, name)!r}")
+        value = getattr(result, name)
+        if isinstance(value, str) or not 0 <= float(value) <= highest:
+            raise ValueError(f"{name} must be {rule}, but is {value!r}")
     for name in ("macs", "params", "latency_ms", "peak_bytes"):
         if isinstance(getattr(result, name), str) or not float(getattr(result, name)) > 0:
             raise ValueError(f"{name} must be above 0, but is {getattr(result, name)!r}")
@@ -183,8 +179,11 @@ def _check_results(path: Path, results: tuple[Result, ...]) -> None:
                 f"{path} must hold one {name}, but got {', '.join(values)}. "
                 "Keep one run folder for each."
             )
-    if results[0].metric != "accuracy":
-        raise InputError(f"{path} must hold accuracies, but its metric is {results[0].metric!r}.")
+    if results[0].metric not in VOCABULARIES:
+        raise InputError(
+            f"{path} must hold one of {', '.join(VOCABULARIES)}, but its metric is "
+            f"{results[0].metric!r}. Use the version of polyscale that wrote the run."
+        )
 
 
 def _check_contrasts(path: Path, contrasts: Iterable[Contrast], names: Iterable[str]) -> None:

@@ -1,9 +1,11 @@
 """What the sections below the chart show, made ready for their templates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
+from typing import Any
 
+from polyscale.report import numbers
 from polyscale.report.axes import AXES, Axis
 from polyscale.report.extras import Cascade, Control, Probes
 from polyscale.report.plot import Plot, Series, place
@@ -11,7 +13,7 @@ from polyscale.report.read import Run
 from polyscale.report.series import looks
 from polyscale.stats import sweet_spots_by_axis
 from polyscale.stats.sweet_spot import BudgetRange
-from polyscale.types import Result
+from polyscale.types import METRICS, Result, better_sign
 
 CONTROLS = {
     "untiled": "one large tile, so that nothing is cut",
@@ -115,6 +117,35 @@ def _end(point: Mapping[str, float | None], name: str) -> float:
     mean = point["mean"]
     assert mean is not None
     return mean if end is None else end
+
+
+HEAD_COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+    ("head", "head", str),
+    ("params", "its parameters", numbers.params),
+    ("views", "views", str),
+    ("steps", "steps", numbers.count),
+    ("train_s", "training", lambda seconds: f"{seconds:,.0f}{numbers.NBSP}s"),
+    ("loss", "loss", lambda loss: f"{loss:.3f}"),
+)
+"""Of a trained head: the key in `Result.probe`, a column's title, the value as text."""
+
+
+def head_columns(results: Sequence[Result]) -> list[tuple[str, str, Callable[[Any], str]]]:
+    """Those that any row has, where rows tell metrics besides the main one."""
+    return [
+        c for c in HEAD_COLUMNS if any(r.scores and r.probe.get(c[0]) is not None for r in results)
+    ]
+
+
+def best_scores(results: Sequence[Result]) -> dict[str, float]:
+    """Every metric besides the main one that any row has, and its best value."""
+    keys = dict.fromkeys([*METRICS, *(key for r in results for key in r.scores)])
+    found = {k: [r.scores[k] for r in results if r.scores.get(k) is not None] for k in keys}
+    return {
+        key: max(values, key=lambda value: better_sign(key) * value)
+        for key, values in found.items()
+        if values
+    }
 
 
 def few_shot(results: Sequence[Result], probes: Mapping[str, Probes]) -> FewShot | None:

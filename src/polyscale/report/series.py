@@ -83,5 +83,10 @@ def scale_series(results: Sequence[Result]) -> list[Series]:
     return found
 
 
+def single_scale(results: Sequence[Result], s2: Result) -> Result | None:
+    """The row of the same backbone at scale 1, where it was run."""
+    return next((r for r in results if (r.backbone, r.scales) == (s2.backbone, (1,))), None)
+
+
 def _by_macs(results: Sequence[Result]) -> tuple[Result, ...]:
     return tuple(sorted(results, key=lambda r: r.macs))

@@ -5,15 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from polyscale.report.names import example, model_names, scales_phrase
-from polyscale.report.numbers import (
-    LEVEL,
-    interval_percent,
-    interval_points,
-    percent,
-    points,
-    ratio,
-)
+from polyscale.report.numbers import LEVEL, ratio
 from polyscale.report.read import Run
+from polyscale.report.vocabulary import Vocabulary, speak
 from polyscale.types import Contrast, Outcome, Result, Verdict
 
 Direction = Literal["dearer", "cheaper", "equal", "mixed"]
@@ -26,7 +20,7 @@ class Answer:
     Attributes:
         verdict: what is put into words.
         head: the answer in a sentence.
-        evidence: accuracies and their difference.
+        evidence: the two values and their difference.
         cost: what the several scales cost against the larger model.
     """
 
@@ -128,6 +122,7 @@ def _head(outcome: Outcome, direction: Direction) -> str:
 
 def _evidence(verdict: Verdict, models: Mapping[str, str]) -> str:
     s2, larger, contrast = verdict.s2, verdict.larger, verdict.contrast
+    say = speak(s2.metric)
     small = f"{models[s2.backbone]} at {scales_phrase(s2.scales)}"
     large = f"the larger {models[larger.backbone]}"
     if verdict.outcome == "larger":
@@ -136,27 +131,29 @@ def _evidence(verdict: Verdict, models: Mapping[str, str]) -> str:
     else:
         first, second = (small, s2), (large, larger)
     lead = (
-        f"On {s2.data}, {first[0]} is right on {percent(first[1].value)} of {s2.num_test} "
-        f"test images and {second[0]} on {percent(second[1].value)}: "
+        f"On {s2.data}, {first[0]} {say.sentence(first[1].value, s2.num_test)} and "
+        f"{second[0]} {say.second(second[1].value)}{say.aside}: "
     )
-    interval = interval_points(contrast.ci_low, contrast.ci_high)
     if verdict.outcome == "inconclusive":
         return (
-            f"{lead}{points(contrast.difference)} points, but {_doubt(contrast, interval)}. "
-            f"{_lean(contrast)} {_more(verdict)}"
+            f"{lead}{say.gap(contrast.difference)}, but {_doubt(contrast, say)}. "
+            f"{_lean(contrast, say)} {_more(verdict)}"
         )
+    found = say.finding(contrast.difference, contrast.ci_low, contrast.ci_high)
     if verdict.outcome == "equivalent":
         return (
-            f"{lead}{points(contrast.difference)} points ({LEVEL} interval {interval}), within "
-            f"the margin of ±{100 * contrast.margin:g} that counts as no difference."
+            f"{lead}{found}, within the margin of {say.margin(contrast.margin)} that counts as "
+            "no difference."
         )
-    return f"{lead}{points(contrast.difference)} points ({LEVEL} interval {interval})."
+    return f"{lead}{found}."
 
 
-def _doubt(contrast: Contrast, interval: str) -> str:
+def _doubt(contrast: Contrast, say: Vocabulary) -> str:
+    interval = say.interval(contrast.ci_low, contrast.ci_high)
     if contrast.ci_low <= 0 <= contrast.ci_high:
         return f"the {LEVEL} interval ({interval}) holds zero"
-    return f"with a {LEVEL} interval of {interval} the exact test, corrected, is not sure of it"
+    test = "exact test" if say.is_right_or_wrong else "test"
+    return f"with a {LEVEL} interval of {interval} the {test}, corrected, is not sure of it"
 
 
 def _more(verdict: Verdict) -> str:
@@ -169,10 +166,10 @@ def _more(verdict: Verdict) -> str:
     )
 
 
-def _lean(contrast: Contrast) -> str:
+def _lean(contrast: Contrast, say: Vocabulary) -> str:
     if contrast.difference == 0:
         return "It leans neither way."
-    better = "several scales" if contrast.difference > 0 else "the larger model"
+    better = "several scales" if say.sign * contrast.difference > 0 else "the larger model"
     return f"It leans towards {better}."
 
 
@@ -208,9 +205,7 @@ def gains(run: Run) -> list[Gain]:
     for backbone in dict.fromkeys(result.backbone for result in run.results):
         own = [result for result in run.results if result.backbone == backbone]
         single = next((r for r in own if r.scales == (1,)), None)
-        multi = max(
-            (r for r in own if len(r.scales) > 1), key=lambda r: r.selection_value, default=None
-        )
+        multi = max((r for r in own if len(r.scales) > 1), key=_selection, default=None)
         if single is not None and multi is not None:
             contrast = run.contrast(multi.candidate, single.candidate)
             found.append(Gain(name=models[backbone], single=single, multi=multi, contrast=contrast))
@@ -219,11 +214,10 @@ def gains(run: Run) -> list[Gain]:
 
 def gain_sentence(gain: Gain) -> str:
     """`efficientnet_lite0, scale 1 → scales 1, 2: +9.2 points (95 % interval +4.0 to +14.4)`."""
-    contrast = gain.contrast
+    contrast, say = gain.contrast, speak(gain.contrast.metric)
     return (
         f"{gain.name}, scale 1 → {scales_phrase(gain.multi.scales)}: "
-        f"{points(contrast.difference)} points "
-        f"({LEVEL} interval {interval_points(contrast.ci_low, contrast.ci_high)})"
+        f"{say.finding(contrast.difference, contrast.ci_low, contrast.ci_high)}"
     )
 
 
@@ -259,18 +253,23 @@ def _missing(family: str, rows: Sequence[Result]) -> Missing:
 
 def best_fact(run: Run) -> str:
     """The best supported thing to say where no family has a verdict."""
-    best = max(run.results, key=lambda r: r.selection_value)
+    best = max(run.results, key=_selection)
+    say = speak(best.metric)
     name = f"{model_names(run.results)[best.backbone]} at {scales_phrase(best.scales)}"
     lead = (
-        f"On {best.data}, {name} is right on {percent(best.value)} of {best.num_test} test images "
-        f"({LEVEL} interval {interval_percent(best.ci_low, best.ci_high)})"
+        f"On {best.data}, {name} {say.sentence(best.value, best.num_test)} "
+        f"({LEVEL} interval {say.bounds(best.ci_low, best.ci_high)}{say.lower})"
     )
     gain = next((g for g in gains(run) if g.multi == best), None)
     if gain is None:
         return f"{lead}."
     contrast = gain.contrast
     return (
-        f"{lead}, and at scale 1 alone on {percent(gain.single.value)}: "
-        f"{points(contrast.difference)} points "
-        f"({LEVEL} interval {interval_points(contrast.ci_low, contrast.ci_high)})."
+        f"{lead}, and at scale 1 alone {say.second(gain.single.value)}: "
+        f"{say.finding(contrast.difference, contrast.ci_low, contrast.ci_high)}."
     )
+
+
+def _selection(result: Result) -> float:
+    """What candidates are chosen by, turned so that more is better."""
+    return speak(result.metric).sign * result.selection_value

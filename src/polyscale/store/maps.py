@@ -87,6 +87,7 @@ class StoredMaps:
         memory_bytes: int = 0,
         dtype: DTypeLike = np.float16,
     ) -> None:
+        assert [s.start for s in shards] == [0, *(s.stop for s in shards[:-1])], shards
         self._files = [store.rows_file(key, s.start, s.stop, map_shape, dtype) for s in shards]
         self._starts = np.array([s.start for s in shards])
         self._dtype = np.dtype(dtype)

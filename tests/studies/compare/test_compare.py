@@ -5,8 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import polyscale
-from polyscale.errors import InputError
 from polyscale import compare
+from polyscale.errors import InputError
 from polyscale.studies import CompareSettings
 
 pytestmark = pytest.mark.weights

@@ -16,7 +16,7 @@ Weighing = Literal["softmax", "linear"]
 FLOOR = 0.1
 """Of linear weights, so that no pixel has none."""
 
-FINER = 8
+FINER = 4
 """Training compares so many points a side of a cell: enough for the slope between cells."""
 
 

@@ -15,12 +15,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from polyscale.errors import InputError, RunError, require
+from polyscale.errors import InputError, require
 from polyscale.heads.dense.settings import TrainSettings
-from polyscale.store import whole_file
+from polyscale.heads.dense.tensor_file import read_tensors, write_tensors
 
 FORMAT = 1
 """Raised when a checkpoint means something else."""
+
+KEY = "polyscale_checkpoint"
+
+WHAT = "a checkpoint"
 
 SLOTS = ("step", "exp_avg", "exp_avg_sq")
 """What AdamW keeps of each parameter."""
@@ -83,27 +87,16 @@ def save_checkpoint(
     Raises:
         RunError: if the disk refuses.
     """
-    from safetensors.torch import save_file
-
     tensors = {f"head.{name}": t for name, t in training.head.state_dict().items()}
     tensors |= {f"adam.{name}": t for name, t in _moments(training)}
     tensors["losses"] = reached.losses
-    # parameters that are tied share memory, which the format refuses
-    alone = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
     words = {
         "made_for": facts,
         "step": reached.step,
         "seconds": reached.seconds,
         "scaler": training.scaler.state_dict(),
     }
-    try:
-        with whole_file(file) as partial:
-            save_file(alone, partial, {"polyscale_checkpoint": json.dumps(words)})
-    except OSError as error:
-        raise RunError(
-            f"a checkpoint cannot be written to {file.parent} ({error.strerror or error}). "
-            "Make room, or choose another folder."
-        ) from error
+    write_tensors(file, tensors, KEY, words, what=WHAT)
 
 
 def resume(file: Path, training: Training, facts: Mapping[str, Any]) -> Reached | None:
@@ -112,7 +105,7 @@ def resume(file: Path, training: Training, facts: Mapping[str, Any]) -> Reached 
     Raises:
         InputError: if the file is no checkpoint, or one of another training.
     """
-    require("safetensors", extra="compare", feature="training a head")
+    require("safetensors", extra="compare", feature=WHAT)  # before any long work
     if not file.exists():
         return None
     words, tensors = _read(file)
@@ -125,7 +118,8 @@ def resume(file: Path, training: Training, facts: Mapping[str, Any]) -> Reached 
                 slot: tensors[f"adam.{slot}.{name}"].to("cpu" if slot == "step" else parameter)
                 for slot in SLOTS
             }
-    training.scaler.load_state_dict(words["scaler"])
+    if words["scaler"]:  # it was on
+        training.scaler.load_state_dict(words["scaler"])
     return Reached(words["step"], tensors["losses"], words["seconds"])
 
 
@@ -135,18 +129,17 @@ def _moments(training: Training) -> Iterator[tuple[str, Tensor]]:
             yield f"{slot}.{name}", value
 
 
-def _read(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    from safetensors import SafetensorError, safe_open
-
+def _read(file: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
     try:
-        with safe_open(file, "pt") as opened:
-            words = json.loads((opened.metadata() or {})["polyscale_checkpoint"])
-            return words, {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        words, tensors = read_tensors(file, KEY, what=WHAT)
+    except ValueError:
+        words = None
+    if not isinstance(words, dict):
         raise InputError(
             f"checkpoint must be one of a head in training, but {str(file)!r} is none or is "
             "damaged. Delete it to begin anew."
-        ) from error
+        )
+    return words, tensors
 
 
 def _check_same(file: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:

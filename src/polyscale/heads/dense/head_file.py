@@ -1,7 +1,6 @@
 """A trained head as a file: safetensors with words as JSON, nothing that could be executed."""
 
 import inspect
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from polyscale.errors import InputError, RunError, first_line, near_matches, require
+from polyscale.errors import InputError, first_line, near_matches
 from polyscale.heads.dense.registry import DEPTH_HEADS, SEGMENTATION_HEADS, HeadKind
-from polyscale.store import whole_file
+from polyscale.heads.dense.tensor_file import read_tensors, write_tensors
 
 FORMAT = 1
 """Raised when a file means something else."""
 
-WORDS = "polyscale_head"
-"""Under which the JSON lies in the file's metadata."""
+KEY = "polyscale_head"
+
+WHAT = "a head"
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,8 @@ def save_head(path: Path, head: nn.Module, *, name: str, facts: Mapping[str, Any
     Raises:
         RunError: if the disk refuses.
     """
-    require("safetensors", extra="compare", feature="a head in a file")
-    from safetensors.torch import save_file
-
     words = {"format": FORMAT, "name": name, "config": head.config, "facts": dict(facts)}
-    # parameters that are tied share memory, which the format refuses
-    tensors = {n: t.detach().cpu().clone().contiguous() for n, t in head.state_dict().items()}
-    try:
-        with whole_file(path) as partial:
-            save_file(tensors, partial, {WORDS: json.dumps(words)})
-    except OSError as error:
-        raise RunError(
-            f"a head cannot be written to {path.parent} ({error.strerror or error}). "
-            "Make room, or choose another folder."
-        ) from error
+    write_tensors(path, head.state_dict(), KEY, words, what=WHAT)
 
 
 def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> LoadedHead:
@@ -80,7 +68,6 @@ def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> Loaded
         InputError: if the file holds no head of polyscale, one that this version does not know,
             or weights that do not fit its configuration.
     """
-    require("safetensors", extra="compare", feature="a head in a file")
     words, tensors = _read(path)
     name, config, facts = words["name"], words["config"], words["facts"]
     head = _make(path, name, config, _kinds_of(path, facts) if kinds is None else kinds)
@@ -139,20 +126,17 @@ def check_fits(
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(path, "pt") as opened:
-            words = json.loads((opened.metadata() or {}).get(WORDS, "null"))
-            _check_words(path, words)
-            return words, {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        words, tensors = read_tensors(path, KEY, what=WHAT)
     except FileNotFoundError as error:
         raise InputError(f"head must be a file, but there is no {str(path)!r}.") from error
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+    except ValueError as error:
         raise InputError(
             f"head must be a whole safetensors file, but {str(path)!r} is not "
             f"({first_line(error)}). Take a file that `polyscale compare` wrote."
         ) from error
+    _check_words(path, words)
+    return words, tensors
 
 
 def _check_words(path: Path, words: object) -> None:
@@ -176,7 +160,7 @@ def _check_words(path: Path, words: object) -> None:
 def _kinds_of(path: Path, facts: Mapping[str, Any]) -> Mapping[str, HeadKind]:
     tasks = {"segmentation": SEGMENTATION_HEADS, "depth": DEPTH_HEADS}
     task = facts.get("task")
-    if task not in tasks:
+    if not isinstance(task, str) or task not in tasks:
         raise InputError(
             f"head {str(path)!r} must be for segmentation or depth, but got task {task!r}. "
             "Use the version of polyscale that wrote it."

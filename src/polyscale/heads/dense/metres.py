@@ -41,7 +41,8 @@ def coarse_loss(
     """SiLog loss at a head's own resolution, against the pixel in the middle of each cell.
 
     Pixels are taken and not averaged: a mean across an edge is a depth that is nowhere. At the
-    size of the pictures a step would take several times as long to learn little more.
+    size of the pictures the linear head's steps take five times as long on a CPU, and it learns no
+    more from them (rooms, 7×7 cells, 40 steps: RMSE 0.440 m both ways).
 
     Args:
         depth_m: predicted.

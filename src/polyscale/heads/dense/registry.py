@@ -91,7 +91,7 @@ DEPTH_HEADS: Mapping[str, HeadKind] = {
     ),
     "dpt": HeadKind(
         make=DptDepth,
-        training=TrainSettings(steps=400, warmup_steps=20),
+        training=TrainSettings(steps=300, learning_rate=2e-3, warmup_steps=20),
         about="The neck and head of Depth Anything (DPT), small; four levels from one map.",
         packages=("transformers",),
     ),

@@ -148,17 +148,17 @@ def _fit_patches(
     lesson: Lesson, kept: Kept, plan: DensePlan, *, step: str, progress: Progress
 ) -> Fitted:
     settings = plan.settings
-    progress(step, 0, 1, "fits")
     start = time.perf_counter()
     head = fit_patches(
-        settings.head,
+        settings.head,  # type: ignore[arg-type]  # the settings have checked it
         ChosenMaps(kept.maps, lesson.learn),
         ChosenTargets(kept.targets, lesson.learn),
         seed=settings.seed,
+        step=step,
+        progress=progress,
         **plan.task.head_arguments,
         **settings.head_options,
     )
-    progress(step, 1, 1, "fits")
     return Fitted(
         head.eval(),
         {

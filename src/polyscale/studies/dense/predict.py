@@ -73,6 +73,7 @@ def load_predictor(
         channels=module.out_channels,
         weights_hash=weights_hash(model),
         backbone=facts["backbone"],
+        scales=scales,
     )
     predictor = DensePredictor(module, loaded.head, views, outputs)
     return LoadedPredictor(

@@ -9,6 +9,7 @@ from polyscale.data import SegmentationData
 from polyscale.heads.dense.head_file import save_head
 from polyscale.stats import class_iou, size_means, sizes_json
 from polyscale.studies.dense.rows import head_file
+from polyscale.studies.dense.segmentation import SegmentationTask
 from polyscale.studies.run_files import write_common, write_json
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def _classes(comparison: "DenseComparison", data: SegmentationData) -> dict[str,
     assert first is not None
     return {
         "names": list(data.class_names),
+        "train_px": SegmentationTask(data).train_px(),
         "test_px": first.truth.sum(axis=0).tolist(),
         "test_images": (first.truth > 0).sum(axis=0).tolist(),
         "iou": {

@@ -1,6 +1,7 @@
 """Segmentation: labels of pixels, judged by mean IoU."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from polyscale.stats import (
 )
 from polyscale.stats.image_bootstrap import Metric
 from polyscale.studies.dense.outputs import Labels
+from polyscale.studies.dense.samples import READERS
 from polyscale.studies.dense.task import Judged
 
 
@@ -80,6 +82,16 @@ class SegmentationTask:
             counts=counts,
             objects=tuple(found for _, found in images),
         )
+
+    def train_px(self) -> list[int]:
+        """Pixels of each class in the training images."""
+        num, train = len(self.data.class_names), self.data.train
+
+        def count(index: int) -> NDArray[np.int64]:
+            return np.bincount(train.target(index).ravel() + 1, minlength=num + 1)[1:]
+
+        with ThreadPoolExecutor(READERS) as readers:
+            return sum(readers.map(count, range(len(train))), np.zeros(num, np.int64)).tolist()
 
     def quick_value(self, targets: NDArray, predicted: NDArray) -> float:
         """Mean IoU over all rasters; 0 where every pixel is ignored."""

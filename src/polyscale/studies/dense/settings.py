@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from polyscale.errors import InputError, near_matches, require
 from polyscale.heads.dense import DEPTH_HEADS, SEGMENTATION_HEADS, HeadKind, TrainSettings
@@ -51,7 +51,7 @@ class DenseSettings(RunSettings):
 
     task: Task = "segmentation"
     head: str = "linear"
-    head_options: Mapping[str, object] = field(default_factory=dict)
+    head_options: Mapping[str, Any] = field(default_factory=dict)
     training: TrainSettings | None = None
     grid: Literal["base", "largest"] | HW = "base"
     merge: Merge = "concat"

@@ -1,0 +1,1 @@
+"""What a report has of segmentation and depth besides its rows: sizes, classes, pictures."""
