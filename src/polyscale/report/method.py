@@ -26,6 +26,8 @@ class Method:
 
     Attributes:
         features: what the column of that name counts.
+        chosen: on what scales and larger models are chosen.
+        best_in: the same, of the best at a budget.
         joined: what becomes of the scales.
         head: what is trained on frozen features.
         head_text: how.
@@ -36,6 +38,8 @@ class Method:
     """
 
     features: str
+    chosen: str
+    best_in: str
     joined: str
     head: str
     head_text: str
@@ -47,6 +51,8 @@ class Method:
 
 PROBED = Method(
     features="numbers that describe one image",
+    chosen="by cross-validation on the training images",
+    best_in="in cross-validation",
     joined="the features of each scale are pooled to the base grid and joined",
     head="Probe",
     head_text="One probe for each candidate, trained on the features of the training images and "
@@ -59,6 +65,8 @@ PROBED = Method(
 )
 PIXELWISE = Method(
     features="numbers at each place of the map",
+    chosen="on training images that heads did not learn from",
+    best_in="on training images that heads did not learn from",
     joined="the map of each scale is pooled to the base grid and they are joined",
     head="Head",
     head_text="One head for each candidate, trained on the maps of the training images and scored "

@@ -50,15 +50,24 @@ def test_a_merged_page_shows_all(parts, tmp_path):
         assert f'data-candidate="{name}"' in html
 
 
-def test_other_test_images_keep_runs_apart(parts, tmp_path):
+@pytest.mark.parametrize(
+    ("setting", "apart"),
+    [
+        ("test_fingerprint", "test images"),
+        ("test_targets", "test targets"),
+        ("train_targets", "train targets"),
+        ("head", "head"),
+    ],
+)
+def test_runs_that_learned_or_judge_otherwise_stand_apart(parts, tmp_path, setting, apart):
     _, folders = parts
     runs = [read_run(folder) for folder in folders]
     path = folders[1] / "results.json"
     rows = json.loads(path.read_text())
     for row in rows:
-        row["settings"]["test_fingerprint"] = "other"
+        row["settings"][setting] = "other"
     path.write_text(json.dumps(rows))
-    assert differences([runs[0], read_run(folders[1])]) == ["test images"]
+    assert differences([runs[0], read_run(folders[1])]) == [apart]
     written = draw_report(folders, tmp_path / "both.html")
     assert "They stand side by side" in written.path.read_text()
 

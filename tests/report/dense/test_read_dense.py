@@ -122,7 +122,6 @@ def test_classes_must_be_those_that_were_counted(folder):
     row = json.loads(path.read_text())
     for own in (
         row["names"],
-        row["train_px"],
         row["test_px"],
         row["test_images"],
         *row["iou"].values(),
