@@ -35,6 +35,7 @@ class Method:
         test: that two candidates differ.
         equivalence: that they do not.
         p_value: that of a pair in the table.
+        counted: what costs are of.
     """
 
     features: str
@@ -47,6 +48,7 @@ class Method:
     test: str
     equivalence: str
     p_value: str
+    counted: str
 
 
 PROBED = Method(
@@ -62,6 +64,7 @@ PROBED = Method(
     test="McNemar’s exact test",
     equivalence="two one-sided score tests within the margin",
     p_value="exact McNemar test, two-sided, on the images that only one of the two gets right",
+    counted="over all its tiles",
 )
 PIXELWISE = Method(
     features="numbers at each place of the map",
@@ -76,6 +79,7 @@ PIXELWISE = Method(
     test="the bootstrap’s p-value",
     equivalence="two one-sided bootstrap tests within the margin",
     p_value="bootstrap over test images, two-sided",
+    counted="over all its tiles and views, with its head",
 )
 POOLED = {
     "miou": " Intersections and unions are added up over all test images before they are divided; "

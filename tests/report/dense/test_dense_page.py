@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 from tests.report import dense_runs
@@ -8,6 +9,7 @@ from polyscale.report.axes import MACS, costs
 from polyscale.report.chart import draw_chart, point_places
 from polyscale.report.curves import draw_svg
 from polyscale.report.read import read_run
+from polyscale.report.sections import head_columns
 from polyscale.report.settings import settings
 
 ABSENT = ("cascades", "controls", "probes")
@@ -92,3 +94,12 @@ def test_names_of_classes_are_text(tmp_path, shared_dense_folders):
     html = draw_report([tmp_path]).path.read_text()
     assert "<b>cup</b>" not in html
     assert "&lt;b&gt;cup&lt;/b&gt;" in html
+
+
+def test_a_head_that_all_share_is_told_once_and_others_row_by_row(pages, shared_dense_folders):
+    assert "Head: linear." in pages["depth"]
+    assert '<th scope="col" class="n">head</th>' not in pages["depth"]
+    results = read_run(shared_dense_folders["depth"]).results
+    other = replace(results[0], probe=results[0].probe | {"head": "dpt"})
+    assert head_columns(results)[0][0] == "params"
+    assert head_columns([other, *results[1:]])[0][0] == "head"
