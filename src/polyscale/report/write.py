@@ -30,8 +30,8 @@ def write_report(run: Path) -> Path:
 
     Args:
         run: the folder with `results.json`, `contrasts.json`, `gallery.parquet` and
-            `predictions.parquet`, or for segmentation and depth `images.parquet` (and `classes.json`
-            and `sizes.json`); other files of a run are shown where they are there.
+            `predictions.parquet`, or of depth `images.parquet`, or of segmentation that and
+            `classes.json` and `sizes.json`; other files of a run are shown where they are there.
 
     Returns:
         The path of `report.html`: one page that needs no other file and no network.
