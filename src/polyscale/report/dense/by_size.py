@@ -113,7 +113,7 @@ def size_sentence(
         if gain and num >= MIN_OBJECTS
     ]
     if len(told) < 2:
-        return f"Too few objects to tell: one size at most has {MIN_OBJECTS} of them."
+        return f"Too few objects to tell: fewer than two sizes have {MIN_OBJECTS} of them."
     (small_title, small), (large_title, large) = told[0], told[-1]
     figures = (
         f"{_finding(small)} on objects of {small_title} px, "
