@@ -63,7 +63,7 @@ def refused(result, *words):
 def test_compare_then_predict(task, run, compare, pairs_folder, tmp_path):
     found = compare(task)
     assert found.returncode == 0, found.stderr
-    assert "scales 1, 2" in found.stdout
+    assert "efficientnet_lite0 at scale" in found.stdout
     rows = json.loads((tmp_path / "run/results.json").read_text())
     head = tmp_path / "run" / rows[1]["probe"]["file"]
     picture = pairs_folder / "images/val/1.png"
