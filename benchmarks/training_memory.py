@@ -4,8 +4,8 @@
 
 Maps of `pip:dinov2_small` at several scales on `rooms` are extracted once. The linear head of
 segmentation then learns from them in processes of their own: with a bound that holds them all, and
-with smaller ones. The peak is the largest resident memory of the process, seen every 5 ms, above what
-it had before the maps were opened.
+with smaller ones. The peak is the largest resident memory of the process, seen every 5 ms, above
+what it had before the maps were opened.
 """
 
 import argparse
