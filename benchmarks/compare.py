@@ -8,7 +8,10 @@
 - busy: share of the time for features in which the model runs, on photographs of 12 megapixels at
   scales 1 and 2.
 
-`--limit N` takes N images of each class (of `rooms`), and N photographs of each of two classes.
+With `--task segmentation` or `depth` the first part alone: linear heads on maps of the same tiles.
+
+`--limit N` takes N images of each class (of `rooms`), and N photographs of each of two classes; for
+the other tasks N images of each split.
 """
 
 import argparse
@@ -24,10 +27,29 @@ from decode import photograph
 from PIL import Image
 from turns import keep_freed_memory, write_record
 
-from polyscale.data import ClassificationData, LabelledImages, load_rooms, read_image
+from polyscale.data import (
+    ClassificationData,
+    DenseData,
+    LabelledImages,
+    load_depth,
+    load_rooms,
+    load_segmentation,
+    read_image,
+)
 from polyscale.multiscale.precision import autocast
 from polyscale.report import write_report
-from polyscale.studies import ComparePlan, CompareSettings, new_run, plan_compare, run_compare
+from polyscale.studies import (
+    TASKS,
+    AnyPlan,
+    AnySettings,
+    CompareSettings,
+    DenseSettings,
+    new_run,
+    plan_compare,
+    plan_study,
+    run_compare,
+    run_study,
+)
 
 DEMO = (
     "pip:efficientnet_lite0@1",
@@ -45,34 +67,49 @@ def main() -> None:
     """Run both parts and write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--task", choices=TASKS, default="classification")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--photographs", type=int, default=48, help="of each of two classes")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--probes", action="store_true")
     options = parser.parse_args()
     keep_freed_memory()
-    settings = CompareSettings(device=options.device, probes=options.probes)
-    rooms = load_rooms()
-    if options.limit:
-        rooms = replace(rooms, train=some(rooms.train, options.limit),
-                        test=some(rooms.test, options.limit))  # fmt: skip
-    rows: list[dict[str, object]] = [overhead(rooms, settings)]
+    settings: AnySettings = (
+        CompareSettings(device=options.device, probes=options.probes)
+        if options.task == "classification"
+        else DenseSettings(task=options.task, device=options.device)
+    )
+    rows: list[dict[str, object]] = [overhead(rooms(options.task, options.limit), settings)]
     print(json.dumps(rows[-1]), flush=True)
-    for candidate in BUSY:
+    for candidate in BUSY if isinstance(settings, CompareSettings) else ():
         rows.append(busy(candidate, options.limit or options.photographs, settings))
         print(json.dumps(rows[-1]), flush=True)
     write_record(options.out, rows, device=options.device, threads=torch.get_num_threads())
 
 
-def overhead(data: ClassificationData, settings: CompareSettings) -> dict[str, object]:
+def rooms(task: str, limit: int | None) -> ClassificationData | DenseData:
+    """`rooms` for a task, or some of it."""
+    if task == "classification":
+        data = load_rooms()
+        if not limit:
+            return data
+        return replace(data, train=some(data.train, limit), test=some(data.test, limit))
+    found = load_segmentation("rooms") if task == "segmentation" else load_depth("rooms")
+    if not limit:
+        return found
+    first = np.arange(limit)
+    return replace(found, train=found.train.take(first), test=found.test.take(first))
+
+
+def overhead(data: ClassificationData | DenseData, settings: AnySettings) -> dict[str, object]:
     """Time of a cold and of a warm run, over that of the bare passes before and after them."""
-    plan = plan_compare(data, DEMO, settings)
+    plan = plan_study(data, DEMO, settings)
     before = bare(plan)
     with TemporaryDirectory() as folder:
         seconds, stages = {}, {}
         for name in ("cold", "warm"):
             start = time.perf_counter()
-            found = run_compare(plan_compare(data, DEMO, settings), cache=Path(folder) / "cache")
+            found = run_study(plan_study(data, DEMO, settings), cache=Path(folder) / "cache")
             with new_run(Path(folder) / name) as out:
                 found.save(out)
                 write_report(out)
@@ -81,6 +118,7 @@ def overhead(data: ClassificationData, settings: CompareSettings) -> dict[str, o
     forward = (before + bare(plan)) / 2
     return {
         "what": "overhead",
+        "task": settings.task,
         "num_images": len(data.train) + len(data.test),
         "bare_s": round(forward, 2),
         **{f"{name}_s": round(value, 2) for name, value in seconds.items()},
@@ -89,7 +127,7 @@ def overhead(data: ClassificationData, settings: CompareSettings) -> dict[str, o
     }
 
 
-def bare(plan: ComparePlan) -> float:
+def bare(plan: AnyPlan) -> float:
     """Seconds for every tile that is needed, straight through the models."""
     num_images, total = len(plan.data.train) + len(plan.data.test), 0.0
     for name, backbone in plan.backbones.items():

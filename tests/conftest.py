@@ -70,3 +70,30 @@ def image_folder(tmp_path):
             pixels = 128 + 60 * stripes[:, None, None] + generator.normal(0, 40, (64, 80, 3))
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / label / f"{i}.png")
     return root
+
+
+@pytest.fixture
+def pairs_folder(tmp_path):
+    """Coloured squares on grey, wider than high; labels, and depth that follows brightness."""
+    generator = np.random.default_rng(0)
+    root = tmp_path / "scenes"
+    for split, num in {"train": 12, "val": 6}.items():
+        for kind in ("images", "masks", "depth"):
+            (root / kind / split).mkdir(parents=True)
+        for i in range(num):
+            height, width = 64, 80 + 16 * (i % 2)
+            image = np.full((height, width, 3), 90, np.uint8)
+            labels = np.zeros((height, width), np.uint8)
+            for label, colour in ((1, (230, 40, 40)), (2, (40, 40, 230))):
+                side = int(generator.integers(12, 40))
+                y, x = (int(generator.integers(0, n - side)) for n in (height, width))
+                image[y : y + side, x : x + side] = colour
+                labels[y : y + side, x : x + side] = label
+            labels[:2] = 255  # ignored
+            depth = (1000 + 1500 * (labels % 255).astype(np.int64)).astype(np.uint16)
+            depth[:2] = 0  # unknown
+            name = f"{split}/{i}.png"
+            Image.fromarray(image).save(root / "images" / name)
+            Image.fromarray(labels).save(root / "masks" / name)
+            Image.fromarray(depth).save(root / "depth" / name)
+    return root

@@ -25,8 +25,9 @@ def snippets(page: Path) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     "page", [p for p in PAGES if snippets(p)], ids=lambda p: str(p.relative_to(ROOT))
 )
-def test_snippets_run(page, image_folder, tmp_path, monkeypatch):
+def test_snippets_run(page, image_folder, pairs_folder, tmp_path, monkeypatch):
     image_folder.rename(tmp_path / "photos")
+    assert pairs_folder == tmp_path / "scenes"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     names: dict[str, object] = {}

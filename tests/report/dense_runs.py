@@ -211,6 +211,13 @@ def _judged(bare: Result, own: np.ndarray, rows: Sequence[Any], is_labels: bool)
         selection_value=value * (0.98 if is_labels else 1.02),
         num_test=len(rows) // len({row["candidate"] for row in rows}),
         scores=scores,
+        settings={
+            **bare.settings,
+            "train_targets": "c3",
+            "test_targets": "d4",
+            "head": "linear",
+            "views": "whole",
+        },
         probe={
             "file": f"heads/{number}.safetensors",
             "head": "linear",
@@ -234,7 +241,6 @@ def _classes(
         iou[candidate] = [float(b / e) if e else None for b, e in zip(both, either, strict=True)]
     return {
         "names": list(names),
-        "train_px": np.sum(px, axis=0).tolist(),
         "test_px": np.sum(px, axis=0).tolist(),
         "test_images": np.sum(np.array(px) > 0, axis=0).tolist(),
         "iou": iou,

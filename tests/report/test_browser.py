@@ -3,9 +3,14 @@
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from polyscale.report import draw_report
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 
@@ -40,11 +45,10 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(params=[1280, 390])
-def page(request, browser, shared_full_report) -> Iterator[Any]:
-    """The report at the width of a desk and of a phone; what it logs or fetches is a failure."""
-    path = shared_full_report
-    page = browser.new_page(viewport={"width": request.param, "height": 900})
+@contextmanager
+def opened(browser, path: Path, width: int) -> Iterator[Any]:
+    """A page; what it logs or fetches is a failure."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -53,6 +57,25 @@ def page(request, browser, shared_full_report) -> Iterator[Any]:
     yield page
     assert said == [path.as_uri()]
     page.close()
+
+
+@pytest.fixture(params=[1280, 390])
+def page(request, browser, shared_full_report) -> Iterator[Any]:
+    """The report at the width of a desk and of a phone."""
+    with opened(browser, shared_full_report, request.param) as page:
+        yield page
+
+
+@pytest.fixture(
+    params=[(task, width) for task in ("segmentation", "depth") for width in (1280, 390)],
+    ids=lambda param: f"{param[0]}-{param[1]}",
+)
+def dense_page(request, browser, shared_dense_folders, tmp_path) -> Iterator[Any]:
+    """The report of segmentation and of depth, likewise."""
+    task, width = request.param
+    path = draw_report([shared_dense_folders[task]], tmp_path / "page.html").path
+    with opened(browser, path, width) as page:
+        yield page
 
 
 def test_nothing_is_wider_than_the_page(page):
@@ -168,3 +191,49 @@ def test_the_page_is_dark_where_the_reader_likes_it_and_light_on_paper(page):
     assert light[1] != dark[1]
     page.emulate_media(color_scheme="dark", media="print")
     assert page.evaluate(COLOURS) == light
+
+
+def open_details(page) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+
+
+def test_nothing_dense_is_wider_than_the_page(dense_page):
+    open_details(dense_page)
+    assert dense_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert dense_page.evaluate(OVERFLOW) == []
+
+
+def test_predictions_stand_beside_their_errors_and_the_truth(dense_page):
+    """On a desk four columns, below each other what is said and its error; on a phone two."""
+    open_details(dense_page)
+    images = dense_page.query_selector_all(".beside:first-of-type .panels figure img")
+    assert all(image.evaluate("i => i.naturalWidth") == 96 for image in images)
+    boxes = [image.bounding_box() for image in images[:8]]
+    pairs = list(zip(boxes[::2], boxes[1::2], strict=True))
+    columns = sorted({round(box["x"]) for box in boxes})
+    if dense_page.viewport_size["width"] > 800:
+        assert len(columns) == 4
+        assert all(a["x"] == b["x"] and a["y"] < b["y"] for a, b in pairs)
+    else:
+        assert len(columns) == 2
+        assert all(a["y"] == b["y"] and a["x"] < b["x"] for a, b in pairs)
+    assert len({round(box["width"]) for box in boxes}) == 1
+
+
+def test_numbers_of_the_chart_of_sizes_can_be_read(dense_page):
+    for chart in dense_page.query_selector_all("#sizes svg.plot-lines"):
+        heights = chart.eval_on_selector_all(
+            "text", "texts => texts.map(t => t.getBoundingClientRect().height)"
+        )
+        assert min(heights) >= 12
+        # no label of an axis runs into the next one, nor off the drawing
+        boxes = chart.eval_on_selector_all(
+            "text[text-anchor=middle]",
+            "texts => texts.map(t => t.getBoundingClientRect()).map(b => [b.top, b.left, b.right])",
+        )
+        for (top, _, right), (next_top, left, _) in pairwise(boxes):
+            assert top != next_top or right < left
+        assert (
+            max(right for _, _, right in boxes)
+            <= chart.bounding_box()["x"] + (chart.bounding_box()["width"])
+        )

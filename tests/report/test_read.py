@@ -94,8 +94,8 @@ def test_base_and_native_never_share_a_page(run_folder):
 
 
 def test_other_metrics_are_refused(run_folder):
-    edit(run_folder / "results.json", lambda rows: [r | {"metric": "miou"} for r in rows])
-    with pytest.raises(InputError, match="must hold accuracies, but its metric is 'miou'"):
+    edit(run_folder / "results.json", lambda rows: [r | {"metric": "fid"} for r in rows])
+    with pytest.raises(InputError, match="must hold one of accuracy, miou, rmse, but .* 'fid'"):
         read_run(run_folder)
 
 

@@ -48,6 +48,7 @@ def predict(
                 f"images must have different names, but {file.stem!r} comes more than once. "
                 "Predict folder by folder, each with its own --out."
             )
+    loaded = load_predictor(head, backbone=backbone, device=device)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -55,7 +56,6 @@ def predict(
             f"out must be a folder that can be written, but {str(out)!r} is not "
             f"({error.strerror or error}). Choose another."
         ) from error
-    loaded = load_predictor(head, backbone=backbone, device=device)
     left_out = []
     with progress_bars() as progress:
         for done, file in enumerate(files):

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from polyscale.report.dense.merge import dense_contrasts, merge_dense, same_targets
+from polyscale.report.dense.merge import DENSE_SETTINGS, dense_contrasts, merge_dense, same_targets
 from polyscale.report.extras import Extras
 from polyscale.report.predictions import Predictions
 from polyscale.report.read import Picture, Run, answers_at
 from polyscale.stats import MARGIN, corrected_contrasts, judge, paired_contrasts
 
 SHARED = ("data", "task", "metric", "source")
-FINGERPRINTS = ("train_fingerprint", "test_fingerprint")
+FINGERPRINTS = {"train_fingerprint": "train images", "test_fingerprint": "test images"}
 
 
 def differences(runs: Sequence[Run]) -> list[str]:
@@ -29,10 +29,11 @@ def differences(runs: Sequence[Run]) -> list[str]:
         for name in SHARED
         if any(getattr(r.results[0], name) != getattr(first.results[0], name) for r in runs)
     ]
-    for name in FINGERPRINTS:
+    dense = any(run.dense for run in runs)
+    for name, words in (FINGERPRINTS | (DENSE_SETTINGS if dense else {})).items():
         prints = [r.results[0].settings.get(name) for r in runs]
         if None in prints or len(set(map(str, prints))) > 1:
-            found.append(name.replace("_fingerprint", " images"))
+            found.append(words)
     same = all(_same_images(run, first) for run in runs)
     return found if same or "test images" in found else [*found, "test images"]
 

@@ -26,6 +26,8 @@ class Method:
 
     Attributes:
         features: what the column of that name counts.
+        chosen: on what scales and larger models are chosen.
+        best_in: the same, of the best at a budget.
         joined: what becomes of the scales.
         head: what is trained on frozen features.
         head_text: how.
@@ -33,9 +35,12 @@ class Method:
         test: that two candidates differ.
         equivalence: that they do not.
         p_value: that of a pair in the table.
+        counted: what costs are of.
     """
 
     features: str
+    chosen: str
+    best_in: str
     joined: str
     head: str
     head_text: str
@@ -43,10 +48,13 @@ class Method:
     test: str
     equivalence: str
     p_value: str
+    counted: str
 
 
 PROBED = Method(
     features="numbers that describe one image",
+    chosen="by cross-validation on the training images",
+    best_in="in cross-validation",
     joined="the features of each scale are pooled to the base grid and joined",
     head="Probe",
     head_text="One probe for each candidate, trained on the features of the training images and "
@@ -56,9 +64,12 @@ PROBED = Method(
     test="McNemar’s exact test",
     equivalence="two one-sided score tests within the margin",
     p_value="exact McNemar test, two-sided, on the images that only one of the two gets right",
+    counted="over all its tiles",
 )
 PIXELWISE = Method(
     features="numbers at each place of the map",
+    chosen="on training images that heads did not learn from",
+    best_in="on held-out training images",
     joined="the map of each scale is pooled to the base grid and they are joined",
     head="Head",
     head_text="One head for each candidate, trained on the maps of the training images and scored "
@@ -68,6 +79,7 @@ PIXELWISE = Method(
     test="the bootstrap’s p-value",
     equivalence="two one-sided bootstrap tests within the margin",
     p_value="bootstrap over test images, two-sided",
+    counted="over all its tiles and views, with its head",
 )
 POOLED = {
     "miou": " Intersections and unions are added up over all test images before they are divided; "

@@ -88,6 +88,7 @@ def render_page(run: Run) -> str:
             limits=method.limits(run.results, len(run.contrasts)),
             scores=sections.best_scores(run.results),
             heads=sections.head_columns(run.results),
+            shared_head=method.shared_facts([r.probe for r in run.results]).get("head"),
             score_note=method.SCORE_NOTES.get(say.metric.key, ""),
             **dense_context(run, sides),
         )

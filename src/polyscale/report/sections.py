@@ -121,7 +121,7 @@ def _end(point: Mapping[str, float | None], name: str) -> float:
 
 HEAD_COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("head", "head", str),
-    ("params", "its parameters", numbers.params),
+    ("params", "head’s parameters", numbers.count),
     ("views", "views", str),
     ("steps", "steps", numbers.count),
     ("train_s", "training", lambda seconds: f"{seconds:,.0f}{numbers.NBSP}s"),
@@ -131,9 +131,16 @@ HEAD_COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 
 
 def head_columns(results: Sequence[Result]) -> list[tuple[str, str, Callable[[Any], str]]]:
-    """Those that any row has, where rows tell metrics besides the main one."""
+    """Those that any row has, where rows tell metrics besides the main one.
+
+    What kind of head it is, only where rows differ: it may be a sentence.
+    """
+    kinds = {str(r.probe.get("head")) for r in results}
     return [
-        c for c in HEAD_COLUMNS if any(r.scores and r.probe.get(c[0]) is not None for r in results)
+        column
+        for column in HEAD_COLUMNS
+        if any(r.scores and r.probe.get(column[0]) is not None for r in results)
+        and (column[0] != "head" or len(kinds) > 1)
     ]
 
 

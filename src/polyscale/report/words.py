@@ -229,9 +229,10 @@ def missing(run: Run) -> list[Missing]:
 
 
 def _missing(family: str, rows: Sequence[Result]) -> Missing:
-    smallest = min(rows, key=lambda r: r.params)
-    larger = any(r.params > smallest.params for r in rows)
-    if any(len(r.scales) > 1 for r in rows if r.params == smallest.params):
+    smallest = min(rows, key=lambda r: r.backbone_params)
+    own = smallest.backbone_params
+    larger = any(r.backbone_params > own for r in rows)
+    if any(len(r.scales) > 1 for r in rows if r.backbone_params == own):
         return Missing(
             family=family,
             reason="no larger model of the family was run at one scale",

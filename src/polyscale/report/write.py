@@ -29,8 +29,9 @@ def write_report(run: Path) -> Path:
     """Write `curves.png` and `report.html` into a folder that `polyscale compare` wrote.
 
     Args:
-        run: the folder with `results.json`, `contrasts.json`, `predictions.parquet` and
-            `gallery.parquet`; other files of a run are shown where they are there.
+        run: the folder with `results.json`, `contrasts.json`, `gallery.parquet` and
+            `predictions.parquet`, or of depth `images.parquet`, or of segmentation that and
+            `classes.json` and `sizes.json`; other files of a run are shown where they are there.
 
     Returns:
         The path of `report.html`: one page that needs no other file and no network.

@@ -63,10 +63,12 @@ def sides_of(family: Sequence[Result]) -> Sides | None:
     multi = [r for r in family if len(r.scales) > 1]
     if not multi:
         return None
-    small = min(multi, key=lambda r: r.params)
+    small = min(multi, key=lambda r: r.backbone_params)
     same = [r for r in family if _weights(r) == _weights(small)]
     larger = tuple(
-        r for r in family if r not in same and r.scales == (1,) and r.params > small.params
+        r
+        for r in family
+        if r not in same and r.scales == (1,) and r.backbone_params > small.backbone_params
     )
     if not larger:
         return None

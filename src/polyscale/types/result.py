@@ -30,7 +30,7 @@ class Result:
         num_test: test images.
         num_tiles: times the backbone runs for one image.
         feature_dim: numbers that describe one image.
-        params: parameters of the backbone.
+        params: parameters of the backbone, and of a head where there is one.
         macs: multiply-adds for one image over all tiles.
         flops: floating-point operations for one image over all tiles.
         latency_ms: median time for one image, batch 1, in milliseconds.
@@ -77,6 +77,11 @@ class Result:
     scores: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
+
+    @property
+    def backbone_params(self) -> int:
+        """Parameters without a head's: what makes a model large."""
+        return self.params - int(self.probe.get("params", 0))
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON holds it."""

@@ -37,11 +37,10 @@ def test_loss_and_predictions_equal_those_of_transformers_own_model(head):
     whole.model.transformer_module = head.decode.transformer
     whole.class_predictor = head.decode.class_predictor
     maps, target = torch.randn(2, 5, 7, 7), torch.randint(4, (2, 56, 56))
-    levels = head.levels(maps)
+    levels = head.eval().levels(maps)
     parts.encoder.forward = lambda *_, **__: BackboneOutput(feature_maps=levels)
     classes, masks = class_masks(target)
-    head.eval(), whole.eval()
-    head.levels.train()
+    whole.eval()
     torch.manual_seed(3)
     theirs = whole(torch.zeros(2, 3, 56, 56), mask_labels=masks, class_labels=classes)
     torch.manual_seed(3)

@@ -105,3 +105,10 @@ def test_refuses_what_it_does_not_know(toy):
         fit_patches("knn", *problem, num_classes=3, regulariser=1.0)
     with pytest.raises(InputError, match="k must be above 0, but got 0"):
         fit_patches("knn", *problem, num_classes=3, k=0)
+
+
+def test_asks_for_images_to_choose_on(toy):
+    problem = toy.problem(1)
+    with pytest.raises(InputError, match="two classes or more in several images each"):
+        fit_patches("logistic", *problem, num_classes=3)
+    assert fit_patches("logistic", *problem, num_classes=3, regulariser=0.1)

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from polyscale.heads.dense import TrainSettings
 from polyscale.studies import DenseSettings, plan_dense, run_dense, silent
@@ -16,33 +14,6 @@ from polyscale.types import Backbone
 SMALL, LARGE = "tiny:net_small", "tiny:net_large"
 CANDIDATES = [f"{SMALL}@1", f"{SMALL}@1,2", f"{LARGE}@1"]
 STEPS = TrainSettings(steps=20, batch=4, learning_rate=1e-2, checkpoint_every=5)
-
-
-@pytest.fixture
-def pairs(tmp_path):
-    """Coloured squares on grey, wider than high; labels, and depth that follows brightness."""
-    generator = np.random.default_rng(0)
-    root = tmp_path / "scenes"
-    for split, num in {"train": 12, "val": 6}.items():
-        for kind in ("images", "masks", "depth"):
-            (root / kind / split).mkdir(parents=True)
-        for i in range(num):
-            height, width = 64, 80 + 16 * (i % 2)
-            image = np.full((height, width, 3), 90, np.uint8)
-            labels = np.zeros((height, width), np.uint8)
-            for label, colour in ((1, (230, 40, 40)), (2, (40, 40, 230))):
-                side = int(generator.integers(12, 40))
-                y, x = (int(generator.integers(0, n - side)) for n in (height, width))
-                image[y : y + side, x : x + side] = colour
-                labels[y : y + side, x : x + side] = label
-            labels[:2] = 255  # ignored
-            depth = (1000 + 1500 * (labels % 255).astype(np.int64)).astype(np.uint16)
-            depth[:2] = 0  # unknown
-            name = f"{split}/{i}.png"
-            Image.fromarray(image).save(root / "images" / name)
-            Image.fromarray(labels).save(root / "masks" / name)
-            Image.fromarray(depth).save(root / "depth" / name)
-    return root
 
 
 @dataclass
@@ -61,11 +32,11 @@ class Study:
 
 
 @pytest.fixture
-def study(tiny_backbone, pairs, monkeypatch):
+def study(tiny_backbone, pairs_folder, monkeypatch):
     monkeypatch.setattr("polyscale.cost.candidate.TURN_S", 0)
     monkeypatch.setattr("polyscale.stats.image_bootstrap.NUM_RESAMPLES", 500)
     monkeypatch.setattr(pipeline, "SHARD", 5)
-    made = Study(pairs)
+    made = Study(pairs_folder)
     for seed, (name, dim) in enumerate({SMALL: 6, LARGE: 12}.items()):
         torch.manual_seed(seed)
         made.models[name] = tiny_backbone(dim=dim)

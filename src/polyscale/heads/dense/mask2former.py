@@ -116,7 +116,10 @@ class Mask2FormerSegmentation(nn.Module):
             return sum(x.sum() for said in layers for x in said) * 0.0
         classes, masks = class_masks(target[labelled])
         total = maps.new_zeros(())
-        for said in layers:
+        for said in (
+            layers[-1],
+            *layers[:-1],
+        ):  # in the order of the original, for its random points
             parts = self.criterion(
                 said.mask_logits[labelled].float(),
                 said.class_logits[labelled].float(),

@@ -36,17 +36,19 @@ class HeadKind:
 
 
 # Sizes of upernet and mask2former are such that a CPU trains them in minutes; the paper's are the
-# defaults of the classes: channels=512; channels=256, queries=100, decoder_layers=9, …
+# defaults of the classes: channels=512; channels=256, queries=100, decoder_layers=9, … On 240
+# pictures of rooms, with EfficientNet-Lite0 at scales 1 and 2, linear gives a mIoU of 0.34 on 120
+# others and upernet 0.38; mask2former only 0.06 after 500 steps: it wants a GPU and many more.
 SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
     "linear": HeadKind(
         make=LinearSegmentation,
         training=TrainSettings(steps=300, batch=16, learning_rate=3e-3),
-        about="batch norm and one linear map of each cell, bilinear to the pixels",
+        about="Batch norm and one linear map of each cell, bilinear to the pixels.",
     ),
     "upernet": HeadKind(
         make=partial(UPerNetSegmentation, channels=64),
-        training=TrainSettings(steps=600, batch=8, learning_rate=4e-3, warmup_steps=20),
-        about="UPerNet on four levels made of one map",
+        training=TrainSettings(steps=1200, batch=8, learning_rate=4e-3, warmup_steps=20),
+        about="UPerNet on four levels made of one map, small.",
         packages=("transformers",),
     ),
     "mask2former": HeadKind(
@@ -68,18 +70,18 @@ SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
             warmup_steps=20,
             clip_norm=1.0,
         ),
-        about="Mask2Former on four levels made of one map",
+        about="Mask2Former on four levels made of one map, small.",
         packages=("transformers", "scipy"),
     ),
     "knn": HeadKind(
         make=NeighbourSegmentation,
         training=None,
-        about="votes of the nearest labelled cells by cosine",
+        about="Votes of the 20 nearest labelled cells by cosine.",
     ),
     "logistic": HeadKind(
         make=LinearSegmentation,
         training=None,
-        about="multinomial logistic regression on standardised cells",
+        about="Multinomial logistic regression on standardised cells.",
     ),
 }
 

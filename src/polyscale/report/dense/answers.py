@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Float
 from numpy.typing import NDArray
@@ -72,10 +73,11 @@ def _numbers(column: pa.ChunkedArray) -> Statistics:
     Raises:
         ValueError: if lists differ in length.
     """
-    rows = column.to_pylist()
     if not pa.types.is_list(column.type) and not pa.types.is_large_list(column.type):
-        # null is how some writers put NaN
-        return np.array([np.nan if x is None else x for x in rows], dtype=np.float64)[:, None]
-    if len({len(row) for row in rows}) > 1:
+        # null, which is how some writers put NaN, becomes it
+        return column.to_numpy().astype(np.float64)[:, None]
+    lengths = np.unique(pc.list_value_length(column).to_numpy())
+    if len(lengths) > 1:
         raise ValueError("lists differ in length")
-    return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+    flat = pc.list_flatten(column).to_numpy().astype(np.float64)
+    return flat.reshape(len(column), int(lengths.sum()))

@@ -100,7 +100,7 @@ def bin_titles(edges_px: Sequence[float | None]) -> list[str]:
 def size_sentence(
     titles: Sequence[str], num_objects: Sequence[int], gains: Sequence[Share | None]
 ) -> str:
-    """Whether several scales help small objects more than large ones, as far as intervals tell.
+    """Which objects several scales help most, as far as intervals tell.
 
     Args:
         titles: of the bins, the smallest first.
@@ -113,12 +113,18 @@ def size_sentence(
         if gain and num >= MIN_OBJECTS
     ]
     if len(told) < 2:
-        return f"Too few objects to tell: one size at most has {MIN_OBJECTS} of them."
+        return f"Too few objects to tell: fewer than two sizes have {MIN_OBJECTS} of them."
     (small_title, small), (large_title, large) = told[0], told[-1]
     figures = (
         f"{_finding(small)} on objects of {small_title} px, "
         f"{_finding(large)} on those of {large_title} px"
     )
+    best_title, best = max(told[1:-1], key=lambda pair: pair[1].value, default=told[0])
+    if best.ci_low > max(0, small.ci_high, large.ci_high):
+        return (
+            f"Several scales help objects of {best_title} px most: {_finding(best)}, against "
+            f"{figures}."
+        )
     if small.ci_low > large.ci_high:
         if small.ci_low > 0:
             return f"Several scales help small objects most: {figures}."

@@ -12,6 +12,14 @@ from polyscale.report.dense.tables import Classes, Sizes
 from polyscale.stats import image_contrasts, mean_iou, mean_of_images
 from polyscale.types import Contrast
 
+DENSE_SETTINGS = {
+    "train_targets": "train targets",
+    "test_targets": "test targets",
+    "head": "head",
+    "views": "views",
+}
+"""Settings that runs must share besides those of all tasks, and what they are called."""
+
 
 def same_targets(one: Dense, other: Dense) -> bool:
     """Whether two runs were judged on the same images, and the same classes of them."""

@@ -11,20 +11,18 @@ class Classes:
 
     Attributes:
         names: of the classes.
-        train_px: pixels of each in the training images.
         test_px: pixels of each in the test images.
         test_images: test images that show it.
         iou: of each candidate; None of a class that is neither there nor predicted.
     """
 
     names: tuple[str, ...]
-    train_px: tuple[int, ...]
     test_px: tuple[int, ...]
     test_images: tuple[int, ...]
     iou: Mapping[str, tuple[float | None, ...]]
 
     def __post_init__(self) -> None:
-        lengths = {len(self.train_px), len(self.test_px), len(self.test_images)}
+        lengths = {len(self.test_px), len(self.test_images)}
         if lengths | {len(own) for own in self.iou.values()} != {len(self.names)}:
             raise ValueError("lists differ in length")
 
@@ -77,7 +75,6 @@ def make_classes(row: Any) -> Classes:
     """
     return Classes(
         names=tuple(map(str, row["names"])),
-        train_px=tuple(map(int, row["train_px"])),
         test_px=tuple(map(int, row["test_px"])),
         test_images=tuple(map(int, row["test_images"])),
         iou={

@@ -150,7 +150,7 @@ def _fit_patches(
     settings = plan.settings
     start = time.perf_counter()
     head = fit_patches(
-        settings.head,  # type: ignore[arg-type]  # the settings have checked it
+        settings.head,
         ChosenMaps(kept.maps, lesson.learn),
         ChosenTargets(kept.targets, lesson.learn),
         seed=settings.seed,

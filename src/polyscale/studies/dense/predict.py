@@ -51,7 +51,7 @@ def load_predictor(
         MissingExtraError: if a package is not installed.
     """
     check_device(device)
-    loaded = load_head(file)
+    loaded = load_head(Path(file))
     facts = loaded.facts
     try:
         source, scales = backbone or facts["backbone"], tuple(facts["scales"])

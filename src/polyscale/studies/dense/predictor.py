@@ -80,7 +80,7 @@ def predict_pixels(
 ) -> NDArray:
     """Labels or metres (h, w) of an image, from the maps of its views."""
     maps = maps.float()
-    coarse = getattr(head, "logits", None)
+    coarse = getattr(head, "cell_scores", None)  # scores are these, enlarged
     if coarse is not None and len(views) == 1 and not views[0].flipped:
         return outputs.predict(coarse(maps), image_hw)[0]
     shrink = min(1.0, sqrt(SCORES_BYTES / (4 * outputs.num_outputs * prod(image_hw))))

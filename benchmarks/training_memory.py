@@ -1,0 +1,125 @@
+"""What training a head on kept maps takes in memory and time, in memory and from the disk.
+
+    python benchmarks/training_memory.py --out benchmarks/records/training-memory.json
+
+Maps of `pip:dinov2_small` at several scales on `rooms` are extracted once. The linear head of
+segmentation then learns from them in processes of their own: with a bound that holds them all, and
+with smaller ones. The peak is the largest resident memory of the process, seen every 5 ms, above
+what it had before the maps were opened.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import psutil
+import torch
+from turns import write_record
+
+from polyscale.heads.dense import SEGMENTATION_HEADS, train_head
+from polyscale.heads.dense.batches import cached_batches
+from polyscale.store import FeatureStore, JoinedMaps
+from polyscale.studies import DenseSettings, plan_dense, silent
+from polyscale.studies.dense.lesson import make_lesson, raster_targets
+from polyscale.studies.extract import extract_maps
+
+SOURCE = "pip:dinov2_small"
+MB = 10**6
+
+
+def main() -> None:
+    """Extract once, then train in a process for each bound."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--scales", type=float, nargs="+", default=[1, 2])
+    parser.add_argument("--bounds-mb", type=int, nargs="+", default=[2000, 100, 10])
+    parser.add_argument("--cache", type=Path, help="folder of maps from an earlier run")
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one is not None:
+        print(json.dumps(train(options.cache, options.scales, options.one * MB)))
+        return
+    with TemporaryDirectory() as folder:
+        cache = options.cache or Path(folder)
+        open_maps(cache, options.scales)
+        rows = []
+        for bound in options.bounds_mb:
+            command = [sys.executable, __file__, "--cache", str(cache), "--one", str(bound)]
+            command += ["--scales", *map(str, options.scales)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+            rows.append(json.loads(done.stdout.splitlines()[-1]))
+            print(json.dumps(rows[-1]), flush=True)
+    write_record(options.out, rows, threads=torch.get_num_threads())
+
+
+def open_maps(cache: Path, scales: list[float]):
+    """Maps of each scale of the training images, computed where they are not kept."""
+    plan = plan_dense("rooms", f"{SOURCE}@{','.join(f'{s:g}' for s in scales)}", DenseSettings())
+    lesson = make_lesson(plan)
+    backbone = plan.backbones[SOURCE]
+    maps = extract_maps(
+        plan.settings.module(backbone, scales),
+        lesson.samples,
+        store=FeatureStore(cache),
+        weights=plan.weights(SOURCE),
+        step="maps",
+        progress=silent,
+    )
+    return plan, lesson, raster_targets(plan, lesson, backbone), maps
+
+
+class Peak:
+    """Resident memory above what there was, watched in a thread."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._before = self._most = self._process.memory_info().rss
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def stop(self) -> int:
+        """The most that was seen, in bytes."""
+        self._done.set()
+        self._thread.join()
+        return self._most - self._before
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.005):
+            self._most = max(self._most, self._process.memory_info().rss)
+
+
+def train(cache: Path, scales: list[float], bound_bytes: int) -> dict[str, object]:
+    """One training, its peak above what was there before, and what it ended with."""
+    plan, _, targets, by_scale = open_maps(cache, scales)
+    peak = Peak()
+    maps = JoinedMaps([by_scale[s] for s in scales], memory_bytes=bound_bytes)
+    kind = SEGMENTATION_HEADS["linear"]
+    assert kind.training is not None
+    torch.manual_seed(0)
+    head = kind.make(in_channels=maps.shape[3], **plan.task.head_arguments)
+    batches = cached_batches(maps, targets, batch=kind.training.batch, seed=0)
+    start = time.perf_counter()
+    report = train_head(head, batches, kind.training)
+    seconds = time.perf_counter() - start
+    weights = torch.cat([p.detach().flatten() for p in head.parameters()])
+    return {
+        "maps_mb": round(2 * float(np.prod(maps.shape)) / MB, 1),
+        "bound_mb": bound_bytes / MB,
+        "peak_mb": round(peak.stop() / MB),
+        "seconds": round(seconds, 2),
+        "final_loss": report.final_loss,
+        "norm_of_weights": float(weights.double().norm()),
+        "training": asdict(kind.training),
+    }
+
+
+if __name__ == "__main__":
+    main()

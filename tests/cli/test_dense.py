@@ -1,0 +1,131 @@
+"""Segmentation and depth from the command line: compare, then predict."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from polyscale.cli import main
+
+CANDIDATES = ("pip:efficientnet_lite0@1", "pip:efficientnet_lite0@1,2")
+
+pytestmark = pytest.mark.weights
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["polyscale", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        printed = capsys.readouterr()
+        return SimpleNamespace(
+            returncode=left.value.code or 0, stdout=printed.out, stderr=printed.err
+        )
+
+    return run
+
+
+@pytest.fixture
+def compare(run, pairs_folder):
+    def compare(task, *options, data=f"pairs:{pairs_folder}", out="run"):
+        return run(
+            "compare", "--task", task, "--data", data, "--out", out, *options,
+            "--candidates", *CANDIDATES,
+        )  # fmt: skip
+
+    return compare
+
+
+def pixels(file):
+    with Image.open(file) as image:
+        return np.asarray(image)
+
+
+def refused(result, *words):
+    """One line on stderr that holds the words, exit code 2, no traceback."""
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    for word in words:
+        assert word in line
+
+
+@pytest.mark.parametrize("task", ["segmentation", "depth"])
+def test_compare_then_predict(task, run, compare, pairs_folder, tmp_path):
+    found = compare(task)
+    assert found.returncode == 0, found.stderr
+    assert "efficientnet_lite0 at scale" in found.stdout
+    rows = json.loads((tmp_path / "run/results.json").read_text())
+    head = tmp_path / "run" / rows[1]["probe"]["file"]
+    picture = pairs_folder / "images/val/1.png"
+    done = run("predict", "--head", head, "--out", "said", "--arrays", picture)
+    assert done.returncode == 0, done.stderr
+    array = np.load("said/1.npy")
+    plain, coloured = pixels("said/1.png"), pixels("said/1_colour.png")
+    assert array.shape == plain.shape == (64, 96)
+    assert coloured.shape == (64, 96, 3)
+    if task == "segmentation":
+        np.testing.assert_array_equal(plain, array)
+        assert (tmp_path / "said/classes.txt").read_text().splitlines()[0].startswith("0 ")
+    else:
+        np.testing.assert_allclose(plain / 1000, array, atol=6e-4)
+        assert plain.dtype == np.uint16
+    again = compare(task)
+    assert "This very run is already there" in again.stderr
+    assert again.stdout == found.stdout
+
+
+def test_large_and_odd_pictures(run, compare, tmp_path):
+    assert compare("segmentation").returncode == 0
+    generator = np.random.default_rng(0)
+    sizes = {"tiny": (9, 9), "wide": (37, 2000), "grey": (50, 40)}
+    for name, size in sizes.items():
+        image = Image.fromarray(generator.integers(0, 255, (*size, 3), dtype=np.uint8))
+        (image.convert("L") if name == "grey" else image).save(tmp_path / f"{name}.png")
+    (tmp_path / "broken.png").write_bytes((tmp_path / "wide.png").read_bytes()[:500])
+    files = [tmp_path / f"{name}.png" for name in (*sizes, "broken")]
+    done = run("predict", "--head", "run/heads/0.safetensors", "--out", "said", *files)
+    assert done.returncode == 1
+    assert "3 of 4 pictures" in done.stdout
+    assert "broken.png" in done.stderr
+    for name, size in sizes.items():
+        assert pixels(f"said/{name}.png").shape == size
+
+
+def test_bad_heads_and_pictures_are_refused(run, compare, tmp_path, pairs_folder):
+    assert compare("segmentation").returncode == 0
+    picture, head = pairs_folder / "images/val/1.png", "run/heads/0.safetensors"
+    refused(run("predict", "--head", "none.safetensors", picture), "none.safetensors")
+    refused(run("predict", "--head", picture, picture), "head")
+    refused(run("predict", "--head", head, "none.png"), "'none.png' does not exist")
+    refused(
+        run("predict", "--head", head, "--backbone", "pip:efficientnet_lite1", picture),
+        "weights_hash",
+    )
+    refused(
+        run("predict", "--head", head, picture, pairs_folder / "images/train/1.png"),
+        "'1' comes more than once",
+    )
+    save_file(load_file(head), "plain.safetensors")
+    refused(run("predict", "--head", "plain.safetensors", picture), "head of polyscale")
+    assert not (tmp_path / "predictions").exists()
+
+
+def test_bad_options_are_refused(compare):
+    refused(compare("segmentation", "--head", "vpd"), "head must be one of linear, upernet")
+    refused(compare("depth", "--head", "mask2former"), "head must be one of linear, dpt, vpd")
+    refused(compare("depth", "--grid", "big"), "grid must be base, largest or HEIGHTxWIDTH")
+    refused(compare("depth", "--windows", "big"), "windows must be 'whole' or 'slide'")
+    refused(compare("segmentation", "--probes"), "--probes is no option of segmentation")
+    refused(compare("segmentation", "--head", "knn", "--steps", "5"), "fitted in one go")
+    refused(compare("segmentation", "--steps", "0"), "steps must be at least 1")
+    refused(compare("segmentation", data="folder:photos"), "data must be rooms")

@@ -1,0 +1,78 @@
+import pytest
+
+from polyscale.report.dense.by_size import bin_titles, size_pages, size_sentence
+from polyscale.report.dense.sides import sides_of
+from polyscale.report.dense.tables import Share
+from polyscale.report.numbers import NBSP
+from polyscale.report.read import read_run
+
+TITLES = ["under 16²", "16²–32²", "128² and more"]
+PLENTY = [100, 100, 100]
+
+
+def gain(value: float, half: float = 0.01) -> Share:
+    return Share(value, value - half, value + half)
+
+
+def test_areas_are_named_as_squares():
+    assert bin_titles([0, 256, 1024, None]) == ["under 16²", "16²–32²", "32² and more"]
+    assert bin_titles([0, 1000, None]) == ["under 1,000", "1,000 and more"]
+
+
+@pytest.mark.parametrize(
+    ("gains", "begins"),
+    [
+        ([gain(0.09), None, gain(0.02)], "Several scales help small objects most: +9.0 points"),
+        ([gain(-0.03), None, gain(-0.09)], "Several scales cost large objects more than small"),
+        ([gain(0.02), None, gain(0.09)], "Here several scales don’t help detail more: +2.0 points"),
+        ([gain(0.03), None, gain(0.02)], "Whether several scales help small objects more, these"),
+        ([None, None, gain(0.02)], "Too few objects to tell"),
+        (
+            [gain(0.03), gain(0.3), gain(0.02)],
+            "Several scales help objects of 16²–32² px most: +30",
+        ),
+    ],
+)
+def test_the_sentence_is_what_the_intervals_say(gains, begins):
+    sentence = size_sentence(TITLES, PLENTY, gains)
+    assert sentence.startswith(begins)
+    if None not in (gains[0], gains[-1]):
+        first, last = gains[0], gains[-1]
+        for title, own in ((TITLES[0], first), (TITLES[-1], last)):
+            told = f"{100 * own.ci_low:+.1f} to {100 * own.ci_high:+.1f})"
+            assert f"{told} on".replace("-", "−") in sentence.replace(NBSP, " ")
+            assert f"of {title} px" in sentence
+
+
+def test_sizes_of_few_objects_are_not_spoken_of():
+    gains = [gain(0.5), gain(0.09), gain(0.02)]
+    assert "16²–32²" in size_sentence(TITLES, [3, 100, 100], gains)
+    assert "under 16²" not in size_sentence(TITLES, [3, 100, 100], gains)
+    assert size_sentence(TITLES, [3, 3, 100], gains).startswith("Too few objects")
+
+
+def test_a_gain_is_turned_round_where_it_was_written_the_other_way(shared_dense_folders):
+    sizes = read_run(shared_dense_folders["segmentation"]).dense.sizes
+    (first, second), bins = next(iter(sizes.gains.items()))
+    for own, back in zip(bins, sizes.gain(second, first), strict=True):
+        assert (own is None) == (back is None)
+        assert own is None or back == Share(-own.value, -own.ci_high, -own.ci_low)
+    assert sizes.gain(first, "nobody") is None
+
+
+def test_a_page_has_a_row_a_size_and_a_line_a_candidate(shared_dense_folders):
+    run = read_run(shared_dense_folders["segmentation"])
+    (verdict,) = run.verdicts
+    sides = sides_of(run.results, [(verdict.s2, verdict.larger)])
+    (page,) = size_pages(run.dense.sizes, sides)
+    assert [role.title for role in sides[0].roles] == [
+        "single scale",
+        "several scales",
+        "larger model",
+    ]
+    assert len(page.rows) == 5
+    assert len(page.plot.lines) == 3
+    for line in page.plot.lines:
+        for x, y, low, high in line.dots:
+            assert 46 <= x <= 348
+            assert high <= y <= low  # down is more in an SVG
