@@ -86,12 +86,12 @@ def load_depth(
     """
     if source == "rooms":
         return rooms_depth()
-    catalogue, options = _list_depth(source, seed)
+    _, _, options = _find(source, DEPTH_SOURCES)
     coding = to_depth_coding(options)
     crop = to_crop(options.get("crop", "eigen")) if source.startswith("nyu:") else None
     return assemble_depth(
         source,
-        catalogue,
+        _list_depth(source, seed),
         coding,
         crop_yxyx=crop,
         seed=seed,
@@ -112,8 +112,7 @@ def list_dense(source: str, task: str, *, seed: int = 0) -> DenseCatalogue:
         InputError: if there is no such data.
         MissingExtraError: if a package is not installed.
     """
-    listed = {"segmentation": _list_segmentation, "depth": _list_depth}[task](source, seed)
-    return listed[0]
+    return _list_depth(source, seed) if task == "depth" else _list_segmentation(source, seed)[0]
 
 
 def _list_segmentation(source: str, seed: int) -> tuple[DenseCatalogue, Classes]:
@@ -122,9 +121,9 @@ def _list_segmentation(source: str, seed: int) -> tuple[DenseCatalogue, Classes]
     return limited(catalogue, options.get("limit"), seed=seed), classes
 
 
-def _list_depth(source: str, seed: int) -> tuple[DenseCatalogue, Options]:
+def _list_depth(source: str, seed: int) -> DenseCatalogue:
     listed, place, options = _find(source, DEPTH_SOURCES)
-    return limited(listed.list(place, options), options.get("limit"), seed=seed), options
+    return limited(listed.list(place, options), options.get("limit"), seed=seed)
 
 
 def _masks_in_folders(rest: str, options: Options) -> tuple[DenseCatalogue, Classes]:
