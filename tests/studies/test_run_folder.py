@@ -5,14 +5,14 @@ import pytest
 
 from polyscale.errors import InputError
 from polyscale.studies import check_out, is_finished, new_run
-from polyscale.studies.run_folder import FILES
+from polyscale.studies.run_folder import FILES, FILES_OF_TASK
 
 FACTS = {"data": "rooms", "scales": (1, 2), "seed": 0}
 
 
 def finish(out, facts=FACTS):
     with new_run(out) as folder:
-        for name in FILES:
+        for name in (*FILES, *FILES_OF_TASK["classification"]):
             (folder / name).write_text("")
         (folder / "results.json").write_text(json.dumps([{"settings": facts | {"date": "x"}}]))
 
