@@ -3,17 +3,33 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import open_clip
 import pytest
 import transformers as hf
+from PIL import Image
 from safetensors.torch import save_file
 
 from polyscale.cli import main
 from polyscale.studies.recipes import get_recipe, recipes
 
 WNIDS = {"fine": "n02012849", "medium": "n01440764", "coarse": "n03126707"}
+CLASSIFYING = [name for name, recipe in recipes().items() if recipe.task == "classification"]
+SMALL_HEADS = {
+    "mask2former": {
+        "channels": 32,
+        "queries": 4,
+        "decoder_layers": 1,
+        "pixel_layers": 1,
+        "feedforward": 32,
+        "attention_heads": 2,
+        "points": 64,
+    },
+    "vpd": {"feature_channels": 16, "deconv_channels": 8, "channels": 8, "upsample": 1},
+}
 WIDTHS = (16, 24, 32)
 """Of the stand-ins for base, large and the largest, each told apart from the others."""
 
@@ -64,13 +80,67 @@ def save_open_clip(checkpoint, width, folder):
     save_file(open_clip.CLIP(**model).state_dict(), folder / "open_clip_model.safetensors")
 
 
+def picture(generator, size_hw):
+    """Blobs, so that no picture looks like another."""
+    small = generator.integers(0, 255, (5, 7, 3), dtype=np.uint8)
+    return Image.fromarray(small).resize(size_hw[::-1], Image.Resampling.BICUBIC)
+
+
+@pytest.fixture
+def ade20k(tmp_path):
+    generator, root = np.random.default_rng(0), tmp_path / "ade20k"
+    for split, num in (("training", 6), ("validation", 3)):
+        for kind in ("images", "annotations"):
+            (root / kind / split).mkdir(parents=True)
+        for i in range(num):
+            picture(generator, (48, 64)).save(root / f"images/{split}/{i}.jpg")
+            mask = generator.integers(0, 151, (4, 4), dtype=np.uint8).repeat(12, 0).repeat(16, 1)
+            Image.fromarray(mask).save(root / f"annotations/{split}/{i}.png")
+    return root
+
+
+@pytest.fixture
+def nyu(tmp_path):
+    generator, root = np.random.default_rng(0), tmp_path / "nyu"
+    (root / "rooms").mkdir(parents=True)
+    for split, num in (("train", 6), ("test", 3)):
+        lines = []
+        for i in range(num):
+            image, depth = f"rooms/{split}{i}.jpg", f"rooms/{split}{i}.png"
+            picture(generator, (48, 64)).save(root / image)
+            metres = generator.integers(500, 9000, (4, 4)).astype(np.uint16)
+            Image.fromarray(metres.repeat(12, 0).repeat(16, 1)).save(root / depth)
+            lines.append(f"{image} {depth} 518.8579")
+        (root / f"nyu_{split}.txt").write_text("\n".join(lines))
+    return root
+
+
+@pytest.fixture
+def small_head(monkeypatch):
+    """A recipe with a small head and small batches, and all else as it is."""
+
+    def small_head(name):
+        recipe = get_recipe(name)
+        own = recipe.options
+        options = {
+            "head_options": SMALL_HEADS[own["head"]],
+            "training": replace(own["training"], batch=2),
+        }
+        small = replace(recipe, options=own | options)
+        monkeypatch.setattr("polyscale.studies.recipes.ready.get_recipe", {name: small}.get)
+        monkeypatch.setattr("polyscale.studies.costs.TURNS", 2)  # times are of no matter here
+        return small
+
+    return small_head
+
+
 @pytest.fixture
 def weights(tmp_path):
     """Name of a recipe → a folder with stand-ins for its checkpoints."""
 
     def weights(name):
         root = tmp_path / "weights"
-        for checkpoint, width in zip(get_recipe(name).checkpoints, WIDTHS, strict=True):
+        for checkpoint, width in zip(get_recipe(name).repositories, WIDTHS, strict=False):
             folder = root / checkpoint.folder
             folder.mkdir(parents=True)
             if checkpoint.source.startswith("open_clip"):
@@ -99,7 +169,7 @@ def run(monkeypatch, capsys):
     return run
 
 
-@pytest.mark.parametrize("name", recipes())
+@pytest.mark.parametrize("name", CLASSIFYING)
 def test_end_to_end(name, imagenet, weights, run, tmp_path):
     recipe, folder, out = get_recipe(name), weights(name), tmp_path / "out"
     command = ["run", name, "--data", f"imagenet:{imagenet}", "--weights-dir", folder]
@@ -119,13 +189,66 @@ def test_end_to_end(name, imagenet, weights, run, tmp_path):
         assert row["settings"].get("protocol", "paper") == "paper"
     assert len({row["family"] for row in rows}) == 1
     for entry in recipe.entries:
-        if entry.top1 is not None:
-            assert f"{entry.top1:.1f}" in result.stdout
+        if entry.printed is not None:
+            assert f"{entry.printed:.1f}" in result.stdout
     if name != "imagenet-vit":
         return
     again = run(*command)
     assert again.returncode == 0
     assert "already there" in again.stderr
+
+
+@pytest.mark.parametrize("name", ["ade20k-vit", "nyu-openclip"])
+def test_dense_end_to_end(name, weights, small_head, run, tmp_path, request):
+    recipe, folder, out = small_head(name), weights(name), tmp_path / "out"
+    scheme = recipe.data.scheme
+    data = f"{scheme}:{request.getfixturevalue(scheme)}"
+    command = ["run", name, "--data", data, "--weights-dir", folder, "--steps", 2, "--limit", 4]
+    command += ["--out", out, "--cache", tmp_path / "cache"]
+    result = run(*command)
+    assert result.returncode == 0, result.stderr
+    rows = json.loads((out / "results.json").read_text())
+    assert len(rows) == len(recipe.entries)
+    repositories = [c.repository for c in recipe.repositories]
+    decimals = {"miou": 1, "rmse": 4}[recipe.metric]
+    for row, entry in zip(rows, recipe.entries, strict=True):
+        width = WIDTHS[repositories.index(entry.checkpoint.repository)]
+        assert (row["task"], row["metric"]) == (recipe.task, recipe.metric)
+        assert tuple(row["scales"]) == entry.scales
+        assert row["tile_hw"] == [entry.checkpoint.tile_px] * 2
+        assert row["feature_dim"] == width * len(entry.scales)
+        # one of the four training images is held out
+        assert (row["num_train"], row["num_test"]) == (3, 3)
+        probe = row["probe"]
+        assert (probe["steps"], probe["grid_hw"]) == (2, [32, 32])
+        assert probe["views"] == {"segmentation": 2, "depth": 4}[recipe.task]
+        assert f"{entry.printed:.{decimals}f}" in result.stdout
+        value = row["value"] * (100 if recipe.task == "segmentation" else 1)
+        assert f"{value:.{decimals}f}" in result.stdout
+    assert len({row["family"] for row in rows}) == 1
+    (verdict,) = json.loads((out / "verdicts.json").read_text())
+    assert "?tile=256@1,2," in verdict["s2"]["candidate"]
+    assert ("Less is better" in result.stdout) == (recipe.task == "depth")
+    assert (out / "report.html").stat().st_size > 0
+
+
+def test_dense_dry_starts_nothing(ade20k, weights, run, tmp_path):
+    folder = weights("ade20k-dinov2-untiled")
+    for file in folder.rglob("*.safetensors"):
+        file.unlink()  # the architecture is enough
+    before = sorted(tmp_path.rglob("*"))
+    data = ("--data", f"ade20k:{ade20k}", "--dry")
+    local = run("run", "ade20k-dinov2-untiled", *data, "--weights-dir", folder, "--steps", 10)
+    assert local.returncode == 0, local.stderr
+    assert "6 training and 3 test images, 150 classes" in local.stdout
+    # two squares of three test images and one that is held out; 16 images a step
+    assert "8 images or views of them once, and 160 anew for each candidate" in local.stdout
+    assert f"{8 * 3 + 160 * (1 + 2 + 3)} tiles" in local.stdout.replace(",", "")
+    hub = run("run", "ade20k-vit", *data)
+    assert hub.returncode == 0, hub.stderr
+    for words in ("951.2", "downloads of at most 4.1 GB", "2,560,000 anew", "images/s"):
+        assert words in hub.stdout
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_dry_starts_nothing(imagenet, weights, run, tmp_path, monkeypatch):
@@ -154,9 +277,12 @@ def test_list_and_show(run):
     shown = run("show", "imagenet-dinov2").stdout
     for word in ("hf:facebook/dinov2-base?tile=224@1,2,3", "85.7", "Apache-2.0", "AdamW", "base"):
         assert word in shown
+    shown = run("show", "nyu-vit").stdout
+    for word in ("patch16-224-in21k?tile=256@1,2,6", "RMSE, m", "0.5079", "Eigen", "32×32"):
+        assert word in shown
 
 
-def test_mistakes(imagenet, weights, run, tmp_path, monkeypatch):
+def test_mistakes(imagenet, ade20k, weights, run, tmp_path, monkeypatch):
     def refused(*arguments, words, code=2):
         result = run(*arguments)
         assert result.returncode == code, result.stderr
@@ -172,6 +298,13 @@ def test_mistakes(imagenet, weights, run, tmp_path, monkeypatch):
     refused(*vit, "--data", f"imagenet:{tmp_path / 'no'}", words=["does not exist"])
     refused(*vit, "--data", f"imagenet:{tmp_path}", words=["train and val"])
     refused(*vit, "--data", f"folder:{imagenet}", words=["must be imagenet:PATH"])
+    refused(*vit, *data, "--steps", 3, words=["steps must be left out", "classification"])
+    dense = ("run", "ade20k-vit", "--out", tmp_path / "out", "--data")
+    refused(*dense, f"imagenet:{imagenet}", words=["must be ade20k:PATH"])
+    refused(*dense, f"ade20k:{imagenet}", words=["folders images and annotations"])
+    refused(*dense, f"ade20k:{imagenet}", "--per-class", 5, words=["per_class must be left out"])
+    refused(*dense, f"ade20k:{imagenet}", "--limit", 1, words=["limit must be at least 2"])
+    refused(*dense, f"ade20k:{ade20k}", "--steps", 0, words=["steps must be at least 1"])
     refused(*vit, *data, "--per-class", 1, words=["per_class must be at least 3"])
     refused(*vit, *data, "--dtype", "int8", words=["fp32, bf16, fp16"])
 

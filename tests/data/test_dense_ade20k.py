@@ -44,6 +44,21 @@ def test_names_of_classes(ade20k):
         load_segmentation(f"ade20k:{root}")
 
 
+def test_a_limit_draws_the_same_images_again(ade20k):
+    root, _ = ade20k
+    few, more = (load_segmentation(f"ade20k:{root}?limit={n}", seed=1) for n in (2, 4))
+    assert (len(few.train), len(few.test), len(more.train)) == (2, 2, 4)
+    assert set(few.train.ids) < set(more.train.ids)
+    assert set(more.train.ids) < set(load_segmentation(f"ade20k:{root}").train.ids)
+    assert few.about.endswith("; at most 2 images of each split drawn by seed 1")
+    others = {load_segmentation(f"ade20k:{root}?limit=2", seed=s).train.ids for s in range(4)}
+    assert len(others) > 1
+    assert len(load_segmentation(f"ade20k:{root}?limit=99").train) == 6
+    for wrong in ("1", "x", "2.5"):
+        with pytest.raises(InputError, match="limit of data must be a whole number of at least 2"):
+            load_segmentation(f"ade20k:{root}?limit={wrong}")
+
+
 def test_another_layout(ade20k):
     root, _ = ade20k
     (root / "annotations" / "validation").rename(root / "annotations" / "val")

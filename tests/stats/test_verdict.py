@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from polyscale.stats import corrected_contrasts, find_contrast, holm, judge, paired_contrasts
+from polyscale.stats.matched import sides_of
 from polyscale.types import COST_AXES
 
 NUM_TEST = 200
@@ -33,6 +34,18 @@ def contrasts(rows):
 def cost_verdict(verdict, axis, larger):
     (found,) = [c for c in verdict.costs if (c.axis, c.larger) == (axis, larger)]
     return found
+
+
+def test_the_same_weights_with_larger_tiles_are_no_larger_model(row, contrasts):
+    rows = [
+        row("s?tile=512@1", 11, 0.9, 3e9),
+        row("s@1,2", 10, 0.6, 5e9),
+        row("l@1", 30, 0.58, 4e9),
+    ]
+    own = sides_of(rows)
+    assert [r.candidate for r in own.larger] == ["l@1"]
+    assert [r.candidate for r in own.curve] == ["s?tile=512@1", "s@1,2"]
+    assert sides_of(rows[:2]) is None
 
 
 def test_who_meets_is_chosen_by_cross_validation_not_by_test(rows, contrasts):

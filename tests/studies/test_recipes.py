@@ -8,6 +8,7 @@ from polyscale.backbones import ReadOptions, family_of
 from polyscale.backbones.transformers_models import adapt_transformers
 from polyscale.cost import count_tile
 from polyscale.data.paper import load_paper
+from polyscale.studies import DenseSettings
 from polyscale.studies.recipes import recipes, size_recipe
 
 VIT = {
@@ -19,41 +20,50 @@ VIT = {
     "ViT-g/14": {"hidden_size": 1536, "num_hidden_layers": 40, "num_attention_heads": 24},
 }
 CONVNEXT = {"ConvNeXt-B": 128, "ConvNeXt-L": 192, "ConvNeXt-XL": 256}
-CHECKPOINTS = [c for recipe in recipes().values() for c in recipe.checkpoints]
+CHECKPOINTS = list(dict.fromkeys(c for recipe in recipes().values() for c in recipe.checkpoints))
+TABLES = {"ade20k": "segmentation", "nyu": "depth"}
+FAMILIES = {"vit": "ViT", "dinov2": "DINOv2", "openclip": "OpenCLIP"}
 
 
 def build(checkpoint):
     """The published architecture, on the meta device."""
     if checkpoint.source.startswith("open_clip:"):
-        return polyscale.load(checkpoint.source, weights=False)
+        return polyscale.load(checkpoint.at(), weights=False)
+    options = ReadOptions(tile_hw=(checkpoint.tile_px,) * 2)
     with torch.device("meta"):
         if "convnext" in checkpoint.source:
             width = CONVNEXT[checkpoint.model]
             widths, depths = [width * 2**i for i in range(4)], [3, 3, 27, 3]
             return adapt_transformers(
-                hf.ConvNextModel(hf.ConvNextConfig(hidden_sizes=widths, depths=depths))
+                hf.ConvNextModel(hf.ConvNextConfig(hidden_sizes=widths, depths=depths)), options
             )
         size = VIT[checkpoint.model] | {"patch_size": int(checkpoint.model[-2:])}
         if "dinov2" in checkpoint.source:
             swiglu = checkpoint.model == "ViT-g/14"
             config = hf.Dinov2Config(image_size=518, use_swiglu_ffn=swiglu, **size)
-            return adapt_transformers(hf.Dinov2Model(config), ReadOptions(tile_hw=(224, 224)))
+            return adapt_transformers(hf.Dinov2Model(config), options)
         config = hf.ViTConfig(intermediate_size=4 * size["hidden_size"], **size)
-        return adapt_transformers(hf.ViTModel(config, add_pooling_layer=False))
+        return adapt_transformers(hf.ViTModel(config, add_pooling_layer=False), options)
 
 
-@pytest.mark.parametrize("checkpoint", CHECKPOINTS, ids=lambda c: c.source)
+@pytest.mark.parametrize("checkpoint", CHECKPOINTS, ids=lambda c: c.at())
 def test_figures_of_checkpoints_are_those_of_the_architecture(checkpoint):
     backbone = build(checkpoint)
     cost = count_tile(backbone)
-    assert backbone.tile_hw == (224, 224)
+    assert backbone.tile_hw == (checkpoint.tile_px,) * 2
+    assert backbone.grid_hw == (checkpoint.tile_px // checkpoint.cell_px,) * 2
     assert (backbone.dim, backbone.has_cls) == (checkpoint.dim, checkpoint.has_cls)
     assert cost.macs / 1e9 == pytest.approx(checkpoint.tile_gmacs, abs=0.005)
     assert cost.params / 1e6 == pytest.approx(checkpoint.params_m, abs=0.05)
+    for scale, gmacs in checkpoint.large_gmacs:
+        side = round(scale * checkpoint.tile_px)
+        assert count_tile(backbone, (side, side)).macs / 1e9 == pytest.approx(gmacs, abs=0.005)
 
 
 def test_open_clip_knows_the_weights_by_the_same_repository():
-    for checkpoint in recipes()["imagenet-openclip"].checkpoints:
+    named = [c for c in CHECKPOINTS if c.source.startswith("open_clip:")]
+    assert len({c.repository for c in named}) == 4
+    for checkpoint in named:
         architecture, _, tag = checkpoint.source.partition(":")[2].partition("/")
         config = open_clip.get_pretrained_cfg(architecture, tag)
         assert config["hf_hub"].rstrip("/") == checkpoint.repository
@@ -69,11 +79,11 @@ def test_recipes_cover_the_papers_table():
     for name, family in families.items():
         recipe = recipes()[name]
         for entry, cost in zip(recipe.entries, size_recipe(recipe).candidates, strict=True):
-            found[family, entry.checkpoint.model, entry.scales] = (entry.top1, cost.macs / 1e9)
+            found[family, entry.checkpoint.model, entry.scales] = (entry.printed, cost.macs / 1e9)
     assert found.keys() == printed.keys()
-    for key, (top1, gmacs) in printed.items():
-        assert found[key] == (top1, pytest.approx(gmacs, rel=1e-3))
-    assert all(entry.top1 is None for entry in recipes()["imagenet-convnext"].entries)
+    for key, (value, gmacs) in printed.items():
+        assert found[key] == (value, pytest.approx(gmacs, rel=1e-3))
+    assert all(entry.printed is None for entry in recipes()["imagenet-convnext"].entries)
 
 
 @pytest.mark.parametrize("weights_dir", [None, "/models"])
@@ -85,6 +95,78 @@ def test_candidates_of_a_recipe_are_one_family(recipe, weights_dir):
     assert all(polyscale.types.Candidate.parse(str(c)) == c for c in candidates)
 
 
+def test_dense_recipes_cover_the_papers_tables():
+    for scheme, table in TABLES.items():
+        printed = {
+            (row.family, row.model, row.tile_px, row.scales): (row.value, row.gmacs)
+            for row in load_paper(table)
+        }
+        found = {}
+        for name, family in FAMILIES.items():
+            recipe = recipes()[f"{scheme}-{name}"]
+            for entry, cost in zip(recipe.entries, size_recipe(recipe).candidates, strict=True):
+                weights = entry.checkpoint
+                key = (family, weights.model, weights.tile_px, entry.scales)
+                found[key] = (entry.printed, cost.macs / 1e9)
+        assert found.keys() == printed.keys()
+        for key, (value, gmacs) in printed.items():
+            assert found[key] == (value, pytest.approx(gmacs, rel=1e-3))
+        convnext = recipes()[f"{scheme}-convnext"].entries
+        assert len(convnext) == 7
+        assert all(entry.printed is None for entry in convnext)
+
+
+def test_ablations_cover_the_papers_tables():
+    printed = {
+        (row.family, row.method, row.scales): row.value
+        for row in load_paper("ablation")
+        if row.method != "s2"
+    }
+    found = {}
+    for name, family, method in (
+        ("dinov2-untiled", "DINOv2", "s2 without tiles"),
+        ("dinov2-summed", "DINOv2", "s2 summed"),
+        ("openclip-summed", "OpenCLIP", "s2 summed"),
+    ):
+        recipe, plain = recipes()[f"ade20k-{name}"], recipes()[f"ade20k-{name.split('-')[0]}"]
+        single, *variant = recipe.entries
+        assert single in plain.entries
+        found |= {(family, method, entry.scales): entry.printed for entry in variant}
+        # nothing but the variant differs
+        different = {k for k, v in recipe.options.items() if plain.options.get(k) != v}
+        assert different == {"split" if "untiled" in name else "merge"}
+    assert found == printed
+
+
+def test_heads_of_dense_recipes_are_trained_as_the_paper_says():
+    for recipe in recipes().values():
+        if recipe.task == "classification":
+            continue
+        settings = DenseSettings(task=recipe.task, **recipe.options)
+        module = settings.module(build(recipe.checkpoints[0]), (1,))
+        with torch.device("meta"):
+            head = settings.kind.make(
+                in_channels=module.out_channels,
+                **recipe.data.head_arguments,
+                **settings.head_options,
+            )
+        training = settings.training
+        said = (head.config["channels"], training.steps, training.batch, training.learning_rate)
+        assert (
+            said
+            == {
+                "segmentation": (256, 160_000, 16, 1e-4),
+                "depth": (192, 25_000, 32, 1e-3),
+            }[recipe.task]
+        )
+        assert settings.augment.crop_hw in {(512, 512), (518, 518), (504, 504)}
+        # the single scale and S² are seen on one grid, where their tiles differ
+        tiles = {c.tile_px for c in recipe.checkpoints}
+        assert (settings.grid, settings.source) == (
+            ((32, 32), "native") if len(tiles) > 1 else ("base", "base")
+        )
+
+
 def test_sizes_by_hand():
     size = size_recipe(recipes()["imagenet-vit"], num_train=90, num_test=10, num_classes=5)
     # scales of base are computed once, however many candidates use them
@@ -94,13 +176,38 @@ def test_sizes_by_hand():
     assert [c.feature_dim for c in size.candidates] == [1536, 3072, 4608, 2048, 2560]
     # base's three scales, and once more side by side; probabilities of five candidates
     assert size.memory_bytes == 100 * (4 * 2 * 4608 + 5 * 5 * 8)
-    assert size.probe_macs == 2 * 30 * 5 * 90 * (1536 + 3072 + 4608 + 2048 + 2560) * 5
+    assert size.head_macs == 2 * 30 * 5 * 90 * (1536 + 3072 + 4608 + 2048 + 2560) * 5
 
 
 @pytest.mark.parametrize("there_gb", [8, 64, 110])
 def test_what_is_said_to_fit_fits(there_gb):
     recipe = recipes()["imagenet-vit"]
-    fits = size_recipe(recipe).fitting_per_class(there_gb * 10**9)
+    whole = size_recipe(recipe)
+    fits = whole.work.fitting_per_class(whole.memory_bytes, there_gb * 10**9)
     test = 1000 * min(fits, 50)
     taken = size_recipe(recipe, num_train=1000 * fits, num_test=test).memory_bytes
     assert 0.7 < taken / (there_gb * 1e9) <= 0.81
+
+
+def test_dense_sizes_by_hand():
+    recipe = recipes()["ade20k-vit"]
+    size = size_recipe(recipe, num_train=1000, num_test=10)
+    # two squares of each test image and of the 20 that are held out
+    kept, anew = 2 * (10 + 20), 160_000 * 16
+    assert (size.work.kept_images, size.work.trained_images) == (kept, anew)
+    tiles = [1, 21, 41, 1, 1]
+    assert [c.num_tiles for c in size.candidates] == tiles
+    assert size.tiles == anew * sum(tiles) + kept * (1 + (1 + 4 + 16 + 36) + 1 + 1)
+    assert size.feature_bytes == kept * 2 * 32 * 32 * (768 + 4 * 768 + 1024 + 1280)
+    assert size.images_read == 2 * (1010 + 4 * 30 + 5 * anew)
+    # weights of base are run on tiles of two sizes, and come once
+    assert size.download_bytes == pytest.approx(1e9 * 0.004 * (85.8 + 303.3 + 630.8))
+    depth = size_recipe(recipes()["nyu-vit"], num_train=1000, num_test=10)
+    assert depth.work.kept_images == 2 * 2 * 10 + 2 * 20
+
+
+def test_untiled_scales_are_one_tile_each():
+    recipe = recipes()["ade20k-dinov2-untiled"]
+    costs = size_recipe(recipe).candidates
+    assert [c.num_tiles for c in costs] == [1, 2, 3]
+    assert costs[1].macs / 1e9 == pytest.approx(151.574 + 1020.574)

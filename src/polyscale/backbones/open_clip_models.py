@@ -65,7 +65,8 @@ def adapt_open_clip(
     if is_vit and options.tile_hw not in (None, native_hw):
         raise InputError(
             f"tile_hw must be {native_hw} for {name}, whose position embeddings are for that size, "
-            f"but got {options.tile_hw}. Leave it out."
+            f"but got {options.tile_hw}. Leave it out, or load the model by its name: "
+            "open_clip:NAME/TAG?tile=SIDE resamples them."
         )
     facts = ModelFacts(
         name=name,
@@ -145,7 +146,29 @@ def load_open_clip(
     else:
         with _quiet():
             model = build_on_meta(partial(create, device="meta", pretrained_text=False))
+    if options is not None and options.tile_hw is not None:
+        _resample_positions(model, options.tile_hw)
     return freeze(adapt_open_clip(model, options, name=f"open_clip:{name}"))
+
+
+def _resample_positions(model: Any, tile_hw: HW) -> None:
+    """Fit a Vision Transformer's position embeddings to another tile, as open_clip does.
+
+    A user's live model is never altered so: `adapt_open_clip` refuses.
+    """
+    from open_clip.model import resize_pos_embed
+
+    visual, key = model.visual, "positional_embedding"
+    if not hasattr(visual, key):
+        return  # a residual network, or timm's, which fits them itself
+    visual.image_size = tile_hw
+    visual.grid_size = tuple(
+        side // patch for side, patch in zip(tile_hw, visual.patch_size, strict=True)
+    )
+    found = {f"visual.{key}": getattr(visual, key).detach()}
+    with _quiet():
+        resize_pos_embed(found, model)
+    setattr(visual, key, nn.Parameter(found[f"visual.{key}"]))
 
 
 def _load(create: Any, name: str) -> nn.Module:

@@ -38,7 +38,11 @@ INTERPOLATING = (
     "dinov3_convnext",
     "siglip2_vision_model",
 )
-"""Types that fit their position embeddings to any tile. Others refuse, or cut them off unseen."""
+"""Types that fit their position embeddings to any tile. Others refuse, or cut them off unseen; some
+of these fit them where they are told to."""
+
+RESAMPLE = "interpolate_pos_encoding"
+"""What tells a model to fit its position embeddings to the tile, bicubically."""
 
 
 def is_transformers(model: object) -> bool:
@@ -57,7 +61,8 @@ def adapt_transformers(
 
     Args:
         model: any vision model of transformers.
-        options: `tile_hw` is taken where the model fits its position embeddings to it.
+        options: `tile_hw` is taken where the model fits its position embeddings to it; ViT and CLIP
+            do when they are told to.
         name: how results call it.
         processor: configuration of its image processor, for mean, standard deviation and size.
 
@@ -82,7 +87,8 @@ def adapt_transformers(
             "Example: polyscale.wrap(model, tile_hw=(224, 224))"
         )
     fixed = _has_positions(tower) and config.model_type not in INTERPOLATING
-    if fixed and native_hw is not None and tile_hw != native_hw:
+    resampled = fixed and native_hw is not None and tile_hw != native_hw
+    if resampled and RESAMPLE not in signature(tower.forward).parameters:
         raise InputError(
             f"tile_hw must be {native_hw} for {name}, whose position embeddings are for that size, "
             f"but got {tile_hw}. Leave it out."
@@ -95,6 +101,7 @@ def adapt_transformers(
         layers=options.layer_indices,
         num_layers=_num_layers(config),
         norm=options.norm,
+        resampled=resampled,
     )
     if read.looks_inside and not _is_backbone(tower):
         read = replace(read, final_norm=_norm_of_each_position(tower, read, tile_hw))
@@ -102,7 +109,7 @@ def adapt_transformers(
         name=name,
         tile_hw=tile_hw,
         has_cls=has_cls,
-        fixed_tile=True if fixed else None,
+        fixed_tile=True if fixed and not resampled else None,
         mean=_channels(processor, "image_mean"),
         std=_channels(processor, "image_std"),
     )
@@ -117,6 +124,7 @@ class _Reader:
     layers: tuple[int, ...] | None
     num_layers: int | None
     norm: bool
+    resampled: bool = False
     final_norm: str | None = None
 
     @property
@@ -141,7 +149,11 @@ class _Reader:
 
     def run(self, tower: Any, tiles: Tensor) -> Any:
         """The model's own output, refused where it has no positions."""
-        inputs = _packed(tiles, self.patch_hw) if _is_naflex(tower) else {"pixel_values": tiles}
+        inputs: dict[str, Any] = (
+            _packed(tiles, self.patch_hw) if _is_naflex(tower) else {"pixel_values": tiles}
+        )
+        if self.resampled:
+            inputs[RESAMPLE] = True
         output = tower(**inputs, output_hidden_states=self.looks_inside, return_dict=True)
         if "ids_restore" in output:
             raise InputError(

@@ -26,7 +26,7 @@ def list_recipes() -> None:
     from polyscale.studies.recipes import recipes
 
     for name, entry in recipes().items():
-        output.print(f"{name:<20}{entry.place}", soft_wrap=True)
+        output.print(f"{name:<24}{entry.data.name}, {entry.place}", soft_wrap=True)
 
 
 @recipe.command("show")
@@ -50,7 +50,9 @@ def show_recipe(
 @recipe.command("run")
 def run_recipe(
     name: Annotated[str, typer.Argument(help="A recipe, for example imagenet-vit.")],
-    data: Annotated[str, typer.Option(help="imagenet:PATH, the folder with train/ and val/.")],
+    data: Annotated[
+        str, typer.Option(help="imagenet:PATH, ade20k:PATH or nyu:PATH, as the recipe has it.")
+    ],
     out: Annotated[
         Path | None, typer.Option(help="New folder for the results; runs/NAME if left out.")
     ] = None,
@@ -62,7 +64,13 @@ def run_recipe(
         ),
     ] = None,
     per_class: Annotated[
-        int | None, typer.Option(help="Images of each class and split; all if left out.")
+        int | None, typer.Option(help="ImageNet: images of each class and split; all if left out.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="ADE20K, NYUv2: images of each split; all if left out.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="ADE20K, NYUv2: of training; the paper's if left out.")
     ] = None,
     dry: Annotated[
         bool, typer.Option("--dry", help="Print what it would cost, and start nothing.")
@@ -70,13 +78,13 @@ def run_recipe(
     dtype: Annotated[
         str | None, typer.Option(help="fp32, bf16, fp16 or auto; the recipe's if left out.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the sample, the probe and resampling.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of samples, heads and resampling.")] = 0,
     device: Annotated[str, typer.Option(help="Where models run, for example cuda.")] = "cpu",
     cache: Annotated[
         Path | None, typer.Option(help="Folder for features, which later runs use again.")
     ] = None,
 ) -> None:
-    """Run a recipe on your copy of ImageNet, and set the paper's figures beside the results.
+    """Run a recipe on your copy of its data, and set the paper's figures beside the results.
 
     An interrupted run goes on where it stopped when the same command is given again.
 
@@ -84,12 +92,14 @@ def run_recipe(
     Examples:
         polyscale recipe run imagenet-vit --data imagenet:/data/imagenet --dry
         polyscale recipe run imagenet-vit --data imagenet:/data/imagenet --per-class 100
+        polyscale recipe run ade20k-vit --data ade20k:/data/ade20k --device cuda
     """  # noqa: D301 - \b keeps the lines
     from polyscale.cli.recipe_text import forecast_lines, outcome_lines
     from polyscale.data import default_inspection_cache
     from polyscale.store import default_cache
-    from polyscale.studies import check_out, plan_compare
+    from polyscale.studies import check_out, plan_study
     from polyscale.studies.recipes import (
+        Choices,
         check_memory,
         fetch_weights,
         ready_recipe,
@@ -102,13 +112,12 @@ def run_recipe(
         name,
         data,
         weights_dir=weights_dir,
-        per_class=per_class,
-        dtype=dtype,
-        seed=seed,
-        device=device,
+        choices=Choices(
+            per_class=per_class, limit=limit, steps=steps, dtype=dtype, seed=seed, device=device
+        ),
     )
     size = size_ready(ready)
-    for line in forecast_lines(size, time_recipe(ready, size)):
+    for line in forecast_lines(ready, size, time_recipe(ready, size)):
         (output if dry else errors).print(line, soft_wrap=isinstance(line, str))
     if dry:
         return
@@ -116,7 +125,7 @@ def run_recipe(
     check_out(out)
     fetch_weights(ready.recipe, ready.weights_dir)
     with progress_bars() as progress:
-        plan = plan_compare(
+        plan = plan_study(
             ready.data,
             ready.candidates,
             ready.settings,

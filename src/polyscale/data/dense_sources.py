@@ -10,6 +10,7 @@ from polyscale.data.assemble import silent
 from polyscale.data.dense import DepthData, SegmentationData
 from polyscale.data.dense_assemble import assemble_depth, assemble_segmentation
 from polyscale.data.dense_hugging_face import list_hugging_face_pairs
+from polyscale.data.dense_limit import limited
 from polyscale.data.dense_listing import DenseCatalogue
 from polyscale.data.dense_options import DEPTH_OPTIONS, MASK_OPTIONS, to_classes, to_depth_coding
 from polyscale.data.dense_rooms import rooms_depth, rooms_segmentation
@@ -32,7 +33,7 @@ class _Source(Generic[Listed]):
 
     Attributes:
         list: what is behind the colon, and the options → what is there.
-        options: that it knows.
+        options: that it knows besides `limit`.
     """
 
     list: Callable[[str, Options], Listed]
@@ -46,8 +47,9 @@ def load_segmentation(
 
     Args:
         source: `rooms`, `ade20k:PATH`, `pairs:PATH`, `nyu:PATH`, `hf:NAME` or `hf:PATH`, some with
-            options behind a question mark: `?ignore=255&reduce_zero=1`.
-        seed: of the split, where the data has none.
+            options behind a question mark: `?ignore=255&reduce_zero=1`; all but `rooms` know
+            `?limit=N`, images of each split.
+        seed: of the split, where the data has none, and of the images that `limit` draws.
         cache: folder for what is found in images and masks, so that they are looked at once; None
             keeps nothing.
         progress: told what is being done.
@@ -59,8 +61,7 @@ def load_segmentation(
     """
     if source == "rooms":
         return rooms_segmentation(cache=cache, progress=progress)
-    listed, place, options = _find(source, SEGMENTATION_SOURCES)
-    catalogue, classes = listed.list(place, options)
+    catalogue, classes = _list_segmentation(source, seed)
     return assemble_segmentation(
         source, catalogue, classes, seed=seed, cache=cache, progress=progress
     )
@@ -73,8 +74,8 @@ def load_depth(
 
     Args:
         source: `rooms`, `nyu:PATH`, `pairs:PATH`, `hf:NAME` or `hf:PATH`, all but `rooms` with
-            options behind a question mark: `?per_metre=1000&min=0.001&max=10`.
-        seed: of the split, where the data has none.
+            options behind a question mark: `?per_metre=1000&min=0.001&max=10&limit=N`.
+        seed: of the split, where the data has none, and of the images that `limit` draws.
         cache: folder for what is found in images and depth maps; None keeps nothing.
         progress: told what is being done.
 
@@ -85,18 +86,45 @@ def load_depth(
     """
     if source == "rooms":
         return rooms_depth()
-    listed, place, options = _find(source, DEPTH_SOURCES)
+    catalogue, options = _list_depth(source, seed)
     coding = to_depth_coding(options)
     crop = to_crop(options.get("crop", "eigen")) if source.startswith("nyu:") else None
     return assemble_depth(
         source,
-        listed.list(place, options),
+        catalogue,
         coding,
         crop_yxyx=crop,
         seed=seed,
         cache=cache,
         progress=progress,
     )
+
+
+def list_dense(source: str, task: str, *, seed: int = 0) -> DenseCatalogue:
+    """What a data set of `load_segmentation` or `load_depth` holds, before any file is opened.
+
+    Args:
+        source: of one of the two, but not `rooms`.
+        task: "segmentation" or "depth".
+        seed: of the images that `limit` draws.
+
+    Raises:
+        InputError: if there is no such data.
+        MissingExtraError: if a package is not installed.
+    """
+    listed = {"segmentation": _list_segmentation, "depth": _list_depth}[task](source, seed)
+    return listed[0]
+
+
+def _list_segmentation(source: str, seed: int) -> tuple[DenseCatalogue, Classes]:
+    listed, place, options = _find(source, SEGMENTATION_SOURCES)
+    catalogue, classes = listed.list(place, options)
+    return limited(catalogue, options.get("limit"), seed=seed), classes
+
+
+def _list_depth(source: str, seed: int) -> tuple[DenseCatalogue, Options]:
+    listed, place, options = _find(source, DEPTH_SOURCES)
+    return limited(listed.list(place, options), options.get("limit"), seed=seed), options
 
 
 def _masks_in_folders(rest: str, options: Options) -> tuple[DenseCatalogue, Classes]:
@@ -142,6 +170,4 @@ def _find(
             guess = f" Did you mean 'pairs:{source}'?"
         known = ", ".join(f"{name}:PATH" for name in sources)
         raise InputError(f"data must be rooms, {known} or hf:NAME, but got {source!r}.{guess}")
-    if not sources[scheme].options:
-        return sources[scheme], rest, {}
-    return (sources[scheme], *split_options(rest, sources[scheme].options))
+    return (sources[scheme], *split_options(rest, (*sources[scheme].options, "limit")))

@@ -108,6 +108,16 @@ def sample(images: Listing, per_class: int, *, seed: int) -> Listing:
     return images.take(np.sort(np.concatenate(members))) if members else images
 
 
+def draw(ids: Sequence[str], num: int, *, seed: int) -> NDArray[np.int64]:
+    """Rising indices of at most `num` images, drawn likewise, whatever their classes."""
+    drawn = _by_class(ids, np.zeros(len(ids), np.int64), f"sample {seed}")
+    return (
+        np.sort(np.concatenate([members[:num] for members in drawn]))
+        if drawn
+        else np.zeros(0, np.int64)
+    )
+
+
 def _by_class(ids: Sequence[str], labels: NDArray[np.int64], salt: str) -> list[NDArray[np.int64]]:
     """Indices of each class's images in the order of the draw."""
     keys = np.array(

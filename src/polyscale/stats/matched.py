@@ -64,16 +64,15 @@ def sides_of(family: Sequence[Result]) -> Sides | None:
     if not multi:
         return None
     small = min(multi, key=lambda r: r.backbone_params)
+    same = [r for r in family if _weights(r) == _weights(small)]
     larger = tuple(
-        r for r in family if r.scales == (1,) and r.backbone_params > small.backbone_params
+        r
+        for r in family
+        if r not in same and r.scales == (1,) and r.backbone_params > small.backbone_params
     )
     if not larger:
         return None
-    return Sides(
-        curve=tuple(r for r in family if r.backbone == small.backbone),
-        s2=tuple(r for r in multi if r.backbone == small.backbone),
-        larger=larger,
-    )
+    return Sides(curve=tuple(same), s2=tuple(r for r in multi if r in same), larger=larger)
 
 
 def best(results: Iterable[Result]) -> Result | None:
@@ -84,6 +83,15 @@ def best(results: Iterable[Result]) -> Result | None:
 def matches(sides: Sides) -> list[Match]:
     """Every larger model on every kind of cost."""
     return [_match(sides, larger, axis) for larger in sides.larger for axis in COST_AXES]
+
+
+def _weights(result: Result) -> str:
+    """The backbone, whatever the size of its tiles.
+
+    The small model at one scale may be run on larger tiles than at several, with more parameters
+    for their positions, and is no larger model.
+    """
+    return result.backbone.partition("?tile=")[0]
 
 
 def _quality(result: Result) -> float:

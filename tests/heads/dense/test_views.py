@@ -4,9 +4,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from polyscale.heads.dense.views import View, ViewSettings, cut, merge_scores, views_of
 
 from polyscale.errors import InputError
+from polyscale.heads.dense.views import View, ViewSettings, cut, merge_scores, views_of
 
 SIDES = st.integers(1, 60)
 SETTINGS = st.builds(

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from polyscale.heads.dense.views import ViewSettings
 from sklearn.metrics import jaccard_score
 
 from polyscale.data import load_segmentation
@@ -13,6 +12,7 @@ from polyscale.errors import InputError
 from polyscale.heads.dense import TrainSettings
 from polyscale.heads.dense.augment import AugmentSettings
 from polyscale.heads.dense.head_file import load_head
+from polyscale.heads.dense.views import ViewSettings
 from polyscale.studies import DensePredictor, DenseSettings, plan_dense
 
 CANDIDATES = ["tiny:net_small@1", "tiny:net_small@1,2", "tiny:net_large@1"]

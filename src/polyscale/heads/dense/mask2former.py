@@ -10,11 +10,35 @@ from polyscale.data.dense import IGNORED
 from polyscale.errors import InputError, require
 from polyscale.heads.dense.levels import FourLevels
 from polyscale.heads.dense.linear import thin
+from polyscale.heads.dense.settings import TrainSettings
 from polyscale.heads.dense.upsample import upsample
 from polyscale.types import HW
 
 LABELS_A_CELL = 4
 """Labels along each side of a mask's cell that the loss looks at, as in the original."""
+
+MASK2FORMER_PAPER = {
+    "channels": 256,
+    "queries": 100,
+    "decoder_layers": 9,
+    "pixel_layers": 6,
+    "feedforward": 2048,
+    "attention_heads": 8,
+    "points": 12544,
+}
+"""Options of mmsegmentation's configuration `mask2former_r50_8xb2-160k_ade20k-512x512`, which S²
+(arXiv 2403.13043) uses."""
+
+MASK2FORMER_PAPER_TRAINING = TrainSettings(
+    steps=160_000,
+    batch=16,
+    learning_rate=1e-4,
+    weight_decay=0.05,
+    schedule="poly",
+    clip_norm=0.01,
+    checkpoint_every=1000,
+)
+"""Of the same configuration."""
 
 
 class Mask2FormerSegmentation(nn.Module):

@@ -98,7 +98,12 @@ def predict_pixels(
 
 def count_head(head: nn.Module, module: MultiScale, out_hw: HW) -> TileCost:
     """What a head costs for one map of the operator."""
-    return count_call(_Scores(head, out_hw), (1, module.out_channels, *module.plan.grid_hw))
+    return count_scores(head, module.out_channels, module.plan.grid_hw, out_hw)
+
+
+def count_scores(head: nn.Module, channels: int, grid_hw: HW, out_hw: HW) -> TileCost:
+    """What a head costs for one map of so many channels and cells."""
+    return count_call(_Scores(head, out_hw), (1, channels, *grid_hw))
 
 
 def view_hw(view: View) -> HW:

@@ -1,37 +1,40 @@
-"""A recipe of the paper on the user's copy of ImageNet: checked, then a plain comparison."""
+"""A recipe of the paper on the user's copy of its data: checked, then a plain comparison."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from polyscale.data.classes import MIN_DRAWN
-from polyscale.data.imagenet import list_imagenet
-from polyscale.data.listing import Catalogue
-from polyscale.data.splits import sample
-from polyscale.errors import InputError, near_matches
-from polyscale.studies import CompareSettings
-from polyscale.studies.recipes.book import recipes
+from polyscale.data.listing import Files
+from polyscale.data.options import to_path
+from polyscale.errors import InputError
+from polyscale.studies.recipes.book import get_recipe
+from polyscale.studies.recipes.task import Choices, check_choices
+from polyscale.studies.recipes.tasks import TASKS
 from polyscale.studies.recipes.weights import check_folders
+from polyscale.studies.recipes.work import Counts
+from polyscale.studies.tasks import AnySettings
 from polyscale.types import Candidate
 from polyscale.types.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class ReadyRecipe:
-    """A recipe with data and weights; no model has run, and no image was opened.
+    """A recipe with data and weights; no model has run, and no image was decoded.
 
     Attributes:
         recipe: what is repeated.
         weights_dir: folder of local weights, or None for the hub.
-        data: what `plan_compare` takes.
-        catalogue: the images of both splits, by their names.
+        data: what `plan_study` takes.
+        images: of the training split, by their names.
+        counts: of both splits.
         settings: of the comparison.
     """
 
     recipe: Recipe
     weights_dir: str | None
     data: str
-    catalogue: Catalogue
-    settings: CompareSettings
+    images: Files
+    counts: Counts
+    settings: AnySettings
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -39,81 +42,48 @@ class ReadyRecipe:
         return tuple(entry.candidate(self.weights_dir) for entry in self.recipe.entries)
 
 
-def get_recipe(name: str) -> Recipe:
-    """A recipe by its name.
-
-    Raises:
-        InputError: if there is none; near matches are named.
-    """
-    known = recipes()
-    if name not in known:
-        raise InputError(
-            f"recipe must be one of {', '.join(known)}, but got {name!r}."
-            f"{near_matches(name, known)}"
-        )
-    return known[name]
-
-
 def ready_recipe(
     name: str,
     data: str,
     *,
     weights_dir: Path | None = None,
-    per_class: int | None = None,
-    dtype: str | None = None,
-    seed: int = 0,
-    device: str = "cpu",
+    choices: Choices | None = None,
 ) -> ReadyRecipe:
     """Check what a recipe needs, in seconds.
 
     Args:
         name: of the recipe.
-        data: `imagenet:PATH`.
+        data: `imagenet:PATH`, `ade20k:PATH` or `nyu:PATH`.
         weights_dir: folder with one folder a checkpoint, named like the hub's repository without
             its owner; None takes them from the hub.
-        per_class: images of each class to draw from each split; None takes all.
-        dtype: what backbones compute in; None is the recipe's.
-        seed: of the sample, the probe and resampling.
-        device: where models run.
+        choices: everything else that the user chooses.
 
     Raises:
-        InputError: if there is no such recipe, the data have another layout, or weights are not
-            in `weights_dir`.
+        InputError: if there is no such recipe, a choice is not one of its task, the data have
+            another layout, or weights are not in `weights_dir`.
+        MissingExtraError: if a package is not installed.
     """
-    recipe = get_recipe(name)
+    recipe, choices = get_recipe(name), choices or Choices()
+    task = TASKS[recipe.task]
+    check_choices(recipe, task, choices)
     folder = None if weights_dir is None else check_folders(recipe, weights_dir)
-    data, path = _check_data(data, per_class)
-    catalogue = list_imagenet(path)
-    if per_class is not None:
-        assert catalogue.test is not None
-        catalogue = replace(
-            catalogue,
-            train=sample(catalogue.train, per_class, seed=seed),
-            test=sample(catalogue.test, per_class, seed=seed),
-        )
-    settings = CompareSettings(
-        source=recipe.source,
-        dtype=dtype or recipe.dtype,  # type: ignore[arg-type]  # checked there
-        seed=seed,
-        device=device,
-        protocol=recipe.protocol,
-    )
-    return ReadyRecipe(recipe, folder, data, catalogue, settings)
+    listed = task.list(recipe, _place(recipe, data), choices)
+    settings = task.settings(recipe, choices)
+    return ReadyRecipe(recipe, folder, listed.data, listed.images, listed.counts, settings)
 
 
-def _check_data(data: str, per_class: int | None) -> tuple[str, Path]:
-    """What `load_classification` takes, and the folder."""
-    scheme, _, rest = data.partition(":")
-    if scheme != "imagenet" or not rest:
+def _place(recipe: Recipe, data: str) -> str:
+    """What stands behind the colon."""
+    scheme, own = data.partition(":")[0], recipe.data.scheme
+    rest = data.partition(":")[2]
+    if scheme != own or not rest:
         raise InputError(
-            f"data of a recipe must be imagenet:PATH, but got {data!r}. "
+            f"data of recipe {recipe.name} must be {own}:PATH, but got {data!r}. "
             "For other images use polyscale compare."
         )
-    if per_class is not None and per_class < MIN_DRAWN:
-        raise InputError(f"per_class must be at least {MIN_DRAWN}, but got {per_class}.")
-    path = Path(rest).expanduser()
-    if not path.is_dir():
+    if not to_path(rest).exists() and not to_path(rest.partition("?")[0]).exists():
         raise InputError(
-            f"imagenet folder {rest!r} does not exist. Check the path; a sample is --per-class N."
+            f"{own} folder {rest!r} does not exist. Check the path; a sample is --per-class N or "
+            "--limit N."
         )
-    return (data if per_class is None else f"{data}?per_class={per_class}"), path
+    return rest

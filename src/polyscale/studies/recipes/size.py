@@ -1,23 +1,22 @@
 """What a recipe takes: counted, nothing is measured or run."""
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import psutil
 
 from polyscale.backbones import load
 from polyscale.cost import count_tile
-from polyscale.data.classes import MIN_DRAWN
 from polyscale.errors import InputError
-from polyscale.heads.paper import PAPER
+from polyscale.plan import Level, plan_levels
+from polyscale.plan.tiling import Tiling
 from polyscale.studies.recipes.ready import ReadyRecipe
-from polyscale.types import Candidate
-from polyscale.types.recipe import Checkpoint, Recipe
-
-IMAGENET_TRAIN, IMAGENET_VAL, IMAGENET_CLASSES = 1_281_167, 50_000, 1000
-
-NUM_FITS = 5
-"""Of the paper's probe, in passes over all images: once on all and five times on four fifths."""
+from polyscale.studies.recipes.task import Choices
+from polyscale.studies.recipes.tasks import TASKS
+from polyscale.studies.recipes.work import Counts, Held, Tile, Work
+from polyscale.types import HW, Candidate
+from polyscale.types.recipe import Checkpoint, Entry, Recipe
 
 
 @dataclass(frozen=True)
@@ -26,9 +25,9 @@ class CandidateForecast:
 
     Attributes:
         candidate: a backbone and its scales.
-        num_tiles: of one image.
-        macs: multiply-adds of one image.
-        feature_dim: columns that the probe sees.
+        num_tiles: of one image, or of one view of it.
+        macs: multiply-adds of these.
+        feature_dim: columns, or channels, that its head sees.
     """
 
     candidate: Candidate
@@ -42,136 +41,166 @@ class RecipeSize:
     """What a recipe takes, without times.
 
     Attributes:
-        num_train: images.
-        num_test: images.
-        num_classes: of both.
-        candidates: one by one; scales that candidates share are computed once.
-        tiles: that go through a backbone, over all images.
+        counts: of the data.
+        work: what there is to do.
+        candidates: one by one.
+        tiles: that go through a backbone, over all images; those of scales that candidates share
+            are computed once, where they are kept.
         macs: multiply-adds of these.
-        probe_macs: multiply-adds of the paper's probe, over all candidates.
+        head_macs: multiply-adds of the heads, over all candidates.
+        images_read: that are decoded.
         feature_bytes: what the cache takes on the disk.
         download_bytes: of weights that are not in a local folder; less what the hub's cache holds.
-        memory_bytes: that features and probabilities take at the peak, about.
+        memory_bytes: that features and what heads say of them take at the peak, about.
     """
 
-    num_train: int
-    num_test: int
-    num_classes: int
+    counts: Counts
+    work: Work
     candidates: tuple[CandidateForecast, ...]
     tiles: int
     macs: float
-    probe_macs: float
+    head_macs: float
+    images_read: int
     feature_bytes: int
     download_bytes: int
     memory_bytes: int
-
-    @property
-    def num_images(self) -> int:
-        """Of both splits."""
-        return self.num_train + self.num_test
-
-    def fitting_per_class(self, there_bytes: int) -> int:
-        """Images of each class and split that four fifths of this memory would hold."""
-        images = 0.8 * there_bytes / self.memory_bytes * self.num_images / self.num_classes
-        test = self.num_test / self.num_classes
-        # a class may have fewer test images than are asked for
-        return int(images - test if images > 2 * test else images / 2)
 
 
 def size_recipe(
     recipe: Recipe,
     *,
-    num_train: int = IMAGENET_TRAIN,
-    num_test: int = IMAGENET_VAL,
-    num_classes: int = IMAGENET_CLASSES,
+    num_train: int | None = None,
+    num_test: int | None = None,
+    num_classes: int | None = None,
     weights_dir: str | None = None,
 ) -> RecipeSize:
-    """Count what a recipe takes on so many images; ImageNet-1k, unless said.
+    """Count what a recipe takes on so many images; all of its data set, unless said.
 
     With local weights the models there are counted, else those of the recipe.
+
+    Raises:
+        MissingExtraError: if the head needs a package that is not installed.
     """
-    facts = {c: _tile(c, weights_dir) for c in recipe.checkpoints}
-    num = num_train + num_test
-    candidates = tuple(
-        CandidateForecast(
-            candidate=entry.candidate(weights_dir),
-            num_tiles=sum(_num_tiles(scale) for scale in entry.scales),
-            macs=facts[entry.checkpoint].macs * sum(scale**2 for scale in entry.scales),
-            feature_dim=facts[entry.checkpoint].dim * len(entry.scales),
-        )
-        for entry in recipe.entries
+    data = recipe.data
+    counts = Counts(
+        num_train=data.num_train if num_train is None else num_train,
+        num_test=data.num_test if num_test is None else num_test,
+        num_classes=data.num_classes if num_classes is None else num_classes,
+        image_hw=data.image_hw,
     )
-    tiles, macs, columns, most_columns = 0, 0.0, 0, 0
-    for checkpoint, tile in facts.items():
-        members = [entry.scales for entry in recipe.entries if entry.checkpoint == checkpoint]
-        scales = {scale for member in members for scale in member}
-        tiles += num * sum(_num_tiles(scale) for scale in scales)
-        macs += num * tile.macs * sum(scale**2 for scale in scales)
-        columns += tile.dim * len(scales)
-        # features of all scales, and once more side by side for the widest candidate
-        most_columns = max(most_columns, tile.dim * (len(scales) + max(map(len, members))))
-    num_columns = sum(candidate.feature_dim for candidate in candidates)
-    return RecipeSize(
-        num_train=num_train,
-        num_test=num_test,
-        num_classes=num_classes,
-        candidates=candidates,
-        tiles=tiles,
-        macs=macs,
-        # a step multiplies twice: forwards, and for the gradient of the weights
-        probe_macs=2.0 * PAPER.epochs * NUM_FITS * num_train * num_columns * num_classes,
-        feature_bytes=4 * num * columns,
-        download_bytes=0
-        if weights_dir is not None
-        else round(1e9 * sum(c.download_gb for c in recipe.checkpoints)),
-        # probabilities of every candidate stay, in float64
-        memory_bytes=num * (4 * most_columns + 8 * num_classes * len(candidates)),
-    )
+    task = TASKS[recipe.task]
+    work = task.work(recipe, task.settings(recipe, Choices()), counts)
+    return _size(recipe, work, counts, weights_dir)
 
 
 def size_ready(ready: ReadyRecipe) -> RecipeSize:
-    """`size_recipe` for the data and weights that are there."""
-    catalogue = ready.catalogue
-    assert catalogue.test is not None
-    return size_recipe(
-        ready.recipe,
-        num_train=len(catalogue.train),
-        num_test=len(catalogue.test),
-        num_classes=len(catalogue.class_names),
-        weights_dir=ready.weights_dir,
-    )
+    """`size_recipe` for the data, weights and settings that are there."""
+    recipe, counts = ready.recipe, ready.counts
+    work = TASKS[recipe.task].work(recipe, ready.settings, counts)
+    return _size(recipe, work, counts, ready.weights_dir)
 
 
 def check_memory(size: RecipeSize) -> None:
     """Refuse what this machine's memory cannot hold.
 
     Raises:
-        InputError: with the number of images a class that would fit.
+        InputError: with what would fit.
     """
     there = psutil.virtual_memory().total
     if size.memory_bytes > there:
-        fits = size.fitting_per_class(there)
-        advice = f"Try --per-class {fits}." if fits >= MIN_DRAWN else "Take a larger machine."
+        num = size.counts.num_train + size.counts.num_test
         raise InputError(
-            f"images must fit into memory as features, but {size.num_images} take about "
-            f"{size.memory_bytes / 1e9:.1f} GB at the peak, of {there / 1e9:.1f}. {advice}"
+            f"images must fit into memory as features, but {num} take about "
+            f"{size.memory_bytes / 1e9:.1f} GB at the peak, of {there / 1e9:.1f}. "
+            f"{size.work.advice(size.memory_bytes, there)}"
         )
 
 
 @dataclass(frozen=True)
-class _Tile:
-    """Columns of one scale, and multiply-adds of one tile."""
+class _Model:
+    """A checkpoint on tiles of its size."""
 
-    dim: int
-    macs: float
+    tile: Tile
+    tile_hw: HW
+    macs_of_tile: Callable[[HW], float]
+    split: bool
+
+    def levels(self, scales: tuple[float, ...]) -> tuple[Level, ...]:
+        return plan_levels(Tiling(scales=scales, split=self.split), self.tile_hw)
+
+    def num_tiles(self, scales: tuple[float, ...]) -> int:
+        return sum(level.num_tiles for level in self.levels(scales))
+
+    def macs(self, scales: tuple[float, ...]) -> float:
+        return sum(
+            level.num_tiles * self.macs_of_tile(level.tile_hw) for level in self.levels(scales)
+        )
 
 
-def _tile(checkpoint: Checkpoint, weights_dir: str | None) -> _Tile:
+def _size(recipe: Recipe, work: Work, counts: Counts, weights_dir: str | None) -> RecipeSize:
+    models = {c: _model(c, weights_dir, work.split) for c in recipe.checkpoints}
+    tiles, macs, head_macs, feature_bytes, held = 0, 0.0, 0.0, 0, []
+    candidates = tuple(
+        _forecast(entry, models[entry.checkpoint], work, weights_dir) for entry in recipe.entries
+    )
+    for entry, candidate in zip(recipe.entries, candidates, strict=True):
+        tiles += work.trained_images * candidate.num_tiles
+        macs += work.trained_images * candidate.macs
+        head_macs += work.head_macs(models[entry.checkpoint].tile, len(entry.scales))
+    for checkpoint, model in models.items():
+        members = [entry.scales for entry in recipe.entries if entry.checkpoint == checkpoint]
+        scales = tuple(sorted({scale for member in members for scale in member}))
+        tiles += work.kept_images * model.num_tiles(scales)
+        macs += work.kept_images * model.macs(scales)
+        feature_bytes += work.kept_images * work.kept_bytes(model.tile) * len(scales)
+        held.append(Held(model.tile, len(scales), max(map(len, members))))
+    downloads = recipe.repositories if weights_dir is None else ()
+    return RecipeSize(
+        counts=counts,
+        work=work,
+        candidates=candidates,
+        tiles=tiles,
+        macs=macs,
+        head_macs=head_macs,
+        images_read=work.images_read(len(models), len(candidates)),
+        feature_bytes=feature_bytes,
+        download_bytes=round(1e9 * sum(c.download_gb for c in downloads)),
+        memory_bytes=work.memory_bytes(held, len(candidates)),
+    )
+
+
+def _forecast(
+    entry: Entry, model: _Model, work: Work, weights_dir: str | None
+) -> CandidateForecast:
+    return CandidateForecast(
+        candidate=entry.candidate(weights_dir),
+        num_tiles=model.num_tiles(entry.scales),
+        macs=model.macs(entry.scales),
+        feature_dim=work.columns(model.tile, len(entry.scales)),
+    )
+
+
+def _model(checkpoint: Checkpoint, weights_dir: str | None, split: bool) -> _Model:
+    side = checkpoint.tile_px
     if weights_dir is None:
-        return _Tile(checkpoint.dim * (1 + checkpoint.has_cls), checkpoint.tile_gmacs * 1e9)
+        cells = side // checkpoint.cell_px
+        tile = Tile(checkpoint.dim, checkpoint.has_cls, (cells, cells))
+        return _Model(tile, (side, side), partial(_stated, checkpoint), split)
     backbone = load(checkpoint.at(weights_dir), weights=False)
-    return _Tile(backbone.dim * (1 + backbone.has_cls), count_tile(backbone).macs)
+    tile = Tile(backbone.dim, backbone.has_cls, backbone.grid_hw)
+    found: dict[HW, float] = {}
+
+    def count(tile_hw: HW) -> float:
+        if tile_hw not in found:
+            found[tile_hw] = count_tile(backbone, tile_hw).macs
+        return found[tile_hw]
+
+    return _Model(tile, backbone.tile_hw, count, split)
 
 
-def _num_tiles(scale: float) -> int:
-    return math.ceil(scale) ** 2
+def _stated(checkpoint: Checkpoint, tile_hw: HW) -> float:
+    """Multiply-adds of a tile of a level: smaller ones are those of convolutional models."""
+    scale = tile_hw[0] / checkpoint.tile_px
+    if scale > 1:
+        return 1e9 * dict(checkpoint.large_gmacs)[scale]
+    return 1e9 * checkpoint.tile_gmacs * scale**2

@@ -1,20 +1,17 @@
 """How long a recipe will take, from rates that are measured in a second or two."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from polyscale.cost import vit_macs
 from polyscale.data.image import UnreadableImageError, read_image
-from polyscale.data.listing import Listing
-from polyscale.heads.paper import PAPER
+from polyscale.data.listing import Files
 from polyscale.multiscale.precision import autocast
+from polyscale.studies.recipes.rates import seconds
 from polyscale.studies.recipes.ready import ReadyRecipe
 from polyscale.studies.recipes.size import RecipeSize
 
@@ -31,34 +28,34 @@ class RecipeTimes:
 
     Attributes:
         macs_per_s: of a block of ViT-B, where backbones will run, in their precision.
-        probe_macs_per_s: of one batch of the probe.
+        head_macs_per_s: of heads; that of the block where they are as fast.
         images_per_s: opened and decoded, by one thread.
         model_s: backbones.
-        read_s: reading images, once to look at them and once for each backbone.
-        probe_s: the paper's probe.
+        read_s: reading images.
+        head_s: training heads, and what they say of test images.
     """
 
     macs_per_s: float
-    probe_macs_per_s: float
+    head_macs_per_s: float
     images_per_s: float
     model_s: float
     read_s: float
-    probe_s: float
+    head_s: float
 
 
 def time_recipe(ready: ReadyRecipe, size: RecipeSize) -> RecipeTimes:
     """Measure rates for a second or two, and forecast."""
     device = torch.device(ready.settings.device)
-    rate, probe_rate = _model_rate(ready, device), _probe_rate(device)
-    images_per_s = _read_rate(ready.catalogue.train)
-    num = size.num_images
+    rate = _model_rate(ready, device)
+    head_rate = size.work.head_macs_per_s(device) or rate
+    images_per_s = _read_rate(ready.images)
     return RecipeTimes(
         macs_per_s=rate,
-        probe_macs_per_s=probe_rate,
+        head_macs_per_s=head_rate,
         images_per_s=images_per_s,
         model_s=size.macs / rate,
-        read_s=num * (1 + len(ready.recipe.checkpoints)) / images_per_s,
-        probe_s=size.probe_macs / probe_rate,
+        read_s=size.images_read / images_per_s,
+        head_s=size.head_macs / head_rate,
     )
 
 
@@ -77,30 +74,12 @@ def _model_rate(ready: ReadyRecipe, device: torch.device) -> float:
         with autocast(device, ready.settings.precision), torch.inference_mode():
             return block(tokens)
 
-    return NUM_TILES * macs / _seconds(run, device)
+    return NUM_TILES * macs / seconds(run, device)
 
 
-def _probe_rate(device: torch.device) -> float:
-    """Multiply-adds a second of the probe's steps: gathering rows, gradient, AdamW."""
-    rows, dim, classes = np.zeros((2048, 1536), np.float32), 1536, 1000
-    chosen = np.random.default_rng(0).integers(len(rows), size=PAPER.batch)
-    target = torch.zeros(PAPER.batch, dtype=torch.long, device=device)
-    layer = nn.Linear(dim, classes, device="meta").to_empty(device=device)
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    optimiser = torch.optim.AdamW(layer.parameters(), lr=PAPER.learning_rate)
-
-    def step() -> None:
-        optimiser.zero_grad()
-        F.cross_entropy(layer(torch.from_numpy(rows[chosen]).to(device)), target).backward()
-        optimiser.step()
-
-    return 2 * PAPER.batch * dim * classes / _seconds(step, device)
-
-
-def _read_rate(images: Listing) -> float:
+def _read_rate(images: Files) -> float:
     """Images a second, of some that lie evenly over the split; broken ones count as read."""
-    chosen = np.linspace(0, len(images) - 1, min(NUM_READ, len(images))).astype(int)
+    chosen = np.linspace(0, len(images.ids) - 1, min(NUM_READ, len(images.ids))).astype(int)
     start = time.perf_counter()
     for index in chosen.tolist():
         try:
@@ -108,16 +87,3 @@ def _read_rate(images: Listing) -> float:
         except UnreadableImageError:
             continue
     return len(chosen) / (time.perf_counter() - start)
-
-
-def _seconds(call: Callable[[], object], device: torch.device) -> float:
-    """Median of five calls after one."""
-    call()
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        call()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - start)
-    return median(times)

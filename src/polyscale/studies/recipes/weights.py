@@ -14,7 +14,7 @@ def check_folders(recipe: Recipe, weights_dir: Path) -> str:
         InputError: with all that are missing.
     """
     folder = weights_dir.expanduser().resolve()
-    missing = [c.folder for c in recipe.checkpoints if not (folder / c.folder).is_dir()]
+    missing = [c.folder for c in recipe.repositories if not (folder / c.folder).is_dir()]
     if missing:
         raise InputError(
             f"weights-dir must hold a folder for each checkpoint of {recipe.name}, but "
@@ -38,11 +38,13 @@ def fetch_weights(recipe: Recipe, weights_dir: str | None = None) -> None:
     reasons = {c: _why_not(c, weights_dir) for c in recipe.checkpoints}
     missing = [checkpoint for checkpoint, reason in reasons.items() if reason]
     if missing:
-        repositories = ", ".join(checkpoint.repository for checkpoint in missing)
-        folders = ", ".join(checkpoint.folder for checkpoint in missing)
+        # weights that are run on tiles of two sizes are missing once
+        repositories = list(dict.fromkeys(checkpoint.repository for checkpoint in missing))
+        folders = ", ".join(dict.fromkeys(checkpoint.folder for checkpoint in missing))
         raise RunError(
-            f"recipe {recipe.name}: weights must be there or within reach, but {len(missing)} of "
-            f"{len(reasons)} are not: {repositories}. The first: {reasons[missing[0]]}. Or put "
+            f"recipe {recipe.name}: weights must be there or within reach, but "
+            f"{len(repositories)} of {len(recipe.repositories)} are not: "
+            f"{', '.join(repositories)}. The first: {reasons[missing[0]]}. Or put "
             f"good folders {folders} into one and give it as --weights-dir."
         )
 
