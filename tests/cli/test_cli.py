@@ -13,7 +13,7 @@ import polyscale
 from polyscale import errors
 from polyscale.cli import main
 from polyscale.studies.compare import save
-from polyscale.studies.run_folder import FILES
+from polyscale.studies.run_folder import FILES, FILES_OF_TASK
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_compare_end_to_end(compare, tmp_path, image_folder):
     assert result.returncode == 0, result.stderr
     out = tmp_path / "out"
     assert result.stdout.splitlines()[-1] == f"report: {out / 'report.html'}"
-    assert {file.name for file in out.iterdir()} == set(FILES)
+    assert {file.name for file in out.iterdir()} == {*FILES, *FILES_OF_TASK["classification"]}
     rows = json.loads((out / "results.json").read_text())
     assert [row["source"] for row in rows] == ["base"] * 3
     before = {file: file.stat().st_mtime_ns for file in out.iterdir()}

@@ -5,14 +5,15 @@ import pytest
 
 from polyscale.errors import InputError
 from polyscale.studies import check_out, is_finished, new_run
-from polyscale.studies.run_folder import FILES
+from polyscale.studies.run_folder import FILES, FILES_OF_TASK
 
+WRITTEN = (*FILES, *FILES_OF_TASK["classification"])
 FACTS = {"data": "rooms", "scales": (1, 2), "seed": 0}
 
 
 def finish(out, facts=FACTS):
     with new_run(out) as folder:
-        for name in FILES:
+        for name in WRITTEN:
             (folder / name).write_text("")
         (folder / "results.json").write_text(json.dumps([{"settings": facts | {"date": "x"}}]))
 
@@ -59,7 +60,7 @@ def test_other_files_are_never_written_over(tmp_path, content):
         is_finished(tmp_path, FACTS)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", WRITTEN)
 def test_a_run_that_lost_a_file(tmp_path, name):
     finish(tmp_path / "a")
     (tmp_path / "a" / name).unlink()
@@ -72,7 +73,7 @@ def test_an_empty_folder_becomes_the_run(tmp_path, monkeypatch):
     check_out(Path())
     finish(Path())
     assert is_finished(tmp_path, FACTS)
-    assert {path.name for path in tmp_path.iterdir()} == set(FILES)
+    assert {path.name for path in tmp_path.iterdir()} == set(WRITTEN)
 
 
 def test_a_link_to_an_empty_folder(tmp_path):

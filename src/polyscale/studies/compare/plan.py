@@ -1,7 +1,7 @@
 """The first half of a comparison: everything is read and checked, no model runs."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from polyscale.backbones import load
@@ -9,7 +9,7 @@ from polyscale.data import ClassificationData, load_classification
 from polyscale.errors import InputError, require
 from polyscale.heads import pooled_columns
 from polyscale.studies.compare.settings import CompareSettings
-from polyscale.studies.extract import weights_hash
+from polyscale.studies.planned import shared_facts, weights_of
 from polyscale.studies.progress import Progress, silent
 from polyscale.types import Backbone, Candidate
 
@@ -40,9 +40,7 @@ class ComparePlan:
 
     def weights(self, backbone: str) -> str:
         """The hash of its weights."""
-        found = self.facts["weights"]
-        assert isinstance(found, dict)
-        return found[backbone]
+        return weights_of(self.facts, backbone)
 
 
 def plan_compare(
@@ -75,18 +73,8 @@ def plan_compare(
         backbone = backbones[candidate.backbone]
         settings.module(backbone, candidate.scales)
         pooled_columns(candidate.scales, dim=1, has_cls=backbone.has_cls, feature=settings.feature)
-    facts = {
-        "candidates": [str(c) for c in chosen],
-        "data": data.name,
-        "split": data.about,
-        "train_fingerprint": data.train.fingerprint,
-        "test_fingerprint": data.test.fingerprint,
-        "data_notes": list(data.notes),
-        "weights": {name: weights_hash(backbone) for name, backbone in backbones.items()},
-        **asdict(replace(settings, dtype=settings.precision)),
+    facts = shared_facts(data, chosen, settings, backbones) | {
         "features": f"per scale: {COLUMNS[settings.feature]}",
-        "resampling": "bicubic, antialiased where it shrinks, squashed to the tile's aspect; "
-        "JPEGs that are much larger are decoded at a half, a quarter or an eighth",
         "intervals": "95 %: Wilson's for accuracies; of differences, percentiles of a paired "
         "bootstrap over test images, 10 000 resamples",
     }

@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from torch import nn
 
 from polyscale.cost import fitting_batch
 from polyscale.errors import RunError
@@ -25,6 +23,7 @@ from polyscale.studies.compare.probes import Probes, run_probes
 from polyscale.studies.compare.rows import Measured, make_rows
 from polyscale.studies.costs import measure_in_turns
 from polyscale.studies.failures import Failures
+from polyscale.studies.planned import measured_facts, move, on_device
 from polyscale.studies.progress import Progress, silent
 from polyscale.studies.timing import Watch
 from polyscale.types import HW, Backbone, Candidate
@@ -83,11 +82,7 @@ def _look_at(
     progress: Progress,
 ) -> None:
     """Everything that needs features: one backbone's candidates."""
-    members = [c for c in plan.candidates if plan.backbones[c.backbone] is backbone]
-    for candidate in members:
-        with found.failures.of(candidate):
-            _move(backbone, plan.settings.device)
-    members = [c for c in members if c not in found.failures]
+    members = on_device(backbone, plan, plan.settings.device, found.failures)
     features = extract.candidates(backbone, members, found.failures) if members else {}
     step = f"{backbone.name}: probes"
     for done, (candidate, own) in enumerate(features.items()):
@@ -98,7 +93,7 @@ def _look_at(
                 with watch.stage("controls"):
                     found.controls += run_controls(candidate, own, plan, extract)
     progress(step, len(members), len(members), "candidates")
-    _move(backbone, "cpu")  # room for the next
+    move(backbone, "cpu")  # room for the next
 
 
 def _judge(
@@ -141,11 +136,7 @@ def _assemble(
     }
     if not measured:
         raise RunError(f"every candidate failed: {'; '.join(map(str, found.failures))}")
-    facts = plan.facts | {
-        "latency_image_hw": list(image_hw),
-        "throughput_batch": batch,
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-    }
+    facts = plan.facts | measured_facts(image_hw, batch)
     with watch.stage("statistics"):
         rows = make_rows(plan, measured, facts)
         contrasts = corrected_contrasts(
@@ -182,8 +173,3 @@ def _named(
     probes: Mapping[Candidate, Probes], measured: Mapping[Candidate, Measured]
 ) -> dict[str, Probes]:
     return {str(c): probes[c] for c in measured}
-
-
-def _move(backbone: Backbone, device: str) -> None:
-    if isinstance(backbone, nn.Module):
-        backbone.to(device)

@@ -1,7 +1,7 @@
 """The first half of a dense comparison: everything is read and checked, no model runs."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from polyscale.backbones import load
@@ -12,7 +12,7 @@ from polyscale.studies.dense.depth import DepthTask
 from polyscale.studies.dense.segmentation import SegmentationTask
 from polyscale.studies.dense.settings import DenseSettings
 from polyscale.studies.dense.task import DenseTask
-from polyscale.studies.extract import weights_hash
+from polyscale.studies.planned import shared_facts, weights_of
 from polyscale.studies.progress import Progress, silent
 from polyscale.types import Backbone, Candidate
 
@@ -44,9 +44,7 @@ class DensePlan:
 
     def weights(self, backbone: str) -> str:
         """The hash of its weights."""
-        found = self.facts["weights"]
-        assert isinstance(found, dict)
-        return found[backbone]
+        return weights_of(self.facts, backbone)
 
 
 def plan_dense(
@@ -87,20 +85,10 @@ def plan_dense(
     backbones = {c.backbone: load(c.backbone) for c in chosen}
     for candidate in chosen:
         settings.module(backbones[candidate.backbone], candidate.scales)
-    facts = {
-        "candidates": [str(c) for c in chosen],
-        "data": data.name,
-        "split": data.about,
-        "train_fingerprint": data.train.fingerprint,
-        "test_fingerprint": data.test.fingerprint,
+    facts = shared_facts(data, chosen, settings, backbones) | {
         "train_targets": data.train.target_fingerprint,
         "test_targets": data.test.target_fingerprint,
-        "data_notes": list(data.notes),
-        "weights": {name: weights_hash(backbone) for name, backbone in backbones.items()},
-        **asdict(replace(settings, dtype=settings.precision)),
         "features": "per scale: the map on the output grid, kept in float16",
-        "resampling": "bicubic, antialiased where it shrinks, squashed to the tile's aspect; "
-        "JPEGs that are much larger are decoded at a half, a quarter or an eighth",
         "judged": "test images at their own size; scores are resized to it bilinearly",
         "intervals": "95 %: percentiles of a bootstrap over test images, paired for differences, "
         "10 000 resamples",

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from torch import nn
 
 from polyscale.cost import Cost, fitting_batch
 from polyscale.errors import RunError
@@ -26,6 +24,7 @@ from polyscale.studies.dense.rows import Measured, make_rows
 from polyscale.studies.dense.samples import RasterTargets, Samples
 from polyscale.studies.dense.task import Judged
 from polyscale.studies.failures import Failures
+from polyscale.studies.planned import measured_facts, move, on_device
 from polyscale.studies.progress import Progress, silent
 from polyscale.studies.timing import Watch
 from polyscale.types import HW, Backbone, Candidate
@@ -104,16 +103,12 @@ def run_dense(
 def _look_at(backbone: Backbone, extract: MapExtractor, work: _Work, found: _Found) -> None:
     """Everything that needs maps: one backbone's candidates."""
     plan = work.plan
-    members = [c for c in plan.candidates if plan.backbones[c.backbone] is backbone]
-    for candidate in members:
-        with found.failures.of(candidate):
-            _move(backbone, plan.settings.device)
-    members = [c for c in members if c not in found.failures]
+    members = on_device(backbone, plan, plan.settings.device, found.failures)
     features = extract.candidates(backbone, members, found.failures) if members else {}
     for candidate, own in features.items():
         with found.failures.of(candidate):
             _learn(candidate, own, work, found)
-    _move(backbone, "cpu")  # room for the next
+    move(backbone, "cpu")  # room for the next
 
 
 def _learn(candidate: Candidate, features: DenseFeatures, work: _Work, found: _Found) -> None:
@@ -194,11 +189,7 @@ def _assemble(work: _Work, found: _Found, pictures: list[Picture]) -> DenseCompa
     }
     if not measured:
         raise RunError(f"every candidate failed: {'; '.join(map(str, found.failures))}")
-    facts = plan.facts | {
-        "latency_image_hw": list(image_hw),
-        "throughput_batch": batch,
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-    }
+    facts = plan.facts | measured_facts(image_hw, batch)
     with watch.stage("statistics"):
         statistics = {str(c): m.judged.statistics for c, m in measured.items()}
         intervals = image_intervals(statistics, plan.task.resampled, seed=settings.seed)
@@ -238,8 +229,3 @@ def _costs(work: _Work, found: _Found, image_hw: HW, batch: int) -> Mapping[Cand
         failures=found.failures,
         progress=work.progress,
     )
-
-
-def _move(backbone: Backbone, device: str) -> None:
-    if isinstance(backbone, nn.Module):
-        backbone.to(device)
