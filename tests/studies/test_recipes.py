@@ -211,3 +211,16 @@ def test_untiled_scales_are_one_tile_each():
     costs = size_recipe(recipe).candidates
     assert [c.num_tiles for c in costs] == [1, 2, 3]
     assert costs[1].macs / 1e9 == pytest.approx(151.574 + 1020.574)
+
+
+def test_untiled_scales_run_through_dinov2():
+    torch.manual_seed(0)
+    config = hf.Dinov2Config(
+        image_size=28, patch_size=14, hidden_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
+    backbone = adapt_transformers(hf.Dinov2Model(config).eval())
+    options = recipes()["ade20k-dinov2-untiled"].options
+    module = DenseSettings(task="segmentation", **options).module(backbone, (1, 2, 3))
+    assert [level.tile_hw for level in module.plan.levels] == [(28, 28), (56, 56), (84, 84)]
+    with torch.no_grad():
+        assert module(torch.randn(1, 3, 28, 28)).map.shape == (1, 48, 2, 2)

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from io import BytesIO
 from math import prod
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from polyscale.heads.dense import TrainSettings
 from polyscale.heads.dense.views import ViewSettings, views_of
 from polyscale.studies.dense import DenseSettings
 from polyscale.studies.dense.predictor import count_scores
+from polyscale.studies.dense.settings import HEADS
 from polyscale.studies.recipes.task import Choices, Listed
 from polyscale.studies.recipes.work import Counts, Held, Tile
 from polyscale.types import HW
@@ -116,12 +118,18 @@ class DenseWork:
         return tile.grid_hw if grid == "base" else grid
 
     def _count_head(self, channels: int, grid_hw: HW) -> int:
-        settings = self.settings
-        with torch.device("meta"):
-            head = settings.kind.make(
-                in_channels=channels, **self.recipe.data.head_arguments, **settings.head_options
-            )
-        return count_scores(head.eval(), channels, grid_hw, grid_hw).macs
+        settings, arguments = self.settings, self.recipe.data.head_arguments
+        options = {"in_channels": channels, **arguments, **settings.head_options}
+        return _head_macs(settings.task, settings.head, tuple(options.items()), grid_hw)
+
+
+@cache
+def _head_macs(task: str, head: str, options: tuple[tuple[str, Any], ...], grid_hw: HW) -> int:
+    """Multiply-adds of a head for one map, by its name and its arguments."""
+    arguments = dict(options)
+    with torch.device("meta"):
+        module = HEADS[task][head].make(**arguments)
+    return count_scores(module.eval(), arguments["in_channels"], grid_hw, grid_hw).macs
 
 
 @dataclass(frozen=True)
