@@ -20,8 +20,8 @@ UNTILED_BASELINE = (
 )
 
 SAME_GRID = (
-    "grid 32×32 for every candidate, that of base's single scale: heads see as many cells, and maps "
-    "of 36×36 (patches of 14 px) are pooled to it; the paper does not say which grid S² has"
+    "grid 32×32 for every candidate, that of base's single scale: heads see as many cells, and "
+    "maps of 36×36 (patches of 14 px) are pooled to it; the paper does not say which grid S² has"
 )
 
 OWN_GRID = (
