@@ -87,6 +87,9 @@ def compare(
     steps: Annotated[
         int | None, typer.Option(help="Of training; the head's own if not given.")
     ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Trainings of each head, to tell how far they spread.")
+    ] = None,
     windows: Annotated[
         str | None,
         typer.Option(help="whole: images are squashed to the tile; slide: squares along them."),
@@ -150,6 +153,7 @@ def compare(
         "head": head,
         "grid": grid,
         "steps": steps,
+        "seeds": seeds,
         "windows": windows,
         "flip": flip,
         "augment": augment,

@@ -62,6 +62,8 @@ def _dense_settings(task: str, shared: Mapping[str, Any], dense: Mapping[str, An
     options: dict[str, Any] = {"task": task, **shared}
     if dense["head"] is not None:
         options["head"] = dense["head"]
+    if dense["seeds"] is not None:
+        options["seeds"] = dense["seeds"]
     if dense["grid"] is not None:
         options["grid"] = parse_grid(dense["grid"])
     if dense["memory"] is not None:

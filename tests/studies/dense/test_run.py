@@ -168,6 +168,14 @@ def test_scales_may_be_summed(study):
     assert row.feature_dim == 6
 
 
+def test_other_seeds_tell_how_far_trainings_spread(study):
+    one, three = study([CANDIDATES[0]]).rows[0], study([CANDIDATES[0]], seeds=3).rows[0]
+    assert three.value == one.value == three.probe["seed_values"][0]
+    assert len(set(three.probe["seed_values"])) == 3
+    assert three.probe["seed_std"] == pytest.approx(np.std(three.probe["seed_values"], ddof=1))
+    assert "seed_values" not in one.probe
+
+
 def test_a_candidate_that_breaks_leaves_the_others(study, monkeypatch):
     def broken(images):
         raise RuntimeError("no such luck")

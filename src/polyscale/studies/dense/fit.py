@@ -92,6 +92,7 @@ def fit_head(
     plan: DensePlan,
     *,
     store: FeatureStore,
+    seed: int,
     step: str,
     progress: Progress,
 ) -> Fitted:
@@ -106,13 +107,14 @@ def fit_head(
         kept: maps and targets of the lesson's samples.
         plan: of the run.
         store: where checkpoints are kept.
+        seed: of weights, order and dropout.
         step: how progress and errors call it.
         progress: told the steps that are done.
     """
     settings, kind = plan.settings, plan.settings.kind
     if kind.training is None:
-        return _fit_patches(lesson, kept, plan, step=step, progress=progress)
-    training = replace(settings.training or kind.training, seed=settings.seed)
+        return _fit_patches(lesson, kept, plan, seed=seed, step=step, progress=progress)
+    training = replace(settings.training or kind.training, seed=seed)
     with torch.random.fork_rng([]):
         torch.manual_seed(training.seed)
         head = kind.make(
@@ -145,7 +147,7 @@ def fit_head(
 
 
 def _fit_patches(
-    lesson: Lesson, kept: Kept, plan: DensePlan, *, step: str, progress: Progress
+    lesson: Lesson, kept: Kept, plan: DensePlan, *, seed: int, step: str, progress: Progress
 ) -> Fitted:
     settings = plan.settings
     start = time.perf_counter()
@@ -153,7 +155,7 @@ def _fit_patches(
         settings.head,
         ChosenMaps(kept.maps, lesson.learn),
         ChosenTargets(kept.targets, lesson.learn),
-        seed=settings.seed,
+        seed=seed,
         step=step,
         progress=progress,
         **plan.task.head_arguments,

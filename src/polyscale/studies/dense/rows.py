@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import stdev
 
 from polyscale.backbones import family_of
 from polyscale.cost import Cost
@@ -14,7 +15,7 @@ from polyscale.studies.environment import versions
 from polyscale.types import Candidate, Result
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measured:
     """A candidate that got through.
 
@@ -22,6 +23,7 @@ class Measured:
         predictor: the candidate itself.
         fitted: its head.
         judged: how it did.
+        by_seed: the metric with the heads of all seeds, that of the first one first.
         selection_value: the metric on held-out training images.
         cost: what it takes, with head and views.
     """
@@ -29,6 +31,7 @@ class Measured:
     predictor: DensePredictor
     fitted: Fitted
     judged: Judged
+    by_seed: tuple[float, ...]
     selection_value: float
     cost: Cost
 
@@ -83,6 +86,7 @@ def make_rows(
                     "params": cost.params,
                     "macs": cost.macs,
                     "views": views,
+                    **_seeds(found.by_seed),
                     "grid_hw": list(module.plan.grid_hw),
                     "chosen_by": f"{settings.metric} on {settings.held_out:.3g} of the training "
                     "images, from which heads don't learn",
@@ -93,6 +97,13 @@ def make_rows(
             )
         )
     return tuple(rows)
+
+
+def _seeds(values: tuple[float, ...]) -> dict[str, object]:
+    """What other seeds say; the draw of test images is no part of their spread."""
+    if len(values) < 2:
+        return {}
+    return {"seed_values": list(values), "seed_std": stdev(values)}
 
 
 def head_file(number: int) -> str:

@@ -37,6 +37,7 @@ class _Found:
     predictors: dict[Candidate, DensePredictor] = field(default_factory=dict)
     fitted: dict[Candidate, Fitted] = field(default_factory=dict)
     judged: dict[Candidate, Judged] = field(default_factory=dict)
+    by_seed: dict[Candidate, list[float]] = field(default_factory=dict)
     selection: dict[Candidate, float] = field(default_factory=dict)
     maps: dict[Candidate, ByScale] = field(default_factory=dict)
     failures: Failures = field(default_factory=Failures)
@@ -121,28 +122,42 @@ def _learn(candidate: Candidate, features: DenseFeatures, work: _Work, found: _F
             work.raster(module.backbone),
             _fingerprint(candidate, work),
         )
-        fitted = fit_head(
-            module,
-            work.lesson,
-            kept,
-            plan,
-            store=work.store,
-            step=f"{candidate}: {settings.head} head",
-            progress=work.progress,
-        )
-        found.selection[candidate] = held_out_value(fitted.head, kept, work.lesson, task)
+        heads = [
+            fit_head(
+                module,
+                work.lesson,
+                kept,
+                plan,
+                store=work.store,
+                seed=settings.seed + number,
+                step=_step(candidate, f"{settings.head} head", number),
+                progress=work.progress,
+            )
+            for number in range(settings.seeds)
+        ]
+        found.selection[candidate] = held_out_value(heads[0].head, kept, work.lesson, task)
     with watch.stage("judging"):
-        judged = judge_head(
-            fitted.head,
-            join(features.test, module),
-            work.test,
-            task,
-            step=f"{candidate}: test images",
-            progress=work.progress,
-        )
-    found.predictors[candidate] = DensePredictor(module, fitted.head, settings.views, task.outputs)
-    found.fitted[candidate], found.maps[candidate] = fitted, features.test
-    found.judged[candidate] = judged
+        judged = [
+            judge_head(
+                fitted.head,
+                join(features.test, module),
+                work.test,
+                task,
+                step=_step(candidate, "test images", number),
+                progress=work.progress,
+            )
+            for number, fitted in enumerate(heads)
+        ]
+    found.predictors[candidate] = DensePredictor(
+        module, heads[0].head, settings.views, task.outputs
+    )
+    found.fitted[candidate], found.maps[candidate] = heads[0], features.test
+    found.judged[candidate] = judged[0]
+    found.by_seed[candidate] = [one.value for one in judged]
+
+
+def _step(candidate: Candidate, what: str, number: int) -> str:
+    return f"{candidate}: {what}{f', seed {number + 1}' if number else ''}"
 
 
 def _fingerprint(candidate: Candidate, work: _Work) -> str:
@@ -183,7 +198,12 @@ def _assemble(work: _Work, found: _Found, pictures: list[Picture]) -> DenseCompa
         costs = _costs(work, found, image_hw, batch)
     measured = {
         c: Measured(
-            found.predictors[c], found.fitted[c], found.judged[c], found.selection[c], costs[c]
+            predictor=found.predictors[c],
+            fitted=found.fitted[c],
+            judged=found.judged[c],
+            by_seed=tuple(found.by_seed[c]),
+            selection_value=found.selection[c],
+            cost=costs[c],
         )
         for c in found.survivors(plan)
     }

@@ -41,6 +41,8 @@ class DenseSettings(RunSettings):
             is seen at test.
         augment: how training images are altered; None trains on features that are kept. With it,
             backbones run anew on every batch.
+        seeds: trainings of each head, each with a seed of its own. The first one is judged in full;
+            the others tell how far another training would come out.
         held_out: share of the training images that heads don't learn from: they choose among
             candidates.
         label_px: longer side of the raster on which heads learn; test images are judged at their
@@ -58,6 +60,7 @@ class DenseSettings(RunSettings):
     split: bool = True
     views: ViewSettings = field(default_factory=ViewSettings)
     augment: AugmentSettings | None = None
+    seeds: int = 1
     held_out: float = 0.125
     label_px: int = 128
     memory_bytes: int = 4 * GIGABYTE
@@ -78,6 +81,8 @@ class DenseSettings(RunSettings):
             )
         if not 0 < self.held_out <= 0.5:
             raise InputError(f"held_out must be above 0 and at most 0.5, but got {self.held_out}.")
+        if not 1 <= self.seeds <= 100:
+            raise InputError(f"seeds must be from 1 to 100, but got {self.seeds}.")
         if self.label_px < 8:
             raise InputError(f"label_px must be at least 8, but got {self.label_px}.")
         if self.memory_bytes < 1:
