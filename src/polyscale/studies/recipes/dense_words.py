@@ -7,6 +7,7 @@ DENSE_CHOSEN = (
     "the backbone runs anew on every altered picture of every step; its weights never change",
     f"{HELD_OUT:.0%} of the training images are held out: they choose among a model's scale sets "
     "where a verdict needs one, and heads don't learn from them",
+    "each head is trained once, with the seed of the run",
     "resampling: bicubic, antialiased where it shrinks",
     "dtype fp32; test maps are kept in float16",
 )

@@ -56,9 +56,9 @@ class DenseWork:
 
     @property
     def trained_images(self) -> int:
-        """Of all steps."""
+        """Of all steps of all trainings of its head."""
         training = self._training
-        return training.steps * training.batch
+        return training.steps * training.batch * self.settings.seeds
 
     def images_read(self, num_checkpoints: int, num_candidates: int) -> int:
         """All to look at them, kept ones for each checkpoint, those of steps for each candidate.
@@ -79,7 +79,7 @@ class DenseWork:
 
     def head_macs(self, tile: Tile, num_scales: int) -> float:
         """Forwards and backwards at every step, forwards for what is kept."""
-        passes = (1 + BACKWARD) * self.trained_images + self.kept_images
+        passes = (1 + BACKWARD) * self.trained_images + self.settings.seeds * self.kept_images
         return float(passes * self._count_head(self.columns(tile, num_scales), self._grid_hw(tile)))
 
     def memory_bytes(self, held: Sequence[Held], num_candidates: int) -> int:
