@@ -2,7 +2,7 @@
 
 from polyscale.data.classification import ClassificationData, LabelledImages
 from polyscale.data.dense import IGNORED, DenseData, DenseImages, DepthData, SegmentationData
-from polyscale.data.dense_sources import load_depth, load_segmentation
+from polyscale.data.dense.sources import load_depth, load_segmentation
 from polyscale.data.embedded import load_rooms
 from polyscale.data.folder import load_folder
 from polyscale.data.image import read_image

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from polyscale.data.dense import IGNORED, Depth, Labels
-from polyscale.data.dense_colours import NEUTRAL, colour_depth, colour_labels
+from polyscale.data.dense.colours import NEUTRAL, colour_depth, colour_labels
 
 WRONG = (240, 84, 45)
 """Of wrong pixels, over a dimmed grey image."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from polyscale.data.dense_sources import list_dense
+from polyscale.data.dense.sources import list_dense
 from polyscale.data.listing import Files
 from polyscale.errors import InputError
 from polyscale.heads.dense import TrainSettings

@@ -7,8 +7,8 @@ as BTS takes it from `rawDepths`.
 
 from pathlib import Path
 
-from polyscale.data.dense_listing import DenseCatalogue, list_pairs
-from polyscale.data.pairs import Pair
+from polyscale.data.dense.listing import DenseCatalogue, list_pairs
+from polyscale.data.dense.pairs import Pair
 from polyscale.errors import InputError
 
 LISTS = {"train": "nyu_train.txt", "test": "nyu_test.txt"}

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from polyscale.data.dense_listing import DenseCatalogue, list_pairs
+from polyscale.data.dense.listing import DenseCatalogue, list_pairs
+from polyscale.data.dense.stored import target_endings
 from polyscale.data.folder import check_name, files_below, is_folder, passed_over
 from polyscale.data.image import image_endings
 from polyscale.data.splits import Roles, assign_roles, role_of
-from polyscale.data.stored import target_endings
 from polyscale.errors import InputError
 
 Pair = tuple[str, Path, str, Path]

@@ -8,16 +8,16 @@ from PIL import Image
 from polyscale.data.assemble import silent
 from polyscale.data.classes import some
 from polyscale.data.dense import DenseImages, DepthData, SegmentationData
-from polyscale.data.dense_listing import DenseCatalogue
-from polyscale.data.dense_look import Looked
-from polyscale.data.dense_splits import gather
-from polyscale.data.depth_maps import DepthCoding
+from polyscale.data.dense.depth_maps import DepthCoding
+from polyscale.data.dense.listing import DenseCatalogue
+from polyscale.data.dense.look import Looked
+from polyscale.data.dense.masks import Classes, MaskCoding
+from polyscale.data.dense.splits import gather
+from polyscale.data.dense.target_inspection import DEPTH_MAPS, MASKS, TargetFacts
 from polyscale.data.fingerprint import fingerprint
 from polyscale.data.image import read_image
 from polyscale.data.inspection import Progress
-from polyscale.data.masks import Classes, MaskCoding
 from polyscale.data.report import DataReport
-from polyscale.data.target_inspection import DEPTH_MAPS, MASKS, TargetFacts
 from polyscale.errors import InputError
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from polyscale.data.dense_listing import DenseCatalogue, DenseListing, NamedFiles
+from polyscale.data.dense.listing import DenseCatalogue, DenseListing, NamedFiles
 from polyscale.data.hf_columns import find_image, find_target
 from polyscale.data.hugging_face import contents, load_splits
 from polyscale.data.splits import assign_roles

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyscale.data.dense import IGNORED, Labels
-from polyscale.data.stored import read_stored
-from polyscale.data.target_inspection import TargetFacts
+from polyscale.data.dense.stored import read_stored
+from polyscale.data.dense.target_inspection import TargetFacts
 from polyscale.errors import InputError
 
 IGNORED_VALUE = 255

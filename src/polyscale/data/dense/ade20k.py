@@ -4,10 +4,10 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from polyscale.data.dense_listing import DenseCatalogue
+from polyscale.data.dense.listing import DenseCatalogue
+from polyscale.data.dense.masks import IGNORED_VALUE, Classes
+from polyscale.data.dense.pairs import match, of_roles
 from polyscale.data.folder import is_folder
-from polyscale.data.masks import IGNORED_VALUE, Classes
-from polyscale.data.pairs import match, of_roles
 from polyscale.data.splits import Roles
 from polyscale.errors import InputError
 

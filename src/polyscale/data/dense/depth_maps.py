@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from polyscale.data.dense import Depth
-from polyscale.data.stored import read_stored
-from polyscale.data.target_inspection import TargetFacts
+from polyscale.data.dense.stored import read_stored
+from polyscale.data.dense.target_inspection import TargetFacts
 from polyscale.errors import InputError
 
 MIN_DEPTH_M, MAX_DEPTH_M = 1e-3, 10.0

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from polyscale.data.dense_listing import DenseCatalogue
-from polyscale.data.dense_look import Looked, look
+from polyscale.data.dense.listing import DenseCatalogue
+from polyscale.data.dense.look import Looked, look
+from polyscale.data.dense.target_inspection import TargetFacts, TargetKind
 from polyscale.data.duplicates import find_near_duplicates
 from polyscale.data.inspection import Progress
 from polyscale.data.inspection_cache import InspectionCache
 from polyscale.data.report import DataReport
 from polyscale.data.splits import is_drawn
-from polyscale.data.target_inspection import TargetFacts, TargetKind
 from polyscale.errors import InputError
 
 MIN_TRAIN = 2

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from polyscale.data.dense_listing import DenseCatalogue
+from polyscale.data.dense.listing import DenseCatalogue
+from polyscale.data.dense.masks import Classes
+from polyscale.data.dense.nyu_lists import LISTS, has_lists, list_nyu_files
+from polyscale.data.dense.nyu_mat import LABELLED, list_nyu_depth, list_nyu_labels
 from polyscale.data.folder import is_folder
-from polyscale.data.masks import Classes
-from polyscale.data.nyu_lists import LISTS, has_lists, list_nyu_files
-from polyscale.data.nyu_mat import LABELLED, list_nyu_depth, list_nyu_labels
 from polyscale.data.options import to_flag
 from polyscale.errors import InputError
 

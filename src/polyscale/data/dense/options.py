@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from polyscale.data.depth_maps import MAX_DEPTH_M, MIN_DEPTH_M, DepthCoding
-from polyscale.data.masks import IGNORED_VALUE, Classes
+from polyscale.data.dense.depth_maps import MAX_DEPTH_M, MIN_DEPTH_M, DepthCoding
+from polyscale.data.dense.masks import IGNORED_VALUE, Classes
 from polyscale.data.options import to_flag, to_number, to_path
 from polyscale.errors import InputError
 

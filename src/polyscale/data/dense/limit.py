@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from polyscale.data.dense_listing import DenseCatalogue, DenseListing
+from polyscale.data.dense.listing import DenseCatalogue, DenseListing
 from polyscale.data.splits import draw
 from polyscale.errors import InputError
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.data.dense_listing import NamedFiles
+from polyscale.data.dense.listing import NamedFiles
+from polyscale.data.dense.stored import read_stored
 from polyscale.data.image import UnreadableImageError
 from polyscale.data.inspection import Progress, look_at_all
 from polyscale.data.inspection_cache import InspectionCache
-from polyscale.data.stored import read_stored
 from polyscale.types import HW
 
 

@@ -4,15 +4,15 @@ from pathlib import Path
 
 from polyscale.data.assemble import silent
 from polyscale.data.dense import DenseImages, DepthData, SegmentationData
-from polyscale.data.dense_assemble import unseen
-from polyscale.data.dense_listing import NamedFiles
-from polyscale.data.depth_maps import DepthCoding
+from polyscale.data.dense.assemble import unseen
+from polyscale.data.dense.depth_maps import DepthCoding
+from polyscale.data.dense.listing import NamedFiles
+from polyscale.data.dense.masks import Classes, MaskCoding
+from polyscale.data.dense.target_inspection import MASKS, TargetFacts, inspect_targets
 from polyscale.data.embedded import RoomsTable, read_rooms
 from polyscale.data.inspection import Progress
 from polyscale.data.inspection_cache import InspectionCache
-from polyscale.data.masks import Classes, MaskCoding
 from polyscale.data.report import DataReport
-from polyscale.data.target_inspection import MASKS, TargetFacts, inspect_targets
 from polyscale.types import HW
 
 SIZE_HW: HW = (448, 448)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.data.dense_listing import DenseListing
+from polyscale.data.dense.listing import DenseListing
+from polyscale.data.dense.target_inspection import TargetFacts, TargetKind, inspect_targets
 from polyscale.data.inspection import Progress, inspect
 from polyscale.data.inspection_cache import ImageFacts, InspectionCache
 from polyscale.data.report import Unreadable
-from polyscale.data.target_inspection import TargetFacts, TargetKind, inspect_targets
 from polyscale.errors import InputError
 
 

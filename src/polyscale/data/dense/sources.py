@@ -5,21 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from polyscale.data.ade20k import list_ade20k
 from polyscale.data.assemble import silent
 from polyscale.data.dense import DepthData, SegmentationData
-from polyscale.data.dense_assemble import assemble_depth, assemble_segmentation
-from polyscale.data.dense_hugging_face import list_hugging_face_pairs
-from polyscale.data.dense_limit import limited
-from polyscale.data.dense_listing import DenseCatalogue
-from polyscale.data.dense_options import DEPTH_OPTIONS, MASK_OPTIONS, to_classes, to_depth_coding
-from polyscale.data.dense_rooms import rooms_depth, rooms_segmentation
+from polyscale.data.dense.ade20k import list_ade20k
+from polyscale.data.dense.assemble import assemble_depth, assemble_segmentation
+from polyscale.data.dense.hugging_face import list_hugging_face_pairs
+from polyscale.data.dense.limit import limited
+from polyscale.data.dense.listing import DenseCatalogue
+from polyscale.data.dense.masks import Classes
+from polyscale.data.dense.nyu import nyu_depth, nyu_labels, to_crop
+from polyscale.data.dense.options import DEPTH_OPTIONS, MASK_OPTIONS, to_classes, to_depth_coding
+from polyscale.data.dense.pairs import list_pair_folders
+from polyscale.data.dense.rooms import rooms_depth, rooms_segmentation
 from polyscale.data.folder import is_folder
 from polyscale.data.inspection import Progress
-from polyscale.data.masks import Classes
-from polyscale.data.nyu import nyu_depth, nyu_labels, to_crop
 from polyscale.data.options import split_options, to_path
-from polyscale.data.pairs import list_pair_folders
 from polyscale.errors import InputError, near_matches
 
 Options = Mapping[str, str]

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.data.dense_listing import DenseCatalogue, DenseListing, NamedFiles
-from polyscale.data.masks import Classes
+from polyscale.data.dense.listing import DenseCatalogue, DenseListing, NamedFiles
+from polyscale.data.dense.masks import Classes
 from polyscale.errors import InputError, first_line, require
 
 LABELLED = "nyu_depth_v2_labeled.mat"
