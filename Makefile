@@ -8,13 +8,21 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := runs/demo
 
-.PHONY: demo test lint clean
+.PHONY: demo demo-dense test lint clean
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/polyscale compare --data rooms --source native --out $(DEMO) --candidates \
 	    pip:efficientnet_lite0@1 pip:efficientnet_lite0@1,2 pip:efficientnet_lite0@1,2,3 \
 	    pip:efficientnet_lite1@1 pip:efficientnet_lite2@1 \
 	    pip:dinov2_small@1 pip:dinov2_small@1,2
+
+# the same question for every pixel; features of both tasks are extracted once
+demo-dense: $(VENV)/demo-ready
+	@for task in segmentation depth; do \
+	    $(BIN)/polyscale compare --task $$task --data rooms --source native --out runs/$$task --candidates \
+	        pip:efficientnet_lite0@1 pip:efficientnet_lite0@1,2 pip:efficientnet_lite0@1,2,3 \
+	        pip:efficientnet_lite1@1 pip:efficientnet_lite2@1 || exit; \
+	done
 
 # one thread a worker: two workers share two cores better than their threads do
 test: $(VENV)/test-ready
