@@ -7,7 +7,7 @@ from polyscale.report.dense import pictures
 from polyscale.report.dense.by_class import FEW_IMAGES, FEW_SHARE, iou_pages
 from polyscale.report.dense.by_size import bin_titles, size_pages
 from polyscale.report.dense.side_by_side import draw_gallery
-from polyscale.report.dense.sides import sides_of
+from polyscale.report.dense.sides import Sides, sides_of
 from polyscale.report.read import Run
 from polyscale.report.vocabulary import speak
 from polyscale.types import Result
@@ -38,9 +38,17 @@ def dense_context(run: Run, pairs: Sequence[tuple[Result, Result | None]]) -> di
         "iou_pages": iou_pages(dense, sides, seed) if dense.classes else [],
         "few_class_images": FEW_IMAGES,
         "few_class_share": FEW_SHARE,
-        "side_gallery": draw_gallery(dense.pictures, sides, dense.classes, say.sign),
+        "side_gallery": draw_gallery(dense.pictures, _of_families(sides), dense.classes, say.sign),
         "open_pictures": OPEN_PICTURES,
         "depth_css": pictures.depth_css(),
         "error_css": pictures.error_css(),
         "wrong_css": pictures.wrong_css(),
     }
+
+
+def _of_families(sides: Sequence[Sides]) -> list[Sides]:
+    """The first of each family, on which its verdict rests: pictures take room."""
+    found: dict[str, Sides] = {}
+    for own in sides:
+        found.setdefault(own.roles[0].result.family, own)
+    return list(found.values())
