@@ -139,6 +139,18 @@ def test_a_killed_training_goes_on_where_it_was(study, tmp_path):
     assert numbers(study(cache=tmp_path / "cache")) == numbers(whole)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [({"merge": "add"}, {"merge": "mean"}), ({"split": True}, {"split": False})],
+)
+def test_a_kept_head_is_not_taken_for_that_of_other_maps(study, tmp_path, first, second):
+    two = [CANDIDATES[1]]
+    before = study(two, cache=tmp_path, **first)
+    after, alone = study(two, cache=tmp_path, **second), study(two, **second)
+    assert after.rows[0].probe["losses"] == alone.rows[0].probe["losses"]
+    assert after.rows[0].probe["losses"] != before.rows[0].probe["losses"]
+
+
 def test_maps_that_do_not_fit_the_memory_give_the_same(study):
     assert numbers(study(memory_bytes=1000)) == numbers(study())
 
