@@ -27,7 +27,10 @@ def test_areas_are_named_as_squares():
         ([gain(0.02), None, gain(0.09)], "Here several scales don’t help detail more: +2.0 points"),
         ([gain(0.03), None, gain(0.02)], "Whether several scales help small objects more, these"),
         ([None, None, gain(0.02)], "Too few objects to tell"),
-        ([gain(0.03), gain(0.3), gain(0.02)], "Several scales help objects of 16²–32² px most: +30"),
+        (
+            [gain(0.03), gain(0.3), gain(0.02)],
+            "Several scales help objects of 16²–32² px most: +30",
+        ),
     ],
 )
 def test_the_sentence_is_what_the_intervals_say(gains, begins):
