@@ -140,5 +140,5 @@ def test_bad_options_are_refused(compare):
     refused(compare("depth", "--windows", "big"), "windows must be 'whole' or 'slide'")
     refused(compare("segmentation", "--probes"), "--probes is no option of segmentation")
     refused(compare("segmentation", "--head", "knn", "--steps", "5"), "fitted in one go")
-    refused(compare("segmentation", "--steps", "0"), "steps must be at least 1")
+    refused(compare("segmentation", "--steps", "0"), "steps must be an int of at least 1")
     refused(compare("segmentation", data="folder:photos"), "data must be rooms")

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from polyscale.heads.dense.views import ViewSettings
 from sklearn.metrics import jaccard_score
 
 from polyscale.data import load_segmentation
@@ -13,6 +12,7 @@ from polyscale.errors import InputError
 from polyscale.heads.dense import TrainSettings
 from polyscale.heads.dense.augment import AugmentSettings
 from polyscale.heads.dense.head_file import load_head
+from polyscale.heads.dense.views import ViewSettings
 from polyscale.studies import DensePredictor, DenseSettings, plan_dense
 
 CANDIDATES = ["tiny:net_small@1", "tiny:net_small@1,2", "tiny:net_large@1"]
@@ -211,3 +211,36 @@ def test_settings_of_another_head_are_refused(study):
     data = load_segmentation(f"pairs:{study.folder}")
     with pytest.raises(InputError, match="data must be loaded for depth"):
         plan_dense(data, CANDIDATES, DenseSettings(task="depth"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"head": ["linear"]}, "head must be one of linear"),
+        ({"head_options": 3}, "head_options must be Mapping, but got 3"),
+        ({"training": {"steps": 2}}, "training must be TrainSettings or None"),
+        ({"views": None}, "views must be ViewSettings, but got None"),
+        ({"seed": np.int64(3)}, "seed must be an int"),
+        ({"memory_bytes": float("inf")}, "memory_bytes must be int, but got inf"),
+        ({"held_out": np.float32(0.125)}, "held_out must be above 0"),
+    ],
+)
+def test_settings_that_no_file_could_keep_are_refused_at_once(wrong, told):
+    with pytest.raises(InputError, match=told):
+        DenseSettings(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("head", "options"),
+    [
+        ("linear", {"evil": 1}),
+        ("linear", {"in_channels": 3}),
+        ("upernet", {"channels": -3}),
+        ("upernet", {"channels": np.int64(8)}),
+    ],
+)
+def test_options_are_tried_before_any_model_runs(study, head, options):
+    with pytest.raises(InputError, match=f"head_options must be options of head {head}"):
+        study.plan(training=None, head=head, head_options=options)
+    with pytest.raises(InputError, match="options of knn must be among"):
+        study.plan(training=None, head="knn", head_options={"regulariser": 1})
