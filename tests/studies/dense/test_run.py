@@ -58,6 +58,18 @@ def test_values_are_those_of_the_pictures_predicted_one_by_one(study, segmented)
         assert (row.metric, row.task, row.num_test) == ("miou", "segmentation", 6)
 
 
+def test_views_may_go_through_the_model_in_parts(study, monkeypatch):
+    views = ViewSettings(windows="slide", flip=True)
+    head = study([CANDIDATES[0]], views=views).heads[CANDIDATES[0]]
+    plan = study.plan([CANDIDATES[0]], views=views)
+    module = plan.settings.module(plan.backbones["tiny:net_small"], (1,))
+    predictor = DensePredictor(module, head, views, plan.task.outputs)
+    image = plan.data.test.read(0)
+    together = predictor.predict(image)
+    monkeypatch.setattr("polyscale.studies.dense.predictor.VIEWS", 3)
+    np.testing.assert_array_equal(predictor.predict(image), together)
+
+
 def test_the_head_has_learned(segmented):
     """A constant answer has a mean IoU of at most a third."""
     assert min(row.value for row in segmented.rows) > 0.4
