@@ -99,6 +99,10 @@ def test_large_and_odd_pictures(run, compare, tmp_path):
     assert "broken.png" in done.stderr
     for name, size in sizes.items():
         assert pixels(f"said/{name}.png").shape == size
+    (tmp_path / "full/wide.png").mkdir(parents=True)
+    done = run("predict", "--head", "run/heads/0.safetensors", "--out", "full", files[1])
+    assert done.returncode == 1
+    assert "out 'full' cannot be written" in done.stderr
 
 
 def test_bad_heads_and_pictures_are_refused(run, compare, tmp_path, pairs_folder):
@@ -115,6 +119,15 @@ def test_bad_heads_and_pictures_are_refused(run, compare, tmp_path, pairs_folder
         run("predict", "--head", head, picture, pairs_folder / "images/train/1.png"),
         "'1' comes more than once",
     )
+    copies = pairs_folder / "copies"
+    copies.mkdir()
+    for name in ("1.png", "1_colour.png"):
+        (copies / name).write_bytes(picture.read_bytes())
+    refused(run("predict", "--head", head, copies), "'1_colour' comes more than once")
+    refused(
+        run("predict", "--head", head, "--out", copies, copies / "1.png"),
+        "out must be another folder than that of the pictures",
+    )
     save_file(load_file(head), "plain.safetensors")
     refused(run("predict", "--head", "plain.safetensors", picture), "head of polyscale")
     assert not (tmp_path / "predictions").exists()
@@ -127,5 +140,5 @@ def test_bad_options_are_refused(compare):
     refused(compare("depth", "--windows", "big"), "windows must be 'whole' or 'slide'")
     refused(compare("segmentation", "--probes"), "--probes is no option of segmentation")
     refused(compare("segmentation", "--head", "knn", "--steps", "5"), "fitted in one go")
-    refused(compare("segmentation", "--steps", "0"), "steps must be at least 1")
+    refused(compare("segmentation", "--steps", "0"), "steps must be an int of at least 1")
     refused(compare("segmentation", data="folder:photos"), "data must be rooms")

@@ -55,13 +55,17 @@ def test_key_depends_on_every_fact():
         assert FeatureStore.key(facts | {name: "other"}) != FeatureStore.key(facts)
 
 
-def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [OSError(28, "No space left on device"), OSError("8 requested and 0 written")],
+)
+def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch, error):
     def full(*args):
-        raise OSError(28, "No space left on device")
+        raise error
 
     store = FeatureStore(tmp_path)
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(RunError, match="No space left on device.*--cache"):
+    with pytest.raises(RunError, match=rf"{error.strerror or error}\).*--cache"):
         store.write("k", 0, 1, np.zeros((1, 2), np.float32))
     assert list((tmp_path / "k").iterdir()) == []
     assert store.read("k", 0, 1, (2,)) is None

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from polyscale.cli.console import errors, output, progress_bars
-from polyscale.errors import InputError, RunError
+from polyscale.errors import InputError, RunError, first_line
 
 
 def predict(
@@ -41,13 +41,7 @@ def predict(
     from polyscale.studies.dense.predict import load_predictor
 
     files = list_pictures(images)
-    stems = [file.stem for file in files]
-    for file in files:
-        if stems.count(file.stem) > 1:
-            raise InputError(
-                f"images must have different names, but {file.stem!r} comes more than once. "
-                "Predict folder by folder, each with its own --out."
-            )
+    _check_names(files, out)
     loaded = load_predictor(head, backbone=backbone, device=device)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -65,7 +59,13 @@ def predict(
             except InputError as error:
                 left_out.append(str(error))
                 continue
-            write_prediction(predicted, loaded, out, file.stem, arrays=arrays)
+            try:
+                write_prediction(predicted, loaded, out, file.stem, arrays=arrays)
+            except OSError as error:
+                raise RunError(
+                    f"out {str(out)!r} cannot be written ({first_line(error)}). "
+                    "Make room, or choose another folder."
+                ) from error
         progress("predict", len(files), len(files), "images")
     if loaded.task == "segmentation":
         names = "\n".join(f"{i} {name}" for i, name in enumerate(loaded.class_names))
@@ -75,3 +75,21 @@ def predict(
     output.print(f"{len(files) - len(left_out)} of {len(files)} pictures: {out}", soft_wrap=True)
     if left_out:
         raise RunError(f"{len(left_out)} of {len(files)} pictures could not be read, see above.")
+
+
+def _check_names(files: list[Path], out: Path) -> None:
+    """Nothing is written over a picture, or over what was said of another."""
+    written: set[str] = set()
+    for file in files:
+        if file.resolve().parent == out.resolve():
+            raise InputError(
+                f"out must be another folder than that of the pictures, but {str(out)!r} holds "
+                f"{file.name!r}. Choose another, so that no picture is written over."
+            )
+        names = {file.stem, f"{file.stem}_colour"}
+        if names & written:
+            raise InputError(
+                f"images must have different names, but {file.stem!r} comes more than once. "
+                "Predict folder by folder, each with its own --out."
+            )
+        written |= names

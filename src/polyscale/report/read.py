@@ -1,7 +1,7 @@
 """A run folder, read and checked."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timezone
 from io import BytesIO
@@ -107,7 +107,7 @@ def read_run(folder: Path) -> Run:
     _check_results(path, results)
     contrasts = read_json(folder / "contrasts.json", _all(Contrast.from_dict))
     names = [result.candidate for result in results]
-    _check_contrasts(folder / "contrasts.json", contrasts, names)
+    _check_contrasts(folder / "contrasts.json", contrasts, names, results[0].metric)
     if (folder / "verdicts.json").exists():
         verdicts = read_json(folder / "verdicts.json", _all(Verdict.from_dict))
     else:
@@ -186,7 +186,14 @@ def _check_results(path: Path, results: tuple[Result, ...]) -> None:
         )
 
 
-def _check_contrasts(path: Path, contrasts: Iterable[Contrast], names: Iterable[str]) -> None:
+def _check_contrasts(
+    path: Path, contrasts: Sequence[Contrast], names: Iterable[str], metric: str
+) -> None:
+    for contrast in contrasts:
+        if contrast.metric != metric:
+            raise InputError(
+                f"{path} must hold differences of {metric}, but holds {contrast.metric!r}. {AGAIN}"
+            )
     known = {frozenset((c.first, c.second)) for c in contrasts}
     for first, second in combinations(names, 2):
         if frozenset((first, second)) not in known:

@@ -137,7 +137,8 @@ class FeatureStore:
                         raise
         except OSError as error:
             raise StoreError(
-                f"features cannot be written to {file.parent} ({error.strerror}). "
+                f"features cannot be written to {file.parent} "
+                f"({error.strerror or error}). "
                 "Make room, or choose another folder with --cache."
             ) from error
         self._make_room(rows.nbytes)

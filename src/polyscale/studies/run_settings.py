@@ -48,11 +48,11 @@ class RunSettings:
             raise InputError(f"tile_batch must be auto or at least 1, but got {self.tile_batch}.")
         if self.dtype != "auto":
             check_precision(self.dtype)
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed must be between 0 and 2³² - 1, but got {self.seed}.")
-        if not 0 < self.margin < 1:
+        if not (isinstance(self.seed, int) and 0 <= self.seed < 2**32):
+            raise InputError(f"seed must be an int between 0 and 2³² - 1, but got {self.seed!r}.")
+        if not (isinstance(self.margin, float) and 0 < self.margin < 1):
             raise InputError(
-                f"margin must be between 0 and 1, but got {self.margin:g}. "
+                f"margin must be between 0 and 1, but got {self.margin!r}. "
                 "0.01 is one percentage point, or a centimetre."
             )
         check_device(self.device)

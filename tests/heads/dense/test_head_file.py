@@ -91,6 +91,9 @@ def test_weights_that_do_not_fit(saved, kinds):
     rewrite(saved[0], tensors | {"more": torch.zeros(())})
     with pytest.raises(InputError, match="more is one number, not absent"):
         load_head(saved[0], kinds)
+    rewrite(saved[0], tensors | {"norm.bias": torch.full((5,), float("nan"))})
+    with pytest.raises(InputError, match="norm.bias has NaN or infinity"):
+        load_head(saved[0], kinds)
 
 
 @pytest.mark.parametrize("task", [None, "detection", ["depth"]])

@@ -117,6 +117,15 @@ def test_an_error_may_exceed_one_but_not_be_negative(shared_dense_folders, tmp_p
         read_run(tmp_path)
 
 
+def test_contrasts_must_be_of_the_metric(folder):
+    path = folder / "contrasts.json"
+    contrasts = json.loads(path.read_text())
+    contrasts[0]["metric"] = "accuracy"
+    path.write_text(json.dumps(contrasts))
+    with pytest.raises(InputError, match="must hold differences of .*, but holds 'accuracy'"):
+        read_run(folder)
+
+
 def test_classes_must_be_those_that_were_counted(folder):
     path = folder / "classes.json"
     row = json.loads(path.read_text())

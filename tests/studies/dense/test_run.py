@@ -58,6 +58,18 @@ def test_values_are_those_of_the_pictures_predicted_one_by_one(study, segmented)
         assert (row.metric, row.task, row.num_test) == ("miou", "segmentation", 6)
 
 
+def test_views_may_go_through_the_model_in_parts(study, monkeypatch):
+    views = ViewSettings(windows="slide", flip=True)
+    head = study([CANDIDATES[0]], views=views).heads[CANDIDATES[0]]
+    plan = study.plan([CANDIDATES[0]], views=views)
+    module = plan.settings.module(plan.backbones["tiny:net_small"], (1,))
+    predictor = DensePredictor(module, head, views, plan.task.outputs)
+    image = plan.data.test.read(0)
+    together = predictor.predict(image)
+    monkeypatch.setattr("polyscale.studies.dense.predictor.VIEWS", 3)
+    np.testing.assert_array_equal(predictor.predict(image), together)
+
+
 def test_the_head_has_learned(segmented):
     """A constant answer has a mean IoU of at most a third."""
     assert min(row.value for row in segmented.rows) > 0.4
@@ -139,6 +151,18 @@ def test_a_killed_training_goes_on_where_it_was(study, tmp_path):
     assert numbers(study(cache=tmp_path / "cache")) == numbers(whole)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [({"merge": "add"}, {"merge": "mean"}), ({"split": True}, {"split": False})],
+)
+def test_a_kept_head_is_not_taken_for_that_of_other_maps(study, tmp_path, first, second):
+    two = [CANDIDATES[1]]
+    before = study(two, cache=tmp_path, **first)
+    after, alone = study(two, cache=tmp_path, **second), study(two, **second)
+    assert after.rows[0].probe["losses"] == alone.rows[0].probe["losses"]
+    assert after.rows[0].probe["losses"] != before.rows[0].probe["losses"]
+
+
 def test_maps_that_do_not_fit_the_memory_give_the_same(study):
     assert numbers(study(memory_bytes=1000)) == numbers(study())
 
@@ -207,3 +231,36 @@ def test_settings_of_another_head_are_refused(study):
     data = load_segmentation(f"pairs:{study.folder}")
     with pytest.raises(InputError, match="data must be loaded for depth"):
         plan_dense(data, CANDIDATES, DenseSettings(task="depth"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"head": ["linear"]}, "head must be one of linear"),
+        ({"head_options": 3}, "head_options must be Mapping, but got 3"),
+        ({"training": {"steps": 2}}, "training must be TrainSettings or None"),
+        ({"views": None}, "views must be ViewSettings, but got None"),
+        ({"seed": np.int64(3)}, "seed must be an int"),
+        ({"memory_bytes": float("inf")}, "memory_bytes must be int, but got inf"),
+        ({"held_out": np.float32(0.125)}, "held_out must be above 0"),
+    ],
+)
+def test_settings_that_no_file_could_keep_are_refused_at_once(wrong, told):
+    with pytest.raises(InputError, match=told):
+        DenseSettings(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("head", "options"),
+    [
+        ("linear", {"evil": 1}),
+        ("linear", {"in_channels": 3}),
+        ("upernet", {"channels": -3}),
+        ("upernet", {"channels": np.int64(8)}),
+    ],
+)
+def test_options_are_tried_before_any_model_runs(study, head, options):
+    with pytest.raises(InputError, match=f"head_options must be options of head {head}"):
+        study.plan(training=None, head=head, head_options=options)
+    with pytest.raises(InputError, match="options of knn must be among"):
+        study.plan(training=None, head="knn", head_options={"regulariser": 1})

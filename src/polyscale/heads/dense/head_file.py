@@ -66,7 +66,7 @@ def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> Loaded
 
     Raises:
         InputError: if the file holds no head of polyscale, one that this version does not know,
-            or weights that do not fit its configuration.
+            or weights that are not finite or do not fit its configuration.
     """
     words, tensors = _read(path)
     name, config, facts = words["name"], words["config"], words["facts"]
@@ -79,6 +79,11 @@ def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> Loaded
                 f"head {str(path)!r} must hold the weights of its configuration, but {tensor} "
                 f"is {_words(found.get(tensor))}, not {_words(expected.get(tensor))}. Train it "
                 "again."
+            )
+        if not tensors[tensor].isfinite().all():
+            raise InputError(
+                f"head {str(path)!r} must hold finite weights, but {tensor} has NaN or infinity. "
+                "Train it again."
             )
     head.load_state_dict(tensors)
     return LoadedHead(head.eval(), name, facts, config, path)

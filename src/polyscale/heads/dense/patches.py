@@ -1,5 +1,6 @@
 """Heads that are fitted to cells in one go, in seconds: k nearest cells, logistic regression."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -45,17 +46,7 @@ def fit_patches(
         InputError: if the kind or an option is not known, maps and targets differ in number, or
             there are fewer than two classes.
     """
-    known = {"knn": {"k"}, "logistic": {"regulariser"}}
-    if kind not in known:
-        raise InputError(f"kind must be 'knn' or 'logistic', but got {kind!r}.")
-    if unknown := sorted(set(options) - known[kind]):
-        raise InputError(
-            f"options of {kind} must be among max_rows and {', '.join(known[kind])}, "
-            f"but got {unknown[0]}."
-        )
-    for name, value in {"max_rows": max_rows, **options}.items():
-        if not value > 0:
-            raise InputError(f"{name} must be above 0, but got {value}.")
+    check_patch_options(kind, {"max_rows": max_rows, **options})
     cells = sample_cells(
         maps,
         targets,
@@ -67,6 +58,25 @@ def fit_patches(
     )
     make = _knn if kind == "knn" else fit_cells_logistic
     return make(cells, num_classes, seed, **options).eval()
+
+
+def check_patch_options(kind: str, options: Mapping[str, Any]) -> None:
+    """Refuse a kind or an option that is not known, see `fit_patches`.
+
+    Raises:
+        InputError: naming it.
+    """
+    known = {"knn": {"k"}, "logistic": {"regulariser"}}
+    if kind not in known:
+        raise InputError(f"kind must be 'knn' or 'logistic', but got {kind!r}.")
+    if unknown := sorted(options.keys() - known[kind] - {"max_rows"}):
+        raise InputError(
+            f"options of {kind} must be among max_rows and {', '.join(known[kind])}, "
+            f"but got {unknown[0]}."
+        )
+    for name, value in options.items():
+        if not value > 0:
+            raise InputError(f"{name} must be above 0, but got {value}.")
 
 
 def _knn(cells: Cells, num_classes: int, seed: int, *, k: int = 20) -> nn.Module:

@@ -1,12 +1,16 @@
 """How a head is trained."""
 
 from dataclasses import dataclass
-from typing import Literal
+from math import inf
+from typing import Literal, get_args
 
 from polyscale.errors import InputError
 
 Schedule = Literal["cosine", "poly", "constant"]
 """Of the learning rate after warm-up: half a cosine to zero, (1 - step / steps)^0.9, or none."""
+
+LEAST = {"steps": 1, "batch": 1, "warmup_steps": 0, "seed": 0, "checkpoint_every": 1}
+"""Whole numbers, and what they must be at least."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +40,22 @@ class TrainSettings:
     checkpoint_every: int = 200
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, but got {getattr(self, name)}.")
-        if not 0 <= self.warmup_steps < self.steps:
+        for name, least in LEAST.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise InputError(f"{name} must be an int of at least {least}, but got {value!r}.")
+        if not self.warmup_steps < self.steps:
             raise InputError(
-                f"warmup_steps must be from 0 to below steps ({self.steps}), "
-                f"but got {self.warmup_steps}."
+                f"warmup_steps must be below steps ({self.steps}), but got {self.warmup_steps}."
             )
-        if not self.learning_rate > 0:
-            raise InputError(f"learning_rate must be above 0, but got {self.learning_rate:g}.")
+        if self.schedule not in get_args(Schedule):
+            raise InputError(
+                f"schedule must be one of {', '.join(get_args(Schedule))}, "
+                f"but got {self.schedule!r}."
+            )
+        for name in ("learning_rate", "clip_norm"):
+            value = getattr(self, name)
+            if not (value is None and name == "clip_norm") and not 0 < value < inf:
+                raise InputError(f"{name} must be above 0 and finite, but got {value:g}.")
+        if not 0 <= self.weight_decay < inf:
+            raise InputError(f"weight_decay must be at least 0, but got {self.weight_decay:g}.")

@@ -9,6 +9,7 @@ from polyscale.data import DenseData, SegmentationData, load_depth, load_segment
 from polyscale.errors import InputError
 from polyscale.studies.compare import check_candidates
 from polyscale.studies.dense.depth import DepthTask
+from polyscale.studies.dense.head_options import check_options
 from polyscale.studies.dense.segmentation import SegmentationTask
 from polyscale.studies.dense.settings import DenseSettings
 from polyscale.studies.dense.task import DenseTask
@@ -38,9 +39,7 @@ class DensePlan:
     @property
     def task(self) -> DenseTask:
         """What heads learn and are judged by."""
-        if isinstance(self.data, SegmentationData):
-            return SegmentationTask(self.data)
-        return DepthTask(self.data)
+        return _task(self.data)
 
     def weights(self, backbone: str) -> str:
         """The hash of its weights."""
@@ -84,7 +83,8 @@ def plan_dense(
         )
     backbones = {c.backbone: load(c.backbone) for c in chosen}
     for candidate in chosen:
-        settings.module(backbones[candidate.backbone], candidate.scales)
+        module = settings.module(backbones[candidate.backbone], candidate.scales)
+        check_options(settings, module.out_channels, _task(data).head_arguments)
     facts = shared_facts(data, chosen, settings, backbones) | {
         "train_targets": data.train.target_fingerprint,
         "test_targets": data.test.target_fingerprint,
@@ -94,3 +94,7 @@ def plan_dense(
         "10 000 resamples",
     }
     return DensePlan(data, tuple(chosen), settings, backbones, facts)
+
+
+def _task(data: DenseData) -> DenseTask:
+    return SegmentationTask(data) if isinstance(data, SegmentationData) else DepthTask(data)

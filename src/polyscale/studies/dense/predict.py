@@ -54,11 +54,12 @@ def load_predictor(
     loaded = load_head(Path(file))
     facts = loaded.facts
     try:
-        source, scales = backbone or facts["backbone"], tuple(facts["scales"])
+        source, scales = backbone or str(facts["backbone"]), tuple(facts["scales"])
         grid = facts["grid"] if isinstance(facts["grid"], str) else tuple(facts["grid"])
         views = ViewSettings(**facts["views"])
         task = facts["task"]
-        outputs: Outputs = Metres() if task == "depth" else Labels(len(facts["class_names"]))
+        class_names = () if task == "depth" else tuple(facts["class_names"])
+        outputs: Outputs = Metres() if task == "depth" else Labels(len(class_names))
         options = {"source": facts["source"], "dtype": facts["dtype"], "output_grid": grid}
         options |= {name: facts[name] for name in ("merge", "split")}
     except (KeyError, TypeError) as error:
@@ -66,6 +67,11 @@ def load_predictor(
             f"head must be a file of a run, but {str(file)!r} does not say on what it was trained "
             f"({error}). Train it with polyscale compare."
         ) from error
+    if class_names and len(class_names) != loaded.config["num_classes"]:
+        raise InputError(
+            f"head {str(file)!r} must have a name for each of its {loaded.config['num_classes']} "
+            f"classes, but has {len(class_names)}. Train it with polyscale compare."
+        )
     model = load(source)
     module = MultiScale(model, scales, prefix="none", **options)
     check_fits(
@@ -79,7 +85,7 @@ def load_predictor(
     return LoadedPredictor(
         predictor.to(torch.device(device)).eval(),
         task,
-        tuple(facts.get("class_names", ())),
-        (facts["min_depth_m"], facts["max_depth_m"]) if task == "depth" else None,
+        class_names,
+        (loaded.config["min_depth_m"], loaded.config["max_depth_m"]) if task == "depth" else None,
         facts,
     )

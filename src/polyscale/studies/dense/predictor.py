@@ -18,6 +18,9 @@ from polyscale.types import HW
 SCORES_BYTES = 256 * 2**20
 """What the scores of one image may take; those of larger images are made smaller and enlarged."""
 
+VIEWS = 16
+"""Views of a picture at once: a very wide one has hundreds."""
+
 
 class DensePredictor(nn.Module):
     """What runs for an image: views of it, their maps, the head, and the mean over the views.
@@ -51,7 +54,12 @@ class DensePredictor(nn.Module):
         image_hw = (image.height, image.width)
         views = views_of(image_hw, self.views)
         with torch.inference_mode():
-            maps = self.module(self.module.preprocess([cut(image, view) for view in views])).map
+            maps = torch.cat(
+                [
+                    self.module(self.module.preprocess([cut(image, view) for view in some])).map
+                    for some in (views[i : i + VIEWS] for i in range(0, len(views), VIEWS))
+                ]
+            )
             return predict_pixels(self.head, maps, views, image_hw, self.outputs)
 
     def views_of(self, image_hw: HW) -> tuple[View, ...]:

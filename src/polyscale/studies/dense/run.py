@@ -9,6 +9,7 @@ import torch
 
 from polyscale.cost import Cost, fitting_batch
 from polyscale.errors import RunError
+from polyscale.multiscale import MultiScale
 from polyscale.stats import corrected_contrasts, image_contrasts, image_intervals, judge
 from polyscale.store import FeatureStore
 from polyscale.studies.costs import measure_in_turns
@@ -23,6 +24,7 @@ from polyscale.studies.dense.predictor import DensePredictor
 from polyscale.studies.dense.rows import Measured, make_rows
 from polyscale.studies.dense.samples import RasterTargets, Samples
 from polyscale.studies.dense.task import Judged
+from polyscale.studies.extract import feature_key
 from polyscale.studies.failures import Failures
 from polyscale.studies.planned import measured_facts, move, on_device
 from polyscale.studies.progress import Progress, silent
@@ -120,7 +122,7 @@ def _learn(candidate: Candidate, features: DenseFeatures, work: _Work, found: _F
         kept = Kept(
             join(features.train, module, memory_bytes=settings.memory_bytes),
             work.raster(module.backbone),
-            _fingerprint(candidate, work),
+            _fingerprint(module, work, plan.weights(candidate.backbone)),
         )
         heads = [
             fit_head(
@@ -160,20 +162,19 @@ def _step(candidate: Candidate, what: str, number: int) -> str:
     return f"{candidate}: {what}{f', seed {number + 1}' if number else ''}"
 
 
-def _fingerprint(candidate: Candidate, work: _Work) -> str:
+def _fingerprint(module: MultiScale, work: _Work, weights: str) -> str:
     """Of all that a candidate's maps and targets depend on."""
-    plan, settings = work.plan, work.plan.settings
+    plan, samples = work.plan, work.lesson.samples
     return work.store.key(
         {
-            "backbone": plan.weights(candidate.backbone),
-            "scales": candidate.scales,
-            "source": settings.source,
-            "dtype": settings.precision,
-            "grid": settings.grid,
-            "samples": work.lesson.samples.fingerprint,
+            "maps": [
+                feature_key(module, level, samples, weights, map_hw=module.plan.grid_hw)
+                for level in module.plan.levels
+            ],
+            "merge": plan.settings.merge,
             "learn": [int(i) for i in work.lesson.images],
             "targets": plan.data.train.target_fingerprint,
-            "label_px": settings.label_px,
+            "label_px": plan.settings.label_px,
             "head_arguments": plan.task.head_arguments,
         }
     )

@@ -22,6 +22,15 @@ HEADS: Mapping[str, Mapping[str, HeadKind]] = {
 
 GIGABYTE = 10**9
 
+KINDS = {
+    "head_options": Mapping,
+    "views": ViewSettings,
+    "split": bool,
+    "label_px": int,
+    "memory_bytes": int,
+}
+"""Settings that must be of a type, whose mistakes would be found only after hours."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DenseSettings(RunSettings):
@@ -69,18 +78,28 @@ class DenseSettings(RunSettings):
         if self.task not in get_args(Task):
             raise InputError(f"task must be segmentation or depth, but got {self.task!r}.")
         kinds = HEADS[self.task]
-        if self.head not in kinds:
+        if self.head not in tuple(kinds):
             raise InputError(
                 f"head must be one of {', '.join(kinds)} for {self.task}, but got {self.head!r}."
-                f"{near_matches(self.head, kinds)}"
+                f"{near_matches(str(self.head), kinds)}"
             )
+        for name, kind in KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise InputError(f"{name} must be {kind.__name__}, but got {value!r}.")
+        for name, kind in (("training", TrainSettings), ("augment", AugmentSettings)):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise InputError(f"{name} must be {kind.__name__} or None, but got {value!r}.")
         if kinds[self.head].training is None and (self.training or self.augment):
             raise InputError(
                 f"head {self.head} is fitted in one go, so it takes no steps and no augmentation. "
                 "Leave them out, or choose another head."
             )
-        if not 0 < self.held_out <= 0.5:
-            raise InputError(f"held_out must be above 0 and at most 0.5, but got {self.held_out}.")
+        if not (isinstance(self.held_out, float) and 0 < self.held_out <= 0.5):
+            raise InputError(
+                f"held_out must be above 0 and at most 0.5, but got {self.held_out!r}."
+            )
         if not 1 <= self.seeds <= 100:
             raise InputError(f"seeds must be from 1 to 100, but got {self.seeds}.")
         if self.label_px < 8:
