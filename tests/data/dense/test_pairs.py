@@ -236,6 +236,10 @@ def spoil_names(root):
     (root / "classes.txt").write_text("sky\nsea\nsky\n")
 
 
+def spoil_images_split(root):
+    shutil.rmtree(root / "images/train")
+
+
 def spoil_folder(root):
     shutil.rmtree(root / "masks")
 
@@ -250,6 +254,7 @@ def spoil_folder(root):
         (spoil_colours, r"mask masks/train/s0.png must hold one number .* \(RGB\). Replace each"),
         (spoil_float, "mask masks/train/s0.npy must hold whole numbers, but holds float64"),
         (spoil_stems, "but none of 6 has, for example s0. Rename the files"),
+        (spoil_images_split, "images of .* must have the split folders of masks.* has no train"),
         (spoil_split, "must have the split folders of images, but has no val"),
         (spoil_twins, "must differ in more than their endings, but s0.jpg and s0.png do not"),
         (spoil_all_but_one, r"at least 2 training images with a mask that can be used, but has 1 "

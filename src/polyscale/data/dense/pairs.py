@@ -42,6 +42,12 @@ def list_pair_folders(path: Path, folder: str, *, word: str) -> DenseCatalogue:
         return DenseCatalogue(list_pairs(pairs), None, None, tuple(remarks))
     roles = assign_roles(splits, where=f"data folder {str(path / 'images')!r}")
     partners = _split_folders(path / folder)
+    for partner in partners:
+        if _same_role(partner, splits) is None:
+            raise InputError(
+                f"images of {str(path)!r} must have the split folders of {folder}, but has no "
+                f"{partner}. Add it, or take {folder}/{partner} out."
+            )
 
     def of(split: str) -> list[Pair]:
         partner = split if split in partners else _same_role(split, partners)

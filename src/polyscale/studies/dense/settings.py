@@ -26,6 +26,7 @@ KINDS = {
     "head_options": Mapping,
     "views": ViewSettings,
     "split": bool,
+    "seeds": int,
     "label_px": int,
     "memory_bytes": int,
 }
