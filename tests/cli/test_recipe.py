@@ -304,7 +304,7 @@ def test_mistakes(imagenet, ade20k, weights, run, tmp_path, monkeypatch):
     refused(*dense, f"ade20k:{imagenet}", words=["folders images and annotations"])
     refused(*dense, f"ade20k:{imagenet}", "--per-class", 5, words=["per_class must be left out"])
     refused(*dense, f"ade20k:{imagenet}", "--limit", 1, words=["limit must be at least 2"])
-    refused(*dense, f"ade20k:{ade20k}", "--steps", 0, words=["steps must be at least 1"])
+    refused(*dense, f"ade20k:{ade20k}", "--steps", 0, words=["steps must be an int of at least 1"])
     refused(*vit, *data, "--per-class", 1, words=["per_class must be at least 3"])
     refused(*vit, *data, "--dtype", "int8", words=["fp32, bf16, fp16"])
 

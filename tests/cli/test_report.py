@@ -60,7 +60,7 @@ def test_a_folder_that_is_no_run_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("field", "value", "message"),
-    [("value", "x", "could not convert"), ("value", 1.5, "0 to 1"), ("macs", -1, "above 0")],
+    [("value", "x", "but is 'x'"), ("value", 1.5, "0 to 1"), ("macs", -1, "above 0")],
 )
 def test_numbers_that_cannot_be(run, field, value, message):
     path = run / "results.json"
