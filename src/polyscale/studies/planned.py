@@ -1,17 +1,20 @@
 """What comparisons of every task do alike, before and while models run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from torch import nn
 
 from polyscale.data import ClassificationData, DenseData
+from polyscale.store import StoreError
 from polyscale.studies.extract import weights_hash
 from polyscale.studies.failures import Failures
 from polyscale.studies.run_settings import RunSettings
 from polyscale.types import HW, Backbone, Candidate
+
+Extracted = TypeVar("Extracted")
 
 RESAMPLING = (
     "bicubic, antialiased where it shrinks, squashed to the tile's aspect; "
@@ -71,6 +74,34 @@ def on_device(
         with failures.of(candidate):
             move(backbone, device)
     return [c for c in members if c not in failures]
+
+
+def for_each(
+    members: Sequence[Candidate],
+    extract: Callable[[Sequence[float]], Extracted],
+    failures: Failures,
+) -> dict[Candidate, Extracted]:
+    """Features for each candidate of a backbone, each scale once.
+
+    Where that fails, each candidate is tried on its own: a scale that breaks the model is of no
+    matter to those without it. What was computed meanwhile is kept.
+
+    Args:
+        members: candidates of one backbone.
+        extract: scales → their features.
+        failures: where those that fail are put.
+    """
+    scales = sorted({scale for candidate in members for scale in candidate.scales})
+    try:
+        return dict.fromkeys(members, extract(scales))
+    except StoreError:
+        raise
+    except Exception:  # models are from outside and raise anything
+        found = {}
+        for candidate in members:
+            with failures.of(candidate):
+                found[candidate] = extract(candidate.scales)
+        return found
 
 
 def move(backbone: Backbone, device: str) -> None:

@@ -1,12 +1,13 @@
 """What every dense head is: a module from feature maps to a score of every pixel."""
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from polyscale.store import MapSource
 from polyscale.types import HW
 
 
@@ -40,21 +41,8 @@ class DenseHead(Protocol):
         ...
 
 
-class Maps(Protocol):
-    """Feature maps of many images, which need not fit the memory."""
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Images, height and width of the grid, channels."""
-        ...
-
-    def __len__(self) -> int:
-        """Images."""
-        ...
-
-    def take(self, indices: NDArray[np.integer]) -> Float[NDArray, "num h w channels"]:
-        """The maps of some images, float16 or float32, in the order of the indices."""
-        ...
+Maps: TypeAlias = MapSource
+"""Feature maps of many images, which need not fit the memory."""
 
 
 class Targets(Protocol):

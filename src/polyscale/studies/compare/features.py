@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from polyscale.heads import Feature, pooled_columns
 from polyscale.multiscale import MultiScale
-from polyscale.store import FeatureStore, StoreError
+from polyscale.store import FeatureStore
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.extract import extract_pooled
 from polyscale.studies.failures import Failures
+from polyscale.studies.planned import for_each
 from polyscale.studies.progress import Progress
 from polyscale.studies.timing import FEATURES, Watch
 from polyscale.types import Backbone, Candidate
@@ -84,22 +85,10 @@ class Extractor:
     def candidates(
         self, backbone: Backbone, members: Sequence[Candidate], failures: Failures
     ) -> dict[Candidate, Features]:
-        """Features for each candidate of a backbone, each scale once.
-
-        Where that fails, each candidate is tried on its own: a scale that breaks the model is of
-        no matter to those without it. What was computed meanwhile is kept.
-        """
+        """Features for each candidate of a backbone, each scale once."""
         settings, weights = self.plan.settings, self.plan.weights(backbone.name)
-        scales = sorted({scale for candidate in members for scale in candidate.scales})
-        try:
-            together = self(settings.module(backbone, scales), weights=weights)
-            return dict.fromkeys(members, together)
-        except StoreError:
-            raise
-        except Exception:
-            found = {}
-            for candidate in members:
-                with failures.of(candidate):
-                    module = settings.module(backbone, candidate.scales)
-                    found[candidate] = self(module, weights=weights)
-            return found
+
+        def extract(scales: Sequence[float]) -> Features:
+            return self(settings.module(backbone, scales), weights=weights)
+
+        return for_each(members, extract, failures)

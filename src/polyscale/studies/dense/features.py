@@ -9,13 +9,13 @@ from polyscale.store import (
     JoinedMaps,
     MapSource,
     RegriddedMaps,
-    StoreError,
     SummedMaps,
 )
 from polyscale.studies.dense.plan import DensePlan
 from polyscale.studies.dense.samples import Samples
 from polyscale.studies.extract import extract_maps
 from polyscale.studies.failures import Failures
+from polyscale.studies.planned import for_each
 from polyscale.studies.progress import Progress
 from polyscale.studies.timing import FEATURES, Watch
 from polyscale.types import HW, Backbone, Candidate
@@ -54,12 +54,12 @@ class MapExtractor:
     """What extraction needs besides a model.
 
     Attributes:
-        train: views of the training images; None where heads don't learn from kept features.
+        train: views of the training images whose maps are wanted.
         test: views of the test images.
     """
 
     plan: DensePlan
-    train: Samples | None
+    train: Samples
     test: Samples
     store: FeatureStore
     watch: Watch
@@ -68,26 +68,16 @@ class MapExtractor:
     def candidates(
         self, backbone: Backbone, members: Sequence[Candidate], failures: Failures
     ) -> dict[Candidate, DenseFeatures]:
-        """Maps for each candidate of a backbone, each scale once.
+        """Maps for each candidate of a backbone, each scale once."""
 
-        Where that fails, each candidate is tried on its own, see the comparison of classifiers.
-        """
-        scales = sorted({scale for candidate in members for scale in candidate.scales})
-        try:
-            return dict.fromkeys(members, self._extract(backbone, scales))
-        except StoreError:
-            raise
-        except Exception:
-            found = {}
-            for candidate in members:
-                with failures.of(candidate):
-                    found[candidate] = self._extract(backbone, candidate.scales)
-            return found
+        def extract(scales: Sequence[float]) -> DenseFeatures:
+            with self.watch.stage(FEATURES):
+                return DenseFeatures(
+                    self._split(backbone, scales, self.train, "train"),
+                    self._split(backbone, scales, self.test, "test"),
+                )
 
-    def _extract(self, backbone: Backbone, scales: Sequence[float]) -> DenseFeatures:
-        with self.watch.stage(FEATURES):
-            train = {} if self.train is None else self._split(backbone, scales, self.train, "train")
-            return DenseFeatures(train, self._split(backbone, scales, self.test, "test"))
+        return for_each(members, extract, failures)
 
     def _split(
         self, backbone: Backbone, scales: Sequence[float], samples: Samples, split: str

@@ -88,14 +88,12 @@ def predict_pixels(
 ) -> NDArray:
     """Labels or metres (h, w) of an image, from the maps of its views."""
     maps = maps.float()
-    coarse = getattr(head, "cell_scores", None)  # scores are these, enlarged
-    if coarse is not None and len(views) == 1 and not views[0].flipped:
-        return outputs.predict(coarse(maps), image_hw)[0]
     shrink = min(1.0, sqrt(SCORES_BYTES / (4 * outputs.num_outputs * prod(image_hw))))
-    if len(views) == 1 and not views[0].flipped:
-        scores = head.scores(maps, _shrunk(image_hw, shrink))  # type: ignore[operator]
-        return outputs.predict(scores, image_hw)[0]
     small_hw = _shrunk(image_hw, shrink)
+    if len(views) == 1 and not views[0].flipped:
+        coarse = getattr(head, "cell_scores", None)  # scores are these, enlarged
+        scores = coarse(maps) if coarse else head.scores(maps, small_hw)  # type: ignore[operator]
+        return outputs.predict(scores, image_hw)[0]
     small = [_smaller(view, image_hw, small_hw) for view in views]
     parts = [
         head.scores(own[None], view_hw(view))[0]  # type: ignore[operator]

@@ -139,10 +139,11 @@ def _learn(candidate: Candidate, features: DenseFeatures, work: _Work, found: _F
         ]
         found.selection[candidate] = held_out_value(heads[0].head, kept, work.lesson, task)
     with watch.stage("judging"):
+        maps = join(features.test, module)
         judged = [
             judge_head(
                 fitted.head,
-                join(features.test, module),
+                maps,
                 work.test,
                 task,
                 step=_step(candidate, "test images", number),

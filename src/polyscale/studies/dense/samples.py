@@ -47,11 +47,6 @@ class Samples:
         return len(self.image)
 
     @property
-    def ids(self) -> tuple[str, ...]:
-        """Name of the image that each view shows."""
-        return tuple(self.images.ids[i] for i in self.image)
-
-    @property
     def fingerprint(self) -> str:
         """Changes when any image or view changes; whole images have that of the images."""
         if all(self._is_whole(i) for i in range(len(self))) and len(self) == len(self.images):

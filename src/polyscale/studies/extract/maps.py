@@ -10,7 +10,6 @@ from polyscale.studies.extract.key import feature_key
 from polyscale.studies.extract.pipeline import Found, fill, shards_of
 from polyscale.studies.progress import Progress
 from polyscale.studies.timing import Watch
-from polyscale.types import HW
 
 KEPT_AS = np.float16
 """Half of float32's space: what a head learns from it is the same within noise (features of real
@@ -69,11 +68,6 @@ def extract_maps(
         scale: StoredMaps(store, key, shards, row_shape, dtype=KEPT_AS)
         for scale, key in keys.items()
     }
-
-
-def map_grid(module: MultiScale, scale: float) -> HW:
-    """Cells of the map that is kept of a scale."""
-    return module.with_scales((scale,)).plan.grid_hw
 
 
 def _maps(module: MultiScale, features: MultiScaleFeatures) -> Found:
