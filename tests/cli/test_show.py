@@ -1,32 +1,11 @@
 """`polyscale show` and `polyscale seams` as a user meets them."""
 
-import sys
-from types import SimpleNamespace
-
 import pytest
 from PIL import Image
 
-from polyscale.cli import main
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 LITE = ("--model", "pip:efficientnet_lite0")
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """The command in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["polyscale", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = capsys.readouterr()
-        return SimpleNamespace(
-            returncode=left.value.code or 0, stdout=printed.out, stderr=printed.err
-        )
-
-    return run
 
 
 @pytest.fixture

@@ -152,6 +152,7 @@ def test_bad_images(images, message, tiny_backbone):
         ({"split": "no"}, "split must be True or False, but got 'no'"),
         ({"compile": "yes"}, "compile must be True or False, but got 'yes'"),
         ({"max_tiles": 2.5}, "max_tiles must be at least 1, but got 2.5"),
+        ({"devices": [None]}, "device must be one that torch can use here, but got None"),
         ({"devices": ["cuda:99"]}, "device must be one that torch can use here, but got 'cuda:99'"),
     ],
 )

@@ -170,12 +170,12 @@ def check_device(device: str) -> torch.device:
     """
     try:
         torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        return torch.device(device)
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         raise InputError(
             f"device must be one that torch can use here, but got {device!r} "
             f"({first_line(error)}). Try cpu."
         ) from error
-    return torch.device(device)
 
 
 def _copy_to(backbone: Backbone, device: torch.device) -> Backbone:

@@ -149,7 +149,16 @@ def test_a_head_learns_online(images, toy):
 
 @pytest.mark.parametrize(
     "options",
-    [{"crop_hw": (0, 5)}, {"resize": (2, 1)}, {"resize": (0, 1)}, {"max_class_share": 0}],
+    [
+        {"crop_hw": (0, 5)},
+        {"crop_hw": 3},
+        {"crop_hw": (5, 5.5)},
+        {"resize": (2, 1)},
+        {"resize": (0, 1)},
+        {"resize": 1.0},
+        {"max_class_share": 0},
+        {"max_class_share": "all"},
+    ],
 )
 def test_settings_that_make_no_sense(options):
     with pytest.raises(InputError, match=f"{next(iter(options))} must be"):

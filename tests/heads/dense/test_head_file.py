@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save_file
 
 from polyscale.errors import InputError, RunError
 from polyscale.heads.dense.head_file import check_fits, load_head, save_head
-from polyscale.heads.dense.registry import HeadKind
+from polyscale.heads.dense.registry import DEPTH_HEADS, SEGMENTATION_HEADS, HeadKind
 
 FACTS = {
     "task": "segmentation",
@@ -16,6 +16,8 @@ FACTS = {
     "class_names": ["wall", "été"],
     "miou": 0.5,
 }
+
+RANGE_M = {"min_depth_m": 0.1, "max_depth_m": 10.0}
 
 
 @pytest.fixture
@@ -94,6 +96,18 @@ def test_weights_that_do_not_fit(saved, kinds):
     rewrite(saved[0], tensors | {"norm.bias": torch.full((5,), float("nan"))})
     with pytest.raises(InputError, match="norm.bias has NaN or infinity"):
         load_head(saved[0], kinds)
+
+
+@pytest.mark.parametrize("name", SEGMENTATION_HEADS | DEPTH_HEADS)
+def test_a_configuration_that_claims_too_much_takes_no_memory(saved, name):
+    file, _ = saved
+    config = {"in_channels": 10**11}
+    task = "segmentation" if name in SEGMENTATION_HEADS else "depth"
+    config |= {"num_classes": 3} if name in SEGMENTATION_HEADS else RANGE_M
+    config |= {"num_rows": 9} if name == "knn" else {}
+    rewrite(file, name=name, config=config, facts=FACTS | {"task": task})
+    with pytest.raises(InputError, match="must hold the weights of its configuration, but"):
+        load_head(file)
 
 
 @pytest.mark.parametrize("task", [None, "detection", ["depth"]])

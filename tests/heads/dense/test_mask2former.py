@@ -93,3 +93,38 @@ def test_defaults_are_the_papers():
 def test_refuses_channels_that_do_not_fall_into_groups():
     with pytest.raises(InputError, match="channels must be a multiple of 32, but got 48"):
         Mask2FormerSegmentation(in_channels=5, num_classes=3, channels=48)
+
+
+def test_weights_begin_as_in_the_original():
+    """Not as transformers leaves them: masks of 0.001, every sampling point on its own cell."""
+    torch.manual_seed(0)
+    head = Mask2FormerSegmentation(in_channels=5, num_classes=4, **OPTIONS | {"channels": 64})
+    said = head.eval().decode(head.levels(torch.randn(2, 5, 7, 7)))
+    assert all(0.2 < layer.mask_logits.std() < 2 for layer in said)
+    pixels, transformer = head.decode.pixel_decoder, head.decode.transformer
+    attention = pixels.encoder.layers[0].self_attn
+    assert (attention.sampling_offsets.weight == 0).all()
+    offsets = attention.sampling_offsets.bias.reshape(8, 3, 4, 2)  # heads, levels, points, xy
+    assert (offsets == offsets[:, :1]).all()
+    torch.testing.assert_close(offsets[0, 0], torch.tensor([[1.0, 0], [2, 0], [3, 0], [4, 0]]))
+    torch.testing.assert_close(offsets[3, 0, 0], torch.tensor([-1.0, 1.0]))
+    layer = transformer.decoder.layers[0]
+    for weight in (layer.fc1.weight, layer.cross_attn.in_proj_weight, attention.value_proj.weight):
+        width = (6 / sum(weight.shape)) ** 0.5  # xavier: evenly within ± this
+        assert 0.9 * width < weight.abs().max() <= width
+
+
+def test_learns_masks_in_a_few_steps():
+    """Two classes, left and right of a line that the features show."""
+    torch.manual_seed(0)
+    head = Mask2FormerSegmentation(in_channels=5, num_classes=2, **OPTIONS)
+    target = (torch.arange(24) >= torch.arange(6, 18)[:, None]).long()[:, None].repeat(1, 24, 1)
+    maps = F.avg_pool2d(target[:, None].float(), 4).repeat(1, 5, 1, 1)
+    maps = maps + 0.1 * torch.randn(maps.shape)
+    optimiser = torch.optim.AdamW(head.parameters(), lr=2e-3)
+    for _ in range(60):
+        optimiser.zero_grad()
+        head.loss(maps, target).backward()
+        optimiser.step()
+    right = (head.eval().scores(maps, (24, 24)).argmax(dim=1) == target).float().mean()
+    assert right > 0.9

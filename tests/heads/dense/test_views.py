@@ -65,7 +65,10 @@ def test_pixels_in_two_views_are_averaged():
     torch.testing.assert_close(merge_scores((2, 3), views, scores), expected)
 
 
-@pytest.mark.parametrize("options", [{"overlap": 1.0}, {"overlap": -0.1}, {"windows": "tiles"}])
+@pytest.mark.parametrize(
+    "options",
+    [{"overlap": 1.0}, {"overlap": -0.1}, {"overlap": None}, {"windows": "tiles"}],
+)
 def test_settings_that_make_no_sense(options):
     with pytest.raises(InputError, match=f"{next(iter(options))} must be"):
         ViewSettings(**options)

@@ -7,9 +7,10 @@ while its metres stay, so a head would learn that size says nothing. Training as
 depth into the picture, is left out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from jaxtyping import Float
@@ -21,6 +22,7 @@ from polyscale.data.dense import IGNORED, DenseImages
 from polyscale.errors import InputError
 from polyscale.heads.dense.batches import Batch, Batches, as_maps, as_target, chosen_images
 from polyscale.heads.dense.colours import change_colours
+from polyscale.heads.dense.settings import is_number
 from polyscale.types import HW
 
 TRIES = 10
@@ -54,14 +56,20 @@ class AugmentSettings:
     colours: bool = True
 
     def __post_init__(self) -> None:
-        if min(self.crop_hw) < 1:
-            raise InputError(f"crop_hw must be at least 1 px a side, but got {self.crop_hw}.")
-        if not 0 < self.resize[0] <= self.resize[1]:
-            raise InputError(f"resize must be two rising numbers above 0, but got {self.resize}.")
-        if not 0 < self.max_class_share <= 1:
+        if not (_is_pair(self.crop_hw) and all(type(n) is int and n > 0 for n in self.crop_hw)):
             raise InputError(
-                f"max_class_share must be above 0, at most 1, but got {self.max_class_share:g}."
+                f"crop_hw must be a height and a width of at least 1 px, but got {self.crop_hw!r}."
             )
+        if not (_is_pair(self.resize) and 0 < self.resize[0] <= self.resize[1] < inf):
+            raise InputError(f"resize must be two rising numbers above 0, but got {self.resize!r}.")
+        if not (is_number(self.max_class_share) and 0 < self.max_class_share <= 1):
+            raise InputError(
+                f"max_class_share must be above 0, at most 1, but got {self.max_class_share!r}."
+            )
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, Sequence) and len(value) == 2 and all(map(is_number, value))
 
 
 def online_batches(

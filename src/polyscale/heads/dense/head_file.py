@@ -70,8 +70,11 @@ def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> Loaded
     """
     words, tensors = _read(path)
     name, config, facts = words["name"], words["config"], words["facts"]
-    head = _make(path, name, config, _kinds_of(path, facts) if kinds is None else kinds)
-    expected = {n: tuple(t.shape) for n, t in head.state_dict().items()}
+    kinds = _kinds_of(path, facts) if kinds is None else kinds
+    with torch.device("meta"):  # a configuration may claim any size
+        expected = {
+            n: tuple(t.shape) for n, t in _make(path, name, config, kinds).state_dict().items()
+        }
     found = {n: tuple(t.shape) for n, t in tensors.items()}
     for tensor in sorted(expected.keys() | found.keys()):
         if expected.get(tensor) != found.get(tensor):
@@ -85,6 +88,7 @@ def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> Loaded
                 f"head {str(path)!r} must hold finite weights, but {tensor} has NaN or infinity. "
                 "Train it again."
             )
+    head = _make(path, name, config, kinds)
     head.load_state_dict(tensors)
     return LoadedHead(head.eval(), name, facts, config, path)
 

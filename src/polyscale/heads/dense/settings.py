@@ -13,6 +13,11 @@ LEAST = {"steps": 1, "batch": 1, "warmup_steps": 0, "seed": 0, "checkpoint_every
 """Whole numbers, and what they must be at least."""
 
 
+def is_number(value: object) -> bool:
+    """An int or a float; neither a bool nor text."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
     """AdamW on batches of images.
@@ -42,7 +47,7 @@ class TrainSettings:
     def __post_init__(self) -> None:
         for name, least in LEAST.items():
             value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
+            if type(value) is not int or value < least:
                 raise InputError(f"{name} must be an int of at least {least}, but got {value!r}.")
         if not self.warmup_steps < self.steps:
             raise InputError(
@@ -55,7 +60,8 @@ class TrainSettings:
             )
         for name in ("learning_rate", "clip_norm"):
             value = getattr(self, name)
-            if not (value is None and name == "clip_norm") and not 0 < value < inf:
-                raise InputError(f"{name} must be above 0 and finite, but got {value:g}.")
-        if not 0 <= self.weight_decay < inf:
-            raise InputError(f"weight_decay must be at least 0, but got {self.weight_decay:g}.")
+            left_out = value is None and name == "clip_norm"
+            if not left_out and not (is_number(value) and 0 < value < inf):
+                raise InputError(f"{name} must be above 0 and finite, but got {value!r}.")
+        if not (is_number(self.weight_decay) and 0 <= self.weight_decay < inf):
+            raise InputError(f"weight_decay must be at least 0, but got {self.weight_decay!r}.")

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from polyscale.errors import InputError
+from polyscale.heads.dense.settings import is_number
 from polyscale.types import HW
 
 Windows = Literal["whole", "slide"]
@@ -35,8 +36,8 @@ class ViewSettings:
     def __post_init__(self) -> None:
         if self.windows not in ("whole", "slide"):
             raise InputError(f"windows must be 'whole' or 'slide', but got {self.windows!r}.")
-        if not 0 <= self.overlap < 1:
-            raise InputError(f"overlap must be from 0 to below 1, but got {self.overlap:g}.")
+        if not (is_number(self.overlap) and 0 <= self.overlap < 1):
+            raise InputError(f"overlap must be from 0 to below 1, but got {self.overlap!r}.")
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
+
+import psutil
 
 from polyscale.backbones import load
 from polyscale.data import DenseData, SegmentationData, load_depth, load_segmentation
 from polyscale.errors import InputError
+from polyscale.multiscale import MultiScale
 from polyscale.studies.compare import check_candidates
 from polyscale.studies.dense.depth import DepthTask
 from polyscale.studies.dense.head_options import check_options
 from polyscale.studies.dense.segmentation import SegmentationTask
-from polyscale.studies.dense.settings import DenseSettings
+from polyscale.studies.dense.settings import GIGABYTE, DenseSettings
 from polyscale.studies.dense.task import DenseTask
 from polyscale.studies.planned import shared_facts, weights_of
 from polyscale.studies.progress import Progress, silent
@@ -85,6 +89,7 @@ def plan_dense(
     for candidate in chosen:
         module = settings.module(backbones[candidate.backbone], candidate.scales)
         check_options(settings, module.out_channels, _task(data).head_arguments)
+        _check_memory(settings, module, candidate)
     facts = shared_facts(data, chosen, settings, backbones) | {
         "train_targets": data.train.target_fingerprint,
         "test_targets": data.test.target_fingerprint,
@@ -94,6 +99,20 @@ def plan_dense(
         "10 000 resamples",
     }
     return DensePlan(data, tuple(chosen), settings, backbones, facts)
+
+
+def _check_memory(settings: DenseSettings, module: MultiScale, candidate: Candidate) -> None:
+    """Refuse maps of which not even one batch can be learned from here."""
+    training = settings.training or settings.kind.training
+    batch = training.batch if training else 1
+    shape = (*module.plan.grid_hw, module.out_channels)
+    needed, there = 4 * batch * prod(shape), psutil.virtual_memory().total
+    if needed > there:
+        raise InputError(
+            f"grid must be such that a batch of maps fits into memory, but {batch} of "
+            f"{'×'.join(map(str, shape))} of {candidate} take {needed / GIGABYTE:.0f} GB, "
+            f"of {there / GIGABYTE:.0f}. Take a coarser grid, fewer scales or a smaller batch."
+        )
 
 
 def _task(data: DenseData) -> DenseTask:
