@@ -96,7 +96,7 @@ def test_refuses_channels_that_do_not_fall_into_groups():
 
 
 def test_weights_begin_as_in_the_original():
-    """Not as transformers leaves them: masks of 0.001, every sampling point on its own cell."""
+    """Not as `post_init` leaves them: masks of 0.001, every sampling point on its own cell."""
     torch.manual_seed(0)
     head = Mask2FormerSegmentation(in_channels=5, num_classes=4, **OPTIONS | {"channels": 64})
     said = head.eval().decode(head.levels(torch.randn(2, 5, 7, 7)))

@@ -90,7 +90,7 @@ def to_png(target: NDArray) -> bytes:
     else:
         grey = np.where(target < 0, UNKNOWN["label"], target).astype(np.uint16)
     buffer = BytesIO()
-    Image.fromarray(grey).save(buffer, "PNG", optimize=True)
+    Image.fromarray(grey).save(buffer, "PNG")  # optimize=True: thrice the time, 2 % less
     return buffer.getvalue()
 
 
