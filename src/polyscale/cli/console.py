@@ -16,7 +16,11 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
+
+WIDE = 120
+"""Columns from which a bar has its usual length."""
 
 PIPE_COLUMNS = 200
 """Into a file or a pipe, tables need not fold."""
@@ -25,26 +29,34 @@ output = Console(highlight=False, markup=False, width=None if sys.stdout.isatty(
 errors = Console(stderr=True, highlight=False, markup=False)
 
 
+class _Step(ProgressColumn):
+    """What is done; where a terminal is narrow it gives way to the figures."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.description, no_wrap=True, overflow="ellipsis")
+
+
 class _Rate(ProgressColumn):
     """Units a second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         unit = task.fields["unit"]
-        return Text(f"{speed:.1f} {unit}/s" if speed else "", style="progress.data.speed")
+        said = f"{speed:.1f} {unit}/s" if speed else ""
+        return Text(said, style="progress.data.speed", no_wrap=True)
 
 
 @contextmanager
 def progress_bars() -> Iterator["_Bars"]:
     """Bars with rate, remaining time and a note such as the loss, one a step, on stderr."""
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        _Step(),
+        BarColumn(bar_width=40 if errors.width >= WIDE else 5),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        _Rate(table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True)),
     )
     with Progress(*columns, console=errors) as progress:
         yield _Bars(progress)

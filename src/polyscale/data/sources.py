@@ -66,6 +66,8 @@ def load_classification(
         return load_rooms()
     if scheme not in SOURCES or not rest:
         guess = near_matches(source, ["rooms"]) or near_matches(scheme, SOURCES)
+        if scheme in ("pairs", "ade20k", "nyu"):
+            guess = f" {scheme}: is for --task segmentation or depth."
         if not colon and is_folder(to_path(source)):
             guess = f" Did you mean 'folder:{source}'?"
         raise InputError(

@@ -84,9 +84,11 @@ def stack_counts(images: Sequence[ImageCounts]) -> PixelCounts:
 def class_iou(counts: PixelCounts) -> Float[NDArray[np.float64], " num_classes"]:
     """Intersection over union of each class, over all images at once.
 
-    A class that is predicted and nowhere in the truth has 0; one that is in neither has NaN.
+    A class that is nowhere in the truth has NaN, so that every prediction is judged by the same
+    classes. Where it is predicted, the classes that are there lose those pixels.
     """
-    return _shares(counts.intersection.sum(axis=0), counts.union.sum(axis=0))
+    union = np.where(counts.truth.any(axis=0), counts.union.sum(axis=0), 0)
+    return _shares(counts.intersection.sum(axis=0), union)
 
 
 def segmentation_metrics(counts: PixelCounts) -> dict[str, float]:

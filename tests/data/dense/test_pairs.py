@@ -153,6 +153,16 @@ def test_what_cannot_be_read_is_left_out_and_told(scenes):
     assert (len(data.train), len(data.test)) == (4, 3)
 
 
+def test_depth_that_is_partly_too_far_is_told(scenes):
+    root, _ = scenes()
+    assert not any("beyond" in note for note in load_depth(f"pairs:{root}?max=100").notes)
+    far = np.full((40, 56), 2_000, np.uint16)
+    far[20:] = 31_000
+    write(root / "depth/train/s0.png", far)
+    told = "Depth maps with pixels beyond 10 m, which do not count: 1 of 12, the farthest at 31 m."
+    assert told in " ".join(load_depth(f"pairs:{root}").notes)
+
+
 def test_depth_that_is_unknown_or_out_of_range_is_left_out(scenes):
     root, _ = scenes()
     write(root / "depth/train/s0.png", np.zeros((40, 56), np.uint16))

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from polyscale.errors import InputError, RunError
+from polyscale.heads.dense import train
 from polyscale.heads.dense.batches import cached_batches
 from polyscale.heads.dense.train import train_head
 from polyscale.store import FeatureStore, JoinedMaps, StoredMaps
@@ -81,6 +82,23 @@ def test_a_training_that_stops_anywhere_ends_the_same(toy, tmp_path, unbroken, c
     again = toy.head(seed=4)
     assert train_head(again, toy.batches(), toy.SETTINGS, checkpoint=file).resumed_from == 24
     assert_same(again, unbroken[0])
+
+
+def test_a_checkpoint_is_never_old(toy, tmp_path, unbroken, monkeypatch):
+    """Where steps are slow, fewer of them may be lost."""
+    monkeypatch.setattr(train, "KEEP_EVERY_S", 0.0)
+
+    def until(step):
+        if step == 4:
+            raise InputError("stop")
+        return toy.batches()(step)
+
+    file = tmp_path / "checkpoint"
+    with pytest.raises(InputError, match="stop"):
+        train_head(toy.head(), until, toy.SETTINGS, checkpoint=file)
+    head = toy.head(seed=3)
+    assert train_head(head, toy.batches(), toy.SETTINGS, checkpoint=file).resumed_from == 4
+    assert_same(head, unbroken[0])
 
 
 def test_a_training_that_is_killed_ends_the_same(toy, tmp_path, unbroken):

@@ -1,6 +1,7 @@
 """What a source names → a data set with a target for every pixel: looked at, split, reported."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -87,7 +88,13 @@ def assemble_depth(
         train=_images(splits.train, coding),
         test=_images(splits.test, coding),
         about=splits.about,
-        report=splits.report,
+        report=replace(
+            splits.report,
+            remarks=(
+                *splits.report.remarks,
+                *coding.beyond([*splits.train.targets, *splits.test.targets]),
+            ),
+        ),
         min_depth_m=coding.min_m,
         max_depth_m=coding.max_m,
         crop_yxyx=crop_yxyx,

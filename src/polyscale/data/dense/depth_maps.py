@@ -1,5 +1,6 @@
 """Depth maps: stored numbers → metres."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,17 @@ class DepthCoding:
             return False
         unit = self._per_metre(depth.dtype)
         return depth.values[0] / unit <= self.max_m and depth.values[1] / unit >= self.min_m
+
+    def beyond(self, depths: Sequence[TargetFacts]) -> list[str]:
+        """What to say where depth maps have pixels that are too far to count."""
+        farthest = [depth.values[1] / self._per_metre(depth.dtype) for depth in depths]
+        num = sum(metres > self.max_m for metres in farthest)
+        if not num:
+            return []
+        return [
+            f"Depth maps with pixels beyond {self.max_m:g} m, which do not count: {num} of "
+            f"{len(depths)}, the farthest at {max(farthest):.4g} m. Say ?max= if they should."
+        ]
 
     def read(self, source: Path | bytes, name: str) -> Depth:
         """The metres of a depth map, NaN where they are not known.

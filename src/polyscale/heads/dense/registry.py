@@ -44,12 +44,12 @@ SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
     "linear": HeadKind(
         make=LinearSegmentation,
         training=TrainSettings(steps=300, batch=16, learning_rate=3e-3),
-        about="Batch norm and one linear map of each cell, bilinear to the pixels.",
+        about="Batch norm and one linear map of each cell, bilinear to the pixels",
     ),
     "upernet": HeadKind(
         make=partial(UPerNetSegmentation, channels=64),
         training=TrainSettings(steps=1200, batch=8, learning_rate=4e-3, warmup_steps=20),
-        about="UPerNet on four levels made of one map, small.",
+        about="UPerNet on four levels made of one map, small",
         packages=("transformers",),
     ),
     "mask2former": HeadKind(
@@ -71,18 +71,18 @@ SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
             warmup_steps=50,
             clip_norm=0.1,
         ),
-        about="Mask2Former on four levels made of one map, small.",
+        about="Mask2Former on four levels made of one map, small",
         packages=("transformers", "scipy"),
     ),
     "knn": HeadKind(
         make=NeighbourSegmentation,
         training=None,
-        about="Votes of the 20 nearest labelled cells by cosine.",
+        about="Votes of the 20 nearest labelled cells by cosine",
     ),
     "logistic": HeadKind(
         make=LinearSegmentation,
         training=None,
-        about="Multinomial logistic regression on standardised cells.",
+        about="Multinomial logistic regression on standardised cells",
     ),
 }
 
@@ -90,17 +90,17 @@ DEPTH_HEADS: Mapping[str, HeadKind] = {
     "linear": HeadKind(
         make=LinearDepthBins,
         training=TrainSettings(steps=300),
-        about="Batch norm and one linear layer to 256 bins of depth, as DINOv2 is judged.",
+        about="Batch norm and one linear layer to 256 bins of depth, as DINOv2 is judged",
     ),
     "dpt": HeadKind(
         make=DptDepth,
         training=TrainSettings(steps=300, learning_rate=2e-3, warmup_steps=20),
-        about="The neck and head of Depth Anything (DPT), small; four levels from one map.",
+        about="The neck and head of Depth Anything (DPT), small; four levels from one map",
         packages=("transformers",),
     ),
     "vpd": HeadKind(
         make=VpdDepth,
         training=TrainSettings(steps=400, learning_rate=3e-3, weight_decay=0.1),
-        about="The paper's decoder, VPD, small: three transposed convolutions.",
+        about="The paper's decoder, VPD, small: three transposed convolutions",
     ),
 }

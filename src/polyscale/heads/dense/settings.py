@@ -31,7 +31,8 @@ class TrainSettings:
         schedule: of the learning rate after that.
         clip_norm: gradients with a larger norm are shortened to it; None leaves them.
         seed: of initial weights, order and dropout.
-        checkpoint_every: steps between two checkpoints.
+        checkpoint_every: steps between two checkpoints, at most; half a minute lies between two at
+            most as well.
     """
 
     steps: int

@@ -30,6 +30,9 @@ NUM_LOSSES = 200
 TELL_EVERY_S = 0.5
 """A loss is looked at this often: on a GPU each look waits for the device."""
 
+KEEP_EVERY_S = 30.0
+"""A checkpoint is not older than this, whatever the steps between two: so much may be lost."""
+
 ADVICE = "Lower the learning rate, clip gradients, or train in fp32."
 
 
@@ -91,7 +94,7 @@ def train_head(
     facts = made_for(head, settings, dtype=dtype, fingerprint=fingerprint)
     before = resume(checkpoint, training, facts) if checkpoint else None
     before = before or Reached(0, torch.empty(0), 0.0)
-    began = monotonic() - before.seconds
+    began, kept_at = monotonic() - before.seconds, monotonic()
     watch = _Losses(before.losses, settings.steps, where, step)
     progress(step, before.step, settings.steps, "steps")
 
@@ -103,6 +106,7 @@ def train_head(
             watch.add(_train_step(training, maps, target, number, settings, precision))
             done = number + 1
             keep = done % settings.checkpoint_every == 0 or done == settings.steps
+            keep = keep or monotonic() - kept_at > KEEP_EVERY_S
             if keep or watch.is_due():
                 loss = watch.look()
                 progress(step, done, settings.steps, "steps", note=f"loss {loss:.4g}")
@@ -111,6 +115,8 @@ def train_head(
             if keep and checkpoint:
                 reached = Reached(done, watch.losses[:done], monotonic() - began)
                 save_checkpoint(checkpoint, training, reached, facts)
+            if keep:
+                kept_at = monotonic()
     head.eval()
     return _report(watch.losses.cpu(), monotonic() - began, before.step)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ class ClassRow:
         num_images: test images that show it.
         px_share: its share of the judged pixels.
         is_few: whether there is too little of it to speak alone.
-        iou: of each role; None where the class is neither there nor predicted.
+        iou: of each role; None where the class is on no test image.
         gains: of the several scales, with 95 % intervals.
     """
 
@@ -87,7 +88,7 @@ def _page(dense: Dense, sides: Sides, seed: int) -> IouPage:
         sides=sides,
         rows=tuple(rows[:half] + rows[-half:] if hidden else rows),
         num_hidden=hidden,
-        limit=min(1.0, np.ceil(max(ends, default=0.1) / 0.1) / 10),
+        limit=min(1.0, max(1, ceil(max(ends, default=0) / 0.1)) / 10),
     )
 
 

@@ -13,7 +13,7 @@ class Classes:
         names: of the classes.
         test_px: pixels of each in the test images.
         test_images: test images that show it.
-        iou: of each candidate; None of a class that is neither there nor predicted.
+        iou: of each candidate; None of a class that is on no test image.
     """
 
     names: tuple[str, ...]
