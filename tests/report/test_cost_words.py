@@ -30,7 +30,8 @@ GAP = "+4.0 points (95 % interval +1.0 to +7.0)"
         ({"outcome": "larger"}, f"and does worse: {GAP}."),
         (
             {"outcome": "inconclusive", "num_test_needed": 1240},
-            f"and may do better or worse: {GAP}. About 1,000 more test images would settle it.",
+            f"and does better, by too little to be sure: {GAP}. About 1,000 more test images would "
+            "settle it.",
         ),
     ],
 )
@@ -65,13 +66,22 @@ def test_beyond_the_budget_unsure_is_open_for_now(run, verdict):
         ("s2", "is ahead"),
         ("larger", "is behind"),
         ("equivalent", "is level"),
-        ("inconclusive", "may be ahead or behind"),
+        ("inconclusive", "is ahead, by too little to be sure"),
     ],
 )
 def test_a_curve_that_is_cut_names_both_ends(run, verdict, outcome, said):
     sentence = say(run, verdict, rule="interpolated", s2=(S2, DEARER), outcome=outcome)
     assert sentence.startswith("At the multiply-adds of efficientnet_lite")
     assert f"between scales 1, 2 and scales 1, 2, 3 {said}: {GAP}" in sentence
+
+
+def test_an_interval_that_holds_zero_is_open(run, verdict):
+    facts = {"outcome": "inconclusive", "ci_low": -0.01}
+    assert "may do better or worse: +4.0" in say(run, verdict, rule="within", **facts)
+    facts |= {"rule": "interpolated", "s2": (S2, DEARER)}
+    assert "may be ahead or behind: +4.0" in say(run, verdict, **facts)
+    facts |= {"ci_low": -0.09, "difference": -0.05, "ci_high": -0.01}
+    assert "is behind, by too little to be sure: −5.0" in say(run, verdict, **facts)
 
 
 def test_the_headline_s_larger_model_comes_first(run, verdict):

@@ -74,11 +74,11 @@ def _sentence(
         between = " and ".join(scales_phrase(r.scales) for r in s2)
         return (
             f"At the {noun} of {larger}, the curve of {small} between {between} "
-            f"{_PROMISES[own.outcome]}: {gap}{_within_margin(own, say)}."
+            f"{_said(own, _PROMISES)}: {gap}{_within_margin(own, say)}."
         )
     lead = f"{small} at {scales_phrase(s2[0].scales)} takes {ratio(own.cost_ratio)} the {noun}"
     if own.rule == "within":
-        return f"{lead} of {larger} and {_WITHIN[own.outcome]}: {gap}{_within_margin(own, say)}."
+        return f"{lead} of {larger} and {_said(own, _WITHIN)}: {gap}{_within_margin(own, say)}."
     if own.outcome == "larger":
         return f"{lead} of {larger} and does no better: {gap}."
     if own.ci_low > 0:
@@ -87,6 +87,15 @@ def _sentence(
             "model’s cost, so that more images would not settle it; scales in between may."
         )
     return f"{lead} of {larger}, and whether it does better is open: {gap}."
+
+
+def _said(own: CostVerdict, words: Mapping[Outcome, str]) -> str:
+    """An interval without zero may leave it open: for the margin, or for the number of verdicts."""
+    if own.outcome == "inconclusive" and own.ci_low > 0:
+        return f"{words['s2']}, by too little to be sure"
+    if own.outcome == "inconclusive" and own.ci_high < 0:
+        return f"{words['larger']}, by too little to be sure"
+    return words[own.outcome]
 
 
 _PROMISES: dict[Outcome, str] = {
