@@ -170,3 +170,14 @@ def test_inconclusive_says_how_many_images_would_settle_it(verdict):
     assert answer.evidence.endswith(
         "About 1,260 more test images would settle it, if these figures are the true ones."
     )
+
+
+def test_the_small_model_at_one_scale_is_told_if_it_was_run(run, verdict):
+    models = model_names(run.results)
+    told = words.answer(verdict, models, run).alone.replace(NBSP, " ")
+    single = next(r for r in run.results if r.backbone == verdict.s2.backbone and r.scales == (1,))
+    gap = 100 * (single.value - verdict.larger.value)
+    assert f"comes to {100 * single.value:.1f} %, against the larger model " in told
+    assert f"{gap:+.1f} points (95 % interval".replace("-", "−") in told
+    without = replace(run, results=tuple(r for r in run.results if r != single))
+    assert words.answer(verdict, models, without).alone == ""

@@ -58,7 +58,8 @@ def render_page(run: Run) -> str:
             pooled=method.POOLED.get(say.metric.key, ""),
             images_file=say.images_file,
             answers=[
-                (words.answer(v, models), cost_lines(v, run.results, models)) for v in run.verdicts
+                (words.answer(v, models, run), cost_lines(v, run.results, models))
+                for v in run.verdicts
             ],
             missing=words.missing(run),
             best_fact=None if run.verdicts else words.best_fact(run),

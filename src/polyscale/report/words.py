@@ -22,12 +22,14 @@ class Answer:
         head: the answer in a sentence.
         evidence: the two values and their difference.
         cost: what the several scales cost against the larger model.
+        alone: the small model at one scale against the larger; empty where it was not run.
     """
 
     verdict: Verdict
     head: str
     evidence: str
     cost: str
+    alone: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +51,13 @@ class Missing:
     advice: str
 
 
-def answer(verdict: Verdict, models: Mapping[str, str]) -> Answer:
-    """A verdict in three sentences.
+def answer(verdict: Verdict, models: Mapping[str, str], run: Run | None = None) -> Answer:
+    """A verdict in a few sentences.
 
     Args:
         verdict: what to say.
         models: short name of each backbone.
+        run: of which it is one; None leaves out what else is in it.
     """
     direction = cost_direction(verdict)
     return Answer(
@@ -62,6 +65,7 @@ def answer(verdict: Verdict, models: Mapping[str, str]) -> Answer:
         head=_head(verdict.outcome, direction),
         evidence=_evidence(verdict, models),
         cost=_cost(verdict, direction),
+        alone=_alone(verdict, run, models) if run else "",
     )
 
 
@@ -78,8 +82,8 @@ def plain_answers(run: Run) -> list[str]:
     models = model_names(run.results)
     lines = []
     for verdict in run.verdicts:
-        found = answer(verdict, models)
-        lines += [found.head, found.evidence, found.cost]
+        found = answer(verdict, models, run)
+        lines += [line for line in (found.head, found.evidence, found.cost, found.alone) if line]
     without = [f"No verdict on {m.family}: {m.reason}. {m.advice}" for m in missing(run)]
     return [*(lines or [best_fact(run)]), *without]
 
@@ -146,6 +150,23 @@ def _evidence(verdict: Verdict, models: Mapping[str, str]) -> str:
             "no difference."
         )
     return f"{lead}{found}."
+
+
+def _alone(verdict: Verdict, run: Run, models: Mapping[str, str]) -> str:
+    """Whether the cheapest of all would do: a larger model may be no better than it either."""
+    say, larger = speak(verdict.s2.metric), verdict.larger.candidate
+    for single in run.results:
+        if single.backbone != verdict.s2.backbone or single.scales != (1,):
+            continue
+        for contrast in run.contrasts:
+            if {contrast.first, contrast.second} == {single.candidate, larger}:
+                own = contrast if contrast.second == larger else contrast.turned()
+                return (
+                    f"At one scale alone, {models[single.backbone]} comes to "
+                    f"{say.value(single.value)}, against the larger model "
+                    f"{say.finding(own.difference, own.ci_low, own.ci_high)}."
+                )
+    return ""
 
 
 def _doubt(contrast: Contrast, say: Vocabulary) -> str:

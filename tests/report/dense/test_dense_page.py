@@ -82,7 +82,7 @@ def test_a_run_writes_its_curves_and_gives_its_answers(dense_folder):
     draw_report([dense_folder])
     assert (dense_folder / "curves.png").read_bytes().startswith(b"\x89PNG")
     answers = read_answers(dense_folder)
-    assert len(answers) == 3
+    assert len(answers) == 4
     assert answers[0].startswith("No, you don’t need the larger model")
 
 
