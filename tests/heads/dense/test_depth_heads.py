@@ -37,7 +37,7 @@ def batch(grid_hw, num=4):
 
 def test_it_is_registered(kind, head):
     assert isinstance(head, DenseHead)
-    assert kind.about.endswith(".")
+    assert kind.about[-1].isalnum()  # words within sentences
     assert kind.training.steps > 1
 
 
