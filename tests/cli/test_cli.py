@@ -147,6 +147,7 @@ def test_compare_refuses_bad_input_and_writes_nothing(compare, tmp_path, image_f
     refused(compare(data=f"folder:{empty}"), "no images in class folders")
     refused(compare(data=f"folder:{tmp_path / 'none'}"), "does not exist")
     refused(compare(data="room"), "Did you mean 'rooms'")
+    refused(compare(data="pairs:scenes"), "pairs: is for --task segmentation or depth")
     refused(compare("pip:efficientnet_lite0@1,-2"), "positive")
     refused(compare("pip:efficientnet_lite0@1"), "given twice")
     refused(compare("--source", "both"), "'base' or 'native'")

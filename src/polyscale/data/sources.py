@@ -7,6 +7,7 @@ from pathlib import Path
 from polyscale.data.assemble import assemble, silent
 from polyscale.data.classes import MIN_DRAWN
 from polyscale.data.classification import ClassificationData
+from polyscale.data.dense.sources import DEPTH_SOURCES, SEGMENTATION_SOURCES
 from polyscale.data.embedded import load_rooms
 from polyscale.data.folder import is_folder, list_folder
 from polyscale.data.hugging_face import list_hugging_face
@@ -66,7 +67,7 @@ def load_classification(
         return load_rooms()
     if scheme not in SOURCES or not rest:
         guess = near_matches(source, ["rooms"]) or near_matches(scheme, SOURCES)
-        if scheme in ("pairs", "ade20k", "nyu"):
+        if scheme not in SOURCES and scheme in SEGMENTATION_SOURCES | DEPTH_SOURCES:
             guess = f" {scheme}: is for --task segmentation or depth."
         if not colon and is_folder(to_path(source)):
             guess = f" Did you mean 'folder:{source}'?"

@@ -154,19 +154,17 @@ def _evidence(verdict: Verdict, models: Mapping[str, str]) -> str:
 
 def _alone(verdict: Verdict, run: Run, models: Mapping[str, str]) -> str:
     """Whether the cheapest of all would do: a larger model may be no better than it either."""
-    say, larger = speak(verdict.s2.metric), verdict.larger.candidate
-    for single in run.results:
-        if single.backbone != verdict.s2.backbone or single.scales != (1,):
-            continue
-        for contrast in run.contrasts:
-            if {contrast.first, contrast.second} == {single.candidate, larger}:
-                own = contrast if contrast.second == larger else contrast.turned()
-                return (
-                    f"At one scale alone, {models[single.backbone]} comes to "
-                    f"{say.value(single.value)}, against the larger model "
-                    f"{say.finding(own.difference, own.ci_low, own.ci_high)}."
-                )
-    return ""
+    small = (r for r in run.results if r.backbone == verdict.s2.backbone)
+    single = next((r for r in small if r.scales == (1,)), None)
+    if single is None:
+        return ""
+    say = speak(single.metric)
+    contrast = run.contrast(single.candidate, verdict.larger.candidate)
+    return (
+        f"At one scale alone, {models[single.backbone]} comes to {say.value(single.value)}, "
+        "against the larger model "
+        f"{say.finding(contrast.difference, contrast.ci_low, contrast.ci_high)}."
+    )
 
 
 def _doubt(contrast: Contrast, say: Vocabulary) -> str:

@@ -44,6 +44,11 @@ class PixelCounts:
         """Of the class, or said to be."""
         return self.truth + self.predicted - self.intersection
 
+    @property
+    def judged_union(self) -> Int64[NDArray[np.int64], "num_images num_classes"]:
+        """`union`, and 0 for classes that no image shows, so that all are judged by the same."""
+        return np.where(self.truth.any(axis=0), self.union, 0)
+
 
 def count_pixels(
     labels: Labels, predicted: Int[NDArray[np.integer], "h w"], num_classes: int
@@ -87,8 +92,7 @@ def class_iou(counts: PixelCounts) -> Float[NDArray[np.float64], " num_classes"]
     A class that is nowhere in the truth has NaN, so that every prediction is judged by the same
     classes. Where it is predicted, the classes that are there lose those pixels.
     """
-    union = np.where(counts.truth.any(axis=0), counts.union.sum(axis=0), 0)
-    return _shares(counts.intersection.sum(axis=0), union)
+    return _shares(counts.intersection.sum(axis=0), counts.judged_union.sum(axis=0))
 
 
 def segmentation_metrics(counts: PixelCounts) -> dict[str, float]:

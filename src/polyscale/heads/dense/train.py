@@ -105,17 +105,19 @@ def train_head(
             torch.manual_seed(_step_seed(settings.seed, number))
             watch.add(_train_step(training, maps, target, number, settings, precision))
             done = number + 1
-            keep = done % settings.checkpoint_every == 0 or done == settings.steps
-            keep = keep or monotonic() - kept_at > KEEP_EVERY_S
+            keep = (
+                done % settings.checkpoint_every == 0
+                or done == settings.steps
+                or monotonic() - kept_at > KEEP_EVERY_S
+            )
             if keep or watch.is_due():
                 loss = watch.look()
                 progress(step, done, settings.steps, "steps", note=f"loss {loss:.4g}")
             if keep:
                 _check_weights(head, step, done)
-            if keep and checkpoint:
-                reached = Reached(done, watch.losses[:done], monotonic() - began)
-                save_checkpoint(checkpoint, training, reached, facts)
-            if keep:
+                if checkpoint:
+                    reached = Reached(done, watch.losses[:done], monotonic() - began)
+                    save_checkpoint(checkpoint, training, reached, facts)
                 kept_at = monotonic()
     head.eval()
     return _report(watch.losses.cpu(), monotonic() - began, before.step)

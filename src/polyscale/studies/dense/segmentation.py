@@ -62,8 +62,7 @@ class SegmentationTask:
         truth = counts.truth.sum(axis=1)
         right = counts.intersection.sum(axis=1)
         accuracy = np.divide(right, truth, out=np.full(len(truth), np.nan), where=truth > 0)
-        there = counts.truth.any(axis=0)
-        union = np.where(there, counts.union, 0)  # classes of the test images, whatever is said
+        union = counts.judged_union
         iou = np.divide(
             counts.intersection, union, out=np.full(union.shape, np.nan), where=counts.truth > 0
         )
