@@ -1,24 +1,25 @@
-"""Everything that is chosen about the operator, as data."""
+"""Every choice about the operator, as data."""
 
 import json
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, get_args
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, TypedDict, get_args
 
-from polyscale.errors import InputError
-from polyscale.multiscale.fuse import Merge, PrefixRule
+from polyscale.errors import InputError, near_matches
+from polyscale.multiscale.fuse import Merge
 from polyscale.multiscale.precision import Precision, check_precision
-from polyscale.plan import Tiling, check_flag
+from polyscale.multiscale.tables import PrefixRule
+from polyscale.plan import Aspect, Tiling, Window, check_flag
 from polyscale.types import HW, SOURCES, Source
 
 OutputGridSize = Literal["base", "largest"] | HW
 
 
 @dataclass(frozen=True, kw_only=True)
-class MultiScaleConfig:
-    """The choices of the operator. All of it goes to JSON and back.
+class MultiScaleConfig(Tiling):
+    """The choices of the operator: those of `Tiling`, and these. All of it goes to JSON and back.
 
     Attributes:
-        tiling: how images are cut.
         source: whether larger scales are resized from the input itself ("native") or from the
             input shrunk to the model's own size ("base").
         output_grid: cells of the output: those of the model's own tile ("base"), those of the
@@ -27,25 +28,34 @@ class MultiScaleConfig:
         merge: how scales are put together, see `Merge`.
         tile_batch: tiles that go through the model at once; "auto" measures what half of the free
             memory allows, at most 64 on a GPU and 8 on a CPU.
-        dtype: what the model computes in; pooling stays in float32.
-        compile: compile the model for one static tile shape; the last chunk is padded.
+        dtype: what the model computes in, see `Precision`; pooling stays in float32.
+        compile: compile the model with `torch.compile`; a dict holds its arguments, for example
+            {"mode": "max-autotune"}.
         checkpoint: keep no activations for the backward pass, and compute each chunk again there.
+        distributed: split the tiles of every call over the processes of `torch.distributed`. All of
+            them must call with the same images, and all get the whole result.
     """
 
-    tiling: Tiling = field(default_factory=Tiling)
     source: Source = "native"
     output_grid: OutputGridSize = "base"
     prefix: PrefixRule = "mean"
     merge: Merge = "concat"
     tile_batch: int | Literal["auto"] = "auto"
     dtype: Precision = "fp32"
-    compile: bool = False
+    compile: bool | dict[str, Any] = False
     checkpoint: bool = False
+    distributed: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_precision(self.dtype)
-        check_flag("compile", self.compile)
         check_flag("checkpoint", self.checkpoint)
+        check_flag("distributed", self.distributed)
+        if not isinstance(self.compile, bool | dict):
+            raise InputError(
+                "compile must be True, False or a dict of arguments of torch.compile, "
+                f"but got {self.compile!r}."
+            )
         for name, choices in (
             ("source", SOURCES),
             ("prefix", get_args(PrefixRule)),
@@ -61,24 +71,24 @@ class MultiScaleConfig:
             raise InputError(f"tile_batch must be at least 1, but got {self.tile_batch!r}.")
 
     @classmethod
-    def of(cls, **options: Any) -> "MultiScaleConfig":
-        """From flat options: those of `Tiling` and of this class by name.
+    def of(cls, options: "Options") -> "MultiScaleConfig":
+        """From options by name.
 
         Raises:
             InputError: if there is no option of that name, or a value breaks its rule.
         """
-        tiling_names = {f.name for f in fields(Tiling)}
-        own_names = {f.name for f in fields(cls)} - {"tiling"}
+        known = [f.name for f in fields(cls)]
         for name in options:
-            if name not in tiling_names | own_names:
-                known = ", ".join(sorted(tiling_names | own_names))
-                raise InputError(f"{name} is no option of the operator. It has {known}.")
-        tiling = Tiling(**{k: v for k, v in options.items() if k in tiling_names})
-        return cls(tiling=tiling, **{k: v for k, v in options.items() if k in own_names})
+            if name not in known:
+                raise InputError(
+                    f"{name} is not an option of the operator.{near_matches(name, known)} "
+                    f"The options are {', '.join(sorted(known))}."
+                )
+        return cls(**options)
 
     def with_scales(self, scales: tuple[float, ...]) -> "MultiScaleConfig":
         """The same choices with other scales."""
-        return replace(self, tiling=replace(self.tiling, scales=scales))
+        return replace(self, scales=scales)
 
     def to_json(self) -> str:
         """The choices as JSON."""
@@ -92,12 +102,30 @@ class MultiScaleConfig:
             InputError: if it holds anything else.
         """
         try:
-            found = json.loads(text)
-            tiling = found.pop("tiling")
-            tiling["scales"] = tuple(tiling["scales"])
-            return cls(tiling=Tiling(**tiling), **found)
-        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
+            return cls(**json.loads(text))
+        except (TypeError, json.JSONDecodeError) as error:
             raise InputError(f"configuration must be what to_json wrote, but: {error}.") from error
+
+
+class Options(TypedDict, total=False):
+    """The fields of `MultiScaleConfig` as keyword arguments, for editors and type checkers."""
+
+    scales: Sequence[float]
+    aspect: Aspect
+    overlap: float
+    window: Window
+    shifted: bool
+    split: bool
+    max_tiles: int
+    source: Source
+    output_grid: OutputGridSize
+    prefix: PrefixRule
+    merge: Merge
+    tile_batch: int | Literal["auto"]
+    dtype: Precision
+    compile: bool | dict[str, Any]
+    checkpoint: bool
+    distributed: bool
 
 
 def _checked_grid(grid: Any) -> OutputGridSize:

@@ -1,96 +1,39 @@
-"""What `MultiScale` is called with → groups of images that are cut alike."""
+"""What `MultiScale` is called with, checked, as parts whose images are cut alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from polyscale.errors import InputError
 from polyscale.multiscale.picture import Picture
-from polyscale.multiscale.resize import resize, resized_crops
-from polyscale.multiscale.stream import Box, Crop, Group, OpenLevel
-from polyscale.plan import Level, Tiling, plan_levels
+from polyscale.multiscale.resize import Crop, resize, resized_crops
 from polyscale.types import HW, Source
 
-Images = Float[Tensor, "batch 3 h w"] | Sequence[Float[Tensor, "3 h w"] | Picture] | Picture
+Images = (
+    Float[Tensor, "batch channels h w"]
+    | Sequence[Float[Tensor, "channels h w"] | Picture]
+    | Picture
+    | Mapping[str, Any]
+)
 
 
-def make_groups(
-    images: Images,
-    tiling: Tiling,
-    tile_hw: HW,
-    source: Source,
-    device: torch.device,
-    *,
-    needs: torch.device | None = None,
-) -> tuple[list[Group], int]:
-    """Images in groups, and how many there are.
+def as_parts(images: Images, in_channels: int) -> list[Tensor | Picture]:
+    """One batch, or batches of one image each, and pictures.
 
     Args:
-        images: one batch, or a list of images of any sizes.
-        tiling: how they are cut.
-        tile_hw: the model's own size, in pixels.
-        source: what larger scales are resized from.
-        device: where tiles of pictures are made.
-        needs: device that tensors must be on; None for any.
+        images: as `MultiScale.forward` takes them.
+        in_channels: channels of the images.
 
     Raises:
         InputError: if they are not images, before any tile runs.
     """
-    parts = _parts(images)
-    for part in parts:
-        if isinstance(part, Tensor) and needs is not None and part.device != needs:
-            raise InputError(
-                f"images must be on the device of the model, {needs}, but are on {part.device}. "
-                f"Move them: images.to({str(needs)!r})."
-            )
-    groups: list[Group] = []
-    first = 0
-    for part in parts:
-        num, image_hw = (1, part.image_hw) if isinstance(part, Picture) else _batch(part)
-        levels = plan_levels(tiling, tile_hw, image_hw)
-        opener = (
-            _open_picture(part, tile_hw, source, device)
-            if isinstance(part, Picture)
-            else _open_tensor(part, tile_hw, source)
-        )
-        groups.append(Group(levels, opener, slice(first, first + num)))
-        first += num
-    return groups, first
-
-
-def check_tensor(images: Tensor) -> None:
-    """Refuse what is not a batch of finite floating-point RGB images.
-
-    Raises:
-        InputError: with the shape, dtype or value that was given.
-    """
-    if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape:
-        raise InputError(
-            f"images must have the shape (batch, 3, height, width), but got {tuple(images.shape)}. "
-            "A single image needs images[None]."
-        )
-    if not torch.is_floating_point(images):
-        raise InputError(
-            f"images must be floating point, but got {images.dtype}. Use ms.preprocess for 8-bit "
-            "images, or divide by 255 and normalise by the backbone's mean and std."
-        )
-    # a sum is finite only if every part is; one pass, no mask
-    if not images.is_meta and not torch.isfinite(images.sum(dtype=torch.float64)):
-        bad = int((~torch.isfinite(images)).sum())
-        raise InputError(
-            f"images must be finite, but {bad} of {images.numel()} values are NaN or infinite. "
-            "Look for a division by zero in preprocessing."
-        )
-
-
-def _parts(images: Images) -> list[Tensor | Picture]:
-    """Batches of one size each, and pictures."""
+    if isinstance(images, Mapping):
+        images = _pixel_values(images)
     if isinstance(images, Tensor):
-        check_tensor(images)
-        return [images]
+        return [_checked(images, in_channels)]
     if isinstance(images, Picture):
         return [images]
     if isinstance(images, str) or not isinstance(images, Sequence):
@@ -109,38 +52,82 @@ def _parts(images: Images) -> list[Tensor | Picture]:
     devices = {str(image.device) for image in images if isinstance(image, Tensor)}
     if len(devices) > 1:
         raise InputError(f"images must be on one device, but are on {' and '.join(devices)}.")
-    parts = [image[None] if isinstance(image, Tensor) else image for image in images]
+    return [
+        _checked(image[None], in_channels) if isinstance(image, Tensor) else image
+        for image in images
+    ]
+
+
+def check_device_of(parts: Sequence[Tensor | Picture], device: torch.device) -> None:
+    """Refuse tensors on another device than the model's.
+
+    Raises:
+        InputError: with both devices.
+    """
     for part in parts:
-        if isinstance(part, Tensor):
-            check_tensor(part)
-    return parts
+        if isinstance(part, Tensor) and part.device != device:
+            raise InputError(
+                f"images must be on the device of the model, {device}, but are on {part.device}. "
+                f"Move them: images.to({str(device)!r})."
+            )
 
 
-def _batch(part: Tensor) -> tuple[int, HW]:
-    return len(part), (part.shape[2], part.shape[3])
+def num_and_size(part: Tensor | Picture) -> tuple[int, HW]:
+    """How many images, and their height and width in pixels."""
+    if isinstance(part, Picture):
+        return 1, part.image_hw
+    return _static(part.shape[0]), (_static(part.shape[2]), _static(part.shape[3]))
 
 
-def _open_tensor(images: Tensor, tile_hw: HW, source: Source) -> OpenLevel:
-    base = images if source == "native" else resize(images, tile_hw)
-
-    def open_level(level: Level) -> Crop:
-        crop = resized_crops(base, level.image_hw)
-        return lambda box, some: _padded(crop, level.image_hw, box, some)
-
-    return open_level
-
-
-def _open_picture(picture: Picture, tile_hw: HW, source: Source, device: torch.device) -> OpenLevel:
-    if source == "base":
-        small = picture.box(tile_hw, (0, 0, *tile_hw)).to(device)
-        return _open_tensor(small, tile_hw, "native")
-    # a picture is a group of its own, so that there is no choice of images
-    return lambda level: lambda box, some: picture.box(level.image_hw, box).to(device)
+def source_of(part: Tensor | Picture, source: Source, tile_hw: HW) -> Tensor | Picture:
+    """What levels are resized from: the images themselves, or the images at base size."""
+    if source == "native":
+        return part
+    if isinstance(part, Picture):
+        return part.box(tile_hw, (0, 0, *tile_hw))
+    return resize(part, tile_hw)
 
 
-def _padded(crop: Crop, level_hw: HW, box: Box, some: slice) -> Tensor:
-    """A part of the images; what is beyond the level is 0."""
-    top, left, bottom, right = box
-    below, beside = max(0, bottom - level_hw[0]), max(0, right - level_hw[1])
-    inside = crop((top, left, bottom - below, right - beside), some)
-    return F.pad(inside, (0, beside, 0, below)) if below or beside else inside
+def level_crops(part: Tensor | Picture, level_hw: HW) -> Crop:
+    """Parts of the images resized to a level."""
+    return part.level(level_hw) if isinstance(part, Picture) else resized_crops(part, level_hw)
+
+
+def _pixel_values(images: Mapping[str, Any]) -> Any:
+    """What an image processor of transformers returns."""
+    if "pixel_values" not in images:
+        raise InputError(
+            f"images must hold 'pixel_values', but holds {', '.join(map(str, images))}. "
+            "Give what an image processor returns, with return_tensors='pt'."
+        )
+    return images["pixel_values"]
+
+
+def _checked(images: Tensor, in_channels: int) -> Tensor:
+    if images.ndim != 4 or images.shape[1] != in_channels or 0 in images.shape:
+        raise InputError(
+            f"images must have the shape (batch, {in_channels}, height, width), but got "
+            f"{tuple(images.shape)}. A single image needs images[None]."
+        )
+    if not torch.is_floating_point(images):
+        raise InputError(
+            f"images must be floating point, but got {images.dtype}. Use ms.preprocess for 8-bit "
+            "images, or divide by 255 and normalise by the backbone's mean and std."
+        )
+    # only on a CPU, as a GPU would have to be waited for; a sum is finite only if every part is
+    if (
+        images.device.type == "cpu"
+        and not torch.compiler.is_compiling()
+        and not torch.isfinite(images.detach().sum(dtype=torch.float64))
+    ):
+        bad = int((~torch.isfinite(images)).sum())
+        raise InputError(
+            f"images must be finite, but {bad} of {images.numel()} values are NaN or infinite. "
+            "Look for a division by zero in preprocessing."
+        )
+    return images
+
+
+def _static(size: int) -> int:
+    """The same number; a compiler that kept it symbolic compiles for this number alone."""
+    return len(range(size))

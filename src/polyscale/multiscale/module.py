@@ -1,38 +1,35 @@
 """`MultiScale`: a backbone and its scales as one module."""
 
-import copy
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from typing_extensions import Self, Unpack
 
-from polyscale.errors import InputError, first_line
-from polyscale.multiscale.chunks import ChunkRunner, DeviceSpread, check_device, device_of
-from polyscale.multiscale.config import MultiScaleConfig
+from polyscale.backbones import model_dtype_device
+from polyscale.errors import InputError
+from polyscale.multiscale.call import CallPlan, Prepared, tile_chunks
+from polyscale.multiscale.config import MultiScaleConfig, Options
 from polyscale.multiscale.features import MultiScaleFeatures
 from polyscale.multiscale.fuse import FusedTokens
-from polyscale.multiscale.inputs import Images, make_groups
-from polyscale.multiscale.picture import Input, Picture
-from polyscale.multiscale.stream import Chunk, tile_chunks
-from polyscale.plan import AxisWeights, Level, Plan, TileGrid, area_weights, plan_levels
+from polyscale.multiscale.inputs import (
+    Images,
+    as_parts,
+    check_device_of,
+    num_and_size,
+    source_of,
+)
+from polyscale.multiscale.picture import Preprocess
+from polyscale.multiscale.precision import autocast
+from polyscale.multiscale.ranks import rank_and_count, sum_over_ranks
+from polyscale.multiscale.runner import EVERYTHING, ChunkRunner
+from polyscale.multiscale.stream import Part, plan_chunks
+from polyscale.multiscale.tables import Layout, chunk_tables
+from polyscale.plan import Level, Plan, check_flag, plan_levels
 from polyscale.types import HW, Backbone, format_scale
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Tiles on their way to the backbone.
-
-    Attributes:
-        chunks: tiles with their places.
-        num_images: images of the call.
-        grid_hw: cells of the output.
-    """
-
-    chunks: Iterable[Chunk]
-    num_images: int
-    grid_hw: HW
 
 
 class MultiScale(nn.Module):
@@ -43,9 +40,12 @@ class MultiScale(nn.Module):
 
     Args:
         backbone: usually made by `polyscale.wrap`, which takes any model.
-        config: every choice; or give its options by name, for example `scales=(1, 2)`.
-        devices: spread the chunks of a call over these, for example `["cuda:0", "cuda:1"]`.
-        options: of `MultiScaleConfig` and `Tiling`, where no config is given.
+        scales: sizes relative to the model's own size.
+        config: every choice; or give its options by name, for example `aspect="keep"`.
+        frozen: freeze the backbone's parameters in place and keep it in evaluation mode, also when
+            `train()` is called on this module or on one that holds it. `requires_grad_(True)` ends
+            that. False leaves the backbone as it is.
+        options: fields of `MultiScaleConfig`, where no config is given.
 
     Raises:
         InputError: if an option is unknown or breaks its rule.
@@ -57,57 +57,87 @@ class MultiScale(nn.Module):
         scales: Sequence[float] | None = None,
         *,
         config: MultiScaleConfig | None = None,
-        devices: Sequence[str] | None = None,
-        **options: Any,
+        frozen: bool = False,
+        **options: Unpack[Options],
     ) -> None:
         super().__init__()
+        if not isinstance(backbone, Backbone):
+            raise InputError(
+                f"backbone must be a Backbone, but got {type(backbone).__name__}. "
+                "Use polyscale.wrap(model, scales=(1, 2)), which takes any model."
+            )
         if scales is not None:
             options["scales"] = tuple(scales)
         if config is not None and options:
             raise InputError(f"give either config or options, but got both ({', '.join(options)}).")
+        check_flag("frozen", frozen)
         self.backbone = backbone
-        self.config = config or MultiScaleConfig.of(**options)
+        self.config = config or MultiScaleConfig.of(options)
+        self.frozen = frozen
+        self._runner: ChunkRunner | None = None
         self._check_tiles()
-        self._devices = tuple(str(check_device(device)) for device in devices or ())
-        self._runner: ChunkRunner | DeviceSpread | None = None
+        if frozen:
+            self.requires_grad_(False)
+            self.train(self.training)
 
     @property
     def scales(self) -> tuple[float, ...]:
-        """The scales, in the order of the levels."""
-        return self.config.tiling.scales
+        """The scales, in their order along the channels."""
+        return self.config.scales
 
     @property
     def out_channels(self) -> int:
         """Channels of the fused map: those of all scales, or of one where they are summed."""
-        num = len(self.scales) if self.config.merge == "concat" else 1
-        return self.backbone.dim * num
+        return self.backbone.dim * (len(self.scales) if self.config.merge == "concat" else 1)
+
+    @property
+    def num_features(self) -> int:
+        """`out_channels`, by timm's name."""
+        return self.out_channels
+
+    @property
+    def feature_info(self) -> list[dict[str, Any]]:
+        """For each layer that is read, as timm has it: its channels and its reduction in pixels."""
+        reduction = self.backbone.tile_hw[0] // self.plan.grid_hw[0]
+        num_scales = self.out_channels // self.backbone.dim
+        return [
+            {"num_chs": dim * num_scales, "reduction": reduction, "module": f"layers.{index}"}
+            for index, dim in enumerate(_layer_dims(self.backbone))
+        ]
 
     @property
     def plan(self) -> Plan:
-        """The plan for an image of the backbone's own aspect."""
+        """The plan for an image of the backbone's own size."""
         return self.plan_for(self.backbone.tile_hw)
 
     def plan_for(self, image_hw: HW) -> Plan:
         """Levels, tiles and output grid for an image of this size in pixels."""
-        levels = plan_levels(self.config.tiling, self.backbone.tile_hw, image_hw)
+        levels = plan_levels(self.config, self.backbone.tile_hw, image_hw)
         return Plan(levels, self._output_hw(levels))
 
-    def forward(self, images: Images) -> MultiScaleFeatures:
+    def forward(
+        self, images: Images | None = None, *, pixel_values: Images | None = None
+    ) -> MultiScaleFeatures:
         """Multi-scale features of images of any size.
 
         Args:
             images: floating point, normalised by the backbone's mean and std: a batch
-                (batch, 3, h, w) or a list of (3, h, w) of different sizes; or what `preprocess`
-                gives. Their tiles share chunks.
+                (batch, channels, h, w) or a list of (channels, h, w) of different sizes; or what
+                `preprocess` gives, or what an image processor of transformers returns. Their tiles
+                share chunks.
+            pixel_values: the images, by the name that transformers uses.
 
         Raises:
-            InputError: if they are no such images, or need different output grids; no tile has run
-                then.
+            InputError: if they are not such images, or need different output grids; no tile has
+                run then.
         """
-        return self.run(self.prepare(images))
+        if (images is None) == (pixel_values is None):
+            given = "neither" if images is None else "both"
+            raise InputError(f"give either images or pixel_values, but got {given}.")
+        return self.run(self.prepare(pixel_values if images is None else images))
 
-    def prepare(self, images: Images, *, eager: bool = False) -> "Prepared":
-        """The first half of `forward`: images → groups of tiles.
+    def prepare(self, images: Images, *, eager: bool = False) -> Prepared:
+        """The first half of `forward`: images → chunks of tiles.
 
         Args:
             images: as `forward` takes them.
@@ -117,89 +147,162 @@ class MultiScale(nn.Module):
         Raises:
             InputError: as `forward`.
         """
-        device = device_of(self.backbone)
-        # a model without parameters may be anywhere, and spread tiles are moved
-        fixed = next(self.parameters(), None) is not None and not self._devices
-        groups, num_images = make_groups(
-            images,
-            self.config.tiling,
-            self.backbone.tile_hw,
-            self.config.source,
-            device,
-            needs=device if fixed else None,
+        parts = as_parts(images, self.backbone.in_channels)
+        dtype, device = self._dtype_device(parts)
+        exact = (parts[0].dtype if isinstance(parts[0], Tensor) else dtype) == torch.float64
+        sizes = [size for part in parts for size in _flat(*num_and_size(part))]
+        plan = self._plan_call(exact, *sizes)
+        sources = [source_of(part, self.config.source, self.backbone.tile_hw) for part in parts]
+        if eager:
+            made = list(tile_chunks(plan, sources, device, dtype))
+            return Prepared(plan, lambda: made)
+        return Prepared(plan, lambda: tile_chunks(plan, sources, device, dtype))
+
+    def run(self, prepared: Prepared) -> MultiScaleFeatures:
+        """The second half of `forward`: tiles → features."""
+        backbone, config, plan = self.backbone, self.config, prepared.plan
+        self._warn_of_shared_statistics()
+        runner, fused = self._chunk_runner(), FusedTokens(plan.layout)
+        with autocast(model_dtype_device(backbone)[1], config.dtype):
+            for table, tiles in zip(plan.tables, prepared.make_tiles(), strict=True):
+                fused.add(table, runner(tiles))
+        tokens = fused.result(config.merge, sum_over_ranks if config.distributed else None)
+        return MultiScaleFeatures(
+            tokens,
+            num_prefix=plan.layout.out_prefix,
+            grid_hw=plan.layout.grid_hw,
+            dim=backbone.dim,
+            has_cls=backbone.has_cls and plan.layout.out_prefix > 0,
+            layer_dims=_layer_dims(backbone),
         )
-        grids = {self._output_hw(group.levels) for group in groups}
+
+    def forward_intermediates(
+        self,
+        images: Images,
+        indices: int | Sequence[int] | None = None,
+        *,
+        return_prefix_tokens: bool = False,
+        intermediates_only: bool = False,
+    ) -> Any:
+        """Maps of the layers that the backbone reads, as timm's method of this name.
+
+        Args:
+            images: as `forward` takes them.
+            indices: which of the layers that were chosen with `layers=`; a number takes the last
+                so many, None takes all.
+            return_prefix_tokens: give (map, prefix tokens) for each layer.
+            intermediates_only: leave out the fused map.
+
+        Returns:
+            The list of maps (batch, scales · channels, h, w), or the fused map and that list.
+        """
+        features = self(images)
+        layers = features.layers
+        chosen = range(len(layers)) if indices is None else indices
+        if isinstance(chosen, int):
+            chosen = range(len(layers))[-chosen:]
+        picked = [layers[index] for index in chosen]
+        maps = [(p.map, p.prefix) if return_prefix_tokens else p.map for p in picked]
+        return maps if intermediates_only else (features.map, maps)
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """Pictures → what `forward` takes: `ms(ms.preprocess(["photo.jpg"]))`.
+
+        It holds the mean and std alone, so that the workers of a data loader can have it.
+
+        Raises:
+            InputError: if the model's mean and std are not known.
+        """
+        mean, std = self.backbone.mean, self.backbone.std
+        if mean is None or std is None:
+            raise InputError(
+                f"the mean and std of {self.backbone.name} must be known to prepare pictures, but "
+                "cannot be read from it. Give them: polyscale.wrap(model, mean=…, std=…)."
+            )
+        return Preprocess(tuple(mean), tuple(std))
+
+    def with_scales(self, scales: Sequence[float]) -> "MultiScale":
+        """The same backbone and choices with other scales; what was measured is kept."""
+        module = MultiScale(self.backbone, config=self.config.with_scales(tuple(scales)))
+        module.frozen, module._runner = self.frozen, self._chunk_runner()
+        return module
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode; a frozen backbone stays in evaluation mode."""
+        super().train(mode)
+        if self.frozen and isinstance(self.backbone, nn.Module):
+            self.backbone.eval()
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """As for every module; True also ends `frozen`."""
+        self.frozen = self.frozen and not requires_grad
+        return super().requires_grad_(requires_grad)
+
+    def extra_repr(self) -> str:
+        """The choices, for `print(module)`."""
+        return str(self.config)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # what was compiled and measured stays here
+        return {**self.__dict__, "_runner": None}
+
+    def _chunk_runner(self) -> ChunkRunner:
+        if self._runner is None or not self._runner.serves(self.backbone, self.config):
+            self._runner = ChunkRunner(self.backbone, self.config)
+        return self._runner
+
+    def _dtype_device(
+        self, parts: Sequence[Any]
+    ) -> tuple[torch.dtype | None, torch.device]:
+        """What tiles are to be: as the model, or as the images where it has no parameters."""
+        backbone = self.backbone
+        if isinstance(backbone, nn.Module) and next(self.parameters(), None) is not None:
+            dtype, device = model_dtype_device(backbone)
+            check_device_of(parts, device)
+            return dtype, device
+        tensors = [part for part in parts if isinstance(part, Tensor)]
+        return (None, tensors[0].device) if tensors else model_dtype_device(backbone)
+
+    # for a compiler it is a constant: it depends on sizes, and computes with no tensor of the call
+    @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+    def _plan_call(self, exact: bool, *sizes: int) -> CallPlan:
+        """Plan a call of images of these sizes: number, height and width of each part."""
+        config, backbone, runner = self.config, self.backbone, self._chunk_runner()
+        parts, first = [], 0
+        for num, height, width in zip(sizes[::3], sizes[1::3], sizes[2::3], strict=True):
+            levels = plan_levels(config, backbone.tile_hw, (height, width))
+            parts.append(Part(levels, first, num))
+            first += num
+        tile_sizes = dict.fromkeys(level.tile_hw for part in parts for level in part.levels)
+        layout = Layout(
+            num_images=first,
+            num_slots=len(config.scales),
+            grid_hw=self._shared_grid([part.levels for part in parts]),
+            cells_hw=tuple((tile_hw, runner.cells_of(tile_hw)) for tile_hw in tile_sizes),
+            num_prefix=backbone.num_prefix,
+            prefix=config.prefix,
+        )
+        rank, num_ranks = rank_and_count() if config.distributed else (0, 1)
+        traced = torch.compiler.is_compiling()
+        chunks = plan_chunks(
+            parts,
+            (lambda tile_hw: EVERYTHING) if traced else runner.tile_batch,
+            rank=rank,
+            num_ranks=num_ranks,
+        )
+        return CallPlan(tuple(parts), chunks, layout, chunk_tables(parts, chunks, layout, exact))
+
+    def _shared_grid(self, levels: Sequence[Sequence[Level]]) -> HW:
+        grids = {self._output_hw(own) for own in levels}
         if len(grids) > 1:
             shapes = " and ".join(f"{h}×{w}" for h, w in sorted(grids))
             raise InputError(
                 f"images must share an output grid, but theirs are {shapes}. "
                 "Set output_grid='base' or a size, or call once for each aspect."
             )
-        chunks = tile_chunks(groups, lambda tile_hw: self._workers().tile_batch(tile_hw))
-        return Prepared(list(chunks) if eager else chunks, num_images, grids.pop())
-
-    def run(self, prepared: "Prepared") -> MultiScaleFeatures:
-        """The second half of `forward`: tiles → features."""
-        fused = FusedTokens(
-            num_levels=len(self.scales),
-            num_images=prepared.num_images,
-            pooling_rule=_area_rule,
-            output_grid=lambda level, cells_hw: prepared.grid_hw,
-            prefix=self.config.prefix,
-            merge=self.config.merge,
-        )
-        for spans, features in self._workers().map(prepared.chunks):
-            fused.add_chunk(spans, features)
-            del features  # before the next chunk runs
-        return MultiScaleFeatures(
-            fused.result(),
-            num_prefix=fused.num_prefix,
-            grid_hw=prepared.grid_hw,
-            dim=fused.dim,
-            has_cls=self.backbone.has_cls and fused.num_prefix > 0,
-        )
-
-    def preprocess(self, images: Sequence[Input] | Input) -> list[Picture]:
-        """Pictures → what `forward` takes.
-
-        Args:
-            images: PIL images, 8-bit RGB arrays (h, w, 3) or paths, of any sizes. They are
-                resized, cut and normalised tile by tile, so a large one never stands in floating
-                point.
-        """
-        if isinstance(images, str) or not isinstance(images, Sequence):
-            images = [images]
-        mean, std = self.backbone.mean, self.backbone.std
-        return [Picture(image, mean=mean, std=std) for image in images]
-
-    def with_scales(self, scales: Sequence[float]) -> "MultiScale":
-        """The same backbone and choices with other scales; what was measured is kept."""
-        config = self.config.with_scales(tuple(scales))
-        module = MultiScale(self.backbone, config=config, devices=self._devices)
-        module._runner = self._workers()
-        return module
-
-    def extra_repr(self) -> str:
-        """The choices, for `print(module)`."""
-        return str(self.config)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "MultiScale":
-        backbone = copy.deepcopy(self.backbone, memo)
-        return MultiScale(backbone, config=self.config, devices=self._devices)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # compiled functions and threads stay here
-        return {**super().__getstate__(), "_runner": None}
-
-    def _workers(self) -> "ChunkRunner | DeviceSpread":
-        """What runs chunks; it remembers how large they may be."""
-        if self._runner is None:
-            self._runner = (
-                DeviceSpread(self.backbone, self.config, self._devices)
-                if self._devices
-                else ChunkRunner(self.backbone, self.config)
-            )
-        return self._runner
+        return grids.pop()
 
     def _output_hw(self, levels: Sequence[Level]) -> HW:
         backbone, output = self.backbone, self.config.output_grid
@@ -215,13 +318,13 @@ class MultiScale(nn.Module):
         return height, width
 
     def _check_tiles(self) -> None:
-        """Refuse tiles of another size than the backbone takes."""
+        """Refuse tiles of another size than the backbone takes, before any image comes."""
         backbone = self.backbone
-        for level in plan_levels(self.config.tiling, backbone.tile_hw):
+        for level in plan_levels(self.config, backbone.tile_hw):
             if level.tile_hw == backbone.tile_hw:
                 continue
             if not backbone.fixed_tile:
-                self._try_tile(level)
+                self._chunk_runner().cells_of(level.tile_hw)
                 continue
             height, width = backbone.tile_hw
             why = (
@@ -236,31 +339,24 @@ class MultiScale(nn.Module):
                 )
             raise InputError(why)
 
-    def _try_tile(self, level: Level) -> None:
-        """Some models take their own size alone and only say so when they are run."""
-        if isinstance(self.backbone, nn.Module) and self.backbone.training:
+    def _warn_of_shared_statistics(self) -> None:
+        """Batch norms in training mode make the features of a tile depend on its chunk."""
+        backbone = self.backbone
+        if not isinstance(backbone, nn.Module) or torch.compiler.is_compiling():
             return
-        parameter = next(self.parameters(), torch.empty(0))
-        try:
-            with torch.no_grad():
-                self.backbone(parameter.new_zeros(1, 3, *level.tile_hw))
-        except Exception as error:
-            height, width = level.tile_hw
-            raise InputError(
-                f"scale {format_scale(level.scale)} makes tiles of {height}×{width} px, which "
-                f"{self.backbone.name} does not take ({first_line(error)[:100]}). "
-                "Leave the scale out."
-            ) from error
+        if backbone.training and any(
+            isinstance(m, _NormBase) and m.training for m in backbone.modules()
+        ):
+            warnings.warn(
+                f"{backbone.name} has batch norms in training mode, so that its features depend on "
+                "which tiles share a chunk (tile_batch). Call eval(), or wrap it with frozen=True.",
+                stacklevel=4,
+            )
 
 
-def _area_rule(
-    level: Level, grid: TileGrid, cells_hw: HW, out_hw: HW
-) -> tuple[Sequence[AxisWeights], Sequence[AxisWeights]]:
-    starts = (grid.tops, grid.lefts)
-    rows, columns = (
-        area_weights(
-            starts[a], level.tile_hw[a], level.image_hw[a], cells_hw[a], out_hw[a], level.window
-        )
-        for a in (0, 1)
-    )
-    return rows, columns
+def _layer_dims(backbone: Backbone) -> tuple[int, ...]:
+    return tuple(getattr(backbone, "layer_dims", (backbone.dim,)))
+
+
+def _flat(num: int, image_hw: HW) -> tuple[int, int, int]:
+    return num, *image_hw

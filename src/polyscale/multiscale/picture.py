@@ -1,104 +1,136 @@
-"""Pictures that are read tile by tile: files and 8-bit arrays of any size."""
+"""Pictures: files, PIL images and 8-bit arrays of any size, cut before they become floating point."""
 
-import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from polyscale.errors import InputError, first_line
-from polyscale.multiscale.resample import resample_box
+from polyscale.decode import read_image, upright_rgb
+from polyscale.errors import InputError
+from polyscale.multiscale.resample import resample_box, shrink
+from polyscale.multiscale.resize import Box, Crop, pad_crop
 from polyscale.types import HW
 
 Input = Image.Image | NDArray[np.uint8] | str | PathLike[str]
 
 
 class Picture:
-    """An 8-bit RGB picture that becomes normalised floating point one tile at a time.
+    """An 8-bit picture that is resized, cut and normalised tile by tile.
 
     Args:
-        image: a PIL image, an array (h, w, 3) of 0 to 255 (a memory map stays on disk), or a path.
-        mean: subtracted from each channel of an image in 0 to 1; None leaves 0 to 1.
+        image: a PIL image, a path, or an array (h, w, channels) of 0 to 255 (a memory map stays on
+            disk). Files and PIL images are turned upright as their EXIF orientation says, and
+            become RGB.
+        mean: subtracted from each channel of an image in 0 to 1.
         std: what each channel is divided by after that.
 
     Raises:
-        InputError: if it is none of these.
+        InputError: if it is none of these, or has another number of channels than the mean.
     """
 
-    def __init__(
-        self,
-        image: Input,
-        *,
-        mean: tuple[float, ...] | None = None,
-        std: tuple[float, ...] | None = None,
-    ) -> None:
+    def __init__(self, image: Input, *, mean: Sequence[float], std: Sequence[float]) -> None:
         self._pixels = _as_array(image)
-        self._mean = torch.tensor(mean or (0.0,) * 3).view(3, 1, 1)
-        self._std = torch.tensor(std or (1.0,) * 3).view(3, 1, 1)
+        if self._pixels.shape[2] != len(mean):
+            raise InputError(
+                f"image must have {len(mean)} channels, as the model's mean and std have, but has "
+                f"{self._pixels.shape[2]}. Other images than RGB go in as arrays (height, width, "
+                "channels)."
+            )
+        # (pixel / 255 - mean) / std = pixel · scale + shift
+        self._scale = 1 / (255 * torch.tensor(std, dtype=torch.float32).view(-1, 1, 1))
+        self._shift = -torch.tensor(mean, dtype=torch.float32).view(-1, 1, 1) * 255 * self._scale
 
     @property
     def image_hw(self) -> HW:
         """Height and width, in pixels."""
         return self._pixels.shape[0], self._pixels.shape[1]
 
-    def box(self, level_hw: HW, box: tuple[int, int, int, int]) -> Float[Tensor, "1 3 box_h box_w"]:
-        """A box of the picture resized to a level, normalised; what is beyond the level is 0.
+    def level(self, level_hw: HW) -> Crop:
+        """Normalised parts of the picture resized to a level; what is beyond it is 0.
+
+        A level that is smaller than the picture stands as a whole, in 8 bits. Of a larger one, each
+        part is made when it is asked for.
 
         Args:
-            level_hw: size that the whole picture would be resized to, in pixels.
-            box: top, left, bottom and right edge in pixels of the level.
+            level_hw: size that the whole picture is resized to, in pixels.
         """
-        top, left, bottom, right = box
-        inside = (top, left, min(bottom, level_hw[0]), min(right, level_hw[1]))
-        values = resample_box(self._read, self.image_hw, level_hw, inside).div_(255)
-        values = values.sub_(self._mean).div_(self._std)[None]
-        beyond = (0, right - inside[3], 0, bottom - inside[2])
-        return F.pad(values, beyond) if any(beyond) else values
+        part = self._parts(level_hw)
+
+        def crop(box: Box, some: slice) -> Tensor:
+            # a picture is a part of its own, so that there is no choice of images
+            return pad_crop(lambda inside: self._normalised(part(inside)), level_hw, box)[None]
+
+        return crop
+
+    def box(self, level_hw: HW, box: Box) -> Float[Tensor, "1 channels box_h box_w"]:
+        """One part of the picture resized to a level, as `level` gives it."""
+        return self.level(level_hw)(box, slice(None))
+
+    def _parts(self, level_hw: HW) -> Callable[[Box], Tensor]:
+        """Boxes of the level as (channels, box_h, box_w), 0 to 255."""
+        height, width = self.image_hw
+        if level_hw == (height, width):
+            return lambda box: torch.from_numpy(self._read(box[0], box[2], box[1], box[3]).copy()).permute(2, 0, 1)
+        if level_hw[0] <= height and level_hw[1] <= width:
+            (whole,) = shrink(self._pixels, level_hw)
+            return lambda box: whole[:, box[0] : box[2], box[1] : box[3]]
+        return lambda box: resample_box(self._read, (height, width), level_hw, box)
+
+    def _normalised(self, values: Tensor) -> Tensor:
+        return torch.addcmul(self._shift, values.to(torch.float32), self._scale)
 
     def _read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
         return self._pixels[top:bottom, left:right]
 
 
+@dataclass(frozen=True)
+class Preprocess:
+    """Pictures → what `MultiScale` takes. It carries no model, so that a data loader's workers can.
+
+    Attributes:
+        mean: subtracted from each channel of an image in 0 to 1.
+        std: what each channel is divided by after that.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __call__(self, images: Sequence[Input] | Input) -> list[Picture]:
+        """Decode pictures; they are resized, cut and normalised later, tile by tile.
+
+        Args:
+            images: PIL images, paths, or 8-bit arrays (h, w, channels), of any sizes.
+
+        Raises:
+            InputError: if one is none of these, or a file cannot be read.
+        """
+        if isinstance(images, str) or not isinstance(images, Sequence):
+            images = [images]
+        return [Picture(image, mean=self.mean, std=self.std) for image in images]
+
+
 def _as_array(image: Input) -> NDArray[np.uint8]:
     if isinstance(image, str | PathLike):
-        return _read(Path(image))
+        path = Path(image)
+        if not path.is_file():
+            raise InputError(f"image {str(path)!r} does not exist. Check the path.")
+        return np.array(read_image(path, name=repr(str(path))))
     if isinstance(image, Image.Image):
-        return np.asarray(image.convert("RGB"))
+        return np.array(upright_rgb(image))
     if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        if image.dtype != np.uint8 or image.ndim != 3 or 0 in image.shape:
             raise InputError(
-                f"image arrays must be 8-bit RGB of shape (height, width, 3), but got "
+                f"image arrays must be 8-bit of shape (height, width, channels), but got "
                 f"{image.dtype} of shape {image.shape}."
             )
         return image
     raise InputError(
         f"image must be a PIL image, an 8-bit array or a path, but got {type(image).__name__}."
     )
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    try:
-        with warnings.catch_warnings():
-            # from half of the limit on Pillow warns; up to the limit it is meant
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
-                return np.asarray(opened.convert("RGB"))
-    except FileNotFoundError as error:
-        raise InputError(f"image {str(path)!r} does not exist. Check the path.") from error
-    except Image.DecompressionBombError as error:
-        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise InputError(
-            f"image {str(path)!r} must have at most {limit / 1e6:.0f} million pixels, as more may "
-            "be a decompression bomb. If you trust it, raise PIL.Image.MAX_IMAGE_PIXELS, or give "
-            "an array such as numpy.load(path, mmap_mode='r')."
-        ) from error
-    except (OSError, SyntaxError) as error:
-        raise InputError(
-            f"image {str(path)!r} must be one that Pillow reads, but: {first_line(error)}."
-        ) from error

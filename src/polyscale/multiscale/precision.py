@@ -1,14 +1,19 @@
 """What a backbone computes in."""
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from polyscale.errors import InputError
 
 Precision = Literal["fp32", "bf16", "fp16"]
-"""fp32 leaves the model as it is; bf16 and fp16 run it under autocast."""
+"""fp32 leaves the model as it is, in whatever dtype its parameters are; bf16 and fp16 run it under
+autocast."""
 
 PRECISIONS: dict[Precision, torch.dtype | None] = {
     "fp32": None,
@@ -29,10 +34,56 @@ def check_precision(dtype: str) -> Precision:
     raise InputError(f"dtype must be one of {', '.join(PRECISIONS)}, but got {dtype!r}.")
 
 
-def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
-    """The context in which a backbone runs."""
+@contextmanager
+def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
+    """The context in which a backbone runs.
+
+    Autocast casts frozen weights anew in every operation. Here each is cast once in the context.
+    """
     dtype = PRECISIONS[precision]
-    return torch.autocast(device.type, dtype) if dtype is not None else nullcontext()
+    if dtype is None:
+        yield
+        return
+    once = nullcontext() if torch.compiler.is_compiling() else _FrozenWeightsOnce(dtype)
+    with torch.autocast(device.type, dtype), once:
+        yield
+
+
+_OPERATORS = (F.linear, F.conv1d, F.conv2d, F.conv3d)
+"""What autocast runs in half precision, with a weight and perhaps a bias of its own."""
+
+
+class _FrozenWeightsOnce(TorchFunctionMode):
+    """Hands these operators frozen float32 weights that have been cast before.
+
+    The weights of the model itself are never touched, so that other threads may use it, and nothing
+    outlives the context, so that no cast weight can be out of date.
+    """
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self._dtype = dtype
+        self._cast: dict[Tensor, Tensor] = {}
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if func in _OPERATORS:
+            args = (*args[:1], *map(self._once, args[1:3]), *args[3:])
+        return func(*args, **(kwargs or {}))
+
+    def _once(self, weight: Any) -> Any:
+        if not isinstance(weight, torch.nn.Parameter) or weight.requires_grad:
+            return weight
+        if weight.dtype != torch.float32:
+            return weight
+        if weight not in self._cast:
+            self._cast[weight] = weight.detach().to(self._dtype)
+        return self._cast[weight]
 
 
 def no_autocast(device: torch.device) -> AbstractContextManager[object]:

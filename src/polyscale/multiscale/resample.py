@@ -7,16 +7,20 @@ with a = -0.5, widened, where an axis is antialiased; a = -0.75 else.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Float
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
+from polyscale.multiscale.cache import ByteCache
 from polyscale.multiscale.precision import no_autocast
 from polyscale.types import HW
+
+STRIP = 1024
+"""Rows of an image that are copied at once."""
 
 BLOCK_GROWS, BLOCK_SHRINKS = 64, 32
 """Output pixels of a matrix product: smaller ones multiply fewer zeros, but are more."""
@@ -27,13 +31,16 @@ Part = tuple[int, int, int, int]
 ReadPart = Callable[[int, int, int, int], NDArray[np.uint8]]
 """Top, bottom, left and right edge of a part of the input, in pixels → (rows, columns, 3)."""
 
-Blocks = tuple[tuple[int, Float[Tensor, "out in"]], ...]
-"""Neighbouring output pixels: first input pixel that they see, and the weights of what they see."""
+Blocks = tuple[tuple[int, NDArray[np.float64]], ...]
+"""Neighbouring output pixels: first input pixel that they see, and the weights (out, in) of what
+they see. Plain arrays, as tensors would belong to the mode and dtype of the call they are made in."""
+
+_BLOCKS = ByteCache[Blocks](16 * 2**20, lambda blocks: sum(w.nbytes for _, w in blocks))
 
 
 def resample_box(
     read: ReadPart, input_hw: HW, level_hw: HW, box: Part
-) -> Float[Tensor, "3 box_h box_w"]:
+) -> Float[Tensor, "channels box_h box_w"]:
     """A box of the image resized to a level, as if the whole level had been made and cropped.
 
     Only the strip of the input that a block of output rows sees is in float32 at once.
@@ -53,38 +60,43 @@ def resample_box(
     for top, weights in rows:
         part = read(top, top + weights.shape[1], left, right)
         strip = torch.from_numpy(np.array(part, dtype=np.float32)).permute(2, 0, 1).contiguous()
-        strips.append(_columns(weights @ strip, columns, left))
+        strips.append(_columns(_like(weights, strip) @ strip, columns, left))
     return torch.cat(strips, dim=1)
 
 
 def resample_tensor(
-    images: Float[Tensor, "batch 3 h w"], level_hw: HW, box: Part
-) -> Float[Tensor, "batch 3 box_h box_w"]:
-    """As `resample_box`, of tensors of any value range, in float32."""
+    images: Float[Tensor, "batch channels h w"], level_hw: HW, box: Part
+) -> Float[Tensor, "batch channels box_h box_w"]:
+    """As `resample_box`, of tensors of any value range, in float32 at least."""
     rows, columns = _blocks_of((images.shape[2], images.shape[3]), level_hw, box)
     left, right = _span(columns)
+    dtype = torch.promote_types(images.dtype, torch.float32)
     with no_autocast(images.device):
         strips = []
         for top, weights in rows:
-            seen = images[:, :, top : top + weights.shape[1], left:right].to(torch.float32)
-            strips.append(_columns(weights.to(images.device) @ seen, columns, left))
+            seen = images[:, :, top : top + weights.shape[1], left:right].to(dtype)
+            strips.append(_columns(_like(weights, seen) @ seen, columns, left))
         return torch.cat(strips, dim=2)
 
 
 def _columns(strip: Float[Tensor, "*batch h w"], columns: Blocks, left: int) -> Tensor:
     parts = [
-        strip[..., start - left : start - left + weights.shape[1]] @ weights.T.to(strip.device)
+        strip[..., start - left : start - left + weights.shape[1]] @ _like(weights, strip).T
         for start, weights in columns
     ]
     return torch.cat(parts, dim=-1)
 
 
+def _like(weights: NDArray[np.float64], image: Tensor) -> Tensor:
+    return torch.from_numpy(weights).to(image.device, image.dtype)
+
+
 def _blocks_of(input_hw: HW, level_hw: HW, box: Part) -> tuple[Blocks, Blocks]:
     antialias = level_hw[0] < input_hw[0] or level_hw[1] < input_hw[1]
-    return (
-        _axis_blocks(input_hw[0], level_hw[0], box[0], box[2], antialias),
-        _axis_blocks(input_hw[1], level_hw[1], box[1], box[3], antialias),
+    rows, columns = (
+        _axis_blocks(input_hw[a], level_hw[a], box[a], box[a + 2], antialias) for a in (0, 1)
     )
+    return rows, columns
 
 
 def _span(blocks: Blocks) -> tuple[int, int]:
@@ -95,21 +107,23 @@ def _span(blocks: Blocks) -> tuple[int, int]:
     )
 
 
-@lru_cache(maxsize=1024)
 def _axis_blocks(num_in: int, num_out: int, start: int, stop: int, antialias: bool) -> Blocks:
     block = BLOCK_GROWS if num_out >= num_in else BLOCK_SHRINKS
-    return tuple(
-        _axis_weights(num_in, num_out, first, min(first + block, stop), antialias)
-        for first in range(start, stop, block)
+    return _BLOCKS.get(
+        (num_in, num_out, start, stop, antialias),
+        lambda: tuple(
+            _axis_weights(num_in, num_out, first, min(first + block, stop), antialias)
+            for first in range(start, stop, block)
+        ),
     )
 
 
 def _axis_weights(
     num_in: int, num_out: int, start: int, stop: int, antialias: bool
-) -> tuple[int, Float[Tensor, "out in"]]:
+) -> tuple[int, NDArray[np.float64]]:
     """First input pixel that is seen, and the weight of each for output pixels start … stop - 1."""
     if num_in == num_out:
-        return start, torch.eye(stop - start)
+        return start, np.eye(stop - start)
     ratio = num_in / num_out
     widen = max(ratio, 1.0) if antialias else 1.0
     centres = (np.arange(start, stop) + 0.5) * ratio - 0.5
@@ -129,7 +143,29 @@ def _axis_weights(
     # pixels outside repeat the border where there is no antialiasing
     folded = np.zeros((stop - start, last - first + 1))
     np.add.at(folded.T, inside - first, weights.T)
-    return first, torch.from_numpy(folded).to(torch.float32)
+    return first, folded
+
+
+def shrink(pixels: NDArray[np.uint8], level_hw: HW) -> UInt8[Tensor, "1 channels h w"]:
+    """A whole 8-bit image resized to a level that is smaller, antialiased.
+
+    torch's kernel for 8-bit images is about ten times faster than one in float32. It resizes rows
+    and then columns, so that an image which must be copied is copied a strip at a time.
+
+    Args:
+        pixels: (h, w, channels); memory that cannot be written to, such as a memory map, is copied.
+        level_hw: in pixels.
+    """
+    if pixels.flags.writeable:
+        return _interpolate(pixels, level_hw)
+    strips = (pixels[top : top + STRIP].copy() for top in range(0, len(pixels), STRIP))
+    rows = [_interpolate(strip, (len(strip), level_hw[1])) for strip in strips]
+    return F.interpolate(torch.cat(rows, dim=2), level_hw, mode="bicubic", antialias=True)
+
+
+def _interpolate(pixels: NDArray[np.uint8], size_hw: HW) -> Tensor:
+    images = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    return F.interpolate(images, size_hw, mode="bicubic", antialias=True)
 
 
 def _keys(x: NDArray[np.float64], a: float) -> NDArray[np.float64]:

@@ -1,40 +1,30 @@
-"""Tiles of all levels and images as one stream, cut into chunks that fit the memory."""
+"""The tiles of all images and levels as one stream, cut into chunks of nearly equal size."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-
-import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from polyscale.plan import Level
 from polyscale.types import HW
 
-MAX_PIECE = 4
-"""Images whose tiles are made at once: what it takes to make them is small beside a chunk."""
-
-Box = tuple[int, int, int, int]
-Crop = Callable[[Box, slice], Float[Tensor, "some 3 tile_h tile_w"]]
-"""Top, left, bottom and right edge in pixels of the level, and which images of the group → that
-part of these images."""
-
-OpenLevel = Callable[[Level], Crop]
-"""Makes a level ready to be cropped; called when its first tile is due."""
+BLOCK = 4
+"""Images that go through a level together. Their tiles are made at once, which takes little memory
+beside a chunk, and the cells that several chunks share are those of one block."""
 
 
 @dataclass(frozen=True)
-class Group:
-    """Images that are cut alike.
+class Part:
+    """Images of a call that are cut alike: those of one batch, or one of a list.
 
     Attributes:
         levels: their scales and tiles.
-        open_level: gives their pixels.
-        images: which images of the call.
+        first: index of the first of them in the call.
+        num: how many there are.
     """
 
     levels: tuple[Level, ...]
-    open_level: OpenLevel
-    images: slice
+    first: int
+    num: int
 
 
 @dataclass(frozen=True)
@@ -42,85 +32,94 @@ class Span:
     """Neighbours in a chunk: the same tile of the same level, of some images in a row.
 
     Attributes:
-        level: the level.
-        slot: index of the level among the levels of its group.
+        part: index of the part that the images belong to.
+        slot: index of the level among the levels of the part.
         grid: index of the grid of tiles in the level.
         row: row of the tile in the grid.
-        column: its column.
-        images: which images of the call.
+        column: column of the tile in the grid.
+        first: index of the first image in the call.
+        num: number of images.
     """
 
-    level: Level
+    part: int
     slot: int
     grid: int
     row: int
     column: int
-    images: slice
-
-    def __len__(self) -> int:
-        return self.images.stop - self.images.start
+    first: int
+    num: int
 
 
-TileBatch = Callable[[HW], int | None]
-"""Size of tiles in pixels → how many go into a chunk; None for all of one level."""
-
-Chunk = tuple[Float[Tensor, "tiles 3 tile_h tile_w"], list[Span]]
+Chunk = tuple[Span, ...]
 
 
-def tile_chunks(groups: Sequence[Group], tile_batch: TileBatch) -> Iterator[Chunk]:
+def plan_chunks(
+    parts: Sequence[Part],
+    tile_batch: Callable[[HW], int],
+    *,
+    rank: int = 0,
+    num_ranks: int = 1,
+) -> tuple[Chunk, ...]:
     """Cut the stream of tiles into chunks.
 
-    The order is group, level, grid, row, column, image. A chunk may hold tiles of several levels
-    and groups, unless their tile sizes differ. Pixels are made as the chunk is filled, so that
-    never more than a chunk of them stands.
+    The order is tile size, part, level, block of images, tile, image. A chunk holds tiles of one
+    size, of any levels and images. Chunks of one tile size differ by at most one tile.
 
     Args:
-        groups: the images.
-        tile_batch: asked before each tile, as memory may turn out to be short.
+        parts: the images of the call.
+        tile_batch: size of a tile in pixels → the most tiles of a chunk.
+        rank: which process this is, where several share the tiles.
+        num_ranks: how many processes share the tiles.
     """
-    pieces: list[Tensor] = []
-    spans: list[Span] = []
-    for group in groups:
-        for slot, level in enumerate(group.levels):
-            limit = tile_batch(level.tile_hw)
-            if spans and (limit is None or level.tile_hw != spans[-1].level.tile_hw):
-                yield _take(pieces, spans)
-            crop = group.open_level(level)
-            for box, whole in _tiles(group, slot, level):
-                start = 0
-                while start < len(whole):
-                    limit = tile_batch(level.tile_hw)
-                    room = len(whole) if limit is None else limit - sum(map(len, spans))
-                    stop = min(
-                        len(whole), start + max(1, room if limit is None else min(room, MAX_PIECE))
-                    )
-                    pieces.append(crop(box, slice(start, stop)))
-                    spans.append(_part(whole, start, stop))
-                    start = stop
-                    if limit is not None and sum(map(len, spans)) >= limit:
-                        yield _take(pieces, spans)
-    if spans:
-        yield _take(pieces, spans)
+    chunks: list[Chunk] = []
+    sizes = dict.fromkeys(level.tile_hw for part in parts for level in part.levels)
+    for tile_hw in sizes:
+        spans = tuple(_spans(parts, tile_hw))
+        if num_ranks > 1:
+            spans = _cut(spans, _even(num_tiles(spans), num_ranks))[rank]
+        total = num_tiles(spans)
+        if total:
+            chunks += _cut(spans, _even(total, math.ceil(total / tile_batch(tile_hw))))
+    return tuple(chunks)
 
 
-def _take(pieces: list[Tensor], spans: list[Span]) -> Chunk:
-    """The chunk; nothing of it is held here while it runs."""
-    chunk = torch.cat(pieces), list(spans)
-    pieces.clear()
-    spans.clear()
-    return chunk
+def num_tiles(spans: Sequence[Span]) -> int:
+    """Tiles of some spans."""
+    return sum(span.num for span in spans)
 
 
-def _tiles(group: Group, slot: int, level: Level) -> Iterator[tuple[Box, Span]]:
-    """Every tile of a level, of all images of the group at once."""
-    height, width = level.tile_hw
-    for index, grid in enumerate(level.grids):
-        for row, top in enumerate(grid.tops):
-            for column, left in enumerate(grid.lefts):
-                box = (top, left, top + height, left + width)
-                yield box, Span(level, slot, index, row, column, group.images)
+def _spans(parts: Sequence[Part], tile_hw: HW) -> Iterator[Span]:
+    """All tiles of one size."""
+    for index, part in enumerate(parts):
+        for slot, level in enumerate(part.levels):
+            if level.tile_hw != tile_hw:
+                continue
+            for start in range(0, part.num, BLOCK):
+                first, num = part.first + start, min(BLOCK, part.num - start)
+                for grid, tiles in enumerate(level.grids):
+                    for row in range(len(tiles.tops)):
+                        for column in range(len(tiles.lefts)):
+                            yield Span(index, slot, grid, row, column, first, num)
 
 
-def _part(span: Span, start: int, stop: int) -> Span:
-    first = span.images.start
-    return replace(span, images=slice(first + start, first + stop))
+def _even(total: int, num: int) -> list[int]:
+    """Whole numbers that differ by at most one and add up to the total."""
+    share, rest = divmod(total, num)
+    return [share + (i < rest) for i in range(num)]
+
+
+def _cut(spans: Sequence[Span], sizes: Sequence[int]) -> list[Chunk]:
+    """Pieces of so many tiles each; spans are divided where a piece ends inside of them."""
+    rest = list(reversed(spans))
+    pieces = []
+    for size in sizes:
+        piece: list[Span] = []
+        while size:
+            span = rest.pop()
+            taken = min(size, span.num)
+            piece.append(replace(span, num=taken))
+            if taken < span.num:
+                rest.append(replace(span, first=span.first + taken, num=span.num - taken))
+            size -= taken
+        pieces.append(tuple(piece))
+    return pieces

@@ -5,13 +5,11 @@ from pathlib import Path
 
 import psutil
 import torch
-from torch import Tensor
 
 from polyscale.multiscale.memory import peak_live_bytes
-from polyscale.types import HW
 
 SHARE = 0.5
-"""Of the free memory that a chunk may take: the rest is for the output, kernels and others."""
+"""Share of the free memory that a chunk may take: the rest is for the output, kernels and others."""
 
 MOST = {"cuda": 64, "cpu": 8}
 """Beyond it a chunk runs little faster: a GPU is full, a CPU's cache is."""
@@ -19,25 +17,20 @@ MOST = {"cuda": 64, "cpu": 8}
 CGROUP = Path("/sys/fs/cgroup")
 
 
-def fitting_tiles(run: Callable[[Tensor], object], tile_hw: HW, device: torch.device) -> int:
+def fitting_tiles(run: Callable[[int], object], device: torch.device) -> int:
     """Largest power of two of tiles that fits, at most `MOST`.
 
-    Two tiles and then one are run; the difference of their peaks is what a tile needs.
+    Two tiles and then one are run; the difference of their peaks is what a tile needs. The tensors
+    are watched from outside, so that the statistics of the device's allocator stay as they are.
 
     Args:
-        run: the backbone, as it will be called.
-        tile_hw: size of a tile in pixels.
+        run: makes so many tiles and calls the backbone on them.
         device: where it runs.
     """
-    if device.type not in MOST:  # nothing runs on the meta device, and others don't tell
+    if device.type not in MOST:  # nothing runs on the meta device, and others do not tell
         return MOST["cpu"]
     free = free_bytes(device)
-
-    def peak(num: int) -> int:
-        # zeros: a model's memory does not depend on what it sees
-        return _peak_bytes(lambda: run(torch.zeros(num, 3, *tile_hw, device=device)), device)
-
-    two, one = peak(2), peak(1)
+    two, one = (peak_live_bytes(lambda num=num: run(num)) for num in (2, 1))  # type: ignore[misc]
     per_tile = max(two - one, 1)
     fitting = int((SHARE * free - (one - per_tile)) // per_tile)
     return 2 ** (max(1, min(fitting, MOST[device.type])).bit_length() - 1)
@@ -59,12 +52,3 @@ def _left_in_cgroup() -> int:
         return limit - int((CGROUP / "memory.current").read_text())
     except (OSError, ValueError):
         return 2**63
-
-
-def _peak_bytes(call: Callable[[], object], device: torch.device) -> int:
-    if device.type != "cuda":
-        return peak_live_bytes(call)
-    before = torch.cuda.memory_allocated(device)
-    torch.cuda.reset_peak_memory_stats(device)
-    call()
-    return torch.cuda.max_memory_allocated(device) - before

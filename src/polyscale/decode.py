@@ -1,0 +1,96 @@
+"""Decoding image files from outside: data that may be broken or hostile."""
+
+import io
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from polyscale.errors import InputError
+
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+"""What is read. Others that Pillow knows start outside programs (EPS) or are no photographs."""
+
+DRAFT_MARGIN = 2
+"""How much larger than needed a JPEG is decoded at least, where it is decoded smaller.
+
+The rest of the way is resized with a proper filter: Pillow's `reducing_gap`, and
+benchmarks/decode.py has what it costs.
+"""
+
+
+class UnreadableImageError(InputError):
+    """An image that cannot be used.
+
+    Attributes:
+        reason: why, in words.
+    """
+
+    def __init__(self, name: str, reason: str, advice: str = "Repair it or take it out.") -> None:
+        super().__init__(f"image {name} cannot be read ({reason}). {advice}")
+        self.reason = reason
+
+
+def read_image(source: Path | bytes, *, name: str, min_side: int | None = None) -> Image.Image:
+    """Decode an image as 8-bit RGB, upright.
+
+    Args:
+        source: a file or its bytes.
+        name: how errors call it.
+        min_side: a side in pixels that is enough. A JPEG whose sides are at least 4 times as long
+            is decoded at a half, a quarter or an eighth of its size, which is faster, and comes
+            back with both sides at least twice as long as `min_side`. Others come back whole.
+
+    Raises:
+        InputError: if the file is no image, is broken, or would need a suspicious amount of memory.
+    """
+    with clear_errors(name), opened(source) as image:
+        if min_side is not None:
+            image.draft(None, (min_side * DRAFT_MARGIN,) * 2)
+        image.load()
+        return upright_rgb(image)
+
+
+def opened(source: Path | bytes) -> Image.Image:
+    """The header alone, once it is clear that the rest is no decompression bomb."""
+    Image.init()
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    image = Image.open(file, formats=[kind for kind in FORMATS if kind in Image.OPEN])
+    if math.prod(image.size) > (Image.MAX_IMAGE_PIXELS or math.inf):
+        raise Image.DecompressionBombError
+    return image
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB, turned as its EXIF orientation says; 16-bit grey is scaled, not clipped."""
+    return _to_rgb(ImageOps.exif_transpose(image))
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16") or image.mode == "I":
+        # Pillow clips 16-bit grey instead of scaling it
+        grey = np.asarray(image, dtype=np.float64) / 257
+        return Image.fromarray(grey.clip(0, 255).round().astype(np.uint8)).convert("RGB")
+    return image.convert("RGB")
+
+
+@contextmanager
+def clear_errors(name: str) -> Iterator[None]:
+    """Turn what Pillow raises, which may be anything, into one line that names the file."""
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        limit = (Image.MAX_IMAGE_PIXELS or 0) / 1e6
+        raise UnreadableImageError(
+            name,
+            f"its header says more than {limit:.0f} megapixels, as decompression bombs do",
+            "Take it out, or raise PIL.Image.MAX_IMAGE_PIXELS.",
+        ) from error
+    except UnidentifiedImageError as error:
+        raise UnreadableImageError(name, "no image format that is read") from error
+    except Exception as error:
+        words = str(error).split("<")[0].strip().splitlines() or [type(error).__name__]
+        raise UnreadableImageError(name, words[0]) from error

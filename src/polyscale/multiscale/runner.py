@@ -1,0 +1,167 @@
+"""A chunk of tiles through the backbone: precision, compilation, memory that runs short."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from polyscale.backbones import dry_run, model_dtype_device
+from polyscale.errors import InputError, first_line
+from polyscale.multiscale.config import MultiScaleConfig
+from polyscale.multiscale.precision import autocast
+from polyscale.multiscale.tile_batch import fitting_tiles
+from polyscale.types import HW, Backbone, TileFeatures
+
+EVERYTHING = 2**62
+"""Tiles of a chunk while a call is traced: all of them, as nothing can be measured."""
+
+
+class ChunkRunner:
+    """Runs chunks of one backbone, and remembers how large they may be.
+
+    It is not a module, so that it is no part of any state dict, and it belongs to the backbone it was
+    made for: `MultiScale` makes a new one when another takes its place.
+
+    Args:
+        backbone: what is run.
+        config: the choices.
+    """
+
+    def __init__(self, backbone: Backbone, config: MultiScaleConfig) -> None:
+        self.backbone = backbone
+        self._config = config
+        self._call: Callable[[Tensor], Any] = backbone
+        if config.compile:
+            arguments = config.compile if isinstance(config.compile, dict) else {}
+            self._call = torch.compile(backbone, **arguments)
+        self._tile_batch: dict[tuple[object, ...], int] = {}
+        self._cells: dict[HW, HW] = {backbone.tile_hw: backbone.grid_hw}
+
+    def serves(self, backbone: Backbone, config: MultiScaleConfig) -> bool:
+        """Whether it was made for this backbone and these choices, scales aside."""
+        return self.backbone is backbone and self._config == config.with_scales(self._config.scales)
+
+    def tile_batch(self, tile_hw: HW) -> int:
+        """How many tiles of this size go into a chunk."""
+        chosen = self._config.tile_batch
+        key = self._key(tile_hw)
+        if key not in self._tile_batch:
+            self._tile_batch[key] = self._measured(tile_hw) if chosen == "auto" else chosen
+        return self._tile_batch[key]
+
+    def cells_of(self, tile_hw: HW) -> HW:
+        """Cells of the feature map of a tile; a size that is met for the first time is tried.
+
+        Raises:
+            InputError: if the model does not take it.
+        """
+        if tile_hw not in self._cells:
+            self._cells[tile_hw] = self._tried(tile_hw)
+        return self._cells[tile_hw]
+
+    def __call__(self, tiles: Tensor) -> TileFeatures:
+        """Features of a chunk. Where memory runs short, halves of it, now and from now on."""
+        if torch.compiler.is_compiling():
+            return self._run(tiles)
+        key = self._key((tiles.shape[2], tiles.shape[3]))
+        limit = self._tile_batch.get(key, len(tiles))
+        if len(tiles) > limit:
+            parts = [self(part) for part in tiles.split(limit)]
+            return TileFeatures(*(torch.cat(f) for f in zip(*parts, strict=True)))
+        try:
+            return self._run(tiles)
+        except (MemoryError, RuntimeError) as error:
+            if len(tiles) == 1 or not is_out_of_memory(error):
+                raise
+        # outside of `except`, whose traceback would hold the memory
+        if tiles.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self._tile_batch[key] = max(1, len(tiles) // 2)
+        return self(tiles)
+
+    def _run(self, tiles: Tensor) -> TileFeatures:
+        if self._config.checkpoint and torch.is_grad_enabled():
+            return TileFeatures(*checkpoint(self._call, tiles, use_reentrant=False))
+        return TileFeatures(*self._call(tiles))
+
+    def _key(self, tile_hw: HW) -> tuple[object, ...]:
+        """What the memory of a chunk depends on."""
+        return tile_hw, *model_dtype_device(self.backbone), self._learns()
+
+    def _learns(self) -> bool:
+        """Whether activations are kept for a backward pass."""
+        backbone = self.backbone
+        return (
+            torch.is_grad_enabled()
+            and isinstance(backbone, nn.Module)
+            and any(p.requires_grad for p in backbone.parameters())
+        )
+
+    def _measured(self, tile_hw: HW) -> int:
+        dtype, device = model_dtype_device(self.backbone)
+        learns = self._learns()
+
+        def run(num: int) -> object:
+            # zeros: a model's memory does not depend on what it sees
+            tiles = torch.zeros(
+                num, self.backbone.in_channels, *tile_hw, dtype=dtype, device=device
+            )
+            with torch.set_grad_enabled(learns), autocast(device, self._config.dtype):
+                return self.backbone(tiles)
+
+        try:
+            with dry_run(self.backbone):
+                return fitting_tiles(run, device)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return 1
+
+    def _tried(self, tile_hw: HW) -> HW:
+        dtype, device = model_dtype_device(self.backbone)
+        tile = torch.zeros(1, self.backbone.in_channels, *tile_hw, dtype=dtype, device=device)
+        try:
+            with dry_run(self.backbone):
+                map_ = self.backbone(tile).map
+        except Exception as error:
+            raise InputError(
+                f"tiles of {tile_hw[0]}×{tile_hw[1]} px must be a size that {self.backbone.name} "
+                f"takes, but it fails on them ({first_line(error)[:100]}). "
+                f"{self._advice(tile_hw)}"
+            ) from error
+        return map_.shape[2], map_.shape[3]
+
+    def _advice(self, tile_hw: HW) -> str:
+        """The next size of whole cells, where the model's own tile is a whole number of cells."""
+        own, grid = self.backbone.tile_hw, self.backbone.grid_hw
+        if own[0] % grid[0] or tile_hw[0] % (own[0] // grid[0]) == 0:
+            return "Leave the scale out."
+        cell = own[0] // grid[0]
+        side = max(1, round(tile_hw[0] / cell)) * cell
+        return f"Leave the scale out, or try {side / own[0]:.6g}, which is {side} px."
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device or the machine had not enough memory; CPUs say it in words."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return "out of memory" in text or "can't allocate memory" in text
+
+
+def check_device(device: str) -> torch.device:
+    """A device that can be used here.
+
+    Raises:
+        InputError: if torch cannot use it.
+    """
+    try:
+        torch.zeros(1, device=device).item()
+        return torch.device(device)
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        raise InputError(
+            f"device must be one that torch can use here, but got {device!r} "
+            f"({first_line(error)}). Try cpu."
+        ) from error
