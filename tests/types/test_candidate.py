@@ -1,3 +1,7 @@
+import json
+from fractions import Fraction
+
+import numpy as np
 import pytest
 
 from polyscale.errors import InputError
@@ -22,6 +26,20 @@ def test_written_as_it_was_read():
 
 
 @pytest.mark.parametrize(
+    "scales",
+    [(np.int64(1), np.float32(1.5)), np.array([1, 1.5]), [1, Fraction(3, 2)], iter((1, 1.5))],
+)
+def test_scales_become_plain_numbers(scales):
+    checked = check_scales(scales)
+    assert json.dumps(checked) in ("[1, 1.5]", "[1.0, 1.5]")
+    assert all(type(scale) in (int, float) for scale in checked)
+
+
+def test_a_candidate_holds_plain_numbers():
+    assert json.dumps(Candidate("a", (np.int64(2),)).scales) == "[2]"
+
+
+@pytest.mark.parametrize(
     ("scales", "message"),
     [
         ((), "at least one scale"),
@@ -30,7 +48,13 @@ def test_written_as_it_was_read():
         ((1, float("nan")), "must be positive"),
         ((1, float("inf")), "must be positive"),
         (("a",), "must be positive numbers of at most 1000, but got 'a'"),
+        ((True,), "must be positive numbers of at most 1000, but got True"),
+        ((np.True_,), "must be positive"),
+        ((1j,), "must be positive"),
         ((1, 2, 1), "must not repeat, but got 1 twice"),
+        ((1, np.int64(1)), "must not repeat, but got 1 twice"),
+        (2, "scales must be a sequence, but got 2"),
+        ("12", "scales must be a sequence, but got '12'"),
     ],
 )
 def test_bad_scales(scales, message):

@@ -1,12 +1,11 @@
 """Sizes into levels and tiles."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from polyscale.errors import InputError
-from polyscale.plan.tiling import Tiling, Window
+from polyscale.plan.tiling import Tiling, Window, check_hw
 from polyscale.types import HW, format_scale
 
 
@@ -15,8 +14,9 @@ class TileGrid:
     """Rows and columns of tiles.
 
     Attributes:
-        tops: upper edge of each row, in pixels.
-        lefts: left edge of each column, in pixels.
+        tops: upper edge of each row, in pixels of the level, in rising order. With aspect "slide"
+            a level lower than a tile lies in the middle of it, and the edge is then negative.
+        lefts: left edge of each column, likewise.
     """
 
     tops: tuple[int, ...]
@@ -31,10 +31,11 @@ class Level:
     """One image scale and its tiles.
 
     Attributes:
-        scale: size relative to the model's own.
+        scale: size relative to the model's own; with aspect "slide" to the image.
         image_hw: what the image is resized to, in pixels.
-        tile_hw: size of each tile, in pixels. Tiles may reach over the lower and right edge of the
-            image; what lies there is padding, which is never pooled.
+        tile_hw: size of each tile, in pixels. With aspect "pad" tiles may reach over the lower and
+            right edge of the level, with "slide" over all edges. What lies there is padding: it is
+            0 and never pooled.
         grids: usually one; a second one is averaged with the first.
         window: weights where tiles overlap.
     """
@@ -49,14 +50,6 @@ class Level:
     def num_tiles(self) -> int:
         """Tiles of one image at this level."""
         return sum(map(len, self.grids))
-
-    @property
-    def canvas_hw(self) -> HW:
-        """The image with its padding, in pixels."""
-        return (
-            max(grid.tops[-1] for grid in self.grids) + self.tile_hw[0],
-            max(grid.lefts[-1] for grid in self.grids) + self.tile_hw[1],
-        )
 
     @property
     def boxes_yxyx(self) -> tuple[tuple[int, int, int, int], ...]:
@@ -96,76 +89,36 @@ def plan_levels(tiling: Tiling, tile_hw: HW, image_hw: HW | None = None) -> tupl
     Tiles have the model's own size. Where a level is not a whole number of tiles, they overlap
     evenly. Below scale 1 a level is a single, smaller tile.
 
+    With aspect "slide" a level is round(scale × image) pixels and its tiles always have the model's
+    own size. They begin where MONAI's `dense_patch_slices` puts them: every (1 - overlap) × tile
+    pixels, and the last one is pulled back inside. A level smaller than a tile has half of the
+    padding on each side, the odd pixel below and on the right.
+
     >>> [level.num_tiles for level in plan_levels(Tiling(scales=(1, 2, 3)), (224, 224))]
     [1, 4, 9]
 
     Args:
         tiling: the choices.
         tile_hw: the model's own size, in pixels.
-        image_hw: size of the image, in pixels; of no matter for aspect "squash".
+        image_hw: size of the image, in pixels; the model's own where not given, and of no matter
+            for aspect "squash".
 
     Raises:
-        InputError: if a level needs more tiles than `max_tiles`.
+        InputError: if a size is not two whole numbers, or a level needs more than `max_tiles`.
     """
-    image_hw = image_hw or tile_hw
+    tile_hw = check_hw("tile_hw", tile_hw)
+    image_hw = tile_hw if image_hw is None else check_hw("image_hw", image_hw)
     return tuple(_plan_level(scale, tiling, tile_hw, image_hw) for scale in tiling.scales)
-
-
-def plan_reference_levels(
-    input_size: int,
-    scales: Sequence[float] | None,
-    img_sizes: Sequence[int] | None,
-    max_split_size: int | None,
-) -> tuple[Level, ...]:
-    """Levels as the reference package cuts them: size / ceil(size / max_split_size) pixels a tile.
-
-    Args:
-        input_size: side of the square input, in pixels.
-        scales: sizes relative to the input; needed where `img_sizes` is not given.
-        img_sizes: sizes in pixels; they win over `scales`.
-        max_split_size: largest side of a tile, in pixels; the input's size where not given.
-
-    Raises:
-        InputError: if neither scales nor sizes are given, or a size is not a whole number of tiles.
-    """
-    if not img_sizes and scales is None:
-        raise InputError("scales or img_sizes must be given. Try scales=[1, 2].")
-    sizes = list(img_sizes or [int(input_size * scale) for scale in scales or ()])
-    if not sizes or min(sizes) < 1:
-        raise InputError(f"scales must give sizes of at least one pixel, but they give {sizes}.")
-    split = max_split_size or input_size
-    levels = []
-    for size in sizes:
-        num = math.ceil(size / split)
-        if size % num:
-            raise InputError(
-                f"image size {size} must be a whole number of tiles, but max_split_size {split} "
-                f"makes {num} × {num} of them. Choose a size that {num} divides, "
-                "or use polyscale.wrap, whose tiles may overlap."
-            )
-        tile = size // num
-        starts = tuple(range(0, size, tile))
-        grid = TileGrid(starts, starts)
-        levels.append(Level(size / input_size, (size, size), (tile, tile), (grid,)))
-    return tuple(levels)
 
 
 def _plan_level(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> Level:
     size_hw = _level_size(scale, tiling, tile_hw, image_hw)
-    if tiling.aspect == "pad" and tiling.split:
-        tile = (
-            min(tile_hw[0], _side(scale, tile_hw[0])),
-            min(tile_hw[1], _side(scale, tile_hw[1])),
-        )
-    elif tiling.split:
-        tile = (min(size_hw[0], tile_hw[0]), min(size_hw[1], tile_hw[1]))
-    else:
-        tile = size_hw
-    starts = [_tile_starts(size_hw[a], tile[a], tiling) for a in (0, 1)]
-    grids = [TileGrid(*starts)]
+    level_tile_hw = _tile_size(scale, tiling, tile_hw, size_hw)
+    tops, lefts = (_tile_starts(size_hw[a], level_tile_hw[a], tiling) for a in (0, 1))
+    grids = [TileGrid(tops, lefts)]
     if tiling.shifted and len(grids[0]) > 1:
-        grids.append(TileGrid(*(_shifted(starts[a]) for a in (0, 1))))
-    level = Level(scale, size_hw, tile, tuple(grids), tiling.window)
+        grids.append(TileGrid(_shifted(tops), _shifted(lefts)))
+    level = Level(scale, size_hw, level_tile_hw, tuple(grids), tiling.window)
     if level.num_tiles > tiling.max_tiles:
         raise InputError(
             f"scale {format_scale(scale)} must need at most max_tiles={tiling.max_tiles} tiles, "
@@ -176,45 +129,82 @@ def _plan_level(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> Leve
 
 
 def _level_size(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> HW:
-    height, width = (_side(scale, side) for side in tile_hw)
-    if tiling.aspect == "squash":
-        return height, width
+    if tiling.aspect == "slide":
+        return _sides(scale, image_hw)
+    if tiling.aspect == "keep" and scale >= 1:
+        return _kept_size(scale, tiling, tile_hw, image_hw)
+    height, width = _sides(scale, tile_hw)
+    if tiling.aspect == "pad":
+        return _sides(min(height / image_hw[0], width / image_hw[1]), image_hw)
+    return height, width
+
+
+def _tile_size(scale: float, tiling: Tiling, tile_hw: HW, size_hw: HW) -> HW:
+    if not tiling.split:
+        return size_hw
+    if tiling.aspect == "slide":
+        return tile_hw
+    most_hw = _sides(scale, tile_hw) if tiling.aspect == "pad" else size_hw
+    return min(tile_hw[0], most_hw[0]), min(tile_hw[1], most_hw[1])
+
+
+def _kept_size(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> HW:
+    """As many whole tiles along the longer side as the image's aspect asks for.
+
+    Where they are more than `max_tiles`, the grid of whole tiles that fits and has the nearest
+    aspect; of equals the finest.
+    """
     # how much wider than the tile's aspect the image is
     ratio = (image_hw[1] * tile_hw[0]) / (image_hw[0] * tile_hw[1])
-    if tiling.aspect == "pad":
-        factor = min(height / image_hw[0], width / image_hw[1])
-        return max(1, round(image_hw[0] * factor)), max(1, round(image_hw[1] * factor))
-    if scale < 1:
-        return height, width
     wanted = max(ratio, 1 / ratio)
-    short, long = math.ceil(scale), round(scale * wanted)
-    if short * max(short, long) > tiling.max_tiles:
-        short, long = _grid_within(tiling.max_tiles, short, wanted)
-        height, width = short * tile_hw[0], short * tile_hw[1]
-    if long <= short:
-        return height, width
-    return (height, long * tile_hw[1]) if ratio >= 1 else (long * tile_hw[0], width)
 
+    def size(short: float, long: float) -> HW:
+        rows, columns = (short, long) if ratio >= 1 else (long, short)
+        return _sides(rows, tile_hw)[0], _sides(columns, tile_hw)[1]
 
-def _grid_within(max_tiles: int, max_short: int, wanted: float) -> tuple[int, int]:
-    """Whole tiles along the shorter and the longer side: the nearest aspect, then the finest."""
+    def fits(size_hw: HW) -> bool:
+        return _num_tiles(size_hw, tile_hw, tiling) <= tiling.max_tiles
+
+    long = round(scale * wanted)
+    size_hw = size(scale, long if long > math.ceil(scale) else scale)
+    if fits(size_hw):
+        return size_hw
     grids = (
         (short, long)
-        for short in range(1, max_short + 1)
-        for long in range(short, max_tiles // short + 1)
+        for short in range(1, int(scale) + 1)
+        for long in range(short, tiling.max_tiles // short + 1)
+        if fits(size(short, long))
     )
-    return min(grids, key=lambda g: (abs(math.log(g[1] / g[0] / wanted)), -g[0] * g[1]))
+    return size(*min(grids, key=lambda g: (abs(math.log(g[1] / g[0] / wanted)), -g[0] * g[1])))
+
+
+def _num_tiles(size_hw: HW, tile_hw: HW, tiling: Tiling) -> int:
+    """Tiles of all grids of a level that is cut evenly."""
+    rows, columns = (_num_along(size_hw[a], tile_hw[a], tiling.overlap) for a in (0, 1))
+    num = rows * columns
+    if tiling.shifted and num > 1:
+        num += (rows + (rows > 1)) * (columns + (columns > 1))
+    return num
+
+
+def _num_along(size_px: int, tile_px: int, overlap: float) -> int:
+    """The fewest tiles that cover an axis and overlap at least so much."""
+    stride = max(1.0, tile_px * (1 - overlap))
+    return math.ceil(max(0, size_px - tile_px) / stride - 1e-9) + 1
 
 
 def _tile_starts(size_px: int, tile_px: int, tiling: Tiling) -> tuple[int, ...]:
-    """Where tiles begin along one axis: the fewest that cover it, spread evenly."""
-    if size_px <= tile_px:
+    """Where tiles begin along one axis."""
+    room = size_px - tile_px
+    if tiling.aspect == "slide":
+        stride = max(1, int(tile_px * (1 - tiling.overlap)))
+        return (*range(0, room, stride), room) if room > 0 else (-(-room // 2),)
+    num = _num_along(size_px, tile_px, tiling.overlap)
+    if num == 1:
         return (0,)
-    stride = tile_px * (1 - tiling.overlap)
-    num = math.ceil((size_px - tile_px) / stride - 1e-9) + 1
     if tiling.aspect == "pad" and not tiling.overlap:
         return tuple(i * tile_px for i in range(num))
-    return tuple(round(i * (size_px - tile_px) / (num - 1)) for i in range(num))
+    return tuple(round(i * room / (num - 1)) for i in range(num))
 
 
 def _shifted(starts_px: tuple[int, ...]) -> tuple[int, ...]:
@@ -223,8 +213,9 @@ def _shifted(starts_px: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(dict.fromkeys([starts_px[0], *middles, starts_px[-1]]))
 
 
-def _side(scale: float, tile_px: int) -> int:
-    return max(1, round(scale * tile_px))
+def _sides(scale: float, size_hw: HW) -> HW:
+    """Height and width times the scale, in whole pixels."""
+    return max(1, round(scale * size_hw[0])), max(1, round(scale * size_hw[1]))
 
 
 def _describe(level: Level) -> str:

@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Literal, get_args
 
 from polyscale.errors import InputError
 from polyscale.types import HW, check_scales
 
-Aspect = Literal["squash", "keep", "pad"]
+Aspect = Literal["squash", "keep", "pad", "slide"]
 """squash: every level has the model's own aspect (the paper). keep: the grid of tiles follows the
-image's aspect. pad: the image keeps its aspect inside the model's, and the rest is never pooled."""
+image's aspect. pad: the image keeps its aspect inside the model's, and the rest is never pooled.
+slide: a window of the model's size slides over the image at its own resolution, as in MONAI's
+`sliding_window_inference`; scales are then relative to the image, and 1 leaves it as it is."""
 
 Window = Literal["uniform", "hann", "gaussian"]
 """How cells of overlapping tiles are weighted by their place in the tile."""
+
+MAX_OVERLAP = 0.9
+"""Ten tiles along each axis see every pixel then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +26,16 @@ class Tiling:
     """How images are cut into levels and tiles.
 
     Attributes:
-        scales: sizes relative to the model's own; below 1 a single smaller tile.
+        scales: sizes relative to the model's own, where a scale below 1 is a single smaller tile;
+            with aspect "slide" relative to the image, in tiles of the model's own size.
         aspect: what happens to images that are not of the model's aspect.
         overlap: share of a tile that the next one covers again, 0 to 0.9.
         window: weights where tiles overlap.
         shifted: a second grid of tiles at each level, shifted by half a tile, averaged with the
             first.
         split: False runs each level as one large tile: the control without tiling (Table 11).
-        max_tiles: most tiles of a level; with aspect "keep" the grid shrinks to fit.
+        max_tiles: most tiles of a level, overlapping and shifted ones included. With aspect "keep"
+            the level shrinks to fit; elsewhere a level that needs more is an error.
     """
 
     scales: tuple[float, ...] = (1, 2, 3)
@@ -42,31 +50,34 @@ class Tiling:
         object.__setattr__(self, "scales", check_scales(self.scales))
         _check_choice("aspect", self.aspect, get_args(Aspect))
         _check_choice("window", self.window, get_args(Window))
-        if not isinstance(self.overlap, int | float) or not 0 <= self.overlap <= 0.9:
-            raise InputError(f"overlap must be between 0 and 0.9, but got {self.overlap!r}.")
+        object.__setattr__(self, "overlap", _check_overlap(self.overlap))
         check_flag("shifted", self.shifted)
         check_flag("split", self.split)
-        if not isinstance(self.max_tiles, int) or self.max_tiles < 1:
-            raise InputError(f"max_tiles must be at least 1, but got {self.max_tiles!r}.")
+        object.__setattr__(self, "max_tiles", check_count("max_tiles", self.max_tiles))
 
 
-def scales_of(sizes_px: Sequence[int], tile_hw: HW) -> tuple[float, ...]:
+def scales_of(sizes_px: Sequence[int], tile_hw: HW, aspect: Aspect = "squash") -> tuple[float, ...]:
     """Sizes in pixels as scales.
 
     Args:
         sizes_px: of the shorter side of each level.
         tile_hw: the model's own size, in pixels.
+        aspect: what the scales are for.
 
     Raises:
-        InputError: if a size is not a whole number of at least one pixel.
+        InputError: if a size is not a whole number of at least one pixel, or scales are relative
+            to the image (aspect "slide"), so that no size in pixels can be meant.
     """
-    if not isinstance(sizes_px, Sequence) or not all(
-        isinstance(size, int) and size >= 1 for size in sizes_px
-    ):
+    if aspect == "slide":
         raise InputError(
-            f"sizes must be whole numbers of pixels, but got {sizes_px!r}. Try sizes=(224, 448)."
+            "sizes must be left out for aspect='slide', whose scales are relative to the image, "
+            f"but got {sizes_px!r}. Use scales=(0.5, 1)."
         )
-    return check_scales(size / min(tile_hw) for size in sizes_px)
+    if not isinstance(sizes_px, Sequence) or isinstance(sizes_px, str):
+        raise InputError(
+            f"sizes must be a sequence of pixels, but got {sizes_px!r}. Try sizes=(224, 448)."
+        )
+    return check_scales(check_count("sizes", size) / min(tile_hw) for size in sizes_px)
 
 
 def check_flag(name: str, value: object) -> None:
@@ -77,6 +88,38 @@ def check_flag(name: str, value: object) -> None:
     """
     if not isinstance(value, bool):
         raise InputError(f"{name} must be True or False, but got {value!r}.")
+
+
+def check_count(name: str, value: object) -> int:
+    """A whole number of at least 1, NumPy's included, as a Python integer.
+
+    Raises:
+        InputError: with the name and the value; True and False are refused as well.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise InputError(f"{name} must be a whole number of at least 1, but got {value!r}.")
+    return int(value)
+
+
+def check_hw(name: str, value: object) -> HW:
+    """Height and width as Python integers.
+
+    Raises:
+        InputError: with the name and the value, if they are not two whole numbers of at least 1.
+    """
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
+        raise InputError(f"{name} must be (height, width), but got {value!r}.")
+    return check_count(name, value[0]), check_count(name, value[1])
+
+
+def _check_overlap(value: object) -> float:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not 0 <= value <= MAX_OVERLAP:  # type: ignore[operator]
+        raise InputError(
+            f"overlap must be between 0 and {MAX_OVERLAP}, but got {value!r}. "
+            "With overlap=0.25 each tile covers a quarter of the one before."
+        )
+    return float(value)  # type: ignore[arg-type]
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -4,38 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 
 from polyscale.errors import InputError
 
 MAX_SCALE = 1000
-"""Beyond it is a slip of the pen."""
+"""Anything larger is taken for a typing mistake."""
 
 
 def check_scales(scales: Iterable[float]) -> tuple[float, ...]:
-    """The scales as a tuple, each a positive number and none given twice.
+    """The scales as a tuple of Python numbers, each positive and none given twice.
+
+    Args:
+        scales: integers and floats, NumPy's included.
 
     Raises:
         InputError: if there is no scale, or one is not positive or is repeated.
     """
-    if not isinstance(scales, Iterable):
+    if not isinstance(scales, Iterable) or isinstance(scales, str):
         raise InputError(f"scales must be a sequence, but got {scales!r}. Try scales=(1, 2).")
-    checked = tuple(scales)
+    checked = tuple(_check_scale(scale) for scale in scales)
     if not checked:
         raise InputError("scales must hold at least one scale, but is empty. Try scales=(1, 2).")
-    for scale in checked:
-        if not isinstance(scale, Real) or not 0 < scale <= MAX_SCALE:
-            shown = f"{scale:.3g}" if isinstance(scale, float) else repr(scale)[:40]
+    names = [format_scale(scale) for scale in checked]
+    for name in names:
+        if names.count(name) > 1:
             raise InputError(
-                f"scales must be positive numbers of at most {MAX_SCALE}, but got {shown}. "
-                "A scale of 2 means twice the model's own size."
-            )
-        if [format_scale(s) for s in checked].count(format_scale(scale)) > 1:
-            raise InputError(
-                f"scales must not repeat, but got {format_scale(scale)} twice in {checked}. "
-                "Name each scale once."
+                f"scales must not repeat, but got {name} twice in {checked}. Name each scale once."
             )
     return checked
+
+
+def _check_scale(scale: object) -> float:
+    number = isinstance(scale, Real) and not isinstance(scale, bool)
+    if not number or not 0 < scale <= MAX_SCALE:  # type: ignore[operator]
+        shown = f"{scale:.3g}" if isinstance(scale, float) else repr(scale)[:40]
+        raise InputError(
+            f"scales must be positive numbers of at most {MAX_SCALE}, but got {shown}. "
+            "Write scales=(1, 2) for once and twice the base size."
+        )
+    return int(scale) if isinstance(scale, Integral) else float(scale)  # type: ignore[arg-type]
 
 
 def format_scale(scale: float) -> str:
@@ -54,7 +62,7 @@ class Candidate:
     scales: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        check_scales(self.scales)
+        object.__setattr__(self, "scales", check_scales(self.scales))
 
     @classmethod
     def parse(cls, text: str) -> Candidate:
