@@ -26,8 +26,7 @@ from torch import Tensor
 from turns import keep_freed_memory, take_turns, write_record
 
 import polyscale
-from polyscale.backbones import ReadOptions, adapt_timm
-from polyscale.backbones.model_backbone import freeze
+from polyscale.backbones import ReadOptions, adapt_timm, freeze
 from polyscale.multiscale.memory import peak_live_bytes
 from polyscale.multiscale.precision import autocast
 

@@ -37,6 +37,7 @@ class TinyBackbone(nn.Module):
         self.model = TokenModel(num_prefix, dim, patch)
         self.name, self.tile_hw, self.grid_hw = "tiny", (tile, tile), (tile // patch,) * 2
         self.dim, self.num_prefix, self.has_cls = dim, num_prefix, num_prefix > 0
+        self.in_channels = 3
         self.fixed_tile, self.mean, self.std = fixed_tile, (0.5,) * 3, (0.25,) * 3
         self.patch = patch
 

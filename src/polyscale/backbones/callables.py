@@ -1,19 +1,20 @@
 """Any function or module from tiles to features."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from polyscale.backbones.model_backbone import ModelBackbone, ModelFacts, module_of
+from polyscale.backbones.dry_run import probe
+from polyscale.backbones.model_backbone import Layer, ModelBackbone, Reading
+from polyscale.backbones.modules import in_channels_of, module_behind, uncompiled
 from polyscale.backbones.options import ReadOptions
-from polyscale.backbones.positions import grid_of_tokens, map_alone, split_tokens
-from polyscale.backbones.probe import probe
+from polyscale.backbones.positions import grid_of_tokens
 from polyscale.errors import InputError
-from polyscale.types import HW, TileFeatures
+from polyscale.types import HW
 
 MAX_GUESSED_PREFIX = 8
 """A class token and registers; more would make any token count fit some grid."""
@@ -33,7 +34,8 @@ def adapt_callable(
     Raises:
         InputError: if the tile size is not given, or the output has no positions.
     """
-    label = name or str(getattr(function, "__name__", type(function).__name__))
+    bare = uncompiled(function)
+    label = name or str(getattr(bare, "__name__", type(bare).__name__))
     if not callable(function):
         raise InputError(f"model must be callable, but got {label}.")
     options.refuse(
@@ -42,51 +44,51 @@ def adapt_callable(
         by=f"{label}, a plain callable",
         instead="Wrap a function that returns the features you want.",
     )
-    if options.tile_hw is None:
+    tile_hw = options.tile_hw or options.preprocessing.tile_hw
+    if tile_hw is None:
         raise InputError(
             f"tile_hw must be given for {label}, whose input size can't be read. "
             "Example: polyscale.wrap(model, tile_hw=(224, 224))"
         )
-    read = _Reader(label, options)
-    if options.num_prefix is None:
-        like = function if isinstance(function, nn.Module) else module_of(function)
-        pick = partial(read.pick, function)
-        seen = probe(pick, options.tile_hw, like=like, name=label)
-        num_prefix = _guess_prefix(seen, options.tile_hw, label) if seen.ndim == 3 else 0
-        read = _Reader(label, replace(options, num_prefix=num_prefix))
-    facts = ModelFacts(
+    call, num_prefix = _Call(label, options.output), options.num_prefix
+    in_channels = in_channels_of(function, options)
+    if num_prefix is None:
+        seen = probe(
+            partial(call.pick, function),
+            tile_hw,
+            module=module_behind(function),
+            in_channels=in_channels,
+            name=label,
+        )
+        num_prefix = _guess_prefix(seen, tile_hw, label) if seen.ndim == 3 else 0
+    reading = Reading(
         name=label,
-        tile_hw=options.tile_hw,
+        call=call,
+        tile_hw=tile_hw,
+        in_channels=in_channels,
+        num_prefix=num_prefix,
         has_cls=True,
+        channels_last=bool(options.channels_last),
         any_aspect=options.channels_last is False,
     )
-    return ModelBackbone(function, read, facts)
+    return ModelBackbone(function, reading, options)
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _Call:
     """Finds the features in what the function returns."""
 
     name: str
-    options: ReadOptions
+    output: str | int | None
 
-    def __call__(self, function: Callable[[Tensor], Any], tiles: Tensor) -> TileFeatures:
-        features = self.pick(function, tiles)
-        if features.ndim == 4:
-            return map_alone(features.movedim(-1, 1) if self.options.channels_last else features)
-        return split_tokens(
-            features,
-            num_prefix=self.options.num_prefix or 0,
-            tile_hw=tiles.shape[-2:],
-            patches_hw=None,
-            name=self.name,
-        )
+    def __call__(self, function: Callable[[Tensor], Any], tiles: Tensor) -> list[Layer]:
+        return [self.pick(function, tiles)]
 
     def pick(self, function: Callable[[Tensor], Any], tiles: Tensor) -> Tensor:
         """The one tensor of the output that says something of each position."""
         found: Any = function(tiles)
-        if self.options.output is not None:
-            found = self._chosen(found, self.options.output)
+        if self.output is not None:
+            found = self._chosen(found, self.output)
         while isinstance(found, Mapping | tuple | list):
             found = self._only(found)
         if has_positions(found):

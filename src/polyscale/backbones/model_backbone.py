@@ -1,79 +1,129 @@
 """`ModelBackbone`: any model behind the face of a `Backbone`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from polyscale.backbones.positions import has_aspect
-from polyscale.backbones.probe import probe
+from polyscale.backbones.dry_run import probe
+from polyscale.backbones.modules import module_behind
+from polyscale.backbones.options import ReadOptions
+from polyscale.backbones.positions import concatenate, has_aspect, map_alone, split_tokens
+from polyscale.backbones.preprocessing import Channels, Preprocessing
 from polyscale.errors import InputError
 from polyscale.types import HW, TileFeatures
 
-Read = Callable[[Any, Tensor], TileFeatures]
-"""(model, tiles) → features; what each family does in its own way."""
+Layer = Tensor | tuple[Tensor, Tensor]
+"""Tokens (tiles, prefix + cells, dim), a map (tiles, dim, h, w) or (tiles, h, w, dim), or a map and
+its prefix tokens (tiles, prefix, dim)."""
 
-Channels = tuple[float, ...]
+Call = Callable[[Any, Tensor], Sequence[Layer]]
+"""(model, tiles) → the chosen layers in the order asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelFacts:
-    """What an adapter reads from a model without running it; see `Backbone`.
+class Reading:
+    """How a model is read: all that an adapter has to say of it.
 
     Attributes:
-        fixed_tile: None where only a try can tell.
+        name: how results call the model.
+        call: gives the features of each chosen layer.
+        tile_hw: size of a tile in pixels.
+        in_channels: channels of an image.
+        num_prefix: class and register tokens before the patch tokens.
+        has_cls: whether the first of them is a class token.
+        patch_hw: size of a patch in pixels, where it is known.
+        channels_last: whether maps are (tiles, h, w, dim); None where their aspect has to tell.
         any_aspect: whether the user has vouched for a map that has not the tile's aspect.
+        fixed_tile: whether the model is known to refuse any other tile size.
+        preprocessing: mean and standard deviation that belong to the weights.
     """
 
     name: str
+    call: Call
     tile_hw: HW
+    in_channels: int = 3
+    num_prefix: int = 0
     has_cls: bool = False
-    fixed_tile: bool | None = None
-    mean: Channels | None = None
-    std: Channels | None = None
+    patch_hw: HW | None = None
+    channels_last: bool | None = False
     any_aspect: bool = False
+    fixed_tile: bool = False
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+
+    def layers(self, model: Any, tiles: Tensor) -> list[TileFeatures]:
+        """The map and the prefix tokens of each chosen layer."""
+        return [self._split(layer, tiles) for layer in self.call(model, tiles)]
+
+    def _split(self, layer: Layer, tiles: Tensor) -> TileFeatures:
+        tile_hw = (tiles.shape[-2], tiles.shape[-1])
+        if isinstance(layer, tuple) and len(layer) == 2:
+            return TileFeatures(*layer)
+        if isinstance(layer, Tensor) and layer.ndim == 4:
+            shape, last = layer.shape, self.channels_last
+            if last is None:
+                last = not has_aspect(shape[2:], tile_hw) and has_aspect(shape[1:3], tile_hw)
+            return map_alone(layer.movedim(-1, 1) if last else layer)
+        if isinstance(layer, Tensor) and layer.ndim == 3:
+            patch = self.patch_hw
+            return split_tokens(
+                layer,
+                num_prefix=self.num_prefix,
+                tile_hw=tile_hw,
+                patches_hw=(tile_hw[0] // patch[0], tile_hw[1] // patch[1]) if patch else None,
+                name=self.name,
+            )
+        seen = tuple(layer.shape) if isinstance(layer, Tensor) else type(layer).__name__
+        raise InputError(
+            f"model {self.name} must give a map or tokens for each tile, but gives {seen}. Wrap a "
+            "function that returns (tiles, dim, h, w): polyscale.wrap(function, tile_hw=…)."
+        )
 
 
 class ModelBackbone(nn.Module):
     """A model and the way to read it.
 
-    The model is called on a grey tile to learn the grid, the width and the prefix tokens, and on
-    a smaller one where only a try can tell whether it takes one. Every later output is held
-    against that.
+    The model is called on one tile of zeros to learn the grid, the width and the prefix tokens.
+    Every later output is held against that.
 
     Args:
-        model: a module, which stays a submodule, or any callable.
-        read: (model, tiles) → features.
-        facts: what is known before.
+        model: a module, which stays a submodule, or any callable, whose modules are found.
+        reading: what the adapter says of it.
+        options: what the user says, which goes before.
+
+    Attributes:
+        layer_dims: channels of each chosen layer, in order; their sum is `dim`.
 
     Raises:
-        InputError: if the model cannot be run, or its output has no positions.
+        InputError: if the model cannot be run, its output has no positions, or the user's mean and
+            standard deviation do not fit its channels.
     """
 
     def __init__(
-        self, model: nn.Module | Callable[..., Any], read: Read, facts: ModelFacts
+        self,
+        model: nn.Module | Callable[..., Any],
+        reading: Reading,
+        options: ReadOptions | None = None,
     ) -> None:
         super().__init__()
         self.model = model
-        self.module = module_of(model) if not isinstance(model, nn.Module) else None
-        self.read = read
-        self.name = facts.name
-        self.tile_hw = facts.tile_hw
-        self.mean, self.std = facts.mean, facts.std
-        map_, prefix = self._first(facts)
+        self.module = None if isinstance(model, nn.Module) else module_behind(model)
+        self.reading, self.name, self.tile_hw = reading, reading.name, reading.tile_hw
+        self.in_channels, self.fixed_tile = reading.in_channels, reading.fixed_tile
+        self.mean, self.std = self._normalisation((options or ReadOptions()).preprocessing)
+        layers = self._first_layers()
+        map_, prefix = concatenate(layers, self.name)
+        self.layer_dims = tuple(layer.map.shape[1] for layer in layers)
         self.grid_hw: HW = (map_.shape[2], map_.shape[3])
         self.dim, self.num_prefix = map_.shape[1], prefix.shape[1]
-        self.has_cls = facts.has_cls and self.num_prefix > 0
-        refuses = facts.fixed_tile
-        self.fixed_tile: bool = self._refuses_half() if refuses is None else refuses
+        self.has_cls = reading.has_cls and self.num_prefix > 0
 
-    def forward(self, tiles: Float[Tensor, "tiles 3 tile_h tile_w"]) -> TileFeatures:
+    def forward(self, tiles: Float[Tensor, "tiles channels tile_h tile_w"]) -> TileFeatures:
         """Features of normalised tiles."""
-        features = self.read(self.model, tiles)
+        features = concatenate(self.reading.layers(self.model, tiles), self.name)
         prefix_shape = (tiles.shape[0], self.num_prefix, self.dim)
         native = tuple(tiles.shape[-2:]) == self.tile_hw
         grid_hw = self.grid_hw if native else tuple(features.map.shape[-2:])
@@ -87,65 +137,40 @@ class ModelBackbone(nn.Module):
             )
         return features
 
-    def _first(self, facts: ModelFacts) -> TileFeatures:
-        features = self._probe(facts.tile_hw)
-        shape = tuple(features.map.shape)
-        if shape[0] != 1:
+    def _normalisation(self, given: Preprocessing) -> tuple[Channels | None, Channels | None]:
+        """The user's mean and standard deviation; the model's own where they fit its channels."""
+        own, num = self.reading.preprocessing, self.in_channels
+        if given.mean is not None and len(given.mean) != num:
             raise InputError(
-                f"model {self.name} must give features for each tile, but gives {shape[0]} for "
-                "one tile. Wrap a function that returns (tiles, dim, h, w)."
+                f"mean and std must have one number for each of the {num} channels of {self.name}, "
+                f"but have {len(given.mean)}."
             )
-        if not facts.any_aspect and not has_aspect(shape[2:], facts.tile_hw):
-            tile_h, tile_w = facts.tile_hw
-            last = has_aspect(shape[1:3], facts.tile_hw)
-            raise InputError(
-                f"model {self.name} must give a map (tiles, dim, h, w) of the tile's aspect, but "
-                f"gives {shape} for a tile of {tile_h}×{tile_w} px. Set channels_last="
-                + ("True if it is (tiles, h, w, dim)." if last else "False if it is meant so.")
-            )
-        return features
+        if given.mean is not None:
+            return given.mean, given.std
+        fits = own.mean is not None and len(own.mean) == num
+        return (own.mean, own.std) if fits else (None, None)
 
-    def _probe(self, tile_hw: HW) -> TileFeatures:
-        like = self.model if isinstance(self.model, nn.Module) else self.module
-        read = partial(self.read, self.model)
-        return probe(read, tile_hw, like=like, name=self.name)
-
-    def _refuses_half(self) -> bool:
-        height, width = self.tile_hw[0] // 2, self.tile_hw[1] // 2
-        if min(height, width) < 1:
-            return True
-        try:
-            features = self._probe((height, width))
-        except InputError:
-            return True
-        return features.map.shape[1] != self.dim or 0 in features.map.shape
-
-
-def freeze(backbone: ModelBackbone) -> ModelBackbone:
-    """Evaluation mode, no gradients, and for convolutions the memory layout that is fastest."""
-    backbone.eval().requires_grad_(False)
-    if any(
-        isinstance(m, nn.Conv2d) and m.kernel_size[0] != m.stride[0] for m in backbone.modules()
-    ):
-        backbone.to(memory_format=torch.channels_last)
-    return backbone
-
-
-def build_on_meta(build: Callable[[], nn.Module]) -> nn.Module:
-    """The architecture without memory for its parameters."""
-    try:
-        with torch.device("meta"):
-            return build()
-    except NotImplementedError:  # the library computes with tensors while it builds
-        return build().to("meta")
-
-
-def module_of(function: Callable[..., Any]) -> nn.Module | None:
-    """The module that a bound method belongs to."""
-    owner = getattr(function, "__self__", None)
-    return owner if isinstance(owner, nn.Module) else None
-
-
-def is_from(model: object, package: str) -> bool:
-    """Whether its class, or one that it extends, comes from the package; nothing is imported."""
-    return any(f"{c.__module__}.".startswith(f"{package}.") for c in type(model).__mro__)
+    def _first_layers(self) -> list[TileFeatures]:
+        reading = self.reading
+        layers = probe(
+            partial(reading.layers, self.model),
+            self.tile_hw,
+            module=module_behind(self.model),
+            in_channels=self.in_channels,
+            name=self.name,
+        )
+        for layer in layers:
+            shape, (tile_h, tile_w) = tuple(layer.map.shape), self.tile_hw
+            if shape[0] != 1:
+                raise InputError(
+                    f"model {self.name} must give features for each tile, but gives {shape[0]} for "
+                    "one tile. Wrap a function that returns (tiles, dim, h, w)."
+                )
+            if not reading.any_aspect and not has_aspect(shape[2:], self.tile_hw):
+                last = has_aspect(shape[1:3], self.tile_hw)
+                raise InputError(
+                    f"model {self.name} must give a map (tiles, dim, h, w) of the tile's aspect, "
+                    f"but gives {shape} for a tile of {tile_h}×{tile_w} px. Set channels_last="
+                    + ("True if it is (tiles, h, w, dim)." if last else "False if it is meant so.")
+                )
+        return layers

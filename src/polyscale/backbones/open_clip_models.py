@@ -6,30 +6,23 @@ token before it takes the class token (transformers' CLIP applies it to the clas
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 from torch import Tensor, nn
 
-from polyscale.backbones.local import local_folder
-from polyscale.backbones.model_backbone import (
-    Channels,
-    ModelBackbone,
-    ModelFacts,
-    build_on_meta,
-    freeze,
-    is_from,
-)
-from polyscale.backbones.options import ReadOptions, check_layers
-from polyscale.backbones.positions import concatenate, map_alone
+from polyscale.backbones.loading import build_on_meta, fetching, local_folder
+from polyscale.backbones.model_backbone import Call, Layer, ModelBackbone, Reading
+from polyscale.backbones.modules import in_channels_of, is_from, uncompiled
+from polyscale.backbones.options import ReadOptions, check_layers, read_in_order
+from polyscale.backbones.preprocessing import hw_of, read_preprocessing
 from polyscale.backbones.timm_models import adapt_timm
-from polyscale.errors import InputError, RunError, first_line, near_matches, require
-from polyscale.types import HW, TileFeatures
+from polyscale.errors import InputError, near_matches, require
+from polyscale.types import HW
 
 
 def is_open_clip(model: object) -> bool:
@@ -45,13 +38,15 @@ def adapt_open_clip(
     Raises:
         InputError: if it has no visual tower, or does not offer what the options ask.
     """
-    options = options or ReadOptions()
+    model, options = uncompiled(model), options or ReadOptions()
     name = name or f"open_clip:{type(model).__name__}"
     visual: Any = getattr(model, "visual", model)
-    mean, std = _channels(visual, "mean"), _channels(visual, "std")
+    native_hw = hw_of(getattr(visual, "image_size", None))
+    config = getattr(visual, "preprocess_cfg", {})
+    found = replace(read_preprocessing(config), tile_hw=native_hw)
     if hasattr(visual, "trunk"):
-        return adapt_timm(visual.trunk, options, name=name, mean=mean, std=std)
-    if not hasattr(visual, "forward_intermediates") or not hasattr(visual, "image_size"):
+        return adapt_timm(visual.trunk, options, name=name, preprocessing=found)
+    if not hasattr(visual, "forward_intermediates") or native_hw is None:
         raise InputError(
             f"model must have a visual tower, but {type(model).__name__} has none that can be "
             "read. Wrap a function that returns (tiles, dim, h, w)."
@@ -61,48 +56,25 @@ def adapt_open_clip(
         "output", "channels_last", "num_prefix", by=name, instead="open_clip's models tell it."
     )
     is_vit = hasattr(visual, "transformer")
-    native_hw = _pair(visual.image_size)
-    if is_vit and options.tile_hw not in (None, native_hw):
-        raise InputError(
-            f"tile_hw must be {native_hw} for {name}, whose position embeddings are for that size, "
-            f"but got {options.tile_hw}. Leave it out, or load the model by its name: "
-            "open_clip:NAME/TAG?tile=SIDE resamples them."
+    if is_vit:
+        instead = (
+            "Leave it out, or load the model by its name: open_clip:NAME/TAG?tile=SIDE resamples "
+            "them."
         )
-    facts = ModelFacts(
+        options.check_tile(native_hw, name=name, instead=instead)
+    reading = Reading(
         name=name,
+        call=_call(visual, options, name, is_vit),
         tile_hw=options.tile_hw or native_hw,
+        in_channels=in_channels_of(visual, options),
         has_cls=is_vit,
         fixed_tile=is_vit,
-        mean=mean,
-        std=std,
+        preprocessing=found,
     )
-    return ModelBackbone(visual, _reader(visual, options, name, is_vit), facts)
+    return ModelBackbone(visual, reading, options)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Reader:
-    name: str
-    layers: tuple[int, ...]
-    num_layers: int
-    norm: bool
-
-    def __call__(self, visual: Any, tiles: Tensor) -> TileFeatures:
-        order = sorted({layer % self.num_layers for layer in self.layers})
-        found = visual.forward_intermediates(
-            tiles,
-            indices=order,
-            normalize_intermediates=self.norm,
-            intermediates_only=True,
-            output_extra_tokens=True,
-        )
-        maps = found["image_intermediates"]
-        prefixes = found.get("image_intermediates_prefix")
-        each = map(TileFeatures, maps, prefixes) if prefixes else map(map_alone, maps)
-        by_layer = dict(zip(order, each, strict=True))
-        return concatenate([by_layer[i % self.num_layers] for i in self.layers], self.name)
-
-
-def _reader(visual: Any, options: ReadOptions, name: str, is_vit: bool) -> _Reader:
+def _call(visual: Any, options: ReadOptions, name: str, is_vit: bool) -> Call:
     has_norm = (
         is_vit
         and getattr(visual, "attn_pool", None) is None
@@ -117,7 +89,25 @@ def _reader(visual: Any, options: ReadOptions, name: str, is_vit: bool) -> _Read
     num_layers = len(visual.transformer.resblocks) if is_vit else 5
     layers = options.layer_indices or (-1,)
     check_layers(layers, num_layers, name)
-    return _Reader(name=name, layers=layers, num_layers=num_layers, norm=options.norm and has_norm)
+    return partial(_read_layers, layers, num_layers, options.norm and has_norm)
+
+
+def _read_layers(
+    layers: Sequence[int], num_layers: int, norm: bool, visual: Any, tiles: Tensor
+) -> list[Layer]:
+    def read(order: list[int]) -> list[Layer]:
+        found = visual.forward_intermediates(
+            tiles,
+            indices=order,
+            normalize_intermediates=norm,
+            intermediates_only=True,
+            output_extra_tokens=True,
+        )
+        maps = found["image_intermediates"]
+        prefixes = found.get("image_intermediates_prefix")
+        return list(zip(maps, prefixes, strict=True)) if prefixes else maps
+
+    return read_in_order(layers, num_layers, read)
 
 
 def load_open_clip(
@@ -148,7 +138,7 @@ def load_open_clip(
             model = build_on_meta(partial(create, device="meta", pretrained_text=False))
     if options is not None and options.tile_hw is not None:
         _resample_positions(model, options.tile_hw)
-    return freeze(adapt_open_clip(model, options, name=f"open_clip:{name}"))
+    return adapt_open_clip(model, options, name=f"open_clip:{name}")
 
 
 def _resample_positions(model: Any, tile_hw: HW) -> None:
@@ -172,14 +162,8 @@ def _resample_positions(model: Any, tile_hw: HW) -> None:
 
 
 def _load(create: Any, name: str) -> nn.Module:
-    try:
-        with _quiet():
-            return create(require_pretrained=True, weights_only=True, pretrained_text=False)
-    except (OSError, RuntimeError, UnpicklingError) as error:
-        raise RunError(
-            f"open_clip:{name}: the weights cannot be loaded ({first_line(error)}). Connect to "
-            "the hub, or give a file: open_clip:NAME/PATH"
-        ) from error
+    with fetching(f"open_clip:{name}", "a file: open_clip:NAME/PATH", RuntimeError), _quiet():
+        return create(require_pretrained=True, weights_only=True, pretrained_text=False)
 
 
 def _check_name(architecture: str, tag: str, weights: bool) -> None:
@@ -227,13 +211,3 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
-
-
-def _channels(visual: Any, key: str) -> Channels | None:
-    config = getattr(visual, "preprocess_cfg", None)
-    values = config.get(key) if isinstance(config, Mapping) else None
-    return tuple(values) if values else None
-
-
-def _pair(size: Any) -> HW:
-    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))

@@ -1,9 +1,12 @@
 """What a user may choose about how a model is read."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from operator import index
+from typing import Any, TypeVar
 
+from polyscale.backbones.preprocessing import Channels, Preprocessing, read_preprocessing
 from polyscale.errors import InputError
 from polyscale.types import HW
 
@@ -19,35 +22,63 @@ class ReadOptions:
 
     Attributes:
         tile_hw: size of a tile in pixels.
+        in_channels: channels of an image.
         num_prefix: class and register tokens before the patch tokens.
         layers: whose output is read; several are concatenated along the channels.
         norm: whether the model's final norm is applied.
         output: key or index of the features, for a callable that returns several things.
         channels_last: whether the maps of a callable are (tiles, h, w, dim); None takes them for
             (tiles, dim, h, w) and checks that they have the tile's aspect.
+        mean: of each channel of an image in 0..1, subtracted before the model.
+        std: what each channel is divided by after that.
+        processor: where mean and std are taken from instead: an image processor of transformers
+            or its configuration, a data configuration of timm, or a transform of torchvision.
     """
 
     tile_hw: HW | None = None
+    in_channels: int | None = None
     num_prefix: int | None = None
     layers: Layers = None
     norm: bool = True
     output: str | int | None = None
     channels_last: bool | None = None
+    mean: Channels | None = None
+    std: Channels | None = None
+    processor: object | None = None
 
     def __post_init__(self) -> None:
         if self.tile_hw is not None:
             _check_tile(self.tile_hw)
-        if self.num_prefix is not None and self.num_prefix < 0:
-            raise InputError(f"num_prefix must be at least 0, but got {self.num_prefix}.")
+        for name, least in (("num_prefix", 0), ("in_channels", 1)):
+            value = getattr(self, name)
+            if value is not None and not (_is_whole(value) and value >= least):
+                raise InputError(f"{name} must be at least {least}, but got {value!r}.")
         if self.layer_indices == ():
             raise InputError("layers must name at least one layer, but is empty.")
+        if self.processor is not None and (self.mean is not None or self.std is not None):
+            raise InputError("give either mean and std or a processor, but got both.")
+        _check_channels(self.preprocessing, self.in_channels, asked=self._is_asked)
 
     @property
     def layer_indices(self) -> tuple[int, ...] | None:
         """`layers` as a tuple."""
         if self.layers is None:
             return None
-        return (self.layers,) if isinstance(self.layers, int) else tuple(self.layers)
+        layers = self.layers if isinstance(self.layers, Iterable) else (self.layers,)
+        if isinstance(layers, str) or not all(_is_whole(layer) for layer in layers):
+            raise InputError(f"layers must be whole numbers, but got {self.layers!r}.")
+        return tuple(index(layer) for layer in layers)
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Mean and standard deviation as the user gives them, and the size that goes with them."""
+        if self.processor is not None:
+            return read_preprocessing(self.processor)
+        return Preprocessing(_floats("mean", self.mean), _floats("std", self.std))
+
+    @property
+    def _is_asked(self) -> bool:
+        return not (self.processor is None and self.mean is None and self.std is None)
 
     def refuse(self, *names: str, by: str, instead: str) -> None:
         """Stop where the user chose what an adapter does not offer.
@@ -75,6 +106,14 @@ class ReadOptions:
             chosen.append("norm=no")
         return f"{name}[{';'.join(chosen)}]" if chosen else name
 
+    def check_tile(self, native_hw: HW | None, *, name: str, instead: str) -> None:
+        """Stop where the user asks for another tile than the only one that a model takes."""
+        if self.tile_hw is not None and self.tile_hw != native_hw:
+            raise InputError(
+                f"tile_hw must be {native_hw} for {name}, whose position embeddings are for that "
+                f"size, but got {self.tile_hw}. {instead}"
+            )
+
 
 def pick_layers(outputs: Sequence[T], layers: Sequence[int], name: str) -> list[T]:
     """The outputs of the chosen layers, in the order asked for.
@@ -84,6 +123,21 @@ def pick_layers(outputs: Sequence[T], layers: Sequence[int], name: str) -> list[
     """
     check_layers(layers, len(outputs), name)
     return [outputs[layer] for layer in layers]
+
+
+def read_in_order(
+    layers: Sequence[int], num_layers: int, read: Callable[[list[int]], Sequence[T]]
+) -> list[T]:
+    """The chosen layers of a library that gives each once, from the first to the last.
+
+    Args:
+        layers: in the order asked for, perhaps counted from the end.
+        num_layers: of the model.
+        read: ascending layers → their outputs.
+    """
+    order = sorted({layer % num_layers for layer in layers})
+    found = dict(zip(order, read(order), strict=True))
+    return [found[layer % num_layers] for layer in layers]
 
 
 def check_layers(layers: Sequence[int], num_layers: int, name: str) -> None:
@@ -100,10 +154,40 @@ def check_layers(layers: Sequence[int], num_layers: int, name: str) -> None:
             )
 
 
+def _is_whole(value: Any) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool)
+
+
 def _check_tile(tile_hw: object) -> None:
     sides = tile_hw if isinstance(tile_hw, tuple | list) else ()
-    if len(sides) != 2 or not all(isinstance(n, int) and n >= 1 for n in sides):
+    if len(sides) != 2 or not all(_is_whole(n) and n >= 1 for n in sides):
         raise InputError(
             f"tile_hw must be a height and a width of at least 1 px, but got {tile_hw!r}. "
             "Example: tile_hw=(224, 224)"
         )
+
+
+def _floats(name: str, values: Any) -> Channels | None:
+    try:
+        return None if values is None else tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be a number for each channel, but got {values!r}.") from None
+
+
+def _check_channels(found: Preprocessing, in_channels: int | None, *, asked: bool) -> None:
+    """Refuse a mean and a standard deviation that cannot belong to one image."""
+    mean, std = found.mean, found.std
+    if not asked:
+        return
+    if mean is None or std is None:
+        raise InputError(
+            f"mean and std must be given together, or a processor that has both, but mean is "
+            f"{mean} and std is {std}. Example: mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)"
+        )
+    if len(mean) != len(std) or len(mean) != (in_channels or len(mean)) or not mean:
+        raise InputError(
+            f"mean and std must have one number for each of {in_channels or 'the'} channels, but "
+            f"have {len(mean)} and {len(std)}."
+        )
+    if not all(map(math.isfinite, (*mean, *std))) or min(std) <= 0:
+        raise InputError(f"mean and std must be finite and std positive, but got {mean} and {std}.")

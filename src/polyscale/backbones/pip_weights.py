@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from polyscale.backbones.model_backbone import ModelBackbone, build_on_meta, freeze
+from polyscale.backbones.loading import build_on_meta
+from polyscale.backbones.model_backbone import ModelBackbone
 from polyscale.backbones.onnx_vit import vit_state_dict
 from polyscale.backbones.options import ReadOptions
 from polyscale.backbones.timm_models import adapt_loaded_timm
@@ -97,7 +98,7 @@ def load_pip(
         model.reset_classifier(0)  # type: ignore[operator]
     else:
         model = build_on_meta(lambda: _architecture(name, num_classes=0))
-    return freeze(adapt_loaded_timm(model, options or ReadOptions(), name=f"pip:{name}"))
+    return adapt_loaded_timm(model, options or ReadOptions(), name=f"pip:{name}")
 
 
 def load_pip_classifier(name: str) -> nn.Module:

@@ -38,6 +38,12 @@ def split_tokens(
         InputError: if the tokens are not the prefix and the grid.
     """
     num_cells = tokens.shape[1] - num_prefix
+    if 1 <= tokens.shape[1] <= num_prefix:
+        raise InputError(
+            f"model {name} must give a token for each patch, but gives its {tokens.shape[1]} class "
+            "tokens alone. Choose a layer, for example layers=-1, or wrap a function that returns "
+            "(tiles, dim, h, w)."
+        )
     grid_hw = _grid_of_cells(num_cells, (tile_hw[0], tile_hw[1]), patches_hw)
     if grid_hw is None:
         grid = f"a grid of {patches_hw[0]}×{patches_hw[1]}" if patches_hw else "a grid"
@@ -88,11 +94,6 @@ def grid_of_tokens(num_tokens: int, tile_hw: HW) -> HW | None:
     width = num_tokens // height if height else 0
     fits = height * width == num_tokens and height * tile_hw[1] == width * tile_hw[0]
     return (height, width) if fits else None
-
-
-def scaled_grid(grid_hw: HW, native_hw: HW, tile_hw: Sequence[int]) -> HW:
-    """The cells of a tile of another size, proportionally fewer or more."""
-    return grid_hw[0] * tile_hw[0] // native_hw[0], grid_hw[1] * tile_hw[1] // native_hw[1]
 
 
 def has_aspect(grid_hw: Sequence[int], tile_hw: Sequence[int]) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from importlib.util import find_spec
 
+from polyscale.backbones.loading import freeze
 from polyscale.backbones.model_backbone import ModelBackbone
 from polyscale.backbones.open_clip_models import load_open_clip
 from polyscale.backbones.options import Layers, ReadOptions
@@ -75,7 +76,7 @@ def load(
 
 
 def load_source(source: str, options: ReadOptions, *, weights: bool = True) -> ModelBackbone:
-    """`load` with its options in one."""
+    """`load` with its options as one object."""
     source, tile_hw = split_tile(source)
     if tile_hw is not None:
         if options.tile_hw not in (None, tile_hw):
@@ -98,7 +99,7 @@ def load_source(source: str, options: ReadOptions, *, weights: bool = True) -> M
         raise InputError(
             f"source must be {', '.join(schemes)} or {last}, but got {source!r}.{guess}"
         )
-    return LOADERS[scheme](name, weights=weights, options=options)
+    return freeze(LOADERS[scheme](name, weights=weights, options=options))
 
 
 def list_sources(pattern: str = "*") -> Iterator[SourceInfo]:

@@ -1,37 +1,28 @@
 """timm's models: everything is read from the model itself."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from inspect import signature
 from typing import Any
 
 from torch import Tensor, nn
 
-from polyscale.backbones.local import local_folder
-from polyscale.backbones.model_backbone import (
-    Channels,
-    ModelBackbone,
-    ModelFacts,
-    build_on_meta,
-    freeze,
-)
-from polyscale.backbones.options import ReadOptions, check_layers
-from polyscale.backbones.positions import (
-    concatenate,
-    map_alone,
-    scaled_grid,
-    split_tokens,
-)
-from polyscale.errors import InputError, RunError, first_line, near_matches, require
-from polyscale.types import HW, TileFeatures
+from polyscale.backbones.loading import build_on_meta, fetching, local_folder
+from polyscale.backbones.model_backbone import Call, Layer, ModelBackbone, Reading
+from polyscale.backbones.modules import in_channels_of, uncompiled
+from polyscale.backbones.options import ReadOptions, check_layers, pick_layers, read_in_order
+from polyscale.backbones.positions import map_alone
+from polyscale.backbones.preprocessing import Preprocessing, hw_of, read_preprocessing
+from polyscale.errors import InputError, first_line, near_matches, require
+from polyscale.types import HW
 
 
 def is_timm(model: object) -> bool:
-    """Whether it has timm's two marks; importing timm to look would take a second."""
+    """Whether it has timm's marks; importing timm to look would take a second."""
     return (
         isinstance(model, nn.Module)
-        and hasattr(model, "forward_features")
         and hasattr(model, "pretrained_cfg")
+        and (hasattr(model, "forward_features") or hasattr(model, "feature_info"))
     )
 
 
@@ -40,106 +31,108 @@ def adapt_timm(
     options: ReadOptions | None = None,
     *,
     name: str | None = None,
-    mean: Channels | None = None,
-    std: Channels | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> ModelBackbone:
     """A live timm model: its last feature map and its prefix tokens, or chosen layers.
 
     Args:
-        model: anything of timm's.
+        model: anything of timm's; of one made with `features_only=True` the last map is taken.
         options: how to read it.
         name: how results call it.
-        mean: of the weights, where another library trained them.
-        std: likewise.
+        preprocessing: that belongs to the weights, where another library trained them.
 
     Raises:
         InputError: if its features have no positions, or it does not offer what the options ask.
     """
-    options = options or ReadOptions()
+    model, options = uncompiled(model), options or ReadOptions()
     name = options.label(name or _name(model))
     options.refuse("output", "channels_last", by=name, instead="timm's models tell it.")
-    native_hw, timm_mean, timm_std = _data_config(model)
-    patch_embed: Any = getattr(model, "patch_embed", None)
+    body = _body(model)
+    patch_embed: Any = getattr(body, "patch_embed", None)
     strict = bool(getattr(patch_embed, "strict_img_size", False))
-    tile_hw = options.tile_hw or native_hw
-    if strict and tile_hw != native_hw:
-        raise InputError(
-            f"tile_hw must be {native_hw} for {name}, which takes no other, but got {tile_hw}. "
-            "Build it for that size: timm.create_model(..., img_size=...)"
-        )
-    grid_hw = getattr(patch_embed, "grid_size", None)
-    read = _Reader(
+    own = _preprocessing(model)
+    found = preprocessing if preprocessing and preprocessing.mean else own
+    built_hw = hw_of(getattr(patch_embed, "img_size", None))
+    told_hw = preprocessing.tile_hw if preprocessing and not strict else None
+    native_hw = told_hw or built_hw or own.tile_hw
+    if strict:
+        instead = "Build it for that size: timm.create_model(..., img_size=...)"
+        options.check_tile(native_hw, name=name, instead=instead)
+    reading = Reading(
         name=name,
-        num_prefix=_num_prefix(model) if options.num_prefix is None else options.num_prefix,
-        native_hw=native_hw,
-        grid_hw=(int(grid_hw[0]), int(grid_hw[1])) if grid_hw else None,
+        call=_call(model, options, name),
+        tile_hw=options.tile_hw or native_hw or (224, 224),
+        in_channels=in_channels_of(body, options, getattr(body, "in_chans", None)),
+        num_prefix=_num_prefix(body) if options.num_prefix is None else options.num_prefix,
+        has_cls=getattr(body, "cls_token", None) is not None,
+        patch_hw=_patch_hw(patch_embed),
         channels_last=getattr(model, "output_fmt", "NCHW") == "NHWC",
-        layers=_layers(model, options, name),
-        norm=options.norm and _has_norm(model),
+        fixed_tile=strict,
+        preprocessing=found,
     )
-    facts = ModelFacts(
-        name=name,
-        tile_hw=tile_hw,
-        has_cls=getattr(model, "cls_token", None) is not None,
-        fixed_tile=True if strict else None,
-        mean=mean or timm_mean,
-        std=std or timm_std,
+    return ModelBackbone(model, reading, options)
+
+
+def _call(model: Any, options: ReadOptions, name: str) -> Call:
+    """How the model is called for what the options ask."""
+    if not hasattr(model, "forward_features"):
+        options.refuse("norm", by=name, instead="Set it in timm.create_model.")
+        return partial(_read_maps, options.layer_indices or (-1,), name)
+    if options.layer_indices is None and options.norm:
+        return _read_features
+    if options.layer_indices is None and not _has_norm(model):
+        raise InputError(
+            f"norm must be True for {name}, whose features pass no final norm, but got False. "
+            "Leave it out."
+        )
+    if not hasattr(model, "forward_intermediates"):
+        raise InputError(
+            f"layers and norm must be left out for {name}, whose class in timm offers no choice. "
+            "Wrap a function that returns the features you want."
+        )
+    layers = options.layer_indices or (-1,)
+    check_layers(layers, len(model.feature_info), name)
+    return partial(_read_layers, layers, options.norm and _has_norm(model))
+
+
+def _read_features(model: Any, tiles: Tensor) -> list[Layer]:
+    return [model.forward_features(tiles)]
+
+
+def _read_maps(layers: Sequence[int], name: str, model: Any, tiles: Tensor) -> list[Layer]:
+    """Of a model made with `features_only=True`."""
+    maps = model(tiles)
+    return pick_layers(list(maps.values() if isinstance(maps, dict) else maps), layers, name)
+
+
+def _read_layers(layers: Sequence[int], norm: bool, model: Any, tiles: Tensor) -> list[Layer]:
+    options: dict[str, Any] = {"norm": norm, "intermediates_only": True}
+    if _num_prefix(model) and _gives_prefix(model):
+        options["return_prefix_tokens"] = True
+    found = read_in_order(
+        layers,
+        len(model.feature_info),
+        lambda order: model.forward_intermediates(tiles, indices=order, **options),
     )
-    return ModelBackbone(model, read, facts)
+    # timm gives them as (tiles, dim, h, w), whatever the model's own layout is
+    return [layer if isinstance(layer, tuple) else map_alone(layer) for layer in found]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Reader:
-    name: str
-    num_prefix: int
-    native_hw: HW
-    grid_hw: HW | None
-    channels_last: bool
-    layers: tuple[int, ...] | None
-    norm: bool
+def _gives_prefix(model: Any) -> bool:
+    return "return_prefix_tokens" in signature(model.forward_intermediates).parameters
 
-    def __call__(self, model: Any, tiles: Tensor) -> TileFeatures:
-        if self.layers is not None:
-            return concatenate(self._intermediates(model, tiles, self.layers), self.name)
-        features = model.forward_features(tiles)
-        if not isinstance(features, Tensor) or features.ndim not in (3, 4):
-            seen = getattr(features, "shape", type(features).__name__)
-            raise InputError(
-                f"model {self.name} must give a map or tokens for each tile, but gives {seen}. "
-                "Wrap a function that returns (tiles, channels, h, w): polyscale.wrap(function, "
-                "tile_hw=…)."
-            )
-        if features.ndim == 4:
-            return map_alone(features.movedim(-1, 1) if self.channels_last else features)
-        return split_tokens(
-            features,
-            num_prefix=self.num_prefix,
-            tile_hw=tiles.shape[-2:],
-            patches_hw=self._patches(tiles),
-            name=self.name,
-        )
 
-    def _patches(self, tiles: Tensor) -> HW | None:
-        if self.grid_hw is None:
-            return None
-        return scaled_grid(self.grid_hw, self.native_hw, tiles.shape[-2:])
-
-    def _intermediates(
-        self, model: Any, tiles: Tensor, layers: tuple[int, ...]
-    ) -> list[TileFeatures]:
-        prefix = {"return_prefix_tokens": True} if self.num_prefix else {}
-        order = sorted({layer % len(model.feature_info) for layer in layers})
-        found = model.forward_intermediates(
-            tiles, indices=order, norm=self.norm, intermediates_only=True, **prefix
-        )
-        # timm gives each layer once, from the first to the last
-        by_layer = dict(zip(order, found, strict=True))
-        chosen = [by_layer[layer % len(model.feature_info)] for layer in layers]
-        return [TileFeatures(*f) if isinstance(f, tuple) else map_alone(f) for f in chosen]
+def _body(model: Any) -> Any:
+    """The model within the ones that timm makes with `features_only=True`."""
+    if hasattr(model, "forward_features"):
+        return model
+    return getattr(model, "model", None) or getattr(model, "body", None) or model
 
 
 def _num_prefix(model: Any) -> int:
-    return int(getattr(model, "num_prefix_tokens", 0))
+    tokens = getattr(model, "cls_token", None)
+    own = tokens.shape[1] if isinstance(tokens, Tensor) and tokens.ndim == 3 else 0
+    return int(getattr(model, "num_prefix_tokens", own))
 
 
 def _has_norm(model: Any) -> bool:
@@ -147,27 +140,23 @@ def _has_norm(model: Any) -> bool:
     return not isinstance(getattr(model, "norm", None), nn.Identity | None)
 
 
-def _layers(model: Any, options: ReadOptions, name: str) -> tuple[int, ...] | None:
-    """Those to read through `forward_intermediates`; None for the model's own features."""
-    layers = options.layer_indices
-    if layers is None and options.norm:
+def _patch_hw(patch_embed: Any) -> HW | None:
+    """Pixels of a patch, where the model cuts its tiles into whole ones."""
+    if not hasattr(patch_embed, "feat_ratio") or getattr(patch_embed, "dynamic_img_pad", False):
         return None
-    if layers is None and not _has_norm(model):
-        raise InputError(
-            f"norm must be True for {name}, whose features pass no final norm, but got False. "
-            "Leave it out."
-        )
-    offers = getattr(model, "forward_intermediates", None)
-    if offers is None or (
-        _num_prefix(model) and "return_prefix_tokens" not in signature(offers).parameters
-    ):
-        raise InputError(
-            f"layers and norm must be left out for {name}, whose class in timm offers no choice. "
-            "Wrap a function that returns the features you want."
-        )
-    layers = layers or (-1,)
-    check_layers(layers, len(model.feature_info), name)
-    return layers
+    return hw_of(patch_embed.feat_ratio(as_scalar=False))
+
+
+def _preprocessing(model: nn.Module) -> Preprocessing:
+    from timm.data import resolve_model_data_config
+
+    return read_preprocessing(resolve_model_data_config(model))
+
+
+def _name(model: Any) -> str:
+    config = model.pretrained_cfg
+    architecture = config.get("architecture") if isinstance(config, Mapping) else None
+    return f"timm:{architecture or type(model).__name__}"
 
 
 def load_timm(
@@ -194,21 +183,17 @@ def load_timm(
     target = name if folder is None else f"local-dir:{folder}"
     create = partial(timm.create_model, target, num_classes=0, pretrained=weights)
     try:
-        model = create() if weights else build_on_meta(create)
+        with fetching(f"timm:{name}", "a local folder: timm:PATH"):
+            model = create() if weights else build_on_meta(create)
     except Exception as error:  # whatever a damaged file makes timm and its readers raise
-        if folder is not None:
-            raise InputError(
-                f"model folder {str(folder)!r} must be as timm writes it, with config.json and "
-                f"weights that fit, but: {first_line(error)}. "
-                "Save it again with timm.models.save_for_hf."
-            ) from error
-        if not isinstance(error, OSError):
+        if folder is None:
             raise
-        raise RunError(
-            f"timm:{name}: the weights cannot be fetched ({first_line(error)}). Connect to "
-            "the hub, or give a local folder: timm:PATH"
+        raise InputError(
+            f"model folder {str(folder)!r} must be as timm writes it, with config.json and "
+            f"weights that fit, but: {first_line(error)}. Save it again with "
+            "timm.models.save_for_hf."
         ) from error
-    return freeze(adapt_loaded_timm(model, options or ReadOptions(), name=f"timm:{name}"))
+    return adapt_loaded_timm(model, options or ReadOptions(), name=f"timm:{name}")
 
 
 def adapt_loaded_timm(model: Any, options: ReadOptions, *, name: str) -> ModelBackbone:
@@ -234,18 +219,3 @@ def _check_name(name: str, weights: bool) -> None:
         raise InputError(f"timm has no weights {name!r}.{known} {hint}")
     if weights and not timm.is_model_pretrained(architecture):
         raise InputError(f"timm has the architecture {name!r} but no weights for it. {hint}")
-
-
-def _data_config(model: nn.Module) -> tuple[HW, Channels | None, Channels | None]:
-    from timm.data import resolve_model_data_config
-
-    config = resolve_model_data_config(model)
-    built_for = getattr(getattr(model, "patch_embed", None), "img_size", None)
-    height, width = built_for or config["input_size"][-2:]
-    return (int(height), int(width)), tuple(config["mean"]), tuple(config["std"])
-
-
-def _name(model: nn.Module) -> str:
-    config = model.pretrained_cfg
-    architecture = config.get("architecture") if isinstance(config, dict) else None
-    return f"timm:{architecture or type(model).__name__}"

@@ -2,25 +2,18 @@
 
 from functools import partial
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from polyscale.backbones.model_backbone import (
-    Channels,
-    ModelBackbone,
-    ModelFacts,
-    build_on_meta,
-    freeze,
-    is_from,
-)
+from polyscale.backbones.loading import build_on_meta, fetching
+from polyscale.backbones.model_backbone import Layer, ModelBackbone, Reading
+from polyscale.backbones.modules import in_channels_of, is_from, uncompiled
 from polyscale.backbones.options import ReadOptions
-from polyscale.backbones.positions import map_alone, split_tokens
-from polyscale.errors import InputError, RunError, first_line, near_matches, require
-from polyscale.types import HW, TileFeatures
+from polyscale.backbones.preprocessing import hw_of, read_preprocessing
+from polyscale.errors import InputError, first_line, near_matches, require
 
 HEADS = ("avgpool", "classifier", "fc", "head", "heads")
 """Where a classifier stops to tell positions apart: its features are what comes before."""
@@ -53,7 +46,7 @@ def adapt_torchvision(
     Raises:
         InputError: if the tile size is unknown, or the options ask what it does not offer.
     """
-    options = options or ReadOptions()
+    model, options = uncompiled(model), options or ReadOptions()
     name = name or f"torchvision:{type(model).__name__}"
     options.refuse(
         *("layers", "norm", "output", "channels_last", "num_prefix"),
@@ -61,25 +54,48 @@ def adapt_torchvision(
         instead="Wrap a function that returns the features you want, for example one made by "
         "torchvision.models.feature_extraction.",
     )
+    _check_classifier(model, name)
     is_vit = hasattr(model, "conv_proj")
-    tile_hw = options.tile_hw or _native_hw(model, transforms)
+    found = read_preprocessing(transforms)
+    built_hw = hw_of(getattr(model, "image_size", None))
+    native_hw = built_hw or found.tile_hw or options.preprocessing.tile_hw
+    tile_hw = options.tile_hw or native_hw
     if tile_hw is None:
         raise InputError(
             f"tile_hw must be given for {name}, which does not know its input size. "
             "Example: polyscale.wrap(model, tile_hw=(224, 224))"
         )
-    facts = ModelFacts(
+    reading = Reading(
         name=name,
+        call=_read_vit if is_vit else _read_chain,
         tile_hw=tile_hw,
+        in_channels=in_channels_of(model, options),
+        num_prefix=int(is_vit),
         has_cls=is_vit,
-        fixed_tile=True if is_vit else None,
-        mean=_channels(transforms, "mean"),
-        std=_channels(transforms, "std"),
+        patch_hw=hw_of(getattr(model, "patch_size", None)) if is_vit else None,
+        fixed_tile=is_vit,
+        preprocessing=found,
     )
-    return ModelBackbone(model, partial(_read_vit, name) if is_vit else _read_chain, facts)
+    return ModelBackbone(model, reading, options)
 
 
-def _read_chain(model: Any, tiles: Tensor) -> TileFeatures:
+def _check_classifier(model: nn.Module, name: str) -> None:
+    """Refuse torchvision's models for segmentation and for videos."""
+    backbone = getattr(model, "backbone", None)
+    if backbone is not None:
+        outputs = list(getattr(backbone, "return_layers", {}).values())
+        raise InputError(
+            f"model must be a classifier, but {name} is made for segmentation. Wrap its backbone: "
+            f"polyscale.wrap(model.backbone, tile_hw=…, output={(outputs or ['out'])[-1]!r})"
+        )
+    if any(isinstance(part, nn.Conv3d) for part in model.modules()):
+        raise InputError(
+            f"model must take single images, but {name} takes videos. Wrap a function that calls "
+            "it with one frame and returns (tiles, dim, h, w)."
+        )
+
+
+def _read_chain(model: Any, tiles: Tensor) -> list[Layer]:
     """The children one after the other: how torchvision writes all its other classifiers."""
     features = model._transform_input(tiles) if hasattr(model, "_transform_input") else tiles
     for name, child in model.named_children():
@@ -91,20 +107,13 @@ def _read_chain(model: Any, tiles: Tensor) -> TileFeatures:
             features = part(features)
     if type(model).__name__ == "DenseNet":  # its last activation is in the head
         features = F.relu(features)
-    return map_alone(features)
+    return [features]
 
 
-def _read_vit(name: str, model: Any, tiles: Tensor) -> TileFeatures:
+def _read_vit(model: Any, tiles: Tensor) -> list[Layer]:
     patches = model._process_input(tiles)
-    tokens = model.encoder(torch.cat([model.class_token.expand(len(tiles), -1, -1), patches], 1))
-    patch = model.patch_size
-    return split_tokens(
-        tokens,
-        num_prefix=1,
-        tile_hw=tiles.shape[-2:],
-        patches_hw=(tiles.shape[-2] // patch, tiles.shape[-1] // patch),
-        name=name,
-    )
+    tokens = torch.cat([model.class_token.expand(len(tiles), -1, -1), patches], dim=1)
+    return [model.encoder(tokens)]
 
 
 def load_torchvision(
@@ -143,8 +152,7 @@ def load_torchvision(
         _fill(model, _state_dict(entry, tag, name), name)
     else:
         model = build_on_meta(build)
-    backbone = adapt_torchvision(model, options, name=f"torchvision:{name}", transforms=transforms)
-    return freeze(backbone)
+    return adapt_torchvision(model, options, name=f"torchvision:{name}", transforms=transforms)
 
 
 def _pretrained_form(architecture: str, transforms: Any) -> dict[str, Any]:
@@ -171,15 +179,10 @@ def _entry(architecture: str, tag: str) -> Any:
 
 
 def _state_dict(entry: Any, tag: str, name: str) -> dict[str, Tensor]:
-    try:
+    with fetching(f"torchvision:{name}", "a file: torchvision:NAME/PATH"):
         if Path(tag).is_file():
             return torch.load(tag, map_location="cpu", weights_only=True)
         return entry.get_state_dict(progress=False, check_hash=True, weights_only=True)
-    except (OSError, UnpicklingError) as error:
-        raise RunError(
-            f"torchvision:{name}: the weights cannot be loaded ({first_line(error)}). Connect to "
-            "the internet, or give a file: torchvision:NAME/PATH"
-        ) from error
 
 
 def _fill(model: nn.Module, state: dict[str, Tensor], name: str) -> None:
@@ -190,15 +193,3 @@ def _fill(model: nn.Module, state: dict[str, Tensor], name: str) -> None:
             f"torchvision:{name}: the file must hold the state dict of the architecture, but "
             f"{first_line(error)} Check that it belongs to it."
         ) from error
-
-
-def _native_hw(model: Any, transforms: Any) -> HW | None:
-    size = getattr(model, "image_size", None) or getattr(transforms, "crop_size", None)
-    if isinstance(size, list | tuple):
-        size = size[0]
-    return (int(size), int(size)) if size else None
-
-
-def _channels(transforms: Any, key: str) -> Channels | None:
-    values = getattr(transforms, key, None)
-    return tuple(values) if values else None

@@ -1,17 +1,16 @@
 """`hf:NAME`: a transformers model from the hub or from a folder."""
 
 from functools import partial
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import nn
 
-from polyscale.backbones.local import local_folder
-from polyscale.backbones.model_backbone import ModelBackbone, build_on_meta, freeze
+from polyscale.backbones.loading import build_on_meta, fetching, local_folder
+from polyscale.backbones.model_backbone import ModelBackbone
 from polyscale.backbones.options import ReadOptions
 from polyscale.backbones.transformers_models import adapt_transformers
-from polyscale.errors import InputError, RunError, first_line, require
+from polyscale.errors import InputError, first_line, require
 
 UNUSED = ("pooler", "head", "classifier", "mask_token")
 """Parts that features do not pass through, so that a checkpoint may lack them."""
@@ -46,8 +45,7 @@ def load_transformers(
     else:
         model = build_on_meta(partial(transformers.AutoModel.from_config, config))
     processor = _processor(target)
-    backbone = adapt_transformers(model, options, name=f"hf:{name}", processor=processor)
-    return freeze(backbone)
+    return adapt_transformers(model, options, name=f"hf:{name}", processor=processor)
 
 
 def _vision_config(config: Any) -> Any:
@@ -82,12 +80,8 @@ def _load(target: str, config: Any, name: str) -> nn.Module:
 
 def _fetch(load: Any, name: str) -> Any:
     try:
-        return load(trust_remote_code=False)
-    except (OSError, UnpicklingError) as error:
-        raise RunError(
-            f"hf:{name}: it cannot be loaded ({first_line(error)}). Check the name, connect to "
-            "the hub, or give a local folder: hf:PATH"
-        ) from error
+        with fetching(f"hf:{name}", "a local folder: hf:PATH"):
+            return load(trust_remote_code=False)
     except (ValueError, KeyError) as error:
         raise InputError(
             f"hf:{name} must be a model that transformers knows: {first_line(error)}. Code in a "

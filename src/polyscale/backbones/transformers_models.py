@@ -6,7 +6,7 @@ state as it stands: SigLIP, ViT and DINO end in a norm of every token, CLIP does
 `post_layernorm` is for the pooled class token alone).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import signature
@@ -15,13 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from polyscale.backbones.model_backbone import Channels, ModelBackbone, ModelFacts, is_from
+from polyscale.backbones.dry_run import probe
+from polyscale.backbones.model_backbone import Layer, ModelBackbone, Reading
+from polyscale.backbones.modules import in_channels_of, is_from, uncompiled
 from polyscale.backbones.options import ReadOptions, pick_layers
-from polyscale.backbones.positions import concatenate, has_aspect, map_alone, split_tokens
-from polyscale.backbones.probe import probe
+from polyscale.backbones.preprocessing import Preprocessing, hw_of, read_preprocessing
 from polyscale.backbones.timm_models import adapt_timm
 from polyscale.errors import InputError
-from polyscale.types import HW, TileFeatures
+from polyscale.types import HW
 
 TOWERS = ("vision_model", "vision_tower", "vision_encoder", "image_encoder", "visual")
 """Where models of images and text keep the part that sees."""
@@ -29,17 +30,22 @@ TOWERS = ("vision_model", "vision_tower", "vision_encoder", "image_encoder", "vi
 PREFIX_TOKENS = ("cls_token", "class_embedding", "distillation_token", "register_tokens")
 """Parameters that become tokens before the patches."""
 
-FINAL_NORMS = ("layernorm", "norm", "post_layernorm", "layer_norm")
+FINAL_NORMS = ("layernorm", "norm", "post_layernorm", "layer_norm", "rms_norm")
 
-INTERPOLATING = (
-    "dinov2",
-    "dinov2_with_registers",
-    "dinov3_vit",
-    "dinov3_convnext",
-    "siglip2_vision_model",
+ANY_TILE = (
+    *("dinov2", "dinov2_with_registers", "dinov3_vit", "dinov3_convnext", "siglip2_vision_model"),
+    *("idefics2_vision", "idefics3_vision", "smolvlm_vision", "pixtral", "swin", "swinv2"),
 )
-"""Types that fit their position embeddings to any tile. Others refuse, or cut them off unseen; some
-of these fit them where they are told to."""
+"""Types that fit their positions to any tile. Others refuse, or cut them off without a word, and
+some of those fit them where they are told to."""
+
+REFUSED = {
+    "vit_mae": "masks and shuffles them. Load the same weights as a ViT: "
+    "transformers.ViTModel.from_pretrained(...)",
+    "groupvit_vision_model": "merges them into groups that have no place in the image. Use CLIP, "
+    "or another model with a token for each patch",
+}
+"""Types whose output has no positions, and what they do instead to their patches."""
 
 RESAMPLE = "interpolate_pos_encoding"
 """What tells a model to fit its position embeddings to the tile, bicubically."""
@@ -60,7 +66,7 @@ def adapt_transformers(
     """A live transformers model, or the vision tower of one.
 
     Args:
-        model: any vision model of transformers.
+        model: any vision model of transformers; compiled, it is run as such.
         options: `tile_hw` is taken where the model fits its position embeddings to it; ViT and CLIP
             do when they are told to.
         name: how results call it.
@@ -69,62 +75,64 @@ def adapt_transformers(
     Raises:
         InputError: if it is no vision model, or does not offer what the options ask.
     """
-    options, processor = options or ReadOptions(), processor or {}
-    tower: Any = vision_tower(model)
-    name = name or f"hf:{getattr(model.config, 'name_or_path', '') or type(model).__name__}"
-    if hasattr(tower, "timm_model"):
-        return adapt_timm(tower.timm_model, options, name=name)
-    name = options.label(name)
-    options.refuse("output", "channels_last", by=name, instead="transformers' models tell it.")
-    if _is_backbone(tower):
-        options.refuse("norm", by=name, instead="Its config says which maps have a norm.")
+    options, bare = options or ReadOptions(), uncompiled(model)
+    tower: Any = vision_tower(bare)
     config = tower.config
-    native_hw = _native_hw(config) or _processor_hw(processor)
+    name = name or f"hf:{getattr(bare.config, 'name_or_path', '') or type(bare).__name__}"
+    if hasattr(tower, "timm_model"):
+        return adapt_timm(tower.timm_model, options, name=name, preprocessing=_of_timm(config))
+    name = options.label(name)
+    _check(tower, options, name)
+    found = read_preprocessing(processor or {})
+    native_hw = _native_hw(config) or found.tile_hw or options.preprocessing.tile_hw
     tile_hw = options.tile_hw or native_hw
     if tile_hw is None:
         raise InputError(
             f"tile_hw must be given for {name}, whose config has no image_size. "
             "Example: polyscale.wrap(model, tile_hw=(224, 224))"
         )
-    fixed = _has_positions(tower) and config.model_type not in INTERPOLATING
+    fixed = _has_positions(tower) and config.model_type not in ANY_TILE
     resampled = fixed and native_hw is not None and tile_hw != native_hw
-    if resampled and RESAMPLE not in signature(tower.forward).parameters:
-        raise InputError(
-            f"tile_hw must be {native_hw} for {name}, whose position embeddings are for that size, "
-            f"but got {tile_hw}. Leave it out."
-        )
+    if fixed and RESAMPLE not in signature(tower.forward).parameters:
+        options.check_tile(native_hw, name=name, instead="Leave it out.")
     num_prefix, has_cls = _prefix_of(tower)
-    read = _Reader(
+    patch_hw = hw_of(getattr(config, "patch_stride", getattr(config, "patch_size", None)))
+    call = _Call(
         name=name,
-        num_prefix=num_prefix if options.num_prefix is None else options.num_prefix,
-        patch_hw=_pair(getattr(config, "patch_stride", getattr(config, "patch_size", None))),
+        patch_hw=patch_hw,
         layers=options.layer_indices,
         num_layers=_num_layers(config),
         norm=options.norm,
         resampled=resampled,
     )
-    if read.looks_inside and not _is_backbone(tower):
-        read = replace(read, final_norm=_norm_of_each_position(tower, read, tile_hw))
-    facts = ModelFacts(
+    reading = Reading(
         name=name,
+        call=call,
         tile_hw=tile_hw,
+        in_channels=in_channels_of(tower, options, getattr(config, "num_channels", None)),
+        num_prefix=num_prefix if options.num_prefix is None else options.num_prefix,
         has_cls=has_cls,
-        fixed_tile=True if fixed and not resampled else None,
-        mean=_channels(processor, "image_mean"),
-        std=_channels(processor, "image_std"),
+        patch_hw=patch_hw,
+        channels_last=None,  # inside, SAM keeps (tiles, h, w, dim)
+        fixed_tile=fixed and not resampled,
+        preprocessing=found,
     )
-    return ModelBackbone(tower, read, facts)
+    if call.looks_inside and not _is_backbone(tower):
+        norm = _norm_of_each_position(tower, call, reading)
+        reading = replace(reading, call=replace(call, final_norm=norm))
+    return ModelBackbone(model if tower is bare else tower, reading, options)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Reader:
+class _Call:
+    """The tower's last hidden state, its hidden states or its feature maps."""
+
     name: str
-    num_prefix: int
     patch_hw: HW | None
     layers: tuple[int, ...] | None
     num_layers: int | None
     norm: bool
-    resampled: bool = False
+    resampled: bool
     final_norm: str | None = None
 
     @property
@@ -132,61 +140,34 @@ class _Reader:
         """Whether it needs more than the model's own output."""
         return self.layers is not None or not self.norm
 
-    def __call__(self, tower: Any, tiles: Tensor) -> TileFeatures:
+    def __call__(self, tower: Any, tiles: Tensor) -> list[Layer]:
         output = self.run(tower, tiles)
         if "feature_maps" in output:
-            maps = [map_alone(m) for m in output.feature_maps]
-            chosen = maps if self.layers is None else pick_layers(maps, self.layers, self.name)
-            return concatenate(chosen, self.name)
+            maps = list(output.feature_maps)
+            return maps if self.layers is None else pick_layers(maps, self.layers, self.name)
         if not self.looks_inside:
-            return self._split(output.last_hidden_state, tiles)
+            return [_unpacked(output.last_hidden_state, len(tiles))]
         # the hidden states begin with the embeddings, which are no layer
         hidden = output.hidden_states[-(self.num_layers or len(output.hidden_states)) :]
         layers = pick_layers(hidden, self.layers or (-1,), self.name)
-        norm = getattr(tower, self.final_norm) if self.norm and self.final_norm else None
-        normed = [_normed(layer, norm) for layer in layers]
-        return concatenate([self._split(layer, tiles) for layer in normed], self.name)
+        bare = uncompiled(tower)
+        norm = getattr(bare, self.final_norm) if self.norm and self.final_norm else None
+        return [_unpacked(_normed(layer, norm), len(tiles)) for layer in layers]
 
     def run(self, tower: Any, tiles: Tensor) -> Any:
-        """The model's own output, refused where it has no positions."""
+        """The model's own output."""
         inputs: dict[str, Any] = (
             _packed(tiles, self.patch_hw) if _is_naflex(tower) else {"pixel_values": tiles}
         )
         if self.resampled:
             inputs[RESAMPLE] = True
         output = tower(**inputs, output_hidden_states=self.looks_inside, return_dict=True)
-        if "ids_restore" in output:
-            raise InputError(
-                f"model {self.name} must keep every patch in its place, but masks and shuffles "
-                "them. Load the same weights as a ViT: transformers.ViTModel.from_pretrained(...)"
-            )
         if "feature_maps" not in output and "last_hidden_state" not in output:
             raise InputError(
                 f"model {self.name} must give a last hidden state, but gives "
                 f"{', '.join(output)}. Wrap its vision tower."
             )
         return output
-
-    def _split(self, features: Tensor, tiles: Tensor) -> TileFeatures:
-        tile_hw = (tiles.shape[-2], tiles.shape[-1])
-        if features.ndim == 4:
-            # inside, SAM keeps (tiles, h, w, dim)
-            shape = features.shape
-            last = not has_aspect(shape[2:], tile_hw) and has_aspect(shape[1:3], tile_hw)
-            return map_alone(features.movedim(-1, 1) if last else features)
-        if features.ndim != 3:
-            raise InputError(
-                f"model {self.name} must give a map or tokens for each tile, but gives "
-                f"{tuple(features.shape)}. Wrap a function that returns (tiles, dim, h, w)."
-            )
-        patch_hw = self.patch_hw
-        return split_tokens(
-            features,
-            num_prefix=self.num_prefix,
-            tile_hw=tile_hw,
-            patches_hw=(tile_hw[0] // patch_hw[0], tile_hw[1] // patch_hw[1]) if patch_hw else None,
-            name=self.name,
-        )
 
 
 def vision_tower(model: Any) -> Any:
@@ -203,12 +184,40 @@ def vision_tower(model: Any) -> Any:
     base = getattr(model, "base_model", model)
     if base is not model and "pixel_values" in signature(base.forward).parameters:
         return vision_tower(base)
-    if getattr(model, "main_input_name", "pixel_values") != "pixel_values":
+    taken = list(signature(model.forward).parameters)
+    if "pixel_values" not in taken:
         raise InputError(
-            f"model must take images, but {type(model).__name__} takes {model.main_input_name}. "
-            "Wrap a vision model, or the vision tower of this one."
+            f"model must take images as pixel_values, but {type(model).__name__} takes "
+            f"{', '.join(taken[:2])}. Wrap a vision model, or the vision tower of this one."
         )
     return model
+
+
+def _check(tower: Any, options: ReadOptions, name: str) -> None:
+    """Refuse what can be refused before the model is run."""
+    config = tower.config
+    options.refuse("output", "channels_last", by=name, instead="transformers' models tell it.")
+    if _is_backbone(tower):
+        options.refuse("norm", by=name, instead="Its config says which maps have a norm.")
+    if config.model_type in REFUSED:
+        raise InputError(
+            f"model {name} must keep every patch in its place, but {REFUSED[config.model_type]}."
+        )
+    if hasattr(config, "num_frames") or hasattr(config, "frames_per_clip"):
+        raise InputError(
+            f"model {name} must take single images, but takes videos. Wrap a function that calls "
+            "it with one frame and returns (tiles, dim, h, w)."
+        )
+
+
+def _of_timm(config: Any) -> Preprocessing | None:
+    """What transformers' processor for timm's checkpoints reads from their configuration."""
+    own = getattr(config, "pretrained_cfg", None)
+    if not own:
+        return None
+    from timm.data import resolve_data_config
+
+    return read_preprocessing(resolve_data_config(own))
 
 
 def _is_backbone(model: Any) -> bool:
@@ -236,31 +245,19 @@ def _packed(tiles: Tensor, patch_hw: HW | None) -> dict[str, Tensor]:
     }
 
 
+def _unpacked(features: Tensor, num_tiles: int) -> Tensor:
+    """Tokens of each tile, where Pixtral gives those of all tiles in one row."""
+    if features.ndim == 3 and len(features) == 1 and num_tiles > 1:
+        return features.unflatten(1, (num_tiles, -1)).squeeze(0)
+    return features
+
+
 def _native_hw(config: Any) -> HW | None:
-    size = _pair(getattr(config, "image_size", None))
+    size = hw_of(getattr(config, "image_size", None))
     if size is None and hasattr(config, "num_patches"):  # SigLIP 2 counts patches of a square
-        patch, side = _pair(config.patch_size) or (1, 1), round(config.num_patches**0.5)
+        patch, side = hw_of(config.patch_size) or (1, 1), round(config.num_patches**0.5)
         return side * patch[0], side * patch[1]
     return size
-
-
-def _processor_hw(processor: Mapping[str, Any]) -> HW | None:
-    """Of the crop, or else of the resize, that the image processor ends with."""
-    for key in ("crop_size", "size"):
-        size = processor.get(key)
-        if isinstance(size, Mapping):
-            sides = ("height", "width") if "height" in size else ("shortest_edge",) * 2
-            size = tuple(size.get(side, 0) for side in sides)
-        if size and size != (0, 0):
-            return _pair(size)
-    return None
-
-
-def _pair(value: int | Sequence[int] | None) -> HW | None:
-    """Height and width of a number or a pair; None of what is neither."""
-    if isinstance(value, int):
-        return value, value
-    return (value[0], value[1]) if value is not None and len(value) == 2 else None
 
 
 def _prefix_of(tower: Any) -> tuple[int, bool]:
@@ -270,7 +267,7 @@ def _prefix_of(tower: Any) -> tuple[int, bool]:
     found = {
         name.rpartition(".")[2]: parameter.shape[1] if parameter.ndim == 3 else 1
         for name, parameter in tower.named_parameters()
-        if name.rpartition(".")[2] in PREFIX_TOKENS
+        if name.rpartition(".")[2] in PREFIX_TOKENS and not name.startswith("head.")
     }
     return sum(found.values()), bool({"cls_token", "class_embedding"} & set(found))
 
@@ -286,7 +283,7 @@ def _num_layers(config: Any) -> int | None:
     return len(stages) if stages else num if isinstance(num, int) else None
 
 
-def _norm_of_each_position(tower: Any, read: _Reader, tile_hw: HW) -> str | None:
+def _norm_of_each_position(tower: Any, call: _Call, reading: Reading) -> str | None:
     """Name of the last norm, where the model applies it to every position.
 
     Raises:
@@ -301,15 +298,21 @@ def _norm_of_each_position(tower: Any, read: _Reader, tile_hw: HW) -> str | None
         name, norm = found[0]
         hook = norm.register_forward_pre_hook(lambda _, args: shapes.append(tuple(args[0].shape)))
         try:
-            probe(partial(read.run, tower), tile_hw, like=tower, name=read.name)
+            probe(
+                partial(call.run, tower),
+                reading.tile_hw,
+                module=tower,
+                in_channels=reading.in_channels,
+                name=call.name,
+            )
         finally:
             hook.remove()
         # CLIP and ConvNeXt norm the pooled vector (1, dim) alone
         if any(len(shape) == 3 and shape[1] > 1 for shape in shapes):
             return name
-    if read.layers is None and not read.norm:
+    if call.layers is None and not call.norm:
         raise InputError(
-            f"norm must be True for {read.name}, which applies no final norm to each position, "
+            f"norm must be True for {call.name}, which applies no final norm to each position, "
             "but got False. Leave it out."
         )
     return None
@@ -323,11 +326,3 @@ def _normed(features: Tensor, norm: nn.Module | None) -> Tensor:
     if features.ndim == 4:
         return norm(features.movedim(1, -1)).movedim(-1, 1)
     return norm(features)
-
-
-def _channels(processor: Mapping[str, Any], key: str) -> Channels | None:
-    """Mean or standard deviation, as the image processor applies it to an image in 0..1."""
-    values = processor.get(key)
-    if not processor.get("do_normalize", True):
-        return None
-    return tuple(float(v) for v in values) if isinstance(values, list | tuple) else None

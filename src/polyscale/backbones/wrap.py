@@ -1,22 +1,16 @@
 """`wrap`: any model, multi-scale, in one line."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from typing import Any
 
 from torch import Tensor, nn
 
-from polyscale.backbones.callables import adapt_callable
-from polyscale.backbones.open_clip_models import adapt_open_clip, is_open_clip
+from polyscale.backbones.adapt import as_backbone
 from polyscale.backbones.options import Layers, ReadOptions
-from polyscale.backbones.sources import load_source
-from polyscale.backbones.timm_models import adapt_timm, is_timm
-from polyscale.backbones.torchvision_models import adapt_torchvision, is_torchvision
-from polyscale.backbones.transformers_models import adapt_transformers, is_transformers
 from polyscale.errors import InputError
 from polyscale.multiscale import MultiScale, MultiScaleConfig
 from polyscale.plan import scales_of
-from polyscale.types import HW, Backbone, check_scales
+from polyscale.types import HW, check_scales
 
 DEFAULT_SCALES = (1, 2, 3)
 
@@ -84,34 +78,3 @@ def wrap(
     if sizes is not None:
         config = config.with_scales(scales_of(sizes, backbone.tile_hw))
     return MultiScale(backbone, config=config, devices=devices)
-
-
-FAMILIES: tuple[tuple[Callable[[object], bool], Callable[..., Backbone]], ...] = (
-    (is_timm, adapt_timm),
-    (is_transformers, adapt_transformers),
-    (is_open_clip, adapt_open_clip),
-    (is_torchvision, adapt_torchvision),
-)
-"""How a live model is recognised, without importing its library, and what adapts it."""
-
-
-def as_backbone(
-    model: str | nn.Module | Callable[[Tensor], Any], options: ReadOptions | None = None
-) -> Backbone:
-    """The adapter that fits the model.
-
-    Raises:
-        InputError: if the tile size can't be read from the model and is not given, or the model
-            does not offer what the options ask.
-    """
-    options = options or ReadOptions()
-    if isinstance(model, str):
-        return load_source(model, options)
-    if isinstance(model, Backbone):
-        names = [field.name for field in fields(options)]
-        options.refuse(*names, by=f"{model.name}, a Backbone", instead="It says so itself.")
-        return model
-    for belongs, adapt in FAMILIES:
-        if belongs(model):
-            return adapt(model, options)
-    return adapt_callable(model, options)

@@ -36,7 +36,9 @@ class Backbone(Protocol):
         dim: channels of the features.
         num_prefix: tokens before the patch tokens (class token and registers).
         has_cls: whether the first of them is a class token.
-        fixed_tile: whether the model refuses any other tile size.
+        in_channels: channels of an image, 3 for RGB.
+        fixed_tile: whether the model is known to refuse any other tile size. Others may refuse
+            some sizes when they are run.
         mean: what was subtracted from each channel of an image in 0..1 at training.
         std: what each channel was divided by after that.
     """
@@ -47,10 +49,11 @@ class Backbone(Protocol):
     dim: int
     num_prefix: int
     has_cls: bool
+    in_channels: int
     fixed_tile: bool
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
 
-    def __call__(self, tiles: Float[Tensor, "tiles 3 tile_h tile_w"]) -> TileFeatures:
+    def __call__(self, tiles: Float[Tensor, "tiles channels tile_h tile_w"]) -> TileFeatures:
         """Features of normalised tiles."""
         ...

@@ -183,7 +183,7 @@ class _Enlarged(nn.Module):
         self.name, self.dim, self.fixed_tile = small.name, small.dim, False
         self.tile_hw, self.grid_hw = small.tile_hw, small.grid_hw
         self.num_prefix, self.has_cls = small.num_prefix, small.has_cls
-        self.mean, self.std = small.mean, small.std
+        self.in_channels, self.mean, self.std = small.in_channels, small.mean, small.std
 
     def forward(self, tiles: Float[Tensor, "tiles 3 tile_h tile_w"]) -> TileFeatures:
         return self.large(tiles)
