@@ -39,6 +39,7 @@ class TinyBackbone(nn.Module):
         self.dim, self.num_prefix, self.has_cls = dim, num_prefix, num_prefix > 0
         self.in_channels = 3
         self.fixed_tile, self.mean, self.std = fixed_tile, (0.5,) * 3, (0.25,) * 3
+        self.in_channels = 3
         self.patch = patch
 
     def forward(self, tiles):

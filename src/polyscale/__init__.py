@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from polyscale.api import Comparison, compare
-    from polyscale.backbones import load, wrap
-    from polyscale.multiscale import MultiScale, MultiScaleFeatures, forward
+    from polyscale.backbones import load
+    from polyscale.multiscale import MultiScale, MultiScaleFeatures, forward, wrap
     from polyscale.plan import Plan
 
 __version__ = "0.1.0"
@@ -33,7 +33,7 @@ _HOME = {
     "compare": "api",
     "forward": "multiscale",
     "load": "backbones",
-    "wrap": "backbones",
+    "wrap": "multiscale",
 }
 
 

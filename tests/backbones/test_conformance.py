@@ -107,10 +107,10 @@ def test_several_scales(name):
     with torch.no_grad():
         features = polyscale.MultiScale(backbone, (1, 2))(torch.randn(1, 3, 2 * height, 2 * width))
     assert features.map.shape == (1, 2 * backbone.dim, *backbone.grid_hw)
-    cells = features.levels[0].map.mean(dim=(-2, -1))
-    pooled = features.levels[0].pooled
+    cells = features.scales[0].map.mean(dim=(-2, -1))
+    pooled = features.scales[0].pooled
     # the class token and the mean of the cells: no register in either
-    expected = [features.levels[0].prefix[:, 0], cells] if backbone.has_cls else [cells]
+    expected = [features.scales[0].prefix[:, 0], cells] if backbone.has_cls else [cells]
     torch.testing.assert_close(pooled, torch.cat(expected, dim=-1))
 
 

@@ -16,13 +16,13 @@ def test_columns_are_those_of_the_pooled_vector(has_cls):
     def taken(**options):
         return pooled[:, pooled_columns((1, 2.5), dim=5, has_cls=has_cls, **options)]
 
-    means = [level.map.mean(dim=(-2, -1)).numpy() for level in features.levels]
+    means = [level.map.mean(dim=(-2, -1)).numpy() for level in features.scales]
     np.testing.assert_array_equal(taken(feature="mean"), np.concatenate(means, axis=1))
     np.testing.assert_array_equal(taken(), pooled)
     np.testing.assert_array_equal(taken(feature="mean", keep=[2.5]), means[1])
-    np.testing.assert_array_equal(taken(keep=[2.5]), features.levels[1].pooled.numpy())
+    np.testing.assert_array_equal(taken(keep=[2.5]), features.scales[1].pooled.numpy())
     if has_cls:
-        classes = [level.prefix[:, 0].numpy() for level in features.levels]
+        classes = [level.prefix[:, 0].numpy() for level in features.scales]
         np.testing.assert_array_equal(taken(feature="cls"), np.concatenate(classes, axis=1))
 
 

@@ -60,11 +60,11 @@ def test_chunks_change_nothing(batch, tile_batch, scales, tiny_backbone):
 def test_a_scale_does_not_depend_on_the_others(tiny_backbone):
     backbone, images = tiny_backbone(), torch.randn(2, 3, 96, 96)
     together = MultiScale(backbone, (1, 2, 3))(images)
-    for scale, level in zip((1, 2, 3), together.levels, strict=True):
+    for scale, level in zip((1, 2, 3), together.scales, strict=True):
         alone = MultiScale(backbone, (scale,))(images)
         torch.testing.assert_close(level.map, alone.map, rtol=0, atol=1e-6)
         torch.testing.assert_close(level.pooled, alone.pooled, rtol=0, atol=1e-6)
-    assert torch.equal(together.pooled, torch.cat([level.pooled for level in together.levels], 1))
+    assert torch.equal(together.pooled, torch.cat([level.pooled for level in together.scales], 1))
 
 
 def test_registers_stay_out_of_the_pooled_vector(tiny_backbone):
@@ -81,8 +81,8 @@ def test_base_source_adds_no_new_pixels(tiny_backbone):
     shrunk = F.interpolate(images, size=(32, 32), mode="bicubic", antialias=True)
     torch.testing.assert_close(base(images).tokens, base(shrunk).tokens)
     native = MultiScale(backbone, (1, 2), source="native")
-    assert not torch.allclose(native(images).levels[1].map, base(images).levels[1].map)
-    torch.testing.assert_close(native(images).levels[0].map, base(images).levels[0].map)
+    assert not torch.allclose(native(images).scales[1].map, base(images).scales[1].map)
+    torch.testing.assert_close(native(images).scales[0].map, base(images).scales[0].map)
 
 
 def test_images_of_different_sizes_in_one_call(tiny_backbone):

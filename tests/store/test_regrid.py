@@ -12,7 +12,7 @@ def test_maps_of_each_scale_become_those_of_the_operator(tiny_backbone, scales):
     whole = MultiScale(backbone, scales, output_grid="largest", prefix="none")
     with torch.no_grad():
         expected = whole(images)
-        for scale, level in zip(scales, expected.levels, strict=True):
+        for scale, level in zip(scales, expected.scales, strict=True):
             own = MultiScale(backbone, (scale,), output_grid="largest", prefix="none")(images).map
             maps = ArrayMaps(own.permute(0, 2, 3, 1).numpy())
             found = RegriddedMaps(maps, whole.plan.grid_hw)

@@ -64,7 +64,7 @@ def test_features_are_those_of_the_operator(run, images, counted, source):
     for i in range(7):
         with torch.no_grad():
             expected = module(module.preprocess([images.read(i)]))
-        for scale, level in zip((1, 2), expected.levels, strict=True):
+        for scale, level in zip((1, 2), expected.scales, strict=True):
             np.testing.assert_allclose(features[scale][i], level.pooled[0], atol=1e-5)
 
 

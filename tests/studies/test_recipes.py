@@ -4,7 +4,8 @@ import torch
 import transformers as hf
 
 import polyscale
-from polyscale.backbones import ReadOptions, family_of
+from polyscale.backbones import ReadOptions
+from polyscale.studies.family import family_of
 from polyscale.backbones.transformers_models import adapt_transformers
 from polyscale.cost import count_tile
 from polyscale.data.paper import load_paper

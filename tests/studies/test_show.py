@@ -23,7 +23,7 @@ def test_maps_are_those_of_the_operator(tiny_backbone, picture):
     shown = show(module, picture)
     features = module(module.preprocess([picture]))
     np.testing.assert_array_equal(shown.fused, features.map[0].detach())
-    for scale, level in zip(shown.scales, features.levels, strict=True):
+    for scale, level in zip(shown.scales, features.scales, strict=True):
         side = round(4 * scale.scale)
         assert scale.stitched.shape == (6, side, side)
         pooled = adaptive_avg_pool2d(torch.from_numpy(scale.stitched), 4)

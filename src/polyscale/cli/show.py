@@ -33,7 +33,7 @@ def show(
         polyscale show photo.jpg
         polyscale show photo.jpg --model pip:efficientnet_lite0 --scales 0.5,1,2 --aspect keep
     """  # noqa: D301 - \b keeps the lines
-    from polyscale.backbones import wrap
+    from polyscale.multiscale import wrap
     from polyscale.data import read_image
     from polyscale.report.pictures import check_picture, write_shown
     from polyscale.studies.show import show as show_scales

@@ -1,7 +1,6 @@
-"""Which tiles an image is cut into, and where their features go: no torch, no pixels."""
+"""Which tiles an image is cut into: whole numbers, without torch."""
 
 from polyscale.plan.levels import Level, Plan, TileGrid, plan_levels
-from polyscale.plan.pooling import AxisWeights, adaptive_weights, area_weights
 from polyscale.plan.tiling import (
     Aspect,
     Tiling,
@@ -14,14 +13,11 @@ from polyscale.plan.tiling import (
 
 __all__ = [
     "Aspect",
-    "AxisWeights",
     "Level",
     "Plan",
     "TileGrid",
     "Tiling",
     "Window",
-    "adaptive_weights",
-    "area_weights",
     "check_count",
     "check_flag",
     "check_hw",

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from polyscale.backbones import load
 from polyscale.errors import InputError
-from polyscale.multiscale import MultiScale, Picture
-from polyscale.multiscale.inputs import Images
+from polyscale.multiscale import Images, MultiScale, Picture
 from polyscale.plan import Level, Tiling, plan_levels
 from polyscale.stats.bootstrap import bootstrap_interval
 from polyscale.studies.neighbours import Distances, Gaps, gaps_at_edges, outside, seams_between
@@ -51,8 +50,9 @@ def measure_seams(module: MultiScale, images: Images, *, scale: float = 2) -> Se
         InputError: if the scale has no border, or no whole number of tiles.
     """
     _check_scale(scale)
-    tiling = replace(module.config.tiling, scales=(scale,), aspect="squash")
-    config = replace(module.config, tiling=tiling, output_grid="largest", merge="concat")
+    config = replace(
+        module.config, scales=(scale,), aspect="squash", output_grid="largest", merge="concat"
+    )
     maps = _features(MultiScale(module.backbone, config=config), images)
     (plain,) = plan_levels(Tiling(scales=(scale,)), module.backbone.tile_hw)
     border = gaps_at_edges([plain], _hw(maps))
@@ -144,7 +144,7 @@ def compare_seams(
         model=backbone.name,
         scale=scale,
         num_images=len(images),
-        image=to_pixels(Picture(images[0]).box(plain.image_hw, (0, 0, *plain.image_hw))),
+        image=to_pixels(_pixels(images[0]).box(plain.image_hw, (0, 0, *plain.image_hw))),
         ways=tuple(rows),
     )
 

@@ -41,7 +41,7 @@ def show(module: MultiScale, image: Image.Image) -> Shown:
     with torch.inference_mode():
         features = module(module.preprocess([image]))
         stitched = [_stitched(module, scale, image) for scale in module.scales]
-    pooled = [_as_numpy(level.map) for level in features.levels]
+    pooled = [_as_numpy(level.map) for level in features.scales]
     fused = _as_numpy(features.map)
 
     like = _cells(pooled[0]) @ principal_axes(_cells(stitched[0]))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from polyscale.backbones import family_of
+from polyscale.studies.family import family_of
 from polyscale.cost import Cost
 from polyscale.multiscale import MultiScale
 from polyscale.stats import accuracy_intervals

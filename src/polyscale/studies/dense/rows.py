@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import stdev
 
-from polyscale.backbones import family_of
+from polyscale.studies.family import family_of
 from polyscale.cost import Cost
 from polyscale.studies.dense.fit import Fitted
 from polyscale.studies.dense.lesson import Lesson

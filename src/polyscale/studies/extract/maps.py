@@ -73,5 +73,5 @@ def extract_maps(
 def _maps(module: MultiScale, features: MultiScaleFeatures) -> Found:
     return {
         scale: level.map.permute(0, 2, 3, 1).to("cpu", torch.float16).contiguous().numpy()
-        for scale, level in zip(module.scales, features.levels, strict=True)
+        for scale, level in zip(module.scales, features.scales, strict=True)
     }

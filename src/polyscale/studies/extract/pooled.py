@@ -64,5 +64,5 @@ def extract_pooled(
 def _pooled(module: MultiScale, features: MultiScaleFeatures) -> Found:
     return {
         scale: level.pooled.to("cpu", torch.float32).numpy()
-        for scale, level in zip(module.scales, features.levels, strict=True)
+        for scale, level in zip(module.scales, features.scales, strict=True)
     }

@@ -1,6 +1,6 @@
 import pytest
 
-from polyscale.backbones import family_of
+from polyscale.studies.family import family_of
 
 
 @pytest.mark.parametrize(
