@@ -11,6 +11,7 @@ class NormedBackbone(nn.Module):
 
     name, tile_hw, grid_hw, dim = "normed", (32, 32), (4, 4), 6
     num_prefix, has_cls, fixed_tile, mean, std = 0, False, False, (0.5,) * 3, (0.25,) * 3
+    in_channels = 3
 
     def __init__(self):
         super().__init__()

@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 import polyscale
-from polyscale.backbones import as_backbone, export_onnx, export_program
+from polyscale.backbones import as_backbone
 from polyscale.backbones.options import ReadOptions
 from polyscale.errors import InputError, MissingExtraError
+from polyscale.multiscale import MultiScale, export_onnx, export_program
 
 # the tests are no package: the tiny models are loaded from the file beside this one
-spec = importlib.util.spec_from_file_location("models", Path(__file__).with_name("models.py"))
+spec = importlib.util.spec_from_file_location("models", Path(__file__).parents[1] / "backbones" / "models.py")
 models = importlib.util.module_from_spec(spec)
 sys.modules["models"] = models
 spec.loader.exec_module(models)
@@ -95,10 +96,10 @@ def test_an_exported_model_is_wrapped_again(tmp_path):
 @quiet
 def test_a_model_that_fixes_the_number_of_tiles():
     backbone = build("torchvision ViT")
-    with pytest.raises(InputError, match="set num_tiles"):
+    with pytest.raises(InputError, match="set batch"):
         export_program(backbone)
     tiles = torch.randn(3, 3, *backbone.tile_hw)
-    map_, _ = export_program(backbone, num_tiles=3).module()(tiles)
+    map_, _ = export_program(backbone, batch=3).module()(tiles)
     torch.testing.assert_close(map_, backbone(tiles).map, rtol=1e-4, atol=1e-5)
 
 
@@ -121,7 +122,7 @@ def test_what_cannot_be_exported():
             return tiles[..., ::8, ::8] * (2 if tiles.sum() > 0 else 1)
 
     backbone = as_backbone(Choosy(), ReadOptions(tile_hw=(32, 32)))
-    with pytest.raises(InputError, match="cannot be exported"):
+    with pytest.raises(InputError, match="must be exportable"):
         export_program(backbone)
 
 

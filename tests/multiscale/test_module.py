@@ -54,7 +54,8 @@ def test_chunks_change_nothing(batch, tile_batch, scales, tiny_backbone):
     module = MultiScale(backbone, scales, tile_batch=tile_batch)
     torch.testing.assert_close(module(images).tokens, whole, rtol=0, atol=1e-6)
     assert sum(chunks) == batch * module.plan.num_tiles
-    assert all(size == tile_batch for size in chunks[:-1])
+    assert max(chunks) <= tile_batch
+    assert max(chunks) - min(chunks) <= 1
 
 
 def test_a_scale_does_not_depend_on_the_others(tiny_backbone):
@@ -144,16 +145,16 @@ def test_bad_images(images, message, tiny_backbone):
     [
         ({"scales": (1, 1)}, "must not repeat"),
         ({"source": "both"}, "'base' or 'native', but got 'both'"),
-        ({"tile_batch": 0}, "tile_batch must be at least 1, but got 0"),
+        ({"tile_batch": 0}, "tile_batch must be a whole number of at least 1, but got 0"),
         ({"dtype": "int8"}, "dtype must be one of fp32, bf16, fp16"),
         ({"overlap": 1.0}, "overlap must be between 0 and 0.9, but got 1.0"),
         ({"overlap": "half"}, "overlap must be between 0 and 0.9, but got 'half'"),
         ({"shifted": 3}, "shifted must be True or False, but got 3"),
         ({"split": "no"}, "split must be True or False, but got 'no'"),
-        ({"compile": "yes"}, "compile must be True or False, but got 'yes'"),
-        ({"max_tiles": 2.5}, "max_tiles must be at least 1, but got 2.5"),
-        ({"devices": [None]}, "device must be one that torch can use here, but got None"),
-        ({"devices": ["cuda:99"]}, "device must be one that torch can use here, but got 'cuda:99'"),
+        ({"compile": "yes"}, "compile must be True, False or a dict .* but got 'yes'"),
+        ({"max_tiles": 2.5}, "max_tiles must be a whole number of at least 1, but got 2.5"),
+        ({"frozen": "no"}, "frozen must be True or False, but got 'no'"),
+        ({"overlp": 0.5}, r"overlp is not an option .* Did you mean 'overlap'\?"),
     ],
 )
 def test_bad_options(options, message, tiny_backbone):

@@ -15,6 +15,7 @@ class Pixels(torch.nn.Module):
     """Each cell is one pixel. Float64, so that only rounding of the weights is left."""
 
     name, fixed_tile, mean, std, num_prefix, has_cls, dim = "px", False, None, None, 0, False, 3
+    in_channels = 3
 
     def __init__(self, tile_hw) -> None:
         super().__init__()

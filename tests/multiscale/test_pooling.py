@@ -5,72 +5,84 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyscale.plan import Tiling, adaptive_weights, area_weights, plan_levels
+from polyscale.multiscale.pooling import GridPooling, area_matrix, window_weights
+from polyscale.plan import Tiling, plan_levels
+
+WINDOWS = st.sampled_from(["uniform", "hann", "gaussian"])
 
 
-def dense(bands, num_cells, num_out):
-    """All tiles' weights as one matrix (num_out, tiles * num_cells)."""
-    matrix = np.zeros((num_out, len(bands) * num_cells))
-    for t, band in enumerate(bands):
-        rows = slice(band.start, band.start + len(band.weights))
-        matrix[rows, t * num_cells : (t + 1) * num_cells] = band.weights
-    return matrix
+def tiles_of(pooling, grid):
+    return [
+        pooling.tile(row, column)
+        for row in range(len(grid.tops))
+        for column in range(len(grid.lefts))
+    ]
 
 
 @given(
-    scale=st.sampled_from([0.5, 1, 1.1, 1.5, 2, 2.25, 3, 5]),
-    tile=st.integers(8, 120),
-    num_cells=st.integers(1, 9),
-    num_out=st.integers(1, 12),
+    scale=st.sampled_from([0.5, 1, 1.1, 1.5, 2, 2.25, 3]),
+    tile=st.integers(8, 60),
+    cells_hw=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+    out_hw=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     overlap=st.sampled_from([0, 0.3, 0.5]),
-    window=st.sampled_from(["uniform", "hann", "gaussian"]),
+    aspect=st.sampled_from(["squash", "keep", "pad", "slide"]),
+    window=WINDOWS,
 )
-def test_area_weights_of_each_output_cell_sum_to_one(
-    scale, tile, num_cells, num_out, overlap, window
+def test_the_weights_of_each_output_cell_sum_to_one(
+    scale, tile, cells_hw, out_hw, overlap, aspect, window
 ):
-    (level,) = plan_levels(Tiling(scales=(scale,), overlap=overlap), (tile, tile))
-    bands = area_weights(
-        level.grids[0].tops, level.tile_hw[0], level.image_hw[0], num_cells, num_out, window
-    )
-    np.testing.assert_allclose(dense(bands, num_cells, num_out).sum(axis=1), 1, atol=1e-12)
+    tiling = Tiling(scales=(scale,), overlap=overlap, aspect=aspect, window=window)
+    (level,) = plan_levels(tiling, (tile, tile), (2 * tile + 3, tile - 5))
+    (grid,) = level.grids
+    total = np.zeros(out_hw[0] * out_hw[1])
+    for part in tiles_of(GridPooling(level, grid, cells_hw, out_hw), grid):
+        np.add.at(total, part.outputs, part.weights)
+        assert part.cells.min() >= 0
+        assert part.cells.max() < cells_hw[0] * cells_hw[1]
+    np.testing.assert_allclose(total, 1, atol=1e-12)
 
 
 @given(
-    scale=st.sampled_from([1, 1.25, 1.5, 2, 3.5]),
-    tile=st.integers(4, 40),
-    num_out=st.integers(1, 40),
+    scale=st.sampled_from([1, 1.25, 2, 2.5]),
+    tile=st.integers(4, 16),
+    out_hw=st.tuples(st.integers(1, 20), st.integers(1, 20)),
     overlap=st.sampled_from([0, 0.25, 0.6]),
-    window=st.sampled_from(["uniform", "hann", "gaussian"]),
+    window=WINDOWS,
 )
-def test_pixels_pool_to_the_mean_over_the_area(scale, tile, num_out, overlap, window):
-    """Where each cell is one pixel and shows its own position, overlap changes nothing."""
-    (level,) = plan_levels(Tiling(scales=(scale,), overlap=overlap), (tile, tile))
-    size, tile = level.image_hw[0], level.tile_hw[0]
-    bands = area_weights(level.grids[0].tops, tile, size, tile, num_out, window)
-    seen = np.concatenate([np.arange(top, top + tile) for top in level.grids[0].tops])
-    # mean of a staircase over each output cell, by its integral
-    edges = np.arange(num_out + 1) * size / num_out
-    whole = np.floor(edges)
-    integral = whole * (whole - 1) / 2 + whole * (edges - whole)
-    expected = np.diff(integral) * num_out / size
-    np.testing.assert_allclose(dense(bands, tile, num_out) @ seen, expected, atol=1e-9)
+def test_pixels_pool_to_the_mean_over_the_area(scale, tile, out_hw, overlap, window):
+    """Where each cell is one pixel and shows the picture itself, overlap changes nothing."""
+    tiling = Tiling(scales=(scale,), overlap=overlap, window=window)
+    (level,) = plan_levels(tiling, (tile, tile))
+    (grid,), side = level.grids, level.image_hw[0]
+    picture = np.random.default_rng(0).normal(size=(side, side))
+    found = np.zeros(out_hw[0] * out_hw[1])
+    corners = [(top, left) for top in grid.tops for left in grid.lefts]
+    parts = tiles_of(GridPooling(level, grid, (tile, tile), out_hw), grid)
+    for (top, left), part in zip(corners, parts, strict=True):
+        cells = picture[top : top + tile, left : left + tile].ravel()
+        np.add.at(found, part.outputs, part.weights * cells[part.cells])
+    rows, columns = (area_matrix(side, num) for num in out_hw)
+    np.testing.assert_allclose(found.reshape(out_hw), rows @ picture @ columns.T, atol=1e-9)
 
 
-@given(num_tiles=st.integers(1, 4), num_cells=st.integers(1, 9), num_out=st.integers(1, 20))
-def test_adaptive_weights_equal_torch_area_mode(num_tiles, num_cells, num_out):
-    values = torch.rand(1, 1, num_tiles * num_cells, dtype=torch.float64)
-    expected = F.interpolate(values, size=num_out, mode="area")[0, 0].numpy()
-    matrix = dense(adaptive_weights(num_tiles, num_cells, num_out), num_cells, num_out)
-    np.testing.assert_allclose(matrix @ values[0, 0].numpy(), expected, atol=1e-12)
+@given(num_cells=st.integers(1, 12), factor=st.integers(1, 5))
+def test_whole_factors_are_the_area_mode_of_torch(num_cells, factor):
+    values = torch.rand(1, 1, num_cells * factor, dtype=torch.float64)
+    expected = F.interpolate(values, size=num_cells, mode="area")[0, 0].numpy()
+    found = area_matrix(num_cells * factor, num_cells) @ values[0, 0].numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def test_both_rules_agree_for_whole_scales():
-    for scale in (1, 2, 3):
-        (level,) = plan_levels(Tiling(scales=(scale,)), (224, 224))
-        area = area_weights(level.grids[0].tops, 224, level.image_hw[0], 16, 16)
-        assert area == adaptive_weights(scale, 16, 16)
+def test_one_tile_on_its_own_grid_is_copied():
+    (level,) = plan_levels(Tiling(scales=(1,)), (14, 14))
+    tile = GridPooling(level, level.grids[0], (7, 7), (7, 7)).tile(0, 0)
+    assert np.array_equal(tile.cells, tile.outputs)
+    assert np.array_equal(tile.weights, np.ones(49))
 
 
-@pytest.mark.parametrize(("num_tiles", "identity"), [(1, True), (2, False)])
-def test_one_tile_on_its_own_grid_is_copied(num_tiles, identity):
-    assert all(band.is_identity == identity for band in adaptive_weights(num_tiles, 7, 7))
+@pytest.mark.parametrize("window", ["uniform", "hann", "gaussian"])
+def test_windows_are_symmetric_and_positive(window):
+    weights = window_weights(window, (6, 5))
+    np.testing.assert_allclose(weights, weights[::-1, ::-1])
+    assert weights.min() > 0
+    assert weights.max() <= 1

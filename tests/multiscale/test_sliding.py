@@ -33,6 +33,7 @@ class Pixels(nn.Module):
     """Each cell is one pixel."""
 
     name, fixed_tile, mean, std, num_prefix, has_cls, dim = "px", True, None, None, 0, False, 3
+    in_channels = 3
 
     def __init__(self, tile_hw) -> None:
         super().__init__()

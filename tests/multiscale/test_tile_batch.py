@@ -23,45 +23,68 @@ def free(monkeypatch):
 
 @pytest.mark.parametrize(("fits", "expected"), [(0.5, 1), (1, 1), (3.99, 2), (4.01, 4), (1000, 8)])
 def test_as_many_tiles_as_half_of_the_memory_holds(free, fits, expected):
-    def run(tiles):
-        return torch.zeros(len(tiles), 1000)  # 4000 bytes a tile, and its 192 of input
+    def run(num):
+        return torch.zeros(num, 1000)
 
-    free(int(fits * (4000 + 192)) * 2)
-    assert fitting_tiles(run, (4, 4), CPU) == expected
+    free(int(fits * 4000) * 2)
+    assert fitting_tiles(run, CPU) == expected
 
 
 def test_what_all_tiles_share_is_taken_off(free):
-    def run(tiles):
+    def run(num):
         shared = torch.zeros(10_000)
-        return torch.zeros(len(tiles), 1000), shared
+        return torch.zeros(num, 1000), shared
 
-    free((40_000 + 4 * 4192) * 2)
-    assert fitting_tiles(run, (4, 4), CPU) == 4
+    free((40_000 + 4 * 4000) * 2)
+    assert fitting_tiles(run, CPU) == 4
 
 
 def test_a_chunk_stays_within_what_was_free(free, tiny_backbone):
     backbone = tiny_backbone().requires_grad_(False)
     free(200_000)
     module = MultiScale(backbone, (1, 2, 3), tile_batch="auto")
-    chosen = module._workers().tile_batch((32, 32))
+    chosen = module._chunk_runner().tile_batch((32, 32))
     assert 1 < chosen < 8
     used = peak_live_bytes(lambda: backbone(torch.zeros(chosen, 3, 32, 32)))
     assert used <= 100_000 < 2 * used
 
 
-def test_it_is_measured_once_for_each_tile_size(monkeypatch, tiny_backbone):
-    asked = []
+@pytest.fixture
+def measured(monkeypatch):
+    """Each time that tiles are measured: whether activations are kept, and the tensor's dtype."""
+    seen = []
 
-    def count(run, tile_hw, device):
-        asked.append(tile_hw)
+    def count(run, device):
+        features = run(1)
+        seen.append((features.map.requires_grad, features.map.dtype, tuple(features.map.shape[2:])))
         return 4
 
-    monkeypatch.setattr("polyscale.multiscale.chunks.fitting_tiles", count)
-    module = MultiScale(tiny_backbone(), (0.5, 1, 2), tile_batch="auto")
+    monkeypatch.setattr("polyscale.multiscale.runner.fitting_tiles", count)
+    return seen
+
+
+def test_it_is_measured_once_for_each_tile_size(measured, tiny_backbone):
+    module = MultiScale(tiny_backbone(), (0.5, 1, 2))
+    with torch.no_grad():
+        for _ in range(2):
+            module(torch.randn(1, 3, 32, 32))
+        module.with_scales((1, 3))(torch.randn(1, 3, 32, 32))
+    assert [cells for *_, cells in measured] == [(2, 2), (4, 4)]
+
+
+def test_it_is_measured_again_for_another_dtype_or_gradient_mode(measured, tiny_backbone):
+    module, images = MultiScale(tiny_backbone(), (1,)), torch.randn(1, 3, 32, 32)
     for _ in range(2):
-        module(torch.randn(1, 3, 32, 32))
-    module.with_scales((1, 3))(torch.randn(1, 3, 32, 32))
-    assert asked == [(16, 16), (32, 32)]
+        with torch.no_grad():
+            module(images)
+        module(images)
+        with torch.inference_mode():
+            module(images)
+        module.double()(images.double())
+        module.float()
+    kept = [(grad, dtype) for grad, dtype, _ in measured]
+    expected = [(False, torch.float32), (True, torch.float32), (True, torch.float64)]
+    assert kept == expected
 
 
 def test_measuring_leaves_no_trace():
@@ -70,7 +93,7 @@ def test_measuring_leaves_no_trace():
     module = polyscale.wrap(model, (1, 2), tile_hw=(32, 32)).train()
     model[1].eval()
     before = copy.deepcopy(module.state_dict())
-    module._workers().tile_batch((32, 32))
+    module._chunk_runner().tile_batch((32, 32))
     assert [part.training for part in model] == [True, False]
     for name, value in module.state_dict().items():
         assert torch.equal(value, before[name])

@@ -18,6 +18,7 @@ class Cells(torch.nn.Module):
 
     name, tile_hw, grid_hw, dim = "cells", (32, 32), (8, 8), 3
     num_prefix, has_cls, fixed_tile, mean, std = 0, False, False, None, None
+    in_channels = 3
 
     def __init__(self, strength, side=8):
         super().__init__()

@@ -7,6 +7,7 @@ from polyscale.multiscale.features import MultiScaleFeatures, PartFeatures
 from polyscale.multiscale.inputs import Images
 from polyscale.multiscale.module import MultiScale
 from polyscale.multiscale.picture import Picture, Preprocess
+from polyscale.multiscale.pooling import area_matrix
 from polyscale.multiscale.precision import Precision, check_precision, fastest_precision
 from polyscale.multiscale.reference import forward
 from polyscale.multiscale.runner import check_device
@@ -22,6 +23,7 @@ __all__ = [
     "Precision",
     "Prepared",
     "Preprocess",
+    "area_matrix",
     "check_device",
     "check_precision",
     "export_onnx",

@@ -10,8 +10,10 @@ from torch import Tensor
 from polyscale.multiscale.inputs import level_crops
 from polyscale.multiscale.picture import Picture
 from polyscale.multiscale.precision import no_autocast
+from polyscale.multiscale.resize import Box, Crop
 from polyscale.multiscale.stream import Chunk, Part, Span
 from polyscale.multiscale.tables import Layout, Tables
+from polyscale.plan import Level
 
 Tiles = Float[Tensor, "tiles channels tile_h tile_w"]
 
@@ -60,24 +62,36 @@ def tile_chunks(
         device: where the tiles are to be.
         dtype: of the tiles; None for that of the images.
     """
-    opened, crop = (-1, -1), None
+    cut = _Cutter(plan, images)
     for chunk in plan.chunks:
-        pieces = []
+        yield cut(chunk, device).to(device, dtype)
+
+
+class _Cutter:
+    """Cuts tiles; of all levels only the one that the last tile came from stands ready."""
+
+    def __init__(self, plan: CallPlan, images: Sequence[Tensor | Picture]) -> None:
+        self._plan, self._images = plan, images
+        self._opened = (-1, -1)
+        self._crop: Crop | None = None
+
+    def __call__(self, chunk: Chunk, device: torch.device) -> Tiles:
         with no_autocast(device):
-            for span in chunk:
-                image, level = images[span.part], plan.parts[span.part].levels[span.slot]
-                if crop is None or opened != (span.part, span.slot):
-                    opened, crop = (span.part, span.slot), level_crops(image, level.image_hw)
-                start = span.first - plan.parts[span.part].first
-                pieces.append(crop(_box(plan, span), slice(start, start + span.num)))
-            tiles = torch.cat(pieces)
-            pieces.clear()
-        yield tiles.to(device, dtype)
+            return torch.cat([self._cut(span) for span in chunk])
+
+    def _cut(self, span: Span) -> Tiles:
+        part = self._plan.parts[span.part]
+        level = part.levels[span.slot]
+        if self._crop is None or self._opened != (span.part, span.slot):
+            self._crop = None  # before the next level is made
+            self._crop = level_crops(self._images[span.part], level.image_hw)
+            self._opened = (span.part, span.slot)
+        start = span.first - part.first
+        return self._crop(_box(level, span), slice(start, start + span.num))
 
 
-def _box(plan: CallPlan, span: Span) -> tuple[int, int, int, int]:
+def _box(level: Level, span: Span) -> Box:
     """Edges of the tile in pixels of its level."""
-    level = plan.parts[span.part].levels[span.slot]
     grid = level.grids[span.grid]
     top, left = grid.tops[span.row], grid.lefts[span.column]
     return top, left, top + level.tile_hw[0], left + level.tile_hw[1]

@@ -9,7 +9,7 @@ from polyscale.errors import InputError, near_matches
 from polyscale.multiscale.fuse import Merge
 from polyscale.multiscale.precision import Precision, check_precision
 from polyscale.multiscale.tables import PrefixRule
-from polyscale.plan import Aspect, Tiling, Window, check_flag
+from polyscale.plan import Aspect, Tiling, Window, check_count, check_flag, check_hw
 from polyscale.types import HW, SOURCES, Source
 
 OutputGridSize = Literal["base", "largest"] | HW
@@ -65,10 +65,8 @@ class MultiScaleConfig(Tiling):
                 options = " or ".join(map(repr, choices))
                 raise InputError(f"{name} must be {options}, but got {getattr(self, name)!r}.")
         object.__setattr__(self, "output_grid", _checked_grid(self.output_grid))
-        if self.tile_batch != "auto" and (
-            not isinstance(self.tile_batch, int) or self.tile_batch < 1
-        ):
-            raise InputError(f"tile_batch must be at least 1, but got {self.tile_batch!r}.")
+        if self.tile_batch != "auto":
+            object.__setattr__(self, "tile_batch", check_count("tile_batch", self.tile_batch))
 
     @classmethod
     def of(cls, options: "Options") -> "MultiScaleConfig":
@@ -131,10 +129,9 @@ class Options(TypedDict, total=False):
 def _checked_grid(grid: Any) -> OutputGridSize:
     if isinstance(grid, str) and grid in ("base", "largest"):
         return grid  # type: ignore[return-value]
-    if isinstance(grid, list | tuple) and len(grid) == 2:
-        height, width = grid
-        if all(isinstance(n, int) and n >= 1 for n in (height, width)):
-            return height, width
-    raise InputError(
-        f"output_grid must be 'base', 'largest' or (height, width) in cells, but got {grid!r}."
-    )
+    try:
+        return check_hw("output_grid", grid)
+    except InputError:
+        raise InputError(
+            f"output_grid must be 'base', 'largest' or (height, width) in cells, but got {grid!r}."
+        ) from None

@@ -61,11 +61,7 @@ class MultiScale(nn.Module):
         **options: Unpack[Options],
     ) -> None:
         super().__init__()
-        if not isinstance(backbone, Backbone):
-            raise InputError(
-                f"backbone must be a Backbone, but got {type(backbone).__name__}. "
-                "Use polyscale.wrap(model, scales=(1, 2)), which takes any model."
-            )
+        _check_backbone(backbone)
         if scales is not None:
             options["scales"] = tuple(scales)
         if config is not None and options:
@@ -164,8 +160,9 @@ class MultiScale(nn.Module):
         self._warn_of_shared_statistics()
         runner, fused = self._chunk_runner(), FusedTokens(plan.layout)
         with autocast(model_dtype_device(backbone)[1], config.dtype):
-            for table, tiles in zip(plan.tables, prepared.make_tiles(), strict=True):
-                fused.add(table, runner(tiles))
+            tiles = iter(prepared.make_tiles())
+            for table in plan.tables:
+                fused.add(table, runner(next(tiles)))  # held by no name, to be freed at once
         tokens = fused.result(config.merge, sum_over_ranks if config.distributed else None)
         return MultiScaleFeatures(
             tokens,
@@ -352,6 +349,16 @@ class MultiScale(nn.Module):
                 "which tiles share a chunk (tile_batch). Call eval(), or wrap it with frozen=True.",
                 stacklevel=4,
             )
+
+
+def _check_backbone(backbone: object) -> None:
+    lacking = [name for name in Backbone.__annotations__ if not hasattr(backbone, name)]
+    if lacking or not callable(backbone):
+        raise InputError(
+            f"backbone must be a Backbone, but {type(backbone).__name__} has no "
+            f"{', '.join(lacking) or 'call'}. Use polyscale.wrap(model, scales=(1, 2)), which takes "
+            "any model."
+        )
 
 
 def _layer_dims(backbone: Backbone) -> tuple[int, ...]:

@@ -139,3 +139,12 @@ def _axis_window(window: Window, num_cells: int) -> Floats:
     if window == "gaussian":
         return np.exp(-(((centres - 0.5) / GAUSSIAN_SIGMA) ** 2) / 2)
     return np.ones(num_cells)
+
+
+def area_matrix(num_cells: int, num_out: int) -> NDArray[np.float64]:
+    """The mean over the area of each output cell, along one axis, as a matrix (out, cells)."""
+    length = num_cells * num_out
+    _, cells, outputs, shares = _Axis((0,), length, length, num_cells, num_out).pieces(0)
+    matrix = np.zeros((num_out, num_cells))
+    np.add.at(matrix, (outputs, cells), shares)
+    return matrix

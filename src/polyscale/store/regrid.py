@@ -1,12 +1,9 @@
 """Feature maps on another grid, by the operator's own rule: the mean over each cell's area."""
 
-from functools import lru_cache
-
 import numpy as np
-from jaxtyping import Float
 from numpy.typing import NDArray
 
-from polyscale.plan import area_weights
+from polyscale.multiscale import area_matrix
 from polyscale.store.maps import MapArray, MapSource
 from polyscale.types import HW
 
@@ -33,15 +30,8 @@ class RegriddedMaps:
         """The maps of some images, in the order of the indices."""
         taken = self._maps.take(indices)
         rows, columns = (
-            _matrix(n, out) for n, out in zip(taken.shape[1:3], self.shape[1:3], strict=True)
+            area_matrix(n, out).astype(np.float32) for n, out in zip(taken.shape[1:3], self.shape[1:3], strict=True)
         )
         return np.einsum(
             "yh,xw,nhwc->nyxc", rows, columns, taken.astype(np.float32), optimize=True
         ).astype(taken.dtype)
-
-
-@lru_cache(maxsize=64)
-def _matrix(num_cells: int, num_out: int) -> Float[NDArray[np.float32], "out cells"]:
-    length = num_cells * num_out
-    (axis,) = area_weights((0,), length, length, num_cells, num_out)
-    return np.array(axis.weights, dtype=np.float32)

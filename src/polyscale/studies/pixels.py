@@ -3,7 +3,15 @@
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
+from PIL import Image
 from torch import Tensor
+
+from polyscale.multiscale import Picture
+
+
+def plain_picture(image: Image.Image) -> Picture:
+    """A picture whose parts are in 0 to 1, for looking at."""
+    return Picture(image, mean=(0.0,) * 3, std=(1.0,) * 3)
 
 
 def to_pixels(image: Float[Tensor, "1 3 h w"]) -> UInt8[np.ndarray, "h w 3"]:

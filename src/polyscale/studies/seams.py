@@ -12,11 +12,11 @@ from torch import Tensor
 
 from polyscale.backbones import load
 from polyscale.errors import InputError
-from polyscale.multiscale import Images, MultiScale, Picture
+from polyscale.multiscale import Images, MultiScale
 from polyscale.plan import Level, Tiling, plan_levels
 from polyscale.stats.bootstrap import bootstrap_interval
 from polyscale.studies.neighbours import Distances, Gaps, gaps_at_edges, outside, seams_between
-from polyscale.studies.pixels import to_pixels
+from polyscale.studies.pixels import plain_picture, to_pixels
 from polyscale.studies.progress import Progress, silent
 from polyscale.types import HW, Backbone, format_scale
 from polyscale.types.seams import CONTROL, JOIN, SeamReport, Seams, WaySeams
@@ -144,7 +144,7 @@ def compare_seams(
         model=backbone.name,
         scale=scale,
         num_images=len(images),
-        image=to_pixels(_pixels(images[0]).box(plain.image_hw, (0, 0, *plain.image_hw))),
+        image=to_pixels(plain_picture(images[0]).box(plain.image_hw, (0, 0, *plain.image_hw))),
         ways=tuple(rows),
     )
 

@@ -9,10 +9,10 @@ from PIL import Image
 from torch import Tensor
 
 from polyscale.errors import require
-from polyscale.multiscale import MultiScale, Picture
+from polyscale.multiscale import MultiScale
 from polyscale.multiscale.resize import resize
 from polyscale.plan import Level
-from polyscale.studies.pixels import to_pixels
+from polyscale.studies.pixels import plain_picture, to_pixels
 from polyscale.types.shown import Shown, ShownScale
 
 Map = Float[np.ndarray, "dim h w"]
@@ -86,7 +86,7 @@ def _stitched(module: MultiScale, scale: float, image: Image.Image) -> Map:
 
 def _resized(module: MultiScale, level: Level, image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
     """The picture as the backbone's tiles are cut from it."""
-    picture, base_hw = Picture(image), module.backbone.tile_hw
+    picture, base_hw = plain_picture(image), module.backbone.tile_hw
     if module.config.source == "base":
         pixels = resize(picture.box(base_hw, (0, 0, *base_hw)), level.image_hw)
     else:

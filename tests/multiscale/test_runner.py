@@ -1,13 +1,18 @@
 import copy
 import json
 import shutil
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import get_type_hints
 
+import numpy as np
 import pytest
 import torch
 
 from polyscale.errors import InputError
 from polyscale.multiscale import MultiScale, MultiScaleConfig
-from polyscale.multiscale.chunks import is_out_of_memory
+from polyscale.multiscale.config import Options
+from polyscale.multiscale.runner import is_out_of_memory
 
 
 class Hungry(torch.nn.Module):
@@ -26,6 +31,7 @@ class Hungry(torch.nn.Module):
             "fixed_tile",
             "mean",
             "std",
+            "in_channels",
         ]:
             setattr(self, name, getattr(backbone, name))
 
@@ -51,12 +57,13 @@ def test_out_of_memory_halves_the_chunk_and_goes_on(tiny_backbone, error, tile_b
     hungry = Hungry(backbone, 3, error)
     module = MultiScale(hungry, (1, 2, 3), tile_batch=tile_batch)
     torch.testing.assert_close(module(images).tokens, expected, rtol=0, atol=1e-6)
+    # 42 tiles in balanced chunks: 6 of 7 where 8 are allowed, 3 of 14 where 16 are
     measured = [2, 1] if tile_batch == "auto" else []
-    first = [8, 4, 2] if tile_batch == "auto" else [16, 8, 4, 2]
+    first = [7, 3] if tile_batch == "auto" else [14, 7, 3]
     assert hungry.chunks[: len(measured + first)] == measured + first
     hungry.chunks.clear()
     module(images)
-    assert max(hungry.chunks) == 2, "the size that fits is remembered"
+    assert max(hungry.chunks) == 3, "the size that fits is remembered"
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=["cuda", "cpu", "python"])
@@ -74,41 +81,42 @@ def test_other_errors_are_not_taken_for_memory(tiny_backbone):
     assert not is_out_of_memory(ValueError("out of memory of the author"[:6]))
 
 
-@pytest.mark.parametrize("devices", [["cpu"], ["cpu", "cpu"], ["cpu", "cpu", "cpu"]])
-def test_tiles_over_several_workers(tiny_backbone, devices):
-    backbone, images = tiny_backbone(), torch.randn(2, 3, 96, 96)
-    expected = MultiScale(backbone, (1, 2, 3))(images).tokens
-    module = MultiScale(backbone, (1, 2, 3), devices=devices, tile_batch=4)
-    torch.testing.assert_close(module(images).tokens, expected, rtol=0, atol=1e-6)
-    with torch.inference_mode():
-        assert module(images).tokens.is_inference()
-
-
-def test_an_error_in_a_worker_reaches_the_caller(tiny_backbone):
-    hungry = Hungry(tiny_backbone(), 0, ValueError("broken"))
-    module = MultiScale(hungry, (1, 2), devices=["cpu", "cpu"], tile_batch=2)
-    with pytest.raises(ValueError, match="broken"):
-        module(torch.randn(1, 3, 32, 32))
-
-
-def test_compiled_sees_one_shape(tiny_backbone, monkeypatch):
-    shapes = set()
+def compile_eagerly(monkeypatch, calls):
+    """Put a stand-in for `torch.compile` that notes what it is given."""
 
     def compile_(function, **options):
-        assert options == {"dynamic": False}
-
         def compiled(tiles):
-            shapes.add(tuple(tiles.shape))
+            calls.append(len(tiles))
             return function(tiles)
 
+        calls.append(options)
         return compiled
 
     monkeypatch.setattr(torch, "compile", compile_)
-    backbone, images = tiny_backbone(), torch.randn(2, 3, 96, 96)
-    expected = MultiScale(backbone, (1, 2, 3))(images).tokens
-    module = MultiScale(backbone, (1, 2, 3), compile=True, tile_batch=8)
+
+
+@pytest.mark.parametrize(("num", "tile_batch"), [(13, 64), (3, 8), (1, 4), (2, 1)])
+def test_compiled_runs_the_tiles_that_are_needed_and_no_more(
+    tiny_backbone, monkeypatch, num, tile_batch
+):
+    calls = []
+    compile_eagerly(monkeypatch, calls)
+    backbone, images = tiny_backbone(), torch.randn(num, 3, 64, 64)
+    expected = MultiScale(backbone, (1, 2))(images).tokens
+    module = MultiScale(backbone, (1, 2), compile=True, tile_batch=tile_batch)
     torch.testing.assert_close(module(images).tokens, expected, rtol=0, atol=1e-6)
-    assert shapes == {(8, 3, 32, 32)}
+    options, *sizes = calls
+    assert options == {}
+    assert sum(sizes) == num * module.plan.num_tiles
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_compile_takes_the_arguments_of_torch_compile(tiny_backbone, monkeypatch):
+    calls = []
+    compile_eagerly(monkeypatch, calls)
+    module = MultiScale(tiny_backbone(), (1,), compile={"mode": "max-autotune"})
+    module(torch.randn(1, 3, 32, 32))
+    assert calls[0] == {"mode": "max-autotune"}
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
@@ -134,6 +142,49 @@ def test_gradients_do_not_depend_on_chunks_or_checkpointing(tiny_backbone, tile_
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("merge", ["concat", "add", "mean"])
+def test_a_backbone_put_in_place_of_another_is_used(tiny_backbone, merge):
+    module, images = MultiScale(tiny_backbone(), (1, 2), merge=merge), torch.randn(1, 3, 64, 64)
+    module(images)
+    module.backbone = tiny_backbone(num_prefix=2)
+    expected = MultiScale(module.backbone, (1, 2), merge=merge)(images)
+    assert torch.equal(module(images).tokens, expected.tokens)
+
+
+def test_a_compiled_backbone_is_replaced_as_well(tiny_backbone, monkeypatch):
+    compile_eagerly(monkeypatch, [])
+    module, images = MultiScale(tiny_backbone(), (1,), compile=True), torch.randn(1, 3, 32, 32)
+    module(images)
+    module.backbone = tiny_backbone()
+    assert torch.equal(module(images).tokens, MultiScale(module.backbone, (1,))(images).tokens)
+
+
+def test_copies_keep_modes_hooks_and_submodules(tiny_backbone):
+    module = MultiScale(tiny_backbone(), (1,)).train()
+    module.backbone.model.eval()
+    module.extra = torch.nn.Linear(2, 2)
+    seen = []
+    module.register_forward_hook(lambda *_: seen.append(1))
+    module(torch.randn(1, 3, 32, 32))
+    copied = copy.deepcopy(module)
+    assert [m.training for m in copied.modules()] == [m.training for m in module.modules()]
+    assert torch.equal(copied.extra.weight, module.extra.weight)
+    copied(torch.randn(1, 3, 32, 32))
+    assert len(seen) == 2
+
+
+def test_averaged_models_average_it(tiny_backbone):
+    module, images = MultiScale(tiny_backbone(), (1, 2)), torch.randn(1, 3, 32, 32)
+    averaged = torch.optim.swa_utils.AveragedModel(module)
+    before = averaged(images).tokens
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(1)
+    averaged.update_parameters(module)
+    averaged.update_parameters(module)
+    assert not torch.allclose(averaged(images).tokens, before)
+
+
 def test_state_dict_copies_and_moves(tiny_backbone):
     module, images = MultiScale(tiny_backbone(), (1, 2)), torch.randn(1, 3, 64, 64)
     module(images)
@@ -150,19 +201,25 @@ def test_state_dict_copies_and_moves(tiny_backbone):
 
 
 def test_configuration_goes_through_json():
-    config = MultiScaleConfig.of(
-        scales=(1, 2.5),
+    config = MultiScaleConfig(
+        scales=(1, np.float64(2.5), np.int64(3)),
         aspect="keep",
         overlap=0.25,
-        output_grid=(7, 9),
+        output_grid=(np.int64(7), 9),
         tile_batch="auto",
         merge="mean",
+        compile={"mode": "default"},
     )
     assert MultiScaleConfig.from_json(config.to_json()) == config
-    assert json.loads(config.to_json())["tiling"]["scales"] == [1, 2.5]
+    assert json.loads(config.to_json())["scales"] == [1, 2.5, 3]
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "nonsense", '{"tiling": {"scales": [1], "x": 1}}'])
+def test_the_options_are_the_fields_of_the_configuration():
+    declared = {f.name: f.type for f in fields(MultiScaleConfig)} | {"scales": Sequence[float]}
+    assert get_type_hints(Options) == declared
+
+
+@pytest.mark.parametrize("text", ["[]", "nonsense", '{"scales": [1], "x": 1}', '{"tiling": {"scales": [1]}}'])
 def test_other_json_is_refused(text):
     with pytest.raises(InputError, match="must be what to_json wrote"):
         MultiScaleConfig.from_json(text)
