@@ -8,8 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from polyscale.errors import InputError
-from polyscale.multiscale.precision import no_autocast
-from polyscale.multiscale.tables import ChunkTable, Layout
+from polyscale.multiscale.tables import ChunkTable, Layout, table_tensors
 from polyscale.types import HW, TileFeatures
 
 Merge = Literal["concat", "add", "mean"]
@@ -42,18 +41,17 @@ class FusedTokens:
         _check(features, table.cells_hw, self._layout.num_prefix)
         # (tiles, dim, h, w) → (tiles, prefix + h·w, dim)
         tokens = torch.cat([prefix, map_.flatten(2).transpose(1, 2)], dim=1)
-        rows, weights, sums, handed_on, finished = table.tensors(tokens.device)
+        rows, weights, sums, handed_on, finished = table_tensors(table, tokens.device)
         if self._rows is None:
             self._rows = tokens.new_zeros(self._layout.num_rows, tokens.shape[2])
-        with no_autocast(tokens.device):
-            # a product with float32 weights is float32
-            shares = tokens.flatten(0, 1).index_select(0, rows) * weights
-            total = shares.new_zeros(table.num_sums, shares.shape[1]).index_add_(0, sums, shares)
-            if self._open is not None and len(handed_on):
-                total.index_add_(0, handed_on, self._open)
-            done = total[: len(finished)].to(tokens.dtype)
-            self._rows.index_add_(0, finished, done)
-            self._open = total[len(finished) :]
+        # the product with float32 weights is float32; none of these is an operator of autocast
+        shares = tokens.flatten(0, 1).index_select(0, rows) * weights
+        total = shares.new_zeros(table.num_sums, shares.shape[1]).index_add_(0, sums, shares)
+        if self._open is not None and len(handed_on):
+            total.index_add_(0, handed_on, self._open)
+        done = total[: len(finished)].to(tokens.dtype)
+        self._rows.index_add_(0, finished, done)
+        self._open = total[len(finished) :]
 
     def result(
         self, merge: Merge, reduce: Callable[[Tensor], Tensor] | None = None

@@ -27,7 +27,7 @@ from polyscale.multiscale.precision import autocast
 from polyscale.multiscale.ranks import rank_and_count, sum_over_ranks
 from polyscale.multiscale.runner import EVERYTHING, ChunkRunner
 from polyscale.multiscale.stream import Part, plan_chunks
-from polyscale.multiscale.tables import Layout, chunk_tables
+from polyscale.multiscale.tables import Layout, chunk_tables, constant_tables
 from polyscale.plan import Level, Plan, check_flag, plan_levels
 from polyscale.types import HW, Backbone, format_scale
 
@@ -147,7 +147,7 @@ class MultiScale(nn.Module):
         dtype, device = self._dtype_device(parts)
         exact = (parts[0].dtype if isinstance(parts[0], Tensor) else dtype) == torch.float64
         sizes = [size for part in parts for size in _flat(*num_and_size(part))]
-        plan = self._plan_call(exact, *sizes)
+        plan = self._plan_call(exact, torch.compiler.is_compiling(), *sizes)
         sources = [source_of(part, self.config.source, self.backbone.tile_hw) for part in parts]
         if eager:
             made = list(tile_chunks(plan, sources, device, dtype))
@@ -264,7 +264,7 @@ class MultiScale(nn.Module):
 
     # for a compiler it is a constant: it depends on sizes, and computes with no tensor of the call
     @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-    def _plan_call(self, exact: bool, *sizes: int) -> CallPlan:
+    def _plan_call(self, exact: bool, traced: bool, *sizes: int) -> CallPlan:
         """Plan a call of images of these sizes: number, height and width of each part."""
         config, backbone, runner = self.config, self.backbone, self._chunk_runner()
         parts, first = [], 0
@@ -282,14 +282,16 @@ class MultiScale(nn.Module):
             prefix=config.prefix,
         )
         rank, num_ranks = rank_and_count() if config.distributed else (0, 1)
-        traced = torch.compiler.is_compiling()
         chunks = plan_chunks(
             parts,
             (lambda tile_hw: EVERYTHING) if traced else runner.tile_batch,
             rank=rank,
             num_ranks=num_ranks,
         )
-        return CallPlan(tuple(parts), chunks, layout, chunk_tables(parts, chunks, layout, exact))
+        tables = chunk_tables(parts, chunks, layout, exact)
+        return CallPlan(
+            tuple(parts), chunks, layout, constant_tables(tables) if traced else tables
+        )
 
     def _shared_grid(self, levels: Sequence[Sequence[Level]]) -> HW:
         grids = {self._output_hw(own) for own in levels}

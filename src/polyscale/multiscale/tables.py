@@ -1,12 +1,11 @@
 """Index tables: where the features of every chunk go. Plain arrays, made once for calls alike."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from polyscale.multiscale.cache import ByteCache
@@ -31,6 +30,9 @@ class Layout:
         cells_hw: size of a tile in pixels → cells of its feature map.
         num_prefix: prefix tokens that the model gives.
         prefix: what becomes of them.
+        out_prefix: prefix tokens of the output.
+        num_tokens: tokens of one image in the output.
+        num_rows: rows of the output: one for each image, token and slot, in this order.
     """
 
     num_images: int
@@ -39,21 +41,17 @@ class Layout:
     cells_hw: tuple[tuple[HW, HW], ...]
     num_prefix: int
     prefix: PrefixRule
+    out_prefix: int = field(init=False)
+    num_tokens: int = field(init=False)
+    num_rows: int = field(init=False)
 
-    @property
-    def out_prefix(self) -> int:
-        """Prefix tokens of the output."""
-        return 0 if self.prefix == "none" else self.num_prefix
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens of one image in the output."""
-        return self.out_prefix + self.grid_hw[0] * self.grid_hw[1]
-
-    @property
-    def num_rows(self) -> int:
-        """Rows of the output, one for each image, token and slot, in this order."""
-        return self.num_images * self.num_tokens * self.num_slots
+    def __post_init__(self) -> None:
+        # plain values instead of properties, because compilers trace what reads them
+        out_prefix = 0 if self.prefix == "none" else self.num_prefix
+        num_tokens = out_prefix + self.grid_hw[0] * self.grid_hw[1]
+        object.__setattr__(self, "out_prefix", out_prefix)
+        object.__setattr__(self, "num_tokens", num_tokens)
+        object.__setattr__(self, "num_rows", self.num_images * num_tokens * self.num_slots)
 
     def cells_of(self, tile_hw: HW) -> HW:
         """Cells of the feature map of a tile."""
@@ -67,6 +65,8 @@ class ChunkTable:
     Each entry takes a token, multiplies it by a weight and adds it to a sum. Sums that no later
     chunk adds to are finished and go to the output; the others are handed on to the next chunk.
 
+    Integer arrays, or tensors in a program that is traced.
+
     Attributes:
         tokens: rows of the chunk's tokens (tiles · (prefix + cells), dim), one an entry.
         weights: one an entry, (entries, 1).
@@ -75,38 +75,61 @@ class ChunkTable:
         finished: for each finished sum, which are the first ones, the row of the output.
         num_sums: how many sums there are.
         cells_hw: cells of each tile of the chunk.
+        moved: the arrays on other devices, where they have been needed.
     """
 
-    tokens: Ints
-    weights: NDArray[np.floating]
-    sums: Ints
-    handed_on: Ints
-    finished: Ints
+    tokens: Any
+    weights: Any
+    sums: Any
+    handed_on: Any
+    finished: Any
     num_sums: int
     cells_hw: HW
-    _moved: dict[torch.device, tuple[Tensor, ...]] = field(default_factory=dict)
-
-    @property
-    def arrays(self) -> tuple[NDArray, ...]:
-        """Everything but the count."""
-        return self.tokens, self.weights, self.sums, self.handed_on, self.finished
-
-    def tensors(self, device: torch.device) -> tuple[Tensor, ...]:
-        """The arrays on a device; only the first call for a device copies them."""
-        if device.type == "cpu" or torch.compiler.is_compiling():
-            return tuple(torch.from_numpy(array).to(device) for array in self.arrays)
-        if device not in self._moved:
-            with torch.inference_mode(False):
-                moved = tuple(torch.from_numpy(a).to(device, non_blocking=True) for a in self.arrays)
-            if any(type(tensor) is not Tensor for tensor in moved):  # of a mode such as fake tensors
-                return moved
-            self._moved[device] = moved
-        return self._moved[device]
+    moved: dict[torch.device, tuple[Tensor, ...]] = field(default_factory=dict)
 
 
 Tables = tuple[ChunkTable, ...]
+
+
+def table_tensors(table: ChunkTable, device: torch.device) -> tuple[Tensor, ...]:
+    """The arrays of a table on a device; only the first call for a device copies them.
+
+    A function and not a method, because compilers trace it.
+    """
+    arrays = (table.tokens, table.weights, table.sums, table.handed_on, table.finished)
+    if device.type == "cpu" or torch.compiler.is_compiling():
+        return tuple([torch.as_tensor(array).to(device) for array in arrays])
+    if device not in table.moved:
+        with torch.inference_mode(False):
+            moved = tuple(torch.from_numpy(a).to(device, non_blocking=True) for a in arrays)
+        if any(type(tensor) is not Tensor for tensor in moved):  # of a mode such as fake tensors
+            return moved
+        table.moved[device] = moved
+    return table.moved[device]
+
+
+def constant_tables(tables: Tables) -> Tables:
+    """The tables with tensors instead of arrays, which a traced program keeps as its constants."""
+    return tuple(
+        replace(
+            table,
+            tokens=torch.from_numpy(table.tokens),
+            weights=torch.from_numpy(table.weights),
+            sums=torch.from_numpy(table.sums),
+            handed_on=torch.from_numpy(table.handed_on),
+            finished=torch.from_numpy(table.finished),
+        )
+        for table in tables
+    )
+
+
+def _num_bytes(table: ChunkTable) -> int:
+    # each entry has a token, a weight and a sum
+    return table.tokens.nbytes + table.weights.nbytes + table.sums.nbytes + table.finished.nbytes
+
+
 _TABLES = ByteCache[Tables](
-    64 * 2**20, lambda tables: sum(a.nbytes for table in tables for a in table.arrays)
+    64 * 2**20, lambda tables: sum(map(_num_bytes, tables))
 )
 
 
