@@ -1,4 +1,5 @@
 import importlib.util
+import shutil
 import sys
 from pathlib import Path
 
@@ -101,6 +102,88 @@ def test_a_model_that_fixes_the_number_of_tiles():
     tiles = torch.randn(3, 3, *backbone.tile_hw)
     map_, _ = export_program(backbone, batch=3).module()(tiles)
     torch.testing.assert_close(map_, backbone(tiles).map, rtol=1e-4, atol=1e-5)
+
+
+WHOLE = [
+    ("timm ViT", {"scales": (1, 2)}),
+    ("hf DINOv2 with registers", {"scales": (1, 1.5), "overlap": 0.25, "window": "hann"}),
+    ("timm EfficientNet", {"scales": (0.5, 1, 2), "merge": "mean"}),
+    ("hf CLIP", {"scales": (1, 3), "prefix": "base", "aspect": "keep", "source": "base"}),
+]
+whole = pytest.mark.parametrize(("name", "options"), WHOLE, ids=[name for name, _ in WHOLE])
+
+
+def operator_and_images(name, options, size_hw=(150, 170)):
+    module = MultiScale(build(name), **options)
+    return module, torch.randn(2, 3, *size_hw)
+
+
+@quiet
+@whole
+@pytest.mark.parametrize("strict", [False, True])
+def test_the_whole_operator_exports(name, options, strict):
+    module, images = operator_and_images(name, options)
+    with torch.no_grad():
+        expected = module(images)
+        program = torch.export.export(module, (images,), strict=strict)
+        other = torch.randn_like(images)
+        found = program.module()(images)
+        assert isinstance(found, polyscale.MultiScaleFeatures)
+        assert found.grid_hw == expected.grid_hw
+        torch.testing.assert_close(found.tokens, expected.tokens, rtol=1e-4, atol=1e-4)
+        # it is a function of its input, not of what it was exported with
+        again = program.module()(other)
+        torch.testing.assert_close(again.tokens, module(other).tokens, rtol=1e-4, atol=1e-4)
+
+
+@quiet
+def test_a_program_is_saved_and_loaded(tmp_path):
+    module, images = operator_and_images(*WHOLE[0])
+    torch.export.save(export_program(module, batch=2, image_hw=(150, 170)), tmp_path / "a.pt2")
+    found = torch.export.load(tmp_path / "a.pt2").module()(images)
+    with torch.no_grad():
+        torch.testing.assert_close(found.tokens, module(images).tokens, rtol=1e-4, atol=1e-4)
+
+
+@quiet
+@whole
+def test_the_whole_operator_compiles_without_a_break(name, options):
+    module, images = operator_and_images(name, options)
+    torch.compiler.reset()
+    compiled = torch.compile(module, fullgraph=True, backend="eager")
+    with torch.no_grad():
+        for given in (images, images[:1], torch.randn(2, 3, 200, 100)):
+            expected = module(given)
+            found = compiled(given)
+            assert (found.grid_hw, found.dim) == (expected.grid_hw, expected.dim)
+            torch.testing.assert_close(found.tokens, expected.tokens, rtol=1e-4, atol=1e-4)
+
+
+@quiet
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_code_has_the_gradients_of_eager_code():
+    module, images = operator_and_images("timm ViT", {"scales": (1, 2)})
+    module(images).tokens.square().mean().backward()
+    expected = [p.grad.clone() for p in module.parameters() if p.grad is not None]
+    module.zero_grad()
+    torch.compile(module, fullgraph=True)(images).tokens.square().mean().backward()
+    found = [p.grad for p in module.parameters() if p.grad is not None]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+
+
+@quiet
+@whole
+def test_onnx_of_the_whole_operator(tmp_path, name, options):
+    pytest.importorskip("onnxscript")
+    module, images = operator_and_images(name, options)
+    export_onnx(module, tmp_path / "whole.onnx", batch=2, image_hw=(150, 170))
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(str(tmp_path / "whole.onnx"))
+    (found,) = session.run(["tokens"], {"images": images.numpy()})
+    with torch.no_grad():
+        expected = module(images).tokens
+    torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_modes_stay(tiny_backbone):

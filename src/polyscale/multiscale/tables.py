@@ -71,7 +71,7 @@ class ChunkTable:
         tokens: rows of the chunk's tokens (tiles · (prefix + cells), dim), one an entry.
         weights: one an entry, (entries, 1).
         sums: row of the sum that each entry adds to.
-        handed_on: rows of the sums that come from the chunk before.
+        handed_on: rows of the sums that come from the chunk before; None where there are none.
         finished: for each finished sum, which are the first ones, the row of the output.
         num_sums: how many sums there are.
         cells_hw: cells of each tile of the chunk.
@@ -96,7 +96,9 @@ def table_tensors(table: ChunkTable, device: torch.device) -> tuple[Tensor, ...]
 
     A function and not a method, because compilers trace it.
     """
-    arrays = (table.tokens, table.weights, table.sums, table.handed_on, table.finished)
+    arrays = [table.tokens, table.weights, table.sums, table.finished]
+    if table.handed_on is not None:
+        arrays.append(table.handed_on)
     if device.type == "cpu" or torch.compiler.is_compiling():
         return tuple([torch.as_tensor(array).to(device) for array in arrays])
     if device not in table.moved:
@@ -110,17 +112,13 @@ def table_tensors(table: ChunkTable, device: torch.device) -> tuple[Tensor, ...]
 
 def constant_tables(tables: Tables) -> Tables:
     """The tables with tensors instead of arrays, which a traced program keeps as its constants."""
-    return tuple(
-        replace(
-            table,
-            tokens=torch.from_numpy(table.tokens),
-            weights=torch.from_numpy(table.weights),
-            sums=torch.from_numpy(table.sums),
-            handed_on=torch.from_numpy(table.handed_on),
-            finished=torch.from_numpy(table.finished),
-        )
-        for table in tables
-    )
+    return tuple(replace(table, **_as_tensors(table)) for table in tables)
+
+
+def _as_tensors(table: ChunkTable) -> dict[str, Tensor]:
+    names = ("tokens", "weights", "sums", "finished", "handed_on")
+    arrays = {name: getattr(table, name) for name in names}
+    return {name: torch.from_numpy(a) for name, a in arrays.items() if a is not None}
 
 
 def _num_bytes(table: ChunkTable) -> int:
@@ -170,7 +168,7 @@ def _make_tables(
                 tokens=tokens,
                 weights=weights.astype(dtype)[:, None],
                 sums=position[rows],
-                handed_on=position[open_rows],
+                handed_on=position[open_rows] if len(open_rows) else None,
                 finished=finished,
                 num_sums=len(touched),
                 cells_hw=entries.cells_of(chunks[number][0]),
