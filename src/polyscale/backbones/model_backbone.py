@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from polyscale.backbones.options import ReadOptions
 from polyscale.backbones.positions import has_aspect
 from polyscale.backbones.probe import probe
 from polyscale.errors import InputError
@@ -50,9 +51,16 @@ class ModelBackbone(nn.Module):
         read: (model, tiles) → features.
         facts: what is known before.
 
+    Attributes:
+        source: the name that it was loaded by; None for a live model.
+        options: how it is read.
+
     Raises:
         InputError: if the model cannot be run, or its output has no positions.
     """
+
+    source: str | None = None
+    options = ReadOptions()
 
     def __init__(
         self, model: nn.Module | Callable[..., Any], read: Read, facts: ModelFacts

@@ -98,7 +98,9 @@ def load_source(source: str, options: ReadOptions, *, weights: bool = True) -> M
         raise InputError(
             f"source must be {', '.join(schemes)} or {last}, but got {source!r}.{guess}"
         )
-    return LOADERS[scheme](name, weights=weights, options=options)
+    backbone = LOADERS[scheme](name, weights=weights, options=options)
+    backbone.source, backbone.options = source, options
+    return backbone
 
 
 def list_sources(pattern: str = "*") -> Iterator[SourceInfo]:

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from polyscale.backbones.callables import adapt_callable
+from polyscale.backbones.model_backbone import ModelBackbone
 from polyscale.backbones.open_clip_models import adapt_open_clip, is_open_clip
 from polyscale.backbones.options import Layers, ReadOptions
 from polyscale.backbones.sources import load_source
@@ -86,7 +87,7 @@ def wrap(
     return MultiScale(backbone, config=config, devices=devices)
 
 
-FAMILIES: tuple[tuple[Callable[[object], bool], Callable[..., Backbone]], ...] = (
+FAMILIES: tuple[tuple[Callable[[object], bool], Callable[..., ModelBackbone]], ...] = (
     (is_timm, adapt_timm),
     (is_transformers, adapt_transformers),
     (is_open_clip, adapt_open_clip),
@@ -111,7 +112,7 @@ def as_backbone(
         names = [field.name for field in fields(options)]
         options.refuse(*names, by=f"{model.name}, a Backbone", instead="It says so itself.")
         return model
-    for belongs, adapt in FAMILIES:
-        if belongs(model):
-            return adapt(model, options)
-    return adapt_callable(model, options)
+    adapt = next((adapt for belongs, adapt in FAMILIES if belongs(model)), adapt_callable)
+    backbone = adapt(model, options)
+    backbone.options = options
+    return backbone
