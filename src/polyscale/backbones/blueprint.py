@@ -91,6 +91,8 @@ def fixed_buffers(module: nn.Module) -> dict[str, Tensor]:
 
 def _fits(blueprint: Blueprint, backbone: ModelBackbone) -> bool:
     """Whether it leads to the names and shapes of the backbone's own tensors."""
+    again: Any
+    model: Any = backbone.model
     try:
         if blueprint["model"] is not None:
             again = build_on_meta(lambda: _model(blueprint["model"]))
@@ -100,7 +102,7 @@ def _fits(blueprint: Blueprint, backbone: ModelBackbone) -> bool:
             return False
     except Exception:  # whatever a library makes of arguments that are not its own
         return False
-    shapes = [{k: v.shape for k, v in m.state_dict().items()} for m in (again, backbone.model)]
+    shapes = [{k: v.shape for k, v in m.state_dict().items()} for m in (again, model)]
     return shapes[0] == shapes[1]
 
 
@@ -177,8 +179,9 @@ def _transformers_model(found: dict[str, Any]) -> nn.Module:
     import transformers
 
     kind: Any = getattr(transformers, found["class"], None)
-    if not isclass(kind) or not issubclass(kind, transformers.PreTrainedModel):
+    if not (isclass(kind) and issubclass(kind, transformers.PreTrainedModel)):
         raise InputError(
             f"transformers has no model {found['class']!r}. Install a newer transformers."
         )
-    return kind(kind.config_class.from_dict(found["config"]), **found["arguments"])
+    build: Any = kind
+    return build(build.config_class.from_dict(found["config"]), **found["arguments"])

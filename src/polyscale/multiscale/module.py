@@ -58,6 +58,7 @@ class MultiScale(nn.Module):
         *,
         config: MultiScaleConfig | None = None,
         devices: Sequence[str] | None = None,
+        frozen: bool = False,
         **options: Any,
     ) -> None:
         super().__init__()
@@ -70,6 +71,14 @@ class MultiScale(nn.Module):
         self._check_tiles()
         self._devices = tuple(str(check_device(device)) for device in devices or ())
         self._runner: ChunkRunner | DeviceSpread | None = None
+        self.frozen = frozen
+        if frozen:
+            self.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "MultiScale":
+        """Training mode, unless it is frozen."""
+        return super().train(mode and not self.frozen)
 
     @property
     def scales(self) -> tuple[float, ...]:
@@ -175,7 +184,7 @@ class MultiScale(nn.Module):
     def with_scales(self, scales: Sequence[float]) -> "MultiScale":
         """The same backbone and choices with other scales; what was measured is kept."""
         config = self.config.with_scales(tuple(scales))
-        module = MultiScale(self.backbone, config=config, devices=self._devices)
+        module = MultiScale(self.backbone, config=config, devices=self._devices, frozen=self.frozen)
         module._runner = self._workers()
         return module
 
@@ -185,7 +194,9 @@ class MultiScale(nn.Module):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "MultiScale":
         backbone = copy.deepcopy(self.backbone, memo)
-        return MultiScale(backbone, config=self.config, devices=self._devices)
+        return MultiScale(
+            backbone, config=self.config, devices=self._devices, frozen=self.frozen
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         # compiled functions and threads stay here
