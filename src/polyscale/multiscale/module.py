@@ -194,9 +194,7 @@ class MultiScale(nn.Module):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "MultiScale":
         backbone = copy.deepcopy(self.backbone, memo)
-        return MultiScale(
-            backbone, config=self.config, devices=self._devices, frozen=self.frozen
-        )
+        return MultiScale(backbone, config=self.config, devices=self._devices, frozen=self.frozen)
 
     def __getstate__(self) -> dict[str, Any]:
         # compiled functions and threads stay here
