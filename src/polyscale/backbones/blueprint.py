@@ -1,10 +1,11 @@
 """A blueprint: what builds a backbone again, as plain JSON, without its weights."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from inspect import isclass, signature
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from polyscale.backbones import as_backbone
@@ -12,7 +13,7 @@ from polyscale.backbones.model_backbone import ModelBackbone, build_on_meta, is_
 from polyscale.backbones.options import ReadOptions
 from polyscale.backbones.sources import load_source
 from polyscale.backbones.timm_models import is_timm
-from polyscale.errors import InputError, first_line, require
+from polyscale.errors import InputError, RunError, first_line, require
 from polyscale.types import Backbone
 
 Blueprint = dict[str, Any]
@@ -20,6 +21,9 @@ Blueprint = dict[str, Any]
 only the source tells. `options`: how it is read. `facts`: its name, mean and standard deviation."""
 
 FACTS = ("name", "mean", "std")
+
+NO_JSON = ("processor",)
+"""Reading options that are objects; the facts say what came of them."""
 
 TIMM_DATA = ("input_size", "interpolation", "crop_pct", "mean", "std")
 """What timm's configuration of a model says about its images."""
@@ -40,7 +44,8 @@ def blueprint_of(backbone: Backbone) -> Blueprint:
             f"{type(getattr(backbone, 'model', backbone)).__name__}. Load it by its name, for "
             "example polyscale.wrap('timm:NAME')."
         )
-    options = asdict(replace(backbone.options, tile_hw=backbone.tile_hw))
+    options = vars(replace(backbone.options, tile_hw=backbone.tile_hw))
+    options = {name: value for name, value in options.items() if name not in NO_JSON}
     facts = {name: getattr(backbone, name) for name in FACTS}
     for model in (_describe(backbone.model), None):
         blueprint = {"source": backbone.source, "model": model, "options": options, "facts": facts}
@@ -53,40 +58,52 @@ def blueprint_of(backbone: Backbone) -> Blueprint:
     )
 
 
-def build(blueprint: Blueprint) -> ModelBackbone:
-    """The architecture, in evaluation mode and ready for `load_state_dict`; its weights are random.
+def build(blueprint: Blueprint, *, weights: bool = False) -> ModelBackbone:
+    """The architecture, in evaluation mode and ready for `load_state_dict`.
 
     Args:
         blueprint: what `blueprint_of` gave. No code that comes with it is run.
+        weights: whether to load those that its source gives. Without them they are random.
 
     Raises:
-        InputError: if it is anything else.
+        InputError: if it is anything else, or has no source to load weights from.
+        RunError: if the weights cannot be fetched.
     """
     try:
-        options = _options(blueprint["options"])
+        backbone = _built(blueprint, weights)
         facts = {name: blueprint["facts"][name] for name in FACTS}
-        backbone = (
-            _emptied(load_source(blueprint["source"], options, weights=False))
-            if blueprint["model"] is None
-            else as_backbone(_model(blueprint["model"]), options)
-        )
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
+        if isinstance(error, InputError | RunError):
             raise
         raise InputError(
             f"blueprint must be what blueprint_of gave, but: {first_line(error)}. Save it again."
         ) from error
-    assert isinstance(backbone, ModelBackbone)
     backbone.source = blueprint["source"]
     for name, value in facts.items():
         setattr(backbone, name, tuple(value) if isinstance(value, list) else value)
     return backbone.eval()
 
 
+def has_source_weights(backbone: ModelBackbone) -> bool:
+    """Whether its weights are frozen, and those that its source gives when it is loaded again."""
+    if backbone.source is None or any(p.requires_grad for p in backbone.parameters()):
+        return False
+    try:
+        again = load_source(backbone.source, backbone.options).state_dict()
+    except (InputError, RunError):  # the folder is gone, or the hub out of reach
+        return False
+    own = backbone.state_dict()
+    return own.keys() == again.keys() and all(_equal(own[name], again[name]) for name in own)
+
+
 def fixed_buffers(module: nn.Module) -> dict[str, Tensor]:
     """Buffers that no state dict holds, since the architecture alone decides what is in them."""
     state = module.state_dict().keys()
     return {name: buffer for name, buffer in module.named_buffers() if name not in state}
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    return one.dtype == other.dtype and torch.equal(one.cpu(), other.cpu())
 
 
 def _fits(blueprint: Blueprint, backbone: ModelBackbone) -> bool:
@@ -114,6 +131,17 @@ def _emptied(backbone: ModelBackbone) -> ModelBackbone:
             f"{next(iter(fixed))} while it is built. Save it frozen and as it was loaded."
         )
     return backbone.to_empty(device="cpu")
+
+
+def _built(blueprint: Blueprint, weights: bool) -> ModelBackbone:
+    options = _options(blueprint["options"])
+    if weights:
+        return load_source(blueprint["source"], options)
+    if blueprint["model"] is None:
+        return _emptied(load_source(blueprint["source"], options, weights=False))
+    backbone = as_backbone(_model(blueprint["model"]), options)
+    assert isinstance(backbone, ModelBackbone)
+    return backbone
 
 
 def _options(found: dict[str, Any]) -> ReadOptions:
