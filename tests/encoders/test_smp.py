@@ -1,5 +1,6 @@
 """smp's decoders on multi-scale features."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import nn
 
 import polyscale
-from polyscale.encoders import smp_encoder
+from polyscale.encoders import SmpEncoder, smp_encoder
 from polyscale.errors import InputError
 from polyscale.multiscale import MultiScale
 
@@ -143,3 +144,27 @@ def test_images_have_the_channels_of_the_backbone(multiscale, build):
     encoder = smp_encoder(multiscale)
     encoder.set_in_channels(4)
     assert encoder.in_channels == encoder.out_channels[0] == 4
+
+
+@dataclass
+class Found:
+    map: torch.Tensor
+
+
+class Blocks(nn.Module):
+    """Stands for an operator that can be exported: means of 16×16 pixels."""
+
+    backbone, out_channels = None, 3
+
+    def forward(self, images):
+        return Found(nn.functional.avg_pool2d(images, 16))
+
+
+def test_nothing_in_the_encoder_prevents_compiling_and_exporting():
+    encoder = SmpEncoder(Blocks(), finest_stride=2).eval()
+    images = torch.randn(1, 3, 64, 64)
+    program = torch.export.export(encoder, (images,), strict=True).module()
+    compiled = torch.compile(encoder, fullgraph=True, dynamic=True, backend="eager")
+    for found in (program(images), compiled(images)):
+        for one, other in zip(found, encoder(images), strict=True):
+            torch.testing.assert_close(one, other)

@@ -22,16 +22,9 @@ class SmpEncoder(nn.Module):
 
     Args:
         multiscale: what gives the features.
-        depth: levels after the image, 1 to 5.
-        output_stride: px, of the coarsest level at most; 8, 16 or 32.
-        finest_stride: px; finer levels have no channels.
-
-    Attributes:
-        in_channels: of the images, as the backbone takes them.
-        depth: levels after the image.
-
-    Raises:
-        InputError: if a number breaks its rule.
+        depth: as for `smp_encoder`, like the others.
+        output_stride: see there.
+        finest_stride: see there.
     """
 
     # smp asks these before it compiles, exports or scripts an encoder
