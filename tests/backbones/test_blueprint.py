@@ -82,6 +82,13 @@ def test_a_named_model_remembers_its_name():
     assert_equal_features(again, backbone)
 
 
+def test_a_folder_is_no_source_that_holds_elsewhere(tmp_path):
+    transformers.Dinov2Model(transformers.Dinov2Config(**SMALL)).save_pretrained(tmp_path)
+    backbone = load_source(f"hf:{tmp_path}", ReadOptions())
+    assert backbone.source is None
+    assert blueprint_of(backbone)["model"]["class"] == "Dinov2Model"
+
+
 def test_a_source_alone_is_enough():
     pytest.importorskip("torchvision")
     options = ReadOptions(tile_hw=(64, 64))

@@ -1,6 +1,7 @@
 """transformers' dense heads on multi-scale features."""
 
 import importlib.util
+import sys
 
 import pytest
 import torch
@@ -191,4 +192,11 @@ def test_without_transformers_it_says_what_to_install(multiscale, monkeypatch):
         "polyscale.errors.find_spec", lambda name: None if name == "transformers" else found(name)
     )
     with pytest.raises(MissingExtraError, match=r"pip install 'polyscale\[transformers\]'"):
+        transformers_backbone(multiscale)
+
+
+def test_an_old_transformers_is_refused(multiscale, monkeypatch):
+    module = sys.modules["polyscale.encoders.transformers_backbone"]  # a function has that name too
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match="needs a newer version of transformers"):
         transformers_backbone(multiscale)

@@ -52,7 +52,7 @@ class ModelBackbone(nn.Module):
         facts: what is known before.
 
     Attributes:
-        source: the name that it was loaded by; None for a live model.
+        source: the name that it was loaded by; None for a live model or a folder.
         options: how it is read.
 
     Raises:

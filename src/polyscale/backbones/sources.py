@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from importlib.util import find_spec
 
+from polyscale.backbones.local import local_folder
 from polyscale.backbones.model_backbone import ModelBackbone
 from polyscale.backbones.open_clip_models import load_open_clip
 from polyscale.backbones.options import Layers, ReadOptions
@@ -99,7 +100,8 @@ def load_source(source: str, options: ReadOptions, *, weights: bool = True) -> M
             f"source must be {', '.join(schemes)} or {last}, but got {source!r}.{guess}"
         )
     backbone = LOADERS[scheme](name, weights=weights, options=options)
-    backbone.source, backbone.options = source, options
+    # a folder is no name that holds elsewhere
+    backbone.source, backbone.options = None if local_folder(name) else source, options
     return backbone
 
 

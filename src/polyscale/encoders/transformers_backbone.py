@@ -1,11 +1,12 @@
 """A backbone for the dense heads of transformers; importing this does not import transformers."""
 
 import json
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from polyscale.backbones.blueprint import blueprint_of
 from polyscale.encoders.multiscale import as_multiscale
-from polyscale.errors import InputError, require
+from polyscale.errors import InputError, MissingExtraError, require
 from polyscale.multiscale import MultiScale
 from polyscale.types import Backbone
 
@@ -25,9 +26,14 @@ def register() -> None:
     fails with `KeyError: 'polyscale.encoders.register()'`.
 
     Raises:
-        MissingExtraError: if transformers is not installed.
+        MissingExtraError: if transformers is not installed, or too old.
     """
-    require("transformers", extra="transformers", feature="polyscale.encoders.register")
+    require("transformers", extra="transformers", feature="polyscale.encoders")
+    if find_spec("transformers.backbone_utils") is None:
+        raise MissingExtraError(
+            "polyscale.encoders needs a newer version of transformers than the one that is "
+            "installed. Run: pip install --upgrade transformers"
+        )
     from transformers import AutoBackbone, AutoConfig, AutoModel
 
     from polyscale.encoders.transformers_model import PolyscaleBackboneConfig, TransformersBackbone
@@ -66,7 +72,7 @@ def transformers_backbone(
 
     Raises:
         InputError: if an argument breaks its rule.
-        MissingExtraError: if transformers is not installed.
+        MissingExtraError: if transformers is not installed, or too old.
     """
     register()
     from polyscale.encoders.transformers_model import PolyscaleBackboneConfig, TransformersBackbone
