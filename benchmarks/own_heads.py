@@ -49,13 +49,14 @@ def measure(name: str, batch: int, turns: int, device: str) -> dict[str, object]
     """Median time of a step, and the ratios to the frozen one."""
     models = {}
     for label in ("frozen", "kept", "end_to_end"):
-        multiscale = polyscale.wrap(name, SCALES).to(device)
-        models[label] = fpn(multiscale, frozen=label != "end_to_end").to(device).train()
+        backbone = polyscale.load(name).requires_grad_(True)
+        multiscale = polyscale.MultiScale(backbone, SCALES, frozen=label != "end_to_end")
+        models[label] = fpn(multiscale).to(device).train()
     height, width = multiscale.backbone.tile_hw
     images = torch.randn(batch, 3, 2 * (height // 32) * 32, 2 * (width // 32) * 32, device=device)
     labels = torch.randint(0, 9, (batch, *images.shape[2:]), device=device)
-    kept = models["kept"].encoder.fused(images)
-    models["kept"].encoder.fused.forward = lambda images: kept
+    kept = models["kept"].encoder.multiscale(images)
+    models["kept"].encoder.multiscale.forward = lambda images: kept
     calls = {label: stepper(model, images, labels) for label, model in models.items()}
     times = take_turns(calls, turns)
     row: dict[str, object] = {"model": name, "scales": SCALES, "image_hw": tuple(images.shape[2:])}
@@ -66,11 +67,10 @@ def measure(name: str, batch: int, turns: int, device: str) -> dict[str, object]
     return row
 
 
-def fpn(multiscale, *, frozen: bool):
+def fpn(multiscale):
     """The head on the features."""
-    multiscale.requires_grad_(True)  # frozen again where it is to be
     smp.encoders.encoders["polyscale"] = {
-        "encoder": partial(smp_encoder, multiscale, frozen=frozen),
+        "encoder": partial(smp_encoder, multiscale),
         "params": {},
         "pretrained_settings": {},
     }

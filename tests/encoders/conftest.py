@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from polyscale.backbones import as_backbone
 from polyscale.multiscale import MultiScale
 from polyscale.types import TileFeatures
 
@@ -25,13 +26,25 @@ class NormedBackbone(nn.Module):
 @pytest.fixture
 def multiscale(tiny_backbone):
     """Scales 1 and 2 of a small backbone with a class token; 4×4 cells, 12 channels."""
-    return MultiScale(tiny_backbone(), scales=(1, 2))
+    return MultiScale(tiny_backbone(), scales=(1, 2), frozen=True)
 
 
 @pytest.fixture
 def normed():
     """The same with batch norms."""
-    return MultiScale(NormedBackbone(), scales=(1, 2))
+    return MultiScale(NormedBackbone(), scales=(1, 2), frozen=True)
+
+
+@pytest.fixture
+def timm_multiscale():
+    """A live model of timm, which can be built again."""
+    timm = pytest.importorskip("timm")
+
+    def make(**options):
+        backbone = as_backbone(timm.create_model("test_vit", img_size=32))
+        return MultiScale(backbone, scales=(1, 2), **options)
+
+    return make
 
 
 @pytest.fixture

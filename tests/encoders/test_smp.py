@@ -1,5 +1,6 @@
 """smp's decoders on multi-scale features."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -7,8 +8,9 @@ import torch
 from torch import nn
 
 import polyscale
-from polyscale.encoders import smp_encoder
+from polyscale.encoders import SmpEncoder, smp_encoder
 from polyscale.errors import InputError
+from polyscale.multiscale import MultiScale
 
 DECODERS = (
     "Unet", "UnetPlusPlus", "MAnet", "Linknet", "FPN", "PSPNet", "DeepLabV3", "DeepLabV3Plus",
@@ -65,7 +67,8 @@ def test_a_level_of_the_grids_size_is_the_map(multiscale):
 
 @pytest.mark.weights
 def test_real_features_come_through(build):
-    multiscale = polyscale.wrap("pip:efficientnet_lite0", scales=(1, 2))
+    backbone = polyscale.load("pip:efficientnet_lite0")
+    multiscale = MultiScale(backbone, scales=(1, 2), frozen=True)
     model = build("Unet", multiscale).train()
     images = torch.randn(2, 3, 224, 224)
     level = model.encoder(images)[5]  # stride 32: Lite0's own grid, 7×7
@@ -103,14 +106,21 @@ def test_odd_images_keep_their_size(build, multiscale):
     assert build("Unet", multiscale).eval()(torch.randn(1, 3, 61, 95)).shape == (1, 3, 61, 95)
 
 
-def test_freezing_as_smp_does_it(build, normed):
-    model = build("FPN", normed)
-    model.unfreeze_encoder()
-    model.train()
-    assert normed.backbone.layers[1].training
+def test_models_do_not_share_a_backbone(build, multiscale):
+    one, other = build("FPN", multiscale), build("FPN", multiscale)
+    theirs = [{id(p) for p in m.parameters()} for m in (one, other, multiscale)]
+    assert not theirs[0] & theirs[1]
+    assert not (theirs[0] | theirs[1]) & theirs[2]
+    images = torch.randn(1, 3, 64, 64)
+    assert torch.equal(one.encoder(images)[4], multiscale(images).map)
+
+
+def test_freezing_as_smp_does_it(build, tiny_backbone):
+    model = build("FPN", MultiScale(tiny_backbone(), (1, 2), frozen=False))
     model.freeze_encoder()
-    model.train()
-    assert not normed.backbone.layers[1].training
+    assert not any(p.requires_grad for p in model.encoder.parameters())
+    model.unfreeze_encoder()
+    assert all(p.requires_grad for p in model.encoder.parameters())
 
 
 @pytest.mark.parametrize(
@@ -127,6 +137,34 @@ def test_wrong_numbers_are_refused(multiscale, options, message):
         smp_encoder(multiscale, **options)
 
 
-def test_images_have_three_channels(multiscale):
-    with pytest.raises(InputError, match="in_channels must be 3, but got 4"):
+def test_images_have_the_channels_of_the_backbone(multiscale, build):
+    with pytest.raises(InputError, match="in_channels must be 3, as tiny takes them, but got 4"):
         smp_encoder(multiscale).set_in_channels(4)
+    multiscale.backbone.in_channels = 4
+    encoder = smp_encoder(multiscale)
+    encoder.set_in_channels(4)
+    assert encoder.in_channels == encoder.out_channels[0] == 4
+
+
+@dataclass
+class Found:
+    map: torch.Tensor
+
+
+class Blocks(nn.Module):
+    """Stands for an operator that can be exported: means of 16×16 pixels."""
+
+    backbone, out_channels = None, 3
+
+    def forward(self, images):
+        return Found(nn.functional.avg_pool2d(images, 16))
+
+
+def test_nothing_in_the_encoder_prevents_compiling_and_exporting():
+    encoder = SmpEncoder(Blocks(), finest_stride=2).eval()
+    images = torch.randn(1, 3, 64, 64)
+    program = torch.export.export(encoder, (images,), strict=True).module()
+    compiled = torch.compile(encoder, fullgraph=True, dynamic=True, backend="eager")
+    for found in (program(images), compiled(images)):
+        for one, other in zip(found, encoder(images), strict=True):
+            torch.testing.assert_close(one, other)

@@ -96,6 +96,8 @@ class ModelBackbone(nn.Module):
 
     Attributes:
         layer_dims: channels of each chosen layer, in order; their sum is `dim`.
+        source: the name that it was loaded by; None for a live model or a folder.
+        options: what the user says about how it is read.
 
     Raises:
         InputError: if the model cannot be run, its output has no positions, or the user's mean and
@@ -113,7 +115,9 @@ class ModelBackbone(nn.Module):
         self.module = None if isinstance(model, nn.Module) else module_behind(model)
         self.reading, self.name, self.tile_hw = reading, reading.name, reading.tile_hw
         self.in_channels, self.fixed_tile = reading.in_channels, reading.fixed_tile
-        self.mean, self.std = self._normalisation((options or ReadOptions()).preprocessing)
+        self.source: str | None = None
+        self.options = options or ReadOptions()
+        self.mean, self.std = self._normalisation(self.options.preprocessing)
         layers = self._first_layers()
         map_, prefix = concatenate(layers, self.name)
         self.layer_dims = tuple(layer.map.shape[1] for layer in layers)

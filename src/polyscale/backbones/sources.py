@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from importlib.util import find_spec
 
-from polyscale.backbones.loading import freeze
+from polyscale.backbones.loading import freeze, local_folder
 from polyscale.backbones.model_backbone import ModelBackbone
 from polyscale.backbones.open_clip_models import load_open_clip
 from polyscale.backbones.options import Layers, ReadOptions
@@ -99,7 +99,10 @@ def load_source(source: str, options: ReadOptions, *, weights: bool = True) -> M
         raise InputError(
             f"source must be {', '.join(schemes)} or {last}, but got {source!r}.{guess}"
         )
-    return freeze(LOADERS[scheme](name, weights=weights, options=options))
+    backbone = freeze(LOADERS[scheme](name, weights=weights, options=options))
+    # a folder is no name that holds elsewhere
+    backbone.source = None if local_folder(name) else source
+    return backbone
 
 
 def list_sources(pattern: str = "*") -> Iterator[SourceInfo]:

@@ -3,10 +3,12 @@
 Neither needs to import the other: smp asks for attributes and a list of maps.
 """
 
+import copy
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from polyscale.encoders.fused import Fused
+from polyscale.encoders.multiscale import as_multiscale
 from polyscale.encoders.resize import resize_map
 from polyscale.errors import InputError
 from polyscale.multiscale import MultiScale
@@ -19,30 +21,33 @@ class SmpEncoder(nn.Module):
     """The fused map, resized to the strides that an smp decoder expects.
 
     Args:
-        fused: features.
-        depth: levels after the image, 1 to 5.
-        output_stride: px, of the coarsest level at most; 8, 16 or 32.
-        finest_stride: px; finer levels have no channels.
-
-    Attributes:
-        in_channels: always 3.
-        depth: levels after the image.
-
-    Raises:
-        InputError: if a number breaks its rule.
+        multiscale: what gives the features.
+        depth: as for `smp_encoder`, like the others.
+        output_stride: see there.
+        finest_stride: see there.
     """
 
+    # smp asks these before it compiles, exports or scripts an encoder
+    _is_torch_compilable = True
+    _is_torch_exportable = True
+    _is_torch_scriptable = False
+
     def __init__(
-        self, fused: Fused, *, depth: int = 5, output_stride: int = 32, finest_stride: int = 4
+        self,
+        multiscale: MultiScale,
+        *,
+        depth: int = 5,
+        output_stride: int = 32,
+        finest_stride: int = 4,
     ) -> None:
         super().__init__()
         if depth not in range(1, 6):
             raise InputError(
                 f"depth must be a whole number from 1 to 5, but got {depth!r}. Try 5, smp's own."
             )
-        self.in_channels = 3
+        self.in_channels: int = getattr(multiscale.backbone, "in_channels", 3)
         self.depth = depth
-        self.fused = fused
+        self.multiscale = multiscale
         self.make_dilated(output_stride)
         choices = [stride for stride in STRIDES_PX if stride <= self.output_stride]
         if finest_stride not in choices:
@@ -64,9 +69,9 @@ class SmpEncoder(nn.Module):
 
     @property
     def out_channels(self) -> list[int]:
-        """Of each level; 3 of the image itself."""
-        return [3] + [
-            self.fused.channels if stride >= self.finest_stride else 0
+        """Of each level, that of the image itself first."""
+        return [self.in_channels] + [
+            self.multiscale.out_channels if stride >= self.finest_stride else 0
             for stride in self.strides[1:]
         ]
 
@@ -74,12 +79,12 @@ class SmpEncoder(nn.Module):
         """What smp asks of an encoder for other images.
 
         Raises:
-            InputError: unless there are 3, since the backbone is what it is.
+            InputError: unless there are as many as the backbone takes.
         """
         if in_channels != self.in_channels:
             raise InputError(
-                f"in_channels must be 3, but got {in_channels}. "
-                "Give images of three channels, as the backbone was trained on."
+                f"in_channels must be {self.in_channels}, as {self.multiscale.backbone.name} takes "
+                f"them, but got {in_channels}. Wrap a backbone that is made for {in_channels}."
             )
 
     def make_dilated(self, output_stride: int) -> None:
@@ -94,13 +99,13 @@ class SmpEncoder(nn.Module):
             )
         self._limit = output_stride
 
-    def forward(self, images: Float[Tensor, "batch 3 h w"]) -> list[Tensor]:
+    def forward(self, images: Float[Tensor, "batch channels h w"]) -> list[Tensor]:
         """The images, then a map of each level, rounded up to whole cells.
 
         Args:
             images: normalised by the backbone's mean and std, of any size.
         """
-        map_ = self.fused(images).map.to(images.dtype)
+        map_ = self.multiscale(images).map.to(images.dtype)
         height, width = images.shape[-2:]
         levels = [images]
         for stride, channels in zip(self.strides[1:], self.out_channels[1:], strict=True):
@@ -118,7 +123,6 @@ def smp_encoder(
     depth: int = 5,
     output_stride: int = 32,
     finest_stride: int = 4,
-    frozen: bool = True,
 ) -> SmpEncoder:
     """Multi-scale features for `segmentation_models_pytorch`.
 
@@ -135,19 +139,19 @@ def smp_encoder(
     shrinks, bilinear where it grows.
 
     Args:
-        multiscale: made by `polyscale.wrap`, or a backbone of `polyscale.load`.
+        multiscale: made by `polyscale.wrap`, or a backbone of `polyscale.load`. The encoder holds a
+            copy, so that models made from one entry can be moved and trained independently.
         depth: levels after the image, 1 to 5; smp gives its own.
         output_stride: px, of the coarsest level at most; 8, 16 or 32; smp gives its own.
         finest_stride: px; finer levels have no channels, as stride 2 has none in smp's own
             `mit_b0`: they would cost the most memory and tell nothing new. smp 0.6 and later
             take that in every decoder; 2 gives every level channels.
-        frozen: freeze the backbone's parameters, in place. False leaves them as they are.
 
     Raises:
         InputError: if an argument breaks its rule.
     """
     return SmpEncoder(
-        Fused(multiscale, frozen=frozen),
+        copy.deepcopy(as_multiscale(multiscale)),
         depth=depth,
         output_stride=output_stride,
         finest_stride=finest_stride,

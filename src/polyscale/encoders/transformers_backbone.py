@@ -1,99 +1,46 @@
-"""A backbone for the dense heads of transformers, as they call theirs."""
+"""A backbone for the dense heads of transformers; importing this does not import transformers."""
 
+import json
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
-
-from polyscale.encoders.fused import Fused
-from polyscale.encoders.resize import resize_map
-from polyscale.errors import InputError, require
-from polyscale.multiscale import MultiScale, MultiScaleFeatures
-from polyscale.types import HW, Backbone
+from polyscale.backbones.blueprint import blueprint_of
+from polyscale.encoders.multiscale import as_multiscale
+from polyscale.errors import InputError, MissingExtraError, require
+from polyscale.multiscale import MultiScale
+from polyscale.types import Backbone
 
 if TYPE_CHECKING:
-    from transformers.modeling_outputs import BackboneOutput
-
-    from polyscale.encoders.transformers_config import PolyscaleBackboneConfig
+    from polyscale.encoders.transformers_model import TransformersBackbone
 
 BackboneForm = Literal["pyramid", "map", "tokens"]
-"""pyramid: four maps, 4, 2, 1 and ½ times the grid (UperNet, MaskFormer, Mask2Former). map: the
-fused map alone. tokens: four times the class token and the cells (DPT, Depth Anything)."""
+"""pyramid: four maps, 4, 2, 1 and ½ times the grid (UperNet, MaskFormer, Mask2Former, RT-DETR).
+map: the fused map alone (VitMatte). tokens: four times the class token and the cells (DPT, Depth
+Anything)."""
 
 
-class TransformersBackbone(nn.Module):
-    """The face of an `AutoBackbone`.
+def register() -> None:
+    """Tell transformers' `AutoConfig`, `AutoModel` and `AutoBackbone` of polyscale's backbones.
 
-    Args:
-        config: the shape.
-        fused: features; None is a place to put them, which is what a head builds from the config.
+    Call it before `from_pretrained` of a model that was saved with one. Otherwise transformers
+    fails with `KeyError: 'polyscale.encoders.register()'`.
+
+    Raises:
+        MissingExtraError: if transformers is not installed, or too old.
     """
+    require("transformers", extra="transformers", feature="polyscale.encoders")
+    if find_spec("transformers.backbone_utils") is None:
+        raise MissingExtraError(
+            "polyscale.encoders needs a newer version of transformers than the one that is "
+            "installed. Run: pip install --upgrade transformers"
+        )
+    from transformers import AutoBackbone, AutoConfig, AutoModel
 
-    def __init__(self, config: "PolyscaleBackboneConfig", fused: Fused | None = None) -> None:
-        super().__init__()
-        self.config = config
-        self.fused = fused
+    from polyscale.encoders.transformers_model import PolyscaleBackboneConfig, TransformersBackbone
 
-    @classmethod
-    def _from_config(cls, config: "PolyscaleBackboneConfig", **_: Any) -> "TransformersBackbone":
-        """What `AutoBackbone.from_config` calls."""
-        return cls(config)
-
-    @property
-    def stage_names(self) -> list[str]:
-        """Of the maps."""
-        return self.config.stage_names
-
-    @property
-    def out_features(self) -> list[str]:
-        """Of the maps that are given."""
-        return self.config.out_features
-
-    @property
-    def channels(self) -> list[int]:
-        """Of each map."""
-        return [self.config.hidden_size] * len(self.out_features)
-
-    def forward_with_filtered_kwargs(self, pixel_values: Tensor, **_: Any) -> "BackboneOutput":
-        """As `forward`: there are no hidden states and no attentions to give."""
-        return self(pixel_values)
-
-    def forward(self, pixel_values: Float[Tensor, "batch 3 h w"], **_: Any) -> "BackboneOutput":
-        """The maps, in `feature_maps`.
-
-        Args:
-            pixel_values: normalised by the backbone's mean and std, of any size.
-
-        Raises:
-            InputError: if this is only a place for a backbone, or an image is smaller than a patch.
-        """
-        from transformers.modeling_outputs import BackboneOutput
-
-        if self.fused is None:
-            raise InputError(
-                "the model's backbone must be assigned before it is called, but is still empty. "
-                "Put it where the head keeps it: model.backbone = backbone."
-            )
-        features = self.fused(pixel_values)
-        if self.config.form == "tokens":
-            tokens = _tokens(features, self._grid_hw(pixel_values)).to(pixel_values.dtype)
-            return BackboneOutput(feature_maps=(tokens,) * len(self.out_features))
-        map_ = features.map.to(pixel_values.dtype)
-        if self.config.form == "map":
-            return BackboneOutput(feature_maps=(map_,))
-        return BackboneOutput(feature_maps=_pyramid(map_))
-
-    def _grid_hw(self, pixel_values: Tensor) -> HW:
-        """Cells that a head on tokens expects."""
-        patch = self.config.patch_size
-        height, width = pixel_values.shape[-2:]
-        if min(height, width) < patch:
-            raise InputError(
-                f"pixel_values must be at least {patch} px a side, the patch_size of the backbone, "
-                f"but are {height}×{width} px. Give larger images, or a smaller patch_size."
-            )
-        return height // patch, width // patch
+    AutoConfig.register(PolyscaleBackboneConfig.model_type, PolyscaleBackboneConfig, exist_ok=True)
+    for auto in (AutoBackbone, AutoModel):
+        auto.register(PolyscaleBackboneConfig, TransformersBackbone, exist_ok=True)
 
 
 def transformers_backbone(
@@ -101,8 +48,8 @@ def transformers_backbone(
     *,
     form: BackboneForm = "pyramid",
     patch_size: int | None = None,
-    frozen: bool = True,
-) -> TransformersBackbone:
+    out_features: list[str] | None = None,
+) -> "TransformersBackbone":
     """Multi-scale features for the dense heads of `transformers`.
 
     A head is built from the backbone's config, then given the backbone:
@@ -111,27 +58,24 @@ def transformers_backbone(
         model = UperNetForSemanticSegmentation(UperNetConfig(backbone_config=backbone.config))
         model.backbone = backbone
 
-    The config says the shape alone. The model's `save_pretrained` writes head and backbone, but
-    `from_pretrained` brings the head back alone, in a process where this function has been called:
-    assign the backbone again. The backbone has no `save_pretrained` of its own. The call tells
-    transformers' `AutoConfig` and `AutoBackbone` of the type "polyscale".
+    The model's `save_pretrained` writes head and backbone. Call `polyscale.encoders.register()`
+    before `from_pretrained`, which restores both.
 
     Args:
-        multiscale: made by `polyscale.wrap`, or a backbone of `polyscale.load`.
+        multiscale: made by `polyscale.wrap`, or a backbone of `polyscale.load`. It becomes part of
+            the result, not a copy, and is trained unless it is frozen.
         form: what the head takes.
-        patch_size: px of the image a cell, for heads on tokens, which expect a grid of
-            image // patch_size; the map is resized to it. None is that of the output grid for an
-            image as large as the largest scale, where none is needed.
-        frozen: freeze the backbone's parameters, in place. False leaves them as they are.
+        patch_size: pixels of the image for each cell along an axis, for heads that expect a grid of
+            image // patch_size, to which tokens and a map are then resized. None is that of the
+            output grid for an image as large as the largest scale; a map stays as it is.
+        out_features: names of the maps to give, from `"stage1"` to `"stage4"`; all by default.
 
     Raises:
         InputError: if an argument breaks its rule.
-        MissingExtraError: if transformers is not installed.
+        MissingExtraError: if transformers is not installed, or too old.
     """
-    require("transformers", extra="transformers", feature="transformers_backbone")
-    from transformers import AutoBackbone, AutoConfig
-
-    from polyscale.encoders.transformers_config import PolyscaleBackboneConfig
+    register()
+    from polyscale.encoders.transformers_model import PolyscaleBackboneConfig, TransformersBackbone
 
     if form not in get_args(BackboneForm):
         choices = ", ".join(map(repr, get_args(BackboneForm)))
@@ -143,31 +87,28 @@ def transformers_backbone(
             f"patch_size must be a whole number of pixels, but got {patch_size!r}. "
             "Leave it out for that of the output grid."
         )
-    fused = Fused(multiscale, frozen=frozen)
+    multiscale = as_multiscale(multiscale)
     config = PolyscaleBackboneConfig(
         form=form,
-        hidden_size=fused.channels,
-        patch_size=patch_size or _patch_size(fused.multiscale),
+        hidden_size=multiscale.out_channels,
+        patch_size=patch_size or (None if form == "map" else _patch_size(multiscale)),
+        num_channels=getattr(multiscale.backbone, "in_channels", 3),
+        blueprint=_blueprint(multiscale.backbone),
+        operator=json.loads(multiscale.config.to_json()),
+        frozen=multiscale.frozen,
     )
-    AutoConfig.register(config.model_type, PolyscaleBackboneConfig, exist_ok=True)
-    AutoBackbone.register(PolyscaleBackboneConfig, TransformersBackbone, exist_ok=True)
-    return TransformersBackbone(config, fused)
+    config.out_features = out_features or config.stage_names
+    return TransformersBackbone(config, multiscale)
+
+
+def _blueprint(backbone: Backbone) -> dict[str, Any] | None:
+    """None of a function or class of the user's own, which only the user can build again."""
+    try:
+        return blueprint_of(backbone)
+    except InputError:
+        return None
 
 
 def _patch_size(multiscale: MultiScale) -> int:
     plan = multiscale.plan
     return max(1, round(max(level.image_hw[0] for level in plan.levels) / plan.grid_hw[0]))
-
-
-def _pyramid(map_: Tensor) -> tuple[Tensor, ...]:
-    """4, 2, 1 and ½ times the grid, the last rounded up."""
-    height, width = map_.shape[-2:]
-    sizes = [(height * n, width * n) for n in (4, 2, 1)] + [(-(-height // 2), -(-width // 2))]
-    return tuple(resize_map(map_, size) for size in sizes)
-
-
-def _tokens(features: MultiScaleFeatures, grid_hw: HW) -> Float[Tensor, "batch 1+h*w channels"]:
-    """The class token, or the mean cell where there is none, then the cells row by row."""
-    cells = resize_map(features.map, grid_hw).flatten(2).transpose(1, 2)
-    first = features.prefix[:, :1] if features.has_cls else cells.mean(dim=1, keepdim=True)
-    return torch.cat([first, cells], dim=1)

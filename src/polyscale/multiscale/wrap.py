@@ -23,6 +23,7 @@ def wrap(
     sizes: Sequence[int] | None = None,
     frozen: bool | None = None,
     tile_hw: HW | None = None,
+    in_channels: int | None = None,
     num_prefix: int | None = None,
     layers: Layers = None,
     norm: bool = True,
@@ -52,6 +53,7 @@ def wrap(
             its name, and leaves a live model as it is.
         tile_hw: the model's own size in pixels, where it cannot be read from the model, or
             another size for a model that takes one.
+        in_channels: channels of the images, where they cannot be read from the model.
         num_prefix: class and register tokens, where they cannot be read from the model.
         layers: layer or layers to read, 0 the first, negative from the end; several are
             concatenated along the channels. None is the model's own output.
@@ -83,6 +85,7 @@ def wrap(
     config = MultiScaleConfig.of({**options, "scales": chosen})
     reading = ReadOptions(
         tile_hw=tile_hw,
+        in_channels=in_channels,
         num_prefix=num_prefix,
         layers=layers,
         norm=norm,
