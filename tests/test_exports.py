@@ -1,7 +1,10 @@
-"""The public names, pinned."""
+"""The public names, pinned, and what it costs to look at them."""
 
+import ast
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -10,17 +13,38 @@ import polyscale
 
 def test_public_names():
     assert sorted(polyscale.__all__) == [
+        "Backbone",
+        "Candidate",
+        "CompareSettings",
         "Comparison",
+        "Contrast",
+        "DenseComparison",
+        "DenseSettings",
+        "InputError",
+        "MissingExtraError",
         "MultiScale",
+        "MultiScaleConfig",
         "MultiScaleFeatures",
         "Plan",
+        "Result",
+        "RunError",
+        "TileFeatures",
+        "Verdict",
         "compare",
         "forward",
         "load",
         "wrap",
     ]
-    for name in polyscale.__all__:
-        assert getattr(polyscale, name) is not None
+    assert dir(polyscale) == sorted([*polyscale.__all__, "__version__"])
+
+
+def test_type_checkers_see_what_is_there():
+    tree = ast.parse(Path(polyscale.__file__).read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.name: node.module for node in block.body for alias in node.names}
+    assert sorted(seen) == sorted(polyscale.__all__)
+    for name, module in seen.items():
+        assert getattr(polyscale, name) is getattr(import_module(module), name)
 
 
 def test_unknown_name_is_an_attribute_error():
@@ -28,6 +52,49 @@ def test_unknown_name_is_an_attribute_error():
         getattr(polyscale, "no_such_name")  # noqa: B009
 
 
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def test_importing_does_not_import_torch():
-    code = "import sys, polyscale, polyscale.cli; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    code = (
+        "import sys, polyscale, polyscale.cli; dir(polyscale); polyscale.InputError;"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert run(code).returncode == 0
+
+
+# None makes Python say that a module is not installed, as `find_spec` does
+HIDE = "import sys; sys.modules.update(dict.fromkeys({packages}));"
+OF_EXTRAS = ["typer", "rich", "platformdirs", "scipy", "sklearn", "statsmodels", "matplotlib"]
+OF_EXTRAS += ["timm", "torchvision", "transformers", "open_clip", "onnx", "safetensors", "pyarrow"]
+OF_EXTRAS += ["jinja2", "pandas", "threadpoolctl", "datasets", "h5py", "huggingface_hub"]
+# None in sys.modules is a package that is not installed
+HIDE = f"import sys; sys.modules.update(dict.fromkeys({OF_EXTRAS})); import polyscale;"
+
+
+def test_the_operator_needs_no_extra():
+    code = HIDE + (
+        "import torch; model = torch.nn.Conv2d(3, 4, 8, 8);"
+        "ms = polyscale.wrap(model, scales=(1, 2), tile_hw=(32, 32));"
+        "assert ms(torch.rand(1, 3, 64, 64)).map.shape == (1, 8, 4, 4)"
+    )
+    assert run(code).stderr == ""
+
+
+def test_a_comparison_without_its_extra():
+    code = HIDE + (
+        "\ntry: polyscale.compare\nexcept polyscale.MissingExtraError as error: print(error)"
+    )
+    assert run(code).stdout.startswith("polyscale.compare needs the package '")
+    assert run(code).stdout.endswith("Run: pip install 'polyscale[compare]'\n")
+
+
+def test_the_command_without_its_extra():
+    left = run(HIDE + "from polyscale.cli import main; main()")
+    assert left.returncode == 2
+    assert left.stderr == (
+        "error: The command polyscale needs the package 'typer', which is not installed. "
+        "Run: pip install 'polyscale[compare]'\n"
+    )

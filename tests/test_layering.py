@@ -35,7 +35,8 @@ def test_the_tree_keeps_the_floors(copy):
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        ("multiscale/resize.py", "from polyscale.backbones import load  # noqa"),
+        ("backbones/model_backbone.py", "from polyscale.multiscale import MultiScale  # noqa"),
+        ("multiscale/module.py", "from polyscale.encoders import smp_encoder  # noqa"),
         ("stats/paired.py", "from polyscale.studies import compare  # noqa"),
         ("plan/levels.py", "import torch  # noqa"),
         ("report/write.py", "import torch  # noqa"),

@@ -8,36 +8,63 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polyscale.api import Comparison, compare
+    from polyscale.api import Comparison, DenseComparison, compare
     from polyscale.backbones import load
-    from polyscale.multiscale import MultiScale, MultiScaleFeatures, forward, wrap
+    from polyscale.errors import InputError, MissingExtraError, RunError
+    from polyscale.multiscale import MultiScale, MultiScaleConfig, MultiScaleFeatures, forward, wrap
     from polyscale.plan import Plan
+    from polyscale.studies import CompareSettings, DenseSettings
+    from polyscale.types import Backbone, Candidate, Contrast, Result, TileFeatures, Verdict
 
 __version__ = "0.1.0"
 __all__ = [
+    "Backbone",
+    "Candidate",
+    "CompareSettings",
     "Comparison",
+    "Contrast",
+    "DenseComparison",
+    "DenseSettings",
+    "InputError",
+    "MissingExtraError",
     "MultiScale",
+    "MultiScaleConfig",
     "MultiScaleFeatures",
     "Plan",
+    "Result",
+    "RunError",
+    "TileFeatures",
+    "Verdict",
     "compare",
     "forward",
     "load",
     "wrap",
 ]
 
-_HOME = {
-    "Comparison": "api",
-    "MultiScale": "multiscale",
-    "MultiScaleFeatures": "multiscale",
-    "Plan": "plan",
-    "compare": "api",
-    "forward": "multiscale",
-    "load": "backbones",
-    "wrap": "multiscale",
+_NAMES = {
+    "api": ("Comparison", "DenseComparison", "compare"),
+    "backbones": ("load",),
+    "errors": ("InputError", "MissingExtraError", "RunError"),
+    "multiscale": ("MultiScale", "MultiScaleConfig", "MultiScaleFeatures", "forward", "wrap"),
+    "plan": ("Plan",),
+    "studies": ("CompareSettings", "DenseSettings"),
+    "types": ("Backbone", "Candidate", "Contrast", "Result", "TileFeatures", "Verdict"),
 }
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
+    if name not in _HOME:
+        raise AttributeError(f"module 'polyscale' has no attribute {name!r}")
+    try:
         return getattr(import_module(f"polyscale.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'polyscale' has no attribute {name!r}")
+    except ModuleNotFoundError as error:
+        if _HOME[name] in ("api", "studies"):  # what is above the operator needs an extra
+            from polyscale.errors import require
+
+            require(str(error.name), extra="compare", feature=f"polyscale.{name}")
+        raise

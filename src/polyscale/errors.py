@@ -1,7 +1,9 @@
 """What a mistake raises: one line with the argument, the rule, the value and the way out."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib.metadata import version
 from importlib.util import find_spec
 
 
@@ -13,22 +15,34 @@ class MissingExtraError(ImportError):
     """A feature needs a package of an extra that is not installed."""
 
 
-def require(package: str, *, extra: str, feature: str) -> None:
-    """Stop early, before any long work, where an optional package is absent.
+def require(package: str, *, extra: str, feature: str, at_least: str | None = None) -> None:
+    """Stop early, before any long work, where an optional package is absent or too old.
 
     Args:
         package: import name of the package.
         extra: the extra of polyscale that brings it.
         feature: what the user asked for, as the user wrote it.
+        at_least: oldest release that will do, where an older one would fail late or be unsafe;
+            for packages whose import name is their name on PyPI.
 
     Raises:
         MissingExtraError: with the pip command that installs the extra.
     """
+    command = f"Run: pip install 'polyscale[{extra}]'"
     if find_spec(package) is None:
         raise MissingExtraError(
-            f"{feature} needs the package '{package}', which is not installed. "
-            f"Run: pip install 'polyscale[{extra}]'"
+            f"{feature} needs the package '{package}', which is not installed. {command}"
         )
+    if at_least is not None and _release(version(package)) < _release(at_least):
+        raise MissingExtraError(
+            f"{feature} needs {package} {at_least} or newer, but {version(package)} is "
+            f"installed. {command}"
+        )
+
+
+def _release(text: str) -> list[int]:
+    """`1.0.26.dev0` → [1, 0, 26]."""
+    return [int(part) for part in re.findall(r"\d+", text)[:3]]
 
 
 def near_matches(name: str, known: Iterable[str], limit: int = 3) -> str:

@@ -15,7 +15,9 @@ from polyscale.errors import InputError, MissingExtraError
 from polyscale.multiscale import MultiScale, export_onnx, export_program
 
 # the tests are no package: the tiny models are loaded from the file beside this one
-spec = importlib.util.spec_from_file_location("models", Path(__file__).parents[1] / "backbones" / "models.py")
+spec = importlib.util.spec_from_file_location(
+    "models", Path(__file__).parents[1] / "backbones" / "models.py"
+)
 models = importlib.util.module_from_spec(spec)
 sys.modules["models"] = models
 spec.loader.exec_module(models)

@@ -29,7 +29,7 @@ def test_the_text_tells_shapes_and_no_values(features):
 
 def test_two_results_can_be_compared(features, tiny_backbone):
     other = MultiScale(tiny_backbone(), (1, 2))(torch.randn(2, 3, 64, 64))
-    assert features == features  # noqa: PLR0124
+    assert features == features
     assert features != other
 
 
@@ -56,7 +56,7 @@ def test_layers_are_those_that_the_backbone_reads():
             torch.testing.assert_close(together.layers[index].pooled.sum(), _cls_and_mean(alone))
         fused, maps = both.forward_intermediates(images)
         assert torch.equal(fused, together.map)
-        assert all(torch.equal(m, l.map) for m, l in zip(maps, together.layers, strict=True))
+        assert [*map(torch.equal, maps, [layer.map for layer in together.layers])] == [True, True]
         ((last, prefix),) = both.forward_intermediates(
             images, indices=1, return_prefix_tokens=True, intermediates_only=True
         )

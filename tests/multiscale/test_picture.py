@@ -162,7 +162,7 @@ def test_any_number_of_channels(tiny_backbone):
     module = polyscale.wrap(
         torch.nn.Conv2d(5, 4, 8, 8), (1, 2), tile_hw=(32, 32), mean=mean, std=std
     )
-    tensor = (torch.from_numpy(bands).permute(2, 0, 1) / 255 - torch.tensor(mean)[:, None, None])
+    tensor = torch.from_numpy(bands).permute(2, 0, 1) / 255 - torch.tensor(mean)[:, None, None]
     tensor /= torch.tensor(std)[:, None, None]
     found, expected = module(module.preprocess(bands)), module(tensor[None])
     torch.testing.assert_close(found.tokens, expected.tokens, rtol=0, atol=0.02)

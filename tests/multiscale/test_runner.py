@@ -1,7 +1,6 @@
 import copy
 import json
 import shutil
-from collections.abc import Sequence
 from dataclasses import fields
 from typing import get_type_hints
 
@@ -215,11 +214,13 @@ def test_configuration_goes_through_json():
 
 
 def test_the_options_are_the_fields_of_the_configuration():
-    declared = {f.name: f.type for f in fields(MultiScaleConfig)} | {"scales": Sequence[float]}
+    declared = {f.name: f.type for f in fields(MultiScaleConfig) if f.name != "scales"}
     assert get_type_hints(Options) == declared
 
 
-@pytest.mark.parametrize("text", ["[]", "nonsense", '{"scales": [1], "x": 1}', '{"tiling": {"scales": [1]}}'])
+@pytest.mark.parametrize(
+    "text", ["[]", "nonsense", '{"scales": [1], "x": 1}', '{"tiling": {"scales": [1]}}']
+)
 def test_other_json_is_refused(text):
     with pytest.raises(InputError, match="must be what to_json wrote"):
         MultiScaleConfig.from_json(text)

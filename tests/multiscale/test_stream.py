@@ -53,7 +53,9 @@ def test_processes_share_the_tiles_evenly(num, num_ranks, tile_batch):
         tiles_of(plan_chunks(parts, lambda tile_hw: tile_batch, rank=r, num_ranks=num_ranks))
         for r in range(num_ranks)
     ]
-    assert sorted(sum(shares, [])) == sorted(tiles_of(plan_chunks(parts, lambda tile_hw: 99)))
+    assert sorted(tile for share in shares for tile in share) == sorted(
+        tiles_of(plan_chunks(parts, lambda tile_hw: 99))
+    )
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 

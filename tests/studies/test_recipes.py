@@ -5,11 +5,11 @@ import transformers as hf
 
 import polyscale
 from polyscale.backbones import ReadOptions
-from polyscale.studies.family import family_of
 from polyscale.backbones.transformers_models import adapt_transformers
 from polyscale.cost import count_tile
 from polyscale.data.paper import load_paper
 from polyscale.studies import DenseSettings
+from polyscale.studies.family import family_of
 from polyscale.studies.recipes import recipes, size_recipe
 
 VIT = {

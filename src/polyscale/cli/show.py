@@ -1,7 +1,7 @@
 """`polyscale show`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,7 +22,7 @@ def show(
         typer.Option(help="What larger scales are resized from, native or base; see compare."),
     ] = "native",
     aspect: Annotated[
-        str, typer.Option(help="What happens to the picture's aspect: squash, keep or pad.")
+        str, typer.Option(help="What happens to the picture's aspect: squash, keep, pad or slide.")
     ] = "squash",
     overlap: Annotated[float, typer.Option(help="Share of a tile that the next repeats.")] = 0,
 ) -> None:
@@ -33,8 +33,8 @@ def show(
         polyscale show photo.jpg
         polyscale show photo.jpg --model pip:efficientnet_lite0 --scales 0.5,1,2 --aspect keep
     """  # noqa: D301 - \b keeps the lines
-    from polyscale.multiscale import wrap
     from polyscale.data import read_image
+    from polyscale.multiscale import wrap
     from polyscale.report.pictures import check_picture, write_shown
     from polyscale.studies.show import show as show_scales
 
@@ -42,9 +42,8 @@ def show(
     picture = read_image(image, name=str(image))
     out = out or Path(f"{image.stem}-scales.png")
     check_picture(out, sources=[image])
-    module = wrap(
-        candidate.backbone, candidate.scales, source=source, aspect=aspect, overlap=overlap
-    )
+    options: Any = {"source": source, "aspect": aspect, "overlap": overlap}  # wrap checks them
+    module = wrap(candidate.backbone, candidate.scales, **options)
     write_shown(show_scales(module, picture), out, title=image.name)
     output.print(str(module.plan_for((picture.height, picture.width))), soft_wrap=True)
     output.print(f"picture: {out}", soft_wrap=True)

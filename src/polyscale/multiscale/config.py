@@ -1,7 +1,7 @@
 """Every choice about the operator, as data."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, TypedDict, get_args
 
@@ -69,7 +69,7 @@ class MultiScaleConfig(Tiling):
             object.__setattr__(self, "tile_batch", check_count("tile_batch", self.tile_batch))
 
     @classmethod
-    def of(cls, options: "Options") -> "MultiScaleConfig":
+    def of(cls, options: Mapping[str, Any]) -> "MultiScaleConfig":
         """From options by name.
 
         Raises:
@@ -106,9 +106,8 @@ class MultiScaleConfig(Tiling):
 
 
 class Options(TypedDict, total=False):
-    """The fields of `MultiScaleConfig` as keyword arguments, for editors and type checkers."""
+    """The fields of `MultiScaleConfig` beside the scales, for editors and type checkers."""
 
-    scales: Sequence[float]
     aspect: Aspect
     overlap: float
     window: Window

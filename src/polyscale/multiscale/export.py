@@ -40,10 +40,9 @@ def export_program(
             f"backbone must be a torch module to be exported, but {backbone.name} is a plain "
             "callable. Export the model that it calls."
         )
-    if isinstance(module, MultiScale):
-        size_hw, fixed = image_hw or backbone.tile_hw, batch or 1
-    else:
-        size_hw, fixed = backbone.tile_hw, batch
+    whole = isinstance(module, MultiScale)
+    size_hw = (image_hw if whole else None) or backbone.tile_hw
+    fixed = batch or (1 if whole else None)
     dtype, device = model_dtype_device(backbone)
     # two tiles: a size of one would be taken for fixed
     images = torch.zeros(fixed or 2, backbone.in_channels, *size_hw, dtype=dtype, device=device)
@@ -51,7 +50,7 @@ def export_program(
     try:
         with dry_run(module):
             return torch.export.export(
-                cast(nn.Module, module), (images,), dynamic_shapes=shapes, strict=False
+                cast("nn.Module", module), (images,), dynamic_shapes=shapes, strict=False
             )
     except Exception as error:
         advice = "Look for Python control flow over values in its forward."

@@ -1,6 +1,6 @@
 """What the operator returns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -121,7 +121,7 @@ def _flatten(features: MultiScaleFeatures) -> tuple[list[Tensor], tuple[Any, ...
     return [features.tokens], (*rest, features.layer_dims)
 
 
-def _unflatten(leaves: Sequence[Any], rest: tuple[Any, ...]) -> MultiScaleFeatures:
+def _unflatten(leaves: Iterable[Any], rest: tuple[Any, ...]) -> MultiScaleFeatures:
     (tokens,) = leaves
     return MultiScaleFeatures(tokens, *rest)
 

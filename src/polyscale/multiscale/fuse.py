@@ -35,7 +35,7 @@ class FusedTokens:
         """Add what a chunk of tiles gives.
 
         Raises:
-            InputError: if the feature maps have another size than was seen when the model was tried.
+            InputError: if the feature maps have another size than when the model was tried.
         """
         map_, prefix = features
         _check(features, table.cells_hw, self._layout.num_prefix)
@@ -68,7 +68,6 @@ class FusedTokens:
         if merge == "concat":
             return slots.flatten(2)
         return slots.sum(2) if merge == "add" else slots.mean(2)
-
 
 
 def _check(features: TileFeatures, cells_hw: HW, num_prefix: int) -> None:

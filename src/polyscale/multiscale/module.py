@@ -65,13 +65,12 @@ class MultiScale(nn.Module):
     ) -> None:
         super().__init__()
         _check_backbone(backbone)
-        if scales is not None:
-            options["scales"] = tuple(scales)
-        if config is not None and options:
-            raise InputError(f"give either config or options, but got both ({', '.join(options)}).")
+        chosen: dict[str, Any] = {**options} if scales is None else {**options, "scales": scales}
+        if config is not None and chosen:
+            raise InputError(f"give either config or options, but got both ({', '.join(chosen)}).")
         check_flag("frozen", frozen)
         self.backbone = backbone
-        self.config = config or MultiScaleConfig.of(options)
+        self.config = config or MultiScaleConfig.of(chosen)
         self.frozen = frozen
         self._runner: ChunkRunner | None = None
         self._check_tiles()
@@ -130,10 +129,13 @@ class MultiScale(nn.Module):
             InputError: if they are not such images, or need different output grids; no tile has
                 run then.
         """
-        if (images is None) == (pixel_values is None):
-            given = "neither" if images is None else "both"
-            raise InputError(f"give either images or pixel_values, but got {given}.")
-        return self.run(self.prepare(pixel_values if images is None else images))
+        if images is None:
+            images = pixel_values
+        elif pixel_values is not None:
+            raise InputError("give either images or pixel_values, but got both.")
+        if images is None:
+            raise InputError("images must be given, but got None.")
+        return self.run(self.prepare(images))
 
     def prepare(self, images: Images, *, eager: bool = False) -> Prepared:
         """The first half of `forward`: images → chunks of tiles.
@@ -266,9 +268,7 @@ class MultiScale(nn.Module):
             self._runner = ChunkRunner(self.backbone, self.config)
         return self._runner
 
-    def _dtype_device(
-        self, parts: Sequence[Any]
-    ) -> tuple[torch.dtype | None, torch.device]:
+    def _dtype_device(self, parts: Sequence[Any]) -> tuple[torch.dtype | None, torch.device]:
         """What tiles are to be: as the model, or as the images where it has no parameters."""
         backbone = self.backbone
         if isinstance(backbone, nn.Module) and next(self.parameters(), None) is not None:
@@ -305,9 +305,7 @@ class MultiScale(nn.Module):
             num_ranks=num_ranks,
         )
         tables = chunk_tables(parts, chunks, layout, exact)
-        return CallPlan(
-            tuple(parts), chunks, layout, constant_tables(tables) if traced else tables
-        )
+        return CallPlan(tuple(parts), chunks, layout, constant_tables(tables) if traced else tables)
 
     def _shared_grid(self, levels: Sequence[Sequence[Level]]) -> HW:
         grids = {self._output_hw(own) for own in levels}
@@ -374,8 +372,8 @@ def _check_backbone(backbone: object) -> None:
     if lacking or not callable(backbone):
         raise InputError(
             f"backbone must be a Backbone, but {type(backbone).__name__} has no "
-            f"{', '.join(lacking) or 'call'}. Use polyscale.wrap(model, scales=(1, 2)), which takes "
-            "any model."
+            f"{', '.join(lacking) or 'call'}. Use polyscale.wrap(model, scales=(1, 2)), which "
+            "takes any model."
         )
 
 

@@ -1,4 +1,4 @@
-"""Pictures: files, PIL images and 8-bit arrays of any size, cut before they become floating point."""
+"""Pictures: files, PIL images and 8-bit arrays of any size, which stay in 8 bits until cut."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -77,7 +77,9 @@ class Picture:
         """Boxes of the level as (channels, box_h, box_w), 0 to 255."""
         height, width = self.image_hw
         if level_hw == (height, width):
-            return lambda box: torch.from_numpy(self._read(box[0], box[2], box[1], box[3]).copy()).permute(2, 0, 1)
+            return lambda box: torch.from_numpy(
+                self._read(box[0], box[2], box[1], box[3]).copy()
+            ).permute(2, 0, 1)
         if level_hw[0] <= height and level_hw[1] <= width:
             (whole,) = shrink(self._pixels, level_hw)
             return lambda box: whole[:, box[0] : box[2], box[1] : box[3]]

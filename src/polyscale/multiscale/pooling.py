@@ -72,7 +72,7 @@ class GridPooling:
             return_inverse=True,
         )
         outputs, cells = np.divmod(pairs, self._cells_hw[0] * self._cells_hw[1])
-        return TileWeights(cells, outputs, np.bincount(inverse, weights.ravel()))
+        return TileWeights(cells, outputs, np.bincount(inverse, weights.ravel()).astype(np.float64))
 
     @cached_property
     def _total(self) -> Floats:

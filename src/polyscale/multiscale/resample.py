@@ -33,7 +33,7 @@ ReadPart = Callable[[int, int, int, int], NDArray[np.uint8]]
 
 Blocks = tuple[tuple[int, NDArray[np.float64]], ...]
 """Neighbouring output pixels: first input pixel that they see, and the weights (out, in) of what
-they see. Plain arrays, as tensors would belong to the mode and dtype of the call they are made in."""
+they see. Plain arrays, as tensors would belong to the mode and dtype of the call they come from."""
 
 _BLOCKS = ByteCache[Blocks](16 * 2**20, lambda blocks: sum(w.nbytes for _, w in blocks))
 

@@ -21,8 +21,8 @@ EVERYTHING = 2**62
 class ChunkRunner:
     """Runs chunks of one backbone, and remembers how large they may be.
 
-    It is not a module, so that it is no part of any state dict, and it belongs to the backbone it was
-    made for: `MultiScale` makes a new one when another takes its place.
+    It is not a module, so that it is not part of any state dict. It belongs to one backbone:
+    `MultiScale` makes a new runner when another backbone takes its place.
 
     Args:
         backbone: what is run.

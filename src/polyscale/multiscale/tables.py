@@ -1,6 +1,6 @@
 """Index tables: where the features of every chunk go. Plain arrays, made once for calls alike."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -115,7 +115,7 @@ def constant_tables(tables: Tables) -> Tables:
     return tuple(replace(table, **_as_tensors(table)) for table in tables)
 
 
-def _as_tensors(table: ChunkTable) -> dict[str, Tensor]:
+def _as_tensors(table: ChunkTable) -> dict[str, Any]:
     names = ("tokens", "weights", "sums", "finished", "handed_on")
     arrays = {name: getattr(table, name) for name in names}
     return {name: torch.from_numpy(a) for name, a in arrays.items() if a is not None}
@@ -126,9 +126,7 @@ def _num_bytes(table: ChunkTable) -> int:
     return table.tokens.nbytes + table.weights.nbytes + table.sums.nbytes + table.finished.nbytes
 
 
-_TABLES = ByteCache[Tables](
-    64 * 2**20, lambda tables: sum(map(_num_bytes, tables))
-)
+_TABLES = ByteCache[Tables](64 * 2**20, lambda tables: sum(map(_num_bytes, tables)))
 
 
 def chunk_tables(

@@ -9,7 +9,7 @@ import torch
 from polyscale.multiscale.memory import peak_live_bytes
 
 SHARE = 0.5
-"""Share of the free memory that a chunk may take: the rest is for the output, kernels and others."""
+"""Share of the free memory that a chunk may take; the rest is for the output and for others."""
 
 MOST = {"cuda": 64, "cpu": 8}
 """Beyond it a chunk runs little faster: a GPU is full, a CPU's cache is."""

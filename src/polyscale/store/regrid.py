@@ -30,7 +30,8 @@ class RegriddedMaps:
         """The maps of some images, in the order of the indices."""
         taken = self._maps.take(indices)
         rows, columns = (
-            area_matrix(n, out).astype(np.float32) for n, out in zip(taken.shape[1:3], self.shape[1:3], strict=True)
+            area_matrix(n, out).astype(np.float32)
+            for n, out in zip(taken.shape[1:3], self.shape[1:3], strict=True)
         )
         return np.einsum(
             "yh,xw,nhwc->nyxc", rows, columns, taken.astype(np.float32), optimize=True

@@ -9,7 +9,8 @@ from jaxtyping import Shaped
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from polyscale.data.image import clear_errors, image_endings, opened
+from polyscale.data.image import image_endings
+from polyscale.decode import clear_errors, opened
 from polyscale.errors import InputError
 
 EXACT = ("BMP", "PNG", "PPM", "TIFF")

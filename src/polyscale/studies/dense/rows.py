@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import stdev
 
-from polyscale.studies.family import family_of
 from polyscale.cost import Cost
 from polyscale.studies.dense.fit import Fitted
 from polyscale.studies.dense.lesson import Lesson
@@ -12,6 +11,7 @@ from polyscale.studies.dense.plan import DensePlan
 from polyscale.studies.dense.predictor import DensePredictor, count_head
 from polyscale.studies.dense.task import Judged
 from polyscale.studies.environment import versions
+from polyscale.studies.family import family_of
 from polyscale.types import Candidate, Result
 
 
