@@ -98,7 +98,7 @@ def test_a_map_that_is_meant_to_have_another_aspect():
 
 
 def test_an_output_that_changes_is_an_error():
-    answers = iter([4, 4, 5])
+    answers = iter([4, 5])
     backbone = polyscale.wrap(
         lambda x: x.new_zeros(len(x), next(answers), 4, 4), (1,), tile_hw=(8, 8), num_prefix=0
     ).backbone

@@ -57,6 +57,8 @@ class ReadOptions:
             raise InputError("layers must name at least one layer, but is empty.")
         if self.processor is not None and (self.mean is not None or self.std is not None):
             raise InputError("give either mean and std or a processor, but got both.")
+        object.__setattr__(self, "mean", _floats("mean", self.mean))
+        object.__setattr__(self, "std", _floats("std", self.std))
         _check_channels(self.preprocessing, self.in_channels, asked=self._is_asked)
 
     @property
@@ -74,7 +76,7 @@ class ReadOptions:
         """Mean and standard deviation as the user gives them, and the size that goes with them."""
         if self.processor is not None:
             return read_preprocessing(self.processor)
-        return Preprocessing(_floats("mean", self.mean), _floats("std", self.std))
+        return Preprocessing(self.mean, self.std)
 
     @property
     def _is_asked(self) -> bool:

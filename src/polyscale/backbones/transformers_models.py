@@ -104,6 +104,7 @@ def adapt_transformers(
         num_layers=_num_layers(config),
         norm=options.norm,
         resampled=resampled,
+        one_row=config.model_type == "pixtral",
     )
     reading = Reading(
         name=name,
@@ -133,6 +134,7 @@ class _Call:
     num_layers: int | None
     norm: bool
     resampled: bool
+    one_row: bool
     final_norm: str | None = None
 
     @property
@@ -146,13 +148,17 @@ class _Call:
             maps = list(output.feature_maps)
             return maps if self.layers is None else pick_layers(maps, self.layers, self.name)
         if not self.looks_inside:
-            return [_unpacked(output.last_hidden_state, len(tiles))]
+            return [self._of_each_tile(output.last_hidden_state, tiles)]
         # the hidden states begin with the embeddings, which are no layer
         hidden = output.hidden_states[-(self.num_layers or len(output.hidden_states)) :]
         layers = pick_layers(hidden, self.layers or (-1,), self.name)
         bare = uncompiled(tower)
         norm = getattr(bare, self.final_norm) if self.norm and self.final_norm else None
-        return [_unpacked(_normed(layer, norm), len(tiles)) for layer in layers]
+        return [self._of_each_tile(_normed(layer, norm), tiles) for layer in layers]
+
+    def _of_each_tile(self, features: Tensor, tiles: Tensor) -> Tensor:
+        """Pixtral gives the tokens of all tiles in one row."""
+        return features.reshape(len(tiles), -1, features.shape[-1]) if self.one_row else features
 
     def run(self, tower: Any, tiles: Tensor) -> Any:
         """The model's own output."""
@@ -187,7 +193,7 @@ def vision_tower(model: Any) -> Any:
     taken = list(signature(model.forward).parameters)
     if "pixel_values" not in taken:
         raise InputError(
-            f"model must take images as pixel_values, but {type(model).__name__} takes "
+            f"model must take images, but {type(model).__name__} takes "
             f"{', '.join(taken[:2])}. Wrap a vision model, or the vision tower of this one."
         )
     return model
@@ -243,13 +249,6 @@ def _packed(tiles: Tensor, patch_hw: HW | None) -> dict[str, Tensor]:
         "pixel_attention_mask": patches.new_ones(patches.shape[:2], dtype=torch.long),
         "spatial_shapes": torch.tensor([[grid_h, grid_w]] * num, device="cpu"),
     }
-
-
-def _unpacked(features: Tensor, num_tiles: int) -> Tensor:
-    """Tokens of each tile, where Pixtral gives those of all tiles in one row."""
-    if features.ndim == 3 and len(features) == 1 and num_tiles > 1:
-        return features.unflatten(1, (num_tiles, -1)).squeeze(0)
-    return features
 
 
 def _native_hw(config: Any) -> HW | None:
