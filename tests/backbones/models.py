@@ -37,7 +37,7 @@ class Case:
         raw: (model, tiles) → its features by its own library, as tokens or as a map.
         tile, grid, dim, prefix, cls, fixed: what a `Backbone` says of it.
         options: that `wrap` needs.
-        half: whether it takes half a tile.
+        takes: which tiles it takes: "any", "larger" ones than its own, or its "own" alone.
         channels: of an image.
         layers: whether layers can be chosen.
         norm: whether the final norm can be left out.
@@ -54,7 +54,7 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
     layers: bool = False
     norm: bool = False
-    half: bool = True
+    takes: str = "any"
     channels: int = 3
 
 
@@ -217,7 +217,10 @@ TRANSFORMERS = {
         options={"tile_hw": (64, 64)},
     ),
     "hf Swin": hf_case(
-        lambda: hf.SwinModel(hf.SwinConfig(window_size=4, **SWIN)), tile=64, norm=True
+        lambda: hf.SwinModel(hf.SwinConfig(window_size=4, **SWIN)),
+        tile=64,
+        norm=True,
+        takes="larger",
     ),
     "hf AutoBackbone": hf_case(
         lambda: hf.AutoBackbone.from_config(hf.Dinov2Config(**DINO2)), raw=backbone_map
@@ -273,10 +276,13 @@ TIMM = {
         more={"embed_dim": 64, "depth": 2, "num_heads": 2},
     ),
     "timm PiT": timm_case(
-        "pit_ti_224", 224, 7, 256, options={"layers": -1}, half=False, norm=False,
+        "pit_ti_224", 224, 7, 256, options={"layers": -1}, takes="own", norm=False,
         raw=lambda m, t: m.forward_intermediates(t, intermediates_only=True)[-1],
     ),
-    "timm VOLO": timm_case("volo_d1_224", 64, 4, 384, 1, sized=True, cls=True, half=False),
+    "timm VOLO": timm_case(
+        "volo_d1_224", 64, 4, 384, 1, sized=True, cls=True, takes="own", norm=True,
+        options={"tile_hw": (64, 64)},
+    ),
     "timm features_only": timm_case(
         "test_resnet", 160, 5, 96, layers=True, more={"features_only": True},
         raw=lambda m, t: m(t)[-1],

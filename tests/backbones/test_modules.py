@@ -102,11 +102,11 @@ def test_a_copied_partial_is_apart():
 @pytest.mark.parametrize(
     ("model", "options", "said", "expected"),
     [
-        (nn.Sequential(nn.ReLU(), nn.Conv2d(7, 2, 1), nn.Conv2d(2, 3, 1)), {}, None, 7),
+        (nn.Sequential(nn.ReLU(), nn.Conv2d(7, 2, 1), nn.Conv2d(2, 3, 1)), {}, 0, 7),
         (nn.Conv2d(7, 2, 1), {"in_channels": 4}, 5, 4),
         (nn.Conv2d(7, 2, 1), {}, 5, 5),
-        (len, {"mean": (0.5,) * 6, "std": (0.5,) * 6}, None, 6),
-        (len, {}, None, 3),
+        (len, {"mean": (0.5,) * 6, "std": (0.5,) * 6}, 0, 6),
+        (len, {}, 0, 3),
     ],
 )
 def test_channels_of_an_image(model, options, said, expected):

@@ -35,7 +35,7 @@ def is_from(model: object, package: str) -> bool:
     return any(f"{c.__module__}.".startswith(f"{package}.") for c in type(model).__mro__)
 
 
-def in_channels_of(model: object, options: ReadOptions, said: int | None = None) -> int:
+def in_channels_of(model: object, options: ReadOptions, said: int = 0) -> int:
     """Channels of the images that a model takes.
 
     Args:

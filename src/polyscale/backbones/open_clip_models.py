@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from polyscale.backbones.loading import build_on_meta, fetching, local_folder
 from polyscale.backbones.model_backbone import Call, Layer, ModelBackbone, Reading
-from polyscale.backbones.modules import in_channels_of, is_from, uncompiled
+from polyscale.backbones.modules import is_from, uncompiled
 from polyscale.backbones.options import ReadOptions, check_layers, read_in_order
 from polyscale.backbones.preprocessing import hw_of, read_preprocessing
 from polyscale.backbones.timm_models import adapt_timm
@@ -56,19 +56,14 @@ def adapt_open_clip(
         "output", "channels_last", "num_prefix", by=name, instead="open_clip's models tell it."
     )
     is_vit = hasattr(visual, "transformer")
-    if is_vit:
-        instead = (
-            "Leave it out, or load the model by its name: open_clip:NAME/TAG?tile=SIDE resamples "
-            "them."
-        )
-        options.check_tile(native_hw, name=name, instead=instead)
     reading = Reading(
         name=name,
         call=_call(visual, options, name, is_vit),
-        tile_hw=options.tile_hw or native_hw,
-        in_channels=in_channels_of(visual, options),
-        has_cls=is_vit,
+        native_hw=native_hw,
         fixed_tile=is_vit,
+        instead="Leave it out, or load the model by its name: open_clip:NAME/TAG?tile=SIDE "
+        "resamples them.",
+        has_cls=is_vit,
         preprocessing=found,
     )
     return ModelBackbone(visual, reading, options)

@@ -108,14 +108,6 @@ class ReadOptions:
             chosen.append("norm=no")
         return f"{name}[{';'.join(chosen)}]" if chosen else name
 
-    def check_tile(self, native_hw: HW | None, *, name: str, instead: str) -> None:
-        """Stop where the user asks for another tile than the only one that a model takes."""
-        if self.tile_hw is not None and self.tile_hw != native_hw:
-            raise InputError(
-                f"tile_hw must be {native_hw} for {name}, whose position embeddings are for that "
-                f"size, but got {self.tile_hw}. {instead}"
-            )
-
 
 def pick_layers(outputs: Sequence[T], layers: Sequence[int], name: str) -> list[T]:
     """The outputs of the chosen layers, in the order asked for.

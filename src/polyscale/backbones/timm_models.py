@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from polyscale.backbones.loading import build_on_meta, fetching, local_folder
 from polyscale.backbones.model_backbone import Call, Layer, ModelBackbone, Reading
-from polyscale.backbones.modules import in_channels_of, uncompiled
+from polyscale.backbones.modules import uncompiled
 from polyscale.backbones.options import ReadOptions, check_layers, pick_layers, read_in_order
 from polyscale.backbones.positions import map_alone
 from polyscale.backbones.preprocessing import Preprocessing, hw_of, read_preprocessing
@@ -50,25 +50,20 @@ def adapt_timm(
     body = _body(model)
     patch_embed: Any = getattr(body, "patch_embed", None)
     strict = bool(getattr(patch_embed, "strict_img_size", False))
-    own = _preprocessing(model)
-    found = preprocessing if preprocessing and preprocessing.mean else own
-    built_hw = hw_of(getattr(patch_embed, "img_size", None))
+    own, built_hw = _preprocessing(model), hw_of(getattr(patch_embed, "img_size", None))
     told_hw = preprocessing.tile_hw if preprocessing and not strict else None
-    native_hw = told_hw or built_hw or own.tile_hw
-    if strict:
-        instead = "Build it for that size: timm.create_model(..., img_size=...)"
-        options.check_tile(native_hw, name=name, instead=instead)
     reading = Reading(
         name=name,
         call=_call(model, options, name),
-        tile_hw=options.tile_hw or native_hw or (224, 224),
-        in_channels=in_channels_of(body, options, getattr(body, "in_chans", None)),
-        num_prefix=_num_prefix(body) if options.num_prefix is None else options.num_prefix,
+        native_hw=told_hw or built_hw or own.tile_hw,
+        fixed_tile=strict,
+        instead="Build it for that size: timm.create_model(..., img_size=...)",
+        in_channels=getattr(body, "in_chans", 0),
+        num_prefix=_num_prefix(body),
         has_cls=getattr(body, "cls_token", None) is not None,
         patch_hw=_patch_hw(patch_embed),
         channels_last=getattr(model, "output_fmt", "NCHW") == "NHWC",
-        fixed_tile=strict,
-        preprocessing=found,
+        preprocessing=preprocessing if preprocessing and preprocessing.mean else own,
     )
     return ModelBackbone(model, reading, options)
 

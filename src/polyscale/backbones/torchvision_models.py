@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from polyscale.backbones.loading import build_on_meta, fetching
 from polyscale.backbones.model_backbone import Layer, ModelBackbone, Reading
-from polyscale.backbones.modules import in_channels_of, is_from, uncompiled
+from polyscale.backbones.modules import is_from, uncompiled
 from polyscale.backbones.options import ReadOptions
 from polyscale.backbones.preprocessing import hw_of, read_preprocessing
 from polyscale.errors import InputError, first_line, near_matches, require
@@ -57,23 +57,14 @@ def adapt_torchvision(
     _check_classifier(model, name)
     is_vit = hasattr(model, "conv_proj")
     found = read_preprocessing(transforms)
-    built_hw = hw_of(getattr(model, "image_size", None))
-    native_hw = built_hw or found.tile_hw or options.preprocessing.tile_hw
-    tile_hw = options.tile_hw or native_hw
-    if tile_hw is None:
-        raise InputError(
-            f"tile_hw must be given for {name}, which does not know its input size. "
-            "Example: polyscale.wrap(model, tile_hw=(224, 224))"
-        )
     reading = Reading(
         name=name,
         call=_read_vit if is_vit else _read_chain,
-        tile_hw=tile_hw,
-        in_channels=in_channels_of(model, options),
+        native_hw=hw_of(getattr(model, "image_size", None)) or found.tile_hw,
+        fixed_tile=is_vit,
         num_prefix=int(is_vit),
         has_cls=is_vit,
         patch_hw=hw_of(getattr(model, "patch_size", None)) if is_vit else None,
-        fixed_tile=is_vit,
         preprocessing=found,
     )
     return ModelBackbone(model, reading, options)

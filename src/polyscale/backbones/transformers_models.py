@@ -8,16 +8,14 @@ state as it stands: SigLIP, ViT and DINO end in a norm of every token, CLIP does
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from polyscale.backbones.dry_run import probe
 from polyscale.backbones.model_backbone import Layer, ModelBackbone, Reading
-from polyscale.backbones.modules import in_channels_of, is_from, uncompiled
+from polyscale.backbones.modules import is_from, uncompiled
 from polyscale.backbones.options import ReadOptions, pick_layers
 from polyscale.backbones.preprocessing import Preprocessing, hw_of, read_preprocessing
 from polyscale.backbones.timm_models import adapt_timm
@@ -84,17 +82,10 @@ def adapt_transformers(
     name = options.label(name)
     _check(tower, options, name)
     found = read_preprocessing(processor or {})
-    native_hw = _native_hw(config) or found.tile_hw or options.preprocessing.tile_hw
-    tile_hw = options.tile_hw or native_hw
-    if tile_hw is None:
-        raise InputError(
-            f"tile_hw must be given for {name}, whose config has no image_size. "
-            "Example: polyscale.wrap(model, tile_hw=(224, 224))"
-        )
+    native_hw = _native_hw(config) or found.tile_hw
     fixed = _has_positions(tower) and config.model_type not in ANY_TILE
-    resampled = fixed and native_hw is not None and tile_hw != native_hw
-    if fixed and RESAMPLE not in signature(tower.forward).parameters:
-        options.check_tile(native_hw, name=name, instead="Leave it out.")
+    elsewhere = native_hw is not None and options.tile_hw not in (None, native_hw)
+    resampled = fixed and elsewhere and RESAMPLE in signature(tower.forward).parameters
     num_prefix, has_cls = _prefix_of(tower)
     patch_hw = hw_of(getattr(config, "patch_stride", getattr(config, "patch_size", None)))
     call = _Call(
@@ -109,15 +100,15 @@ def adapt_transformers(
     reading = Reading(
         name=name,
         call=call,
-        tile_hw=tile_hw,
-        in_channels=in_channels_of(tower, options, getattr(config, "num_channels", None)),
-        num_prefix=num_prefix if options.num_prefix is None else options.num_prefix,
+        native_hw=native_hw,
+        fixed_tile=fixed and not resampled,
+        in_channels=getattr(config, "num_channels", 0),
+        num_prefix=num_prefix,
         has_cls=has_cls,
         patch_hw=patch_hw,
         channels_last=None,  # inside, SAM keeps (tiles, h, w, dim)
-        fixed_tile=fixed and not resampled,
         preprocessing=found,
-    )
+    ).chosen(tower, options)
     if call.looks_inside and not _is_backbone(tower):
         norm = _norm_of_each_position(tower, call, reading)
         reading = replace(reading, call=replace(call, final_norm=norm))
@@ -297,13 +288,7 @@ def _norm_of_each_position(tower: Any, call: _Call, reading: Reading) -> str | N
         name, norm = found[0]
         hook = norm.register_forward_pre_hook(lambda _, args: shapes.append(tuple(args[0].shape)))
         try:
-            probe(
-                partial(call.run, tower),
-                reading.tile_hw,
-                module=tower,
-                in_channels=reading.in_channels,
-                name=call.name,
-            )
+            reading.look(tower, call.run)
         finally:
             hook.remove()
         # CLIP and ConvNeXt norm the pooled vector (1, dim) alone
