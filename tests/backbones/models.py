@@ -283,6 +283,11 @@ TIMM = {
         "volo_d1_224", 64, 4, 384, 1, sized=True, cls=True, takes="own", norm=True,
         options={"tile_hw": (64, 64)},
     ),
+    "timm Hiera": timm_case(
+        "hiera_tiny_224", 224, 7, 64, takes="own", layers=True,
+        more={"embed_dim": 8, "stages": (1, 1, 1, 1), "num_heads": 1},
+        raw=lambda m, t: m.forward_intermediates(t, intermediates_only=True)[-1],
+    ),
     "timm features_only": timm_case(
         "test_resnet", 160, 5, 96, layers=True, more={"features_only": True},
         raw=lambda m, t: m(t)[-1],
