@@ -127,6 +127,7 @@ MODELS = {
     "timm": lambda: timm.create_model("test_resnet"),
     "transformers": lambda: hf.ViTModel(hf.ViTConfig(**VIT)),
     "transformers, classifier": lambda: hf.ViTForImageClassification(hf.ViTConfig(**VIT)),
+    "timm, features_only": lambda: timm.create_model("test_resnet", features_only=True),
     "callable": lambda: nn.Conv2d(3, 4, 8, 8),
 }
 
@@ -154,7 +155,7 @@ def test_compiled_models(name, way):
     with torch.no_grad():
         torch.testing.assert_close(backbone(tiles).map, plain(tiles).map)
     # timm's compiled call ends in the classifier, and a whole classifier's is not its tower's
-    assert bool(graphs) == (name in ("transformers", "callable"))
+    assert bool(graphs) == (name in ("transformers", "timm, features_only", "callable"))
     torch.compiler.reset()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from polyscale.backbones.loading import build_on_meta, fetching, local_folder
+from polyscale.backbones.loading import build_on_meta, check_known, fetching, local_folder
 from polyscale.backbones.model_backbone import Call, Layer, ModelBackbone, Reading
 from polyscale.backbones.modules import uncompiled
 from polyscale.backbones.options import ReadOptions, check_layers, pick_layers, read_in_order
@@ -44,7 +44,7 @@ def adapt_timm(
     Raises:
         InputError: if its features have no positions, or it does not offer what the options ask.
     """
-    model, options = uncompiled(model), options or ReadOptions()
+    given, model, options = model, uncompiled(model), options or ReadOptions()
     name = options.label(name or _name(model))
     options.refuse("output", "channels_last", by=name, instead="timm's models tell it.")
     body = _body(model)
@@ -65,7 +65,8 @@ def adapt_timm(
         channels_last=getattr(model, "output_fmt", "NCHW") == "NHWC",
         preprocessing=preprocessing if preprocessing and preprocessing.mean else own,
     )
-    return ModelBackbone(model, reading, options)
+    # a `features_only` model is called itself, so that it runs compiled where it is
+    return ModelBackbone(model if hasattr(model, "forward_features") else given, reading, options)
 
 
 def _call(model: Any, options: ReadOptions, name: str) -> Call:
@@ -157,18 +158,7 @@ def _name(model: Any) -> str:
 def load_timm(
     name: str, *, weights: bool = True, options: ReadOptions | None = None
 ) -> ModelBackbone:
-    """A timm model by name (`vit_base_patch16_224.augreg_in21k`) or folder, without its classifier.
-
-    Args:
-        name: as in `timm.list_models()`, or a local folder in timm's layout.
-        weights: False builds the architecture alone, without memory for its parameters.
-        options: where they name another tile size, the position embeddings are resampled to it.
-
-    Raises:
-        InputError: if timm knows no such model or has no weights for it.
-        MissingExtraError: if timm is not installed.
-        RunError: if the weights cannot be fetched.
-    """
+    """A timm model by name or by a folder in timm's layout, without its classifier; see `load`."""
     require("timm", extra="timm", feature=f"timm:{name}")
     import timm
 
@@ -203,9 +193,7 @@ def _check_name(name: str, weights: bool) -> None:
 
     architecture, _, tag = name.partition(".")
     hint = "List them with: polyscale models timm"
-    if not timm.is_model(architecture):
-        known = near_matches(architecture, timm.list_models())
-        raise InputError(f"timm knows no model {architecture!r}.{known} {hint}")
+    check_known("timm", architecture, timm.list_models())
     tagged = [
         t for t in timm.list_pretrained(architecture + "*") if t.startswith(architecture + ".")
     ]

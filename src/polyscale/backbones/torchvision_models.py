@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from polyscale.backbones.loading import build_on_meta, fetching
+from polyscale.backbones.loading import build_on_meta, check_known, fetching
 from polyscale.backbones.model_backbone import Layer, ModelBackbone, Reading
 from polyscale.backbones.modules import is_from, uncompiled
 from polyscale.backbones.options import ReadOptions
@@ -110,39 +110,19 @@ def _read_vit(model: Any, tiles: Tensor) -> list[Layer]:
 def load_torchvision(
     name: str, *, weights: bool = True, options: ReadOptions | None = None
 ) -> ModelBackbone:
-    """A torchvision classifier by `NAME` or `NAME/TAG`; the tag may be a file of weights.
-
-    Args:
-        name: `resnet50`, `resnet50/IMAGENET1K_V1` or `resnet50/PATH`; without a tag the best
-            weights that torchvision has.
-        weights: False builds the architecture alone, without memory for its parameters.
-        options: how to read it.
-
-    Raises:
-        InputError: if torchvision knows no such model or weights.
-        MissingExtraError: if torchvision is not installed.
-        RunError: if the weights cannot be fetched.
-    """
+    """A torchvision classifier by `NAME` for its best weights, `NAME/TAG` or `NAME/PATH`."""
     require("torchvision", extra="timm", feature=f"torchvision:{name}")
     from torchvision import models
 
     architecture, _, tag = name.partition("/")
-    known = models.list_models(module=models)
-    if architecture not in known:
-        raise InputError(
-            f"torchvision knows no model {architecture!r}.{near_matches(architecture, known)} "
-            "List them with: polyscale models torchvision"
-        )
+    check_known("torchvision", architecture, models.list_models(module=models))
     entry = _entry(architecture, tag)
     transforms = entry.transforms()
-    build = partial(
-        models.get_model, architecture, weights=None, **_pretrained_form(architecture, transforms)
-    )
+    form = _pretrained_form(architecture, transforms)
+    build = partial(models.get_model, architecture, weights=None, **form)
+    model = build() if weights else build_on_meta(build)
     if weights:
-        model = build()
         _fill(model, _state_dict(entry, tag, name), name)
-    else:
-        model = build_on_meta(build)
     return adapt_torchvision(model, options, name=f"torchvision:{name}", transforms=transforms)
 
 

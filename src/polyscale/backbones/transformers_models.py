@@ -95,7 +95,7 @@ def adapt_transformers(
         num_layers=_num_layers(config),
         norm=options.norm,
         resampled=resampled,
-        one_row=config.model_type == "pixtral",
+        model_type=config.model_type,
     )
     reading = Reading(
         name=name,
@@ -125,7 +125,7 @@ class _Call:
     num_layers: int | None
     norm: bool
     resampled: bool
-    one_row: bool
+    model_type: str
     final_norm: str | None = None
 
     @property
@@ -148,14 +148,15 @@ class _Call:
         return [self._of_each_tile(_normed(layer, norm), tiles) for layer in layers]
 
     def _of_each_tile(self, features: Tensor, tiles: Tensor) -> Tensor:
-        """Pixtral gives the tokens of all tiles in one row."""
-        return features.reshape(len(tiles), -1, features.shape[-1]) if self.one_row else features
+        if self.model_type == "pixtral":  # it gives the tokens of all tiles in one row
+            return features.reshape(len(tiles), -1, features.shape[-1])
+        return features
 
     def run(self, tower: Any, tiles: Tensor) -> Any:
         """The model's own output."""
-        inputs: dict[str, Any] = (
-            _packed(tiles, self.patch_hw) if _is_naflex(tower) else {"pixel_values": tiles}
-        )
+        inputs: dict[str, Any] = {"pixel_values": tiles}
+        if self.model_type == "siglip2_vision_model":  # it takes patches, of any aspect
+            inputs = _packed(tiles, self.patch_hw)
         if self.resampled:
             inputs[RESAMPLE] = True
         output = tower(**inputs, output_hidden_states=self.looks_inside, return_dict=True)
@@ -168,11 +169,7 @@ class _Call:
 
 
 def vision_tower(model: Any) -> Any:
-    """The part that takes images alone; the model itself where it is that part.
-
-    Raises:
-        InputError: if it has none.
-    """
+    """The part that takes images alone; the model itself where it is that part."""
     if _is_backbone(model) or hasattr(model, "timm_model"):
         return model
     for name in TOWERS:
@@ -219,11 +216,6 @@ def _of_timm(config: Any) -> Preprocessing | None:
 
 def _is_backbone(model: Any) -> bool:
     return hasattr(model, "out_features") and hasattr(model, "forward_with_filtered_kwargs")
-
-
-def _is_naflex(tower: Any) -> bool:
-    """SigLIP 2 with native aspect, which takes patches instead of pixels."""
-    return tower.config.model_type == "siglip2_vision_model"
 
 
 def _packed(tiles: Tensor, patch_hw: HW | None) -> dict[str, Tensor]:
@@ -274,26 +266,21 @@ def _num_layers(config: Any) -> int | None:
 
 
 def _norm_of_each_position(tower: Any, call: _Call, reading: Reading) -> str | None:
-    """Name of the last norm, where the model applies it to every position.
-
-    Raises:
-        InputError: if the user wants to do without it and there is none.
-    """
-    norms = ((name, getattr(tower, name, None)) for name in FINAL_NORMS)
-    found = [
-        (n, m) for n, m in norms if isinstance(m, nn.Module) and not isinstance(m, nn.Identity)
-    ]
+    """Name of the last norm, where the model applies it to every position."""
+    norms = {name: getattr(tower, name, None) for name in FINAL_NORMS}
+    found = [n for n, m in norms.items() if not isinstance(m, nn.Identity | None)]
     shapes: list[tuple[int, ...]] = []
     if found:
-        name, norm = found[0]
-        hook = norm.register_forward_pre_hook(lambda _, args: shapes.append(tuple(args[0].shape)))
+        hook = getattr(tower, found[0]).register_forward_pre_hook(
+            lambda _, args: shapes.append(tuple(args[0].shape))
+        )
         try:
             reading.look(tower, call.run)
         finally:
             hook.remove()
         # CLIP and ConvNeXt norm the pooled vector (1, dim) alone
         if any(len(shape) == 3 and shape[1] > 1 for shape in shapes):
-            return name
+            return found[0]
     if call.layers is None and not call.norm:
         raise InputError(
             f"norm must be True for {call.name}, which applies no final norm to each position, "
