@@ -74,6 +74,14 @@ def test_the_module_is_found(form, dtype):
     assert backbone(torch.zeros(1, 3, 32, 32)).map.dtype == torch.float32
 
 
+def test_the_module_tells_the_device():
+    """The meta device stands for any but the CPU."""
+    model = nn.Conv2d(3, 4, 8, 8, device="meta")
+    backbone = as_backbone(lambda tiles: model(tiles), OPTIONS)
+    assert backbone.grid_hw == (4, 4)
+    assert backbone(torch.zeros(1, 3, 32, 32, device="meta")).map.is_meta
+
+
 def test_a_global_model_is_found():
     assert module_behind(reads_a_global) is GLOBAL
     assert as_backbone(reads_a_global, OPTIONS).grid_hw == (4, 4)

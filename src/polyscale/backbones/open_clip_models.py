@@ -52,7 +52,7 @@ def adapt_open_clip(
         )
     name = options.label(name)
     options.refuse(
-        "output", "channels_last", "num_prefix", by=name, instead="open_clip's models tell it."
+        "output", "channels_last", "num_prefix", by=name, instead="It is read from the model."
     )
     is_vit = hasattr(visual, "transformer")
     reading = Reading(

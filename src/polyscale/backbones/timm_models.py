@@ -46,7 +46,7 @@ def adapt_timm(
     """
     given, model, options = model, uncompiled(model), options or ReadOptions()
     name = options.label(name or _name(model))
-    options.refuse("output", "channels_last", by=name, instead="timm's models tell it.")
+    options.refuse("output", "channels_last", by=name, instead="It is read from the model.")
     body = _body(model)
     patch_embed: Any = getattr(body, "patch_embed", None)
     strict = bool(getattr(patch_embed, "strict_img_size", False))

@@ -190,7 +190,7 @@ def vision_tower(model: Any) -> Any:
 def _check(tower: Any, options: ReadOptions, name: str) -> None:
     """Refuse what can be refused before the model is run."""
     config = tower.config
-    options.refuse("output", "channels_last", by=name, instead="transformers' models tell it.")
+    options.refuse("output", "channels_last", by=name, instead="It is read from the model.")
     if _is_backbone(tower):
         options.refuse("norm", by=name, instead="Its config says which maps have a norm.")
     if config.model_type in REFUSED:
