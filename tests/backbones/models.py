@@ -153,6 +153,11 @@ TRANSFORMERS = {
     "hf Pixtral": hf_case(
         lambda: hf.PixtralVisionModel(hf.PixtralVisionConfig(**VIT)), raw=pixtral_tokens
     ),
+    "hf RADIO": hf_case(
+        lambda: hf.RadioModel(hf.RadioConfig(mlp_ratio=2.0, max_img_size=64, **DINO2)),
+        10,
+        cls=True,
+    ),
     "hf ViT, five channels": hf_case(
         lambda: hf.ViTModel(hf.ViTConfig(num_channels=5, **VIT)),
         1,
@@ -230,6 +235,15 @@ TRANSFORMERS = {
         raw=backbone_map,
         tile=64,
         grid=2,
+    ),
+    "hf AutoBackbone of timm": hf_case(
+        lambda: hf.TimmBackbone(
+            hf.TimmBackboneConfig(backbone="test_resnet", use_pretrained_backbone=False)
+        ),
+        raw=backbone_map,
+        tile=160,
+        grid=5,
+        dim=96,
     ),
     "hf timm": hf_case(
         lambda: hf.TimmWrapperModel(hf.TimmWrapperConfig(architecture="test_vit")),

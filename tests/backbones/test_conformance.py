@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import pickle
 import sys
 from pathlib import Path
 
@@ -166,6 +167,14 @@ def test_a_copy_is_the_same_and_apart(name):
         for parameter in copied.parameters():
             parameter.zero_()
         assert backbone(tiles).map.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if n not in models.CALLABLES])
+def test_pickling(name):
+    _, backbone = build(name)
+    other, tiles = pickle.loads(pickle.dumps(backbone)), tiles_of(backbone, 1)  # noqa: S301
+    with torch.no_grad():
+        torch.testing.assert_close(other(tiles).map, backbone(tiles).map)
 
 
 @every_case

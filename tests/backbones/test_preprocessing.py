@@ -141,6 +141,13 @@ def test_timm(name, options):
     agrees_with(backbone, create_transform(**resolve_model_data_config(model)))
 
 
+def test_timm_backbone_of_transformers():
+    config = hf.TimmBackboneConfig(backbone="test_resnet", use_pretrained_backbone=False)
+    model = hf.TimmBackbone(config)
+    owner = create_transform(**resolve_model_data_config(model._backbone))
+    agrees_with(as_backbone(model), owner)
+
+
 TEXT = {"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1}
 TOWERS = {
     "ViT": {"image_size": 48, "patch_size": 8, "width": 32, "layers": 1, "head_width": 16},

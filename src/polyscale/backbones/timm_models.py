@@ -50,7 +50,7 @@ def adapt_timm(
     body = _body(model)
     patch_embed: Any = getattr(body, "patch_embed", None)
     strict = bool(getattr(patch_embed, "strict_img_size", False))
-    own, built_hw = _preprocessing(model), hw_of(getattr(patch_embed, "img_size", None))
+    own, built_hw = timm_preprocessing(model), hw_of(getattr(patch_embed, "img_size", None))
     told_hw = preprocessing.tile_hw if preprocessing and not strict else None
     reading = Reading(
         name=name,
@@ -143,7 +143,8 @@ def _patch_hw(patch_embed: Any) -> HW | None:
     return hw_of(patch_embed.feat_ratio(as_scalar=False))
 
 
-def _preprocessing(model: nn.Module) -> Preprocessing:
+def timm_preprocessing(model: nn.Module) -> Preprocessing:
+    """What timm itself does to a picture for this model."""
     from timm.data import resolve_model_data_config
 
     return read_preprocessing(resolve_model_data_config(model))

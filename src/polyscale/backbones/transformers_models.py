@@ -18,21 +18,22 @@ from polyscale.backbones.model_backbone import Layer, ModelBackbone, Reading
 from polyscale.backbones.modules import is_from, uncompiled
 from polyscale.backbones.options import ReadOptions, pick_layers
 from polyscale.backbones.preprocessing import Preprocessing, hw_of, read_preprocessing
-from polyscale.backbones.timm_models import adapt_timm
+from polyscale.backbones.timm_models import adapt_timm, is_timm, timm_preprocessing
 from polyscale.errors import InputError
 from polyscale.types import HW
 
 TOWERS = ("vision_model", "vision_tower", "vision_encoder", "image_encoder", "visual")
 """Where models of images and text keep the part that sees."""
 
-PREFIX_TOKENS = ("cls_token", "class_embedding", "distillation_token", "register_tokens")
+CLASS_TOKENS = ("cls_token", "class_embedding", "cls_register_token")
+PREFIX_TOKENS = (*CLASS_TOKENS, "distillation_token", "register_tokens")
 """Parameters that become tokens before the patches."""
 
 FINAL_NORMS = ("layernorm", "norm", "post_layernorm", "layer_norm", "rms_norm")
 
 ANY_TILE = (
     *("dinov2", "dinov2_with_registers", "dinov3_vit", "dinov3_convnext", "siglip2_vision_model"),
-    *("idefics2_vision", "idefics3_vision", "smolvlm_vision", "pixtral", "swin", "swinv2"),
+    *("idefics2_vision", "idefics3_vision", "smolvlm_vision", "pixtral", "radio", "swin", "swinv2"),
 )
 """Types that fit their positions to any tile. Others refuse, or cut them off without a word, and
 some of those fit them where they are told to."""
@@ -82,6 +83,8 @@ def adapt_transformers(
     name = options.label(name)
     _check(tower, options, name)
     found = read_preprocessing(processor or {})
+    if is_timm(getattr(tower, "_backbone", None)):
+        found = timm_preprocessing(tower._backbone)
     native_hw = _native_hw(config) or found.tile_hw
     fixed = _has_positions(tower) and config.model_type not in ANY_TILE
     elsewhere = native_hw is not None and options.tile_hw not in (None, native_hw)
@@ -247,11 +250,11 @@ def _prefix_of(tower: Any) -> tuple[int, bool]:
     if tower.config.model_type == "dinov3_convnext":  # puts the mean where a class token would be
         return 1, True
     found = {
-        name.rpartition(".")[2]: parameter.shape[1] if parameter.ndim == 3 else 1
+        name.rpartition(".")[2]: parameter.numel() // parameter.shape[-1]
         for name, parameter in tower.named_parameters()
         if name.rpartition(".")[2] in PREFIX_TOKENS and not name.startswith("head.")
     }
-    return sum(found.values()), bool({"cls_token", "class_embedding"} & set(found))
+    return sum(found.values()), not set(CLASS_TOKENS).isdisjoint(found)
 
 
 def _has_positions(tower: Any) -> bool:
