@@ -169,7 +169,11 @@ def test_a_copy_is_the_same_and_apart(name):
         assert backbone(tiles).map.abs().sum() > 0
 
 
-@pytest.mark.parametrize("name", [n for n in CASES if n not in models.CALLABLES])
+# transformers puts functions that cannot be pickled into an AutoBackbone when it is called
+UNPICKLED = ("hf AutoBackbone", "hf AutoBackbone, ConvNeXt")
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if n not in (*models.CALLABLES, *UNPICKLED)])
 def test_pickling(name):
     _, backbone = build(name)
     other, tiles = pickle.loads(pickle.dumps(backbone)), tiles_of(backbone, 1)  # noqa: S301
