@@ -37,6 +37,8 @@ class Case:
         raw: (model, tiles) → its features by its own library, as tokens or as a map.
         tile, grid, dim, prefix, cls, fixed: what a `Backbone` says of it.
         options: that `wrap` needs.
+        takes: which tiles it takes: "any", "larger" ones than its own, or its "own" alone.
+        channels: of an image.
         layers: whether layers can be chosen.
         norm: whether the final norm can be left out.
     """
@@ -52,6 +54,8 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
     layers: bool = False
     norm: bool = False
+    takes: str = "any"
+    channels: int = 3
 
 
 def hf_case(build, prefix=0, *, tile=32, grid=4, dim=32, raw=None, layers=True, **facts) -> Case:
@@ -68,6 +72,7 @@ def features_of(model, tiles):
 
 def timm_case(name, tile, grid, dim, prefix=0, raw=features_of, **facts) -> Case:
     options = {"img_size": tile} if facts.pop("sized", False) else {}
+    options |= {"in_chans": facts.get("channels", 3)} | facts.pop("more", {})
     return Case(lambda: timm.create_model(name, **options), raw, tile, grid, dim, prefix, **facts)
 
 
@@ -90,6 +95,30 @@ def siglip2_tokens(model, tiles):
     ).last_hidden_state
 
 
+def pixtral_tokens(model, tiles):
+    """One tile after the other, as it puts several in one row."""
+    return torch.cat([model(pixel_values=tile[None]).last_hidden_state for tile in tiles])
+
+
+def idefics2():
+    resampler = {"hidden_size": 32, "resampler_n_latents": 4, "resampler_depth": 1}
+    resampler |= {"resampler_n_heads": 2, "resampler_head_dim": 16, "num_key_value_heads": 1}
+    text = {"model_type": "mistral", "num_key_value_heads": 1, **TEXT}
+    return hf.Idefics2Model(
+        hf.Idefics2Config(vision_config=VIT, perceiver_config=resampler, text_config=text)
+    )
+
+
+def smolvlm(name):
+    config = getattr(hf, f"{name}Config")
+    text = {"model_type": "llama", "num_key_value_heads": 1, **TEXT}
+    return getattr(hf, f"{name}Model")(config(vision_config=VIT, text_config=text, scale_factor=2))
+
+
+def vision_model_tokens(model, tiles):
+    return model.vision_model(pixel_values=tiles).last_hidden_state
+
+
 def backbone_map(model, tiles):
     return model(tiles).feature_maps[-1]
 
@@ -104,6 +133,38 @@ TRANSFORMERS = {
         raw=lambda m, t: m.vision_model(t).last_hidden_state,
         cls=True,
         fixed=True,
+    ),
+    "hf OWL-ViT": hf_case(
+        lambda: hf.OwlViTModel(hf.OwlViTConfig(vision_config=VIT, text_config=TEXT)),
+        1,
+        raw=vision_model_tokens,
+        cls=True,
+        fixed=True,
+    ),
+    "hf OWLv2": hf_case(
+        lambda: hf.Owlv2VisionModel(hf.Owlv2VisionConfig(**VIT)), 1, cls=True, fixed=True
+    ),
+    "hf Idefics2": hf_case(idefics2, raw=vision_model_tokens, norm=True),
+    "hf Idefics3": hf_case(lambda: smolvlm("Idefics3"), raw=vision_model_tokens, norm=True),
+    "hf SmolVLM": hf_case(lambda: smolvlm("SmolVLM"), raw=vision_model_tokens, norm=True),
+    "hf AIMv2": hf_case(
+        lambda: hf.Aimv2VisionModel(hf.Aimv2VisionConfig(**VIT)), fixed=True, norm=True
+    ),
+    "hf Pixtral": hf_case(
+        lambda: hf.PixtralVisionModel(hf.PixtralVisionConfig(**VIT)), raw=pixtral_tokens
+    ),
+    "hf RADIO": hf_case(
+        lambda: hf.RadioModel(hf.RadioConfig(mlp_ratio=2.0, max_img_size=64, **DINO2)),
+        10,
+        cls=True,
+    ),
+    "hf ViT, five channels": hf_case(
+        lambda: hf.ViTModel(hf.ViTConfig(num_channels=5, **VIT)),
+        1,
+        cls=True,
+        fixed=True,
+        norm=True,
+        channels=5,
     ),
     "hf SigLIP": hf_case(
         lambda: hf.SiglipVisionModel(hf.SiglipVisionConfig(**VIT)), fixed=True, norm=True
@@ -161,7 +222,10 @@ TRANSFORMERS = {
         options={"tile_hw": (64, 64)},
     ),
     "hf Swin": hf_case(
-        lambda: hf.SwinModel(hf.SwinConfig(window_size=4, **SWIN)), tile=64, fixed=True, norm=True
+        lambda: hf.SwinModel(hf.SwinConfig(window_size=4, **SWIN)),
+        tile=64,
+        norm=True,
+        takes="larger",
     ),
     "hf AutoBackbone": hf_case(
         lambda: hf.AutoBackbone.from_config(hf.Dinov2Config(**DINO2)), raw=backbone_map
@@ -171,6 +235,15 @@ TRANSFORMERS = {
         raw=backbone_map,
         tile=64,
         grid=2,
+    ),
+    "hf AutoBackbone of timm": hf_case(
+        lambda: hf.TimmBackbone(
+            hf.TimmBackboneConfig(backbone="test_resnet", use_pretrained_backbone=False)
+        ),
+        raw=backbone_map,
+        tile=160,
+        grid=5,
+        dim=96,
     ),
     "hf timm": hf_case(
         lambda: hf.TimmWrapperModel(hf.TimmWrapperConfig(architecture="test_vit")),
@@ -201,6 +274,41 @@ TIMM = {
     "timm Swin": timm_case(
         "swin_tiny_patch4_window7_224", 224, 7, 768, fixed=True, norm=True, layers=True,
         raw=lambda m, t: features_of(m, t).movedim(3, 1),
+    ),
+    "timm ViT, one channel": timm_case(
+        "test_vit", 160, 10, 64, 1, cls=True, layers=True, norm=True, channels=1
+    ),
+    "timm ResNet, five channels": timm_case(
+        "test_resnet", 160, 5, 96, layers=True, channels=5
+    ),
+    "timm ViT, any size": timm_case(
+        "vit_tiny_patch16_224", 64, 4, 192, 1, sized=True, cls=True, layers=True, norm=True,
+        more={"dynamic_img_size": True, "depth": 2},
+    ),
+    "timm NaFlex": timm_case(
+        "naflexvit_base_patch16_gap", 384, 24, 64, 4, layers=True,
+        more={"embed_dim": 64, "depth": 2, "num_heads": 2},
+    ),
+    "timm PiT": timm_case(
+        "pit_ti_224", 224, 7, 256, options={"layers": -1}, takes="own", norm=False,
+        raw=lambda m, t: m.forward_intermediates(t, intermediates_only=True)[-1],
+    ),
+    "timm VOLO": timm_case(
+        "volo_d1_224", 64, 4, 384, 1, sized=True, cls=True, takes="own", norm=True,
+        options={"tile_hw": (64, 64)},
+    ),
+    "timm Hiera": timm_case(
+        "hiera_tiny_224", 224, 7, 64, takes="own", layers=True,
+        more={"embed_dim": 8, "stages": (1, 1, 1, 1), "num_heads": 1},
+        raw=lambda m, t: m.forward_intermediates(t, intermediates_only=True)[-1],
+    ),
+    "timm features_only": timm_case(
+        "test_resnet", 160, 5, 96, layers=True, more={"features_only": True},
+        raw=lambda m, t: m(t)[-1],
+    ),
+    "timm Swin, features_only": timm_case(
+        "swin_tiny_patch4_window7_224", 224, 7, 768, fixed=True, layers=True,
+        more={"features_only": True}, raw=lambda m, t: m(t)[-1].movedim(3, 1),
     ),
     "timm PVT, hierarchical": timm_case("pvt_v2_b0", 224, 7, 256, layers=True),
 }  # fmt: skip

@@ -140,21 +140,6 @@ def test_a_file_of_another_architecture(tmp_path):
         polyscale.load(f"torchvision:resnet18/{tmp_path / 'weights.pth'}")
 
 
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda: hf.BertModel(hf.BertConfig(**TEXT)), "must take images, but BertModel takes"),
-        (
-            lambda: hf.ViTMAEModel(hf.ViTMAEConfig(decoder_num_hidden_layers=1, **VISION)),
-            "keep every patch in its place",
-        ),
-    ],
-)
-def test_transformers_that_cannot_be_read(build, message):
-    with pytest.raises(InputError, match=message):
-        polyscale.wrap(build())
-
-
 OPEN_CLIP = {
     "embed_dim": 16,
     "vision_cfg": {"image_size": 32, "patch_size": 8, "width": 32, "layers": 2, "head_width": 16},

@@ -104,5 +104,5 @@ def test_open_clip_resamples_as_it_does_itself(tmp_path):
 
 
 def test_a_fixed_model_refuses_another_tile():
-    with pytest.raises(InputError, match=r"must take a tile .* Check tile_hw"):
+    with pytest.raises(InputError, match=r"tile_hw must be \(224, 224\) .* but got \(256, 256\)"):
         polyscale.load("torchvision:vit_b_16?tile=256", weights=False)

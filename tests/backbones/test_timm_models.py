@@ -175,3 +175,14 @@ def test_architecture_that_has_no_weights():
     )
     with pytest.raises(InputError, match="no weights for it"):
         polyscale.load(f"timm:{name}")
+
+
+def test_half_a_tile_is_not_tried_to_learn_whether_others_are_taken():
+    """Patches of 14 px: half of 42 px is no multiple, but 28 px are taken."""
+    model = timm.create_model(
+        "vit_small_patch14_dinov2", img_size=42, depth=1, dynamic_img_size=True
+    ).eval()
+    backbone = adapt_timm(model)
+    assert (backbone.fixed_tile, backbone.grid_hw) == (False, (3, 3))
+    with torch.no_grad():
+        assert backbone(torch.randn(1, 3, 28, 28)).map.shape == (1, 384, 2, 2)

@@ -17,7 +17,7 @@ class Cells(torch.nn.Module):
     """Mean colour of each cell, plus something that depends on the place in the tile."""
 
     name, tile_hw, grid_hw, dim = "cells", (32, 32), (8, 8), 3
-    num_prefix, has_cls, fixed_tile, mean, std = 0, False, False, None, None
+    num_prefix, has_cls, fixed_tile, mean, std = 0, False, False, (0.0,) * 3, (1.0,) * 3
     in_channels = 3
 
     def __init__(self, strength, side=8):

@@ -44,7 +44,9 @@ def as_backbone(
         return load_source(model, options)
     if isinstance(model, Backbone):
         names = [field.name for field in fields(options)]
-        options.refuse(*names, by=f"{model.name}, a Backbone", instead="It says so itself.")
+        options.refuse(
+            *names, by=f"{model.name}, a Backbone", instead="Set it where the Backbone is made."
+        )
         return model
     for belongs, adapt in FAMILIES:
         if belongs(uncompiled(model)):

@@ -1,16 +1,14 @@
 """Any function or module from tiles to features."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from polyscale.backbones.dry_run import probe
 from polyscale.backbones.model_backbone import Layer, ModelBackbone, Reading
-from polyscale.backbones.modules import in_channels_of, module_behind, uncompiled
+from polyscale.backbones.modules import uncompiled
 from polyscale.backbones.options import ReadOptions
 from polyscale.backbones.positions import grid_of_tokens
 from polyscale.errors import InputError
@@ -44,33 +42,19 @@ def adapt_callable(
         by=f"{label}, a plain callable",
         instead="Wrap a function that returns the features you want.",
     )
-    tile_hw = options.tile_hw or options.preprocessing.tile_hw
-    if tile_hw is None:
-        raise InputError(
-            f"tile_hw must be given for {label}, whose input size can't be read. "
-            "Example: polyscale.wrap(model, tile_hw=(224, 224))"
-        )
-    call, num_prefix = _Call(label, options.output), options.num_prefix
-    in_channels = in_channels_of(function, options)
-    if num_prefix is None:
-        seen = probe(
-            partial(call.pick, function),
-            tile_hw,
-            module=module_behind(function),
-            in_channels=in_channels,
-            name=label,
-        )
-        num_prefix = _guess_prefix(seen, tile_hw, label) if seen.ndim == 3 else 0
+    call = _Call(label, options.output)
     reading = Reading(
         name=label,
         call=call,
-        tile_hw=tile_hw,
-        in_channels=in_channels,
-        num_prefix=num_prefix,
+        native_hw=None,
         has_cls=True,
         channels_last=bool(options.channels_last),
         any_aspect=options.channels_last is False,
-    )
+    ).chosen(function, options)
+    if options.num_prefix is None:
+        seen = reading.look(function, call.pick)
+        num_prefix = _guess_prefix(seen, reading.tile_hw, label) if seen.ndim == 3 else 0
+        reading = replace(reading, num_prefix=num_prefix)
     return ModelBackbone(function, reading, options)
 
 

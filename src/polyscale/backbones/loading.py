@@ -1,6 +1,6 @@
 """What loading a model from a hub, a folder or a file has in common."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from polyscale.errors import InputError, RunError, first_line
+from polyscale.errors import InputError, RunError, first_line, near_matches
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -31,17 +31,23 @@ def local_folder(name: str) -> Path | None:
     return None
 
 
+def check_known(family: str, name: str, known: Collection[str]) -> None:
+    """Refuse a name that a library does not have, and say which ones are near it."""
+    if name not in known:
+        raise InputError(
+            f"{family} knows no model {name!r}.{near_matches(name, known)} "
+            f"List them with: polyscale models {family}"
+        )
+
+
 @contextmanager
 def fetching(name: str, otherwise: str, also: type[Exception] = OSError) -> Iterator[None]:
-    """A failure to download or read weights becomes one line.
+    """A failure to download or read weights becomes a `RunError` of one line.
 
     Args:
         name: the source, as the message calls it.
         otherwise: what to give instead, for example `a local folder: hf:PATH`.
         also: what the library raises besides errors of the system and of pickle.
-
-    Raises:
-        RunError: in place of what the library raises.
     """
     try:
         yield

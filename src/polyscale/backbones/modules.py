@@ -35,7 +35,7 @@ def is_from(model: object, package: str) -> bool:
     return any(f"{c.__module__}.".startswith(f"{package}.") for c in type(model).__mro__)
 
 
-def in_channels_of(model: object, options: ReadOptions, said: int | None = None) -> int:
+def in_channels_of(model: object, options: ReadOptions, said: int = 0) -> int:
     """Channels of the images that a model takes.
 
     Args:
@@ -44,10 +44,10 @@ def in_channels_of(model: object, options: ReadOptions, said: int | None = None)
         said: by the model's own configuration.
     """
     module = module_behind(model)
-    convolutions = (m for m in module.modules() if isinstance(m, nn.Conv2d)) if module else iter(())
-    first = next(convolutions, None)
-    by_mean = len(options.preprocessing.mean or ()) or 3
-    return options.in_channels or said or (first.in_channels if first is not None else by_mean)
+    parts = [] if module is None else module.modules()
+    by_convolution = next((m.in_channels for m in parts if isinstance(m, nn.Conv2d)), None)
+    by_mean = len(options.preprocessing.mean or ())
+    return options.in_channels or said or by_convolution or by_mean or 3
 
 
 def _reached(value: object, depth: int) -> Iterator[nn.Module]:

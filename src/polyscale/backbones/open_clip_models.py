@@ -15,14 +15,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from polyscale.backbones.loading import build_on_meta, fetching, local_folder
+from polyscale.backbones.loading import build_on_meta, check_known, fetching, local_folder
 from polyscale.backbones.model_backbone import Call, Layer, ModelBackbone, Reading
-from polyscale.backbones.modules import in_channels_of, is_from, uncompiled
+from polyscale.backbones.modules import is_from, uncompiled
 from polyscale.backbones.options import ReadOptions, check_layers, read_in_order
 from polyscale.backbones.preprocessing import hw_of, read_preprocessing
 from polyscale.backbones.timm_models import adapt_timm
 from polyscale.errors import InputError, near_matches, require
-from polyscale.types import HW
 
 
 def is_open_clip(model: object) -> bool:
@@ -53,22 +52,17 @@ def adapt_open_clip(
         )
     name = options.label(name)
     options.refuse(
-        "output", "channels_last", "num_prefix", by=name, instead="open_clip's models tell it."
+        "output", "channels_last", "num_prefix", by=name, instead="It is read from the model."
     )
     is_vit = hasattr(visual, "transformer")
-    if is_vit:
-        instead = (
-            "Leave it out, or load the model by its name: open_clip:NAME/TAG?tile=SIDE resamples "
-            "them."
-        )
-        options.check_tile(native_hw, name=name, instead=instead)
     reading = Reading(
         name=name,
         call=_call(visual, options, name, is_vit),
-        tile_hw=options.tile_hw or native_hw,
-        in_channels=in_channels_of(visual, options),
-        has_cls=is_vit,
+        native_hw=native_hw,
         fixed_tile=is_vit,
+        instead="Leave it out, or load the model by its name: open_clip:NAME/TAG?tile=SIDE "
+        "resamples them.",
+        has_cls=is_vit,
         preprocessing=found,
     )
     return ModelBackbone(visual, reading, options)
@@ -115,10 +109,7 @@ def load_open_clip(
 ) -> ModelBackbone:
     """An open_clip model by `NAME/TAG`, where the tag may be a file of weights, or by its folder.
 
-    Raises:
-        InputError: if open_clip knows no such model or tag.
-        MissingExtraError: if open_clip is not installed.
-        RunError: if the weights cannot be fetched.
+    Another tile size resamples the position embeddings, as open_clip does it.
     """
     require("open_clip", extra="open_clip", feature=f"open_clip:{name}")
     import open_clip
@@ -131,50 +122,23 @@ def load_open_clip(
     else:
         create = partial(open_clip.create_model, f"local-dir:{folder}", load_weights=weights)
         tag = ""
+    if options is not None and options.tile_hw is not None:
+        create = partial(create, force_image_size=options.tile_hw)
+    create = partial(create, pretrained_text=False)
     if weights:
-        model = _load(partial(create, pretrained=tag or None), name)
+        create = partial(create, pretrained=tag or None, require_pretrained=True, weights_only=True)
+        with fetching(f"open_clip:{name}", "a file: open_clip:NAME/PATH", RuntimeError), _quiet():
+            model = create()
     else:
         with _quiet():
-            model = build_on_meta(partial(create, device="meta", pretrained_text=False))
-    if options is not None and options.tile_hw is not None:
-        _resample_positions(model, options.tile_hw)
+            model = build_on_meta(partial(create, device="meta"))
     return adapt_open_clip(model, options, name=f"open_clip:{name}")
-
-
-def _resample_positions(model: Any, tile_hw: HW) -> None:
-    """Fit a Vision Transformer's position embeddings to another tile, as open_clip does.
-
-    A user's live model is never altered so: `adapt_open_clip` refuses.
-    """
-    from open_clip.model import resize_pos_embed
-
-    visual, key = model.visual, "positional_embedding"
-    if not hasattr(visual, key):
-        return  # a residual network, or timm's, which fits them itself
-    visual.image_size = tile_hw
-    visual.grid_size = tuple(
-        side // patch for side, patch in zip(tile_hw, visual.patch_size, strict=True)
-    )
-    found = {f"visual.{key}": getattr(visual, key).detach()}
-    with _quiet():
-        resize_pos_embed(found, model)
-    setattr(visual, key, nn.Parameter(found[f"visual.{key}"]))
-
-
-def _load(create: Any, name: str) -> nn.Module:
-    with fetching(f"open_clip:{name}", "a file: open_clip:NAME/PATH", RuntimeError), _quiet():
-        return create(require_pretrained=True, weights_only=True, pretrained_text=False)
 
 
 def _check_name(architecture: str, tag: str, weights: bool) -> None:
     import open_clip
 
-    known = open_clip.list_models()
-    if architecture not in known:
-        raise InputError(
-            f"open_clip knows no model {architecture!r}.{near_matches(architecture, known)} "
-            "List them with: polyscale models open_clip"
-        )
+    check_known("open_clip", architecture, open_clip.list_models())
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     if weights and tag not in tags and not Path(tag).is_file():
         seen = f"but got {tag!r}.{near_matches(tag, tags)}" if tag else "but got none."

@@ -48,7 +48,7 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         if self.tile_hw is not None:
-            _check_tile(self.tile_hw)
+            object.__setattr__(self, "tile_hw", _tile(self.tile_hw))
         for name, least in (("num_prefix", 0), ("in_channels", 1)):
             value = getattr(self, name)
             if value is not None and not (_is_whole(value) and value >= least):
@@ -57,7 +57,10 @@ class ReadOptions:
             raise InputError("layers must name at least one layer, but is empty.")
         if self.processor is not None and (self.mean is not None or self.std is not None):
             raise InputError("give either mean and std or a processor, but got both.")
-        _check_channels(self.preprocessing, self.in_channels, asked=self._is_asked)
+        object.__setattr__(self, "mean", _floats("mean", self.mean))
+        object.__setattr__(self, "std", _floats("std", self.std))
+        if self.mean is not None or self.std is not None or self.processor is not None:
+            _check_channels(self.preprocessing, self.in_channels)
 
     @property
     def layer_indices(self) -> tuple[int, ...] | None:
@@ -74,20 +77,10 @@ class ReadOptions:
         """Mean and standard deviation as the user gives them, and the size that goes with them."""
         if self.processor is not None:
             return read_preprocessing(self.processor)
-        return Preprocessing(_floats("mean", self.mean), _floats("std", self.std))
-
-    @property
-    def _is_asked(self) -> bool:
-        return not (self.processor is None and self.mean is None and self.std is None)
+        return Preprocessing(self.mean, self.std)
 
     def refuse(self, *names: str, by: str, instead: str) -> None:
-        """Stop where the user chose what an adapter does not offer.
-
-        Args:
-            names: of attributes.
-            by: the adapter, as the message calls it.
-            instead: what to do.
-        """
+        """Stop where the user chose one of these attributes, which an adapter does not offer."""
         default = ReadOptions()
         for name in names:
             value = getattr(self, name)
@@ -106,21 +99,9 @@ class ReadOptions:
             chosen.append("norm=no")
         return f"{name}[{';'.join(chosen)}]" if chosen else name
 
-    def check_tile(self, native_hw: HW | None, *, name: str, instead: str) -> None:
-        """Stop where the user asks for another tile than the only one that a model takes."""
-        if self.tile_hw is not None and self.tile_hw != native_hw:
-            raise InputError(
-                f"tile_hw must be {native_hw} for {name}, whose position embeddings are for that "
-                f"size, but got {self.tile_hw}. {instead}"
-            )
-
 
 def pick_layers(outputs: Sequence[T], layers: Sequence[int], name: str) -> list[T]:
-    """The outputs of the chosen layers, in the order asked for.
-
-    Raises:
-        InputError: if the model has no such layer.
-    """
+    """The outputs of the chosen layers, in the order asked for."""
     check_layers(layers, len(outputs), name)
     return [outputs[layer] for layer in layers]
 
@@ -128,24 +109,14 @@ def pick_layers(outputs: Sequence[T], layers: Sequence[int], name: str) -> list[
 def read_in_order(
     layers: Sequence[int], num_layers: int, read: Callable[[list[int]], Sequence[T]]
 ) -> list[T]:
-    """The chosen layers of a library that gives each once, from the first to the last.
-
-    Args:
-        layers: in the order asked for, perhaps counted from the end.
-        num_layers: of the model.
-        read: ascending layers → their outputs.
-    """
+    """The layers in the order asked for, where `read` gives each once and in ascending order."""
     order = sorted({layer % num_layers for layer in layers})
     found = dict(zip(order, read(order), strict=True))
     return [found[layer % num_layers] for layer in layers]
 
 
 def check_layers(layers: Sequence[int], num_layers: int, name: str) -> None:
-    """Refuse a layer that the model does not have.
-
-    Raises:
-        InputError: with the layers it has.
-    """
+    """Refuse a layer that the model does not have, and name those it has."""
     for layer in layers:
         if not -num_layers <= layer < num_layers:
             raise InputError(
@@ -158,13 +129,14 @@ def _is_whole(value: Any) -> bool:
     return hasattr(value, "__index__") and not isinstance(value, bool)
 
 
-def _check_tile(tile_hw: object) -> None:
+def _tile(tile_hw: object) -> HW:
     sides = tile_hw if isinstance(tile_hw, tuple | list) else ()
     if len(sides) != 2 or not all(_is_whole(n) and n >= 1 for n in sides):
         raise InputError(
             f"tile_hw must be a height and a width of at least 1 px, but got {tile_hw!r}. "
             "Example: tile_hw=(224, 224)"
         )
+    return int(sides[0]), int(sides[1])
 
 
 def _floats(name: str, values: Any) -> Channels | None:
@@ -174,11 +146,9 @@ def _floats(name: str, values: Any) -> Channels | None:
         raise InputError(f"{name} must be a number for each channel, but got {values!r}.") from None
 
 
-def _check_channels(found: Preprocessing, in_channels: int | None, *, asked: bool) -> None:
+def _check_channels(found: Preprocessing, in_channels: int | None) -> None:
     """Refuse a mean and a standard deviation that cannot belong to one image."""
     mean, std = found.mean, found.std
-    if not asked:
-        return
     if mean is None or std is None:
         raise InputError(
             f"mean and std must be given together, or a processor that has both, but mean is "

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from polyscale.backbones.loading import build_on_meta, fetching, local_folder
+from polyscale.backbones.loading import build_on_meta, check_known, fetching, local_folder
 from polyscale.backbones.model_backbone import Call, Layer, ModelBackbone, Reading
-from polyscale.backbones.modules import in_channels_of, uncompiled
+from polyscale.backbones.modules import uncompiled
 from polyscale.backbones.options import ReadOptions, check_layers, pick_layers, read_in_order
 from polyscale.backbones.positions import map_alone
 from polyscale.backbones.preprocessing import Preprocessing, hw_of, read_preprocessing
@@ -44,33 +44,29 @@ def adapt_timm(
     Raises:
         InputError: if its features have no positions, or it does not offer what the options ask.
     """
-    model, options = uncompiled(model), options or ReadOptions()
+    given, model, options = model, uncompiled(model), options or ReadOptions()
     name = options.label(name or _name(model))
-    options.refuse("output", "channels_last", by=name, instead="timm's models tell it.")
+    options.refuse("output", "channels_last", by=name, instead="It is read from the model.")
     body = _body(model)
     patch_embed: Any = getattr(body, "patch_embed", None)
     strict = bool(getattr(patch_embed, "strict_img_size", False))
-    own = _preprocessing(model)
-    found = preprocessing if preprocessing and preprocessing.mean else own
-    built_hw = hw_of(getattr(patch_embed, "img_size", None))
+    own, built_hw = timm_preprocessing(model), hw_of(getattr(patch_embed, "img_size", None))
     told_hw = preprocessing.tile_hw if preprocessing and not strict else None
-    native_hw = told_hw or built_hw or own.tile_hw
-    if strict:
-        instead = "Build it for that size: timm.create_model(..., img_size=...)"
-        options.check_tile(native_hw, name=name, instead=instead)
     reading = Reading(
         name=name,
         call=_call(model, options, name),
-        tile_hw=options.tile_hw or native_hw or (224, 224),
-        in_channels=in_channels_of(body, options, getattr(body, "in_chans", None)),
-        num_prefix=_num_prefix(body) if options.num_prefix is None else options.num_prefix,
+        native_hw=told_hw or built_hw or own.tile_hw,
+        fixed_tile=strict,
+        instead="Build it for that size: timm.create_model(..., img_size=...)",
+        in_channels=getattr(body, "in_chans", 0),
+        num_prefix=_num_prefix(body),
         has_cls=getattr(body, "cls_token", None) is not None,
         patch_hw=_patch_hw(patch_embed),
         channels_last=getattr(model, "output_fmt", "NCHW") == "NHWC",
-        fixed_tile=strict,
-        preprocessing=found,
+        preprocessing=preprocessing if preprocessing and preprocessing.mean else own,
     )
-    return ModelBackbone(model, reading, options)
+    # a `features_only` model is called itself, so that it runs compiled where it is
+    return ModelBackbone(model if hasattr(model, "forward_features") else given, reading, options)
 
 
 def _call(model: Any, options: ReadOptions, name: str) -> Call:
@@ -147,7 +143,8 @@ def _patch_hw(patch_embed: Any) -> HW | None:
     return hw_of(patch_embed.feat_ratio(as_scalar=False))
 
 
-def _preprocessing(model: nn.Module) -> Preprocessing:
+def timm_preprocessing(model: nn.Module) -> Preprocessing:
+    """What timm itself does to a picture for this model."""
     from timm.data import resolve_model_data_config
 
     return read_preprocessing(resolve_model_data_config(model))
@@ -162,18 +159,7 @@ def _name(model: Any) -> str:
 def load_timm(
     name: str, *, weights: bool = True, options: ReadOptions | None = None
 ) -> ModelBackbone:
-    """A timm model by name (`vit_base_patch16_224.augreg_in21k`) or folder, without its classifier.
-
-    Args:
-        name: as in `timm.list_models()`, or a local folder in timm's layout.
-        weights: False builds the architecture alone, without memory for its parameters.
-        options: where they name another tile size, the position embeddings are resampled to it.
-
-    Raises:
-        InputError: if timm knows no such model or has no weights for it.
-        MissingExtraError: if timm is not installed.
-        RunError: if the weights cannot be fetched.
-    """
+    """A timm model by name or by a folder in timm's layout, without its classifier; see `load`."""
     require("timm", extra="timm", feature=f"timm:{name}")
     import timm
 
@@ -208,9 +194,7 @@ def _check_name(name: str, weights: bool) -> None:
 
     architecture, _, tag = name.partition(".")
     hint = "List them with: polyscale models timm"
-    if not timm.is_model(architecture):
-        known = near_matches(architecture, timm.list_models())
-        raise InputError(f"timm knows no model {architecture!r}.{known} {hint}")
+    check_known("timm", architecture, timm.list_models())
     tagged = [
         t for t in timm.list_pretrained(architecture + "*") if t.startswith(architecture + ".")
     ]

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from polyscale.backbones.loading import build_on_meta, fetching
+from polyscale.backbones.loading import build_on_meta, check_known, fetching
 from polyscale.backbones.model_backbone import Layer, ModelBackbone, Reading
-from polyscale.backbones.modules import in_channels_of, is_from, uncompiled
+from polyscale.backbones.modules import is_from, uncompiled
 from polyscale.backbones.options import ReadOptions
 from polyscale.backbones.preprocessing import hw_of, read_preprocessing
 from polyscale.errors import InputError, first_line, near_matches, require
@@ -57,23 +57,14 @@ def adapt_torchvision(
     _check_classifier(model, name)
     is_vit = hasattr(model, "conv_proj")
     found = read_preprocessing(transforms)
-    built_hw = hw_of(getattr(model, "image_size", None))
-    native_hw = built_hw or found.tile_hw or options.preprocessing.tile_hw
-    tile_hw = options.tile_hw or native_hw
-    if tile_hw is None:
-        raise InputError(
-            f"tile_hw must be given for {name}, which does not know its input size. "
-            "Example: polyscale.wrap(model, tile_hw=(224, 224))"
-        )
     reading = Reading(
         name=name,
         call=_read_vit if is_vit else _read_chain,
-        tile_hw=tile_hw,
-        in_channels=in_channels_of(model, options),
+        native_hw=hw_of(getattr(model, "image_size", None)) or found.tile_hw,
+        fixed_tile=is_vit,
         num_prefix=int(is_vit),
         has_cls=is_vit,
         patch_hw=hw_of(getattr(model, "patch_size", None)) if is_vit else None,
-        fixed_tile=is_vit,
         preprocessing=found,
     )
     return ModelBackbone(model, reading, options)
@@ -119,39 +110,19 @@ def _read_vit(model: Any, tiles: Tensor) -> list[Layer]:
 def load_torchvision(
     name: str, *, weights: bool = True, options: ReadOptions | None = None
 ) -> ModelBackbone:
-    """A torchvision classifier by `NAME` or `NAME/TAG`; the tag may be a file of weights.
-
-    Args:
-        name: `resnet50`, `resnet50/IMAGENET1K_V1` or `resnet50/PATH`; without a tag the best
-            weights that torchvision has.
-        weights: False builds the architecture alone, without memory for its parameters.
-        options: how to read it.
-
-    Raises:
-        InputError: if torchvision knows no such model or weights.
-        MissingExtraError: if torchvision is not installed.
-        RunError: if the weights cannot be fetched.
-    """
+    """A torchvision classifier by `NAME` for its best weights, `NAME/TAG` or `NAME/PATH`."""
     require("torchvision", extra="timm", feature=f"torchvision:{name}")
     from torchvision import models
 
     architecture, _, tag = name.partition("/")
-    known = models.list_models(module=models)
-    if architecture not in known:
-        raise InputError(
-            f"torchvision knows no model {architecture!r}.{near_matches(architecture, known)} "
-            "List them with: polyscale models torchvision"
-        )
+    check_known("torchvision", architecture, models.list_models(module=models))
     entry = _entry(architecture, tag)
     transforms = entry.transforms()
-    build = partial(
-        models.get_model, architecture, weights=None, **_pretrained_form(architecture, transforms)
-    )
+    form = _pretrained_form(architecture, transforms)
+    build = partial(models.get_model, architecture, weights=None, **form)
+    model = build() if weights else build_on_meta(build)
     if weights:
-        model = build()
         _fill(model, _state_dict(entry, tag, name), name)
-    else:
-        model = build_on_meta(build)
     return adapt_torchvision(model, options, name=f"torchvision:{name}", transforms=transforms)
 
 

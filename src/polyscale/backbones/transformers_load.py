@@ -19,41 +19,21 @@ UNUSED = ("pooler", "head", "classifier", "mask_token")
 def load_transformers(
     name: str, *, weights: bool = True, options: ReadOptions | None = None
 ) -> ModelBackbone:
-    """A transformers model by its name on the hub or its folder: the vision tower alone.
-
-    Code in the repository is never run.
-
-    Args:
-        name: such as `facebook/dinov2-base`, or a local folder with a config.json.
-        weights: False builds the architecture from config.json alone, without memory for its
-            parameters.
-        options: how to read it.
-
-    Raises:
-        InputError: if it is no vision model of transformers, or its weights are incomplete.
-        MissingExtraError: if transformers is not installed.
-        RunError: if the hub cannot be reached.
-    """
+    """A transformers model by its name on the hub or its folder: the vision tower alone."""
     require("transformers", extra="transformers", feature=f"hf:{name}")
     import transformers
 
     target = str(local_folder(name) or name)
     config = _fetch(partial(transformers.AutoConfig.from_pretrained, target), name)
-    config = _vision_config(config)
+    vision = getattr(config, "vision_config", None)
+    if type(vision) in transformers.MODEL_MAPPING:  # the tower can be built alone
+        config = vision
     if weights:
         model = _load(target, config, name)
     else:
         model = build_on_meta(partial(transformers.AutoModel.from_config, config))
     processor = _processor(target)
     return adapt_transformers(model, options, name=f"hf:{name}", processor=processor)
-
-
-def _vision_config(config: Any) -> Any:
-    """That of the vision tower, where transformers can build the tower alone."""
-    from transformers import MODEL_MAPPING
-
-    vision = getattr(config, "vision_config", None)
-    return vision if type(vision) in MODEL_MAPPING else config
 
 
 def _load(target: str, config: Any, name: str) -> nn.Module:

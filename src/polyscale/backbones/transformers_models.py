@@ -8,33 +8,32 @@ state as it stands: SigLIP, ViT and DINO end in a norm of every token, CLIP does
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from polyscale.backbones.dry_run import probe
 from polyscale.backbones.model_backbone import Layer, ModelBackbone, Reading
-from polyscale.backbones.modules import in_channels_of, is_from, uncompiled
+from polyscale.backbones.modules import is_from, uncompiled
 from polyscale.backbones.options import ReadOptions, pick_layers
 from polyscale.backbones.preprocessing import Preprocessing, hw_of, read_preprocessing
-from polyscale.backbones.timm_models import adapt_timm
+from polyscale.backbones.timm_models import adapt_timm, is_timm, timm_preprocessing
 from polyscale.errors import InputError
 from polyscale.types import HW
 
 TOWERS = ("vision_model", "vision_tower", "vision_encoder", "image_encoder", "visual")
 """Where models of images and text keep the part that sees."""
 
-PREFIX_TOKENS = ("cls_token", "class_embedding", "distillation_token", "register_tokens")
+CLASS_TOKENS = ("cls_token", "class_embedding", "cls_register_token")
+PREFIX_TOKENS = (*CLASS_TOKENS, "distillation_token", "register_tokens")
 """Parameters that become tokens before the patches."""
 
 FINAL_NORMS = ("layernorm", "norm", "post_layernorm", "layer_norm", "rms_norm")
 
 ANY_TILE = (
     *("dinov2", "dinov2_with_registers", "dinov3_vit", "dinov3_convnext", "siglip2_vision_model"),
-    *("idefics2_vision", "idefics3_vision", "smolvlm_vision", "pixtral", "swin", "swinv2"),
+    *("idefics2_vision", "idefics3_vision", "smolvlm_vision", "pixtral", "radio", "swin", "swinv2"),
 )
 """Types that fit their positions to any tile. Others refuse, or cut them off without a word, and
 some of those fit them where they are told to."""
@@ -84,17 +83,12 @@ def adapt_transformers(
     name = options.label(name)
     _check(tower, options, name)
     found = read_preprocessing(processor or {})
-    native_hw = _native_hw(config) or found.tile_hw or options.preprocessing.tile_hw
-    tile_hw = options.tile_hw or native_hw
-    if tile_hw is None:
-        raise InputError(
-            f"tile_hw must be given for {name}, whose config has no image_size. "
-            "Example: polyscale.wrap(model, tile_hw=(224, 224))"
-        )
+    if is_timm(getattr(tower, "_backbone", None)):
+        found = timm_preprocessing(tower._backbone)
+    native_hw = _native_hw(config) or found.tile_hw
     fixed = _has_positions(tower) and config.model_type not in ANY_TILE
-    resampled = fixed and native_hw is not None and tile_hw != native_hw
-    if fixed and RESAMPLE not in signature(tower.forward).parameters:
-        options.check_tile(native_hw, name=name, instead="Leave it out.")
+    elsewhere = native_hw is not None and options.tile_hw not in (None, native_hw)
+    resampled = fixed and elsewhere and RESAMPLE in signature(tower.forward).parameters
     num_prefix, has_cls = _prefix_of(tower)
     patch_hw = hw_of(getattr(config, "patch_stride", getattr(config, "patch_size", None)))
     call = _Call(
@@ -104,19 +98,20 @@ def adapt_transformers(
         num_layers=_num_layers(config),
         norm=options.norm,
         resampled=resampled,
+        model_type=config.model_type,
     )
     reading = Reading(
         name=name,
         call=call,
-        tile_hw=tile_hw,
-        in_channels=in_channels_of(tower, options, getattr(config, "num_channels", None)),
-        num_prefix=num_prefix if options.num_prefix is None else options.num_prefix,
+        native_hw=native_hw,
+        fixed_tile=fixed and not resampled,
+        in_channels=getattr(config, "num_channels", 0),
+        num_prefix=num_prefix,
         has_cls=has_cls,
         patch_hw=patch_hw,
         channels_last=None,  # inside, SAM keeps (tiles, h, w, dim)
-        fixed_tile=fixed and not resampled,
         preprocessing=found,
-    )
+    ).chosen(tower, options)
     if call.looks_inside and not _is_backbone(tower):
         norm = _norm_of_each_position(tower, call, reading)
         reading = replace(reading, call=replace(call, final_norm=norm))
@@ -133,6 +128,7 @@ class _Call:
     num_layers: int | None
     norm: bool
     resampled: bool
+    model_type: str
     final_norm: str | None = None
 
     @property
@@ -146,19 +142,24 @@ class _Call:
             maps = list(output.feature_maps)
             return maps if self.layers is None else pick_layers(maps, self.layers, self.name)
         if not self.looks_inside:
-            return [_unpacked(output.last_hidden_state, len(tiles))]
+            return [self._of_each_tile(output.last_hidden_state, tiles)]
         # the hidden states begin with the embeddings, which are no layer
         hidden = output.hidden_states[-(self.num_layers or len(output.hidden_states)) :]
         layers = pick_layers(hidden, self.layers or (-1,), self.name)
         bare = uncompiled(tower)
         norm = getattr(bare, self.final_norm) if self.norm and self.final_norm else None
-        return [_unpacked(_normed(layer, norm), len(tiles)) for layer in layers]
+        return [self._of_each_tile(_normed(layer, norm), tiles) for layer in layers]
+
+    def _of_each_tile(self, features: Tensor, tiles: Tensor) -> Tensor:
+        if self.model_type == "pixtral":  # it gives the tokens of all tiles in one row
+            return features.reshape(len(tiles), -1, features.shape[-1])
+        return features
 
     def run(self, tower: Any, tiles: Tensor) -> Any:
         """The model's own output."""
-        inputs: dict[str, Any] = (
-            _packed(tiles, self.patch_hw) if _is_naflex(tower) else {"pixel_values": tiles}
-        )
+        inputs: dict[str, Any] = {"pixel_values": tiles}
+        if self.model_type == "siglip2_vision_model":  # it takes patches, of any aspect
+            inputs = _packed(tiles, self.patch_hw)
         if self.resampled:
             inputs[RESAMPLE] = True
         output = tower(**inputs, output_hidden_states=self.looks_inside, return_dict=True)
@@ -171,11 +172,7 @@ class _Call:
 
 
 def vision_tower(model: Any) -> Any:
-    """The part that takes images alone; the model itself where it is that part.
-
-    Raises:
-        InputError: if it has none.
-    """
+    """The part that takes images alone; the model itself where it is that part."""
     if _is_backbone(model) or hasattr(model, "timm_model"):
         return model
     for name in TOWERS:
@@ -187,7 +184,7 @@ def vision_tower(model: Any) -> Any:
     taken = list(signature(model.forward).parameters)
     if "pixel_values" not in taken:
         raise InputError(
-            f"model must take images as pixel_values, but {type(model).__name__} takes "
+            f"model must take images, but {type(model).__name__} takes "
             f"{', '.join(taken[:2])}. Wrap a vision model, or the vision tower of this one."
         )
     return model
@@ -196,7 +193,7 @@ def vision_tower(model: Any) -> Any:
 def _check(tower: Any, options: ReadOptions, name: str) -> None:
     """Refuse what can be refused before the model is run."""
     config = tower.config
-    options.refuse("output", "channels_last", by=name, instead="transformers' models tell it.")
+    options.refuse("output", "channels_last", by=name, instead="It is read from the model.")
     if _is_backbone(tower):
         options.refuse("norm", by=name, instead="Its config says which maps have a norm.")
     if config.model_type in REFUSED:
@@ -224,11 +221,6 @@ def _is_backbone(model: Any) -> bool:
     return hasattr(model, "out_features") and hasattr(model, "forward_with_filtered_kwargs")
 
 
-def _is_naflex(tower: Any) -> bool:
-    """SigLIP 2 with native aspect, which takes patches instead of pixels."""
-    return tower.config.model_type == "siglip2_vision_model"
-
-
 def _packed(tiles: Tensor, patch_hw: HW | None) -> dict[str, Tensor]:
     """Tiles as SigLIP 2's image processor packs them."""
     assert patch_hw is not None
@@ -245,13 +237,6 @@ def _packed(tiles: Tensor, patch_hw: HW | None) -> dict[str, Tensor]:
     }
 
 
-def _unpacked(features: Tensor, num_tiles: int) -> Tensor:
-    """Tokens of each tile, where Pixtral gives those of all tiles in one row."""
-    if features.ndim == 3 and len(features) == 1 and num_tiles > 1:
-        return features.unflatten(1, (num_tiles, -1)).squeeze(0)
-    return features
-
-
 def _native_hw(config: Any) -> HW | None:
     size = hw_of(getattr(config, "image_size", None))
     if size is None and hasattr(config, "num_patches"):  # SigLIP 2 counts patches of a square
@@ -265,11 +250,11 @@ def _prefix_of(tower: Any) -> tuple[int, bool]:
     if tower.config.model_type == "dinov3_convnext":  # puts the mean where a class token would be
         return 1, True
     found = {
-        name.rpartition(".")[2]: parameter.shape[1] if parameter.ndim == 3 else 1
+        name.rpartition(".")[2]: parameter.numel() // parameter.shape[-1]
         for name, parameter in tower.named_parameters()
         if name.rpartition(".")[2] in PREFIX_TOKENS and not name.startswith("head.")
     }
-    return sum(found.values()), bool({"cls_token", "class_embedding"} & set(found))
+    return sum(found.values()), not set(CLASS_TOKENS).isdisjoint(found)
 
 
 def _has_positions(tower: Any) -> bool:
@@ -284,32 +269,21 @@ def _num_layers(config: Any) -> int | None:
 
 
 def _norm_of_each_position(tower: Any, call: _Call, reading: Reading) -> str | None:
-    """Name of the last norm, where the model applies it to every position.
-
-    Raises:
-        InputError: if the user wants to do without it and there is none.
-    """
-    norms = ((name, getattr(tower, name, None)) for name in FINAL_NORMS)
-    found = [
-        (n, m) for n, m in norms if isinstance(m, nn.Module) and not isinstance(m, nn.Identity)
-    ]
+    """Name of the last norm, where the model applies it to every position."""
+    norms = {name: getattr(tower, name, None) for name in FINAL_NORMS}
+    found = [n for n, m in norms.items() if not isinstance(m, nn.Identity | None)]
     shapes: list[tuple[int, ...]] = []
     if found:
-        name, norm = found[0]
-        hook = norm.register_forward_pre_hook(lambda _, args: shapes.append(tuple(args[0].shape)))
+        hook = getattr(tower, found[0]).register_forward_pre_hook(
+            lambda _, args: shapes.append(tuple(args[0].shape))
+        )
         try:
-            probe(
-                partial(call.run, tower),
-                reading.tile_hw,
-                module=tower,
-                in_channels=reading.in_channels,
-                name=call.name,
-            )
+            reading.look(tower, call.run)
         finally:
             hook.remove()
         # CLIP and ConvNeXt norm the pooled vector (1, dim) alone
         if any(len(shape) == 3 and shape[1] > 1 for shape in shapes):
-            return name
+            return found[0]
     if call.layers is None and not call.norm:
         raise InputError(
             f"norm must be True for {call.name}, which applies no final norm to each position, "
