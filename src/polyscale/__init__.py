@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from polyscale.api import Comparison, DenseComparison, compare
     from polyscale.backbones import load
     from polyscale.errors import InputError, MissingExtraError, RunError
-    from polyscale.multiscale import MultiScale, MultiScaleConfig, MultiScaleFeatures, forward, wrap
+    from polyscale.multiscale import MultiScale, MultiScaleConfig, MultiScaleFeatures, forward
+    from polyscale.multiscale.wrap import wrap
     from polyscale.plan import Plan
     from polyscale.studies import CompareSettings, DenseSettings
     from polyscale.types import Backbone, Candidate, Contrast, Result, TileFeatures, Verdict

@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polyscale import __version__
+from importlib.metadata import version
 from polyscale.backbones.blueprint import blueprint_of, build, has_source_weights
 from polyscale.backbones.model_backbone import ModelBackbone
 from polyscale.errors import InputError, RunError, first_line, require
@@ -162,7 +162,7 @@ def _write(multiscale: "MultiScale", folder: Path) -> None:
         state = {k: v.detach().cpu().contiguous().clone() for k, v in backbone.state_dict().items()}
         save_file(state, folder / weights)
     found = {
-        "polyscale_version": __version__,
+        "polyscale_version": version("polyscale"),
         "backbone": blueprint,
         "operator": json.loads(multiscale.config.to_json()),
         "frozen": multiscale.frozen,

@@ -13,11 +13,11 @@ from typing_extensions import Self, Unpack
 
 from polyscale.backbones import model_dtype_device
 from polyscale.errors import InputError
-from polyscale.multiscale import hub
 from polyscale.multiscale.call import CallPlan, Prepared, tile_chunks
 from polyscale.multiscale.config import MultiScaleConfig, Options
 from polyscale.multiscale.features import MultiScaleFeatures
 from polyscale.multiscale.fuse import FusedTokens
+from polyscale.multiscale.hub import from_pretrained, push_to_hub, save_pretrained
 from polyscale.multiscale.inputs import (
     Images,
     as_parts,
@@ -244,16 +244,16 @@ class MultiScale(nn.Module):
 
     def save_pretrained(self, folder: str | PathLike[str]) -> None:
         """Write a folder that `from_pretrained` reads, see `polyscale.multiscale.hub`."""
-        hub.save_pretrained(self, Path(folder))
+        save_pretrained(self, Path(folder))
 
     @classmethod
     def from_pretrained(cls, folder_or_repo: str | PathLike[str], **options: Any) -> "MultiScale":
         """Read what `save_pretrained` or `push_to_hub` wrote, see `polyscale.multiscale.hub`."""
-        return hub.from_pretrained(cls, str(folder_or_repo), **options)
+        return from_pretrained(cls, str(folder_or_repo), **options)
 
     def push_to_hub(self, repo: str, **options: Any) -> str:
         """Save it as a repository of the Hugging Face hub, see `polyscale.multiscale.hub`."""
-        return hub.push_to_hub(self, repo, **options)
+        return push_to_hub(self, repo, **options)
 
     def extra_repr(self) -> str:
         """The choices, for `print(module)`."""
