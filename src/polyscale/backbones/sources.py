@@ -1,9 +1,11 @@
 """`load`: a source such as `timm:NAME` → a frozen backbone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 from polyscale.backbones.loading import freeze, local_folder
 from polyscale.backbones.model_backbone import ModelBackbone
@@ -116,36 +118,18 @@ def list_sources(pattern: str = "*") -> Iterator[SourceInfo]:
         if fnmatch(f"pip:{name}", match):
             installed = find_spec(entry.module) is not None
             yield SourceInfo(f"pip:{name}", entry.about, entry.licence, installed)
-    for scheme, (package, names) in HUB_LISTS.items():
+    for scheme, names in HUB_LISTS.items():
         # a pattern for one scheme spares the import of the others
         wanted = pattern.partition(":")[0] if ":" in pattern else scheme
-        if fnmatch(scheme, wanted) and find_spec(package) is not None:
-            for name in names():
+        if fnmatch(scheme, wanted) and find_spec(scheme) is not None:
+            for name in names(import_module(scheme)):
                 if fnmatch(f"{scheme}:{name}", match):
                     yield SourceInfo(f"{scheme}:{name}", "weights from the hub", "", False)
 
 
-def _timm_names() -> list[str]:
-    import timm
-
-    return timm.list_pretrained()
-
-
-def _open_clip_names() -> list[str]:
-    import open_clip
-
-    return [f"{name}/{tag}" for name, tag in open_clip.list_pretrained()]
-
-
-def _torchvision_names() -> list[str]:
-    from torchvision import models
-
-    return models.list_models(module=models)
-
-
-HUB_LISTS: dict[str, tuple[str, Callable[[], list[str]]]] = {
-    "timm": ("timm", _timm_names),
-    "open_clip": ("open_clip", _open_clip_names),
-    "torchvision": ("torchvision", _torchvision_names),
+HUB_LISTS: dict[str, Callable[[Any], Iterable[str]]] = {
+    "timm": lambda timm: timm.list_pretrained(),
+    "open_clip": lambda open_clip: map("/".join, open_clip.list_pretrained()),
+    "torchvision": lambda torchvision: torchvision.models.list_models(module=torchvision.models),
 }
-"""Scheme → package that must be installed, and the names that it lists."""
+"""Scheme, which is the package's name as well → the names that the package lists."""
