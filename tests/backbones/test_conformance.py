@@ -6,6 +6,7 @@ import pickle
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -14,6 +15,7 @@ import polyscale
 from polyscale.backbones import as_backbone
 from polyscale.backbones.options import ReadOptions
 from polyscale.errors import InputError
+from polyscale.multiscale import Picture
 from polyscale.types import Backbone
 
 # the tests are no package: the tiny models are loaded from the file beside this one
@@ -113,6 +115,40 @@ def test_every_floating_point_type(name, dtype):
         raise
     assert map_.dtype == prefix.dtype == dtype
     assert (map_.float() - expected).norm() < TOLERANCE[dtype] * expected.norm()
+    several_scales_of(other, dtype)
+
+
+def several_scales_of(backbone, dtype):
+    """Tensors and pictures through the operator, with everything as it is by default."""
+    height, width = backbone.tile_hw
+    channels = backbone.in_channels
+    module = polyscale.MultiScale(backbone, (1, 2))
+    shape = (1, 2 * backbone.dim, *backbone.grid_hw)
+    with torch.no_grad():
+        images = torch.rand(1, channels, 2 * height, width, dtype=dtype)
+        features = module(images)
+        assert (tuple(features.map.shape), features.map.dtype) == (shape, dtype)
+        picture = Picture(
+            np.full((height, 3 * width, channels), 128, np.uint8),
+            mean=backbone.mean or (0.5,) * channels,
+            std=backbone.std or (0.5,) * channels,
+        )
+        features = module([picture])
+        assert (tuple(features.map.shape), features.map.dtype) == (shape, dtype)
+
+
+@pytest.mark.parametrize("name", ["timm ViT", "timm ConvNeXt", "open_clip ViT"])
+def test_an_early_layer_spares_the_later_ones(name):
+    model, backbone = build(name, layers=0)
+    calls = []
+    tower = getattr(model, "visual", model)
+    blocks = getattr(tower, "blocks", None) or getattr(tower, "stages", None)
+    blocks = blocks or tower.transformer.resblocks
+    for index, block in enumerate(blocks):
+        block.register_forward_hook(lambda *_, index=index: calls.append(index))
+    with torch.no_grad():
+        backbone(tiles_of(backbone, 1))
+    assert calls == [0]
 
 
 @every_case

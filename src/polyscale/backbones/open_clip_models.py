@@ -93,6 +93,7 @@ def _read_layers(
         found = visual.forward_intermediates(
             tiles,
             indices=order,
+            stop_early=True,
             normalize_intermediates=norm,
             intermediates_only=True,
             output_extra_tokens=True,

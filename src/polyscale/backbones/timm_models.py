@@ -102,7 +102,7 @@ def _read_maps(layers: Sequence[int], name: str, model: Any, tiles: Tensor) -> l
 
 
 def _read_layers(layers: Sequence[int], norm: bool, model: Any, tiles: Tensor) -> list[Layer]:
-    options: dict[str, Any] = {"norm": norm, "intermediates_only": True}
+    options: dict[str, Any] = {"norm": norm, "intermediates_only": True, "stop_early": True}
     if _num_prefix(model) and _gives_prefix(model):
         options["return_prefix_tokens"] = True
     found = read_in_order(

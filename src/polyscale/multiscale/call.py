@@ -64,7 +64,7 @@ def tile_chunks(
     """
     cut = _Cutter(plan, images)
     for chunk in plan.chunks:
-        yield cut(chunk, device).to(device, dtype)
+        yield cut(chunk, device, dtype)
 
 
 class _Cutter:
@@ -75,9 +75,11 @@ class _Cutter:
         self._opened = (-1, -1)
         self._crop: Crop | None = None
 
-    def __call__(self, chunk: Chunk, device: torch.device) -> Tiles:
+    def __call__(self, chunk: Chunk, device: torch.device, dtype: torch.dtype | None) -> Tiles:
         with no_autocast(device):
-            return torch.cat([self._cut(span) for span in chunk])
+            if device.type == "cpu":  # pieces in float32 would take twice the memory of a chunk
+                return torch.cat([self._cut(span).to(dtype) for span in chunk])
+            return torch.cat([self._cut(span) for span in chunk]).to(device, dtype)
 
     def _cut(self, span: Span) -> Tiles:
         part = self._plan.parts[span.part]

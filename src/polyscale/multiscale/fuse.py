@@ -37,21 +37,23 @@ class FusedTokens:
         Raises:
             InputError: if the feature maps have another size than when the model was tried.
         """
-        map_, prefix = features
         _check(features, table.cells_hw, self._layout.num_prefix)
         # (tiles, dim, h, w) → (tiles, prefix + h·w, dim)
-        tokens = torch.cat([prefix, map_.flatten(2).transpose(1, 2)], dim=1)
+        tokens = torch.cat([features.prefix, features.map.flatten(2).transpose(1, 2)], dim=1)
+        del features  # the memory of a chunk is free from here on
         rows, weights, sums, finished, *handed_on = table_tensors(table, tokens.device)
         if self._rows is None:
             self._rows = tokens.new_zeros(self._layout.num_rows, tokens.shape[2])
         # the product with float32 weights is float32; none of these is an operator of autocast
         shares = tokens.flatten(0, 1).index_select(0, rows) * weights
+        del tokens
         total = shares.new_zeros(table.num_sums, shares.shape[1]).index_add_(0, sums, shares)
+        del shares
         if self._open is not None and handed_on:
             total.index_add_(0, handed_on[0], self._open)
-        done = total[: len(finished)].to(tokens.dtype)
+        done = total[: len(finished)].to(self._rows.dtype)
         self._rows.index_add_(0, finished, done)
-        self._open = total[len(finished) :]
+        self._open = total[len(finished) :] if len(finished) < table.num_sums else None
 
     def result(
         self, merge: Merge, reduce: Callable[[Tensor], Tensor] | None = None

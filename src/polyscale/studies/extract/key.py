@@ -14,7 +14,7 @@ from polyscale.studies.environment import library_versions
 from polyscale.studies.extract.images import Images
 from polyscale.types import Backbone
 
-FORMAT = 3
+FORMAT = 4
 """Raised when the same facts would give other features."""
 
 
