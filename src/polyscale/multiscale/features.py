@@ -71,7 +71,7 @@ class MultiScaleFeatures:
 
     @property
     def scales(self) -> tuple[PartFeatures, ...]:
-        """The features of each scale on its own, in the order of the scales. Views, not copies."""
+        """Views of the features of each scale, in order; one view of all where they are summed."""
         return tuple(map(self._part, self.tokens.split(self.dim, dim=2)))
 
     @property

@@ -49,8 +49,8 @@ def wrap(
         scales: sizes relative to the model's own size (default: (1, 2, 3)).
         sizes: size of the shorter side of each scale in pixels, instead of scales.
         frozen: True freezes the model's parameters in place and keeps it in evaluation mode, also
-            under `train()`. False leaves it as it is. None (the default) freezes what is loaded by
-            its name, and leaves a live model as it is.
+            under `train()`. False leaves it as it is. None (the default) freezes a model that is
+            given by its name, and leaves a live model or a `Backbone` as it is.
         tile_hw: the model's own size in pixels, where it cannot be read from the model, or
             another size for a model that takes one.
         in_channels: channels of the images, where they cannot be read from the model.
