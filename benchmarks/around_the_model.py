@@ -66,6 +66,7 @@ class Patches(nn.Module):
         self.proj = nn.Conv2d(3, dim, patch, patch)
 
     def forward(self, tiles: Tensor) -> Tensor:
+        """Tokens of patches."""
         self.inside = True
         try:
             return self.proj(tiles).flatten(2).transpose(1, 2).contiguous()

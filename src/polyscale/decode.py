@@ -2,6 +2,7 @@
 
 import io
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,9 @@ class UnreadableImageError(InputError):
         self.reason = reason
 
 
-def read_image(source: Path | bytes, *, name: str, min_side: int | None = None) -> Image.Image:
+def read_image(
+    source: Path | bytes, *, name: str, min_side: int | None = None, max_pixels: int | None = None
+) -> Image.Image:
     """Decode an image as 8-bit RGB, upright.
 
     Args:
@@ -43,23 +46,28 @@ def read_image(source: Path | bytes, *, name: str, min_side: int | None = None) 
         min_side: a side in pixels that is enough. A JPEG whose sides are at least 4 times as long
             is decoded at a half, a quarter or an eighth of its size, which is faster, and comes
             back with both sides at least twice as long as `min_side`. Others come back whole.
+        max_pixels: pixels of an image that is not suspicious (default: Pillow's
+            `Image.MAX_IMAGE_PIXELS`; Pillow itself refuses images of more than twice as many).
 
     Raises:
         InputError: if the file is no image, is broken, or would need a suspicious amount of memory.
     """
-    with clear_errors(name), opened(source) as image:
+    with clear_errors(name, max_pixels), opened(source, max_pixels) as image:
         if min_side is not None:
             image.draft(None, (min_side * DRAFT_MARGIN,) * 2)
         image.load()
         return upright_rgb(image)
 
 
-def opened(source: Path | bytes) -> Image.Image:
+def opened(source: Path | bytes, max_pixels: int | None = None) -> Image.Image:
     """The header alone, once it is clear that the rest is no decompression bomb."""
     Image.init()
     file = io.BytesIO(source) if isinstance(source, bytes) else source
-    image = Image.open(file, formats=[kind for kind in FORMATS if kind in Image.OPEN])
-    if math.prod(image.size) > (Image.MAX_IMAGE_PIXELS or math.inf):
+    with warnings.catch_warnings():
+        # Pillow warns of what is refused here or has been allowed
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        image = Image.open(file, formats=[kind for kind in FORMATS if kind in Image.OPEN])
+    if math.prod(image.size) > (max_pixels or Image.MAX_IMAGE_PIXELS or math.inf):
         raise Image.DecompressionBombError
     return image
 
@@ -78,12 +86,12 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def clear_errors(name: str) -> Iterator[None]:
+def clear_errors(name: str, max_pixels: int | None = None) -> Iterator[None]:
     """Turn what Pillow raises, which may be anything, into one line that names the file."""
     try:
         yield
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        limit = (Image.MAX_IMAGE_PIXELS or 0) / 1e6
+    except Image.DecompressionBombError as error:
+        limit = (max_pixels or Image.MAX_IMAGE_PIXELS or 0) / 1e6
         raise UnreadableImageError(
             name,
             f"its header says more than {limit:.0f} megapixels, as decompression bombs do",

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -167,3 +168,153 @@ def test_small_scales_need_a_model_that_takes_small_tiles(tiny_backbone):
         MultiScale(tiny_backbone(fixed_tile=True), (0.5, 1))
     features = MultiScale(tiny_backbone(), (0.5, 1))(torch.randn(1, 3, 32, 32))
     assert features.map.shape == (1, 12, 4, 4)
+
+
+@pytest.mark.parametrize("scales", [(1,), (2,), (1, 2, 3)])
+@pytest.mark.parametrize("value", [torch.inf, torch.nan])
+def test_one_cell_that_is_not_finite_stays_one_cell(scales, value):
+    class Spoilt(torch.nn.AvgPool2d):
+        def forward(self, tiles):
+            map_ = super().forward(tiles).clone()
+            map_[0, 0, 1, 2] = value
+            return map_
+
+    module = polyscale.wrap(Spoilt(8), scales, tile_hw=(64, 64), num_prefix=0, tile_batch=99)
+    cells = module(torch.ones(1, 3, 64, 64)).tokens
+    # the first tile is at the first scale; its cell lies in one cell of the output
+    assert (~torch.isfinite(cells)).sum() == 1
+
+
+def test_prepared_calls_run_as_often_as_wanted(tiny_backbone):
+    module, images = MultiScale(tiny_backbone(), (1, 2)), torch.randn(2, 3, 64, 64)
+    for eager in (False, True):
+        prepared = module.prepare(images, eager=eager)
+        assert torch.equal(module.run(prepared).tokens, module.run(prepared).tokens)
+
+
+def test_gradients_in_double_precision_are_exact(tiny_backbone):
+    module = MultiScale(tiny_backbone(tile=8, patch=4).double(), (1, 1.5), overlap=0.25)
+    for size in (8, 11, 20):
+        images = torch.rand(1, 3, size, 7, dtype=torch.float64, requires_grad=True)
+        assert torch.autograd.gradcheck(lambda x: module(x).tokens, images, fast_mode=True)
+
+
+def test_features_of_inference_mode_do_not_break_a_later_backward(tiny_backbone):
+    module = MultiScale(tiny_backbone(), (1, 1.7, 2))
+    pixels = np.zeros((47, 53, 3), np.uint8)
+    with torch.inference_mode():
+        module(torch.randn(1, 3, 47, 53))
+        module(module.preprocess(pixels))
+    module(torch.randn(1, 3, 47, 53, requires_grad=True)).tokens.sum().backward()
+    module(module.preprocess(pixels)).tokens.sum().backward()
+
+
+def test_another_default_dtype_in_between_changes_nothing(tiny_backbone):
+    module, images = MultiScale(tiny_backbone(), (1, 1.7)), torch.randn(1, 3, 43, 59)
+    torch.set_default_dtype(torch.float64)
+    try:
+        first = module(images).tokens
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(module(images).tokens, first)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_the_dtype_is_that_of_the_model(tiny_backbone, dtype):
+    backbone = tiny_backbone()
+    images = torch.randn(2, 3, 60, 40)
+    expected = MultiScale(backbone, (1, 2))(images).tokens
+    module = MultiScale(backbone.to(dtype), (1, 2))
+    for given in (images, images.to(dtype)):
+        tokens = module(given).tokens
+        assert tokens.dtype == dtype
+        torch.testing.assert_close(tokens.float(), expected, rtol=0.05, atol=0.05)
+
+
+def test_half_precision_is_rounded_once(tiny_backbone):
+    """A mean over hundreds of tiles in bf16 is as good as bf16 can be."""
+    module = polyscale.wrap(torch.nn.AvgPool2d(4), (24,), tile_hw=(8, 8), tile_batch=3)
+    images = torch.rand(1, 3, 8, 8).bfloat16()
+    exact = MultiScale(module.backbone, (24,))(images.double()).tokens
+    torch.testing.assert_close(module(images).tokens.double(), exact, rtol=0.02, atol=0.02)
+    wide = polyscale.wrap(torch.nn.AvgPool2d(4), (24,), tile_hw=(8, 8), tile_batch=576)
+    assert torch.equal(module(images).tokens, wide(images).tokens)
+
+
+@pytest.mark.parametrize("given", ["keyword", "mapping", "batch feature"])
+def test_what_an_image_processor_of_transformers_returns(tiny_backbone, given):
+    module, images = MultiScale(tiny_backbone(), (1, 2)), torch.randn(1, 3, 32, 32)
+    expected = module(images).tokens
+    if given == "keyword":
+        found = module(pixel_values=images)
+    elif given == "mapping":
+        found = module({"pixel_values": images})
+    else:
+        feature = pytest.importorskip("transformers").BatchFeature({"pixel_values": images})
+        assert torch.equal(module(**feature).tokens, expected)
+        found = module(feature)
+    assert torch.equal(found.tokens, expected)
+
+
+def test_a_frozen_backbone_stays_frozen_in_training():
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 8, 8), torch.nn.BatchNorm2d(4))
+    module = polyscale.wrap(model, (1, 2), tile_hw=(32, 32), frozen=True)
+    whole = torch.nn.Sequential(module, torch.nn.Identity()).train()
+    assert not any(part.training for part in model.modules())
+    assert not any(p.requires_grad for p in module.parameters())
+    whole.requires_grad_(True).train()
+    assert not module.frozen
+    assert all(part.training for part in model.modules())
+
+
+def test_live_models_are_left_as_they_are():
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 8, 8), torch.nn.BatchNorm2d(4))
+    module = polyscale.wrap(model, (1, 2), tile_hw=(32, 32))
+    assert not module.frozen
+    assert model.training
+    with pytest.warns(UserWarning, match="batch norms that use the statistics of the batch"):
+        module(torch.randn(1, 3, 32, 32))
+    module.eval()
+    module(torch.randn(1, 3, 32, 32))  # warnings are errors
+
+
+def test_instance_norms_do_not_mix_tiles():
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 8, 8), torch.nn.InstanceNorm2d(4))
+    polyscale.wrap(model, (1, 2), tile_hw=(32, 32))(torch.randn(1, 3, 32, 32))
+
+
+def test_memory_of_caches_is_bounded():
+    """Many pictures of different sizes; what is kept of them has a bound in bytes."""
+    from polyscale.multiscale import resample, tables
+
+    module = polyscale.wrap(torch.nn.AvgPool2d(8), (1, 2), tile_hw=(32, 32), num_prefix=0)
+    for side in range(20, 220, 2):
+        module(torch.rand(1, 3, side, side + 1))
+    for cache in (resample._BLOCKS, tables._TABLES):
+        assert 0 < cache.held_bytes <= cache._max_bytes
+
+
+@pytest.mark.parametrize(
+    ("indices", "message"),
+    [(0, "indices must be of the 1 layers .* but got 0"), (2, "got 2"), ([1], r"got \[1\]")],
+)
+def test_layers_that_are_not_read(tiny_backbone, indices, message):
+    module = MultiScale(tiny_backbone(), (1,))
+    with pytest.raises(InputError, match=message):
+        module.forward_intermediates(torch.randn(1, 3, 32, 32), indices)
+
+
+def test_what_is_no_backbone():
+    with pytest.raises(InputError, match="has no name, .* Use polyscale.wrap"):
+        MultiScale(torch.nn.Identity(), (1,))
+
+
+def test_replaced_for_none_given(tiny_backbone):
+    module = MultiScale(tiny_backbone(), (1,))
+    with pytest.raises(InputError, match="images must be given, but got None"):
+        module()
+    images = torch.randn(1, 3, 32, 32)
+    with pytest.raises(InputError, match="either images or pixel_values, but got both"):
+        module(images, pixel_values=images)
+    with pytest.raises(InputError, match="must hold 'pixel_values', but holds labels"):
+        module({"labels": images})

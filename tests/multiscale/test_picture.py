@@ -107,6 +107,8 @@ def test_files_that_are_no_pictures(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="cannot be read"):
         Picture(tmp_path / "cut.png", **HALVES)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert Picture(tmp_path / "big.png", **HALVES).image_hw == (40, 40)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
     with pytest.raises(InputError, match="decompression bomb"):
         Picture(tmp_path / "big.png", **HALVES)
 

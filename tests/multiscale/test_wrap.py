@@ -141,3 +141,45 @@ def test_sizes_instead_of_scales(tile_hw, sizes):
 def test_sizes_that_are_none(options, message):
     with pytest.raises(InputError, match=message):
         polyscale.wrap(torch.nn.AvgPool2d(16), tile_hw=(64, 64), **options)
+
+
+def test_a_multi_scale_module_is_not_wrapped_again(tiny_backbone):
+    module = polyscale.wrap(tiny_backbone(), (1, 2))
+    with pytest.raises(InputError, match="not multi-scale yet, .* ms.with_scales"):
+        polyscale.wrap(module)
+
+
+@pytest.mark.weights
+def test_frozen_by_name_and_trainable_on_request():
+    by_name = polyscale.wrap("pip:efficientnet_lite0", (1,))
+    loaded = polyscale.wrap(polyscale.load("pip:efficientnet_lite0"), (1,))
+    for module in (by_name, loaded):
+        assert module.frozen
+        assert not any(part.training for part in module.train().backbone.modules())
+    trained = polyscale.wrap("pip:efficientnet_lite0", (1,), frozen=False).train()
+    assert all(p.requires_grad for p in trained.parameters())
+    assert trained.backbone.model.training
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"compile": {"mod": 1}}, "must hold arguments of torch.compile, but 'mod' is not one"),
+        ({"mean": (0.5,) * 3}, "mean and std must be given together"),
+        ({"std": (0.0,) * 3, "mean": (0.5,) * 3}, "std positive"),
+        ({"sizes": (64,), "aspect": "slide"}, "sizes must be left out for aspect='slide'"),
+    ],
+)
+def test_options_that_break_a_rule(options, message):
+    with pytest.raises(InputError, match=message):
+        polyscale.wrap(torch.nn.AvgPool2d(16), tile_hw=(64, 64), **options)
+
+
+def test_scales_that_a_model_takes_only_in_whole_patches():
+    """Half of 56 px is no whole number of patches of 16 px; the error says what is."""
+    timm = pytest.importorskip("timm")
+    model = timm.create_model("vit_tiny_patch16_224", img_size=112, dynamic_img_size=True)
+    with pytest.raises(InputError, match=r"tiles of 56×56 px .* or try 0\.571429, which is 64 px"):
+        polyscale.wrap(model, (0.5, 1))
+    features = polyscale.wrap(model.eval(), (4 / 7, 1))(torch.randn(1, 3, 112, 112))
+    assert features.map.shape == (1, 384, 7, 7)

@@ -52,7 +52,7 @@ def tile_chunks(
     plan: CallPlan,
     images: Sequence[Tensor | Picture],
     device: torch.device,
-    dtype: torch.dtype | None,
+    dtype: torch.dtype,
 ) -> Iterator[Tiles]:
     """The pixels of each chunk, made when it is due, so that never more than a chunk stands.
 
@@ -60,7 +60,7 @@ def tile_chunks(
         plan: of the call.
         images: what the levels of each part are resized from.
         device: where the tiles are to be.
-        dtype: of the tiles; None for that of the images.
+        dtype: of the tiles.
     """
     cut = _Cutter(plan, images)
     for chunk in plan.chunks:
@@ -75,7 +75,7 @@ class _Cutter:
         self._opened = (-1, -1)
         self._crop: Crop | None = None
 
-    def __call__(self, chunk: Chunk, device: torch.device, dtype: torch.dtype | None) -> Tiles:
+    def __call__(self, chunk: Chunk, device: torch.device, dtype: torch.dtype) -> Tiles:
         with no_autocast(device):
             if device.type == "cpu":  # pieces in float32 would take twice the memory of a chunk
                 return torch.cat([self._cut(span).to(dtype) for span in chunk])

@@ -3,7 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from inspect import signature
 from typing import Any, Literal, TypedDict, get_args
+
+import torch
 
 from polyscale.errors import InputError, near_matches
 from polyscale.multiscale.fuse import Merge
@@ -56,6 +59,12 @@ class MultiScaleConfig(Tiling):
                 "compile must be True, False or a dict of arguments of torch.compile, "
                 f"but got {self.compile!r}."
             )
+        for name in self.compile if isinstance(self.compile, dict) else ():
+            if name not in signature(torch.compile).parameters:
+                raise InputError(
+                    f"compile must hold arguments of torch.compile, but {name!r} is not one. "
+                    "Example: compile={'mode': 'max-autotune'}"
+                )
         for name, choices in (
             ("source", SOURCES),
             ("prefix", get_args(PrefixRule)),

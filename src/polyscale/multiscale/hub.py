@@ -7,10 +7,10 @@ weights are not those that its source gives.
 import json
 from collections.abc import Callable
 from functools import cache, partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from importlib.metadata import version
 from polyscale.backbones.blueprint import blueprint_of, build, has_source_weights
 from polyscale.backbones.model_backbone import ModelBackbone
 from polyscale.errors import InputError, RunError, first_line, require

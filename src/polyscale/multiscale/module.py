@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 from typing_extensions import Self, Unpack
 
 from polyscale.backbones import model_dtype_device
@@ -46,8 +45,8 @@ class MultiScale(nn.Module):
         scales: sizes relative to the model's own size.
         config: every choice; or give its options by name, for example `aspect="keep"`.
         frozen: freeze the backbone's parameters in place and keep it in evaluation mode, also when
-            `train()` is called on this module or on one that holds it. `requires_grad_(True)` ends
-            that. False leaves the backbone as it is.
+            `train()` is called on this module or on one that holds it, for as long as none of its
+            parameters is made trainable again. False leaves the backbone as it is.
         options: fields of `MultiScaleConfig`, where no config is given.
 
     Raises:
@@ -71,7 +70,7 @@ class MultiScale(nn.Module):
         check_flag("frozen", frozen)
         self.backbone = backbone
         self.config = config or MultiScaleConfig.of(chosen)
-        self.frozen = frozen
+        self._frozen = frozen
         self._runner: ChunkRunner | None = None
         self._check_tiles()
         if frozen:
@@ -82,6 +81,11 @@ class MultiScale(nn.Module):
     def scales(self) -> tuple[float, ...]:
         """The scales, in their order along the channels."""
         return self.config.scales
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stays in evaluation mode: it was frozen, and nothing in it is trained."""
+        return self._frozen and not any(p.requires_grad for p in self.parameters())
 
     @property
     def out_channels(self) -> int:
@@ -96,7 +100,7 @@ class MultiScale(nn.Module):
     @property
     def feature_info(self) -> list[dict[str, Any]]:
         """For each layer that is read, as timm has it: its channels and its reduction in pixels."""
-        reduction = self.backbone.tile_hw[0] // self.plan.grid_hw[0]
+        reduction = max(1, round(self.backbone.tile_hw[0] / self.plan.grid_hw[0]))
         num_scales = self.out_channels // self.backbone.dim
         return [
             {"num_chs": dim * num_scales, "reduction": reduction, "module": f"layers.{index}"}
@@ -150,9 +154,8 @@ class MultiScale(nn.Module):
         """
         parts = as_parts(images, self.backbone.in_channels)
         dtype, device = self._dtype_device(parts)
-        exact = (parts[0].dtype if isinstance(parts[0], Tensor) else dtype) == torch.float64
         sizes = [size for part in parts for size in _flat(*num_and_size(part))]
-        plan = self._plan_call(exact, torch.compiler.is_compiling(), *sizes)
+        plan = self._plan_call(dtype == torch.float64, torch.compiler.is_compiling(), *sizes)
         sources = [source_of(part, self.config.source, self.backbone.tile_hw) for part in parts]
         if eager:
             made = list(tile_chunks(plan, sources, device, dtype))
@@ -162,8 +165,15 @@ class MultiScale(nn.Module):
     def run(self, prepared: Prepared) -> MultiScaleFeatures:
         """The second half of `forward`: tiles → features."""
         backbone, config, plan = self.backbone, self.config, prepared.plan
-        self._warn_of_shared_statistics()
-        runner, fused = self._chunk_runner(), FusedTokens(plan.layout)
+        runner = self._chunk_runner()
+        if not torch.compiler.is_compiling() and runner.mixes_tiles():
+            warnings.warn(
+                f"{backbone.name} has batch norms that use the statistics of the batch, so that "
+                "its features depend on which tiles share a chunk (tile_batch). Call eval(), or "
+                "wrap it with frozen=True.",
+                stacklevel=4,
+            )
+        fused = FusedTokens(plan.layout)
         with autocast(model_dtype_device(backbone)[1], config.dtype):
             tiles = iter(prepared.make_tiles())
             for table in plan.tables:
@@ -200,10 +210,7 @@ class MultiScale(nn.Module):
         """
         features = self(images)
         layers = features.layers
-        chosen = range(len(layers)) if indices is None else indices
-        if isinstance(chosen, int):
-            chosen = range(len(layers))[-chosen:]
-        picked = [layers[index] for index in chosen]
+        picked = [layers[index] for index in _indices(indices, len(layers))]
         maps = [(p.map, p.prefix) if return_prefix_tokens else p.map for p in picked]
         return maps if intermediates_only else (features.map, maps)
 
@@ -227,7 +234,7 @@ class MultiScale(nn.Module):
     def with_scales(self, scales: Sequence[float]) -> "MultiScale":
         """The same backbone and choices with other scales; what was measured is kept."""
         module = MultiScale(self.backbone, config=self.config.with_scales(tuple(scales)))
-        module.frozen, module._runner = self.frozen, self._chunk_runner()
+        module._frozen, module._runner = self._frozen, self._chunk_runner()
         return module
 
     def train(self, mode: bool = True) -> Self:
@@ -236,11 +243,6 @@ class MultiScale(nn.Module):
         if self.frozen and isinstance(self.backbone, nn.Module):
             self.backbone.eval()
         return self
-
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """As for every module; True also ends `frozen`."""
-        self.frozen = self.frozen and not requires_grad
-        return super().requires_grad_(requires_grad)
 
     def save_pretrained(self, folder: str | PathLike[str]) -> None:
         """Write a folder that `from_pretrained` reads, see `polyscale.multiscale.hub`."""
@@ -268,15 +270,14 @@ class MultiScale(nn.Module):
             self._runner = ChunkRunner(self.backbone, self.config)
         return self._runner
 
-    def _dtype_device(self, parts: Sequence[Any]) -> tuple[torch.dtype | None, torch.device]:
+    def _dtype_device(self, parts: Sequence[Any]) -> tuple[torch.dtype, torch.device]:
         """What tiles are to be: as the model, or as the images where it has no parameters."""
-        backbone = self.backbone
-        if isinstance(backbone, nn.Module) and next(self.parameters(), None) is not None:
-            dtype, device = model_dtype_device(backbone)
+        dtype, device = model_dtype_device(self.backbone)
+        if isinstance(self.backbone, nn.Module) and next(self.parameters(), None) is not None:
             check_device_of(parts, device)
             return dtype, device
-        tensors = [part for part in parts if isinstance(part, Tensor)]
-        return (None, tensors[0].device) if tensors else model_dtype_device(backbone)
+        first = next((part for part in parts if isinstance(part, Tensor)), None)
+        return (dtype, device) if first is None else (first.dtype, first.device)
 
     # for a compiler it is a constant: it depends on sizes, and computes with no tensor of the call
     @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
@@ -298,6 +299,12 @@ class MultiScale(nn.Module):
             prefix=config.prefix,
         )
         rank, num_ranks = rank_and_count() if config.distributed else (0, 1)
+        num_tiles = sum(part.num * level.num_tiles for part in parts for level in part.levels)
+        if num_tiles < num_ranks:
+            raise InputError(
+                f"distributed must have at least one tile for each of {num_ranks} processes, but "
+                f"there are {num_tiles}. Give more images or scales, or set distributed=False."
+            )
         chunks = plan_chunks(
             parts,
             (lambda tile_hw: EVERYTHING) if traced else runner.tile_batch,
@@ -352,20 +359,6 @@ class MultiScale(nn.Module):
                 )
             raise InputError(why)
 
-    def _warn_of_shared_statistics(self) -> None:
-        """Batch norms in training mode make the features of a tile depend on its chunk."""
-        backbone = self.backbone
-        if not isinstance(backbone, nn.Module) or torch.compiler.is_compiling():
-            return
-        if backbone.training and any(
-            isinstance(m, _NormBase) and m.training for m in backbone.modules()
-        ):
-            warnings.warn(
-                f"{backbone.name} has batch norms in training mode, so that its features depend on "
-                "which tiles share a chunk (tile_batch). Call eval(), or wrap it with frozen=True.",
-                stacklevel=4,
-            )
-
 
 def _check_backbone(backbone: object) -> None:
     lacking = [name for name in Backbone.__annotations__ if not hasattr(backbone, name)]
@@ -375,6 +368,23 @@ def _check_backbone(backbone: object) -> None:
             f"{', '.join(lacking) or 'call'}. Use polyscale.wrap(model, scales=(1, 2)), which "
             "takes any model."
         )
+
+
+def _indices(indices: int | Sequence[int] | None, num: int) -> Sequence[int]:
+    """As timm takes them: all, the last so many, or these."""
+    if indices is None:
+        return range(num)
+    fits = (
+        1 <= indices <= num
+        if isinstance(indices, int)
+        else all(-num <= index < num for index in indices)
+    )
+    if not fits:
+        raise InputError(
+            f"indices must be of the {num} layers that are read, or how many of the last ones, but "
+            f"got {indices!r}. Choose the layers that are read with layers=."
+        )
+    return range(num)[-indices:] if isinstance(indices, int) else indices
 
 
 def _layer_dims(backbone: Backbone) -> tuple[int, ...]:

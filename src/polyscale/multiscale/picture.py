@@ -123,7 +123,9 @@ def _as_array(image: Input) -> NDArray[np.uint8]:
         path = Path(image)
         if not path.is_file():
             raise InputError(f"image {str(path)!r} does not exist. Check the path.")
-        return np.array(read_image(path, name=repr(str(path))))
+        # as many as Pillow itself allows
+        limit = 2 * Image.MAX_IMAGE_PIXELS if Image.MAX_IMAGE_PIXELS else None
+        return np.array(read_image(path, name=repr(str(path)), max_pixels=limit))
     if isinstance(image, Image.Image):
         return np.array(upright_rgb(image))
     if isinstance(image, np.ndarray):

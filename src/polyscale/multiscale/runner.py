@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from polyscale.backbones import dry_run, model_dtype_device
@@ -36,12 +37,18 @@ class ChunkRunner:
         if config.compile:
             arguments = config.compile if isinstance(config.compile, dict) else {}
             self._call = torch.compile(backbone, **arguments)
+        parts = backbone.modules() if isinstance(backbone, nn.Module) else ()
+        self._batch_norms = [part for part in parts if isinstance(part, _BatchNorm)]
         self._tile_batch: dict[tuple[object, ...], int] = {}
         self._cells: dict[HW, HW] = {backbone.tile_hw: backbone.grid_hw}
 
     def serves(self, backbone: Backbone, config: MultiScaleConfig) -> bool:
         """Whether it was made for this backbone and these choices, scales aside."""
         return self.backbone is backbone and self._config == config.with_scales(self._config.scales)
+
+    def mixes_tiles(self) -> bool:
+        """Whether batch norms take their statistics from the tiles that share a chunk."""
+        return any(norm.training or norm.running_mean is None for norm in self._batch_norms)
 
     def tile_batch(self, tile_hw: HW) -> int:
         """How many tiles of this size go into a chunk."""

@@ -11,7 +11,7 @@ from polyscale.errors import InputError
 from polyscale.multiscale.config import MultiScaleConfig, Options
 from polyscale.multiscale.module import MultiScale
 from polyscale.plan import check_flag, scales_of
-from polyscale.types import HW, check_scales
+from polyscale.types import HW, Backbone, check_scales
 
 DEFAULT_SCALES = (1, 2, 3)
 
@@ -49,8 +49,9 @@ def wrap(
         scales: sizes relative to the model's own size (default: (1, 2, 3)).
         sizes: size of the shorter side of each scale in pixels, instead of scales.
         frozen: True freezes the model's parameters in place and keeps it in evaluation mode, also
-            under `train()`. False leaves it as it is. None (the default) freezes a model that is
-            given by its name, and leaves a live model or a `Backbone` as it is.
+            under `train()`. False leaves a live model as it is, and makes one that is given by its
+            name trainable. None (the default) freezes a model that is given by its name, and a
+            `Backbone` of which nothing is trained; it leaves a live model as it is.
         tile_hw: the model's own size in pixels, where it cannot be read from the model, or
             another size for a model that takes one.
         in_channels: channels of the images, where they cannot be read from the model.
@@ -96,8 +97,16 @@ def wrap(
         processor=processor,
     )
     backbone = as_backbone(model, reading)
+    by_name = isinstance(model, str)
+    if by_name and frozen is False and isinstance(backbone, nn.Module):
+        backbone.requires_grad_(True)
     if sizes is not None:
         config = config.with_scales(scales_of(sizes, backbone.tile_hw, config.aspect))
-    return MultiScale(
-        backbone, config=config, frozen=isinstance(model, str) if frozen is None else frozen
-    )
+    if frozen is None:
+        frozen = by_name or (isinstance(model, Backbone) and not _learns(model))
+    return MultiScale(backbone, config=config, frozen=frozen)
+
+
+def _learns(backbone: Backbone) -> bool:
+    parameters = backbone.parameters() if isinstance(backbone, nn.Module) else ()
+    return any(parameter.requires_grad for parameter in parameters)
