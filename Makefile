@@ -1,14 +1,16 @@
 # Two commands do everything on a fresh machine with Python and make:
 #   make demo    environment, install, the main job on embedded data, a report
 #   make test    environment, install, all tests
-# Both may be given again at no cost.
+# Both may be given again at no cost. `make test-oldest` tests the operator and its adapters on
+# the oldest releases that pyproject.toml admits.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+OLDEST := .venv-oldest
 DEMO   := runs/demo
 
-.PHONY: demo demo-dense test lint clean
+.PHONY: demo demo-dense test test-oldest lint clean
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/polyscale compare --data rooms --source native --out $(DEMO) --candidates \
@@ -28,6 +30,10 @@ demo-dense: $(VENV)/demo-ready
 test: $(VENV)/test-ready
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
 
+test-oldest: $(OLDEST)/ready
+	@OMP_NUM_THREADS=1 $(OLDEST)/bin/pytest -n 2 \
+	    tests/plan tests/multiscale tests/backbones tests/encoders tests/test_exports.py
+
 lint: $(VENV)/test-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,10 +48,18 @@ $(VENV)/test-ready: pyproject.toml | $(VENV)/made
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@ $(VENV)/demo-ready
 
+# uv, as pip cannot choose the lowest releases
+$(OLDEST)/ready: pyproject.toml
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/pip install --quiet uv
+	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST) --resolution lowest-direct \
+	    --editable '.[timm,weights,transformers,open_clip,hub,test]'
+	@touch $@
+
 $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	@touch $@
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) $(OLDEST) runs

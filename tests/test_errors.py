@@ -20,7 +20,7 @@ def test_an_absent_package():
 def test_an_old_package():
     message = (
         f"this test needs pytest 1000.0 or newer, but {version('pytest')} is installed. "
-        "Run: pip install 'polyscale[test]'"
+        "Run: pip install 'pytest>=1000.0'"
     )
     with pytest.raises(MissingExtraError, match=f"^{re.escape(message)}$"):
         require("pytest", extra="test", feature="this test", at_least="1000.0")

@@ -91,10 +91,12 @@ def test_a_comparison_without_its_extra():
     assert run(code).stdout.endswith("Run: pip install 'polyscale[compare]'\n")
 
 
-def test_the_command_without_its_extra():
-    left = run(HIDE + "from polyscale.cli import main; main()")
+@pytest.mark.parametrize("package", ["typer", "platformdirs"])
+def test_the_command_without_its_extra(package):
+    code = f"import sys; sys.modules[{package!r}] = None; sys.argv[1:] = ['paper'];"
+    left = run(f"{code} from polyscale.cli import main; main()")
     assert left.returncode == 2
     assert left.stderr == (
-        "error: The command polyscale needs the package 'typer', which is not installed. "
+        f"error: This command needs the package '{package}', which is not installed. "
         "Run: pip install 'polyscale[compare]'\n"
     )

@@ -1,4 +1,4 @@
-"""The linter holds the floors: an import from a floor above must fail it."""
+"""The linter holds the layers: an import from a layer above must fail it."""
 
 import shutil
 import subprocess
@@ -27,7 +27,7 @@ def copy(tmp_path):
     return tmp_path
 
 
-def test_the_tree_keeps_the_floors(copy):
+def test_the_tree_keeps_the_layers(copy):
     result = lint(copy)
     assert result.returncode == 0, result.stdout
 
@@ -45,4 +45,7 @@ def test_the_tree_keeps_the_floors(copy):
 def test_a_wrong_import_fails(copy, file, line):
     path = copy / "src" / "polyscale" / file
     path.write_text(f"{path.read_text()}\n{line}\n")
-    assert lint(copy).returncode != 0
+    result = lint(copy)
+    assert result.returncode != 0
+    module = f"polyscale.{file.removesuffix('.py').replace('/', '.')}"
+    assert f" {module} -> {line.split()[1]}" in result.stdout

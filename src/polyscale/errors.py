@@ -12,7 +12,7 @@ class InputError(ValueError):
 
 
 class MissingExtraError(ImportError):
-    """A feature needs a package of an extra that is not installed."""
+    """A feature needs a package of an extra that is not installed, or too old."""
 
 
 def require(package: str, *, extra: str, feature: str, at_least: str | None = None) -> None:
@@ -26,17 +26,17 @@ def require(package: str, *, extra: str, feature: str, at_least: str | None = No
             for packages whose import name is their name on PyPI.
 
     Raises:
-        MissingExtraError: with the pip command that installs the extra.
+        MissingExtraError: with the pip command that installs what is needed.
     """
-    command = f"Run: pip install 'polyscale[{extra}]'"
     if find_spec(package) is None:
         raise MissingExtraError(
-            f"{feature} needs the package '{package}', which is not installed. {command}"
+            f"{feature} needs the package '{package}', which is not installed. "
+            f"Run: pip install 'polyscale[{extra}]'"
         )
     if at_least is not None and _release(version(package)) < _release(at_least):
         raise MissingExtraError(
             f"{feature} needs {package} {at_least} or newer, but {version(package)} is "
-            f"installed. {command}"
+            f"installed. Run: pip install '{package}>={at_least}'"
         )
 
 

@@ -225,8 +225,8 @@ def test_the_dtype_is_that_of_the_model(tiny_backbone, dtype):
     images = torch.randn(2, 3, 60, 40)
     expected = MultiScale(backbone, (1, 2))(images).tokens
     module = MultiScale(backbone.to(dtype), (1, 2))
-    for given in (images, images.to(dtype)):
-        tokens = module(given).tokens
+    for batch in (images, images.to(dtype)):
+        tokens = module(batch).tokens
         assert tokens.dtype == dtype
         torch.testing.assert_close(tokens.float(), expected, rtol=0.05, atol=0.05)
 

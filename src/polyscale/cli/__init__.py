@@ -1,18 +1,21 @@
 """The command line: one file a verb, no logic."""
 
 import sys
-
-from polyscale.errors import MissingExtraError, require
+from importlib.util import find_spec
 
 
 def main() -> None:
-    """Run the command line, or say which extra brings what it needs."""
+    """Run the command line, or say which extra brings a package that it needs."""
     try:
-        for package in ("typer", "rich"):
-            require(package, extra="compare", feature="The command polyscale")
-    except MissingExtraError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
-    from polyscale.cli.app import main as run
+        from polyscale.cli.app import main as run
 
-    run()
+        run()
+    except ModuleNotFoundError as error:
+        package = str(error.name).split(".")[0]
+        if find_spec(package) is not None:  # a mistake of ours, or of that package
+            raise
+        sys.stderr.write(
+            f"error: This command needs the package '{package}', which is not installed. "
+            "Run: pip install 'polyscale[compare]'\n"
+        )
+        sys.exit(2)
