@@ -159,8 +159,8 @@ class MultiScale(nn.Module):
         sources = [source_of(part, self.config.source, self.backbone.tile_hw) for part in parts]
         if eager:
             made = list(tile_chunks(plan, sources, device, dtype))
-            return Prepared(plan, lambda: made)
-        return Prepared(plan, lambda: tile_chunks(plan, sources, device, dtype))
+            return Prepared(plan, device, lambda: made)
+        return Prepared(plan, device, lambda: tile_chunks(plan, sources, device, dtype))
 
     def run(self, prepared: Prepared) -> MultiScaleFeatures:
         """The second half of `forward`: tiles → features."""
@@ -174,7 +174,7 @@ class MultiScale(nn.Module):
                 stacklevel=4,
             )
         fused = FusedTokens(plan.layout)
-        with autocast(model_dtype_device(backbone)[1], config.dtype):
+        with autocast(prepared.device, config.dtype):
             tiles = iter(prepared.make_tiles())
             for table in plan.tables:
                 fused.add(table, runner(next(tiles)))  # held by no name, to be freed at once

@@ -186,6 +186,7 @@ class _Entries:
     def __init__(self, parts: Sequence[Part], layout: Layout) -> None:
         self._parts, self._layout = parts, layout
         self._pooling: dict[tuple[Level, int], GridPooling] = {}
+        self._tiles: dict[tuple[Level, int, int, int, int], Entries] = {}
 
     def cells_of(self, span: Span) -> HW:
         """Cells of a tile."""
@@ -199,7 +200,10 @@ class _Entries:
             level = self._parts[span.part].levels[span.slot]
             height, width = self.cells_of(span)
             per_tile = layout.num_prefix + height * width
-            tokens, places, weights = self._of_tile(level, span)
+            tile = (level, span.slot, span.grid, span.row, span.column)
+            if tile not in self._tiles:
+                self._tiles[tile] = self._of_tile(level, span)
+            tokens, places, weights = self._tiles[tile]
             index = np.arange(span.num)[:, None]
             rows = (span.first + index) * (layout.num_tokens * layout.num_slots) + places
             found.append(
