@@ -46,7 +46,7 @@ def export_program(
     dtype, device = model_dtype_device(backbone)
     # two tiles: a size of one would be taken for fixed
     images = torch.zeros(fixed or 2, backbone.in_channels, *size_hw, dtype=dtype, device=device)
-    shapes = None if fixed else ({0: Dim("tiles")},)
+    shapes = None if fixed else ({0: Dim.DYNAMIC},)
     try:
         with dry_run(module):
             return torch.export.export(

@@ -273,7 +273,7 @@ class MultiScale(nn.Module):
     def _dtype_device(self, parts: Sequence[Any]) -> tuple[torch.dtype, torch.device]:
         """What tiles are to be: as the model, or as the images where it has no parameters."""
         dtype, device = model_dtype_device(self.backbone)
-        if isinstance(self.backbone, nn.Module) and next(self.parameters(), None) is not None:
+        if isinstance(self.backbone, nn.Module) and any(True for _ in self.parameters()):
             check_device_of(parts, device)
             return dtype, device
         first = next((part for part in parts if isinstance(part, Tensor)), None)

@@ -34,18 +34,22 @@ def check_precision(dtype: str) -> Precision:
     raise InputError(f"dtype must be one of {', '.join(PRECISIONS)}, but got {dtype!r}.")
 
 
-@contextmanager
-def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
     """The context in which a backbone runs.
 
     Autocast casts frozen weights anew in every operation. Here each is cast once in the context.
     """
     dtype = PRECISIONS[precision]
     if dtype is None:
-        yield
-        return
-    once = nullcontext() if torch.compiler.is_compiling() else _FrozenWeightsOnce(dtype)
-    with torch.autocast(device.type, dtype), once:
+        return nullcontext()
+    if torch.compiler.is_compiling():  # torch 2.6 traces no generator as a context
+        return torch.autocast(device.type, dtype)
+    return _autocast_once(device, dtype)
+
+
+@contextmanager
+def _autocast_once(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    with torch.autocast(device.type, dtype), _FrozenWeightsOnce(dtype):
         yield
 
 

@@ -43,8 +43,8 @@ class ChunkRunner:
         self._cells: dict[HW, HW] = {backbone.tile_hw: backbone.grid_hw}
 
     def serves(self, backbone: Backbone, config: MultiScaleConfig) -> bool:
-        """Whether it was made for this backbone and these choices, scales aside."""
-        return self.backbone is backbone and self._config == config.with_scales(self._config.scales)
+        """Whether it was made for this backbone and these choices."""
+        return self.backbone is backbone and _choices(self._config) == _choices(config)
 
     def mixes_tiles(self) -> bool:
         """Whether batch norms take their statistics from the tiles that share a chunk."""
@@ -148,6 +148,11 @@ class ChunkRunner:
         cell = own[0] // grid[0]
         side = max(1, round(tile_hw[0] / cell)) * cell
         return f"Leave the scale out, or try {side / own[0]:.6g}, which is {side} px."
+
+
+def _choices(config: MultiScaleConfig) -> tuple[object, ...]:
+    """Those that a runner acts on."""
+    return config.tile_batch, config.compile, config.checkpoint, config.dtype
 
 
 def is_out_of_memory(error: BaseException) -> bool:
