@@ -70,8 +70,8 @@ class ChunkRunner:
 
     def __call__(self, tiles: Tensor) -> TileFeatures:
         """Features of a chunk. Where memory runs short, halves of it, now and from now on."""
-        if torch.compiler.is_compiling():
-            return self._run(tiles)
+        if torch.compiler.is_compiling():  # within a compiled call, nothing is compiled again
+            return TileFeatures(*self.backbone(tiles))
         key = self._key((tiles.shape[2], tiles.shape[3]))
         limit = self._tile_batch.get(key, len(tiles))
         if len(tiles) > limit:

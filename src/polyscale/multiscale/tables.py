@@ -100,7 +100,7 @@ def table_tensors(table: ChunkTable, device: torch.device) -> tuple[Tensor, ...]
     if table.handed_on is not None:
         arrays.append(table.handed_on)
     if device.type == "cpu" or torch.compiler.is_compiling():
-        return tuple([torch.as_tensor(array).to(device) for array in arrays])
+        return tuple([_tensor(array).to(device) for array in arrays])
     if device not in table.moved:
         with torch.inference_mode(False):
             moved = tuple(torch.from_numpy(a).to(device, non_blocking=True) for a in arrays)
@@ -108,6 +108,11 @@ def table_tensors(table: ChunkTable, device: torch.device) -> tuple[Tensor, ...]
             return moved
         table.moved[device] = moved
     return table.moved[device]
+
+
+def _tensor(array: Any) -> Tensor:
+    # not `as_tensor`, which moves arrays to the default device
+    return array if isinstance(array, Tensor) else torch.from_numpy(array)
 
 
 def constant_tables(tables: Tables) -> Tables:
