@@ -1,4 +1,4 @@
-"""A comparison from Python: the study and its report, which live on different floors."""
+"""A comparison from Python: the study and its report, which live in different layers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import open_clip
+import pytest
 import timm
 import torch
 import torchvision
@@ -58,12 +59,20 @@ class Case:
     channels: int = 3
 
 
-def hf_case(build, prefix=0, *, tile=32, grid=4, dim=32, raw=None, layers=True, **facts) -> Case:
+def hf_case(
+    build, prefix=0, *, tile=32, grid=4, dim=32, raw=None, layers=True, since=None, **facts
+) -> Case:
+    """A case that is skipped where transformers is older than `since`."""
+
     def last_hidden_state(model, tiles):
         return model(pixel_values=tiles).last_hidden_state
 
+    def built():
+        pytest.importorskip("transformers", minversion=since)
+        return build()
+
     read = raw or last_hidden_state
-    return Case(build, read, tile, grid, dim, prefix, layers=layers, **facts)
+    return Case(built, read, tile, grid, dim, prefix, layers=layers, **facts)
 
 
 def features_of(model, tiles):
@@ -146,17 +155,25 @@ TRANSFORMERS = {
     ),
     "hf Idefics2": hf_case(idefics2, raw=vision_model_tokens, norm=True),
     "hf Idefics3": hf_case(lambda: smolvlm("Idefics3"), raw=vision_model_tokens, norm=True),
-    "hf SmolVLM": hf_case(lambda: smolvlm("SmolVLM"), raw=vision_model_tokens, norm=True),
+    "hf SmolVLM": hf_case(
+        lambda: smolvlm("SmolVLM"), raw=vision_model_tokens, norm=True, since="4.50"
+    ),
     "hf AIMv2": hf_case(
-        lambda: hf.Aimv2VisionModel(hf.Aimv2VisionConfig(**VIT)), fixed=True, norm=True
+        lambda: hf.Aimv2VisionModel(hf.Aimv2VisionConfig(**VIT)),
+        fixed=True,
+        norm=True,
+        since="4.54",
     ),
     "hf Pixtral": hf_case(
-        lambda: hf.PixtralVisionModel(hf.PixtralVisionConfig(**VIT)), raw=pixtral_tokens
+        lambda: hf.PixtralVisionModel(hf.PixtralVisionConfig(**VIT)),
+        raw=pixtral_tokens,
+        since="4.50",  # before, it took a list of images
     ),
     "hf RADIO": hf_case(
         lambda: hf.RadioModel(hf.RadioConfig(mlp_ratio=2.0, max_img_size=64, **DINO2)),
         10,
         cls=True,
+        since="5.13",
     ),
     "hf ViT, five channels": hf_case(
         lambda: hf.ViTModel(hf.ViTConfig(num_channels=5, **VIT)),
@@ -176,6 +193,7 @@ TRANSFORMERS = {
             )
         ),
         raw=siglip2_tokens,
+        since="4.50",
         norm=True,
     ),
     "hf DINOv2": hf_case(lambda: hf.Dinov2Model(hf.Dinov2Config(**DINO2)), 1, cls=True, norm=True),
@@ -188,6 +206,7 @@ TRANSFORMERS = {
     "hf DINOv3": hf_case(
         lambda: hf.DINOv3ViTModel(hf.DINOv3ViTConfig(num_register_tokens=4, **VIT)),
         5,
+        since="4.56",
         cls=True,
         norm=True,
     ),
@@ -198,6 +217,7 @@ TRANSFORMERS = {
         grid=2,
         cls=True,
         layers=False,  # inside it has no token for the mean
+        since="4.56",
         norm=True,
     ),
     "hf ViT": hf_case(lambda: hf.ViTModel(hf.ViTConfig(**VIT)), 1, cls=True, fixed=True, norm=True),

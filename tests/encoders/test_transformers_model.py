@@ -11,7 +11,7 @@ from polyscale.backbones.sources import load_source
 from polyscale.encoders import register, transformers_backbone
 from polyscale.multiscale import MultiScale
 
-transformers = pytest.importorskip("transformers")
+transformers = pytest.importorskip("transformers", minversion="5.2")
 
 IMAGES = torch.randn(2, 3, 64, 64)
 

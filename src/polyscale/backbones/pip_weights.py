@@ -104,8 +104,7 @@ def load_pip(
 def load_pip_classifier(name: str) -> nn.Module:
     """Timm's model with the weights, its classifier kept where it has one."""
     entry = _entry(name)
-    for package in (entry.module, "timm"):
-        require(package, extra="weights", feature=f"pip:{name}")
+    require(entry.module, extra="weights", feature=f"pip:{name}")
     spec = find_spec(entry.module)
     folders = list(spec.submodule_search_locations or []) if spec else []
     files = [file for folder in folders for file in sorted(Path(folder).glob(entry.file))]

@@ -16,6 +16,9 @@ from polyscale.backbones.preprocessing import Preprocessing, hw_of, read_preproc
 from polyscale.errors import InputError, first_line, near_matches, require
 from polyscale.types import HW
 
+SAFE_TIMM = "1.0.26"
+"""Earlier releases read local folders by pickle, which runs code that they hold."""
+
 
 def is_timm(model: object) -> bool:
     """Whether it has timm's marks; importing timm to look would take a second."""
@@ -160,7 +163,7 @@ def load_timm(
     name: str, *, weights: bool = True, options: ReadOptions | None = None
 ) -> ModelBackbone:
     """A timm model by name or by a folder in timm's layout, without its classifier; see `load`."""
-    require("timm", extra="timm", feature=f"timm:{name}")
+    require("timm", extra="timm", feature=f"timm:{name}", at_least=SAFE_TIMM)
     import timm
 
     folder = local_folder(name)

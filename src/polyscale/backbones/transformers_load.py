@@ -3,7 +3,6 @@
 from functools import partial
 from typing import Any
 
-import torch
 from torch import nn
 
 from polyscale.backbones.loading import build_on_meta, fetching, local_folder
@@ -39,14 +38,7 @@ def load_transformers(
 def _load(target: str, config: Any, name: str) -> nn.Module:
     from transformers import AutoModel
 
-    # float32: `dtype` of wrap decides what the model computes in
-    load = partial(
-        AutoModel.from_pretrained,
-        target,
-        config=config,
-        dtype=torch.float32,
-        output_loading_info=True,
-    )
+    load = partial(AutoModel.from_pretrained, target, config=config, output_loading_info=True)
     model, info = _fetch(load, name)
     missing = [k for k in info["missing_keys"] if not any(part in k for part in UNUSED)]
     if missing:
@@ -55,7 +47,8 @@ def _load(target: str, config: Any, name: str) -> nn.Module:
             f"tensors are missing, the first {sorted(missing)[0]}. Check that config.json belongs "
             "to them."
         )
-    return model
+    # float32: `dtype` of wrap decides what the model computes in
+    return model.float()
 
 
 def _fetch(load: Any, name: str) -> Any:

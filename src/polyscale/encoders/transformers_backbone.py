@@ -1,12 +1,11 @@
 """A backbone for the dense heads of transformers; importing this does not import transformers."""
 
 import json
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from polyscale.backbones.blueprint import blueprint_of
 from polyscale.encoders.multiscale import as_multiscale
-from polyscale.errors import InputError, MissingExtraError, require
+from polyscale.errors import InputError, require
 from polyscale.multiscale import MultiScale
 from polyscale.types import Backbone
 
@@ -28,12 +27,8 @@ def register() -> None:
     Raises:
         MissingExtraError: if transformers is not installed, or too old.
     """
-    require("transformers", extra="transformers", feature="polyscale.encoders")
-    if find_spec("transformers.backbone_utils") is None:
-        raise MissingExtraError(
-            "polyscale.encoders needs a newer version of transformers than the one that is "
-            "installed. Run: pip install --upgrade transformers"
-        )
+    # the release that has `transformers.backbone_utils`
+    require("transformers", extra="transformers", feature="polyscale.encoders", at_least="5.2")
     from transformers import AutoBackbone, AutoConfig, AutoModel
 
     from polyscale.encoders.transformers_model import PolyscaleBackboneConfig, TransformersBackbone

@@ -44,7 +44,7 @@ def export_program(
     size_hw = (image_hw if whole else None) or backbone.tile_hw
     fixed = batch or (1 if whole else None)
     dtype, device = model_dtype_device(backbone)
-    # two tiles: a size of one would be taken for fixed
+    # two tiles: a size of one would be taken for fixed; torch 2.6 takes no `Dim` without a limit
     images = torch.zeros(fixed or 2, backbone.in_channels, *size_hw, dtype=dtype, device=device)
     shapes = None if fixed else ({0: Dim.DYNAMIC},)
     try:

@@ -101,6 +101,11 @@ def no_autocast(device: torch.device) -> AbstractContextManager[object]:
     return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
 
 
+def at_least_float32(dtype: torch.dtype) -> torch.dtype:
+    """What pixels are resized in; torch 2.6 could not load a program with `torch.promote_types`."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
 def fastest_precision(device: torch.device) -> Precision:
     """bf16 where this device multiplies it natively, else fp32."""
     if device.type == "cuda":

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from polyscale.multiscale.cache import ByteCache
-from polyscale.multiscale.precision import no_autocast
+from polyscale.multiscale.precision import at_least_float32, no_autocast
 from polyscale.types import HW
 
 STRIP = 1024
@@ -70,7 +70,7 @@ def resample_tensor(
     """As `resample_box`, of tensors of any value range, in float32 at least."""
     rows, columns = _blocks_of((images.shape[2], images.shape[3]), level_hw, box)
     left, right = _span(columns)
-    dtype = torch.promote_types(images.dtype, torch.float32)
+    dtype = at_least_float32(images.dtype)
     with no_autocast(images.device):
         strips = []
         for top, weights in rows:

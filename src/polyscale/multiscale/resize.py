@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from polyscale.multiscale.precision import at_least_float32
 from polyscale.multiscale.resample import resample_tensor
 from polyscale.types import HW
 
@@ -71,5 +72,5 @@ def _whole(images: Tensor, size_hw: HW) -> Tensor:
     if (height, width) == size_hw:
         return images
     antialias = size_hw[0] < height or size_hw[1] < width
-    wide = images.to(torch.promote_types(images.dtype, torch.float32))
+    wide = images.to(at_least_float32(images.dtype))
     return F.interpolate(wide, size=size_hw, mode="bicubic", antialias=antialias)

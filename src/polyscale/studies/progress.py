@@ -1,4 +1,4 @@
-"""How a study tells what it is doing; the noun lies where every floor sees it."""
+"""How a study tells what it is doing; the noun lies where every layer sees it."""
 
 from polyscale.types import Progress, silent
 

@@ -1,4 +1,4 @@
-"""The nouns that every floor shares, frozen."""
+"""The nouns that every layer shares, frozen."""
 
 from polyscale.types.backbone import HW, SOURCES, Backbone, Source, TileFeatures
 from polyscale.types.candidate import Candidate, check_scales, format_scale
