@@ -15,6 +15,8 @@ from polyscale.multiscale.tables import PrefixRule
 from polyscale.plan import Aspect, Tiling, Window, check_count, check_flag, check_hw
 from polyscale.types import HW, SOURCES, Source
 
+COMPILE_ARGUMENTS = tuple(signature(torch.compile).parameters)
+
 REMOVED = {"devices": " Run one process for each GPU, or set distributed=True."}
 """Options of earlier versions, and what to do instead."""
 
@@ -63,7 +65,7 @@ class MultiScaleConfig(Tiling):
                 f"but got {self.compile!r}."
             )
         for name in self.compile if isinstance(self.compile, dict) else ():
-            if name not in signature(torch.compile).parameters:
+            if name not in COMPILE_ARGUMENTS:
                 raise InputError(
                     f"compile must hold arguments of torch.compile, but {name!r} is not one. "
                     "Example: compile={'mode': 'max-autotune'}"
