@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--dtypes", nargs="+", choices=("fp32", "bf16"), default=["fp32", "bf16"])
     options = parser.parse_args()
     keep_freed_memory()
     rows = []
@@ -48,7 +49,7 @@ def main() -> None:
         name = MODELS[label]
         model = timm.create_model(name, num_classes=0)
         backbone = freeze(adapt_timm(model, ReadOptions(), name=name)).to(options.device)
-        for dtype in ("fp32", "bf16"):
+        for dtype in options.dtypes:
             for scales in ((1, 2), (1, 2, 3)):
                 for batch in (1, 8):
                     images = torch.randn(batch, 3, 224, 224, device=options.device)

@@ -78,6 +78,8 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise ValueError("its pixels are floating point, which has no fixed range")
     if image.mode.startswith("I;16") or image.mode == "I":
         # Pillow clips 16-bit grey instead of scaling it
         grey = np.asarray(image, dtype=np.float64) / 257

@@ -1,9 +1,13 @@
+import threading
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch._subclasses import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import polyscale
 from polyscale.errors import InputError
@@ -130,6 +134,7 @@ def test_gradients_flow_and_do_not_depend_on_chunks(tiny_backbone):
         (torch.zeros(3, 32, 32), r"but got \(3, 32, 32\)\. A single image needs"),
         (torch.zeros(1, 1, 32, 32), "must have the shape"),
         (torch.zeros(0, 3, 32, 32), "must have the shape"),
+        ([torch.zeros(1, 3, 32, 32)], r"images of a list must have the shape \(3, height, width\)"),
         (torch.zeros(1, 3, 32, 32, dtype=torch.uint8), "floating point, but got torch.uint8"),
         ([], "at least one image"),
         (torch.full((1, 3, 32, 32), torch.nan), "3072 of 3072 values are NaN or infinite"),
@@ -154,6 +159,7 @@ def test_bad_images(images, message, tiny_backbone):
         ({"split": "no"}, "split must be True or False, but got 'no'"),
         ({"compile": "yes"}, "compile must be True, False or a dict .* but got 'yes'"),
         ({"max_tiles": 2.5}, "max_tiles must be a whole number of at least 1, but got 2.5"),
+        ({"devices": ["cuda:0"]}, "devices is not an option .* Run one process for each GPU"),
         ({"frozen": "no"}, "frozen must be True or False, but got 'no'"),
         ({"overlp": 0.5}, r"overlp is not an option .* Did you mean 'overlap'\?"),
     ],
@@ -318,3 +324,87 @@ def test_replaced_for_none_given(tiny_backbone):
         module(images, pixel_values=images)
     with pytest.raises(InputError, match="must hold 'pixel_values', but holds labels"):
         module({"labels": images})
+
+
+def test_first_calls_of_several_threads_leave_the_modes_as_they_are():
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 8, 8), torch.nn.Dropout(0.5)).train()
+    module = polyscale.wrap(model, (1, 2), tile_hw=(32, 32))
+    images = torch.randn(1, 3, 32, 32)
+    threads = [threading.Thread(target=module, args=(images,)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(part.training for part in model.modules())
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_mode_is_that_of_the_model(tiny_backbone, training):
+    backbone = tiny_backbone().train(training)
+    module = MultiScale(backbone, (1, 2))
+    assert module.training == module.with_scales((1,)).training == training
+
+
+def test_a_part_that_switches_autocast_off_keeps_its_weights(tiny_backbone):
+    class Island(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.patches, self.last = torch.nn.Conv2d(3, 8, 8, 8), torch.nn.Linear(8, 8)
+
+        def forward(self, tiles):
+            tokens = self.patches(tiles).flatten(2).transpose(1, 2)
+            with torch.autocast("cpu", enabled=False):
+                return self.last(tokens.float())
+
+    options = {"tile_hw": (32, 32), "num_prefix": 0, "dtype": "bf16"}
+    module = polyscale.wrap(Island(), (1, 2), frozen=True, **options)
+    images = torch.randn(1, 3, 32, 32)
+    expected = polyscale.wrap(module.backbone.model.requires_grad_(True), (1, 2), **options)(images)
+    # a convolution of bf16 may take another kernel where a gradient is wanted
+    found = module.requires_grad_(False)(images).tokens
+    torch.testing.assert_close(found, expected.tokens, rtol=0.02, atol=0.02)
+
+
+def test_frozen_weights_are_cast_once_for_all_chunks(tiny_backbone):
+    casts = []
+
+    class Casts(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            if func is torch.ops.aten._to_copy.default and (kwargs or {}).get("dtype") == bf16:
+                casts.append(tuple(args[0].shape))
+            return func(*args, **(kwargs or {}))
+
+    bf16, backbone = torch.bfloat16, tiny_backbone()
+    module = MultiScale(backbone, (1, 2), dtype="bf16", tile_batch=1, frozen=True)
+    with torch.no_grad(), Casts():
+        module(torch.randn(1, 3, 32, 32))
+    weight = tuple(backbone.model.patches.weight.shape)
+    assert casts.count(weight) == 1
+
+
+def test_transforms_of_torch_func(tiny_backbone):
+    module, images = MultiScale(tiny_backbone(), (1, 2)), torch.randn(3, 2, 3, 32, 32)
+    with torch.no_grad():
+        found = torch.vmap(lambda batch: module(batch).tokens)(images)
+        expected = torch.stack([module(batch).tokens for batch in images])
+    torch.testing.assert_close(found, expected)
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+        assert module(torch.randn(1, 3, 32, 32)).tokens.shape == (1, 17, 12)
+    assert torch.isfinite(module(images[0]).tokens).all()
+
+
+def test_another_default_device_moves_nothing(tiny_backbone):
+    module, pixels = MultiScale(tiny_backbone(), (1, 2)), np.zeros((40, 50, 3), np.uint8)
+    images = torch.randn(1, 3, 40, 50)
+    torch.set_default_device("meta")
+    try:
+        found = module(images).tokens, module(module.preprocess(pixels)).tokens
+    finally:
+        torch.set_default_device(None)
+    assert torch.equal(found[0], module(images).tokens)
+    assert torch.equal(found[1], module(module.preprocess(pixels)).tokens)
+
+
+def test_large_numbers_are_finite(tiny_backbone):
+    module = MultiScale(tiny_backbone().double(), (1,))
+    module(torch.full((1, 3, 32, 32), 1e308, dtype=torch.float64))

@@ -88,6 +88,8 @@ def test_a_memory_map_stays_on_disk(tmp_path, tiny_backbone):
         (np.zeros((4, 4, 5), np.uint8), "must have 3 channels, .* but has 5"),
         (np.zeros((4, 4), np.uint8), r"but got uint8 of shape \(4, 4\)"),
         (np.zeros((0, 4, 3), np.uint8), r"shape \(0, 4, 3\)"),
+        (Image.new("I", (4, 4)), "mode is 'I', whose values have no fixed range"),
+        (Image.new("F", (4, 4)), "mode is 'F', whose values have no fixed range"),
         (3, "must be a PIL image, an 8-bit array or a path, but got int"),
     ],
 )
@@ -146,10 +148,12 @@ def test_what_cannot_be_written_to_gives_the_same(pixels, monkeypatch):
     monkeypatch.setattr("polyscale.multiscale.resample.STRIP", 17)
     frozen = pixels.copy()
     frozen.flags.writeable = False
+    flipped = pixels[:, ::-1, ::-1].copy()[:, ::-1, ::-1]  # as OpenCV users swap channels
     for level_hw in [(40, 40), (90, 61), (200, 100)]:
         box = (3, 5, 33, 39)
         expected = Picture(pixels, **HALVES).box(level_hw, box)
-        assert torch.equal(Picture(frozen, **HALVES).box(level_hw, box), expected)
+        for same in (frozen, flipped):
+            assert torch.equal(Picture(same, **HALVES).box(level_hw, box), expected)
 
 
 def test_unknown_mean_and_std_are_asked_for():

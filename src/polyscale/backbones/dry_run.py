@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from threading import RLock
 from typing import TypeVar
 
 import torch
@@ -12,6 +13,9 @@ from polyscale.errors import InputError, first_line
 from polyscale.types import HW
 
 T = TypeVar("T")
+
+_ONE_AT_A_TIME = RLock()
+"""Or two threads that try one model would each take the other's evaluation mode for its own."""
 
 
 @contextmanager
@@ -25,15 +29,16 @@ def dry_run(module: object) -> Iterator[None]:
         module: the module that is going to run; anything else has no mode to change.
     """
     parts = list(module.modules()) if isinstance(module, nn.Module) else []
-    modes = [part.training for part in parts]
-    for part in parts:
-        part.training = False
-    try:
-        with torch.inference_mode(False), torch.no_grad():
-            yield
-    finally:
-        for part, mode in zip(parts, modes, strict=True):
-            part.training = mode
+    with _ONE_AT_A_TIME:
+        modes = [part.training for part in parts]
+        for part in parts:
+            part.training = False
+        try:
+            with torch.inference_mode(False), torch.no_grad():
+                yield
+        finally:
+            for part, mode in zip(parts, modes, strict=True):
+                part.training = mode
 
 
 def model_dtype_device(module: object) -> tuple[torch.dtype, torch.device]:

@@ -31,10 +31,11 @@ class ByteCache(Generic[T]):
                 self._values.move_to_end(key)
                 return self._values[key]
         value = make()
+        size = self._num_bytes(value)
         with self._lock:
-            if key not in self._values:
+            if key not in self._values and size <= self._max_bytes:
                 self._values[key] = value
-                self.held_bytes += self._num_bytes(value)
+                self.held_bytes += size
             while self.held_bytes > self._max_bytes:
                 _, oldest = self._values.popitem(last=False)
                 self.held_bytes -= self._num_bytes(oldest)

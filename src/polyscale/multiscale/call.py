@@ -41,10 +41,12 @@ class Prepared:
 
     Attributes:
         plan: of the call.
+        device: where its tiles are.
         make_tiles: gives the tiles of each chunk.
     """
 
     plan: CallPlan
+    device: torch.device
     make_tiles: Callable[[], Iterable[Tiles]]
 
 

@@ -15,6 +15,11 @@ from polyscale.multiscale.tables import PrefixRule
 from polyscale.plan import Aspect, Tiling, Window, check_count, check_flag, check_hw
 from polyscale.types import HW, SOURCES, Source
 
+COMPILE_ARGUMENTS = tuple(signature(torch.compile).parameters)
+
+REMOVED = {"devices": " Run one process for each GPU, or set distributed=True."}
+"""Options of earlier versions, and what to do instead."""
+
 OutputGridSize = Literal["base", "largest"] | HW
 
 
@@ -60,7 +65,7 @@ class MultiScaleConfig(Tiling):
                 f"but got {self.compile!r}."
             )
         for name in self.compile if isinstance(self.compile, dict) else ():
-            if name not in signature(torch.compile).parameters:
+            if name not in COMPILE_ARGUMENTS:
                 raise InputError(
                     f"compile must hold arguments of torch.compile, but {name!r} is not one. "
                     "Example: compile={'mode': 'max-autotune'}"
@@ -87,8 +92,9 @@ class MultiScaleConfig(Tiling):
         known = [f.name for f in fields(cls)]
         for name in options:
             if name not in known:
+                advice = REMOVED.get(name, near_matches(name, known))
                 raise InputError(
-                    f"{name} is not an option of the operator.{near_matches(name, known)} "
+                    f"{name} is not an option of the operator.{advice} "
                     f"The options are {', '.join(sorted(known))}."
                 )
         return cls(**options)
@@ -99,7 +105,13 @@ class MultiScaleConfig(Tiling):
 
     def to_json(self) -> str:
         """The choices as JSON."""
-        return json.dumps(asdict(self))
+        try:
+            return json.dumps(asdict(self))
+        except TypeError as error:
+            raise InputError(
+                f"compile must hold text and numbers to be saved, but {error}. "
+                "Name the backend, or leave it out."
+            ) from error
 
     @classmethod
     def from_json(cls, text: str) -> "MultiScaleConfig":

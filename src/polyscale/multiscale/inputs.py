@@ -46,14 +46,14 @@ def as_parts(images: Images, in_channels: int) -> list[Tensor | Picture]:
     for image in images:
         if not isinstance(image, Tensor | Picture):
             raise InputError(
-                f"images must be tensors, but got {type(image).__name__}. "
-                "Use ms.preprocess for files, PIL images and arrays."
+                f"images must be tensors, but got {type(image).__name__}. Use ms.preprocess for "
+                "files, PIL images and 8-bit arrays, or return_tensors='pt' of an image processor."
             )
     devices = {str(image.device) for image in images if isinstance(image, Tensor)}
     if len(devices) > 1:
         raise InputError(f"images must be on one device, but are on {' and '.join(devices)}.")
     return [
-        _checked(image[None], in_channels) if isinstance(image, Tensor) else image
+        _checked(_one(image, in_channels), in_channels) if isinstance(image, Tensor) else image
         for image in images
     ]
 
@@ -103,29 +103,46 @@ def _pixel_values(images: Mapping[str, Any]) -> Any:
     return images["pixel_values"]
 
 
+def _one(image: Tensor, in_channels: int) -> Tensor:
+    if image.ndim != 3:
+        raise InputError(
+            f"images of a list must have the shape ({in_channels}, height, width), but got "
+            f"{tuple(image.shape)}. Give a batch on its own, or each of its images."
+        )
+    return image[None]
+
+
 def _checked(images: Tensor, in_channels: int) -> Tensor:
     if images.ndim != 4 or images.shape[1] != in_channels or 0 in images.shape:
         raise InputError(
             f"images must have the shape (batch, {in_channels}, height, width), but got "
-            f"{tuple(images.shape)}. A single image needs images[None]."
+            f"{tuple(images.shape)}. "
+            + ("A single image needs images[None]." if images.ndim == 3 else "Check the layout.")
         )
     if not torch.is_floating_point(images):
         raise InputError(
             f"images must be floating point, but got {images.dtype}. Use ms.preprocess for 8-bit "
             "images, or divide by 255 and normalise by the backbone's mean and std."
         )
-    # only on a CPU, as a GPU would have to be waited for; a sum is finite only if every part is
-    if (
-        images.device.type == "cpu"
-        and not torch.compiler.is_compiling()
-        and not torch.isfinite(images.detach().sum(dtype=torch.float64))
-    ):
-        bad = int((~torch.isfinite(images)).sum())
-        raise InputError(
-            f"images must be finite, but {bad} of {images.numel()} values are NaN or infinite. "
-            "Look for a division by zero in preprocessing."
-        )
+    # only on a CPU, as a GPU would have to be waited for
+    if images.device.type == "cpu" and not torch.compiler.is_compiling():
+        bad = _num_not_finite(images.detach())
+        if bad:
+            raise InputError(
+                f"images must be finite, but {bad} of {images.numel()} values are NaN or infinite. "
+                "Look for a division by zero in preprocessing."
+            )
     return images
+
+
+def _num_not_finite(images: Tensor) -> int:
+    try:
+        # one pass without a mask: a sum is finite only if every part is
+        if torch.isfinite(images.sum(dtype=torch.float64)):
+            return 0
+        return int((~torch.isfinite(images)).sum())
+    except RuntimeError:  # under vmap, in a trace or of a fake tensor there are no values to see
+        return 0
 
 
 def _static(size: int) -> int:

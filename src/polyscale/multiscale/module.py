@@ -72,6 +72,7 @@ class MultiScale(nn.Module):
         self.config = config or MultiScaleConfig.of(chosen)
         self._frozen = frozen
         self._runner: ChunkRunner | None = None
+        self.training = getattr(backbone, "training", self.training)
         self._check_tiles()
         if frozen:
             self.requires_grad_(False)
@@ -159,8 +160,8 @@ class MultiScale(nn.Module):
         sources = [source_of(part, self.config.source, self.backbone.tile_hw) for part in parts]
         if eager:
             made = list(tile_chunks(plan, sources, device, dtype))
-            return Prepared(plan, lambda: made)
-        return Prepared(plan, lambda: tile_chunks(plan, sources, device, dtype))
+            return Prepared(plan, device, lambda: made)
+        return Prepared(plan, device, lambda: tile_chunks(plan, sources, device, dtype))
 
     def run(self, prepared: Prepared) -> MultiScaleFeatures:
         """The second half of `forward`: tiles → features."""
@@ -174,7 +175,7 @@ class MultiScale(nn.Module):
                 stacklevel=4,
             )
         fused = FusedTokens(plan.layout)
-        with autocast(model_dtype_device(backbone)[1], config.dtype):
+        with autocast(prepared.device, config.dtype):
             tiles = iter(prepared.make_tiles())
             for table in plan.tables:
                 fused.add(table, runner(next(tiles)))  # held by no name, to be freed at once
@@ -196,7 +197,9 @@ class MultiScale(nn.Module):
         return_prefix_tokens: bool = False,
         intermediates_only: bool = False,
     ) -> Any:
-        """Maps of the layers that the backbone reads, as timm's method of this name.
+        """Maps of the layers that the backbone reads, after timm's method of this name.
+
+        Which layers are read, and whether they are normed, is chosen once, by `wrap`.
 
         Args:
             images: as `forward` takes them.
@@ -374,17 +377,16 @@ def _indices(indices: int | Sequence[int] | None, num: int) -> Sequence[int]:
     """As timm takes them: all, the last so many, or these."""
     if indices is None:
         return range(num)
-    fits = (
-        1 <= indices <= num
-        if isinstance(indices, int)
-        else all(-num <= index < num for index in indices)
-    )
+    if isinstance(indices, Sequence):
+        fits, chosen = all(-num <= index < num for index in indices), indices
+    else:
+        fits, chosen = 1 <= indices <= num, range(num)[-int(indices) :]
     if not fits:
         raise InputError(
             f"indices must be of the {num} layers that are read, or how many of the last ones, but "
             f"got {indices!r}. Choose the layers that are read with layers=."
         )
-    return range(num)[-indices:] if isinstance(indices, int) else indices
+    return chosen
 
 
 def _layer_dims(backbone: Backbone) -> tuple[int, ...]:

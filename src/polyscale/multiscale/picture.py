@@ -44,8 +44,8 @@ class Picture:
                 "channels)."
             )
         # (pixel / 255 - mean) / std = pixel · scale + shift
-        self._scale = 1 / (255 * torch.tensor(std, dtype=torch.float32).view(-1, 1, 1))
-        self._shift = -torch.tensor(mean, dtype=torch.float32).view(-1, 1, 1) * 255 * self._scale
+        self._scale = 1 / (255 * _column(std))
+        self._shift = -_column(mean) * 255 * self._scale
 
     @property
     def image_hw(self) -> HW:
@@ -92,6 +92,11 @@ class Picture:
         return self._pixels[top:bottom, left:right]
 
 
+def _column(values: Sequence[float]) -> Tensor:
+    # pixels are on the CPU, whatever the default device is
+    return torch.tensor(tuple(values), dtype=torch.float32, device="cpu").view(-1, 1, 1)
+
+
 @dataclass(frozen=True)
 class Preprocess:
     """Pictures → what `MultiScale` takes. It carries no model, so that a data loader's workers can.
@@ -127,6 +132,11 @@ def _as_array(image: Input) -> NDArray[np.uint8]:
         limit = 2 * Image.MAX_IMAGE_PIXELS if Image.MAX_IMAGE_PIXELS else None
         return np.array(read_image(path, name=repr(str(path)), max_pixels=limit))
     if isinstance(image, Image.Image):
+        if image.mode == "F" or (image.mode == "I" and image.format is None):
+            raise InputError(
+                f"image must have 8 bits for each channel, but its mode is {image.mode!r}, whose "
+                "values have no fixed range. Scale it to 0 to 255 and make it mode 'L' or 'RGB'."
+            )
         return np.array(upright_rgb(image))
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or 0 in image.shape:

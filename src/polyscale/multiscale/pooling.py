@@ -64,14 +64,14 @@ class GridPooling:
         (columns, cell_x, out_x, share_x) = self._columns.pieces(column)
         weights = np.outer(share_y, share_x) * self._window[np.ix_(cell_y, cell_x)]
         weights /= self._total[rows, columns]
-        cells = cell_y[:, None] * self._cells_hw[1] + cell_x
-        outputs = out_y[:, None] * self._out_hw[1] + out_x
+        num_cells = self._cells_hw[0] * self._cells_hw[1]
+        cells = (cell_y[:, None] * self._cells_hw[1] + cell_x).ravel()
+        outputs = (out_y[:, None] * self._out_hw[1] + out_x).ravel()
+        if not (_repeats(cell_y, out_y) or _repeats(cell_x, out_x)):
+            return TileWeights(cells, outputs, weights.ravel())
         # pieces between the edges of other tiles belong to the same pair of cells
-        pairs, inverse = np.unique(
-            outputs.ravel() * (self._cells_hw[0] * self._cells_hw[1]) + cells.ravel(),
-            return_inverse=True,
-        )
-        outputs, cells = np.divmod(pairs, self._cells_hw[0] * self._cells_hw[1])
+        pairs, inverse = np.unique(outputs * num_cells + cells, return_inverse=True)
+        outputs, cells = np.divmod(pairs, num_cells)
         return TileWeights(cells, outputs, np.bincount(inverse, weights.ravel()).astype(np.float64))
 
     @cached_property
@@ -108,6 +108,8 @@ class _Axis:
         cuts = np.unique(np.concatenate(edges).clip(0, size_px * unit))
         self._lows, self._lengths = cuts[:-1], np.diff(cuts)
 
+        self._pieces = [self._pieces_of(start) for start in self._starts]
+
     @property
     def num_tiles(self) -> int:
         return len(self._starts)
@@ -118,11 +120,18 @@ class _Axis:
 
     def pieces(self, tile: int) -> tuple[slice, Ints, Ints, Floats]:
         """Which pieces the tile covers, the cell and the output cell of each, and its share."""
-        start = self._starts[tile]
+        return self._pieces[tile]
+
+    def _pieces_of(self, start: int) -> tuple[slice, Ints, Ints, Floats]:
         first, last = np.searchsorted(self._lows, (start, start + self._num_cells * self._cell))
         lows = self._lows[first:last]
         cells, outputs = (lows - start) // self._cell, lows // self._bin
         return slice(first, last), cells, outputs, self._lengths[first:last] / self._bin
+
+
+def _repeats(cells: Ints, outputs: Ints) -> bool:
+    """Whether neighbouring pieces belong to the same pair of cells."""
+    return bool(((np.diff(cells) == 0) & (np.diff(outputs) == 0)).any())
 
 
 def window_weights(window: Window, cells_hw: HW) -> Floats:

@@ -40,7 +40,7 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     Autocast casts frozen weights anew in every operation. Here each is cast once in the context.
     """
     dtype = PRECISIONS[precision]
-    if dtype is None:
+    if dtype is None or device.type == "meta":  # which computes nothing and has no autocast
         return nullcontext()
     if torch.compiler.is_compiling():  # torch 2.6 traces no generator as a context
         return torch.autocast(device.type, dtype)
@@ -76,9 +76,14 @@ class _FrozenWeightsOnce(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if func in _OPERATORS:
+        if func in _OPERATORS and self._is_cast(args):
             args = (*args[:1], *map(self._once, args[1:3]), *args[3:])
         return func(*args, **(kwargs or {}))
+
+    def _is_cast(self, args: tuple[Any, ...]) -> bool:
+        """Whether autocast is on here: a model may have switched it off for a part of itself."""
+        kind = args[0].device.type
+        return torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == self._dtype
 
     def _once(self, weight: Any) -> Any:
         if not isinstance(weight, torch.nn.Parameter) or weight.requires_grad:

@@ -153,10 +153,11 @@ def shrink(pixels: NDArray[np.uint8], level_hw: HW) -> UInt8[Tensor, "1 channels
     and then columns, so that an image which must be copied is copied a strip at a time.
 
     Args:
-        pixels: (h, w, channels); memory that cannot be written to, such as a memory map, is copied.
+        pixels: (h, w, channels); memory that cannot be written to, such as a memory map, and memory
+            that runs backwards, as after a flip, is copied.
         level_hw: in pixels.
     """
-    if pixels.flags.writeable:
+    if pixels.flags.writeable and min(pixels.strides) > 0:
         return _interpolate(pixels, level_hw)
     strips = (pixels[top : top + STRIP].copy() for top in range(0, len(pixels), STRIP))
     rows = [_interpolate(strip, (len(strip), level_hw[1])) for strip in strips]

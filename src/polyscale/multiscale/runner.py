@@ -70,8 +70,8 @@ class ChunkRunner:
 
     def __call__(self, tiles: Tensor) -> TileFeatures:
         """Features of a chunk. Where memory runs short, halves of it, now and from now on."""
-        if torch.compiler.is_compiling():
-            return self._run(tiles)
+        if torch.compiler.is_compiling():  # within a compiled call, nothing is compiled again
+            return TileFeatures(*self.backbone(tiles))
         key = self._key((tiles.shape[2], tiles.shape[3]))
         limit = self._tile_batch.get(key, len(tiles))
         if len(tiles) > limit:
@@ -134,8 +134,8 @@ class ChunkRunner:
                 map_ = self.backbone(tile).map
         except Exception as error:
             raise InputError(
-                f"tiles of {tile_hw[0]}×{tile_hw[1]} px must be a size that {self.backbone.name} "
-                f"takes, but it fails on them ({first_line(error)[:100]}). "
+                f"scales must make tiles that the model takes, but {self.backbone.name} does not "
+                f"take tiles of {tile_hw[0]}×{tile_hw[1]} px ({first_line(error)[:100]}). "
                 f"{self._advice(tile_hw)}"
             ) from error
         return map_.shape[2], map_.shape[3]

@@ -100,7 +100,7 @@ def table_tensors(table: ChunkTable, device: torch.device) -> tuple[Tensor, ...]
     if table.handed_on is not None:
         arrays.append(table.handed_on)
     if device.type == "cpu" or torch.compiler.is_compiling():
-        return tuple([torch.as_tensor(array).to(device) for array in arrays])
+        return tuple([_tensor(array).to(device) for array in arrays])
     if device not in table.moved:
         with torch.inference_mode(False):
             moved = tuple(torch.from_numpy(a).to(device, non_blocking=True) for a in arrays)
@@ -108,6 +108,11 @@ def table_tensors(table: ChunkTable, device: torch.device) -> tuple[Tensor, ...]
             return moved
         table.moved[device] = moved
     return table.moved[device]
+
+
+def _tensor(array: Any) -> Tensor:
+    # not `as_tensor`, which moves arrays to the default device
+    return array if isinstance(array, Tensor) else torch.from_numpy(array)
 
 
 def constant_tables(tables: Tables) -> Tables:
@@ -186,6 +191,7 @@ class _Entries:
     def __init__(self, parts: Sequence[Part], layout: Layout) -> None:
         self._parts, self._layout = parts, layout
         self._pooling: dict[tuple[Level, int], GridPooling] = {}
+        self._tiles: dict[tuple[Level, int, int, int, int], Entries] = {}
 
     def cells_of(self, span: Span) -> HW:
         """Cells of a tile."""
@@ -199,7 +205,10 @@ class _Entries:
             level = self._parts[span.part].levels[span.slot]
             height, width = self.cells_of(span)
             per_tile = layout.num_prefix + height * width
-            tokens, places, weights = self._of_tile(level, span)
+            tile = (level, span.slot, span.grid, span.row, span.column)
+            if tile not in self._tiles:
+                self._tiles[tile] = self._of_tile(level, span)
+            tokens, places, weights = self._tiles[tile]
             index = np.arange(span.num)[:, None]
             rows = (span.first + index) * (layout.num_tokens * layout.num_slots) + places
             found.append(
