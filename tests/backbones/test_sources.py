@@ -32,12 +32,18 @@ DINO = {k: v for k, v in VISION.items() if k != "intermediate_size"}
 STAGES = {"hidden_sizes": [8, 8, 16, 32], "depths": [1, 1, 1, 1]}
 PROCESSOR = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}
 
+
+def dinov3():
+    pytest.importorskip("transformers", minversion="4.56")
+    return hf.DINOv3ViTModel(hf.DINOv3ViTConfig(num_register_tokens=4, **VISION))
+
+
 HF = {
     "clip": lambda: hf.CLIPModel(hf.CLIPConfig(vision_config=VISION, text_config=TEXT)),
     "clip vision": lambda: hf.CLIPVisionModel(hf.CLIPVisionConfig(**VISION)),
     "siglip": lambda: hf.SiglipModel(hf.SiglipConfig(vision_config=VISION, text_config=TEXT)),
     "dinov2": lambda: hf.Dinov2Model(hf.Dinov2Config(**DINO)),
-    "dinov3": lambda: hf.DINOv3ViTModel(hf.DINOv3ViTConfig(num_register_tokens=4, **VISION)),
+    "dinov3": dinov3,
     "classifier": lambda: hf.ViTForImageClassification(hf.ViTConfig(**VISION)),
     "convnext": lambda: hf.ConvNextModel(hf.ConvNextConfig(image_size=64, **STAGES)),
 }
