@@ -93,6 +93,7 @@ def test_a_comparison_without_its_extra():
 
 @pytest.mark.parametrize("package", ["typer", "platformdirs"])
 def test_the_command_without_its_extra(package):
+    pytest.importorskip("typer")  # which is asked for first
     code = f"import sys; sys.modules[{package!r}] = None; sys.argv[1:] = ['paper'];"
     left = run(f"{code} from polyscale.cli import main; main()")
     assert left.returncode == 2

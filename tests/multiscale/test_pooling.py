@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyscale.multiscale.pooling import GridPooling, area_matrix, window_weights
@@ -65,6 +65,7 @@ def test_pixels_pool_to_the_mean_over_the_area(scale, tile, out_hw, overlap, win
     np.testing.assert_allclose(found.reshape(out_hw), rows @ picture @ columns.T, atol=1e-9)
 
 
+@settings(deadline=None)
 @given(num_cells=st.integers(1, 12), factor=st.integers(1, 5))
 def test_whole_factors_are_the_area_mode_of_torch(num_cells, factor):
     values = torch.rand(1, 1, num_cells * factor, dtype=torch.float64)
