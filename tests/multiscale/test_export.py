@@ -163,9 +163,6 @@ def test_the_whole_operator_compiles_without_a_break(name, options):
 
 @quiet
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-@pytest.mark.skipif(
-    torch.__version__ < (2, 7), reason="compiled by torch 2.6, index_add is wrong on a CPU"
-)
 def test_compiled_code_has_the_gradients_of_eager_code():
     module, images = operator_and_images("timm ViT", {"scales": (1, 2)})
     module(images).tokens.square().mean().backward()
