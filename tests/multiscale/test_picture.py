@@ -181,23 +181,13 @@ def test_a_data_loader_prepares_pictures_without_the_model(tiny_backbone, tmp_pa
     for i in range(3):
         paths.append(tmp_path / f"{i}.png")
         Image.new("RGB", (40 + i, 50), (80 * i, 0, 90)).save(paths[-1])
-    files = Files(paths, module.preprocess)
     loader = torch.utils.data.DataLoader(
-        files, batch_size=3, num_workers=1, collate_fn=list, multiprocessing_context="spawn"
+        paths,
+        batch_size=3,
+        num_workers=1,
+        collate_fn=module.preprocess,
+        multiprocessing_context="spawn",
     )
     (batch,) = list(loader)
     expected = module(module.preprocess(paths)).tokens
     assert torch.equal(module(batch).tokens, expected)
-
-
-class Files(torch.utils.data.Dataset):
-    """Pictures, decoded where they are asked for."""
-
-    def __init__(self, paths, preprocess):
-        self.paths, self.preprocess = paths, preprocess
-
-    def __len__(self):
-        return len(self.paths)
-
-    def __getitem__(self, index):
-        return self.preprocess(self.paths[index])[0]

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polyscale.errors import InputError
 from polyscale.multiscale.stream import BLOCK, Part, num_tiles, plan_chunks
 from polyscale.plan import Tiling, plan_levels
 
@@ -46,9 +47,14 @@ def test_every_tile_once_in_chunks_of_nearly_one_size(sizes, scales, tile_batch)
         assert len(counts) == -(-sum(counts) // tile_batch)
 
 
-@given(num=st.integers(1, 9), num_ranks=st.integers(1, 5), tile_batch=st.integers(1, 20))
-def test_processes_share_the_tiles_evenly(num, num_ranks, tile_batch):
-    parts = parts_of([num], (1, 2))
+@given(
+    num=st.integers(1, 9),
+    num_ranks=st.integers(1, 5),
+    tile_batch=st.integers(1, 20),
+    scales=st.sampled_from([(1, 2), (0.25, 0.5, 0.75, 1, 2), (0.5, 1, 1.5)]),
+)
+def test_processes_share_the_tiles_evenly(num, num_ranks, tile_batch, scales):
+    parts = parts_of([num], scales)
     shares = [
         tiles_of(plan_chunks(parts, lambda tile_hw: tile_batch, rank=r, num_ranks=num_ranks))
         for r in range(num_ranks)
@@ -57,6 +63,14 @@ def test_processes_share_the_tiles_evenly(num, num_ranks, tile_batch):
         tiles_of(plan_chunks(parts, lambda tile_hw: 99))
     )
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_each_process_has_a_tile_of_any_size():
+    parts = parts_of([1], (0.5, 1))
+    shares = [plan_chunks(parts, lambda tile_hw: 8, rank=r, num_ranks=2) for r in (0, 1)]
+    assert [num_tiles(chunk) for share in shares for chunk in share] == [1, 1]
+    with pytest.raises(InputError, match="each of 3 processes, but there are 2"):
+        plan_chunks(parts, lambda tile_hw: 8, rank=0, num_ranks=3)
 
 
 def test_chunks_fill_over_images_of_a_list():

@@ -1,7 +1,13 @@
 """Adapters: anything → `Backbone`. One file a family of models, and one reader for all."""
 
 from polyscale.backbones.adapt import as_backbone
-from polyscale.backbones.dry_run import dry_run, model_dtype_device, probe
+from polyscale.backbones.dry_run import (
+    dry_run,
+    is_trained,
+    model_dtype_device,
+    probe,
+    zero_tiles,
+)
 from polyscale.backbones.loading import freeze
 from polyscale.backbones.model_backbone import ModelBackbone
 from polyscale.backbones.options import Layers, ReadOptions
@@ -17,9 +23,11 @@ __all__ = [
     "as_backbone",
     "dry_run",
     "freeze",
+    "is_trained",
     "list_sources",
     "load",
     "load_source",
     "model_dtype_device",
     "probe",
+    "zero_tiles",
 ]

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from polyscale.backbones.adapt import as_backbone
+from polyscale.backbones.dry_run import is_trained
 from polyscale.backbones.loading import build_on_meta
 from polyscale.backbones.model_backbone import ModelBackbone
-from polyscale.backbones.modules import is_from
+from polyscale.backbones.modules import in_channels_of, is_from
 from polyscale.backbones.options import ReadOptions
 from polyscale.backbones.sources import load_source
 from polyscale.backbones.timm_models import is_timm
@@ -28,11 +29,11 @@ NO_JSON = ("processor",)
 """Reading options that are objects; the facts say what came of them."""
 
 TIMM_DATA = ("input_size", "interpolation", "crop_pct", "mean", "std")
-"""What timm's configuration of a model says about its images."""
+"""Entries of timm's configuration of a model that describe its images."""
 
 
 def blueprint_of(backbone: Backbone) -> Blueprint:
-    """What `build` needs to make this architecture again.
+    """A description from which `build` makes the same architecture again.
 
     Args:
         backbone: loaded by its name, or a live model of timm or transformers.
@@ -87,8 +88,8 @@ def build(blueprint: Blueprint, *, weights: bool = False) -> ModelBackbone:
 
 
 def has_source_weights(backbone: ModelBackbone) -> bool:
-    """Whether its weights are frozen, and those that its source gives when it is loaded again."""
-    if backbone.source is None or any(p.requires_grad for p in backbone.parameters()):
+    """Whether the weights are frozen and equal those that loading the source gives."""
+    if backbone.source is None or is_trained(backbone):
         return False
     try:
         again = load_source(backbone.source, backbone.options).state_dict()
@@ -109,7 +110,7 @@ def _equal(one: Tensor, other: Tensor) -> bool:
 
 
 def _fits(blueprint: Blueprint, backbone: ModelBackbone) -> bool:
-    """Whether it leads to the names and shapes of the backbone's own tensors."""
+    """Whether building it gives tensors of the same names and shapes as the backbone has."""
     again: Any
     model: Any = backbone.model
     try:
@@ -175,12 +176,11 @@ def _describe(model: Any) -> dict[str, Any] | None:
 
 
 def _timm_arguments(model: Any) -> dict[str, Any]:
-    """What it was made with, as far as timm remembers it, and what it has become since."""
-    convolutions = (m.in_channels for m in model.modules() if isinstance(m, nn.Conv2d))
+    """The arguments that build the model again, read from timm's record and from the model."""
     return {
         **getattr(model, "_model_args", {}),
         "num_classes": model.num_classes,
-        "in_chans": next(convolutions, 3),
+        "in_chans": in_channels_of(model, ReadOptions()),
         "img_size": getattr(getattr(model, "patch_embed", None), "img_size", None),
         "dynamic_img_size": getattr(model, "dynamic_img_size", False) or None,
     }

@@ -45,8 +45,8 @@ def model_dtype_device(module: object) -> tuple[torch.dtype, torch.device]:
     """Data type and device of what a model computes with.
 
     Args:
-        module: whose first floating-point parameter is asked, or else its first floating-point
-            buffer. Without either, and for anything but a module, it is float32 on the CPU.
+        module: the model. Its first floating-point parameter decides, or its first floating-point
+            buffer if it has no such parameter. Otherwise the answer is float32 on the CPU.
 
     >>> model_dtype_device(torch.nn.Linear(2, 2).double())
     (torch.float64, device(type='cpu'))
@@ -56,6 +56,17 @@ def model_dtype_device(module: object) -> tuple[torch.dtype, torch.device]:
             if tensor.is_floating_point():
                 return tensor.dtype, tensor.device
     return torch.float32, torch.device("cpu")
+
+
+def is_trained(module: object) -> bool:
+    """Whether any parameter of a module takes a gradient; anything else has none."""
+    return isinstance(module, nn.Module) and any(p.requires_grad for p in module.parameters())
+
+
+def zero_tiles(module: object, num: int, in_channels: int, tile_hw: HW) -> Tensor:
+    """Tiles of zeros (num, in_channels, h, w), in the data type and on the device of a model."""
+    dtype, device = model_dtype_device(module)
+    return torch.zeros(num, in_channels, *tile_hw, dtype=dtype, device=device)
 
 
 def probe(
@@ -78,8 +89,7 @@ def probe(
     Raises:
         InputError: if the model fails on the tile.
     """
-    dtype, device = model_dtype_device(module)
-    tile = torch.zeros(1, in_channels, *tile_hw, dtype=dtype, device=device)
+    tile = zero_tiles(module, 1, in_channels, tile_hw)
     try:
         with dry_run(module), torch.compiler.set_stance("force_eager"):
             return call(tile)

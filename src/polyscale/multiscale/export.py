@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram
 
-from polyscale.backbones import dry_run, model_dtype_device
+from polyscale.backbones import dry_run, zero_tiles
 from polyscale.errors import InputError, first_line, require
 from polyscale.multiscale.module import MultiScale
 from polyscale.types import HW, Backbone
@@ -43,9 +43,8 @@ def export_program(
     whole = isinstance(module, MultiScale)
     size_hw = (image_hw if whole else None) or backbone.tile_hw
     fixed = batch or (1 if whole else None)
-    dtype, device = model_dtype_device(backbone)
-    # two tiles: a size of one would be taken for fixed; torch 2.6 takes no `Dim` without a limit
-    images = torch.zeros(fixed or 2, backbone.in_channels, *size_hw, dtype=dtype, device=device)
+    # two tiles: a size of one would be taken for fixed
+    images = zero_tiles(backbone, fixed or 2, backbone.in_channels, size_hw)
     shapes = None if fixed else ({0: Dim.DYNAMIC},)
     try:
         with dry_run(module):

@@ -72,11 +72,11 @@ def check_device_of(parts: Sequence[Tensor | Picture], device: torch.device) -> 
             )
 
 
-def num_and_size(part: Tensor | Picture) -> tuple[int, HW]:
+def num_and_size(part: Tensor | Picture) -> tuple[int, int, int]:
     """How many images, and their height and width in pixels."""
     if isinstance(part, Picture):
-        return 1, part.image_hw
-    return _static(part.shape[0]), (_static(part.shape[2]), _static(part.shape[3]))
+        return 1, *part.image_hw
+    return _static(part.shape[0]), _static(part.shape[2]), _static(part.shape[3])
 
 
 def source_of(part: Tensor | Picture, source: Source, tile_hw: HW) -> Tensor | Picture:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Self, Unpack
 
-from polyscale.backbones import model_dtype_device
+from polyscale.backbones import is_trained, model_dtype_device
 from polyscale.errors import InputError
 from polyscale.multiscale.call import CallPlan, Prepared, tile_chunks
 from polyscale.multiscale.config import MultiScaleConfig, Options
@@ -86,7 +86,7 @@ class MultiScale(nn.Module):
     @property
     def frozen(self) -> bool:
         """Whether it stays in evaluation mode: it was frozen, and nothing in it is trained."""
-        return self._frozen and not any(p.requires_grad for p in self.parameters())
+        return self._frozen and not is_trained(self)
 
     @property
     def out_channels(self) -> int:
@@ -155,7 +155,7 @@ class MultiScale(nn.Module):
         """
         parts = as_parts(images, self.backbone.in_channels)
         dtype, device = self._dtype_device(parts)
-        sizes = [size for part in parts for size in _flat(*num_and_size(part))]
+        sizes = [number for part in parts for number in num_and_size(part)]
         plan = self._plan_call(dtype == torch.float64, torch.compiler.is_compiling(), *sizes)
         sources = [source_of(part, self.config.source, self.backbone.tile_hw) for part in parts]
         if eager:
@@ -302,12 +302,6 @@ class MultiScale(nn.Module):
             prefix=config.prefix,
         )
         rank, num_ranks = rank_and_count() if config.distributed else (0, 1)
-        num_tiles = sum(part.num * level.num_tiles for part in parts for level in part.levels)
-        if num_tiles < num_ranks:
-            raise InputError(
-                f"distributed must have at least one tile for each of {num_ranks} processes, but "
-                f"there are {num_tiles}. Give more images or scales, or set distributed=False."
-            )
         chunks = plan_chunks(
             parts,
             (lambda tile_hw: EVERYTHING) if traced else runner.tile_batch,
@@ -391,7 +385,3 @@ def _indices(indices: int | Sequence[int] | None, num: int) -> Sequence[int]:
 
 def _layer_dims(backbone: Backbone) -> tuple[int, ...]:
     return tuple(getattr(backbone, "layer_dims", (backbone.dim,)))
-
-
-def _flat(num: int, image_hw: HW) -> tuple[int, int, int]:
-    return num, *image_hw

@@ -77,9 +77,7 @@ class Picture:
         """Boxes of the level as (channels, box_h, box_w), 0 to 255."""
         height, width = self.image_hw
         if level_hw == (height, width):
-            return lambda box: torch.from_numpy(
-                self._read(box[0], box[2], box[1], box[3]).copy()
-            ).permute(2, 0, 1)
+            return self._copied
         if level_hw[0] <= height and level_hw[1] <= width:
             (whole,) = shrink(self._pixels, level_hw)
             return lambda box: whole[:, box[0] : box[2], box[1] : box[3]]
@@ -87,6 +85,10 @@ class Picture:
 
     def _normalised(self, values: Tensor) -> Tensor:
         return torch.addcmul(self._shift, values.to(torch.float32), self._scale)
+
+    def _copied(self, box: Box) -> Tensor:
+        top, left, bottom, right = box
+        return torch.from_numpy(self._read(top, bottom, left, right).copy()).permute(2, 0, 1)
 
     def _read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
         return self._pixels[top:bottom, left:right]

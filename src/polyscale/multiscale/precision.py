@@ -42,7 +42,7 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     dtype = PRECISIONS[precision]
     if dtype is None or device.type == "meta":  # which computes nothing and has no autocast
         return nullcontext()
-    if torch.compiler.is_compiling():  # torch 2.6 traces no generator as a context
+    if torch.compiler.is_compiling():  # which not every release traces through a generator
         return torch.autocast(device.type, dtype)
     return _autocast_once(device, dtype)
 
@@ -102,7 +102,7 @@ def no_autocast(device: torch.device) -> AbstractContextManager[object]:
 
 
 def at_least_float32(dtype: torch.dtype) -> torch.dtype:
-    """What pixels are resized in; torch 2.6 could not load a program with `torch.promote_types`."""
+    """What pixels are resized in. Not `promote_types`, which some releases cannot load again."""
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 

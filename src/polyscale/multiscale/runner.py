@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from polyscale.backbones import dry_run, model_dtype_device
+from polyscale.backbones import dry_run, is_trained, model_dtype_device, zero_tiles
 from polyscale.errors import InputError, first_line
 from polyscale.multiscale.config import MultiScaleConfig
 from polyscale.multiscale.precision import autocast
@@ -99,22 +99,15 @@ class ChunkRunner:
 
     def _learns(self) -> bool:
         """Whether activations are kept for a backward pass."""
-        backbone = self.backbone
-        return (
-            torch.is_grad_enabled()
-            and isinstance(backbone, nn.Module)
-            and any(p.requires_grad for p in backbone.parameters())
-        )
+        return torch.is_grad_enabled() and is_trained(self.backbone)
 
     def _measured(self, tile_hw: HW) -> int:
-        dtype, device = model_dtype_device(self.backbone)
+        _, device = model_dtype_device(self.backbone)
         learns = self._learns()
 
         def run(num: int) -> object:
             # zeros: a model's memory does not depend on what it sees
-            tiles = torch.zeros(
-                num, self.backbone.in_channels, *tile_hw, dtype=dtype, device=device
-            )
+            tiles = self._zeros(num, tile_hw)
             with torch.set_grad_enabled(learns), autocast(device, self._config.dtype):
                 return self.backbone(tiles)
 
@@ -127,11 +120,9 @@ class ChunkRunner:
             return 1
 
     def _tried(self, tile_hw: HW) -> HW:
-        dtype, device = model_dtype_device(self.backbone)
-        tile = torch.zeros(1, self.backbone.in_channels, *tile_hw, dtype=dtype, device=device)
         try:
             with dry_run(self.backbone):
-                map_ = self.backbone(tile).map
+                map_ = self.backbone(self._zeros(1, tile_hw)).map
         except Exception as error:
             raise InputError(
                 f"scales must make tiles that the model takes, but {self.backbone.name} does not "
@@ -139,6 +130,9 @@ class ChunkRunner:
                 f"{self._advice(tile_hw)}"
             ) from error
         return map_.shape[2], map_.shape[3]
+
+    def _zeros(self, num: int, tile_hw: HW) -> Tensor:
+        return zero_tiles(self.backbone, num, self.backbone.in_channels, tile_hw)
 
     def _advice(self, tile_hw: HW) -> str:
         """The next size of whole cells, where the model's own tile is a whole number of cells."""

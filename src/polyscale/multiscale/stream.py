@@ -3,7 +3,9 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
+from polyscale.errors import InputError
 from polyscale.plan import Level
 from polyscale.types import HW
 
@@ -68,18 +70,25 @@ def plan_chunks(
     Args:
         parts: the images of the call.
         tile_batch: size of a tile in pixels → the most tiles of a chunk.
-        rank: which process this is, where several share the tiles.
+        rank: which process this is, where several share the tiles evenly.
         num_ranks: how many processes share the tiles.
+
+    Raises:
+        InputError: if there are fewer tiles than processes.
     """
-    chunks: list[Chunk] = []
+
+    def tile_hw_of(span: Span) -> HW:
+        return parts[span.part].levels[span.slot].tile_hw
+
     sizes = dict.fromkeys(level.tile_hw for part in parts for level in part.levels)
-    for tile_hw in sizes:
-        spans = tuple(_spans(parts, tile_hw))
-        if num_ranks > 1:
-            spans = _cut(spans, _even(num_tiles(spans), num_ranks))[rank]
-        total = num_tiles(spans)
-        if total:
-            chunks += _cut(spans, _even(total, math.ceil(total / tile_batch(tile_hw))))
+    spans: Sequence[Span] = [span for tile_hw in sizes for span in _spans(parts, tile_hw)]
+    if num_ranks > 1:
+        spans = _share(spans, rank, num_ranks)
+    chunks: list[Chunk] = []
+    for tile_hw, alike in groupby(spans, tile_hw_of):
+        members = tuple(alike)
+        total = num_tiles(members)
+        chunks += _cut(members, _even(total, math.ceil(total / tile_batch(tile_hw))))
     return tuple(chunks)
 
 
@@ -102,6 +111,17 @@ def _spans(parts: Sequence[Part], tile_hw: HW) -> Iterator[Span]:
                             yield Span(index, slot, grid, row, column, first, num)
 
 
+def _share(spans: Sequence[Span], rank: int, num_ranks: int) -> Chunk:
+    """The tiles of one process."""
+    total = num_tiles(spans)
+    if total < num_ranks:
+        raise InputError(
+            f"distributed must have at least one tile for each of {num_ranks} processes, but "
+            f"there are {total}. Give more images or scales, or set distributed=False."
+        )
+    return _cut(spans, _even(total, num_ranks))[rank]
+
+
 def _even(total: int, num: int) -> list[int]:
     """Whole numbers that differ by at most one and add up to the total."""
     share, rest = divmod(total, num)
@@ -117,7 +137,7 @@ def _cut(spans: Sequence[Span], sizes: Sequence[int]) -> list[Chunk]:
         while size:
             span = rest.pop()
             taken = min(size, span.num)
-            piece.append(replace(span, num=taken))
+            piece.append(span if taken == span.num else replace(span, num=taken))
             if taken < span.num:
                 rest.append(replace(span, first=span.first + taken, num=span.num - taken))
             size -= taken

@@ -1,6 +1,6 @@
 """Index tables: where the features of every chunk go. Plain arrays, made once for calls alike."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -117,21 +117,20 @@ def _tensor(array: Any) -> Tensor:
 
 def constant_tables(tables: Tables) -> Tables:
     """The tables with tensors instead of arrays, which a traced program keeps as its constants."""
-    return tuple(replace(table, **_as_tensors(table)) for table in tables)
+    return tuple(replace(table, **_arrays(table, torch.from_numpy)) for table in tables)
 
 
-def _as_tensors(table: ChunkTable) -> dict[str, Any]:
+def _arrays(table: ChunkTable, convert: Callable[[Any], Any] = np.asarray) -> dict[str, Any]:
+    """The arrays that a table has, by their names."""
     names = ("tokens", "weights", "sums", "finished", "handed_on")
     arrays = {name: getattr(table, name) for name in names}
-    return {name: torch.from_numpy(a) for name, a in arrays.items() if a is not None}
+    return {name: convert(array) for name, array in arrays.items() if array is not None}
 
 
-def _num_bytes(table: ChunkTable) -> int:
-    # each entry has a token, a weight and a sum
-    return table.tokens.nbytes + table.weights.nbytes + table.sums.nbytes + table.finished.nbytes
-
-
-_TABLES = ByteCache[Tables](64 * 2**20, lambda tables: sum(map(_num_bytes, tables)))
+_TABLES = ByteCache[Tables](
+    64 * 2**20,
+    lambda tables: sum(array.nbytes for table in tables for array in _arrays(table).values()),
+)
 
 
 def chunk_tables(

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from polyscale.backbones import Layers, ReadOptions, as_backbone
+from polyscale.backbones import Layers, ReadOptions, as_backbone, is_trained
 from polyscale.errors import InputError
 from polyscale.multiscale.config import MultiScaleConfig, Options
 from polyscale.multiscale.module import MultiScale
@@ -103,10 +103,5 @@ def wrap(
     if sizes is not None:
         config = config.with_scales(scales_of(sizes, backbone.tile_hw, config.aspect))
     if frozen is None:
-        frozen = by_name or (isinstance(model, Backbone) and not _learns(model))
+        frozen = by_name or (isinstance(model, Backbone) and not is_trained(model))
     return MultiScale(backbone, config=config, frozen=frozen)
-
-
-def _learns(backbone: Backbone) -> bool:
-    parameters = backbone.parameters() if isinstance(backbone, nn.Module) else ()
-    return any(parameter.requires_grad for parameter in parameters)
