@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from polyscale.multiscale import MultiScale, MultiScaleConfig, MultiScaleFeatures, forward
     from polyscale.multiscale.wrap import wrap
     from polyscale.plan import Plan
+    from polyscale.records import Contrast, Result, Verdict
     from polyscale.studies import CompareSettings, DenseSettings
-    from polyscale.types import Backbone, Candidate, Contrast, Result, TileFeatures, Verdict
+    from polyscale.types import Backbone, Candidate, TileFeatures
 
 __version__ = "0.1.0"
 __all__ = [

@@ -6,7 +6,7 @@ from PIL import Image
 
 from polyscale.data import load_classification, load_folder
 from polyscale.errors import InputError
-from polyscale.types import RUN_MARKS
+from polyscale.records import RUN_MARKS
 
 
 def test_split_is_stratified_and_seeded(image_folder):

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from tests.report import dense_runs
 
+from polyscale.records import Contrast, Result, Verdict
 from polyscale.report import draw_report
 from polyscale.report.read import Run, read_run
 from polyscale.stats import (
@@ -24,7 +25,7 @@ from polyscale.stats import (
     judge,
     paired_contrasts,
 )
-from polyscale.types import Candidate, Contrast, Result, Verdict
+from polyscale.types import Candidate
 
 NUM_TEST = 240
 LABELS = ("kitchen", "bathroom", "study", "a_long_class_name_without_any_space_in_it")

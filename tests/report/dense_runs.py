@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from PIL import Image
 from scipy import ndimage
 
+from polyscale.records import Result
 from polyscale.stats import corrected_contrasts, image_contrasts, judge, mean_iou, mean_of_images
-from polyscale.types import Result
 
 CLASSES = ("wall", "floor", "a_long_class_name_without_any_space_in_it", "cup")
 SKILLS = {

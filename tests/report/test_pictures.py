@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from polyscale.errors import InputError
+from polyscale.records.seams import SeamReport, Seams, WaySeams
+from polyscale.records.shown import Shown, ShownScale
 from polyscale.report.pictures import check_picture, write_seams, write_shown
-from polyscale.types.seams import SeamReport, Seams, WaySeams
-from polyscale.types.shown import Shown, ShownScale
 
 
 def colours(*hw):

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
+from polyscale.records import Verdict
 from polyscale.report import words
 from polyscale.report.names import model_names
 from polyscale.report.numbers import NBSP, points
 from polyscale.stats import judge
-from polyscale.types import Verdict
 
 
 def say(verdict: Verdict) -> words.Answer:

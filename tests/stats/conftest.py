@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from polyscale.types import Candidate, Result
+from polyscale.records import Result
+from polyscale.types import Candidate
 
 
 def make_row(

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from polyscale.records import COST_AXES
 from polyscale.stats import corrected_contrasts, find_contrast, holm, judge, paired_contrasts
 from polyscale.stats.matched import sides_of
-from polyscale.types import COST_AXES
 
 NUM_TEST = 200
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.table import Table
 
+from polyscale.records import METRICS
 from polyscale.studies.recipes import ReadyRecipe, RecipeSize, RecipeTimes
-from polyscale.types import METRICS
 from polyscale.types.recipe import Recipe
 
 Lines = Iterator[str | Table]

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from polyscale.cli.console import errors, output, progress_bars
-from polyscale.types.seams import CONTROL, JOIN
+from polyscale.records.seams import CONTROL, JOIN
 
 
 def seams(

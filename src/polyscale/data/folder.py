@@ -11,7 +11,7 @@ from polyscale.data.image import image_endings
 from polyscale.data.listing import Catalogue, list_files
 from polyscale.data.splits import assign_roles, role_of
 from polyscale.errors import InputError
-from polyscale.types import is_run
+from polyscale.records import is_run
 
 
 def load_folder(path: Path, *, seed: int = 0) -> ClassificationData:

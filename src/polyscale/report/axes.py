@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from polyscale.records import Result
 from polyscale.report import numbers
-from polyscale.types import Result
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from polyscale.records import Result
 from polyscale.report.axes import MACS, Axis, Costs, costs
 from polyscale.report.labels import XY, Label, place_labels
 from polyscale.report.names import chart_names, scales_text
 from polyscale.report.numbers import LEVEL
 from polyscale.report.series import Look, looks, scale_series, size_series
 from polyscale.report.vocabulary import Vocabulary, speak
-from polyscale.types import Result
 
 SHAPES = {"circle": "o", "square": "s", "triangle": "^", "diamond": "D"}
 INK, QUIET, GRID = "#1d2329", "#5b6670", "#e3e7ea"

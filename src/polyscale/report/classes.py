@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from polyscale.records import Result
 from polyscale.report.predictions import Predictions
 from polyscale.report.read import Run
 from polyscale.report.series import single_scale
 from polyscale.stats import score_interval
-from polyscale.types import Result
 
 FEW_IMAGES = 30
 """Fewer test images of a class say little of it alone."""

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from polyscale.records import CostVerdict, Outcome, Result, Verdict
 from polyscale.report.axes import AXES
 from polyscale.report.names import scales_phrase
 from polyscale.report.numbers import ratio
 from polyscale.report.vocabulary import Vocabulary, speak
-from polyscale.types import CostVerdict, Outcome, Result, Verdict
 
 TAGS: dict[Outcome, str] = {
     "s2": "several scales win",

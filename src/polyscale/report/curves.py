@@ -6,6 +6,7 @@ from html import escape
 from io import BytesIO, StringIO
 from typing import Literal
 
+from polyscale.records import Result
 from polyscale.report.axes import MACS, Axis, Costs, costs
 from polyscale.report.chart import (
     GRID,
@@ -20,7 +21,6 @@ from polyscale.report.chart import (
 )
 from polyscale.report.series import COLOURS, INKS
 from polyscale.report.settings import settings
-from polyscale.types import Result
 
 Variant = Literal["wide", "narrow"]
 SVG_SIZES_PX = {"wide": (960, 560), "narrow": (380, 440)}

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from polyscale.records import Verdict
 from polyscale.report.names import scales_phrase
 from polyscale.report.read import Picture
-from polyscale.types import Verdict
 
 BOTH_FAIL = "Wrong with both, other candidates differ"
 

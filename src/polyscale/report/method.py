@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from polyscale.records import Result
 from polyscale.report.vocabulary import Vocabulary, speak
-from polyscale.types import Result, Source
+from polyscale.types import Source
 
 SOURCES: dict[Source, str] = {
     "base": (

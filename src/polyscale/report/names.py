@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from polyscale.records import Result
 from polyscale.report.numbers import NBSP
-from polyscale.types import Candidate, Result, format_scale
+from polyscale.types import Candidate, format_scale
 
 
 def scales_text(scales: Iterable[float]) -> str:

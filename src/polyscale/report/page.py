@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from polyscale.records import Contrast, Result, Verdict
 from polyscale.report import method, numbers, sections, words
 from polyscale.report.axes import Axis, shown_axes
 from polyscale.report.chart import Cut
@@ -21,7 +22,6 @@ from polyscale.report.names import model_names, scales_phrase, scales_text, shor
 from polyscale.report.read import Run
 from polyscale.report.series import looks
 from polyscale.report.vocabulary import score_name, score_text, speak
-from polyscale.types import Contrast, Result, Verdict
 
 MAX_OPEN_CONTRASTS = 12
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from polyscale.data.paper import PaperRow, load_paper
+from polyscale.records import better_sign
 from polyscale.stats.frontier import DominanceCall, Point, dominance_calls
-from polyscale.types import better_sign, format_scale
+from polyscale.types import format_scale
 
 COSTED = ("classification", "segmentation", "depth")
 """Tables whose rows have costs."""

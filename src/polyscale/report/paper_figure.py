@@ -10,10 +10,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from polyscale.data.paper import PaperRow
 from polyscale.errors import InputError
+from polyscale.records import better_sign
 from polyscale.report.files import replace_file
 from polyscale.report.paper import COSTED, PaperSides, paper_sides
 from polyscale.report.series import COLOURS
-from polyscale.types import better_sign, format_scale
+from polyscale.types import format_scale
 
 SUFFIXES = (".png", ".svg")
 METRICS = {"top1": "top-1, %", "miou": "mIoU, %", "rmse": "RMSE, m (lower is better)"}

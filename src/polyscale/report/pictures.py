@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyscale.errors import InputError, require
+from polyscale.records.seams import SeamReport
+from polyscale.records.shown import Shown
 from polyscale.report.files import replace_file
-from polyscale.types.seams import SeamReport
-from polyscale.types.shown import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from polyscale.errors import InputError
+from polyscale.records import LOWER_IS_BETTER, Contrast, Result, Verdict
 from polyscale.report.axes import THROUGHPUT, Axis, costs
 from polyscale.report.dense.run_files import Dense, read_dense
 from polyscale.report.extras import READERS, Extras
@@ -23,7 +24,6 @@ from polyscale.report.files import AGAIN, Read, check_exists, damaged, read_json
 from polyscale.report.predictions import Predictions, read_predictions
 from polyscale.report.vocabulary import VOCABULARIES, speak
 from polyscale.stats import find_contrast, judge
-from polyscale.types import LOWER_IS_BETTER, Contrast, Result, Verdict
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from polyscale.records.seams import CONTROL, JOIN, SeamReport, WaySeams
 from polyscale.report.numbers import MINUS, NBSP, ratio_digits
 from polyscale.report.sheet import INK, QUIET, RULE, Box, Sheet
 from polyscale.types import format_scale
-from polyscale.types.seams import CONTROL, JOIN, SeamReport, WaySeams
 
 MARGIN, PANEL, GAP = 28, 164, 14
 HEAD, NAME, BETWEEN, ROW, FOOT = 88, 44, 70, 30, 62

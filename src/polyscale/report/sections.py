@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
+from polyscale.records import METRICS, Result, better_sign
 from polyscale.report import numbers
 from polyscale.report.axes import AXES, Axis
 from polyscale.report.extras import Cascade, Control, Probes
@@ -13,7 +14,6 @@ from polyscale.report.read import Run
 from polyscale.report.series import looks
 from polyscale.stats import sweet_spots_by_axis
 from polyscale.stats.sweet_spot import BudgetRange
-from polyscale.types import METRICS, Result, better_sign
 
 CONTROLS = {
     "untiled": "one large tile, so that nothing is cut",

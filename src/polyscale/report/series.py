@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from polyscale.types import Result
+from polyscale.records import Result
 
 # Okabe and Ito's palette, which colour-blind readers tell apart, without its yellow and black; the
 # last three darker, to stand out from white (3 : 1 and more)

@@ -9,10 +9,10 @@ from jaxtyping import Bool
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from polyscale.records.shown import Shown, ShownScale
 from polyscale.report.names import scales_phrase
 from polyscale.report.sheet import QUIET, Box, Sheet
 from polyscale.types import HW, format_scale
-from polyscale.types.shown import Shown, ShownScale
 
 # Okabe and Ito's vermilion on white: told apart by all eyes, on dark and on light pictures
 BORDER, HALO, PADDING = "#D55E00", "white", "#eceff1"

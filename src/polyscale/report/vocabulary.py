@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from polyscale.records import METRICS, Metric, better_sign
 from polyscale.report.numbers import LEVEL, MINUS, NBSP, three_digits
-from polyscale.types import METRICS, Metric, better_sign
 
 
 @dataclass(frozen=True, kw_only=True)

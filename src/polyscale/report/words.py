@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from polyscale.records import Contrast, Outcome, Result, Verdict
 from polyscale.report.names import example, model_names, scales_phrase
 from polyscale.report.numbers import LEVEL, ratio
 from polyscale.report.read import Run
 from polyscale.report.vocabulary import Vocabulary, speak
-from polyscale.types import Contrast, Outcome, Result, Verdict
 
 Direction = Literal["dearer", "cheaper", "equal", "mixed"]
 

@@ -7,7 +7,7 @@ from math import log
 from typing import Literal
 
 from polyscale.errors import InputError
-from polyscale.types import CostAxis, Result, better_sign
+from polyscale.records import CostAxis, Result, better_sign
 
 
 @dataclass(frozen=True)

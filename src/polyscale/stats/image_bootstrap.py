@@ -12,9 +12,9 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from polyscale.errors import InputError
+from polyscale.records import Contrast
 from polyscale.stats.equivalence import ALPHA
 from polyscale.stats.intervals import NUM_RESAMPLES, percentile_interval
-from polyscale.types import Contrast
 
 Statistics = Float[NDArray[np.floating], "num_test num_statistics"]
 Metric = Callable[

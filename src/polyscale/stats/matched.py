@@ -7,8 +7,8 @@ is the best of its scale sets that fit; between two scale sets, its curve, linea
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from polyscale.records import COST_AXES, CostAxis, Result
 from polyscale.stats.frontier import bracket, pareto_front, point
-from polyscale.types import COST_AXES, CostAxis, Result
 
 
 @dataclass(frozen=True, kw_only=True)

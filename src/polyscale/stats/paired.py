@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from polyscale.records import Contrast
 from polyscale.stats.equivalence import ALPHA, MARGIN, check_margin, equivalence_p
 from polyscale.stats.intervals import percentile_interval, resampled_means
-from polyscale.types import Contrast
 
 
 def paired_contrasts(

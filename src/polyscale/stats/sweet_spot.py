@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 
+from polyscale.records import COST_AXES, CostAxis, Result
 from polyscale.stats.frontier import pareto_front, point
-from polyscale.types import COST_AXES, CostAxis, Result
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from math import ceil
 
 from scipy.stats import norm
 
+from polyscale.records import Contrast, Outcome, better_sign
 from polyscale.stats.equivalence import ALPHA
 from polyscale.stats.intervals import LEVEL
 from polyscale.stats.power import MAX_IMAGES, POWER, images_to_differ, images_to_equate
-from polyscale.types import Contrast, Outcome, better_sign
 
 WIDTH_IN_ERRORS = 2 * float(norm.isf((1 - LEVEL) / 2))
 

@@ -8,10 +8,10 @@ is decided (`trial`).
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from polyscale.records import Contrast, CostVerdict, Outcome, Result, Rule, Verdict
 from polyscale.stats.holm import holm
 from polyscale.stats.matched import Match, Sides, best, matches, sides_of
 from polyscale.stats.trial import Trial, decide, images_needed, mixed_trial, trial
-from polyscale.types import Contrast, CostVerdict, Outcome, Result, Rule, Verdict
 
 Key = tuple[str, str, str, float]
 """Of a comparison: the candidate with several scales, the dearer one that its curve goes on to (or

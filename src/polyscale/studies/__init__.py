@@ -1,5 +1,7 @@
 """One question of the paper each."""
 
+from polyscale.records.seams import SeamReport, Seams, WaySeams
+from polyscale.records.shown import Shown, ShownScale
 from polyscale.studies.compare import (
     ComparePlan,
     CompareSettings,
@@ -28,8 +30,6 @@ from polyscale.studies.tasks import (
     plan_study,
     run_study,
 )
-from polyscale.types.seams import SeamReport, Seams, WaySeams
-from polyscale.types.shown import Shown, ShownScale
 
 __all__ = [
     "TASKS",

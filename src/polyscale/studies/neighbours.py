@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from polyscale.plan import Level
+from polyscale.records.seams import Seams
 from polyscale.types import HW
-from polyscale.types.seams import Seams
 
 Gaps = tuple[Bool[np.ndarray, " rows"], Bool[np.ndarray, " columns"]]
 """Which gaps between neighbouring rows, and between neighbouring columns, of cells."""

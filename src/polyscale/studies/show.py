@@ -12,8 +12,8 @@ from polyscale.errors import require
 from polyscale.multiscale import MultiScale
 from polyscale.multiscale.resize import resize
 from polyscale.plan import Level
+from polyscale.records.shown import Shown, ShownScale
 from polyscale.studies.pixels import plain_picture, to_pixels
-from polyscale.types.shown import Shown, ShownScale
 
 Map = Float[np.ndarray, "dim h w"]
 Colours = Float[np.ndarray, "h w 3"]

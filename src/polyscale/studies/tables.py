@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from polyscale.errors import require
-from polyscale.types import Result
+from polyscale.records import Result
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from polyscale.records import Contrast
 from polyscale.report.dense.answers import DenseAnswers
 from polyscale.report.dense.gallery_file import DensePicture
 from polyscale.report.dense.run_files import Dense
 from polyscale.report.dense.tables import Classes, Sizes
 from polyscale.stats import image_contrasts, mean_iou, mean_of_images
-from polyscale.types import Contrast
 
 DENSE_SETTINGS = {
     "train_targets": "train targets",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from polyscale.records import Result
 from polyscale.report.dense import pictures
 from polyscale.report.dense.by_class import FEW_IMAGES, FEW_SHARE, iou_pages
 from polyscale.report.dense.by_size import bin_titles, size_pages
@@ -10,7 +11,6 @@ from polyscale.report.dense.side_by_side import draw_gallery
 from polyscale.report.dense.sides import Sides, sides_of
 from polyscale.report.read import Run
 from polyscale.report.vocabulary import speak
-from polyscale.types import Result
 
 OPEN_PICTURES = 3
 """Shown at once; the others in a box that opens."""

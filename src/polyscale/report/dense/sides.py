@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from polyscale.records import Result
 from polyscale.report.series import single_scale
-from polyscale.types import Result
 
 MAX_ROLES = 3
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from polyscale.records import Result, Verdict
 from polyscale.stats import (
     CascadeAnswers,
     CascadeCurve,
@@ -15,7 +16,6 @@ from polyscale.stats import (
 )
 from polyscale.studies.compare.judged import Judged
 from polyscale.studies.compare.plan import ComparePlan
-from polyscale.types import Result, Verdict
 
 Kind = Literal["s2", "larger"]
 Axis = Literal["macs", "latency_ms"]

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from polyscale.cost import Cost
 from polyscale.multiscale import MultiScale
+from polyscale.records import Result
 from polyscale.stats import accuracy_intervals
 from polyscale.studies.compare.judged import Judged
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.environment import versions
 from polyscale.studies.family import family_of
-from polyscale.types import Candidate, Result
+from polyscale.types import Candidate
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import stdev
 
 from polyscale.cost import Cost
+from polyscale.records import Result
 from polyscale.studies.dense.fit import Fitted
 from polyscale.studies.dense.lesson import Lesson
 from polyscale.studies.dense.plan import DensePlan
@@ -12,7 +13,7 @@ from polyscale.studies.dense.predictor import DensePredictor, count_head
 from polyscale.studies.dense.task import Judged
 from polyscale.studies.environment import versions
 from polyscale.studies.family import family_of
-from polyscale.types import Candidate, Result
+from polyscale.types import Candidate
 
 
 @dataclass(frozen=True, kw_only=True)

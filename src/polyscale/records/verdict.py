@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from polyscale.types.contrast import Contrast
-from polyscale.types.result import Result
+from polyscale.records.contrast import Contrast
+from polyscale.records.result import Result
 
 Outcome = Literal["s2", "larger", "equivalent", "inconclusive"]
 """Several scales win, the larger model wins, they do equally well, or the images can't tell."""

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from polyscale.records import Contrast, Result, Verdict
 from polyscale.stats import judge, paired_contrasts
-from polyscale.types import Contrast, Result, Verdict
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
+from polyscale.records import RUN_MARKS, is_run
 from polyscale.studies.run_folder import FILES
-from polyscale.types import RUN_MARKS, is_run
 
 
 def test_every_run_has_its_marks(tmp_path):
