@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from scipy import ndimage
 
-from polyscale.records import Result
+from polyscale.records import METRICS, Result
 from polyscale.stats import corrected_contrasts, image_contrasts, judge, mean_iou, mean_of_images
 
 CLASSES = ("wall", "floor", "a_long_class_name_without_any_space_in_it", "cup")
@@ -149,7 +149,7 @@ def write_dense_run(
     results = [_judged(r, statistics[r.candidate], rows, bool(classes)) for r in bare]
     metric, over = ("miou", mean_iou) if classes else ("rmse", mean_of_images)
     contrasts = corrected_contrasts(
-        results, image_contrasts(statistics, over, name=metric, margin=0.01)
+        results, image_contrasts(statistics, over, metric=METRICS[metric], margin=0.01)
     )
     verdicts = judge(results, contrasts)
     files: dict[str, Any] = {
@@ -205,6 +205,7 @@ def _judged(bare: Result, own: np.ndarray, rows: Sequence[Any], is_labels: bool)
         bare,
         task="segmentation" if is_labels else "depth",
         metric="miou" if is_labels else "rmse",
+        higher_is_better=is_labels,
         value=value,
         ci_low=float(low),
         ci_high=float(high),

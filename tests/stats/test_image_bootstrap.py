@@ -3,6 +3,7 @@ import pytest
 from sklearn.metrics import jaccard_score
 
 from polyscale.errors import InputError
+from polyscale.records import METRICS
 from polyscale.stats import (
     image_contrasts,
     image_intervals,
@@ -20,7 +21,7 @@ def test_of_rights_and_wrongs_it_is_the_paired_bootstrap():
     (general,) = image_contrasts(
         {name: r[:, None].astype(float) for name, r in right.items()},
         mean_of_images,
-        name="accuracy",
+        metric=METRICS["accuracy"],
         margin=0.05,
     )
     assert general.difference == pytest.approx(exact.difference)
@@ -45,9 +46,9 @@ def test_mean_iou_is_of_one_confusion_over_all_images():
 def test_images_are_resampled_not_pixels():
     """A thousand equal pixels of an image are one fact."""
     errors = RNG.normal(size=(40, 1))
-    few = image_contrasts({"a": errors, "b": 0 * errors}, mean_of_images, name="rmse", margin=0.1)[
-        0
-    ]
+    few = image_contrasts(
+        {"a": errors, "b": 0 * errors}, mean_of_images, metric=METRICS["rmse"], margin=0.1
+    )[0]
     spread = errors.std() / np.sqrt(40)
     assert few.ci_high - few.ci_low == pytest.approx(2 * 1.96 * spread, rel=0.1)
     assert few.only_first is None
@@ -55,7 +56,7 @@ def test_images_are_resampled_not_pixels():
 
 def test_p_values_are_never_0():
     rows = {"a": np.ones((20, 1)), "b": np.zeros((20, 1))}
-    (contrast,) = image_contrasts(rows, mean_of_images, name="rmse", margin=0.1)
+    (contrast,) = image_contrasts(rows, mean_of_images, metric=METRICS["rmse"], margin=0.1)
     assert 0 < contrast.p_value < 0.001
     assert contrast.p_equivalence == 1
 
@@ -63,7 +64,7 @@ def test_p_values_are_never_0():
 def test_intervals_share_the_resamples_of_contrasts():
     """Against a constant, the difference and the metric have one interval."""
     rows = {"a": RNG.normal(size=(40, 1)), "b": np.zeros((40, 1))}
-    (contrast,) = image_contrasts(rows, mean_of_images, name="rmse", margin=0.1, seed=3)
+    (contrast,) = image_contrasts(rows, mean_of_images, metric=METRICS["rmse"], margin=0.1, seed=3)
     intervals = image_intervals(rows, mean_of_images, seed=3)
     assert intervals["a"] == (contrast.ci_low, contrast.ci_high)
     assert intervals["b"] == (0, 0)
@@ -72,9 +73,9 @@ def test_intervals_share_the_resamples_of_contrasts():
 def test_mistakes():
     rows = {"a": np.ones((20, 1)), "b": np.zeros((19, 1))}
     with pytest.raises(InputError, match=r"same images for every candidate.*\[19, 20\]"):
-        image_contrasts(rows, mean_of_images, name="rmse", margin=0.1)
+        image_contrasts(rows, mean_of_images, metric=METRICS["rmse"], margin=0.1)
     with pytest.raises(InputError, match="margin must be above 0"):
-        image_contrasts(rows, mean_of_images, name="rmse", margin=0)
+        image_contrasts(rows, mean_of_images, metric=METRICS["rmse"], margin=0)
     rows["b"] = np.full((20, 1), np.nan)
     with pytest.raises(InputError, match="20 rows of b are not"):
         image_intervals(rows, mean_of_images)

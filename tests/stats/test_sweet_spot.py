@@ -44,5 +44,8 @@ def test_each_kind_of_cost_has_its_own(results):
 
 
 def test_of_an_error_less_is_better(row):
-    results = [row("b@1", 10, 0.5, 1e9, metric="rmse"), row("b@1,2", 10, 0.4, 5e9, metric="rmse")]
+    results = [
+        row("b@1", 10, 0.5, 1e9, metric="rmse", higher_is_better=False),
+        row("b@1,2", 10, 0.4, 5e9, metric="rmse", higher_is_better=False),
+    ]
     assert [s.best.candidate for s in sweet_spots(results, "macs")] == ["b@1", "b@1,2"]

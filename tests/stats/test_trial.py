@@ -44,7 +44,7 @@ def test_a_mix_ends_in_its_two_contrasts():
 
 
 def test_errors_are_turned_so_that_more_is_better():
-    error = replace(DEARER, metric="rmse")
+    error = replace(DEARER, metric="rmse", higher_is_better=False)
     plain, turned = trial(DEARER), trial(error)
     assert turned.difference == -plain.difference
     assert (turned.ci_low, turned.ci_high) == (-plain.ci_high, -plain.ci_low)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from polyscale.records import COST_AXES
+from polyscale.records import COST_AXES, METRICS
 from polyscale.stats import corrected_contrasts, find_contrast, holm, judge, paired_contrasts
 from polyscale.stats.matched import sides_of
 
@@ -173,12 +173,12 @@ def test_less_is_better_of_an_error(row):
 
     errors = np.random.default_rng(0).random((300, 1))
     rows = [
-        row("s@1,2", 10, 0.3, 1e9, metric="rmse"),
-        row("s@1,2,3", 10, 0.5, 1e9, metric="rmse"),
-        row("l@1", 30, 0.5, 4e9, metric="rmse"),
+        row("s@1,2", 10, 0.3, 1e9, metric="rmse", higher_is_better=False),
+        row("s@1,2,3", 10, 0.5, 1e9, metric="rmse", higher_is_better=False),
+        row("l@1", 30, 0.5, 4e9, metric="rmse", higher_is_better=False),
     ]
     statistics = {"s@1,2": errors, "s@1,2,3": errors + 1, "l@1": errors + 0.2}
-    found = image_contrasts(statistics, mean_of_images, name="rmse", margin=0.05)
+    found = image_contrasts(statistics, mean_of_images, metric=METRICS["rmse"], margin=0.05)
     (verdict,) = judge(rows, found)
     assert verdict.s2.candidate == "s@1,2"
     assert verdict.outcome == "s2"

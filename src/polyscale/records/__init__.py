@@ -4,6 +4,7 @@ from polyscale.records.contrast import Contrast
 from polyscale.records.metric import LOWER_IS_BETTER, METRICS, Metric, better_sign
 from polyscale.records.result import Result
 from polyscale.records.run_marks import RUN_MARKS, is_run
+from polyscale.records.task import Reduction, TaskRecord
 from polyscale.records.verdict import COST_AXES, CostAxis, CostVerdict, Outcome, Rule, Verdict
 
 __all__ = [
@@ -16,8 +17,10 @@ __all__ = [
     "CostVerdict",
     "Metric",
     "Outcome",
+    "Reduction",
     "Result",
     "Rule",
+    "TaskRecord",
     "Verdict",
     "better_sign",
     "is_run",

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from polyscale.records.metric import better_sign
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contrast:
@@ -16,6 +18,7 @@ class Contrast:
         first: a candidate.
         second: another.
         metric: what is compared.
+        higher_is_better: False if the metric is an error.
         difference: metric of the first less metric of the second.
         ci_low: lower end of the 95 % paired-bootstrap interval of the difference.
         ci_high: its upper end.
@@ -37,6 +40,7 @@ class Contrast:
     first: str
     second: str
     metric: str
+    higher_is_better: bool = True
     difference: float
     ci_low: float
     ci_high: float
@@ -50,6 +54,11 @@ class Contrast:
     p_equivalence: float
     p_equivalence_holm: float | None = None
     num_test: int
+
+    @property
+    def sign(self) -> int:
+        """1 where more is better, -1 where less is."""
+        return 1 if self.higher_is_better else -1
 
     def turned(self) -> "Contrast":
         """The same two candidates with the second one first."""
@@ -73,4 +82,4 @@ class Contrast:
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> "Contrast":
         """Read a row that `to_dict` wrote, after its way through JSON."""
-        return cls(**row)
+        return cls(**{"higher_is_better": better_sign(row["metric"]) > 0, **row})

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from polyscale.records.metric import better_sign
 from polyscale.types.backbone import HW, Source
 
 
@@ -21,6 +22,7 @@ class Result:
         task: for example "classification".
         data: name of the data.
         metric: for example "accuracy".
+        higher_is_better: False if the metric is an error.
         value: the metric on the test images, 0 to 1 for accuracy.
         ci_low: lower end of the 95 % interval of `value`.
         ci_high: its upper end.
@@ -55,6 +57,7 @@ class Result:
     task: str
     data: str
     metric: str
+    higher_is_better: bool = True
     value: float
     ci_low: float
     ci_high: float
@@ -79,6 +82,11 @@ class Result:
     versions: Mapping[str, str]
 
     @property
+    def sign(self) -> int:
+        """1 where more is better, -1 where less is."""
+        return 1 if self.higher_is_better else -1
+
+    @property
     def backbone_params(self) -> int:
         """Parameters without a head's: what makes a model large."""
         return self.params - int(self.probe.get("params", 0))
@@ -90,6 +98,6 @@ class Result:
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> "Result":
         """Read a row that `to_dict` wrote, after its way through JSON."""
-        fields = dict(row)
+        fields = {"higher_is_better": better_sign(row["metric"]) > 0, **row}
         fields["scales"], fields["tile_hw"] = tuple(row["scales"]), tuple(row["tile_hw"])
         return cls(**fields)

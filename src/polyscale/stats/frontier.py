@@ -7,7 +7,7 @@ from math import log
 from typing import Literal
 
 from polyscale.errors import InputError
-from polyscale.records import CostAxis, Result, better_sign
+from polyscale.records import CostAxis, Result
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def point(
         axis: the kind of cost.
         by: the metric on the test images, or the one in cross-validation on the training images.
     """
-    quality = better_sign(result.metric) * getattr(result, by)
+    quality = result.sign * getattr(result, by)
     return Point(result.candidate, getattr(result, axis), quality)
 
 

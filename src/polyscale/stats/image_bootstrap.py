@@ -12,12 +12,12 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from polyscale.errors import InputError
-from polyscale.records import Contrast
+from polyscale.records import Contrast, Metric
 from polyscale.stats.equivalence import ALPHA
 from polyscale.stats.intervals import NUM_RESAMPLES, percentile_interval
 
 Statistics = Float[NDArray[np.floating], "num_test num_statistics"]
-Metric = Callable[
+Reduce = Callable[
     [Float[NDArray[np.float64], "resamples num_statistics"]],
     Float[NDArray[np.float64], " resamples"],
 ]
@@ -44,9 +44,9 @@ def mean_of_images(means: Float[NDArray[np.float64], "resamples one"]) -> NDArra
 
 def image_contrasts(
     statistics: Mapping[str, Statistics],
-    metric: Metric,
+    reduce: Reduce,
     *,
-    name: str,
+    metric: Metric,
     margin: float,
     seed: int = 0,
 ) -> list[Contrast]:
@@ -57,8 +57,8 @@ def image_contrasts(
 
     Args:
         statistics: for each candidate, per image what the metric sums.
-        metric: means of these over images → the metric, for many resamples at once.
-        name: of the metric.
+        reduce: means of these over images → the metric, for many resamples at once.
+        metric: its name, and which way is better.
         margin: in its unit; a smaller difference counts as none.
         seed: of the resampling.
 
@@ -67,18 +67,18 @@ def image_contrasts(
             finite, or the margin is not above 0.
     """
     if margin <= 0:
-        raise InputError(f"margin must be above 0, in units of {name}, but got {margin:g}.")
+        raise InputError(f"margin must be above 0, in units of {metric.key}, but got {margin:g}.")
     num_test = _num_images(statistics)
-    resampled = _resampled(statistics, metric, num_test, seed)
-    found = {c: float(metric(rows.mean(axis=0)[None])[0]) for c, rows in statistics.items()}
+    resampled = _resampled(statistics, reduce, num_test, seed)
+    found = {c: float(reduce(rows.mean(axis=0)[None])[0]) for c, rows in statistics.items()}
     return [
-        _contrast(a, b, found[a] - found[b], resampled[a] - resampled[b], name, margin, num_test)
+        _contrast(a, b, found[a] - found[b], resampled[a] - resampled[b], metric, margin, num_test)
         for a, b in combinations(statistics, 2)
     ]
 
 
 def image_intervals(
-    statistics: Mapping[str, Statistics], metric: Metric, *, seed: int = 0
+    statistics: Mapping[str, Statistics], reduce: Reduce, *, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """95 % interval of each candidate's metric: percentiles over resampled images.
 
@@ -86,14 +86,14 @@ def image_intervals(
 
     Args:
         statistics: for each candidate, per image what the metric sums.
-        metric: means of these over images → the metric, for many resamples at once.
+        reduce: means of these over images → the metric, for many resamples at once.
         seed: of the resampling.
 
     Raises:
         InputError: if candidates were not judged on the same number of images, or a statistic is
             not finite.
     """
-    resampled = _resampled(statistics, metric, _num_images(statistics), seed)
+    resampled = _resampled(statistics, reduce, _num_images(statistics), seed)
     return {name: percentile_interval(values) for name, values in resampled.items()}
 
 
@@ -123,12 +123,12 @@ def _num_images(statistics: Mapping[str, Statistics]) -> int:
 
 
 def _resampled(
-    statistics: Mapping[str, Statistics], metric: Metric, num_test: int, seed: int
+    statistics: Mapping[str, Statistics], reduce: Reduce, num_test: int, seed: int
 ) -> dict[str, NDArray[np.float64]]:
     parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in statistics}
     for drawn in draw_images(num_test, seed):
         for name, rows in statistics.items():
-            parts[name].append(metric(drawn @ rows))
+            parts[name].append(reduce(drawn @ rows))
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
@@ -137,7 +137,7 @@ def _contrast(
     second: str,
     difference: float,
     differences: NDArray[np.float64],
-    metric: str,
+    metric: Metric,
     margin: float,
     num_test: int,
 ) -> Contrast:
@@ -146,7 +146,8 @@ def _contrast(
     return Contrast(
         first=first,
         second=second,
-        metric=metric,
+        metric=metric.key,
+        higher_is_better=metric.higher_is_better,
         difference=difference,
         ci_low=low,
         ci_high=high,

@@ -6,7 +6,7 @@ from math import ceil
 
 from scipy.stats import norm
 
-from polyscale.records import Contrast, Outcome, better_sign
+from polyscale.records import Contrast, Outcome
 from polyscale.stats.equivalence import ALPHA
 from polyscale.stats.intervals import LEVEL
 from polyscale.stats.power import MAX_IMAGES, POWER, images_to_differ, images_to_equate
@@ -51,7 +51,7 @@ def trial(contrast: Contrast) -> Trial:
     return Trial(
         contrasts=(contrast,),
         weight=0.0,
-        difference=better_sign(contrast.metric) * contrast.difference,
+        difference=contrast.sign * contrast.difference,
         ci_low=low,
         ci_high=high,
         ci90_low=low90,
@@ -165,6 +165,6 @@ def _at_most_max(num: float) -> int | None:
 
 def _intervals(contrast: Contrast) -> tuple[tuple[float, float], tuple[float, float]]:
     ends = (contrast.ci_low, contrast.ci_high), (contrast.ci90_low, contrast.ci90_high)
-    if better_sign(contrast.metric) == 1:
+    if contrast.higher_is_better:
         return ends
     return tuple((-high, -low) for low, high in ends)  # type: ignore[return-value]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from polyscale.records import Contrast
+from polyscale.records import METRICS, Contrast
 from polyscale.report.dense.answers import DenseAnswers
 from polyscale.report.dense.gallery_file import DensePicture
 from polyscale.report.dense.run_files import Dense
@@ -38,7 +38,9 @@ def dense_contrasts(
         seed: of the resampling.
     """
     over_images = mean_iou if metric == "miou" else mean_of_images
-    return image_contrasts(answers.judged, over_images, name=metric, margin=margin, seed=seed)
+    return image_contrasts(
+        answers.judged, over_images, metric=METRICS[metric], margin=margin, seed=seed
+    )
 
 
 def merge_dense(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from polyscale.data import DepthData
 from polyscale.stats import DEPTH_METRICS, depth_errors, depth_metrics, mean_of_images
-from polyscale.stats.image_bootstrap import Metric
+from polyscale.stats.image_bootstrap import Reduce
 from polyscale.studies.dense.outputs import Metres
 from polyscale.studies.dense.task import Judged
 
@@ -27,7 +27,7 @@ class DepthTask:
         return "rmse"
 
     @property
-    def resampled(self) -> Metric:
+    def resampled(self) -> Reduce:
         """The mean over images."""
         return mean_of_images
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import stdev
 
 from polyscale.cost import Cost
-from polyscale.records import Result
+from polyscale.records import METRICS, Result
 from polyscale.studies.dense.fit import Fitted
 from polyscale.studies.dense.lesson import Lesson
 from polyscale.studies.dense.plan import DensePlan
@@ -72,6 +72,7 @@ def make_rows(
                 task=settings.task,
                 data=data.name,
                 metric=settings.metric,
+                higher_is_better=METRICS[settings.metric].higher_is_better,
                 value=found.judged.value,
                 ci_low=intervals[str(candidate)][0],
                 ci_high=intervals[str(candidate)][1],

@@ -10,6 +10,7 @@ import torch
 from polyscale.cost import Cost, fitting_batch
 from polyscale.errors import RunError
 from polyscale.multiscale import MultiScale
+from polyscale.records import METRICS
 from polyscale.stats import corrected_contrasts, image_contrasts, image_intervals, judge
 from polyscale.store import FeatureStore
 from polyscale.studies.costs import measure_in_turns
@@ -221,7 +222,7 @@ def _assemble(work: _Work, found: _Found, pictures: list[Picture]) -> DenseCompa
             image_contrasts(
                 statistics,
                 plan.task.resampled,
-                name=plan.task.metric,
+                metric=METRICS[plan.task.metric],
                 margin=settings.margin,
                 seed=settings.seed,
             ),

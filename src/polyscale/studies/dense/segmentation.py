@@ -18,7 +18,7 @@ from polyscale.stats import (
     segmentation_metrics,
     stack_counts,
 )
-from polyscale.stats.image_bootstrap import Metric
+from polyscale.stats.image_bootstrap import Reduce
 from polyscale.studies.dense.outputs import Labels
 from polyscale.studies.dense.samples import READERS
 from polyscale.studies.dense.task import Judged
@@ -36,7 +36,7 @@ class SegmentationTask:
         return "miou"
 
     @property
-    def resampled(self) -> Metric:
+    def resampled(self) -> Reduce:
         """Intersections and unions → their mean ratio."""
         return mean_iou
 

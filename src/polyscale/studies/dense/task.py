@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from polyscale.stats import ObjectIous, PixelCounts
-from polyscale.stats.image_bootstrap import Metric
+from polyscale.stats.image_bootstrap import Reduce
 from polyscale.studies.dense.outputs import Outputs
 
 
@@ -45,7 +45,7 @@ class DenseTask(Protocol):
         ...
 
     @property
-    def resampled(self) -> Metric:
+    def resampled(self) -> Reduce:
         """Means of `Judged.statistics` → the metric."""
         ...
 
