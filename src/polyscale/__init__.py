@@ -49,8 +49,9 @@ _NAMES = {
     "errors": ("InputError", "MissingExtraError", "RunError"),
     "multiscale": ("MultiScale", "MultiScaleConfig", "MultiScaleFeatures", "forward", "wrap"),
     "plan": ("Plan",),
+    "records": ("Contrast", "Result", "Verdict"),
     "studies": ("CompareSettings", "DenseSettings"),
-    "types": ("Backbone", "Candidate", "Contrast", "Result", "TileFeatures", "Verdict"),
+    "types": ("Backbone", "Candidate", "TileFeatures"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
