@@ -97,7 +97,7 @@ def _read(path: Path, kind: str, options: Mapping[str, str]) -> list[_Row]:
         raise
     except (csv.Error, ValueError) as error:
         raise InputError(
-            f"table {str(path)!r}, line {reader.line_num}: {error}. Correct the line."
+            f"table {str(path)!r}, line {reader.reader.line_num}: {error}. Correct the line."
         ) from error
     if not rows:
         raise InputError(f"table {str(path)!r} must name images, but is empty. Add lines.")
