@@ -1,7 +1,7 @@
 """What a source names → both splits of a data set: looked at, divided, and what was found wrong."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -30,19 +30,20 @@ from polyscale.errors import InputError
 
 @dataclass(frozen=True)
 class Usable:
-    """The usable images of a listing, what is known of each, and why others were left out.
+    """The usable images of a listing, what is known of them, and why others were left out.
 
     Attributes:
         listing: the usable ones.
-        images: facts about them.
-        targets: facts about the files of their targets; empty where targets are no files.
+        images: id of an image → what a look at it found.
+        targets: id of an image → what a look at the file of its target found; empty where targets
+            are no files.
         unreadable: images that cannot be read, or whose targets cannot.
         remarks: what the user should know, as sentences.
     """
 
     listing: Listing
-    images: tuple[ImageFacts, ...]
-    targets: tuple[TargetFacts, ...] = ()
+    images: Mapping[str, ImageFacts]
+    targets: Mapping[str, TargetFacts] = field(default_factory=dict)
     unreadable: tuple[Unreadable, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -50,36 +51,42 @@ class Usable:
         return len(self.listing)
 
     @property
+    def image_facts(self) -> list[ImageFacts]:
+        """Of each image."""
+        return [self.images[name] for name in self.listing.ids]
+
+    @property
+    def target_facts(self) -> list[TargetFacts]:
+        """Of the file of each target."""
+        return [self.targets[name] for name in self.listing.ids]
+
+    @property
     def values(self) -> NDArray[Any]:
         """The targets, where each image has one."""
         assert isinstance(self.listing.targets, np.ndarray)
         return self.listing.targets
 
-    def labelled(self) -> LabelledImages:
-        """The split, where each image has one target."""
-        return LabelledImages(self.listing.ids, self.values, self._read, self._fingerprint())
-
-    def dense(self, coding: MaskCoding | DepthCoding) -> DenseImages:
-        """The split, where each image has a file with a target for every pixel."""
+    def split(self, coding: MaskCoding | DepthCoding | None) -> LabelledImages | DenseImages:
+        """The split of a data set; `coding` says what the numbers in targets' files mean."""
         images, targets = self.listing, self.listing.targets
+
+        def read(index: int, min_side: int | None = None) -> Image.Image:
+            return read_image(images.content(index), name=images.ids[index], min_side=min_side)
+
+        fingerprint = _hash(images.ids, [facts.digest for facts in self.image_facts])
+        if coding is None:
+            return LabelledImages(images.ids, self.values, read, fingerprint)
         assert isinstance(targets, Listing)
         return DenseImages(
             ids=images.ids,
-            sizes_hw=tuple(facts.image_hw for facts in self.images),
-            read=self._read,
+            sizes_hw=tuple(facts.image_hw for facts in self.image_facts),
+            read=read,
             target=lambda index: coding.read(targets.content(index), targets.ids[index]),
-            fingerprint=self._fingerprint(),
-            target_fingerprint=fingerprint(
-                images.ids, [facts.digest for facts in self.targets], repr(coding)
+            fingerprint=fingerprint,
+            target_fingerprint=_hash(
+                images.ids, [facts.digest for facts in self.target_facts], repr(coding)
             ),
         )
-
-    def _read(self, index: int, min_side: int | None = None) -> Image.Image:
-        images = self.listing
-        return read_image(images.content(index), name=images.ids[index], min_side=min_side)
-
-    def _fingerprint(self) -> str:
-        return fingerprint(self.listing.ids, [facts.digest for facts in self.images])
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ class Assembled:
     """Both splits.
 
     Attributes:
+        name: what the user called the data.
         train: what is trained on.
         test: what is tested on.
         about: where the split comes from, in words.
@@ -94,24 +102,33 @@ class Assembled:
         report: what was found wrong.
     """
 
+    name: str
     train: Usable
     test: Usable
     about: str
     class_names: tuple[str, ...]
     report: DataReport
 
+    def fields(
+        self, coding: MaskCoding | DepthCoding | None = None, remarks: Iterable[str] = ()
+    ) -> dict[str, Any]:
+        """What every `DataSet` has.
 
-def fingerprint(ids: Sequence[str], digests: Sequence[bytes], also: str = "") -> str:
-    """A hash that changes with any name, with any digest and with `also`."""
-    whole = blake2b(digest_size=16)
-    for name, digest in zip(ids, digests, strict=True):
-        whole.update(f"{name}\0{digest.hex()}\n".encode())
-    whole.update(also.encode())
-    return whole.hexdigest()
+        Args:
+            coding: what the numbers in the files of targets mean, where targets are files.
+            remarks: to be added to the report.
+        """
+        return {
+            "name": self.name,
+            "train": self.train.split(coding),
+            "test": self.test.split(coding),
+            "about": self.about,
+            "report": replace(self.report, remarks=(*self.report.remarks, *remarks)),
+        }
 
 
 def assemble(
-    name: str, catalogue: Catalogue, *, seed: int, cache: Path | None, progress: Progress
+    name: str, catalogue: Catalogue, seed: int, cache: Path | None, progress: Progress
 ) -> Assembled:
     """Look at every image and target, leave out what is unusable, divide, and search for copies.
 
@@ -143,19 +160,25 @@ def assemble(
         remarks += more
     of_what = "each class" if catalogue.has_classes else "the images"
     about = catalogue.about or f"a third of {of_what} drawn for testing by seed {seed}"
-    return Assembled(
-        train,
-        test,
-        about + catalogue.sampled,
-        class_names,
-        DataReport(
-            unreadable=unreadable,
-            near_duplicates=find_near_duplicates(
-                train.images, train.listing.ids, test.images, test.listing.ids
-            ),
-            remarks=tuple(map(printable, remarks)),
-        ),
+    copies = find_near_duplicates(
+        train.image_facts, train.listing.ids, test.image_facts, test.listing.ids
     )
+    report = DataReport(unreadable, copies, tuple(map(printable, remarks)))
+    return Assembled(name, train, test, about + catalogue.sampled, class_names, report)
+
+
+def _hash(ids: Sequence[str], digests: Sequence[bytes], also: str = "") -> str:
+    """Changes with any name, with any digest and with `also`."""
+    whole = blake2b(digest_size=16)
+    for name, digest in zip(ids, digests, strict=True):
+        whole.update(f"{name}\0{digest.hex()}\n".encode())
+    whole.update(also.encode())
+    return whole.hexdigest()
+
+
+def _draw(everything: Usable, seed: int) -> tuple[Usable, Usable]:
+    train, test = draw_test(everything.listing, seed=seed)
+    return replace(everything, listing=train), replace(everything, listing=test)
 
 
 def _look_at_splits(
@@ -180,11 +203,11 @@ def _look(
     kind = catalogue.pixels
     if kind is not None:
         return _look_at_pairs(listing, images, kind, cache, step, progress)
-    good = [(i, facts) for i, facts in enumerate(images) if isinstance(facts, ImageFacts)]
+    good = {i: facts for i, facts in enumerate(images) if isinstance(facts, ImageFacts)}
     names = catalogue.class_names if catalogue.has_classes else ("",)
     return Usable(
-        listing.take([i for i, _ in good]),
-        tuple(facts for _, facts in good),
+        listing.take(list(good)),
+        {listing.ids[i]: facts for i, facts in good.items()},
         unreadable=tuple(
             Unreadable(listing.ids[i], names[int(listing.classes[i])], reason)
             for i, reason in enumerate(images)
@@ -225,8 +248,8 @@ def _look_at_pairs(
                f"for example {empty[0]}.",) if empty else ()  # fmt: skip
     return Usable(
         listing.take([i for i, _, _ in good]),
-        tuple(image for _, image, _ in good),
-        tuple(target for _, _, target in good),
+        {listing.ids[i]: image for i, image, _ in good},
+        {listing.ids[i]: target for i, _, target in good},
         tuple(unreadable),
         remarks,
     )
@@ -241,22 +264,6 @@ def _other_size(
         f"upright), but has {target_width}×{target_height} px. Resize it with nearest neighbours, "
         "or check that the two belong together."
     )
-
-
-def _draw(everything: Usable, seed: int) -> tuple[Usable, Usable]:
-    """Training and test images of a data set without splits."""
-    ids = everything.listing.ids
-    facts = dict(zip(ids, everything.images, strict=True))
-    targets = dict(zip(ids, everything.targets, strict=False))
-    train, test = (
-        Usable(
-            listing,
-            tuple(facts[i] for i in listing.ids),
-            tuple(targets[i] for i in listing.ids) if targets else (),
-        )
-        for listing in draw_test(everything.listing, seed=seed)
-    )
-    return train, test
 
 
 def _check_enough(

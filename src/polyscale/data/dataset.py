@@ -4,8 +4,8 @@ A target is a value for each image (its class, several labels, a number) or one 
 (classes or metres).
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -99,10 +99,6 @@ class DataReport:
                 "Accuracies on them say little about new images."
             )
         return (*notes, *self.remarks)
-
-    def also(self, remarks: Iterable[str]) -> "DataReport":
-        """The report with more remarks."""
-        return replace(self, remarks=(*self.remarks, *remarks))
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON holds it."""

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from numpy.typing import NDArray
 
@@ -31,27 +31,24 @@ BATCH = 512
 Facts = TypeVar("Facts")
 
 
-class Examiner(Protocol[Facts]):
-    """What is looked for in files of one kind; called from several threads."""
+Seen = tuple[Path, os.stat_result, bytes]
+"""Path, state and digest of a file."""
 
-    def recall(self, digest: bytes) -> Facts | None:
-        """What an earlier run found in these bytes."""
-        ...
 
-    def examine(self, digest: bytes, data: bytes, name: str) -> Facts:
-        """What is found in the bytes.
+@dataclass(frozen=True)
+class _Examiner(Generic[Facts]):
+    """What is looked for in files of one kind; called from several threads.
 
-        Raises:
-            UnreadableImageError: if the file cannot be used.
-            InputError: if the data set cannot be used.
-        """
-        ...
+    Attributes:
+        recall: digest of a file's bytes → what an earlier run found in them, or None.
+        examine: digest, bytes and name → facts; raises `UnreadableImageError` if the file cannot
+            be used, or `InputError` if the data set cannot.
+        keep: remembers new facts, and files.
+    """
 
-    def keep(
-        self, facts: Sequence[Facts], files: Sequence[tuple[Path, os.stat_result, bytes]]
-    ) -> None:
-        """Remember new facts, and path, state and digest of files."""
-        ...
+    recall: Callable[[bytes], Facts | None]
+    examine: Callable[[bytes, bytes, str], Facts]
+    keep: Callable[[Sequence[Facts], Sequence[Seen]], None]
 
 
 @dataclass(frozen=True)
@@ -60,60 +57,7 @@ class _Look(Generic[Facts]):
 
     result: Facts | str
     new: bool = False
-    file: tuple[Path, os.stat_result, bytes] | None = None
-
-
-@dataclass(frozen=True)
-class _Images:
-    cache: InspectionCache
-
-    def recall(self, digest: bytes) -> ImageFacts | None:
-        return self.cache.facts(digest)
-
-    def examine(self, digest: bytes, data: bytes, name: str) -> ImageFacts:
-        image_hw, thumb = read_thumb(data, name=name)
-        if min(image_hw) < MIN_SIDE_PX:
-            height, width = image_hw
-            raise UnreadableImageError(
-                name, f"only {width}×{height} px, at least {MIN_SIDE_PX} are needed"
-            )
-        return ImageFacts(digest, image_hw, thumb.tobytes())
-
-    def keep(
-        self, facts: Sequence[ImageFacts], files: Sequence[tuple[Path, os.stat_result, bytes]]
-    ) -> None:
-        self.cache.keep(facts, files)
-
-
-@dataclass(frozen=True)
-class _Targets:
-    word: str
-    summary: Callable[[NDArray], tuple[float, ...]]
-    cache: InspectionCache
-
-    def recall(self, digest: bytes) -> TargetFacts | None:
-        text = self.cache.target(self._key(digest))
-        if text is None:
-            return None
-        try:
-            height, width, dtype, values = json.loads(text)
-        except ValueError:  # damaged: as if it were not there
-            return None
-        return TargetFacts(digest, (height, width), dtype, tuple(values))
-
-    def examine(self, digest: bytes, data: bytes, name: str) -> TargetFacts:
-        stored = read_stored(data, name=name, word=self.word)
-        height, width = stored.shape
-        return TargetFacts(digest, (height, width), stored.dtype.name, self.summary(stored))
-
-    def keep(
-        self, facts: Sequence[TargetFacts], files: Sequence[tuple[Path, os.stat_result, bytes]]
-    ) -> None:
-        rows = [(self._key(f.digest), json.dumps([*f.target_hw, f.dtype, f.values])) for f in facts]
-        self.cache.keep((), files, rows)
-
-    def _key(self, digest: bytes) -> bytes:
-        return blake2b(digest + self.word.encode(), digest_size=16).digest()
+    file: Seen | None = None
 
 
 def inspect(
@@ -130,7 +74,18 @@ def inspect(
     Returns:
         For each image what was found, or the reason why it cannot be used.
     """
-    return _look_at_all(images, _Images(cache), cache, step, progress)
+
+    def examine(digest: bytes, data: bytes, name: str) -> ImageFacts:
+        image_hw, thumb = read_thumb(data, name=name)
+        if min(image_hw) < MIN_SIDE_PX:
+            height, width = image_hw
+            raise UnreadableImageError(
+                name, f"only {width}×{height} px, at least {MIN_SIDE_PX} are needed"
+            )
+        return ImageFacts(digest, image_hw, thumb.tobytes())
+
+    examiner = _Examiner(cache.facts, examine, cache.keep)
+    return _look_at_all(images, examiner, cache, step, progress)
 
 
 def inspect_targets(
@@ -155,12 +110,32 @@ def inspect_targets(
     Raises:
         InputError: if one holds colours, or is in a format that does not keep values.
     """
-    return _look_at_all(targets, _Targets(word, summary, cache), cache, step, progress)
+
+    def key(digest: bytes) -> bytes:
+        return blake2b(digest + word.encode(), digest_size=16).digest()
+
+    def recall(digest: bytes) -> TargetFacts | None:
+        try:
+            height, width, dtype, values = json.loads(cache.target(key(digest)) or "")
+        except ValueError:  # not there, or damaged
+            return None
+        return TargetFacts(digest, (height, width), dtype, tuple(values))
+
+    def examine(digest: bytes, data: bytes, name: str) -> TargetFacts:
+        stored = read_stored(data, name=name, word=word)
+        height, width = stored.shape
+        return TargetFacts(digest, (height, width), stored.dtype.name, summary(stored))
+
+    def keep(facts: Sequence[TargetFacts], files: Sequence[Seen]) -> None:
+        rows = [(key(f.digest), json.dumps([*f.target_hw, f.dtype, f.values])) for f in facts]
+        cache.keep((), files, rows)
+
+    return _look_at_all(targets, _Examiner(recall, examine, keep), cache, step, progress)
 
 
 def _look_at_all(
     files: Listing,
-    examiner: Examiner[Facts],
+    examiner: _Examiner[Facts],
     cache: InspectionCache,
     step: str,
     progress: Progress,
@@ -181,7 +156,7 @@ def _look_at_all(
 
 
 def _look(
-    files: Listing, index: int, examiner: Examiner[Facts], cache: InspectionCache
+    files: Listing, index: int, examiner: _Examiner[Facts], cache: InspectionCache
 ) -> _Look[Facts]:
     name = files.ids[index]
     try:
@@ -198,7 +173,7 @@ def _look(
 
 
 def _look_at_file(
-    file: Path, name: str, examiner: Examiner[Facts], cache: InspectionCache
+    file: Path, name: str, examiner: _Examiner[Facts], cache: InspectionCache
 ) -> _Look[Facts]:
     before = file.stat()
     check_file(before)
@@ -214,7 +189,7 @@ def _look_at_file(
     return _Look(look.result, look.new, (file, before, _digest(data)))
 
 
-def _examine(data: bytes, name: str, examiner: Examiner[Facts]) -> _Look[Facts]:
+def _examine(data: bytes, name: str, examiner: _Examiner[Facts]) -> _Look[Facts]:
     if not data:
         raise UnreadableImageError(name, "an empty file")
     digest = _digest(data)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from polyscale.data.assemble import Assembled, assemble
+from polyscale.data.assemble import assemble
 from polyscale.data.dataset import (
     MIN_DRAWN,
     MIN_TRAIN,
@@ -115,7 +115,7 @@ def load_classification(
         source: `rooms`, `folder:PATH`, `csv:PATH`, `hf:NAME`, `hf:PATH` or `imagenet:PATH`, the
             last ones with options behind a question mark: `?per_class=50&label=breed`.
         seed: of the split, where the data has none, and of the sample `per_class`.
-        cache: folder for what is found in images, so that they are looked at once; None keeps
+        cache: folder for what is found in files, so that they are looked at once; None keeps
             nothing.
         progress: told what is being done.
 
@@ -126,11 +126,12 @@ def load_classification(
     """
     if source == "rooms":
         return load_rooms()
-    return _classification(source, _list(source, "label", seed), seed, cache, progress)
+    data = assemble(source, _list(source, "label", seed), seed, cache, progress)
+    return ClassificationData(class_names=data.class_names, **data.fields())
 
 
 def load_folder(path: Path, *, seed: int = 0) -> ClassificationData:
-    """Images in one folder a class, with or without `train/` and `test/` (or `val/`) above.
+    """Load images in one folder a class, with or without `train/` and `test/` (or `val/`) above.
 
     Args:
         path: the folder.
@@ -140,116 +141,78 @@ def load_folder(path: Path, *, seed: int = 0) -> ClassificationData:
         InputError: if the folder, its images or its classes are not enough.
     """
     name = f"folder:{path}"
-    return _classification(name, _checked(name, list_folder(path)), seed, None, silent)
+    data = assemble(name, _checked(name, list_folder(path)), seed, None, silent)
+    return ClassificationData(class_names=data.class_names, **data.fields())
 
 
 def load_multilabel(
     source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
 ) -> MultiLabelData:
-    """Load a data set with any number of labels for each image.
+    """Load a data set with any number of labels for each image; see `load_classification`.
 
     Args:
         source: `csv:PATH`, `hf:NAME` or `hf:PATH`, with options behind a question mark:
             `?labels=COLUMN&separator=;`, and `?limit=N`, images of each split.
         seed: of the split, where the data has none, and of the images that `limit` draws.
-        cache: see `load_classification`.
+        cache: folder for what is found in files; None keeps nothing.
         progress: told what is being done.
-
-    Raises:
-        InputError: if there is no such data, or it can't be used.
-        MissingExtraError: if a package is not installed.
-        RunError: if data cannot be fetched.
     """
-    data = _load(source, "labels", seed, cache, progress)
-    return MultiLabelData(
-        name=source,
-        class_names=data.class_names,
-        train=data.train.labelled(),
-        test=data.test.labelled(),
-        about=data.about,
-        report=data.report,
-    )
+    data = assemble(source, _list(source, "labels", seed), seed, cache, progress)
+    return MultiLabelData(class_names=data.class_names, **data.fields())
 
 
 def load_numbers(
     source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
 ) -> NumberData:
-    """Load a data set with a number for each image.
+    """Load a data set with a number for each image; see `load_classification`.
 
     Args:
         source: `csv:PATH`, `hf:NAME` or `hf:PATH`, with options behind a question mark:
             `?number=COLUMN`, and `?limit=N`, images of each split.
         seed: of the split, where the data has none, and of the images that `limit` draws.
-        cache: see `load_classification`.
+        cache: folder for what is found in files; None keeps nothing.
         progress: told what is being done.
-
-    Raises:
-        InputError: if there is no such data, or it can't be used.
-        MissingExtraError: if a package is not installed.
-        RunError: if data cannot be fetched.
     """
-    data = _load(source, "number", seed, cache, progress)
-    return NumberData(
-        name=source,
-        train=data.train.labelled(),
-        test=data.test.labelled(),
-        about=data.about,
-        report=data.report,
-    )
+    data = assemble(source, _list(source, "number", seed), seed, cache, progress)
+    return NumberData(**data.fields())
 
 
 def load_segmentation(
     source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
 ) -> SegmentationData:
-    """Load a data set with a class for every pixel.
+    """Load a data set with a class for every pixel; see `load_classification`.
 
     Args:
         source: `rooms`, `ade20k:PATH`, `pairs:PATH`, `nyu:PATH`, `hf:NAME` or `hf:PATH`, some with
             options behind a question mark: `?ignore=255&reduce_zero=1`; all but `rooms` know
             `?limit=N`, images of each split.
         seed: of the split, where the data has none, and of the images that `limit` draws.
-        cache: folder for what is found in images and masks, so that they are looked at once; None
-            keeps nothing.
+        cache: folder for what is found in files; None keeps nothing.
         progress: told what is being done.
-
-    Raises:
-        InputError: if there is no such data, or it can't be used.
-        MissingExtraError: if a package is not installed.
-        RunError: if data cannot be fetched.
     """
     if source == "rooms":
         return rooms_segmentation(cache=cache, progress=progress)
     catalogue = _list(source, "mask", seed)
     assert isinstance(catalogue.pixels, MaskClasses)
-    data = assemble(source, catalogue, seed=seed, cache=cache, progress=progress)
-    train, test = data.train.targets, data.test.targets
+    data = assemble(source, catalogue, seed, cache, progress)
+    train, test = data.train.target_facts, data.test.target_facts
     coding, names = catalogue.pixels.coding([*train, *test])
     return SegmentationData(
-        name=source,
-        class_names=names,
-        train=data.train.dense(coding),
-        test=data.test.dense(coding),
-        about=data.about,
-        report=data.report.also(coding.unseen(names, train, test)),
+        class_names=names, **data.fields(coding, coding.unseen(names, train, test))
     )
 
 
 def load_depth(
     source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
 ) -> DepthData:
-    """Load a data set with a depth for every pixel.
+    """Load a data set with a depth for every pixel; see `load_classification`.
 
     Args:
         source: `rooms`, `nyu:PATH`, `pairs:PATH`, `hf:NAME` or `hf:PATH`, all but `rooms` with
             options behind a question mark: `?per_metre=1000&min=0.001&max=10&limit=N`.
         seed: of the split, where the data has none, and of the images that `limit` draws.
-        cache: folder for what is found in images and depth maps; None keeps nothing.
+        cache: folder for what is found in files; None keeps nothing.
         progress: told what is being done.
-
-    Raises:
-        InputError: if there is no such data, or it can't be used.
-        MissingExtraError: if a package is not installed.
-        RunError: if data cannot be fetched.
     """
     if source == "rooms":
         return rooms_depth()
@@ -258,16 +221,13 @@ def load_depth(
     catalogue = _list(source, "depth", seed)
     coding = catalogue.pixels
     assert isinstance(coding, DepthCoding)
-    data = assemble(source, catalogue, seed=seed, cache=cache, progress=progress)
+    data = assemble(source, catalogue, seed, cache, progress)
+    remarks = coding.beyond([*data.train.target_facts, *data.test.target_facts])
     return DepthData(
-        name=source,
-        train=data.train.dense(coding),
-        test=data.test.dense(coding),
-        about=data.about,
-        report=data.report.also(coding.beyond([*data.train.targets, *data.test.targets])),
         min_depth_m=coding.min_m,
         max_depth_m=coding.max_m,
         crop_yxyx=crop,
+        **data.fields(coding, remarks),
     )
 
 
@@ -284,25 +244,6 @@ def list_dense(source: str, task: str, *, seed: int = 0) -> Catalogue:
         MissingExtraError: if a package is not installed.
     """
     return _list(source, "depth" if task == "depth" else "mask", seed)
-
-
-def _load(source: str, kind: str, seed: int, cache: Path | None, progress: Progress) -> Assembled:
-    catalogue = _list(source, kind, seed)
-    return assemble(source, catalogue, seed=seed, cache=cache, progress=progress)
-
-
-def _classification(
-    name: str, catalogue: Catalogue, seed: int, cache: Path | None, progress: Progress
-) -> ClassificationData:
-    data = assemble(name, catalogue, seed=seed, cache=cache, progress=progress)
-    return ClassificationData(
-        name=name,
-        class_names=data.class_names,
-        train=data.train.labelled(),
-        test=data.test.labelled(),
-        about=data.about,
-        report=data.report,
-    )
 
 
 def _list(source: str, kind: str, seed: int) -> Catalogue:
