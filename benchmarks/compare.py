@@ -163,7 +163,11 @@ def busy(candidate: str, num_each: int, settings: CompareSettings) -> dict[str, 
         return LabelledImages(tuple(f"{name}{i}" for i in range(2 * num)), labels, read, name)
 
     data = ClassificationData(
-        "photographs", ("china", "flower"), images(num_each, "train"), images(2, "test"), "none"
+        name="photographs",
+        class_names=("china", "flower"),
+        train=images(num_each, "train"),
+        test=images(2, "test"),
+        about="none",
     )
     timing = run_compare(plan_compare(data, [candidate], settings)).timing
     return {

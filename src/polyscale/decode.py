@@ -2,12 +2,15 @@
 
 import io
 import math
+import os
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from polyscale.errors import InputError
@@ -21,6 +24,14 @@ DRAFT_MARGIN = 2
 The rest of the way is resized with a proper filter: Pillow's `reducing_gap`, and
 benchmarks/decode.py has what it costs.
 """
+
+
+MAX_FILE_BYTES = 2**30
+"""Larger files are refused before they are read: no image of `Image.MAX_IMAGE_PIXELS` needs them,
+and sparse files may pretend to any size."""
+
+STRIP_ROWS = 256
+"""Rows of a 16-bit image that are scaled at once."""
 
 
 class UnreadableImageError(InputError):
@@ -62,6 +73,8 @@ def read_image(
 def opened(source: Path | bytes, max_pixels: int | None = None) -> Image.Image:
     """The header alone, once it is clear that the rest is no decompression bomb."""
     Image.init()
+    if isinstance(source, Path):
+        check_file(source.stat(), max(MAX_FILE_BYTES, 8 * (max_pixels or 0)))
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     with warnings.catch_warnings():
         # Pillow warns of what is refused here or has been allowed
@@ -70,6 +83,19 @@ def opened(source: Path | bytes, max_pixels: int | None = None) -> Image.Image:
     if math.prod(image.size) > (max_pixels or Image.MAX_IMAGE_PIXELS or math.inf):
         raise Image.DecompressionBombError
     return image
+
+
+def check_file(state: os.stat_result, max_bytes: int = MAX_FILE_BYTES) -> None:
+    """Refuse pipes and devices, which may never end, and huge files.
+
+    Raises:
+        ValueError: with the reason.
+    """
+    if not stat.S_ISREG(state.st_mode):
+        raise ValueError("no regular file")
+    if state.st_size > max_bytes:
+        gigabytes, limit = (f"{size / 1e9:.1f}" for size in (state.st_size, max_bytes))
+        raise ValueError(f"its {gigabytes} GB are more than the {limit} GB that are read")
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
@@ -81,10 +107,17 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ValueError("its pixels are floating point, which has no fixed range")
     if image.mode.startswith("I;16") or image.mode == "I":
-        # Pillow clips 16-bit grey instead of scaling it
-        grey = np.asarray(image, dtype=np.float64) / 257
-        return Image.fromarray(grey.clip(0, 255).round().astype(np.uint8)).convert("RGB")
+        return Image.fromarray(_scale_grey(np.asarray(image))).convert("RGB")
     return image.convert("RGB")
+
+
+def _scale_grey(grey: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """16 bits → 8 bits: Pillow itself clips them. A strip at a time bounds the memory."""
+    scaled = np.empty(grey.shape, np.uint8)
+    for top in range(0, len(grey), STRIP_ROWS):
+        strip = grey[top : top + STRIP_ROWS] / 257
+        scaled[top : top + STRIP_ROWS] = strip.clip(0, 255).round()
+    return scaled
 
 
 @contextmanager

@@ -75,6 +75,52 @@ def test_flat_with_the_development_kit(root):
         check(root)
 
 
+@pytest.mark.parametrize(
+    ("truth", "message"),
+    [
+        (b"1 2 drei 1 2 3", "must hold class numbers of meta.mat, but holds 'drei'"),
+        (b"1 2 \xe9 1 2 3", "must be text in UTF-8, but cannot be read"),
+        ("1 2 ³ 1 2 3".encode(), "must hold class numbers of meta.mat, but holds '³'"),
+    ],
+)
+def test_a_development_kit_with_words(root, truth, message):
+    from scipy.io import savemat
+
+    synsets = np.zeros(3, dtype=[(k, object) for k in ("ILSVRC2012_ID", "WNID", "num_children")])
+    for i, wnid in enumerate(sorted(WNIDS.values())):
+        synsets[i] = (i + 1, wnid, 0)
+    savemat(root / "meta.mat", {"synsets": synsets})
+    (root / "ILSVRC2012_validation_ground_truth.txt").write_bytes(truth)
+    with pytest.raises(InputError, match=message):
+        check(root)
+
+
+@pytest.mark.parametrize("content", [3, "words", np.zeros(2), {"WNID": ["a"]}, None])
+def test_a_meta_file_that_is_another(root, content):
+    from scipy.io import savemat
+
+    (root / "ILSVRC2012_validation_ground_truth.txt").write_text("1")
+    savemat(root / "meta.mat", {"other": 1} if content is None else {"synsets": content})
+    with pytest.raises(InputError, match="synsets"):
+        check(root)
+    (root / "meta.mat").write_bytes(b"hello")
+    with pytest.raises(InputError, match="must be a MATLAB file with synsets"):
+        check(root)
+
+
+def test_lists_in_latin_1(root):
+    solution(root)
+    (root / "LOC_synset_mapping.txt").write_bytes("n01440764 Müller".encode("latin-1"))
+    with pytest.raises(InputError, match="class names .* must be text in UTF-8"):
+        check(root)
+    (root / "LOC_val_solution.csv").write_bytes("ImageId,é".encode("latin-1"))
+    with pytest.raises(InputError, match="list .* must be text in UTF-8"):
+        check(root)
+    (root / "LOC_val_solution.csv").write_text(f"ImageId,{'x' * 200_000}")
+    with pytest.raises(InputError, match="must be a table, but is not .field larger than"):
+        check(root)
+
+
 def test_validation_in_class_folders(root):
     for i, file in enumerate(sorted((root / "val").iterdir())):
         folder = root / "val" / sorted(WNIDS.values())[i % 3]

@@ -36,7 +36,7 @@ def looks(monkeypatch):
 def run(files, cache=None, progress=lambda *_: None):
     database = InspectionCache(cache)
     try:
-        listing = list_files([(f.name, f, 0) for f in files])
+        listing = list_files([(f.name, f) for f in files])
         return inspect(listing, cache=database, step="look", progress=progress)
     finally:
         database.close()

@@ -81,5 +81,5 @@ def test_no_table(tmp_path, write):
     with pytest.raises(InputError, match="cannot be read .No such file"):
         load_classification(f"csv:{tmp_path / 'none.csv'}")
     (tmp_path / "binary.csv").write_bytes(b"path,label\n\xff\xfe\0,a\n")
-    with pytest.raises(InputError, match="must be a table in UTF-8"):
+    with pytest.raises(InputError, match="must be text in UTF-8"):
         load_classification(f"csv:{tmp_path / 'binary.csv'}")

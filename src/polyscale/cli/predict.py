@@ -36,7 +36,7 @@ def predict(
         polyscale predict --head runs/rooms/heads/1.safetensors photos/kitchen.jpg
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import read_image
-    from polyscale.data.pictures import list_pictures
+    from polyscale.data.files import list_pictures
     from polyscale.studies.dense.files import write_prediction
     from polyscale.studies.dense.predict import load_predictor
 

@@ -1,130 +1,378 @@
-"""What a source names → a data set: looked at, split, and what was found wrong with it."""
+"""What a source names → both splits of a data set: looked at, divided, and what was found wrong."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from polyscale.data.classes import MIN_DRAWN, check_classes, check_test, without_empty_classes
-from polyscale.data.classification import MIN_TRAIN, ClassificationData, LabelledImages
+from polyscale.data.dataset import (
+    MIN_DRAWN,
+    MIN_TRAIN,
+    DataReport,
+    DenseImages,
+    LabelledImages,
+    Unreadable,
+)
 from polyscale.data.duplicates import find_near_duplicates
-from polyscale.data.fingerprint import fingerprint
+from polyscale.data.files import printable
 from polyscale.data.image import read_image
-from polyscale.data.inspection import Progress, inspect
-from polyscale.data.inspection_cache import ImageFacts, InspectionCache
-from polyscale.data.listing import Catalogue, Listing
-from polyscale.data.report import DataReport, Unreadable
-from polyscale.data.splits import draw_test, sample
+from polyscale.data.inspection import Progress, inspect, inspect_targets
+from polyscale.data.inspection_cache import ImageFacts, InspectionCache, TargetFacts
+from polyscale.data.listing import Catalogue, Listing, draw_test
+from polyscale.data.pixels import DepthCoding, MaskCoding, PixelTargets, first_names
 from polyscale.errors import InputError
-from polyscale.types import silent as silent
 
 
 @dataclass(frozen=True)
-class _Looked:
-    """The readable images of a listing, what is known of each, and the others."""
+class Usable:
+    """The usable images of a listing, what is known of them, and why others were left out.
 
-    images: Listing
-    facts: dict[str, ImageFacts]
+    Attributes:
+        listing: the usable ones.
+        images: id of an image → what a look at it found.
+        targets: id of an image → what a look at the file of its target found; empty where targets
+            are no files.
+        unreadable: images that cannot be read, or whose targets cannot.
+        remarks: what the user should know, as sentences.
+    """
+
+    listing: Listing
+    images: Mapping[str, ImageFacts]
+    targets: Mapping[str, TargetFacts] = field(default_factory=dict)
     unreadable: tuple[Unreadable, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.listing)
+
+    @property
+    def image_facts(self) -> list[ImageFacts]:
+        """Of each image."""
+        return [self.images[name] for name in self.listing.ids]
+
+    @property
+    def target_facts(self) -> list[TargetFacts]:
+        """Of the file of each target."""
+        return [self.targets[name] for name in self.listing.ids]
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """The targets, where each image has one."""
+        assert isinstance(self.listing.targets, np.ndarray)
+        return self.listing.targets
+
+    def split(self, coding: MaskCoding | DepthCoding | None) -> LabelledImages | DenseImages:
+        """The split of a data set; `coding` says what the numbers in targets' files mean."""
+        images, targets = self.listing, self.listing.targets
+
+        def read(index: int, min_side: int | None = None) -> Image.Image:
+            return read_image(images.content(index), name=images.ids[index], min_side=min_side)
+
+        fingerprint = _hash(images.ids, [facts.digest for facts in self.image_facts])
+        if coding is None:
+            return LabelledImages(images.ids, self.values, read, fingerprint)
+        assert isinstance(targets, Listing)
+        return DenseImages(
+            ids=images.ids,
+            sizes_hw=tuple(facts.image_hw for facts in self.image_facts),
+            read=read,
+            target=lambda index: coding.read(targets.content(index), targets.ids[index]),
+            fingerprint=fingerprint,
+            target_fingerprint=_hash(
+                images.ids, [facts.digest for facts in self.target_facts], repr(coding)
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """Both splits.
+
+    Attributes:
+        name: what the user called the data.
+        train: what is trained on.
+        test: what is tested on.
+        about: where the split comes from, in words.
+        class_names: of targets that are classes or labels.
+        report: what was found wrong.
+    """
+
+    name: str
+    train: Usable
+    test: Usable
+    about: str
+    class_names: tuple[str, ...]
+    report: DataReport
+
+    def fields(
+        self, coding: MaskCoding | DepthCoding | None = None, remarks: Iterable[str] = ()
+    ) -> dict[str, Any]:
+        """What every `DataSet` has.
+
+        Args:
+            coding: what the numbers in the files of targets mean, where targets are files.
+            remarks: to be added to the report.
+        """
+        return {
+            "name": self.name,
+            "train": self.train.split(coding),
+            "test": self.test.split(coding),
+            "about": self.about,
+            "report": replace(self.report, remarks=(*self.report.remarks, *remarks)),
+        }
 
 
 def assemble(
-    name: str,
-    catalogue: Catalogue,
-    *,
-    seed: int = 0,
-    per_class: int | None = None,
-    cache: Path | None = None,
-    progress: Progress = silent,
-) -> ClassificationData:
-    """Look at every image, leave out what cannot be read, split, and search for copies.
+    name: str, catalogue: Catalogue, seed: int, cache: Path | None, progress: Progress
+) -> Assembled:
+    """Look at every image and target, leave out what is unusable, divide, and search for copies.
 
     Args:
         name: what the user called the data.
         catalogue: what the source holds.
-        seed: of the split, where there is none, and of the sample.
-        per_class: images of each class to draw from each split; None takes all.
-        cache: folder for what is found in images; None keeps nothing.
+        seed: of the split, where there is none.
+        cache: folder for what is found in files; None keeps nothing.
         progress: told what is being done.
 
     Raises:
-        InputError: if the images or classes are not enough.
+        InputError: if images or classes are not enough, or a mask or depth map does not fit its
+            image or its options.
     """
-    catalogue, remarks = without_empty_classes(catalogue)
-    splits = [s for s in (catalogue.train, catalogue.test) if s is not None]
-    if per_class is not None:
-        splits = [sample(split, per_class, seed=seed) for split in splits]
+    if catalogue.has_classes:
+        catalogue = _without_empty_classes(catalogue)
+    splits = _look_at_splits(catalogue, cache, progress)
+    unreadable = tuple(image for split in splits for image in split.unreadable)
+    if catalogue.has_classes:
+        _check_classes(name, catalogue.class_names, splits, unreadable)
+    train, test = splits if len(splits) > 1 else _draw(splits[0], seed)
+    _check_enough(name, catalogue.pixels, splits, train, test)
+    remarks = [*catalogue.remarks, *(remark for split in splits for remark in split.remarks)]
+    class_names = catalogue.class_names
+    if catalogue.has_classes:
+        remarks += _untested(class_names, test)
+    elif class_names:
+        train, test, class_names, more = _without_unlearnable(class_names, train, test)
+        remarks += more
+    of_what = "each class" if catalogue.has_classes else "the images"
+    about = catalogue.about or f"a third of {of_what} drawn for testing by seed {seed}"
+    copies = find_near_duplicates(
+        train.image_facts, train.listing.ids, test.image_facts, test.listing.ids
+    )
+    report = DataReport(unreadable, copies, tuple(map(printable, remarks)))
+    return Assembled(name, train, test, about + catalogue.sampled, class_names, report)
+
+
+def _hash(ids: Sequence[str], digests: Sequence[bytes], also: str = "") -> str:
+    """Changes with any name, with any digest and with `also`."""
+    whole = blake2b(digest_size=16)
+    for name, digest in zip(ids, digests, strict=True):
+        whole.update(f"{name}\0{digest.hex()}\n".encode())
+    whole.update(also.encode())
+    return whole.hexdigest()
+
+
+def _draw(everything: Usable, seed: int) -> tuple[Usable, Usable]:
+    train, test = draw_test(everything.listing, seed=seed)
+    return replace(everything, listing=train), replace(everything, listing=test)
+
+
+def _look_at_splits(
+    catalogue: Catalogue, cache: Path | None, progress: Progress
+) -> tuple[Usable, ...]:
+    parts = [("", catalogue.train)]
+    if catalogue.test is not None:
+        parts = [("train ", catalogue.train), ("test ", catalogue.test)]
     database = InspectionCache(cache)
     try:
-        steps = (
-            ("data: train images", "data: test images") if len(splits) > 1 else ("data: images",)
+        return tuple(
+            _look(split, catalogue, database, f"data: {step}", progress) for step, split in parts
         )
-        looked = [
-            _look(split, catalogue.class_names, database, step, progress)
-            for split, step in zip(splits, steps, strict=True)
-        ]
     finally:
         database.close()
-    unreadable = tuple(image for split in looked for image in split.unreadable)
-    facts = {name: found for split in looked for name, found in split.facts.items()}
-    minimum = MIN_TRAIN if len(looked) > 1 else MIN_DRAWN
-    check_classes(name, catalogue.class_names, looked[0].images, minimum, unreadable)
-    if len(looked) > 1:
-        train, test = looked[0].images, looked[1].images
-        if not len(test):
-            raise InputError(
-                f"data {name} has no test image that can be read ({unreadable[-1].id}: "
-                f"{unreadable[-1].reason}). Repair the files."
-            )
-    else:
-        train, test = draw_test(looked[0].images, seed=seed)
-    about = catalogue.about or f"a third of each class drawn for testing by seed {seed}"
-    if per_class is not None:
-        about += f"; at most {per_class} images of a class in each split drawn by seed {seed}"
-    return ClassificationData(
-        name=name,
-        class_names=catalogue.class_names,
-        train=_labelled(train, facts),
-        test=_labelled(test, facts),
-        about=about,
-        report=DataReport(
-            unreadable=unreadable,
-            near_duplicates=find_near_duplicates(
-                [facts[i] for i in train.ids], train.ids, [facts[i] for i in test.ids], test.ids
-            ),
-            remarks=(*catalogue.remarks, *remarks, *check_test(catalogue.class_names, test)),
-        ),
-    )
 
 
 def _look(
-    images: Listing,
-    class_names: Sequence[str],
-    cache: InspectionCache,
-    step: str,
-    progress: Progress,
-) -> _Looked:
-    found = inspect(images, cache=cache, step=step, progress=progress)
-    good = [i for i, facts in enumerate(found) if isinstance(facts, ImageFacts)]
-    return _Looked(
-        images.take(good),
-        {images.ids[i]: f for i, f in enumerate(found) if isinstance(f, ImageFacts)},
-        tuple(
-            Unreadable(images.ids[i], class_names[int(images.labels[i])], reason)
-            for i, reason in enumerate(found)
+    listing: Listing, catalogue: Catalogue, cache: InspectionCache, step: str, progress: Progress
+) -> Usable:
+    images = inspect(listing, cache=cache, step=f"{step}images", progress=progress)
+    kind = catalogue.pixels
+    if kind is not None:
+        return _look_at_pairs(listing, images, kind, cache, step, progress)
+    good = {i: facts for i, facts in enumerate(images) if isinstance(facts, ImageFacts)}
+    names = catalogue.class_names if catalogue.has_classes else ("",)
+    return Usable(
+        listing.take(list(good)),
+        {listing.ids[i]: facts for i, facts in good.items()},
+        unreadable=tuple(
+            Unreadable(listing.ids[i], names[int(listing.classes[i])], reason)
+            for i, reason in enumerate(images)
             if isinstance(reason, str)
         ),
     )
 
 
-def _labelled(images: Listing, facts: dict[str, ImageFacts]) -> LabelledImages:
-    def read(index: int, min_side: int | None = None) -> Image.Image:
-        return read_image(images.content(index), name=images.ids[index], min_side=min_side)
-
-    return LabelledImages(
-        images.ids,
-        images.labels,
-        read,
-        fingerprint(images.ids, [facts[name].digest for name in images.ids]),
+def _look_at_pairs(
+    listing: Listing,
+    images: Sequence[ImageFacts | str],
+    kind: PixelTargets,
+    cache: InspectionCache,
+    step: str,
+    progress: Progress,
+) -> Usable:
+    """Which images can be used together with their masks or depth maps."""
+    assert isinstance(listing.targets, Listing)
+    targets = inspect_targets(
+        listing.targets, kind.word, kind.summary,
+        cache=cache, step=f"{step}{kind.word}s", progress=progress,
+    )  # fmt: skip
+    good: list[tuple[int, ImageFacts, TargetFacts]] = []
+    unreadable, empty = [], []
+    for i, (image, target) in enumerate(zip(images, targets, strict=True)):
+        image_id, target_id = listing.ids[i], listing.targets.ids[i]
+        if isinstance(image, str):
+            unreadable.append(Unreadable(image_id, "", image))
+        elif isinstance(target, str):
+            unreadable.append(Unreadable(image_id, "", f"its {kind.word} {target_id}: {target}"))
+        elif image.image_hw != target.target_hw:
+            raise _other_size(kind.word, image_id, image, target_id, target)
+        elif kind.check(target_id, target):
+            good.append((i, image, target))
+        else:
+            empty.append(image_id)
+    remarks = (f"Images whose {kind.word} has no pixel that counts, left out: {len(empty)}, "
+               f"for example {empty[0]}.",) if empty else ()  # fmt: skip
+    return Usable(
+        listing.take([i for i, _, _ in good]),
+        {listing.ids[i]: image for i, image, _ in good},
+        {listing.ids[i]: target for i, _, target in good},
+        tuple(unreadable),
+        remarks,
     )
+
+
+def _other_size(
+    word: str, image_id: str, image: ImageFacts, target_id: str, target: TargetFacts
+) -> InputError:
+    (height, width), (target_height, target_width) = image.image_hw, target.target_hw
+    return InputError(
+        f"{word} {target_id} must have the size of its image {image_id} ({width}×{height} px "
+        f"upright), but has {target_width}×{target_height} px. Resize it with nearest neighbours, "
+        "or check that the two belong together."
+    )
+
+
+def _check_enough(
+    name: str, kind: PixelTargets | None, splits: Sequence[Usable], train: Usable, test: Usable
+) -> None:
+    """Refuse a data set with too few usable images; why others were left out is told."""
+    reasons = [
+        reason
+        for split in splits
+        for reason in (*(f"{u.id}: {u.reason}" for u in split.unreadable[:1]), *split.remarks)
+    ]
+    why = f" ({reasons[0]})" if reasons else ""
+    with_target = f" with a {kind.word}" if kind is not None else ""
+    advice = kind.advice if kind is not None else "Add images, or repair the files."
+    for split, usable, minimum in (("training", train, MIN_TRAIN), ("test", test, 1)):
+        if len(usable) < minimum:
+            raise InputError(
+                f"data {name} must have at least {minimum} {split} images{with_target} that "
+                f"can be used, but has {len(usable)}{why}. {advice}"
+            )
+
+
+def _without_empty_classes(catalogue: Catalogue) -> Catalogue:
+    """Take out classes that no image has, and renumber the others.
+
+    Raises:
+        InputError: if a class has test images alone.
+    """
+    names, train, test = catalogue.class_names, catalogue.train, catalogue.test
+    in_train = np.bincount(train.classes, minlength=len(names)) > 0
+    in_test = in_train if test is None else np.bincount(test.classes, minlength=len(names)) > 0
+    if (in_test & ~in_train).any():
+        only = names[int(np.flatnonzero(in_test & ~in_train)[0])]
+        raise InputError(
+            f"class {only!r} has test images but no training images. "
+            "Both splits need the same classes."
+        )
+    if in_train.all():
+        return catalogue
+    new = np.cumsum(in_train) - 1
+    missing = [n for n, there in zip(names, in_train, strict=True) if not there]
+    return catalogue.change(
+        lambda split: replace(split, targets=new[split.classes]),
+        class_names=tuple(n for n, there in zip(names, in_train, strict=True) if there),
+        remarks=(*catalogue.remarks, f"Classes without images, left out: {first_names(missing)}."),
+    )
+
+
+def _check_classes(
+    name: str,
+    class_names: Sequence[str],
+    splits: Sequence[Usable],
+    unreadable: Sequence[Unreadable],
+) -> None:
+    """Refuse classes with too few images, and say why they lost images."""
+    if len(class_names) < 2:
+        return  # ClassificationData says so better
+    minimum = MIN_TRAIN if len(splits) > 1 else MIN_DRAWN
+    counts = np.bincount(splits[0].listing.classes, minlength=len(class_names))
+    rare = int(counts.argmin())
+    if counts[rare] < minimum:
+        lost = [u for u in unreadable if u.class_name == class_names[rare]]
+        because = (
+            f"; {len(lost)} cannot be read, for example {lost[0].id} ({lost[0].reason})"
+            if lost
+            else ""
+        )
+        purpose = "to be split into train and test" if minimum == MIN_DRAWN else "to train on"
+        raise InputError(
+            f"data {name}: class {class_names[rare]!r} must have at least {minimum} images "
+            f"{purpose}, but has {counts[rare]}{because}. Add images, or take the class out."
+        )
+    if len(splits) > 1 and not len(splits[1]):
+        raise InputError(
+            f"data {name} has no test image that can be read ({unreadable[-1].id}: "
+            f"{unreadable[-1].reason}). Repair the files."
+        )
+
+
+def _untested(class_names: Sequence[str], test: Usable) -> list[str]:
+    """What to say about classes that cannot be tested well."""
+    counts = np.bincount(test.listing.classes, minlength=len(class_names))
+    untested = [n for n, count in zip(class_names, counts, strict=True) if not count]
+    remarks = []
+    if untested:
+        remarks.append(f"Classes without test images: {first_names(untested)}.")
+    if len(test) < len(class_names):
+        remarks.append(
+            f"There are fewer test images ({len(test)}) than classes ({len(class_names)}): "
+            "intervals will be wide."
+        )
+    return remarks
+
+
+def _without_unlearnable(
+    names: tuple[str, ...], train: Usable, test: Usable
+) -> tuple[Usable, Usable, tuple[str, ...], list[str]]:
+    """Take out labels that no training image has: nothing could learn them."""
+    in_train, in_test = (split.values.any(axis=0) for split in (train, test))
+    kept = np.flatnonzero(in_train)
+    remarks = []
+    unlearnable = [names[i] for i in np.flatnonzero(~in_train)]
+    if unlearnable:
+        remarks.append(f"Labels without training images, left out: {first_names(unlearnable)}.")
+    untested = [names[i] for i in np.flatnonzero(in_train & ~in_test)]
+    if untested:
+        remarks.append(f"Labels without test images: {first_names(untested)}.")
+    train, test = (
+        replace(split, listing=replace(split.listing, targets=split.values[:, kept]))
+        for split in (train, test)
+    )
+    return train, test, tuple(names[i] for i in kept), remarks

@@ -1,34 +1,20 @@
 """`folder:PATH`: one folder a class."""
 
-import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
-from polyscale.data.assemble import assemble
-from polyscale.data.classification import ClassificationData
+from polyscale.data.files import files_below, folders_in, is_folder, passed_over, printable
 from polyscale.data.image import image_endings
-from polyscale.data.listing import Catalogue, list_files
-from polyscale.data.splits import assign_roles, role_of
+from polyscale.data.listing import Catalogue, assign_roles, list_classes, role_of
 from polyscale.errors import InputError
-from polyscale.records import is_run
 
-
-def load_folder(path: Path, *, seed: int = 0) -> ClassificationData:
-    """Images in one folder a class, with or without `train/` and `test/` (or `val/`) above.
-
-    Args:
-        path: the folder.
-        seed: of the split, where there is none.
-
-    Raises:
-        InputError: if the folder, its images or its classes are not enough.
-    """
-    return assemble(f"folder:{path}", list_folder(path), seed=seed)
+Found = list[tuple[str, Path, str]]
+"""Id, path and class name of images."""
 
 
 def list_folder(path: Path) -> Catalogue:
-    """The images of a folder, by their names alone.
+    """Images in one folder a class, with or without `train/` and `test/` (or `val/`) above.
 
     Hidden files and folders and the folders of polyscale's own runs are passed over. So are files
     that are no images by their names, which a remark counts.
@@ -38,60 +24,53 @@ def list_folder(path: Path) -> Catalogue:
     """
     if not is_folder(path):
         raise InputError(f"data folder {str(path)!r} does not exist. Check the path.")
-    folders = _folders(path)
-    splits = {folder.name: folder for folder in folders if _is_split(folder)}
-    beside = [folder.name for folder in folders if folder.name not in splits]
-    if beside and not {"train"} < {role_of(name) for name in splits}:
-        splits = {}  # classes of these names among others
     others = Counter[str]()
+    splits, beside = _split_folders(path)
     if not splits:
         names, files = _find(path, path, others)
-        whole = list_files([(i, f, names.index(c)) for i, f, c in files])
-        return Catalogue(tuple(names), whole, None, None, passed_over(others))
+        return Catalogue(
+            list_classes(files, names), None, None, passed_over(others), class_names=tuple(names)
+        )
     roles = assign_roles(splits, where=f"data folder {str(path)!r}")
     names, files = _find(splits[roles.train], path, others)
-    train = list_files([(i, f, names.index(c)) for i, f, c in files])
-    if roles.test is None:
-        return Catalogue(tuple(names), train, None, None, passed_over(others))
-    test_names, test_files = _find(splits[roles.test], path, others)
-    unknown = [n for n in test_names if n not in names]
+    test = None
+    if roles.test is not None:
+        test_names, test_files = _find(splits[roles.test], path, others)
+        check_classes_known(test_names, names, f"{roles.test}/", f"{roles.train}/ of {path}")
+        test = list_classes(test_files, names)
+    remarks = passed_over(others)
+    if beside and test is not None:
+        remarks += (f"Folders beside the splits, passed over: {', '.join(beside)}.",)
+    return Catalogue(list_classes(files, names), test, roles.about, remarks, tuple(names))
+
+
+def check_classes_known(test: list[str], train: list[str], where: str, other: str) -> None:
+    """Refuse class folders of the test split that the training split lacks."""
+    unknown = sorted(set(test) - set(train))
     if unknown:
         raise InputError(
-            f"class {unknown[0]!r} is in {roles.test}/ but not in {roles.train}/ of {path}. "
+            f"class {printable(unknown[0])!r} is in {where} but not in {other}. "
             "Both need the same class folders."
         )
-    test = list_files([(i, f, names.index(c)) for i, f, c in test_files])
-    remarks = passed_over(others)
-    if beside:
-        remarks += (f"Folders beside the splits, passed over: {', '.join(beside)}.",)
-    return Catalogue(tuple(names), train, test, roles.about, remarks)
 
 
-def is_folder(path: Path) -> bool:
-    """Whether it is one that can be seen."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
+def _split_folders(path: Path) -> tuple[Mapping[str, Path], list[str]]:
+    """The folders of splits, if that is what they are, and the names of those beside them."""
+    folders = folders_in(path)
+    # a folder called train that holds no folders may be the class of railway engines
+    splits = {f.name: f for f in folders if role_of(f.name) is not None and folders_in(f)}
+    beside = [folder.name for folder in folders if folder.name not in splits]
+    if beside and not {"train"} < {role_of(name) for name in splits}:
+        return {}, []  # classes of these names among others
+    return splits, beside
 
 
-def _is_split(folder: Path) -> bool:
-    """A folder called train that holds no folders may be the class of railway engines."""
-    return role_of(folder.name) is not None and bool(_folders(folder))
-
-
-def _find(
-    folder: Path, root: Path, others: Counter[str]
-) -> tuple[list[str], list[tuple[str, Path, str]]]:
-    """Class names in order, and id, path and class of each image; counts endings of other files."""
-    endings = image_endings()
-    names, files = [], []
-    for child in _folders(folder):
-        found = sorted(files_below(child))
-        images = [file for file in found if file.suffix.lower() in endings]
-        others.update(f.suffix.lower() or f.name for f in found if f.suffix.lower() not in endings)
-        for path in (child, *images):
-            check_name(path)
+def _find(folder: Path, root: Path, others: Counter[str]) -> tuple[list[str], Found]:
+    """Class names in order, and the images; counts the endings of other files."""
+    names: list[str] = []
+    files: Found = []
+    for child in folders_in(folder):
+        images = files_below(child, image_endings(), others)
         if images:
             names.append(child.name)
             files += [(file.relative_to(root).as_posix(), file, child.name) for file in images]
@@ -101,48 +80,3 @@ def _find(
             "It needs one folder a class, for example cats/1.jpg and dogs/1.jpg."
         )
     return names, files
-
-
-def _folders(folder: Path) -> list[Path]:
-    """The folders in a folder that may be classes."""
-    try:
-        children = sorted(folder.iterdir())
-    except OSError as error:
-        raise _unreadable(folder, error) from error
-    return [c for c in children if not c.name.startswith(".") and is_folder(c) and not is_run(c)]
-
-
-def files_below(folder: Path) -> Iterator[Path]:
-    """Every file below, but none that is hidden or belongs to a run."""
-
-    def stop(error: OSError) -> None:
-        # a folder that cannot be read must not pass for an empty one
-        raise _unreadable(Path(error.filename), error) from error
-
-    for here, folders, files in os.walk(folder, onerror=stop):
-        base = Path(here)
-        folders[:] = [f for f in folders if not f.startswith(".") and not is_run(base / f)]
-        yield from (base / file for file in files if not file.startswith("."))
-
-
-def _unreadable(folder: Path, error: OSError) -> InputError:
-    return InputError(
-        f"data folder {str(folder)!r} cannot be read ({error.strerror}). Check its permissions."
-    )
-
-
-def check_name(path: Path) -> None:
-    """Names go into files that are UTF-8."""
-    try:
-        path.name.encode()
-    except UnicodeEncodeError as error:
-        shown = path.name.encode(errors="backslashreplace").decode()
-        raise InputError(f"file name {shown!r} must be UTF-8, but is not. Rename it.") from error
-
-
-def passed_over(others: Counter[str]) -> tuple[str, ...]:
-    """What to say about files that are not taken, counted by their endings."""
-    if not others:
-        return ()
-    kinds = ", ".join(kind for kind, _ in others.most_common(3))
-    return (f"Files that are no images by their names, passed over: {others.total()} ({kinds}).",)

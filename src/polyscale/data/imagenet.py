@@ -3,12 +3,13 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from polyscale.data.folder import is_folder
+from polyscale.data.files import files_below, folders_in, is_file, is_folder, read_matlab, read_text
+from polyscale.data.folder import check_classes_known
 from polyscale.data.image import image_endings
-from polyscale.data.listing import Catalogue, list_files
+from polyscale.data.listing import Catalogue, list_classes
 from polyscale.errors import InputError, require
 
 WNID = re.compile(r"n\d{8}")
@@ -44,7 +45,6 @@ def list_imagenet(path: Path) -> Catalogue:
             f"imagenet must have class folders such as n01440764, but {str(images / 'train')!r} "
             "has none. For other folders use folder:PATH."
         )
-    numbers = {wnid: i for i, wnid in enumerate(wnids)}
     train = [(f, wnid) for wnid in wnids for f in _images(images / "train" / wnid)]
     val_wnids = _class_folders(images / "val")
     if val_wnids:
@@ -53,38 +53,34 @@ def list_imagenet(path: Path) -> Catalogue:
         flat = _images(images / "val")
         truth = _ground_truth(path, flat)
         test = [(f, truth[f.stem]) for f in flat]
-    unknown = sorted({wnid for _, wnid in test} - set(wnids))
-    if unknown:
-        raise InputError(
-            f"class {unknown[0]!r} is in val/ but not in train/ of {images}. Both need the same "
-            "classes."
-        )
-    listings = [
-        list_files([(f.relative_to(images).as_posix(), f, numbers[wnid]) for f, wnid in files])
+    check_classes_known([wnid for _, wnid in test], wnids, "val/", f"train/ of {images}")
+    train_listing, test_listing = (
+        list_classes([(f.relative_to(images).as_posix(), f, wnid) for f, wnid in files], wnids)
         for files in (train, test)
-    ]
-    return Catalogue(_names(path, wnids), listings[0], listings[1], "ImageNet's own train and val")
+    )
+    about = "ImageNet's own train and val"
+    return Catalogue(train_listing, test_listing, about, class_names=_names(path, wnids))
 
 
 def _class_folders(folder: Path) -> list[str]:
-    return sorted(c.name for c in folder.iterdir() if WNID.fullmatch(c.name) and c.is_dir())
+    return [c.name for c in folders_in(folder) if WNID.fullmatch(c.name)]
 
 
 def _images(folder: Path) -> list[Path]:
-    endings = image_endings()
-    return sorted(
-        f for f in folder.iterdir() if f.suffix.lower() in endings and not f.name.startswith(".")
-    )
+    return files_below(folder, image_endings())
 
 
-def _ground_truth(path: Path, files: Iterable[Path]) -> dict[str, str]:
+def _ground_truth(path: Path, files: Iterable[Path]) -> Mapping[str, str]:
     """Stem of a flat validation image → its WordNet id."""
-    solution = path / "LOC_val_solution.csv"
-    if solution.is_file():
-        with solution.open(encoding="utf-8", newline="") as table:
-            rows = list(csv.reader(table))[1:]
+    source = path / "LOC_val_solution.csv"
+    if is_file(source):
+        try:
+            rows = list(csv.reader(read_text(source, "list").splitlines()))[1:]
+        except csv.Error as error:
+            raise InputError(
+                f"list {str(source)!r} must be a table, but is not ({error}). Download it again."
+            ) from error
         truth = {row[0]: row[1].split()[0] for row in rows if len(row) > 1 and row[1].strip()}
-        source = solution
     else:
         source, truth = _devkit(path)
     for file in files:
@@ -98,18 +94,19 @@ def _ground_truth(path: Path, files: Iterable[Path]) -> dict[str, str]:
 
 def _devkit(path: Path) -> tuple[Path, dict[str, str]]:
     for folder in DEVKITS:
-        numbers = path / folder / "ILSVRC2012_validation_ground_truth.txt"
+        file = path / folder / "ILSVRC2012_validation_ground_truth.txt"
         meta = path / folder / "meta.mat"
-        if numbers.is_file() and meta.is_file():
+        if is_file(file) and is_file(meta):
             wnids = _meta(meta)
-            lines = numbers.read_text(encoding="ascii").split()
-            if set(map(int, lines)) - set(wnids):
+            numbers = read_text(file, "list").split()
+            unknown = sorted(set(numbers) - set(wnids))
+            if unknown:
                 raise InputError(
-                    f"imagenet: {str(numbers)!r} must hold class numbers of meta.mat, but holds "
-                    "others. Take both files from one kit."
+                    f"imagenet: {str(file)!r} must hold class numbers of meta.mat, but holds "
+                    f"{unknown[0]!r}. Take both files from one kit."
                 )
-            return numbers, {
-                f"ILSVRC2012_val_{i:08d}": wnids[int(line)] for i, line in enumerate(lines, 1)
+            return file, {
+                f"ILSVRC2012_val_{i:08d}": wnids[number] for i, number in enumerate(numbers, 1)
             }
     raise InputError(
         f"imagenet: images directly in val need LOC_val_solution.csv or the development kit "
@@ -118,20 +115,28 @@ def _devkit(path: Path) -> tuple[Path, dict[str, str]]:
     )
 
 
-def _meta(file: Path) -> dict[int, str]:
+def _meta(file: Path) -> dict[str, str]:
     """The kit's class number → WordNet id, of classes without subclasses."""
     require("scipy", extra="compare", feature="ImageNet's meta.mat")
-    from scipy.io import loadmat
-
-    synsets = loadmat(file, squeeze_me=True, variable_names=["synsets"])["synsets"]
-    return {int(s["ILSVRC2012_ID"]): str(s["WNID"]) for s in synsets if int(s["num_children"]) == 0}
+    synsets = read_matlab(file, "synsets")["synsets"]
+    try:
+        return {
+            str(int(s["ILSVRC2012_ID"])): str(s["WNID"])
+            for s in synsets
+            if int(s["num_children"]) == 0
+        }
+    except (IndexError, TypeError, ValueError) as error:
+        raise InputError(
+            f"imagenet: synsets of {str(file)!r} must have ILSVRC2012_ID, WNID and num_children, "
+            "but have not. Take the file of the development kit."
+        ) from error
 
 
 def _names(path: Path, wnids: list[str]) -> tuple[str, ...]:
     mapping = path / "LOC_synset_mapping.txt"
-    if not mapping.is_file():
+    if not is_file(mapping):
         return tuple(wnids)
-    lines = (line.partition(" ") for line in mapping.read_text(encoding="utf-8").splitlines())
+    lines = (line.partition(" ") for line in read_text(mapping, "class names").splitlines())
     words = {wnid: text.split(",")[0].strip() for wnid, _, text in lines}
     names = [words.get(wnid) or wnid for wnid in wnids]
     often = Counter(names)  # crane is a bird and a machine

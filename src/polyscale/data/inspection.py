@@ -1,17 +1,24 @@
-"""One look at every file: for an image its bytes, size and thumbnail, or why it cannot be used."""
+"""One look at every file: what is found in images, masks and depth maps, or why one is unusable.
 
+What is found in a mask or depth map does not depend on how its numbers are meant, so that it is
+kept between runs with other options.
+"""
+
+import json
 import os
-import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
-from polyscale.data.image import UnreadableImageError, read_thumb
-from polyscale.data.inspection_cache import ImageFacts, InspectionCache
-from polyscale.data.listing import Files
+from numpy.typing import NDArray
+
+from polyscale.data.image import UnreadableImageError, check_file, read_stored, read_thumb
+from polyscale.data.inspection_cache import ImageFacts, InspectionCache, TargetFacts
+from polyscale.data.listing import Listing
+from polyscale.errors import InputError, first_line
 from polyscale.types import Progress as Progress
 
 MIN_SIDE_PX = 8
@@ -24,58 +31,37 @@ BATCH = 512
 Facts = TypeVar("Facts")
 
 
-class Examiner(Protocol[Facts]):
-    """What is looked for in files of one kind; called from several threads."""
+Seen = tuple[Path, os.stat_result, bytes]
+"""Path, state and digest of a file."""
 
-    def recall(self, digest: bytes) -> Facts | None:
-        """What an earlier run found in these bytes."""
-        ...
 
-    def examine(self, digest: bytes, data: bytes, name: str) -> Facts | str:
-        """Facts, or the reason why the file cannot be used."""
-        ...
+@dataclass(frozen=True)
+class _Examiner(Generic[Facts]):
+    """What is looked for in files of one kind; called from several threads.
 
-    def keep(
-        self, found: Sequence[Facts], files: Sequence[tuple[Path, os.stat_result, bytes]]
-    ) -> None:
-        """Remember new facts, and path, state and digest of files."""
-        ...
+    Attributes:
+        recall: digest of a file's bytes → what an earlier run found in them, or None.
+        examine: digest, bytes and name → facts; raises `UnreadableImageError` if the file cannot
+            be used, or `InputError` if the data set cannot.
+        keep: remembers new facts, and files.
+    """
+
+    recall: Callable[[bytes], Facts | None]
+    examine: Callable[[bytes, bytes, str], Facts]
+    keep: Callable[[Sequence[Facts], Sequence[Seen]], None]
 
 
 @dataclass(frozen=True)
 class _Look(Generic[Facts]):
-    """Facts or a reason, and what the cache should know of the file."""
+    """Facts or the reason why there are none, and what the cache should know of the file."""
 
-    found: Facts | str
+    result: Facts | str
     new: bool = False
-    file: tuple[Path, os.stat_result, bytes] | None = None
-
-
-@dataclass(frozen=True)
-class _Images:
-    cache: InspectionCache
-
-    def recall(self, digest: bytes) -> ImageFacts | None:
-        return self.cache.facts(digest)
-
-    def examine(self, digest: bytes, data: bytes, name: str) -> ImageFacts | str:
-        try:
-            image_hw, thumb = read_thumb(data, name=name)
-        except UnreadableImageError as error:
-            return error.reason
-        if min(image_hw) < MIN_SIDE_PX:
-            height, width = image_hw
-            return f"only {width}×{height} px, at least {MIN_SIDE_PX} are needed"
-        return ImageFacts(digest, image_hw, thumb.tobytes())
-
-    def keep(
-        self, found: Sequence[ImageFacts], files: Sequence[tuple[Path, os.stat_result, bytes]]
-    ) -> None:
-        self.cache.keep(found, files)
+    file: Seen | None = None
 
 
 def inspect(
-    images: Files, *, cache: InspectionCache, step: str, progress: Progress
+    images: Listing, *, cache: InspectionCache, step: str, progress: Progress
 ) -> list[ImageFacts | str]:
     """Look at every image, in threads.
 
@@ -88,61 +74,124 @@ def inspect(
     Returns:
         For each image what was found, or the reason why it cannot be used.
     """
-    return look_at_all(images, _Images(cache), cache=cache, step=step, progress=progress)
+
+    def examine(digest: bytes, data: bytes, name: str) -> ImageFacts:
+        image_hw, thumb = read_thumb(data, name=name)
+        if min(image_hw) < MIN_SIDE_PX:
+            height, width = image_hw
+            raise UnreadableImageError(
+                name, f"only {width}×{height} px, at least {MIN_SIDE_PX} are needed"
+            )
+        return ImageFacts(digest, image_hw, thumb.tobytes())
+
+    examiner = _Examiner(cache.facts, examine, cache.keep)
+    return _look_at_all(images, examiner, cache, step, progress)
 
 
-def look_at_all(
-    files: Files,
-    examiner: Examiner[Facts],
+def inspect_targets(
+    targets: Listing,
+    word: str,
+    summary: Callable[[NDArray], tuple[float, ...]],
     *,
     cache: InspectionCache,
     step: str,
     progress: Progress,
+) -> list[TargetFacts | str]:
+    """Look at every mask or depth map; see `inspect`.
+
+    Args:
+        targets: what to look at.
+        word: what a target is, as errors call it.
+        summary: stored numbers → `TargetFacts.values`.
+        cache: what earlier runs found.
+        step: how progress calls it.
+        progress: told after every batch.
+
+    Raises:
+        InputError: if one holds colours, or is in a format that does not keep values.
+    """
+
+    def key(digest: bytes) -> bytes:
+        return blake2b(digest + word.encode(), digest_size=16).digest()
+
+    def recall(digest: bytes) -> TargetFacts | None:
+        try:
+            height, width, dtype, values = json.loads(cache.target(key(digest)) or "")
+        except ValueError:  # not there, or damaged
+            return None
+        return TargetFacts(digest, (height, width), dtype, tuple(values))
+
+    def examine(digest: bytes, data: bytes, name: str) -> TargetFacts:
+        stored = read_stored(data, name=name, word=word)
+        height, width = stored.shape
+        return TargetFacts(digest, (height, width), stored.dtype.name, summary(stored))
+
+    def keep(facts: Sequence[TargetFacts], files: Sequence[Seen]) -> None:
+        rows = [(key(f.digest), json.dumps([*f.target_hw, f.dtype, f.values])) for f in facts]
+        cache.keep((), files, rows)
+
+    return _look_at_all(targets, _Examiner(recall, examine, keep), cache, step, progress)
+
+
+def _look_at_all(
+    files: Listing,
+    examiner: _Examiner[Facts],
+    cache: InspectionCache,
+    step: str,
+    progress: Progress,
 ) -> list[Facts | str]:
-    """Look at every file, in threads; see `inspect`."""
-    found: list[Facts | str] = []
+    results: list[Facts | str] = []
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(files.ids), BATCH):
             progress(step, start, len(files.ids), "images")
             batch = range(start, min(start + BATCH, len(files.ids)))
             looks = list(pool.map(lambda index: _look(files, index, examiner, cache), batch))
             examiner.keep(
-                [x.found for x in looks if x.new and not isinstance(x.found, str)],
+                [x.result for x in looks if x.new and not isinstance(x.result, str)],
                 [x.file for x in looks if x.file is not None],
             )
-            found += [x.found for x in looks]
+            results += [x.result for x in looks]
     progress(step, len(files.ids), len(files.ids), "images")
-    return found
+    return results
 
 
 def _look(
-    files: Files, index: int, examiner: Examiner[Facts], cache: InspectionCache
+    files: Listing, index: int, examiner: _Examiner[Facts], cache: InspectionCache
 ) -> _Look[Facts]:
-    content, name = files.content(index), files.ids[index]
-    if isinstance(content, bytes):
-        return _examine(content, name, examiner)
+    name = files.ids[index]
     try:
-        before = content.stat()
-        if not stat.S_ISREG(before.st_mode):
-            return _Look("no regular file")
-        digest = cache.digest(content, before)
-        facts = None if digest is None else examiner.recall(digest)
-        if facts is not None:
-            return _Look(facts)
-        data = content.read_bytes()
-        look = _examine(data, name, examiner)
-        # a file that is being written is not kept: its bytes belong to neither state
-        whole = len(data) == before.st_size and _same(before, content.stat())
-    except OSError as error:
-        return _Look(error.strerror or str(error))
-    if isinstance(look.found, str) or not whole:
+        content = files.content(index)
+        if isinstance(content, bytes):
+            return _examine(content, name, examiner)
+        return _look_at_file(content, name, examiner, cache)
+    except UnreadableImageError as error:
+        return _Look(error.reason)
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
+        return _Look(getattr(error, "strerror", None) or first_line(error))
+
+
+def _look_at_file(
+    file: Path, name: str, examiner: _Examiner[Facts], cache: InspectionCache
+) -> _Look[Facts]:
+    before = file.stat()
+    check_file(before)
+    digest = cache.digest(file, before)
+    facts = None if digest is None else examiner.recall(digest)
+    if facts is not None:
+        return _Look(facts)
+    data = file.read_bytes()
+    look = _examine(data, name, examiner)
+    # a file that is being written is not kept: its bytes belong to neither state
+    if len(data) != before.st_size or not _same(before, file.stat()):
         return look
-    return _Look(look.found, look.new, (content, before, _digest(data)))
+    return _Look(look.result, look.new, (file, before, _digest(data)))
 
 
-def _examine(data: bytes, name: str, examiner: Examiner[Facts]) -> _Look[Facts]:
+def _examine(data: bytes, name: str, examiner: _Examiner[Facts]) -> _Look[Facts]:
     if not data:
-        return _Look("an empty file")
+        raise UnreadableImageError(name, "an empty file")
     digest = _digest(data)
     facts = examiner.recall(digest)
     if facts is not None:

@@ -1,4 +1,4 @@
-"""What was found in images, kept between runs.
+"""What was found in images and targets, kept between runs.
 
 Tables: a file's path, size and times → a hash of its bytes → what was found. A changed file has
 other times, and bytes that come from elsewhere than a file are found by their hash. Every batch is
@@ -54,6 +54,24 @@ class ImageFacts:
     def pixels(self) -> NDArray[np.uint8]:
         """The thumbnail as an array (256,)."""
         return np.frombuffer(self.thumb, dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class TargetFacts:
+    """What a look at a readable mask or depth map found.
+
+    Attributes:
+        digest: of its bytes, 16 bytes.
+        target_hw: its size in pixels, upright.
+        dtype: NumPy's name of the type of its numbers.
+        values: of a mask the numbers that occur; of a depth map the lowest and the highest one that
+            is above 0 and finite. Empty where there is none.
+    """
+
+    digest: bytes
+    target_hw: HW
+    dtype: str
+    values: tuple[float, ...]
 
 
 def default_inspection_cache() -> Path:

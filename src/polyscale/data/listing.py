@@ -1,55 +1,74 @@
-"""What a source names, before any image is opened."""
+"""What a source names, before any image is opened, and how it is divided into train and test."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polyscale.data.pixels import PixelTargets
+from polyscale.errors import InputError
+
 Content = Path | bytes
 
+MAX_LABEL_CELLS = 2**31
+"""Images times labels: a byte each. Labels of more kinds come from a wrong column."""
 
-class Files(Protocol):
-    """Files by index."""
+TEST_SHARE = 1 / 3
+"""Of the images that are drawn for testing, of each class, where the data has no test split."""
 
-    @property
-    def ids(self) -> Sequence[str]:
-        """What errors call each."""
-        ...
-
-    @property
-    def content(self) -> Callable[[int], Content]:
-        """Index of a file → where it is, or its bytes; may be called from several threads."""
-        ...
+ROLES = {
+    "train": ("train", "training"),
+    "test": ("test", "testing"),
+    "val": ("val", "valid", "validation", "dev"),
+}
+"""What data sets call their splits, in lower case."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Images with one class each.
+    """Files, each with a target if there are any.
 
     Attributes:
-        ids: name of each image, unique.
-        labels: class of each image, an index into the class names (num_images,).
-        content: index of an image → its file or its bytes; may be called from several threads.
+        ids: name of each file, unique.
+        content: index of a file → where it is, or its bytes; may be called from several threads,
+            and may raise `UnreadableImageError`.
+        targets: a value for each image along the first axis, as `LabelledImages` has them; or a
+            listing of files with a value for every pixel, in the same order.
     """
 
     ids: tuple[str, ...]
-    labels: NDArray[np.int64]
     content: Callable[[int], Content]
+    targets: "NDArray[Any] | Listing | None" = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether the targets are classes, one for each image."""
+        return isinstance(self.targets, np.ndarray) and self.targets.dtype == np.int64
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """Class of each image (num_images,); 0 for all of them where the targets are no classes."""
+        if isinstance(self.targets, np.ndarray) and self.has_classes:
+            return self.targets
+        return np.zeros(len(self), np.int64)
+
     def take(self, indices: Sequence[int] | NDArray[np.int64]) -> "Listing":
-        """Some of the images, in the order of the indices."""
+        """The images at the indices, in their order."""
         chosen = np.asarray(indices, dtype=np.int64)
-        content = self.content
+        content, targets = self.content, self.targets
+        if isinstance(targets, Listing):
+            targets = targets.take(chosen)
+        elif targets is not None:
+            targets = targets[chosen]
         return Listing(
-            tuple(self.ids[i] for i in chosen),
-            self.labels[chosen],
-            lambda index: content(int(chosen[index])),
+            tuple(self.ids[i] for i in chosen), lambda index: content(int(chosen[index])), targets
         )
 
 
@@ -58,29 +77,207 @@ class Catalogue:
     """What a source holds.
 
     Attributes:
-        class_names: in the order of the labels.
-        train: what probes learn from, or everything where the source has no splits.
-        test: what they are judged on, or None.
+        train: what is trained on, or everything where the source has no splits.
+        test: what is tested on, or None where that has yet to be drawn.
         about: where the split comes from, in words; None where it has yet to be drawn.
         remarks: what the user should know, as sentences.
+        class_names: of targets that are classes or labels.
+        pixels: what the numbers in the targets' files mean, where the targets are files.
+        sampled: how the images were sampled, to be added to `about`.
     """
 
-    class_names: tuple[str, ...]
     train: Listing
     test: Listing | None
     about: str | None
     remarks: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
+    pixels: PixelTargets | None = None
+    sampled: str = ""
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether each image has exactly one class."""
+        return self.train.has_classes
+
+    def change(self, function: Callable[[Listing], Listing], **fields: Any) -> "Catalogue":
+        """Both splits changed by a function, and other fields replaced."""
+        test = None if self.test is None else function(self.test)
+        return replace(self, train=function(self.train), test=test, **fields)
 
 
-def list_files(files: Sequence[tuple[str, Path, int]]) -> Listing:
-    """Images that are files.
+def list_files(
+    files: Sequence[tuple[str, Path]], targets: "NDArray[Any] | Listing | None" = None
+) -> Listing:
+    """A listing of files.
 
     Args:
-        files: id, path and label of each.
+        files: id and path of each.
+        targets: a value for each file.
     """
-    paths = [path for _, path, _ in files]
-    return Listing(
-        tuple(name for name, _, _ in files),
-        np.array([label for _, _, label in files], dtype=np.int64),
-        paths.__getitem__,
+    paths = [path for _, path in files]
+    return Listing(tuple(name for name, _ in files), paths.__getitem__, targets)
+
+
+def list_classes(files: Sequence[tuple[str, Path, str]], names: Sequence[str]) -> Listing:
+    """A listing of files with one class each.
+
+    Args:
+        files: id, path and class name of each.
+        names: of all classes, in the order of the labels.
+    """
+    labels = to_targets("label", [class_name for _, _, class_name in files], names)
+    return list_files([(name, path) for name, path, _ in files], labels)
+
+
+def split_labels(cell: str, separator: str) -> frozenset[str]:
+    """The labels in a text with a separator between them; empty ones are none."""
+    return frozenset(label.strip() for label in cell.split(separator)) - {""}
+
+
+def to_targets(kind: str, values: Sequence[Any], class_names: Sequence[str]) -> NDArray[Any]:
+    """Targets of images as an array with the images along the first axis.
+
+    Args:
+        kind: of target: `label`, `labels` or `number`.
+        values: of each image: its class, a collection of labels, or a number.
+        class_names: of classes or labels.
+
+    Returns:
+        An index for each class, int64; a column for each label, bool; or numbers, float64.
+
+    Raises:
+        InputError: if there are too many labels.
+    """
+    if kind == "number":
+        return np.array(values, dtype=np.float64)
+    numbers = {name: i for i, name in enumerate(class_names)}
+    if kind == "label":
+        return np.array([numbers[value] for value in values], dtype=np.int64)
+    if len(values) * len(class_names) > MAX_LABEL_CELLS:
+        raise InputError(
+            f"images times labels must be at most {MAX_LABEL_CELLS:.1e}, but there are "
+            f"{len(values)} images and {len(class_names)} different labels. Check the column's "
+            "name and the separator."
+        )
+    targets = np.zeros((len(values), len(class_names)), dtype=bool)
+    for row, labels in zip(targets, values, strict=True):
+        row[[numbers[label] for label in labels]] = True
+    return targets
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The names of the splits that are used.
+
+    Attributes:
+        train: the split to train on.
+        test: the split to test on, or None where it has yet to be drawn.
+        about: both in words, or None.
+    """
+
+    train: str
+    test: str | None
+    about: str | None
+
+
+def role_of(name: str) -> str | None:
+    """`train`, `val` or `test`, whatever the data calls it; None for any other name."""
+    return next((role for role, names in ROLES.items() if name.lower() in names), None)
+
+
+def assign_roles(
+    names: Iterable[str], *, where: str, train: str | None = None, test: str | None = None
+) -> Roles:
+    """Choose the splits to train and to test on.
+
+    The test split is `test`, or `val` where there is none. A single split serves for both: the
+    test images are drawn from it.
+
+    Args:
+        names: of the splits there are.
+        where: the data, as errors call it.
+        train: the user's choice.
+        test: the user's choice.
+
+    Raises:
+        InputError: if the names don't say, or there are no such splits.
+    """
+    known = list(names)
+    for option, value in (("train", train), ("test", test)):
+        if value is not None and value not in known:
+            raise InputError(
+                f"{option} must be a split of {where} ({', '.join(known)}), but got {value!r}."
+            )
+    by_role = {role: next((n for n in known if role_of(n) == role), None) for role in ROLES}
+    train = train or by_role["train"]
+    if train is None and test is None and len(known) == 1:
+        return Roles(known[0], None, None)
+    test = test or next((n for n in (by_role["test"], by_role["val"]) if n and n != train), None)
+    if train is None or train == test:
+        raise InputError(
+            f"{where} must have splits called train and test or val, but has {', '.join(known)}. "
+            "Rename them, or leave one."
+        )
+    if test is None:
+        return Roles(train, None, None)
+    unused = [n for n in known if n not in (train, test)]
+    left_out = f"; {' and '.join(unused)} left out" if unused else ""
+    return Roles(train, test, f"the data's own {train} and {test}{left_out}")
+
+
+def of_roles(roles: Roles, listings: Mapping[str, Listing], **fields: Any) -> Catalogue:
+    """The catalogue of the chosen splits.
+
+    Args:
+        roles: which splits are used.
+        listings: split → its images.
+        fields: others of the catalogue.
+    """
+    test = None if roles.test is None else listings[roles.test]
+    return Catalogue(listings[roles.train], test, roles.about, **fields)
+
+
+def draw_test(images: Listing, *, seed: int) -> tuple[Listing, Listing]:
+    """Draw a third of the images for testing, of each class where they have classes."""
+    chosen = is_drawn(images, seed=seed)
+    return images.take(np.flatnonzero(~chosen)), images.take(np.flatnonzero(chosen))
+
+
+def is_drawn(images: Listing, *, seed: int) -> NDArray[np.bool_]:
+    """Whether each image is drawn for testing: a third of each class, at least one image.
+
+    The draw goes by a hash of the seed and the image's id: it does not depend on the order of the
+    images or on the machine, and a new image moves at most one other of its class.
+    """
+    chosen = np.zeros(len(images), dtype=bool)
+    for members in _by_class(images, f"test {seed}"):
+        chosen[members[: max(1, round(len(members) * TEST_SHARE))]] = True
+    return chosen
+
+
+def sample(images: Listing, per_class: int, *, seed: int) -> Listing:
+    """At most `per_class` images of each class, drawn as `draw_test` does.
+
+    Where the images have no classes it is so many of all. A smaller sample is part of a larger one.
+    """
+    members = [members[:per_class] for members in _by_class(images, f"sample {seed}")]
+    return images.take(np.sort(np.concatenate(members))) if members else images
+
+
+def sample_splits(catalogue: Catalogue, num: int, *, seed: int) -> Catalogue:
+    """At most `num` images of each split, of each class where the images have classes."""
+    of = "of a class in" if catalogue.has_classes else "of"
+    return catalogue.change(
+        lambda split: sample(split, num, seed=seed),
+        sampled=f"; at most {num} images {of} each split drawn by seed {seed}",
     )
+
+
+def _by_class(images: Listing, salt: str) -> list[NDArray[np.int64]]:
+    """Indices of each class's images in the order of the draw."""
+    keys = np.array(
+        [blake2b(f"{salt}\0{name}".encode(), digest_size=16).hexdigest() for name in images.ids]
+    )
+    order = np.lexsort((keys, images.classes))
+    starts = np.flatnonzero(np.diff(images.classes[order])) + 1
+    return np.split(order, starts) if len(order) else []

@@ -57,6 +57,20 @@ def to_number(name: str, text: str) -> float:
     return value
 
 
+def to_count(name: str, text: str, least: int) -> int:
+    """A whole number.
+
+    Raises:
+        InputError: if it is none, or below `least`.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) < 19) or int(text) < least:
+        raise InputError(
+            f"option {name} of data must be a whole number of at least {least}, but got {text!r}. "
+            f"Example: ?{name}=100"
+        )
+    return int(text)
+
+
 def to_flag(name: str, text: str) -> bool:
     """`1` or `0`.
 

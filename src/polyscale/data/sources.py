@@ -1,59 +1,121 @@
-"""`load_classification`: a name such as `folder:PATH?per_class=50` → a data set."""
+"""A name such as `folder:PATH?per_class=50` → a data set: one table of sources for all targets."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from polyscale.data.assemble import assemble, silent
-from polyscale.data.classes import MIN_DRAWN
-from polyscale.data.classification import ClassificationData
-from polyscale.data.dense.sources import DEPTH_SOURCES, SEGMENTATION_SOURCES
-from polyscale.data.embedded import load_rooms
-from polyscale.data.folder import is_folder, list_folder
+from polyscale.data.assemble import assemble
+from polyscale.data.dataset import (
+    MIN_DRAWN,
+    MIN_TRAIN,
+    ClassificationData,
+    DepthData,
+    MultiLabelData,
+    NumberData,
+    SegmentationData,
+)
+from polyscale.data.embedded import load_rooms, rooms_depth, rooms_segmentation
+from polyscale.data.files import check_names, is_folder
+from polyscale.data.folder import list_folder
 from polyscale.data.hugging_face import list_hugging_face
 from polyscale.data.imagenet import list_imagenet
 from polyscale.data.inspection import Progress
-from polyscale.data.listing import Catalogue
-from polyscale.data.options import split_options, to_path
+from polyscale.data.listing import Catalogue, Listing, sample_splits
+from polyscale.data.nyu import list_nyu_depth, list_nyu_labels, to_crop
+from polyscale.data.options import split_options, to_count, to_path
+from polyscale.data.pairs import list_ade20k, list_pairs
+from polyscale.data.pixels import (
+    DEPTH_OPTIONS,
+    MASK_OPTIONS,
+    DepthCoding,
+    MaskClasses,
+    to_classes,
+    to_depth_coding,
+)
 from polyscale.data.table import list_table
 from polyscale.errors import InputError, near_matches
+from polyscale.types import silent
 
 Options = Mapping[str, str]
 
+TASKS = {
+    "label": "classification",
+    "labels": "multilabel",
+    "number": "regression",
+    "mask": "segmentation",
+    "depth": "depth",
+}
+"""Kind of target → the task that needs it, as hints call it."""
+
+ROOMS = ("label", "mask", "depth")
+"""Kinds of target that `rooms` offers."""
+
 
 @dataclass(frozen=True)
-class _Source:
+class Source:
     """A scheme.
 
     Attributes:
-        list: what is behind the colon, and the options → what is there.
-        options: that it knows besides `per_class`.
+        list: what is behind the colon, kind of target, options → what is there.
+        options: kind of target that it offers → options that it knows, besides `per_class` for
+            classes and `limit` for all others.
     """
 
-    list: Callable[[str, Options], Catalogue]
-    options: tuple[str, ...] = ()
+    list: Callable[[str, str, Options], Catalogue]
+    options: Mapping[str, tuple[str, ...]]
 
+
+def _list_pairs(rest: str, kind: str, options: Options) -> Catalogue:
+    path = to_path(rest)
+    if kind == "mask":
+        return list_pairs(path, "masks", to_classes(options, path / "classes.txt"))
+    return list_pairs(path, "depth", to_depth_coding(options))
+
+
+def _list_nyu(rest: str, kind: str, options: Options) -> Catalogue:
+    path = to_path(rest)
+    return list_nyu_labels(path) if kind == "mask" else list_nyu_depth(path, options)
+
+
+HF_OPTIONS = ("image", "train", "test", "config")
 
 SOURCES = {
-    "folder": _Source(lambda rest, _: list_folder(to_path(rest))),
-    "csv": _Source(
-        lambda rest, options: list_table(to_path(rest), options), ("image", "label", "split")
+    "folder": Source(lambda rest, kind, options: list_folder(to_path(rest)), {"label": ()}),
+    "csv": Source(
+        lambda rest, kind, options: list_table(to_path(rest), kind, options),
+        {
+            "label": ("image", "label", "split"),
+            "labels": ("image", "labels", "separator", "split"),
+            "number": ("image", "number", "split"),
+        },
     ),
-    "imagenet": _Source(lambda rest, _: list_imagenet(to_path(rest))),
-    "hf": _Source(list_hugging_face, ("image", "label", "train", "test", "config")),
+    "imagenet": Source(lambda rest, kind, options: list_imagenet(to_path(rest)), {"label": ()}),
+    "ade20k": Source(lambda rest, kind, options: list_ade20k(to_path(rest)), {"mask": ()}),
+    "pairs": Source(_list_pairs, {"mask": MASK_OPTIONS, "depth": DEPTH_OPTIONS}),
+    "nyu": Source(_list_nyu, {"mask": (), "depth": ("filled", "crop", *DEPTH_OPTIONS)}),
+    "hf": Source(
+        list_hugging_face,
+        {
+            "label": ("label", *HF_OPTIONS),
+            "labels": ("labels", "separator", *HF_OPTIONS),
+            "number": ("number", *HF_OPTIONS),
+            "mask": ("mask", *HF_OPTIONS, *MASK_OPTIONS),
+            "depth": ("depth", *HF_OPTIONS, *DEPTH_OPTIONS),
+        },
+    ),
 }
 
 
 def load_classification(
     source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
 ) -> ClassificationData:
-    """Load a data set for classification.
+    """Load a data set with one class for each image.
 
     Args:
         source: `rooms`, `folder:PATH`, `csv:PATH`, `hf:NAME`, `hf:PATH` or `imagenet:PATH`, the
             last ones with options behind a question mark: `?per_class=50&label=breed`.
         seed: of the split, where the data has none, and of the sample `per_class`.
-        cache: folder for what is found in images, so that they are looked at once; None keeps
+        cache: folder for what is found in files, so that they are looked at once; None keeps
             nothing.
         progress: told what is being done.
 
@@ -62,30 +124,171 @@ def load_classification(
         MissingExtraError: if a package is not installed.
         RunError: if data cannot be fetched.
     """
-    scheme, colon, rest = source.partition(":")
     if source == "rooms":
         return load_rooms()
-    if scheme not in SOURCES or not rest:
-        guess = near_matches(source, ["rooms"]) or near_matches(scheme, SOURCES)
-        if scheme not in SOURCES and scheme in SEGMENTATION_SOURCES | DEPTH_SOURCES:
-            guess = f" {scheme}: is for --task segmentation or depth."
-        if not colon and is_folder(to_path(source)):
-            guess = f" Did you mean 'folder:{source}'?"
-        raise InputError(
-            "data must be rooms, folder:PATH, csv:PATH, hf:NAME, hf:PATH or imagenet:PATH, "
-            f"but got {source!r}.{guess}"
-        )
-    place, options = split_options(rest, (*SOURCES[scheme].options, "per_class"))
-    per_class = _per_class(options.pop("per_class", None))
-    catalogue = SOURCES[scheme].list(place, options)
-    return assemble(
-        source, catalogue, seed=seed, per_class=per_class, cache=cache, progress=progress
+    data = assemble(source, _list(source, "label", seed), seed, cache, progress)
+    return ClassificationData(class_names=data.class_names, **data.fields())
+
+
+def load_folder(path: Path, *, seed: int = 0) -> ClassificationData:
+    """Load images in one folder a class, with or without `train/` and `test/` (or `val/`) above.
+
+    Args:
+        path: the folder.
+        seed: of the split, where there is none.
+
+    Raises:
+        InputError: if the folder, its images or its classes are not enough.
+    """
+    name = f"folder:{path}"
+    data = assemble(name, _checked(name, list_folder(path)), seed, None, silent)
+    return ClassificationData(class_names=data.class_names, **data.fields())
+
+
+def load_multilabel(
+    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+) -> MultiLabelData:
+    """Load a data set with any number of labels for each image; see `load_classification`.
+
+    Args:
+        source: `csv:PATH`, `hf:NAME` or `hf:PATH`, with options behind a question mark:
+            `?labels=COLUMN&separator=;`, and `?limit=N`, images of each split.
+        seed: of the split, where the data has none, and of the images that `limit` draws.
+        cache: folder for what is found in files; None keeps nothing.
+        progress: told what is being done.
+    """
+    data = assemble(source, _list(source, "labels", seed), seed, cache, progress)
+    return MultiLabelData(class_names=data.class_names, **data.fields())
+
+
+def load_numbers(
+    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+) -> NumberData:
+    """Load a data set with a number for each image; see `load_classification`.
+
+    Args:
+        source: `csv:PATH`, `hf:NAME` or `hf:PATH`, with options behind a question mark:
+            `?number=COLUMN`, and `?limit=N`, images of each split.
+        seed: of the split, where the data has none, and of the images that `limit` draws.
+        cache: folder for what is found in files; None keeps nothing.
+        progress: told what is being done.
+    """
+    data = assemble(source, _list(source, "number", seed), seed, cache, progress)
+    return NumberData(**data.fields())
+
+
+def load_segmentation(
+    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+) -> SegmentationData:
+    """Load a data set with a class for every pixel; see `load_classification`.
+
+    Args:
+        source: `rooms`, `ade20k:PATH`, `pairs:PATH`, `nyu:PATH`, `hf:NAME` or `hf:PATH`, some with
+            options behind a question mark: `?ignore=255&reduce_zero=1`; all but `rooms` know
+            `?limit=N`, images of each split.
+        seed: of the split, where the data has none, and of the images that `limit` draws.
+        cache: folder for what is found in files; None keeps nothing.
+        progress: told what is being done.
+    """
+    if source == "rooms":
+        return rooms_segmentation(cache=cache, progress=progress)
+    catalogue = _list(source, "mask", seed)
+    assert isinstance(catalogue.pixels, MaskClasses)
+    data = assemble(source, catalogue, seed, cache, progress)
+    train, test = data.train.target_facts, data.test.target_facts
+    coding, names = catalogue.pixels.coding([*train, *test])
+    return SegmentationData(
+        class_names=names, **data.fields(coding, coding.unseen(names, train, test))
     )
 
 
-def _per_class(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit()) or int(text) < MIN_DRAWN:
-        raise InputError(f"per_class must be a whole number from {MIN_DRAWN}, but got {text!r}.")
-    return int(text)
+def load_depth(
+    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+) -> DepthData:
+    """Load a data set with a depth for every pixel; see `load_classification`.
+
+    Args:
+        source: `rooms`, `nyu:PATH`, `pairs:PATH`, `hf:NAME` or `hf:PATH`, all but `rooms` with
+            options behind a question mark: `?per_metre=1000&min=0.001&max=10&limit=N`.
+        seed: of the split, where the data has none, and of the images that `limit` draws.
+        cache: folder for what is found in files; None keeps nothing.
+        progress: told what is being done.
+    """
+    if source == "rooms":
+        return rooms_depth()
+    scheme, _, options = _parse(source, "depth")
+    crop = to_crop(options.get("crop", "eigen")) if scheme == "nyu" else None
+    catalogue = _list(source, "depth", seed)
+    coding = catalogue.pixels
+    assert isinstance(coding, DepthCoding)
+    data = assemble(source, catalogue, seed, cache, progress)
+    remarks = coding.beyond([*data.train.target_facts, *data.test.target_facts])
+    return DepthData(
+        min_depth_m=coding.min_m,
+        max_depth_m=coding.max_m,
+        crop_yxyx=crop,
+        **data.fields(coding, remarks),
+    )
+
+
+def list_dense(source: str, task: str, *, seed: int = 0) -> Catalogue:
+    """What a data set of `load_segmentation` or `load_depth` holds, before any file is opened.
+
+    Args:
+        source: of one of the two, but not `rooms`.
+        task: "segmentation" or "depth".
+        seed: of the images that `limit` draws.
+
+    Raises:
+        InputError: if there is no such data.
+        MissingExtraError: if a package is not installed.
+    """
+    return _list(source, "depth" if task == "depth" else "mask", seed)
+
+
+def _list(source: str, kind: str, seed: int) -> Catalogue:
+    """What a source holds, sampled, before any file is opened."""
+    scheme, place, options = _parse(source, kind)
+    num = None
+    for option, least in (("per_class", MIN_DRAWN), ("limit", MIN_TRAIN)):
+        if option in options:
+            num = to_count(option, options[option], least)
+    catalogue = _checked(source, SOURCES[scheme].list(place, kind, options))
+    return catalogue if num is None else sample_splits(catalogue, num, seed=seed)
+
+
+def _checked(source: str, catalogue: Catalogue) -> Catalogue:
+    """The catalogue, once all its names can be written into reports."""
+    check_names([source], "data")
+    check_names(catalogue.class_names, "class name")
+    for split in (catalogue.train, catalogue.test):
+        if split is not None:
+            check_names(split.ids, "file name")
+            if isinstance(split.targets, Listing):
+                check_names(split.targets.ids, "file name")
+    return catalogue
+
+
+def _parse(source: str, kind: str) -> tuple[str, str, dict[str, str]]:
+    """The scheme, what is behind the colon, and the options."""
+    known = {scheme: entry for scheme, entry in SOURCES.items() if kind in entry.options}
+    scheme, _, rest = source.partition(":")
+    if scheme not in known or not rest:
+        raise InputError(_no_such_data(source, kind, known))
+    sampling = "per_class" if kind == "label" else "limit"
+    return (scheme, *split_options(rest, (*known[scheme].options[kind], sampling)))
+
+
+def _no_such_data(source: str, kind: str, known: Mapping[str, Source]) -> str:
+    scheme, colon, _ = source.partition(":")
+    rooms = ["rooms"] if kind in ROOMS else []
+    guess = near_matches(source, rooms) or near_matches(scheme, known)
+    if scheme in SOURCES and scheme not in known:
+        tasks = " or ".join(TASKS[offered] for offered in SOURCES[scheme].options)
+        guess = f" {scheme}: is for --task {tasks}."
+    elif not colon and is_folder(to_path(source)):
+        for likely in ("folder", "pairs"):
+            if likely in known:
+                guess = f" Did you mean '{likely}:{source}'?"
+    *names, last = [*rooms, *(f"{name}:PATH" for name in known), "hf:NAME"]
+    return f"data must be {', '.join(names)} or {last}, but got {source!r}.{guess}"

@@ -1,15 +1,30 @@
 """`csv:PATH`: a table with a line for each image."""
 
 import csv
-from collections.abc import Mapping
+import io
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from polyscale.data.listing import Catalogue, list_files
-from polyscale.data.splits import assign_roles, role_of
+from polyscale.data.files import exists, read_text
+from polyscale.data.listing import (
+    Catalogue,
+    Listing,
+    assign_roles,
+    list_files,
+    of_roles,
+    role_of,
+    split_labels,
+    to_targets,
+)
 from polyscale.errors import InputError
 
-COLUMNS = {"image": "path", "label": "label", "split": "split"}
+COLUMNS = {
+    "image": "path", "label": "label", "labels": "labels", "number": "number", "split": "split"
+}  # fmt: skip
 """What a column holds → what it is called unless the user says otherwise."""
 
 
@@ -17,65 +32,72 @@ COLUMNS = {"image": "path", "label": "label", "split": "split"}
 class _Row:
     id: str
     path: Path
-    class_name: str
+    target: Any
     split: str
 
 
-def list_table(path: Path, options: Mapping[str, str]) -> Catalogue:
+def list_table(path: Path, kind: str, options: Mapping[str, str]) -> Catalogue:
     """The images that a table names.
 
     Args:
         path: a file of comma-separated values, or tab-separated ones if its name ends in `.tsv`,
-            in UTF-8 with a header. The columns are path, label and, if there are splits, split;
-            paths are relative to the table.
-        options: other names of the columns: `image`, `label`, `split`.
+            in UTF-8 with a header. The columns are path, the target and, if there are splits,
+            split; paths are relative to the table.
+        kind: of target: `label`, `labels` (with the separator between them) or `number`.
+        options: other names of the columns: `image`, the kind, `split`; and the `separator` of
+            labels, default `;`.
 
     Raises:
         InputError: with the line, if one breaks a rule.
     """
-    rows = _read(path, options)
-    names = sorted({row.class_name for row in rows})
-    splits = {row.split for row in rows}
+    rows = _read(path, kind, options)
+    class_names: tuple[str, ...] = ()
+    if kind == "label":
+        class_names = tuple(sorted({row.target for row in rows}))
+    elif kind == "labels":
+        class_names = tuple(sorted({label for row in rows for label in row.target}))
+    roles = assign_roles(sorted({row.split for row in rows}), where=f"table {str(path)!r}")
 
-    def of(split: str) -> list[tuple[str, Path, int]]:
-        numbers = {name: i for i, name in enumerate(names)}
-        return [(r.id, r.path, numbers[r.class_name]) for r in rows if r.split == split]
+    def listing(split: str) -> Listing:
+        chosen = [row for row in rows if row.split == split]
+        targets = to_targets(kind, [row.target for row in chosen], class_names)
+        return list_files([(row.id, row.path) for row in chosen], targets)
 
-    roles = assign_roles(sorted(splits), where=f"table {str(path)!r}")
-    test = None if roles.test is None else list_files(of(roles.test))
-    return Catalogue(tuple(names), list_files(of(roles.train)), test, roles.about)
+    listings = {s: listing(s) for s in (roles.train, roles.test) if s is not None}
+    return of_roles(roles, listings, class_names=class_names)
 
 
-def _read(path: Path, options: Mapping[str, str]) -> list[_Row]:
-    columns = COLUMNS | dict(options)
+def _read(path: Path, kind: str, options: Mapping[str, str]) -> list[_Row]:
+    columns = {
+        role: options.get(role, column)
+        for role, column in COLUMNS.items()
+        if role in ("image", kind, "split")
+    }
+    text = read_text(path, "table")
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[_Row] = []
+    lines: dict[str, int] = {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-            reader = csv.DictReader(file, delimiter=delimiter, strict=True)
-            there = reader.fieldnames or []
-            for role, column in columns.items():
-                if column not in there and (role != "split" or role in options):
-                    raise InputError(
-                        f"table {str(path)!r} must have a column {column!r}, but has "
-                        f"{', '.join(there) or 'none'}. Name the right one with ?{role}=COLUMN."
-                    )
-            rows: list[_Row] = []
-            seen: dict[str, int] = {}
-            for cells in reader:
-                row = _row(path, reader.line_num, cells, columns)
-                if row.id in seen:
-                    raise _wrong(
-                        path, reader.line_num, f"{row.id!r} is already in line {seen[row.id]}"
-                    )
-                seen[row.id] = reader.line_num
-                rows.append(row)
-    except OSError as error:
+        names = reader.fieldnames or []
+        for role, column in columns.items():
+            if column not in names and (role != "split" or role in options):
+                raise InputError(
+                    f"table {str(path)!r} must have a column {column!r}, but has "
+                    f"{', '.join(names) or 'none'}. Name the right one with ?{role}=COLUMN."
+                )
+        to_target = partial(_to_target, kind, options.get("separator", ";"))
+        for cells in reader:
+            row = _row(path, cells, columns, kind, to_target)
+            if row.id in lines:
+                raise ValueError(f"{row.id!r} is already in line {lines[row.id]}")
+            lines[row.id] = reader.line_num
+            rows.append(row)
+    except InputError:
+        raise
+    except (csv.Error, ValueError) as error:
         raise InputError(
-            f"table {str(path)!r} cannot be read ({error.strerror}). Check the path."
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"table {str(path)!r} must be a table in UTF-8, but is not ({error}). Save it as such."
+            f"table {str(path)!r}, line {reader.reader.line_num}: {error}. Correct the line."
         ) from error
     if not rows:
         raise InputError(f"table {str(path)!r} must name images, but is empty. Add lines.")
@@ -83,23 +105,39 @@ def _read(path: Path, options: Mapping[str, str]) -> list[_Row]:
 
 
 def _row(
-    path: Path, line: int, cells: Mapping[str | None, str | None], columns: Mapping[str, str]
+    path: Path,
+    cells: Mapping[str | None, str | None],
+    columns: Mapping[str, str],
+    kind: str,
+    to_target: Callable[[str], Any],
 ) -> _Row:
+    """One line; a ValueError says what is wrong with it."""
     if None in cells or None in cells.values():
-        raise _wrong(path, line, "its number of cells is not the header's")
+        raise ValueError("its number of cells is not the header's")
     values = {role: (cells.get(column) or "").strip() for role, column in columns.items()}
-    for role in ("image", "label"):
-        if not values[role]:
-            raise _wrong(path, line, f"{columns[role]} is empty")
+    for role in ("image", kind):
+        if not values[role] and role != "labels":
+            raise ValueError(f"{columns[role]} is empty")
     if columns["split"] in cells and role_of(values["split"]) is None:
-        raise _wrong(
-            path, line, f"{columns['split']} must be train, val or test, but is {values['split']!r}"
+        raise ValueError(
+            f"{columns['split']} must be train, val or test, but is {values['split']!r}"
         )
     file = path.parent / values["image"]
-    if not file.exists():
-        raise _wrong(path, line, f"there is no file {values['image']!r} beside the table")
-    return _Row(values["image"], file, values["label"], values["split"])
+    if not exists(file):
+        raise ValueError(f"there is no file {values['image'][:200]!r} beside the table")
+    return _Row(values["image"], file, to_target(values[kind]), values["split"])
 
 
-def _wrong(path: Path, line: int, what: str) -> InputError:
-    return InputError(f"table {str(path)!r}, line {line}: {what}. Correct the line.")
+def _to_target(kind: str, separator: str, cell: str) -> Any:
+    """The cell's class, labels or number."""
+    if kind == "label":
+        return cell
+    if kind == "labels":
+        return split_labels(cell, separator)
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"the number must be finite, with a point for decimals, but is {cell!r}")
+    return number

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from polyscale.data.dense import Depth
+from polyscale.data.dataset import Depth
 from polyscale.errors import InputError
 
 DEPTH_METRICS = ("rmse", "abs_rel", "delta1", "delta2", "delta3", "silog")

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int, Int64
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from polyscale.data.dense import IGNORED, Labels
+from polyscale.data.dataset import IGNORED, Labels
 from polyscale.stats.segmentation import check_classes
 
 AREA_EDGES_PX = (0, 256, 1024, 4096, 16384, float("inf"))

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int, Int64
 from numpy.typing import NDArray
 
-from polyscale.data.dense import IGNORED, Labels
+from polyscale.data.dataset import IGNORED, Labels
 from polyscale.errors import InputError
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from polyscale.data.dense import DenseImages
+from polyscale.data.dataset import DenseImages
 from polyscale.errors import InputError
 from polyscale.heads.dense.augment import PAD_RGB, AugmentSettings, change, online_batches
 from polyscale.heads.dense.colours import change_colours

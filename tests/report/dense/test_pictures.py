@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from polyscale.data.dense.colours import colour_depth, colour_labels
+from polyscale.data.colours import colour_depth, colour_labels
 from polyscale.report.dense import pictures
 
 

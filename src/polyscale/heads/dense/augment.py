@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from polyscale.data.dense import IGNORED, DenseImages
+from polyscale.data.dataset import IGNORED, DenseImages
 from polyscale.errors import InputError
 from polyscale.heads.dense.batches import Batch, Batches, as_maps, as_target, chosen_images
 from polyscale.heads.dense.colours import change_colours

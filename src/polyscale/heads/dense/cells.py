@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.data.dense import IGNORED
+from polyscale.data.dataset import IGNORED
 from polyscale.errors import InputError
 from polyscale.heads.dense.head import Maps, Targets
 from polyscale.types import HW, Progress, silent

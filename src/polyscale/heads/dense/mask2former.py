@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from polyscale.data.dense import IGNORED
+from polyscale.data.dataset import IGNORED
 from polyscale.errors import InputError, require
 from polyscale.heads.dense.levels import FourLevels
 from polyscale.heads.dense.linear import thin

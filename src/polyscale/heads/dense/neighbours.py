@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from polyscale.data.dense import IGNORED
+from polyscale.data.dataset import IGNORED
 from polyscale.heads.dense.upsample import upsample
 from polyscale.heads.knn import TEMPERATURE
 from polyscale.types import HW

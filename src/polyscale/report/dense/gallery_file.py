@@ -13,7 +13,7 @@ from jaxtyping import Shaped
 from numpy.typing import NDArray
 from PIL import Image
 
-from polyscale.data.dense import IGNORED
+from polyscale.data.dataset import IGNORED
 from polyscale.errors import InputError
 from polyscale.report.files import AGAIN, check_exists, damaged
 

@@ -9,8 +9,8 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-from polyscale.data.dense import IGNORED, Depth, Labels
-from polyscale.data.dense.colours import NEUTRAL, colour_depth, colour_labels
+from polyscale.data.colours import NEUTRAL, colour_depth, colour_labels
+from polyscale.data.dataset import IGNORED, Depth, Labels
 
 WRONG = (240, 84, 45)
 """Of wrong pixels, over a dimmed grey image."""

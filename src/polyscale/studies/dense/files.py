@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from polyscale.data.dense.colours import colour_depth, colour_labels
+from polyscale.data.colours import colour_depth, colour_labels
 from polyscale.studies.dense.predict import LoadedPredictor
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sized
 from typing import Protocol
 
-from polyscale.data.classification import ReadImage
+from polyscale.data.dataset import ReadImage
 
 
 class Images(Sized, Protocol):

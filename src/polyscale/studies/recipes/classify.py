@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from polyscale.data.classes import MIN_DRAWN
+from polyscale.data.dataset import MIN_DRAWN
 from polyscale.data.imagenet import list_imagenet
-from polyscale.data.splits import sample
+from polyscale.data.listing import sample
 from polyscale.errors import InputError
 from polyscale.heads.paper import PAPER
 from polyscale.studies.compare import CompareSettings

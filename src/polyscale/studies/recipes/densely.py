@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from polyscale.data.dense.sources import list_dense
-from polyscale.data.listing import Files
+from polyscale.data.listing import Listing
+from polyscale.data.sources import list_dense
 from polyscale.errors import InputError
 from polyscale.heads.dense import TrainSettings
 from polyscale.heads.dense.views import ViewSettings, views_of
@@ -157,14 +157,14 @@ class DensePrediction:
             data = f"{data}{'&' if '?' in path else '?'}limit={limit}"
         catalogue = list_dense(data, recipe.task, seed=choices.seed)
         assert catalogue.test is not None
-        test = catalogue.test.images
+        test = catalogue.test
         counts = Counts(
             num_train=len(catalogue.train),
             num_test=len(test),
             num_classes=recipe.data.num_classes,
             image_hw=_typical_hw(test) or recipe.data.image_hw,
         )
-        return Listed(data, catalogue.train.images, counts)
+        return Listed(data, catalogue.train, counts)
 
     def work(self, recipe: Recipe, settings: DenseSettings, counts: Counts) -> DenseWork:
         """What there is to do."""
@@ -175,7 +175,7 @@ def _num_views(image_hw: HW, settings: ViewSettings) -> int:
     return len(views_of(image_hw, settings))
 
 
-def _typical_hw(files: Files) -> HW | None:
+def _typical_hw(files: Listing) -> HW | None:
     """Of some images that lie evenly over the split, the one of middling shape; headers alone."""
     sizes: list[HW] = []
     for index in np.linspace(0, len(files.ids) - 1, min(NUM_SIZES, len(files.ids))).astype(int):

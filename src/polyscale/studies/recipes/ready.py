@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from polyscale.data.listing import Files
+from polyscale.data.listing import Listing
 from polyscale.data.options import to_path
 from polyscale.errors import InputError
 from polyscale.studies.recipes.book import get_recipe
@@ -32,7 +32,7 @@ class ReadyRecipe:
     recipe: Recipe
     weights_dir: str | None
     data: str
-    images: Files
+    images: Listing
     counts: Counts
     settings: AnySettings
 

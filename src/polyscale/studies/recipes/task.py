@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from polyscale.data.listing import Files
+from polyscale.data.listing import Listing
 from polyscale.errors import InputError
 from polyscale.studies.recipes.work import Counts, Work
 from polyscale.types.recipe import Recipe
@@ -48,7 +48,7 @@ class Listed:
     """
 
     data: str
-    images: Files
+    images: Listing
     counts: Counts
 
 

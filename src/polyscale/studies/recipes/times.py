@@ -9,7 +9,7 @@ from torch import nn
 
 from polyscale.cost import vit_macs
 from polyscale.data.image import UnreadableImageError, read_image
-from polyscale.data.listing import Files
+from polyscale.data.listing import Listing
 from polyscale.multiscale.precision import autocast
 from polyscale.studies.recipes.rates import seconds
 from polyscale.studies.recipes.ready import ReadyRecipe
@@ -77,7 +77,7 @@ def _model_rate(ready: ReadyRecipe, device: torch.device) -> float:
     return NUM_TILES * macs / seconds(run, device)
 
 
-def _read_rate(images: Files) -> float:
+def _read_rate(images: Listing) -> float:
     """Images a second, of some that lie evenly over the split; broken ones count as read."""
     chosen = np.linspace(0, len(images.ids) - 1, min(NUM_READ, len(images.ids))).astype(int)
     start = time.perf_counter()

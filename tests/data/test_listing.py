@@ -1,21 +1,20 @@
 import numpy as np
 import pytest
 
-from polyscale.data.listing import Listing
-from polyscale.data.splits import assign_roles, draw_test, sample
+from polyscale.data.listing import Listing, assign_roles, draw_test, sample
 from polyscale.errors import InputError
 
 
 def listing(counts, prefix=""):
     labels = np.repeat(np.arange(len(counts)), counts)
     ids = tuple(f"{prefix}{label}/{i}" for i, label in enumerate(labels))
-    return Listing(ids, labels, lambda index: ids[index].encode())
+    return Listing(ids, lambda index: ids[index].encode(), labels)
 
 
 @pytest.mark.parametrize("counts", [(3, 4, 12), (100, 3), (6, 6, 6)])
 def test_a_third_of_each_class(counts):
     train, test = draw_test(listing(counts), seed=0)
-    assert np.bincount(test.labels).tolist() == [max(1, round(n / 3)) for n in counts]
+    assert np.bincount(test.classes).tolist() == [max(1, round(n / 3)) for n in counts]
     assert sorted(train.ids + test.ids) == sorted(listing(counts).ids)
     for split in (train, test):
         assert [split.content(i).decode() for i in range(len(split))] == list(split.ids)
@@ -47,8 +46,8 @@ def test_the_draw_is_even():
 def test_samples_are_nested_and_keep_the_order():
     images = listing((20, 5))
     small, large = (sample(images, n, seed=3) for n in (4, 8))
-    assert np.bincount(small.labels).tolist() == [4, 4]
-    assert np.bincount(large.labels).tolist() == [8, 5]
+    assert np.bincount(small.classes).tolist() == [4, 4]
+    assert np.bincount(large.classes).tolist() == [8, 5]
     assert set(small.ids) < set(large.ids)
     assert list(small.ids) == [i for i in images.ids if i in small.ids]
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from polyscale.data import IGNORED, load_depth, load_segmentation
-from polyscale.data.dense import target_inspection as module
+from polyscale.data import inspection as module
 from polyscale.errors import InputError
 
 

@@ -79,6 +79,13 @@ def test_lists_that_are_wrong(lists, file, text, message):
         load_depth(f"nyu:{root}")
 
 
+def test_lists_in_latin_1(lists):
+    root, _ = lists
+    (root / "nyu_train.txt").write_bytes("é/rgb_1.jpg é/depth.png 5".encode("latin-1"))
+    with pytest.raises(InputError, match="list .* must be text in UTF-8, but cannot be read"):
+        load_depth(f"nyu:{root}")
+
+
 @pytest.fixture
 def labelled(tmp_path):
     """The labelled file in small: h5py sees MATLAB's axes from the last to the first."""
@@ -183,3 +190,104 @@ def test_labelled_files_that_are_wrong(labelled, monkeypatch):
     monkeypatch.setattr("polyscale.errors.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"needs the package 'h5py'.*polyscale\[nyu\]"):
         load_segmentation(f"nyu:{root}")
+
+
+def entries(root, **changed):
+    """Replace entries of the labelled file; None takes one out."""
+    import h5py
+
+    with h5py.File(root / "nyu_depth_v2_labeled.mat", "r+") as file:
+        for name, value in changed.items():
+            del file[name]
+            if value is not None:
+                file[name] = value
+
+
+SHAPES = "must hold numbers, images × 3 × width × height, and .* of the same number and size"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "load", "message"),
+    [
+        ("rawDepths", None, load_depth, "must hold images and rawDepths, but has no rawDepths"),
+        ("images", None, load_segmentation, "must hold images and labels, but has no images"),
+        ("images", 3, load_depth, SHAPES),
+        ("images", "words", load_depth, SHAPES),
+        ("images", np.zeros((5, 0, 64, 48), np.uint8), load_depth, SHAPES),
+        ("images", np.zeros((0, 3, 64, 48), np.uint8), load_depth, SHAPES),
+        ("rawDepths", 1.5, load_depth, SHAPES),
+        ("rawDepths", ["a"] * 5, load_depth, SHAPES),
+        ("rawDepths", np.zeros((4, 64, 48)), load_depth, SHAPES),
+        ("rawDepths", np.zeros((5, 64)), load_depth, SHAPES),
+        ("labels", np.full((5, 64, 48), b"x"), load_segmentation, SHAPES),
+        ("names", None, load_segmentation, "must hold the names of its classes, but has none"),
+        ("names", 5, load_segmentation, "must hold the names of its classes, but has none"),
+        ("names", "wall", load_segmentation, "must hold the names of its classes, but has none"),
+        ("names", np.arange(4.0), load_segmentation, "must hold the names of its classes"),
+    ],
+)
+def test_entries_that_are_wrong(labelled, name, value, load, message):
+    root = labelled[0]
+    entries(root, **{name: value})
+    with pytest.raises(InputError, match=message):
+        load(f"nyu:{root}")
+
+
+def test_a_truncated_file(labelled):
+    file = labelled[0] / "nyu_depth_v2_labeled.mat"
+    data = file.read_bytes()
+    for share in (0.1, 0.5, 0.9):
+        file.write_bytes(data[: int(len(data) * share)])
+        with pytest.raises(InputError, match="must be an HDF5 file, but cannot be read"):
+            load_depth(f"nyu:{labelled[0]}")
+
+
+def test_one_broken_image_is_left_out(labelled):
+    import h5py
+
+    root, images = labelled[:2]
+    with h5py.File(root / "nyu_depth_v2_labeled.mat", "r+") as file:
+        stored = file["images"][:]
+        del file["images"]
+        made = file.create_dataset(
+            "images", data=stored, chunks=(1, *stored.shape[1:]), compression="gzip"
+        )
+        place, size = made.id.get_chunk_info(1).byte_offset, made.id.get_chunk_info(1).size
+    whole = bytearray((root / "nyu_depth_v2_labeled.mat").read_bytes())
+    whole[place : place + size] = b"\xff" * size
+    (root / "nyu_depth_v2_labeled.mat").write_bytes(whole)
+    data = load_depth(f"nyu:{root}")
+    assert data.train.ids == ("0001", "0005")
+    (lost,) = data.report.unreadable
+    assert lost.id == "0002"
+    assert lost.reason.startswith("nyu_depth_v2_labeled.mat: ")
+    np.testing.assert_array_equal(data.train.read(1), images[4])
+
+
+@pytest.mark.parametrize("numbers", [["a", "b"], [1.5, 2.0], [np.nan, 1.0]])
+def test_splits_that_are_no_numbers(labelled, numbers):
+    from scipy.io import savemat
+
+    savemat(labelled[0] / "splits.mat", {"trainNdxs": numbers, "testNdxs": [3]})
+    with pytest.raises(InputError, match="must hold numbers of images, but trainNdxs holds"):
+        load_depth(f"nyu:{labelled[0]}")
+
+
+@pytest.mark.parametrize("numbers", [[1, 41, 2, 1], [-1, 1, 2, 1], [np.nan, 1, 2, 1]])
+def test_a_mapping_to_no_class(labelled, numbers):
+    from scipy.io import savemat
+
+    names = np.array([f"class{i}" for i in range(1, 41)], dtype=object)
+    mapping = {"mapClass": np.array(numbers)[None], "className": names[None]}
+    savemat(labelled[0] / "classMapping40.mat", mapping)
+    with pytest.raises(InputError, match="mapClass of .* must hold numbers from 0 to 40"):
+        load_segmentation(f"nyu:{labelled[0]}")
+
+
+def test_labels_beyond_the_mapping(labelled):
+    from scipy.io import savemat
+
+    names = np.array([f"class{i}" for i in range(1, 41)], dtype=object)
+    savemat(labelled[0] / "classMapping40.mat", {"mapClass": [[1]], "className": names[None]})
+    with pytest.raises(InputError, match="at least 2 training images .* out of bounds"):
+        load_segmentation(f"nyu:{labelled[0]}")

@@ -9,11 +9,9 @@ import pytest
 from PIL import Image
 from tests.data.test_image import bomb, encoded
 
-from polyscale.data.dense import IGNORED
-from polyscale.data.dense.depth_maps import DepthCoding
-from polyscale.data.dense.masks import MaskCoding
-from polyscale.data.dense.stored import read_stored
-from polyscale.data.image import UnreadableImageError, read_image, read_thumb
+from polyscale.data.dataset import IGNORED
+from polyscale.data.image import UnreadableImageError, read_image, read_stored, read_thumb
+from polyscale.data.pixels import DepthCoding, MaskCoding
 from polyscale.errors import InputError
 
 NUMBERS = np.array([[0, 1, 2], [3, 200, 255]], dtype=np.uint8)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 
-from polyscale.data.dense import IGNORED, Depth, Labels
+from polyscale.data.dataset import IGNORED, Depth, Labels
 from polyscale.errors import InputError, require
 
 NEUTRAL = (128, 128, 128)
@@ -49,8 +49,8 @@ def colour_labels(labels: Labels, num_classes: int) -> UInt8[NDArray[np.uint8], 
     Raises:
         InputError: if a label is none of these.
     """
-    found = np.asarray(labels)
-    low, high = int(found.min(initial=IGNORED)), int(found.max(initial=IGNORED))
+    values = np.asarray(labels)
+    low, high = int(values.min(initial=IGNORED)), int(values.max(initial=IGNORED))
     if low < IGNORED or high >= num_classes:
         raise InputError(
             f"labels must be from 0 to {num_classes - 1}, or {IGNORED} for ignored pixels, "
@@ -58,7 +58,7 @@ def colour_labels(labels: Labels, num_classes: int) -> UInt8[NDArray[np.uint8], 
         )
     # the last row is what -1 means
     table = np.vstack([_palette()[np.arange(num_classes) % MAX_COLOURS], [NEUTRAL]])
-    return table.astype(np.uint8)[found]
+    return table.astype(np.uint8)[values]
 
 
 def colour_depth(depth_m: Depth, low_m: float, high_m: float) -> UInt8[NDArray[np.uint8], "h w 3"]:

@@ -64,3 +64,23 @@ def test_another_layout(ade20k):
     (root / "annotations" / "validation").rename(root / "annotations" / "val")
     with pytest.raises(InputError, match="has no annotations/validation. Check the path"):
         load_segmentation(f"ade20k:{root}")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "2\t0.1\tthé".encode("latin-1"),
+            "class names .* must be text in UTF-8, but cannot be read",
+        ),
+        ("²\t0.1\tthing".encode(), "must name the classes 1 to 150, .* but names 149"),
+        (b"two\t0.1\tthing", "must name the classes 1 to 150, .* but names 149"),
+        (b"2\t0.1\t ", "must name the classes 1 to 150"),
+    ],
+)
+def test_names_that_cannot_be_read(ade20k, line, message):
+    root, _ = ade20k
+    lines = [f"{i}\t0.1\tthing{i}".encode() for i in range(1, 151)]
+    (root / "objectInfo150.txt").write_bytes(b"\n".join([lines[0], line, *lines[2:]]))
+    with pytest.raises(InputError, match=message):
+        load_segmentation(f"ade20k:{root}")

@@ -3,7 +3,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from polyscale.data.dense.colours import NEUTRAL, colour_depth, colour_labels
+from polyscale.data.colours import NEUTRAL, colour_depth, colour_labels
 from polyscale.errors import InputError
 
 

@@ -1,0 +1,202 @@
+"""Finding and reading files that come from outside: bounded, and with clear errors."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from polyscale.data.image import image_endings
+from polyscale.decode import check_file
+from polyscale.errors import InputError, first_line
+from polyscale.records import is_run
+
+MAX_TEXT_BYTES = 2**28
+"""Larger tables and lists are refused before they are read: this is some 4 million lines."""
+
+MAX_OTHERS = 100_000
+OTHERS_SHARE = 10
+"""A walk ends after so many other files and folders if it has seen 10 times as many of them as
+files that are wanted: that is a whole disk, or a home, and no data set."""
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is one that can be seen."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a path that is too long, or not allowed
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether it is a regular file that can be seen."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything of that name."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def printable(text: str) -> str:
+    """The text as UTF-8, which reports are; what is not UTF-8 in a file's name is escaped."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def check_names(names: Iterable[str], what: str) -> None:
+    """Names of files and classes go into files that are UTF-8.
+
+    Args:
+        names: to be checked.
+        what: they are, as the error calls them.
+
+    Raises:
+        InputError: with the first name that is not.
+    """
+    for name in names:
+        if not name.isascii() and printable(name) != name:
+            raise InputError(f"{what} {printable(name)!r} must be UTF-8, but is not. Rename it.")
+
+
+def read_text(file: Path, what: str, *, advice: str = "Save it as such.") -> str:
+    """All of a text file in UTF-8, with or without a byte order mark.
+
+    Args:
+        file: to be read.
+        what: it is, as errors call it.
+        advice: what to do where it cannot be read.
+
+    Raises:
+        InputError: if it is missing, no regular file, too large, or not UTF-8.
+    """
+    try:
+        check_file(file.stat(), MAX_TEXT_BYTES)
+        return file.read_bytes().decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or first_line(error)
+        raise InputError(
+            f"{what} {printable(str(file))!r} must be text in UTF-8, but cannot be read "
+            f"({reason}). {advice}"
+        ) from error
+
+
+def read_matlab(file: Path, *names: str) -> dict[str, Any]:
+    """Variables of a file in MATLAB's older format.
+
+    Raises:
+        InputError: if the file is another one.
+        MissingExtraError: if scipy is not installed.
+    """
+    from scipy.io import loadmat
+
+    try:
+        check_file(file.stat())
+        content = loadmat(file, squeeze_me=True, variable_names=names)
+        return {name: content[name] for name in names}
+    except Exception as error:  # scipy raises nearly anything
+        raise InputError(
+            f"{str(file)!r} must be a MATLAB file with {' and '.join(names)}, but cannot be read "
+            f"({type(error).__name__}: {first_line(error)}). Take the data set's own file."
+        ) from error
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders in a folder, without hidden ones and polyscale's own runs.
+
+    Raises:
+        InputError: if the folder cannot be read, or holds a link to a folder above.
+    """
+    try:
+        children = sorted(folder.iterdir())
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    folders = [c for c in children if not c.name.startswith(".") and is_folder(c) and not is_run(c)]
+    for child in folders:
+        if child.is_symlink() and folder.resolve().is_relative_to(child.resolve()):
+            raise InputError(
+                f"data folder {printable(str(folder))!r} must not hold a link to itself or to a "
+                f"folder above, but {printable(child.name)!r} is one. Take it out."
+            )
+    return folders
+
+
+def files_below(
+    folder: Path, endings: frozenset[str], others: Counter[str] | None = None
+) -> list[Path]:
+    """The files below a folder with certain endings, in order.
+
+    Nothing hidden is found, and nothing in polyscale's own runs.
+
+    Args:
+        folder: to be walked through.
+        endings: of the files' names, in lower case with their dot.
+        others: counts the endings of all other files.
+
+    Raises:
+        InputError: if a folder cannot be read, or there are far more other files.
+    """
+
+    def stop(error: OSError) -> None:
+        # a folder that cannot be read must not pass for an empty one
+        raise _unreadable(Path(error.filename), error) from error
+
+    files: list[Path] = []
+    num_others = 0
+    for here, folders, names in os.walk(folder, onerror=stop):
+        base = Path(here)
+        folders[:] = [f for f in folders if not f.startswith(".") and not is_run(base / f)]
+        visible = [base / name for name in names if not name.startswith(".")]
+        wanted = [file for file in visible if file.suffix.lower() in endings]
+        files += wanted
+        if others is not None:
+            others.update(f.suffix.lower() or f.name for f in set(visible).difference(wanted))
+        num_others += len(folders) + len(names) - len(wanted)
+        if num_others > max(MAX_OTHERS, OTHERS_SHARE * len(files)):
+            raise InputError(
+                f"data folder {str(folder)!r} must hold images, but of the first "
+                f"{num_others + len(files)} files and folders below it only {len(files)} are "
+                "images by their names. Name the folder of the images."
+            )
+    return sorted(files)
+
+
+def passed_over(others: Counter[str]) -> tuple[str, ...]:
+    """What to say about files that are not taken, counted by their endings."""
+    if not others:
+        return ()
+    kinds = ", ".join(kind for kind, _ in others.most_common(3))
+    return (f"Files that are no images by their names, passed over: {others.total()} ({kinds}).",)
+
+
+def list_pictures(paths: Sequence[Path]) -> list[Path]:
+    """The files that are named, and the images below the folders that are named.
+
+    Raises:
+        InputError: if a path does not exist, or a folder holds no image.
+    """
+    files = []
+    for path in paths:
+        if is_folder(path):
+            images = files_below(path, image_endings())
+            if not images:
+                raise InputError(f"folder {str(path)!r} must hold images, but holds none.")
+            files += images
+        elif is_file(path):
+            files.append(path)
+        else:
+            raise InputError(f"image {str(path)!r} does not exist. Check the path.")
+    check_names(map(str, files), "file name")
+    return files
+
+
+def _unreadable(folder: Path, error: OSError) -> InputError:
+    return InputError(
+        f"data folder {printable(str(folder))!r} cannot be read ({error.strerror}). "
+        "Check its permissions."
+    )
