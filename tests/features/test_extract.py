@@ -6,10 +6,9 @@ import torch
 from PIL import Image
 
 from polyscale.data import LabelledImages, read_image
+from polyscale.features import FeatureStore, decode_side, extract, extract_pooled, weights_hash
 from polyscale.multiscale import MultiScale
-from polyscale.store import FeatureStore
-from polyscale.studies import silent
-from polyscale.studies.extract import decode_side, extract_pooled, pipeline, weights_hash
+from polyscale.types import silent
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def images():
 
 @pytest.fixture
 def run(images, tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "SHARD", 3)
+    monkeypatch.setattr(extract, "SHARD", 3)
 
     def run(module, images=images, progress=silent):
         return extract_pooled(
