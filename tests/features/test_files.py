@@ -2,18 +2,20 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from polyscale.features import FeatureStore, temporary_folder, whole_file
+from polyscale.features import FeatureStore, files, temporary_folder, whole_file
 
 OWNER = """
 import sys
 from pathlib import Path
-from polyscale.features.files import temporary_folder, whole_file
+sys.path.append(sys.argv[1])
+from files import temporary_folder, whole_file  # alone, without torch
 
-folder = Path(sys.argv[1])
-with whole_file(folder / sys.argv[2] / "rows") as partial, temporary_folder(folder, ".out-") as own:
+folder = Path(sys.argv[2])
+with whole_file(folder / sys.argv[3] / "rows") as partial, temporary_folder(folder, ".out-") as own:
     partial.write_bytes(b"half of it")
     (own / "results").write_bytes(b"half of it")
     print("ready", flush=True)
@@ -26,7 +28,7 @@ KEY = FeatureStore.key({})
 @pytest.fixture
 def owner(tmp_path):
     """Another process, in the middle of writing a file and a folder."""
-    command = [sys.executable, "-c", OWNER, str(tmp_path), KEY]
+    command = [sys.executable, "-c", OWNER, str(Path(files.__file__).parent), str(tmp_path), KEY]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"
     yield process
