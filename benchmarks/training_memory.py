@@ -23,12 +23,11 @@ import psutil
 import torch
 from turns import write_record
 
+from polyscale.features import FeatureStore, JoinedMaps, extract_maps
 from polyscale.heads.dense import SEGMENTATION_HEADS, train_head
 from polyscale.heads.dense.batches import cached_batches
-from polyscale.store import FeatureStore, JoinedMaps
 from polyscale.studies import DenseSettings, plan_dense, silent
 from polyscale.studies.dense.lesson import make_lesson, raster_targets
-from polyscale.studies.extract import extract_maps
 
 SOURCE = "pip:dinov2_small"
 MB = 10**6

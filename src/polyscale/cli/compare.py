@@ -128,13 +128,13 @@ def compare(
             pip:dinov2_small@1 pip:dinov2_small@1,2
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import default_inspection_cache
-    from polyscale.store import default_cache, parse_bytes
+    from polyscale.features import default_cache, parse_bytes
     from polyscale.studies import check_out, plan_study
 
     check_out(out)
     if cache is not None and no_cache:
         raise InputError("cache must not be given with --no-cache. Leave one out.")
-    limit_bytes = parse_bytes(cache_limit)
+    limit_bytes = parse_bytes(cache_limit, name="--cache-limit")
     shared = {
         "source": source,
         "dtype": dtype,

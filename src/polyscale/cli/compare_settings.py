@@ -54,9 +54,9 @@ def _refuse(names: list[str], task: str) -> None:
 
 
 def _dense_settings(task: str, shared: Mapping[str, Any], dense: Mapping[str, Any]) -> Any:
+    from polyscale.features import parse_bytes
     from polyscale.heads.dense.augment import AugmentSettings
     from polyscale.heads.dense.views import ViewSettings
-    from polyscale.store import parse_bytes
     from polyscale.studies import DenseSettings
 
     options: dict[str, Any] = {"task": task, **shared}
@@ -67,7 +67,7 @@ def _dense_settings(task: str, shared: Mapping[str, Any], dense: Mapping[str, An
     if dense["grid"] is not None:
         options["grid"] = parse_grid(dense["grid"])
     if dense["memory"] is not None:
-        options["memory_bytes"] = parse_bytes(dense["memory"])
+        options["memory_bytes"] = parse_bytes(dense["memory"], name="--memory")
     if dense["augment"]:
         # a larger picture looks nearer, while its metres stay
         resize = (1.0, 1.0) if task == "depth" else (0.5, 2.0)

@@ -96,7 +96,7 @@ def run_recipe(
     """  # noqa: D301 - \b keeps the lines
     from polyscale.cli.recipe_text import forecast_lines, outcome_lines
     from polyscale.data import default_inspection_cache
-    from polyscale.store import default_cache
+    from polyscale.features import default_cache
     from polyscale.studies import check_out, plan_study
     from polyscale.studies.recipes import (
         Choices,

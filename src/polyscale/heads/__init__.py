@@ -1,6 +1,5 @@
 """What is trained on frozen features."""
 
-from polyscale.heads.columns import Feature, pooled_columns
 from polyscale.heads.few_shot import FewShot, few_shot
 from polyscale.heads.knn import KnnResult, fit_knn
 from polyscale.heads.lda import fit_lda
@@ -12,7 +11,6 @@ from polyscale.heads.result import ProbeResult
 from polyscale.heads.ridge import RidgeScreen, ridge_error, ridge_path, screen_ridge
 
 __all__ = [
-    "Feature",
     "FewShot",
     "KnnResult",
     "Moments",
@@ -27,7 +25,6 @@ __all__ = [
     "fit_logistic_probe",
     "fit_paper_probe",
     "paper_seed_accuracies",
-    "pooled_columns",
     "probe",
     "ridge_error",
     "ridge_path",

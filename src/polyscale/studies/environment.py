@@ -2,12 +2,12 @@
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
-_PACKAGES = ("torch", "timm", "numpy", "scikit-learn", "pillow")
+from polyscale.features import library_versions
 
 
 def versions() -> dict[str, str]:
@@ -19,17 +19,6 @@ def versions() -> dict[str, str]:
     }
     found["system"] = f"{platform.system()} {platform.machine()}"
     found["processor"] = f"{_processor()}, {torch.get_num_threads()} of {os.cpu_count()} threads"
-    return found
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of what numbers may depend on."""
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
     return found
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from polyscale.errors import first_line
-from polyscale.store import StoreError
+from polyscale.features import StoreError
 from polyscale.types import Candidate
 
 

@@ -8,8 +8,7 @@ from typing import Any, Protocol, TypeVar
 from torch import nn
 
 from polyscale.data import ClassificationData, DenseData
-from polyscale.store import StoreError
-from polyscale.studies.extract import weights_hash
+from polyscale.features import StoreError, weights_hash
 from polyscale.studies.failures import Failures
 from polyscale.studies.run_settings import RunSettings
 from polyscale.types import HW, Backbone, Candidate

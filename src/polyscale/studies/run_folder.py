@@ -5,9 +5,9 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from polyscale.errors import InputError, RunError
+from polyscale.features import temporary_folder
 
 FILES = (
     "contrasts.json",
@@ -46,7 +46,7 @@ def check_out(out: Path) -> None:
         there = _absolute(out).parent
         while not there.exists():
             there = there.parent
-        with TemporaryDirectory(dir=there, prefix=f".{_absolute(out).name}-"):
+        with temporary_folder(there, prefix=f".{_absolute(out).name}-"):
             pass
     except OSError as error:
         raise InputError(
@@ -123,8 +123,8 @@ def new_run(out: Path) -> Iterator[Path]:
     out = _absolute(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
-            folder = Path(temporary) / "run"
+        with temporary_folder(out.parent, prefix=f".{out.name}-") as temporary:
+            folder = temporary / "run"
             folder.mkdir()
             yield folder
             if not out.exists():

@@ -7,13 +7,13 @@ from sklearn.preprocessing import StandardScaler
 
 import polyscale
 from polyscale.data import load_segmentation
+from polyscale.features import ArrayMaps
 from polyscale.heads.dense.batches import cached_batches
 from polyscale.heads.dense.cells import sample_cells
 from polyscale.heads.dense.linear import LinearSegmentation, cross_entropy, thin
 from polyscale.heads.dense.registry import SEGMENTATION_HEADS
 from polyscale.heads.dense.train import train_head
 from polyscale.heads.dense.upsample import predict_labels
-from polyscale.store import ArrayMaps
 
 
 def test_the_loss_is_the_mean_over_labelled_pixels():

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from polyscale.errors import InputError, RunError
+from polyscale.features import FeatureStore, JoinedMaps, StoredMaps
 from polyscale.heads.dense import train
 from polyscale.heads.dense.batches import cached_batches
 from polyscale.heads.dense.train import train_head
-from polyscale.store import FeatureStore, JoinedMaps, StoredMaps
 
 
 def trained(toy, settings=None, **options):

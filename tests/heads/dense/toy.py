@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from polyscale.features import ArrayMaps
 from polyscale.heads.dense.batches import cached_batches
 from polyscale.heads.dense.settings import TrainSettings
-from polyscale.store import ArrayMaps
 
 NUM_CLASSES = 3
 SETTINGS = TrainSettings(

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from polyscale.errors import InputError
+from polyscale.features import extract
 from polyscale.studies import CompareSettings, plan_compare, run_compare, silent
 from polyscale.studies.compare import controls, plan
-from polyscale.studies.extract import pipeline
 from polyscale.types import Backbone
 
 SMALL, LARGE = "tiny:net_small", "tiny:net_large"
@@ -39,7 +39,7 @@ class Study:
 def study(tiny_backbone, image_folder, monkeypatch):
     monkeypatch.setattr("polyscale.cost.candidate.TURN_S", 0)
     monkeypatch.setattr("polyscale.stats.intervals.NUM_RESAMPLES", 100)
-    monkeypatch.setattr(pipeline, "SHARD", 8)
+    monkeypatch.setattr(extract, "SHARD", 8)
     made = Study(image_folder)
     for seed, (name, dim) in enumerate({SMALL: 6, LARGE: 12}.items()):
         torch.manual_seed(seed)

@@ -1,14 +1,14 @@
 """What happens to a run when something goes wrong, and what it costs to go on."""
 
 import errno
+import os
 
 import numpy as np
 import pytest
 
 from polyscale.errors import RunError
-from polyscale.store import features as store
+from polyscale.features import extract
 from polyscale.studies import costs, run_compare
-from polyscale.studies.extract import pooled
 
 SMALL, LARGE = "tiny:net_small", "tiny:net_large"
 CANDIDATES = [f"{SMALL}@1", f"{SMALL}@1,2", f"{LARGE}@1"]
@@ -67,13 +67,13 @@ def test_a_model_that_fails_only_while_it_is_timed(study, monkeypatch):
 
 
 def test_a_scale_that_gives_nan_fails_the_candidates_with_it(study, monkeypatch):
-    whole, take = study(), pooled._pooled
+    whole, take = study(), extract._pooled
 
     def broken(module, features):
         found = take(module, features)
         return {s: rows * np.float32("nan") if s == 2 else rows for s, rows in found.items()}
 
-    monkeypatch.setattr(pooled, "_pooled", broken)
+    monkeypatch.setattr(extract, "_pooled", broken)
     comparison = study()
     (failure,) = comparison.failures
     assert failure.candidate == f"{SMALL}@1,2"
@@ -116,17 +116,16 @@ def test_an_interrupted_run_ends_with_the_same_numbers(study, tmp_path, where, l
 
 
 def test_a_full_disk_is_told_in_one_line_and_the_run_goes_on_later(study, tmp_path, monkeypatch):
-    whole, save, left = study(), np.save, [4]
+    whole, replace, left = study(), os.replace, [4]
 
-    def full(file, rows, **options):
+    def full(partial, file):
         left[0] -= 1
         if left[0] < 0:
-            file.write(b"half of it")
             raise OSError(errno.ENOSPC, "No space left on device")
-        save(file, rows, **options)
+        replace(partial, file)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store.np, "save", full)
+        patch.setattr(os, "replace", full)
         with pytest.raises(RunError, match=r"No space left on device\)\. Make room") as told:
             study(cache=tmp_path / "cache")
     assert "\n" not in str(told.value)

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
+from polyscale.features import extract
 from polyscale.heads.dense import TrainSettings
 from polyscale.studies import DenseSettings, plan_dense, run_dense, silent
 from polyscale.studies.dense import plan
-from polyscale.studies.extract import pipeline
 from polyscale.types import Backbone
 
 SMALL, LARGE = "tiny:net_small", "tiny:net_large"
@@ -35,7 +35,7 @@ class Study:
 def study(tiny_backbone, pairs_folder, monkeypatch):
     monkeypatch.setattr("polyscale.cost.candidate.TURN_S", 0)
     monkeypatch.setattr("polyscale.stats.image_bootstrap.NUM_RESAMPLES", 500)
-    monkeypatch.setattr(pipeline, "SHARD", 5)
+    monkeypatch.setattr(extract, "SHARD", 5)
     made = Study(pairs_folder)
     for seed, (name, dim) in enumerate({SMALL: 6, LARGE: 12}.items()):
         torch.manual_seed(seed)

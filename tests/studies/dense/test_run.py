@@ -125,7 +125,7 @@ def test_depth_is_judged_in_metres(study):
 def test_a_second_run_computes_nothing_and_says_the_same(study, tmp_path, monkeypatch):
     first = study(cache=tmp_path / "cache")
     monkeypatch.setattr(
-        "polyscale.studies.extract.pipeline._prepare",
+        "polyscale.features.extract._prepare",
         lambda *_: pytest.fail("a tile was made again"),
     )
     steps = []

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from polyscale.store import MapSource
+from polyscale.features import MapSource
 from polyscale.types import HW
 
 

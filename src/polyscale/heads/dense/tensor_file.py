@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from polyscale.errors import RunError, first_line, require
-from polyscale.store import whole_file
+from polyscale.features import whole_file
 
 
 def write_tensors(

@@ -17,13 +17,12 @@ from torch import Tensor, nn
 from polyscale.backbones import load
 from polyscale.cost import TURNS, Cost, Meter
 from polyscale.errors import InputError, first_line
+from polyscale.features import StoreError, weights_hash
 from polyscale.multiscale import MultiScale
 from polyscale.stats import accuracy_intervals, paired_contrasts
-from polyscale.store import StoreError
 from polyscale.studies.compare.features import Extractor, Features, Rows
 from polyscale.studies.compare.judged import Judged, judge_features
 from polyscale.studies.compare.plan import ComparePlan
-from polyscale.studies.extract import weights_hash
 from polyscale.types import HW, Backbone, Candidate, TileFeatures
 
 Kind = Literal["untiled", "mean", "equal_width"]

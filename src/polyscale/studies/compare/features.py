@@ -6,15 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.heads import Feature, pooled_columns
+from polyscale.features import Feature, FeatureStore, extract_pooled, pooled_columns
 from polyscale.multiscale import MultiScale
-from polyscale.store import FeatureStore
+from polyscale.records.timing import FEATURES, Watch
 from polyscale.studies.compare.plan import ComparePlan
-from polyscale.studies.extract import extract_pooled
 from polyscale.studies.failures import Failures
 from polyscale.studies.planned import for_each
 from polyscale.studies.progress import Progress
-from polyscale.studies.timing import FEATURES, Watch
 from polyscale.types import Backbone, Candidate
 
 Rows = NDArray[np.float32]

@@ -7,7 +7,7 @@ from pathlib import Path
 from polyscale.backbones import load
 from polyscale.data import ClassificationData, load_classification
 from polyscale.errors import InputError, require
-from polyscale.heads import pooled_columns
+from polyscale.features import pooled_columns
 from polyscale.studies.compare.settings import CompareSettings
 from polyscale.studies.planned import shared_facts, weights_of
 from polyscale.studies.progress import Progress, silent

@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from polyscale.heads import Feature, few_shot, fit_knn, paper_seed_accuracies, probe
+from polyscale.features import Feature
+from polyscale.heads import few_shot, fit_knn, paper_seed_accuracies, probe
 from polyscale.stats import accuracy_intervals
 from polyscale.studies.compare.features import Features, Rows
 from polyscale.studies.compare.judged import Judged, judge_features

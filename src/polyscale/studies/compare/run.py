@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 
 from polyscale.cost import fitting_batch
 from polyscale.errors import RunError
+from polyscale.features import FeatureStore, temporary_folder
 from polyscale.multiscale import MultiScale
+from polyscale.records.timing import Watch
 from polyscale.stats import corrected_contrasts, judge, paired_contrasts
-from polyscale.store import FeatureStore
 from polyscale.studies.compare.cascades import make_cascades
 from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.controls import ControlRun, finish_controls, run_controls
@@ -25,7 +25,6 @@ from polyscale.studies.costs import measure_in_turns
 from polyscale.studies.failures import Failures
 from polyscale.studies.planned import measured_facts, move, on_device
 from polyscale.studies.progress import Progress, silent
-from polyscale.studies.timing import Watch
 from polyscale.types import HW, Backbone, Candidate
 
 
@@ -64,8 +63,8 @@ def run_compare(
         RunError: if every candidate fails, or the disk refuses.
     """
     watch, found = Watch(), _Found()
-    with TemporaryDirectory() as nowhere:
-        store = FeatureStore(cache or Path(nowhere), limit_bytes=cache_limit_bytes)
+    with temporary_folder() as nowhere:
+        store = FeatureStore(cache or nowhere, limit_bytes=cache_limit_bytes)
         extract = Extractor(plan, store, watch, progress)
         for backbone in plan.backbones.values():
             _look_at(backbone, plan, extract, found, watch, progress)

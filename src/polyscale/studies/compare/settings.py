@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import get_args
 
 from polyscale.errors import InputError
-from polyscale.heads import Feature, Protocol
+from polyscale.features import Feature
+from polyscale.heads import Protocol
 from polyscale.multiscale import MultiScale
 from polyscale.studies.run_settings import RunSettings
 from polyscale.types import Backbone

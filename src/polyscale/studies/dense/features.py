@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from polyscale.multiscale import MultiScale
-from polyscale.store import (
+from polyscale.features import (
     FeatureStore,
     JoinedMaps,
     MapSource,
     RegriddedMaps,
     SummedMaps,
+    extract_maps,
 )
+from polyscale.multiscale import MultiScale
+from polyscale.records.timing import FEATURES, Watch
 from polyscale.studies.dense.plan import DensePlan
 from polyscale.studies.dense.samples import Samples
-from polyscale.studies.extract import extract_maps
 from polyscale.studies.failures import Failures
 from polyscale.studies.planned import for_each
 from polyscale.studies.progress import Progress
-from polyscale.studies.timing import FEATURES, Watch
 from polyscale.types import HW, Backbone, Candidate
 
 ByScale = dict[float, MapSource]

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from polyscale.features import FeatureStore
 from polyscale.heads.dense import Maps, Targets, TrainSettings, train_head
 from polyscale.heads.dense.augment import online_batches
 from polyscale.heads.dense.batches import Batches, cached_batches
 from polyscale.heads.dense.patches import fit_patches
 from polyscale.multiscale import MultiScale
-from polyscale.store import FeatureStore
 from polyscale.studies.dense.lesson import Lesson
 from polyscale.studies.dense.plan import DensePlan
 from polyscale.studies.dense.settings import DenseSettings

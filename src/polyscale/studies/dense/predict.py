@@ -9,12 +9,12 @@ import torch
 
 from polyscale.backbones import load
 from polyscale.errors import InputError
+from polyscale.features import weights_hash
 from polyscale.heads.dense.head_file import check_fits, load_head
 from polyscale.heads.dense.views import ViewSettings
 from polyscale.multiscale import MultiScale, check_device
 from polyscale.studies.dense.outputs import Labels, Metres, Outputs
 from polyscale.studies.dense.predictor import DensePredictor
-from polyscale.studies.extract import weights_hash
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 
 from polyscale.cost import Cost, fitting_batch
 from polyscale.errors import RunError
+from polyscale.features import FeatureStore, feature_key, temporary_folder
 from polyscale.multiscale import MultiScale
 from polyscale.records import METRICS
+from polyscale.records.timing import Watch
 from polyscale.stats import corrected_contrasts, image_contrasts, image_intervals, judge
-from polyscale.store import FeatureStore
 from polyscale.studies.costs import measure_in_turns
 from polyscale.studies.dense.comparison import DenseComparison
 from polyscale.studies.dense.features import ByScale, DenseFeatures, MapExtractor, join
@@ -25,11 +25,9 @@ from polyscale.studies.dense.predictor import DensePredictor
 from polyscale.studies.dense.rows import Measured, make_rows
 from polyscale.studies.dense.samples import RasterTargets, Samples
 from polyscale.studies.dense.task import Judged
-from polyscale.studies.extract import feature_key
 from polyscale.studies.failures import Failures
 from polyscale.studies.planned import measured_facts, move, on_device
 from polyscale.studies.progress import Progress, silent
-from polyscale.studies.timing import Watch
 from polyscale.types import HW, Backbone, Candidate
 
 
@@ -92,8 +90,8 @@ def run_dense(
         RunError: if every candidate fails, or the disk refuses.
     """
     watch, found = Watch(), _Found()
-    with TemporaryDirectory() as nowhere:
-        store = FeatureStore(cache or Path(nowhere), limit_bytes=cache_limit_bytes)
+    with temporary_folder() as nowhere:
+        store = FeatureStore(cache or nowhere, limit_bytes=cache_limit_bytes)
         test = Samples.of(plan.data.test, plan.settings.views)
         work = _Work(plan, make_lesson(plan), test, store, watch, progress)
         extract = MapExtractor(plan, work.lesson.samples, test, store, watch, progress)

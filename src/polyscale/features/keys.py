@@ -1,21 +1,40 @@
-"""What features depend on, as the name under which they are kept."""
+"""What features depend on, and the key under which they are kept."""
 
+from collections.abc import Sized
 from dataclasses import asdict
 from hashlib import blake2b
+from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
+from typing import Protocol
 
 import torch
 from torch import nn
 
+from polyscale.data.dataset import ReadImage
+from polyscale.features.store import FeatureStore
 from polyscale.multiscale import MultiScale
 from polyscale.plan import Level
-from polyscale.store import FeatureStore
-from polyscale.studies.environment import library_versions
-from polyscale.studies.extract.images import Images
 from polyscale.types import Backbone
 
 FORMAT = 4
 """Raised when the same facts would give other features."""
+
+LIBRARIES = ("torch", "timm", "numpy", "scikit-learn", "pillow")
+"""Whose versions numbers may depend on."""
+
+
+class Images(Sized, Protocol):
+    """What extraction needs of images in an order, such as a split of a data set."""
+
+    @property
+    def read(self) -> ReadImage:
+        """Index of an image → 8-bit RGB."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when any image changes."""
+        ...
 
 
 def feature_key(
@@ -74,3 +93,14 @@ def weights_hash(backbone: Backbone) -> str:
             flat = tensor.detach().cpu().contiguous().flatten()
             digest.update(flat.view(torch.uint8).numpy().data if flat.numel() else b"")
     return digest.hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that numbers may depend on, if they are installed."""
+    versions = {}
+    for package in LIBRARIES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions

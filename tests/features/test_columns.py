@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from polyscale.errors import InputError
-from polyscale.heads import pooled_columns
+from polyscale.features import pooled_columns
 from polyscale.multiscale import MultiScaleFeatures
 
 

@@ -1,4 +1,4 @@
-"""Where the time of a study goes."""
+"""Where the time of a run goes."""
 
 import time
 from collections.abc import Iterator

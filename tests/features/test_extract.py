@@ -1,4 +1,8 @@
+import copy
 import io
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -6,10 +10,18 @@ import torch
 from PIL import Image
 
 from polyscale.data import LabelledImages, read_image
+from polyscale.features import (
+    DamagedFeaturesWarning,
+    FeatureStore,
+    LostFeaturesError,
+    decode_side,
+    extract,
+    extract_maps,
+    extract_pooled,
+    weights_hash,
+)
 from polyscale.multiscale import MultiScale
-from polyscale.store import FeatureStore
-from polyscale.studies import silent
-from polyscale.studies.extract import decode_side, extract_pooled, pipeline, weights_hash
+from polyscale.types import silent
 
 
 @pytest.fixture
@@ -29,7 +41,7 @@ def images():
 
 @pytest.fixture
 def run(images, tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "SHARD", 3)
+    monkeypatch.setattr(extract, "SHARD", 3)
 
     def run(module, images=images, progress=silent):
         return extract_pooled(
@@ -117,6 +129,110 @@ def test_progress_ends_at_the_total(run, counted):
     run(MultiScale(counted, (1, 2), tile_batch=16), progress=lambda *told: seen.append(told))
     assert [done for _, done, _, _ in seen] == [0, 15, 30, 35]
     assert {total for _, _, total, _ in seen} == {35}
+
+
+@pytest.fixture(params=[extract_pooled, extract_maps])
+def run_any(request, images, monkeypatch):
+    """Either extraction, as arrays by scale; each call is a run of its own."""
+    monkeypatch.setattr(extract, "SHARD", 3)
+
+    def run(module, cache, *, limit_bytes=None, progress=silent):
+        features = request.param(
+            module,
+            images,
+            store=FeatureStore(cache, limit_bytes=limit_bytes),
+            weights=weights_hash(module.backbone),
+            step="step",
+            progress=progress,
+        )
+        if request.param is extract_pooled:
+            return features
+        return {scale: maps.take(np.arange(len(images))) for scale, maps in features.items()}
+
+    return run
+
+
+def assert_equal(features, expected):
+    assert features.keys() == expected.keys()
+    for scale, array in expected.items():
+        np.testing.assert_array_equal(features[scale], array)
+
+
+@pytest.mark.parametrize("kind", ["bit", "swapped ranges", "swapped scales", "cut", "folder"])
+def test_damaged_features_are_computed_again(run_any, counted, tmp_path, kind):
+    module = MultiScale(counted, (1, 2), tile_batch=16)
+    expected = run_any(module, tmp_path)
+    first, second = sorted(tmp_path.iterdir())
+    file, other = first / "00000000-00000003.rows", first / "00000003-00000006.rows"
+    content = bytearray(file.read_bytes())
+    if kind == "bit":
+        content[200] ^= 1
+        file.write_bytes(content)
+    elif kind == "swapped ranges":
+        file.write_bytes(other.read_bytes())
+        other.write_bytes(content)
+    elif kind == "swapped scales":
+        file.write_bytes((second / file.name).read_bytes())
+    elif kind == "cut":
+        file.write_bytes(content[:-4])
+    else:
+        file.unlink()
+        file.mkdir()
+    counted.tiles = 0
+    with pytest.warns(DamagedFeaturesWarning, match="computed again"):
+        assert_equal(run_any(module, tmp_path), expected)
+    assert 0 < counted.tiles <= 6 * 4
+    counted.tiles = 0
+    assert_equal(run_any(module, tmp_path), expected)
+    assert counted.tiles == 0
+
+
+def test_features_without_checksums_are_not_computed_again(run_any, counted, tmp_path):
+    module = MultiScale(counted, (1, 2), tile_batch=16)
+    expected = run_any(module, tmp_path)
+    for file in list(tmp_path.rglob("*.rows")):
+        with file.open("rb") as opened:
+            np.save(file.with_suffix(".npy"), np.load(opened))
+        file.unlink()
+    counted.tiles = 0
+    assert_equal(run_any(module, tmp_path), expected)
+    assert counted.tiles == 0
+    assert {file.suffix for file in tmp_path.rglob("*.*")} == {".rows"}
+
+
+@pytest.mark.parametrize("limit_bytes", [None, 2000])
+def test_runs_may_share_a_cache(run_any, tiny_backbone, tmp_path, limit_bytes):
+    """Each makes room as if it were alone, and gives its own features whatever the other does."""
+    modules = [MultiScale(tiny_backbone(dim=dim), (1, 2), tile_batch=16) for dim in (6, 6, 12)]
+    modules[1] = copy.deepcopy(modules[0])  # the same features, computed twice at once
+    expected = [run_any(module, tmp_path / f"{i}") for i, module in enumerate(modules)]
+
+    def run(number):
+        return run_any(modules[number], tmp_path / "shared", limit_bytes=limit_bytes)
+
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(3):
+            for number, future in enumerate([pool.submit(run, number) for number in range(3)]):
+                # maps with which another run made room are an error
+                with suppress(*([LostFeaturesError] if limit_bytes else [])):
+                    features = future.result()
+                    for scale, array in expected[number].items():
+                        np.testing.assert_allclose(features[scale], array, rtol=1e-3, atol=1e-5)
+
+
+def test_a_cache_that_is_deleted_under_a_run(run_any, tiny_backbone, tmp_path):
+    cache = tmp_path / "cache"
+    module = MultiScale(tiny_backbone(), (1, 2), tile_batch=16)
+    expected = run_any(module, tmp_path / "whole")
+
+    def delete(step, done, total, unit):
+        shutil.rmtree(cache, ignore_errors=True)
+
+    try:
+        assert_equal(run_any(module, cache, limit_bytes=10**6, progress=delete), expected)
+    except LostFeaturesError as error:  # pooled features are in memory, maps are not
+        assert "Run the same again" in str(error)  # noqa: PT017
+    assert_equal(run_any(module, cache), expected)
 
 
 def test_weights_hash(tiny_backbone):

@@ -2,7 +2,8 @@
 
 One scale takes images × h × w × channels × 2 bytes: 1.5 GB for 1 000 images of a ViT-L at 28 × 28.
 Training asks for a batch at a time, so only its rows are read. Files are opened for each batch and
-never mapped, so the memory in use stays that of a batch, whatever the number of images.
+never mapped, so the memory in use stays that of a batch, whatever the number of images. Every row
+is verified whenever it is read.
 """
 
 from collections.abc import Sequence
@@ -13,16 +14,18 @@ from jaxtyping import Float
 from numpy.typing import DTypeLike, NDArray
 
 from polyscale.errors import InputError
-from polyscale.store.features import FeatureStore, gone, remove
+from polyscale.features.store import FeatureStore
+from polyscale.multiscale import area_matrix
+from polyscale.types import HW
 
 MapArray = Float[NDArray, "num h w channels"]
 
-LOAD = 64
-"""Images that are read at once where all are kept."""
+IMAGES_AT_ONCE = 64
+"""Images that are read at once where all are loaded into memory."""
 
 
 class MapSource(Protocol):
-    """Maps that give some of theirs."""
+    """Maps of many images, of which any can be asked for."""
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -70,11 +73,7 @@ class StoredMaps:
         key: under which.
         shards: the images of each file, from 0 upwards, without gaps.
         map_shape: height and width of the grid, channels.
-        memory_bytes: if all maps take no more than this, they are read once and kept.
         dtype: in which they are kept.
-
-    Raises:
-        StoreError: if a file is not there or damaged; `take` raises it as well.
     """
 
     def __init__(
@@ -84,37 +83,32 @@ class StoredMaps:
         shards: Sequence[range],
         map_shape: tuple[int, int, int],
         *,
-        memory_bytes: int = 0,
         dtype: DTypeLike = np.float16,
     ) -> None:
         assert [s.start for s in shards] == [0, *(s.stop for s in shards[:-1])], shards
-        self._files = [store.rows_file(key, s.start, s.stop, map_shape, dtype) for s in shards]
+        self._store, self._key, self._shards, self._dtype = store, key, shards, dtype
         self._starts = np.array([s.start for s in shards])
-        self._dtype = np.dtype(dtype)
         self.shape = (shards[-1].stop, *map_shape)
-        self._kept: ArrayMaps | None = None
-        self._kept = _load_if_fits(self, self._dtype, memory_bytes)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def take(self, indices: NDArray[np.integer]) -> MapArray:
-        """The maps of some images, in the order of the indices."""
-        if self._kept is not None:
-            return self._kept.take(indices)
+        """The maps of some images, in the order of the indices.
+
+        Raises:
+            LostFeaturesError: if they are gone or damaged. Damaged ones are removed, so that the
+                next run computes them again.
+        """
         indices = _checked(indices, len(self))
         taken = np.empty((len(indices), *self.shape[1:]), self._dtype)
-        shard = np.searchsorted(self._starts, indices, side="right") - 1
-        for number in np.unique(shard):
-            file = self._files[number]
-            places = np.flatnonzero(shard == number)
-            try:
-                file.read_into(indices[places] - self._starts[number], places, taken)
-            except (OSError, ValueError) as error:
-                raise gone(file.file) from error
-            if not all(np.isfinite(taken[place]).all() for place in places):
-                remove(file.file)
-                raise gone(file.file)
+        shard_of = np.searchsorted(self._starts, indices, side="right") - 1
+        for number in np.unique(shard_of):
+            places = np.flatnonzero(shard_of == number)
+            rows = indices[places] - self._starts[number]
+            self._store.read_some(
+                self._key, self._shards[number], taken, rows.tolist(), places.tolist()
+            )
         return taken
 
 
@@ -138,18 +132,17 @@ class JoinedMaps:
             )
         self._maps = tuple(maps)
         self.shape = (*maps[0].shape[:3], sum(m.shape[3] for m in maps))
-        self._kept: ArrayMaps | None = None
-        if memory_bytes:  # the dtype is known from a map
-            dtype = self.take(np.array([0])).dtype
-            self._kept = _load_if_fits(self, dtype, memory_bytes)
+        self._loaded: ArrayMaps | None = None
+        if memory_bytes:
+            self._loaded = _load_if_fits(self, memory_bytes)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def take(self, indices: NDArray[np.integer]) -> MapArray:
         """The maps of some images, in the order of the indices."""
-        if self._kept is not None:
-            return self._kept.take(indices)
+        if self._loaded is not None:
+            return self._loaded.take(indices)
         taken = [m.take(indices) for m in self._maps]
         return taken[0] if len(taken) == 1 else np.concatenate(taken, axis=-1)
 
@@ -175,13 +168,44 @@ class SummedMaps:
         return np.asarray(total) / self._divisor
 
 
-def _load_if_fits(maps: MapSource, dtype: np.dtype, memory_bytes: int) -> ArrayMaps | None:
+class RegriddedMaps:
+    """Maps as `MultiScale` would give them on another output grid: the mean over each cell's area.
+
+    Equal to it where a scale is a whole number of tiles; where tiles overlap, cells are averaged
+    twice.
+
+    Args:
+        maps: on their own grid.
+        grid_hw: cells that are wanted.
+    """
+
+    def __init__(self, maps: MapSource, grid_hw: HW) -> None:
+        self._maps = maps
+        self.shape = (maps.shape[0], *grid_hw, maps.shape[3])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def take(self, indices: NDArray[np.integer]) -> MapArray:
+        """The maps of some images, in the order of the indices."""
+        taken = self._maps.take(indices)
+        rows, columns = (
+            area_matrix(n, out).astype(np.float32)
+            for n, out in zip(taken.shape[1:3], self.shape[1:3], strict=True)
+        )
+        return np.einsum(
+            "yh,xw,nhwc->nyxc", rows, columns, taken.astype(np.float32), optimize=True
+        ).astype(taken.dtype)
+
+
+def _load_if_fits(maps: MapSource, memory_bytes: int) -> ArrayMaps | None:
     """All maps, if they take no more than this."""
-    if int(np.prod(maps.shape, dtype=object)) * dtype.itemsize > memory_bytes:
+    one = maps.take(np.array([0]))
+    if len(maps) * one.nbytes > memory_bytes:
         return None
-    array = np.empty(maps.shape, dtype)
-    for start in range(0, len(maps), LOAD):
-        stop = min(start + LOAD, len(maps))
+    array = np.empty(maps.shape, one.dtype)
+    for start in range(0, len(maps), IMAGES_AT_ONCE):
+        stop = min(start + IMAGES_AT_ONCE, len(maps))
         array[start:stop] = maps.take(np.arange(start, stop))
     return ArrayMaps(array)
 

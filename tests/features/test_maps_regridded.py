@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from polyscale.features import ArrayMaps, RegriddedMaps
 from polyscale.multiscale import MultiScale
-from polyscale.store import ArrayMaps, RegriddedMaps
 
 
 @pytest.mark.parametrize("scales", [(1, 2), (1, 2, 3)])

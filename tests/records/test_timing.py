@@ -1,7 +1,7 @@
 import pytest
 
-from polyscale.studies import timing
-from polyscale.studies.timing import Watch
+from polyscale.records import timing
+from polyscale.records.timing import Watch
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""Features of many images: extracted once, kept on the disk, verified when they are read."""
+
+from polyscale.features.extract import Feature, extract_maps, extract_pooled, pooled_columns
+from polyscale.features.files import temporary_folder, whole_file
+from polyscale.features.keys import Images, decode_side, feature_key, library_versions, weights_hash
+from polyscale.features.limit import parse_bytes
+from polyscale.features.maps import (
+    ArrayMaps,
+    JoinedMaps,
+    MapSource,
+    RegriddedMaps,
+    StoredMaps,
+    SummedMaps,
+)
+from polyscale.features.store import (
+    DamagedFeaturesWarning,
+    FeatureStore,
+    LostFeaturesError,
+    StoreError,
+    default_cache,
+)
+
+__all__ = [
+    "ArrayMaps",
+    "DamagedFeaturesWarning",
+    "Feature",
+    "FeatureStore",
+    "Images",
+    "JoinedMaps",
+    "LostFeaturesError",
+    "MapSource",
+    "RegriddedMaps",
+    "StoreError",
+    "StoredMaps",
+    "SummedMaps",
+    "decode_side",
+    "default_cache",
+    "extract_maps",
+    "extract_pooled",
+    "feature_key",
+    "library_versions",
+    "parse_bytes",
+    "pooled_columns",
+    "temporary_folder",
+    "weights_hash",
+    "whole_file",
+]
