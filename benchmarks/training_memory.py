@@ -24,7 +24,7 @@ import torch
 from turns import write_record
 
 from polyscale.heads.dense import SEGMENTATION_HEADS, train_head
-from polyscale.heads.dense.batches import cached_batches
+from polyscale.heads.dense.train import cached_batches
 from polyscale.store import FeatureStore, JoinedMaps
 from polyscale.studies import DenseSettings, plan_dense, silent
 from polyscale.studies.dense.lesson import make_lesson, raster_targets
