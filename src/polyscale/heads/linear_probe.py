@@ -8,6 +8,7 @@ are. Few-shot accuracies come from the logistic probe on several draws.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -175,18 +176,8 @@ def paper_seed_accuracies(
         InputError: if rows don't fit or are not finite, or a class is missing.
     """
     check_test_labels(test_labels, len(test), check_split(train, labels, test))
-    results = [
-        fit_paper_probe(
-            train,
-            labels,
-            test,
-            seed=seed,
-            settings=settings,
-            device=device,
-            cross_validate=False,
-        )
-        for seed in seeds
-    ]
+    fit = partial(fit_paper_probe, settings=settings, device=device, cross_validate=False)
+    results = [fit(train, labels, test, seed=seed) for seed in seeds]
     return tuple(float((r.probabilities.argmax(axis=1) == test_labels).mean()) for r in results)
 
 

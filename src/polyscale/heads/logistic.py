@@ -10,7 +10,7 @@ zero, is computed in float64, apart from the solver. If float32 did not get ther
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -119,19 +119,11 @@ def _fit(
         start, regulariser = choice.mean_model, LAMBDAS[choice.index]
     preconditioner = Preconditioner.of(gram, class_variance(labels), regulariser)
     model, ratio, num_iterations = start, np.inf, 0
-    at_zero = gradient_at_zero(rows, labels, len(gram), dtype)
+    problem = Problem.of(rows, labels, dtype)
     for precision in dict.fromkeys((dtype, np.float64)):
-        model, steps = fit(
-            rows,
-            labels,
-            regulariser,
-            preconditioner,
-            model,
-            at_zero=at_zero,
-            tolerance=MARGIN * tolerance,
-            dtype=precision,
-        )
-        num_iterations += steps
+        problem = replace(problem, dtype=precision)
+        model, num_steps = problem.fit(regulariser, preconditioner, model, MARGIN * tolerance)
+        num_iterations += num_steps
         ratio = gradient_ratio(rows, labels, model, regulariser)
         if ratio <= tolerance:
             break
@@ -194,25 +186,15 @@ def choose_penalty(
         dtype: of the products.
     """
     parts = [(np.flatnonzero(folds != f), np.flatnonzero(folds == f)) for f in np.unique(folds)]
-    at_zero = [
-        gradient_at_zero(rows.subset(kept), labels[kept], len(gram), dtype) for kept, _ in parts
-    ]
+    problems = [Problem.of(rows.subset(kept), labels[kept], dtype) for kept, _ in parts]
 
     def score(index: int, starts: Sequence[Linear]) -> ScoredPenalty:
-        preconditioner = Preconditioner.of(gram, class_variance(labels), LAMBDAS[index])
+        penalty = LAMBDAS[index]
+        preconditioner = Preconditioner.of(gram, class_variance(labels), penalty)
         out_of_fold = np.empty((len(rows), int(labels.max()) + 1), np.float32)
         models = []
-        for (kept, held), start, norm in zip(parts, starts, at_zero, strict=True):
-            model, _ = fit(
-                rows.subset(kept),
-                labels[kept],
-                LAMBDAS[index],
-                preconditioner,
-                start,
-                at_zero=norm,
-                tolerance=FOLD_TOLERANCES[dtype],
-                dtype=dtype,
-            )
+        for problem, (_, held), start in zip(problems, parts, starts, strict=True):
+            model, _ = problem.fit(penalty, preconditioner, start, FOLD_TOLERANCES[dtype])
             out_of_fold[held] = predict(rows.subset(held), model, dtype)
             models.append(model)
         scores = fold_scores(out_of_fold, labels, folds)
@@ -293,57 +275,60 @@ def class_variance(labels: Labels) -> float:
     return float((shares * (1 - shares)).mean())
 
 
+@dataclass(frozen=True)
+class Problem:
+    """Logistic regression of some rows, before λ is known.
+
+    Attributes:
+        rows: standardised features.
+        labels: classes (num,).
+        dtype: of the products.
+        gradient_at_zero: its norm, which is the same for every λ.
+    """
+
+    rows: Rows
+    labels: Labels
+    dtype: DTypeLike
+    gradient_at_zero: float
+
+    @classmethod
+    def of(cls, rows: Rows, labels: Labels, dtype: DTypeLike) -> "Problem":
+        """The problem of these rows."""
+        start = frequencies(labels, len(rows.mean))
+        zero = Linear(start.weights, 0 * start.intercept)
+        return cls(rows, labels, dtype, _norm(loss_and_gradient(rows, labels, zero, 0, dtype)[1]))
+
+    def fit(
+        self, penalty: float, preconditioner: Preconditioner, start: Linear, tolerance: float
+    ) -> tuple[Linear, int]:
+        """Minimise the objective at one λ.
+
+        Args:
+            penalty: λ.
+            preconditioner: for this λ.
+            start: the model to start from.
+            tolerance: norm of the gradient, over that at zero, at which to stop.
+
+        Returns:
+            The model and the number of steps.
+        """
+
+        def function(variables: Array) -> Point:
+            model = preconditioner.model(variables)
+            value, slope = loss_and_gradient(self.rows, self.labels, model, penalty, self.dtype)
+            size = _norm(slope) / max(self.gradient_at_zero, float(np.finfo(float).tiny))
+            return Point(variables, value, preconditioner.gradient(slope), size)
+
+        point, num_steps = minimise(function, preconditioner.variables(start), tolerance=tolerance)
+        return preconditioner.model(point.at), num_steps
+
+
 def frequencies(labels: Labels, dim: int) -> Linear:
     """The model that knows how frequent each class is, and nothing else; where fits start."""
     counts = np.bincount(labels)
     logs = np.log(counts)
     intercept = logs - logs.mean() if len(counts) > 2 else logs[1:] - logs[:1]
     return Linear(np.zeros((num_outputs(len(counts)), dim)), intercept)
-
-
-def fit(
-    rows: Rows,
-    labels: Labels,
-    penalty: float,
-    preconditioner: Preconditioner,
-    start: Linear,
-    *,
-    at_zero: float,
-    tolerance: float,
-    dtype: DTypeLike,
-) -> tuple[Linear, int]:
-    """Minimise the objective at one λ.
-
-    Args:
-        rows: standardised features.
-        labels: classes (num,).
-        penalty: λ.
-        preconditioner: for this λ.
-        start: the model to start from.
-        at_zero: norm of the gradient at zero.
-        tolerance: norm of the gradient, over that at zero, at which to stop.
-        dtype: of the products.
-
-    Returns:
-        The model and the number of steps.
-    """
-
-    def function(variables: Array) -> Point:
-        value, by_model = loss_and_gradient(
-            rows, labels, preconditioner.model(variables), penalty, dtype
-        )
-        size = _norm(by_model) / max(at_zero, float(np.finfo(float).tiny))
-        return Point(variables, value, preconditioner.gradient(by_model), size)
-
-    point, num_iterations = minimise(function, preconditioner.variables(start), tolerance=tolerance)
-    return preconditioner.model(point.at), num_iterations
-
-
-def gradient_at_zero(rows: Rows, labels: Labels, dim: int, dtype: DTypeLike) -> float:
-    """Norm of the gradient at zero, the same for every λ."""
-    start = frequencies(labels, dim)
-    zero = Linear(start.weights, 0 * start.intercept)
-    return _norm(loss_and_gradient(rows, labels, zero, 0.0, dtype)[1])
 
 
 def _norm(model: Linear) -> float:

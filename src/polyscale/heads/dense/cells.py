@@ -24,11 +24,10 @@ from polyscale.heads.logistic import (
     LARGE,
     Precision,
     Preconditioner,
+    Problem,
     choose_penalty,
     class_variance,
-    fit,
     frequencies,
-    gradient_at_zero,
 )
 from polyscale.heads.logistic_solver import Linear, Rows, standardise
 from polyscale.heads.neighbours import TEMPERATURE
@@ -249,16 +248,9 @@ def fit_cells_logistic(
     gram = rows.gram(dtype)
     if regulariser is None:
         regulariser = _choose_regulariser(rows, labels, cells.images, gram, dtype, seed)
-    model, _ = fit(
-        rows,
-        labels,
-        regulariser,
-        Preconditioner.of(gram, class_variance(labels), regulariser),
-        frequencies(labels, len(gram)),
-        at_zero=gradient_at_zero(rows, labels, len(gram), dtype),
-        tolerance=TOLERANCE,
-        dtype=dtype,
-    )
+    preconditioner = Preconditioner.of(gram, class_variance(labels), regulariser)
+    start = frequencies(labels, len(gram))
+    model, _ = Problem.of(rows, labels, dtype).fit(regulariser, preconditioner, start, TOLERANCE)
     return _as_head(model, rows, present, num_classes)
 
 
@@ -358,8 +350,9 @@ def fit_patches(
         step=step,
         progress=progress,
     )
-    make = _knn if kind == "knn" else fit_cells_logistic
-    return make(cells, num_classes, seed, **options).eval()
+    if kind == "knn":
+        return _fit_neighbours(cells, num_classes, **options).eval()
+    return fit_cells_logistic(cells, num_classes, seed, **options).eval()
 
 
 def check_patch_options(kind: str, options: Mapping[str, Any]) -> None:
@@ -381,7 +374,7 @@ def check_patch_options(kind: str, options: Mapping[str, Any]) -> None:
             raise InputError(f"{name} must be above 0, but got {value}.")
 
 
-def _knn(cells: Cells, num_classes: int, seed: int, *, k: int = 20) -> nn.Module:
+def _fit_neighbours(cells: Cells, num_classes: int, *, k: int = 20) -> nn.Module:
     num_rows, channels = cells.features.shape
     head = NeighbourSegmentation(
         in_channels=channels, num_classes=num_classes, num_rows=num_rows, k=k
