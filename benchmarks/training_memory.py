@@ -25,7 +25,7 @@ from turns import write_record
 
 from polyscale.features import FeatureStore, JoinedMaps, extract_maps
 from polyscale.heads.dense import SEGMENTATION_HEADS, train_head
-from polyscale.heads.dense.batches import cached_batches
+from polyscale.heads.dense.train import cached_batches
 from polyscale.studies import DenseSettings, plan_dense, silent
 from polyscale.studies.dense.lesson import make_lesson, raster_targets
 

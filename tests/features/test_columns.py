@@ -19,8 +19,6 @@ def test_columns_are_those_of_the_pooled_vector(has_cls):
     means = [level.map.mean(dim=(-2, -1)).numpy() for level in features.scales]
     np.testing.assert_array_equal(taken(feature="mean"), np.concatenate(means, axis=1))
     np.testing.assert_array_equal(taken(), pooled)
-    np.testing.assert_array_equal(taken(feature="mean", keep=[2.5]), means[1])
-    np.testing.assert_array_equal(taken(keep=[2.5]), features.scales[1].pooled.numpy())
     if has_cls:
         classes = [level.prefix[:, 0].numpy() for level in features.scales]
         np.testing.assert_array_equal(taken(feature="cls"), np.concatenate(classes, axis=1))
@@ -31,5 +29,3 @@ def test_bad_input():
         pooled_columns((1,), dim=4, has_cls=False, feature="cls")
     with pytest.raises(InputError, match="feature must be 'cls', 'mean' or 'both', but got 'max'"):
         pooled_columns((1,), dim=4, has_cls=True, feature="max")
-    with pytest.raises(InputError, match=r"keep must be among the scales \(1, 2\), but got 3"):
-        pooled_columns((1, 2), dim=4, has_cls=True, keep=[3])

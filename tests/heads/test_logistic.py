@@ -4,8 +4,7 @@ from sklearn.linear_model import LogisticRegression
 
 from polyscale.errors import InputError
 from polyscale.heads import fit_logistic_probe, logistic
-from polyscale.heads.logistic import CONVERGED
-from polyscale.heads.path import LAMBDAS
+from polyscale.heads.logistic import CONVERGED, LAMBDAS
 
 
 def clusters(num, dim, num_classes, seed=0, spread=0.5):
@@ -77,8 +76,7 @@ def test_the_walk_finds_the_best_of_all(monkeypatch):
         chosen = fit_logistic_probe(rows, labels, rows)
         losses = []
         for penalty in LAMBDAS:
-            monkeypatch.setattr("polyscale.heads.path.LAMBDAS", (penalty,))
-            monkeypatch.setattr("polyscale.heads.path.FIRST", 0)
+            monkeypatch.setattr("polyscale.heads.logistic.FIRST", 0)
             monkeypatch.setattr("polyscale.heads.logistic.LAMBDAS", (penalty,))
             losses.append(fit_logistic_probe(rows, labels, rows).cv_log_loss)
         monkeypatch.undo()

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from polyscale.heads.objective import Linear, gradient_ratio, loss_and_gradient, predict
-from polyscale.heads.rows import Rows
+from polyscale.heads.logistic_solver import Linear, Rows, gradient_ratio, loss_and_gradient, predict
 
 
 def problem(num_classes, num=2500, dim=3):

@@ -1,7 +1,7 @@
 import numpy as np
 from scipy.optimize import minimize, rosen, rosen_der
 
-from polyscale.heads.solver import Point, minimise
+from polyscale.heads.logistic_solver import Point, minimise
 
 
 def quadratic(condition, noise=0.0):

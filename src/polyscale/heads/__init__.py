@@ -1,14 +1,26 @@
-"""What is trained on frozen features."""
+"""What is trained on frozen features: probes here, heads for every pixel in `dense`."""
 
-from polyscale.heads.few_shot import FewShot, few_shot
-from polyscale.heads.knn import KnnResult, fit_knn
-from polyscale.heads.lda import fit_lda
+from polyscale.heads.linear_probe import (
+    FewShot,
+    PaperSettings,
+    Protocol,
+    few_shot,
+    fit_paper_probe,
+    paper_seed_accuracies,
+    probe,
+)
 from polyscale.heads.logistic import fit_logistic_probe
-from polyscale.heads.moments import Moments, accumulate, total
-from polyscale.heads.paper import PaperSettings, fit_paper_probe, paper_seed_accuracies
-from polyscale.heads.probe import Protocol, probe
-from polyscale.heads.result import ProbeResult
-from polyscale.heads.ridge import RidgeScreen, ridge_error, ridge_path, screen_ridge
+from polyscale.heads.neighbours import KnnResult, fit_knn
+from polyscale.heads.probe_data import ProbeResult
+from polyscale.heads.ridge import (
+    Moments,
+    RidgeScreen,
+    accumulate,
+    ridge_error,
+    ridge_path,
+    screen_ridge,
+    total,
+)
 
 __all__ = [
     "FewShot",
@@ -21,7 +33,6 @@ __all__ = [
     "accumulate",
     "few_shot",
     "fit_knn",
-    "fit_lda",
     "fit_logistic_probe",
     "fit_paper_probe",
     "paper_seed_accuracies",

@@ -7,10 +7,15 @@ from PIL import Image
 
 from polyscale.data.dataset import DenseImages
 from polyscale.errors import InputError
-from polyscale.heads.dense.augment import PAD_RGB, AugmentSettings, change, online_batches
-from polyscale.heads.dense.colours import change_colours
-from polyscale.heads.dense.settings import TrainSettings
+from polyscale.heads.dense.augment import (
+    PAD_RGB,
+    AugmentSettings,
+    change,
+    change_colours,
+    online_batches,
+)
 from polyscale.heads.dense.train import train_head
+from polyscale.training import TrainSettings
 
 
 def ramps(height, width):
@@ -163,3 +168,11 @@ def test_a_head_learns_online(images, toy):
 def test_settings_that_make_no_sense(options):
     with pytest.raises(InputError, match=f"{next(iter(options))} must be"):
         AugmentSettings(**{"crop_hw": (5, 5)} | options)
+
+
+def test_depth_does_not_resize():
+    AugmentSettings(crop_hw=(5, 5), resize=(1, 1)).check_for_depth()
+    AugmentSettings(crop_hw=(5, 5), resize=[1.0, 1.0]).check_for_depth()
+    for resize in ((0.5, 2.0), (1, 1.5)):
+        with pytest.raises(InputError, match=r"resize must be \(1, 1\) for depth, but got .*Pass"):
+            AugmentSettings(crop_hw=(5, 5), resize=resize).check_for_depth()

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from polyscale.errors import InputError
-from polyscale.heads.dense.bins import LinearDepthBins
+from polyscale.heads.dense.depth import LinearDepthBins
 
 RANGE = {"min_depth_m": 1e-3, "max_depth_m": 10.0}
 

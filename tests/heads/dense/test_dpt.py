@@ -2,16 +2,27 @@ import pytest
 import torch
 
 from polyscale.errors import InputError
-from polyscale.heads.dense.dpt import DPT_LARGE, DPT_SMALL, DptDepth
+from polyscale.heads.dense.dpt import DptDepth
 
 transformers = pytest.importorskip("transformers")
+
+SMALL = {
+    "neck_channels": (48, 96, 192, 384),
+    "fusion_channels": 64,
+    "head_channels": 32,
+    "cell_px": 14,
+}
+"""Depth Anything on a ViT-S; its cells are 14 pixels a side."""
+
+LARGE = SMALL | {"neck_channels": (256, 512, 1024, 1024), "fusion_channels": 256}
+"""The same on a ViT-L, and DPT-Large (Ranftl et al., 2021)."""
 
 
 def test_it_is_depth_anything_given_the_same_weights():
     """Fed with one standardised map four times, and with a depth of 1 m at most."""
     from transformers.models.depth_anything import modeling_depth_anything as depth_anything
 
-    ours = DptDepth(in_channels=384, min_depth_m=0.5, max_depth_m=4, **DPT_SMALL).eval()
+    ours = DptDepth(in_channels=384, min_depth_m=0.5, max_depth_m=4, **SMALL).eval()
     config = transformers.DepthAnythingConfig(depth_estimation_type="metric")
     neck = depth_anything.DepthAnythingNeck(config)
     head = depth_anything.DepthAnythingDepthEstimationHead(config)
@@ -31,7 +42,7 @@ def test_it_is_depth_anything_given_the_same_weights():
 
 def test_the_paper_size_is_that_of_dpt_large():
     with torch.device("meta"):
-        head = DptDepth(in_channels=1024, min_depth_m=0.1, max_depth_m=10, **DPT_LARGE)
+        head = DptDepth(in_channels=1024, min_depth_m=0.1, max_depth_m=10, **LARGE)
     count = sum(p.numel() for p in head.parameters())
     # DPT-Large has 343 million, 304 of them in ViT-L; its readout projections are not here
     assert 25e6 < count < 35e6

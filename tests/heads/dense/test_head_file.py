@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -7,6 +8,7 @@ from safetensors.torch import load_file, save_file
 from polyscale.errors import InputError, RunError
 from polyscale.heads.dense.head_file import check_fits, load_head, save_head
 from polyscale.heads.dense.registry import DEPTH_HEADS, SEGMENTATION_HEADS, HeadKind
+from polyscale.training import write_tensors
 
 FACTS = {
     "task": "segmentation",
@@ -33,13 +35,16 @@ def saved(toy, tmp_path):
     return tmp_path / "1.safetensors", head.eval()
 
 
-def rewrite(file, tensors=None, **words):
-    """The same file with other words or tensors."""
-    own = tensors or load_file(file)
+def about(file):
     content = file.read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    told = json.loads(header["__metadata__"]["polyscale_head"]) | words
-    save_file(own, file, {"polyscale_head": json.dumps(told)})
+    return json.loads(header["__metadata__"]["polyscale_head"])
+
+
+def rewrite(file, tensors=None, **words):
+    """The same file with other words or tensors, and a checksum that is right."""
+    tensors = tensors or load_file(file)
+    write_tensors(file, tensors, "polyscale_head", about(file) | words, what="a head")
 
 
 def test_a_head_comes_back(saved, kinds):
@@ -71,7 +76,7 @@ def test_tied_weights_come_back(toy, tmp_path):
     ("words", "told"),
     [
         ({"name": "toi"}, "one of toy, but got 'toi'. Did you mean 'toy'"),
-        ({"format": 2}, "format 1, but got 2.*later one"),
+        ({"format": 3}, "format 2, but got 3.*later one"),
         ({"config": {"in_channels": 5, "num_classes": 3, "width": 2}}, "unexpected.*'width'"),
         ({"config": {"num_classes": 3}}, "missing.*'in_channels'"),
         ({"config": {"in_channels": -5, "num_classes": 3}}, "configuration of toy"),
@@ -113,8 +118,53 @@ def test_a_configuration_that_claims_too_much_takes_no_memory(saved, name):
 @pytest.mark.parametrize("task", [None, "detection", ["depth"]])
 def test_a_task_that_is_not_known(saved, task):
     rewrite(saved[0], facts={"task": task})
-    with pytest.raises(InputError, match="segmentation or depth, but got task"):
+    with pytest.raises(InputError, match="for segmentation or depth, but got task"):
         load_head(saved[0])
+
+
+def test_a_file_from_before_there_were_checksums_loads(saved, kinds):
+    file, head = saved
+    old = json.dumps(about(file) | {"format": 1})
+    save_file(load_file(file), file, {"polyscale_head": old})
+    maps = torch.randn(2, 5, 3, 3)
+    loaded = load_head(file, kinds)
+    assert torch.equal(loaded.head.scores(maps, (7, 9)), head.scores(maps, (7, 9)))
+    new = json.dumps(about(file) | {"format": 2})
+    save_file(load_file(file), file, {"polyscale_head": new})
+    with pytest.raises(InputError, match="must have a checksum, but it has none.*damaged"):
+        load_head(file, kinds)
+
+
+@pytest.mark.parametrize("kind", ["bit", "zeros", "swap"])
+def test_random_damage_is_always_found(saved, kinds, kind):
+    """Flipped bits, zeroed bytes, and two blocks in each other's place."""
+    file, _ = saved
+    good = file.read_bytes()
+    generator = np.random.default_rng(0)
+    for _ in range(200):
+        bad = bytearray(good)
+        at, other = (int(n) for n in generator.integers(0, len(good) - 8, 2))
+        if kind == "bit":
+            bad[at] ^= 1 << int(generator.integers(8))
+        elif kind == "zeros":
+            bad[at : at + 8] = bytes(8)
+        else:
+            bad[at : at + 8], bad[other : other + 8] = good[other : other + 8], good[at : at + 8]
+        file.write_bytes(bad)
+        if bytes(bad) != good:
+            with pytest.raises(InputError, match="head"):
+                load_head(file, kinds)
+    file.write_bytes(good)
+    load_head(file, kinds)
+
+
+def test_damaged_weights_are_told(saved, kinds):
+    file, _ = saved
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(InputError, match="whole.*checksum does not match its content.*Take a file"):
+        load_head(file, kinds)
 
 
 def test_files_that_are_no_heads(saved, kinds, tmp_path):

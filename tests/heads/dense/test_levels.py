@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from polyscale.heads.dense.levels import FourLevels
+from polyscale.heads.dense.upernet import FourLevels
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,15 @@ from sklearn.preprocessing import StandardScaler
 import polyscale
 from polyscale.data import load_segmentation
 from polyscale.features import ArrayMaps
-from polyscale.heads.dense.batches import cached_batches
 from polyscale.heads.dense.cells import sample_cells
-from polyscale.heads.dense.linear import LinearSegmentation, cross_entropy, thin
+from polyscale.heads.dense.linear import (
+    LinearSegmentation,
+    cross_entropy,
+    predict_labels,
+    subsample,
+)
 from polyscale.heads.dense.registry import SEGMENTATION_HEADS
-from polyscale.heads.dense.train import train_head
-from polyscale.heads.dense.upsample import predict_labels
+from polyscale.heads.dense.train import cached_batches, train_head
 
 
 def test_the_loss_is_the_mean_over_labelled_pixels():
@@ -25,11 +28,13 @@ def test_the_loss_is_the_mean_over_labelled_pixels():
     torch.testing.assert_close(cross_entropy(logits, target), torch.stack(each).mean())
 
 
-def test_thin_takes_the_middles():
+def test_subsample_takes_the_middles():
     target = torch.arange(9 * 12).view(1, 9, 12)
-    assert thin(target, (3, 4)).tolist() == [[[13, 16, 19, 22], [49, 52, 55, 58], [85, 88, 91, 94]]]
-    assert thin(target, (9, 12)) is target
-    assert thin(target, (100, 4)).shape == (1, 9, 4)
+    assert subsample(target, (3, 4)).tolist() == [
+        [[13, 16, 19, 22], [49, 52, 55, 58], [85, 88, 91, 94]]
+    ]
+    assert subsample(target, (9, 12)) is target
+    assert subsample(target, (100, 4)).shape == (1, 9, 4)
 
 
 def test_where_training_ends_is_the_logistic_regression_of_scikit_learn(toy):

@@ -45,19 +45,19 @@ def test_loss_and_predictions_equal_those_of_transformers_own_model(head):
     theirs = whole(torch.zeros(2, 3, 56, 56), mask_labels=masks, class_labels=classes)
     torch.manual_seed(3)
     torch.testing.assert_close(head.loss(maps, target), theirs.loss.reshape(()))
-    said = head.decode(levels)[-1]
-    torch.testing.assert_close(said.mask_logits, theirs.masks_queries_logits)
-    torch.testing.assert_close(said.class_logits, theirs.class_queries_logits)
+    last = head.decode(levels)[-1]
+    torch.testing.assert_close(last.mask_logits, theirs.masks_queries_logits)
+    torch.testing.assert_close(last.class_logits, theirs.class_queries_logits)
 
 
 def test_scores_equal_a_plain_sum_over_queries(head):
     head.eval()
     maps = torch.randn(2, 5, 3, 4)
-    said = head.decode(head.levels(maps))[-1]
+    last = head.decode(head.levels(maps))[-1]
     expected = torch.zeros(2, 4, 30, 50)
     for image, query, label in [(i, q, c) for i in range(2) for q in range(6) for c in range(4)]:
-        chance = said.class_logits[image, query].exp() / said.class_logits[image, query].exp().sum()
-        mask = 1 / (1 + (-said.mask_logits[image, query]).exp())
+        chance = last.class_logits[image, query].exp() / last.class_logits[image, query].exp().sum()
+        mask = 1 / (1 + (-last.mask_logits[image, query]).exp())
         full = F.interpolate(mask[None, None], (30, 50), mode="bilinear")[0, 0]
         expected[image, label] += chance[label] * full
     torch.testing.assert_close(head.scores(maps, (30, 50)), expected)
@@ -99,8 +99,8 @@ def test_weights_begin_as_in_the_original():
     """Not as `post_init` leaves them: masks of 0.001, every sampling point on its own cell."""
     torch.manual_seed(0)
     head = Mask2FormerSegmentation(in_channels=5, num_classes=4, **OPTIONS | {"channels": 64})
-    said = head.eval().decode(head.levels(torch.randn(2, 5, 7, 7)))
-    assert all(0.2 < layer.mask_logits.std() < 2 for layer in said)
+    layers = head.eval().decode(head.levels(torch.randn(2, 5, 7, 7)))
+    assert all(0.2 < layer.mask_logits.std() < 2 for layer in layers)
     pixels, transformer = head.decode.pixel_decoder, head.decode.transformer
     attention = pixels.encoder.layers[0].self_attn
     assert (attention.sampling_offsets.weight == 0).all()

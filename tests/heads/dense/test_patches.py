@@ -6,8 +6,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
 from polyscale.errors import InputError
-from polyscale.heads.dense.cells import sample_cells
-from polyscale.heads.dense.patches import fit_patches
+from polyscale.heads.dense.cells import fit_patches, sample_cells
 
 ALL = 10**9
 

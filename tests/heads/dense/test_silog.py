@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from polyscale.heads.dense.silog import silog_loss
+from polyscale.heads.dense.depth import silog_loss
 
 RANGE = {"min_m": 0.1, "max_m": 8.0}
 

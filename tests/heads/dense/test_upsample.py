@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from polyscale.heads.dense.upsample import predict_labels, upsample
+from polyscale.heads.dense.linear import predict_labels, upsample
 
 
 @pytest.mark.parametrize("num_classes", [1, 2, 5, 30])

@@ -1,16 +1,13 @@
 """A small head, and a problem that it can learn."""
 
-import time
-from itertools import count
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from polyscale.features import ArrayMaps
-from polyscale.heads.dense.batches import cached_batches
-from polyscale.heads.dense.settings import TrainSettings
+from polyscale.heads.dense.train import cached_batches
+from polyscale.training import TrainSettings
 
 NUM_CLASSES = 3
 SETTINGS = TrainSettings(
@@ -68,17 +65,3 @@ def problem(num=10, channels=5):
 
 def batches(settings=SETTINGS):
     return cached_batches(*problem(), batch=settings.batch, seed=settings.seed)
-
-
-def train_slowly(checkpoint):
-    """What the test that kills runs in a process of its own."""
-    from polyscale.heads.dense.train import train_head
-
-    numbers = count(1)
-
-    def slow(step):
-        print(next(numbers), flush=True)  # noqa: T201
-        time.sleep(0.02)
-        return batches()(step)
-
-    train_head(head(), slow, SETTINGS, checkpoint=checkpoint)

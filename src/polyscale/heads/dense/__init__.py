@@ -1,9 +1,8 @@
-"""Heads that say something of every pixel: segmentation and depth."""
+"""Heads that predict something for every pixel: segmentation and depth."""
 
-from polyscale.heads.dense.head import DenseHead, Maps, Targets
 from polyscale.heads.dense.registry import DEPTH_HEADS, SEGMENTATION_HEADS, HeadKind
-from polyscale.heads.dense.settings import TrainSettings
-from polyscale.heads.dense.train import TrainReport, train_head
+from polyscale.heads.dense.train import DenseHead, Maps, Targets, train_head
+from polyscale.training import TrainReport, TrainSettings
 
 __all__ = [
     "DEPTH_HEADS",

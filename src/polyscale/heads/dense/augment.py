@@ -1,14 +1,14 @@
-"""Changed pictures for training online, where features are made anew for every step.
+"""Augmented images for online training, where features are extracted anew in every step.
 
 The recipe is that of mmsegmentation for ADE20K: a random size, a random crop in which no class
-takes all, a flip, and changed colours. For depth, `resize=(1, 1)`: a larger picture looks nearer,
+takes all, a flip, and changed colours. For depth, `resize=(1, 1)`: a larger picture looks nearer
 while its metres stay, so a head would learn that size says nothing. Training as in VPD
 (arXiv 2303.02153) crops, flips and changes colours, but does not resize; its CutDepth, which pastes
-depth into the picture, is left out.
+depth into the picture, is left out. Colours change by the photometric distortion of SSD
+(arXiv 1512.02325, section 2.2).
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import inf
 
@@ -20,29 +20,26 @@ from torch import Tensor
 
 from polyscale.data.dataset import IGNORED, DenseImages
 from polyscale.errors import InputError
-from polyscale.heads.dense.batches import Batch, Batches, as_maps, as_target, chosen_images
-from polyscale.heads.dense.colours import change_colours
-from polyscale.heads.dense.settings import is_number
+from polyscale.heads.dense.train import MapBatch, maps_tensor, target_tensor
+from polyscale.training import ItemBatches, batch_indices
+from polyscale.training.optimiser import is_number
 from polyscale.types import HW
 
-TRIES = 10
+MAX_CROPS = 10
 """Crops that are drawn until one has more than one class."""
 
 PAD_RGB = (124, 116, 104)
-"""The mean of ImageNet: nothing to most backbones."""
-
-READERS = 4
-"""Threads that decode and change images."""
+"""The mean of ImageNet, which says nothing to most backbones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentSettings:
-    """How pictures are changed.
+    """How training images are augmented.
 
     Attributes:
         crop_hw: height and width in pixels of what the backbone is given.
         resize: the shorter side becomes the crop's shorter side times a number between these two;
-            the ratio of sides stays. (1, 1) for depth.
+            the ratio of sides stays. (1, 1) for depth, see `check_for_depth`.
         max_class_share: a crop in which one class takes more is drawn again, up to 10 times; labels
             only.
         flip: half of the pictures are mirrored.
@@ -67,6 +64,18 @@ class AugmentSettings:
                 f"max_class_share must be above 0, at most 1, but got {self.max_class_share!r}."
             )
 
+    def check_for_depth(self) -> None:
+        """Refuse to resize: a larger picture looks nearer, while its depth in metres stays.
+
+        Raises:
+            InputError: if `resize` is not (1, 1).
+        """
+        if tuple(self.resize) != (1, 1):
+            raise InputError(
+                f"resize must be (1, 1) for depth, but got {tuple(self.resize)}. A larger picture "
+                "looks nearer, while its metres stay. Pass resize=(1, 1)."
+            )
+
 
 def _is_pair(value: object) -> bool:
     return isinstance(value, Sequence) and len(value) == 2 and all(map(is_number, value))
@@ -80,31 +89,31 @@ def online_batches(
     batch: int,
     seed: int,
     device: str = "cpu",
-) -> Batches:
-    """Batches of changed pictures, through the backbone at every step.
+) -> ItemBatches[tuple[Image.Image, NDArray], MapBatch]:
+    """Batches of augmented images, through the backbone in every step.
+
+    Images are read and augmented in threads; the backbone runs in the thread that trains.
 
     Args:
         images: what to learn from.
-        extract: pictures, all as large as the crop → their fused maps; called in a thread.
+        extract: pictures, all as large as the crop → their fused maps.
         augment: how they are changed.
-        batch: images of each step, in the order of `chosen_images`.
+        batch: images of each step, in the order of `batch_indices`.
         seed: of the order and of the changes.
         device: where the tensors go.
     """
 
-    def changed(step: int, place: int, index: int) -> tuple[Image.Image, NDArray]:
+    def read(step: int, place: int) -> tuple[Image.Image, NDArray]:
+        chosen = batch_indices(step, num_examples=len(images), batch=batch, seed=seed)
+        index = int(chosen[place])
         generator = np.random.default_rng([seed, step, place])
         return change(images.read(index), images.target(index), augment, generator)
 
-    def batch_of(step: int) -> Batch:
-        chosen = chosen_images(step, num_images=len(images), batch=batch, seed=seed)
-        with ThreadPoolExecutor(READERS) as readers:
-            places = range(batch)
-            made = list(readers.map(changed, [step] * batch, places, chosen.tolist()))
-        maps = as_maps(extract([picture for picture, _ in made]), device)
-        return maps, as_target(np.stack([target for _, target in made]), device)
+    def collate(items: list[tuple[Image.Image, NDArray]]) -> MapBatch:
+        maps = maps_tensor(extract([picture for picture, _ in items]), device)
+        return maps, target_tensor(np.stack([target for _, target in items]), device)
 
-    return batch_of
+    return ItemBatches(batch, read, collate)
 
 
 def change(
@@ -160,7 +169,7 @@ def _choose_crop(
     """Top and left of the crop in the resized picture."""
     height, width = settings.crop_hw
     top = left = 0
-    for _ in range(TRIES):
+    for _ in range(MAX_CROPS):
         top = int(generator.integers(max(0, len(rows) - height) + 1))
         left = int(generator.integers(max(0, len(columns) - width) + 1))
         if target.dtype.kind == "f":
@@ -181,3 +190,44 @@ def _filled(picture: Image.Image, target: NDArray, crop_hw: HW) -> tuple[Image.I
     canvas = Image.new("RGB", crop_hw[::-1], PAD_RGB)
     canvas.paste(picture)
     return canvas, full
+
+
+def change_colours(image: Image.Image, generator: np.random.Generator) -> Image.Image:
+    """Brightness, contrast, saturation and hue, each changed in half of the cases.
+
+    Ranges are those of mmsegmentation: brightness ±32 of 255, contrast and saturation × 0.5 … 1.5,
+    hue ±36 degrees. Contrast comes before or after saturation and hue, by chance.
+
+    Args:
+        image: 8-bit RGB.
+        generator: what chance is drawn from.
+    """
+    brightness = _sometimes(generator, -32, 32, unchanged=0)
+    contrast = _sometimes(generator, 0.5, 1.5, unchanged=1)
+    saturation = _sometimes(generator, 0.5, 1.5, unchanged=1)
+    hue_degrees = _sometimes(generator, -36, 36, unchanged=0)
+    contrast_first = generator.random() < 0.5
+    image = _rescale(image, offset=brightness)
+    if contrast_first:
+        image = _rescale(image, factor=contrast)
+    if saturation != 1 or hue_degrees != 0:
+        hue, colourful, value = image.convert("HSV").split()
+        turn = round(hue_degrees * 256 / 360)
+        hue = hue.point([(tone + turn) % 256 for tone in range(256)])
+        hsv = Image.merge("HSV", (hue, _rescale(colourful, factor=saturation), value))
+        image = hsv.convert("RGB")
+    return image if contrast_first else _rescale(image, factor=contrast)
+
+
+def _sometimes(
+    generator: np.random.Generator, low: float, high: float, *, unchanged: float
+) -> float:
+    """Drawn from a range in half of the cases; both numbers are drawn in any case."""
+    drawn = generator.uniform(low, high)
+    return drawn if generator.random() < 0.5 else unchanged
+
+
+def _rescale(image: Image.Image, *, factor: float = 1, offset: float = 0) -> Image.Image:
+    """Every channel times a factor plus an offset, rounded and kept within 0 … 255."""
+    table = (np.arange(256) * factor + offset).round().clip(0, 255).astype(int).tolist()
+    return image.point(table * len(image.getbands()))

@@ -3,36 +3,14 @@
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from polyscale.errors import InputError, require
-from polyscale.heads.dense.metres import (
-    check_range,
-    coarse_loss,
-    resize_metres,
-    sigmoid_metres,
-)
-from polyscale.types import HW
-
-DPT_SMALL = {
-    "neck_channels": (48, 96, 192, 384),
-    "fusion_channels": 64,
-    "head_channels": 32,
-    "cell_px": 14,
-}
-"""Options of Depth Anything on a ViT-S; its cells are 14 pixels a side."""
-
-DPT_LARGE = {
-    "neck_channels": (256, 512, 1024, 1024),
-    "fusion_channels": 256,
-    "head_channels": 32,
-    "cell_px": 14,
-}
-"""The same on a ViT-L, and of DPT-Large (Ranftl et al., 2021)."""
+from polyscale.heads.dense.depth import Coarse, DepthHead, sigmoid_metres
+from polyscale.heads.dense.train import MapTensor
 
 
-class DptDepth(nn.Module):
+class DptDepth(DepthHead):
     """The neck and head of Depth Anything, as transformers builds them, with metric depth.
 
     Ranftl et al., "Vision transformers for dense prediction", ICCV 2021; Yang et al., "Depth
@@ -62,8 +40,7 @@ class DptDepth(nn.Module):
         head_channels: int = 16,
         cell_px: int = 8,
     ) -> None:
-        super().__init__()
-        check_range(min_depth_m, max_depth_m)
+        super().__init__(min_depth_m, max_depth_m)
         if len(neck_channels) != 4:
             raise InputError(f"neck_channels must be four numbers, but got {neck_channels}.")
         self.config: dict[str, Any] = {
@@ -75,11 +52,10 @@ class DptDepth(nn.Module):
             "head_channels": head_channels,
             "cell_px": cell_px,
         }
-        self.range_m = (min_depth_m, max_depth_m)
         self.standardise = nn.BatchNorm2d(in_channels, affine=False)
         self.neck, self.head = _depth_anything(self.config)
 
-    def forward(self, maps: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch 1 out_h out_w"]:
+    def forward(self, maps: MapTensor) -> Coarse:
         """Depth in metres, `cell_px` to a side of a cell."""
         h, w = maps.shape[-2:]
         cells = self.standardise(maps).flatten(2).transpose(1, 2)
@@ -87,18 +63,6 @@ class DptDepth(nn.Module):
         tokens = torch.cat([torch.zeros_like(cells[:, :1]), cells], dim=1)
         logits = self.head(self.neck([tokens] * 4, h, w), h, w)
         return sigmoid_metres(logits[:, None], *self.range_m)
-
-    def loss(
-        self, maps: Float[Tensor, "batch c h w"], target: Float[Tensor, "batch label_h label_w"]
-    ) -> Float[Tensor, ""]:
-        """SiLog, see `coarse_loss`."""
-        return coarse_loss(self(maps), target, self.range_m)
-
-    def scores(
-        self, maps: Float[Tensor, "batch c h w"], out_hw: HW
-    ) -> Float[Tensor, "batch 1 out_h out_w"]:
-        """Depth in metres."""
-        return resize_metres(self(maps), out_hw)
 
 
 def _depth_anything(config: dict[str, Any]) -> tuple[nn.Module, nn.Module]:

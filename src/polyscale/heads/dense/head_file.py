@@ -1,4 +1,8 @@
-"""A trained head as a file: safetensors with words as JSON, nothing that could be executed."""
+"""A trained head as a file: weights, and as JSON how to make the head and what it was trained on.
+
+The file is safetensors with a checksum, see `polyscale.training.tensor_file`; nothing in it can be
+executed.
+"""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -10,11 +14,11 @@ import torch
 from torch import nn
 
 from polyscale.errors import InputError, first_line, near_matches
-from polyscale.heads.dense.registry import DEPTH_HEADS, SEGMENTATION_HEADS, HeadKind
-from polyscale.heads.dense.tensor_file import read_tensors, write_tensors
+from polyscale.heads.dense.registry import HEADS, HeadKind
+from polyscale.training import read_tensors, write_tensors
 
-FORMAT = 1
-"""Raised when a file means something else."""
+FORMAT = 2
+"""Raised when a file means something else. Files of format 1 are the same without a checksum."""
 
 KEY = "polyscale_head"
 
@@ -47,41 +51,41 @@ def save_head(path: Path, head: nn.Module, *, name: str, facts: Mapping[str, Any
         path: of the file.
         head: whose `config` makes it again.
         name: its kind, as the registry calls it.
-        facts: all that belongs to it, as JSON has it. "task" ("segmentation" or "depth") says
-            which registry; `check_fits` looks at "backbone", "weights_hash" and "scales".
+        facts: what the head was trained on, JSON-like. "task" is a key of `HEADS`; `check_fits`
+            compares "backbone", "weights_hash" and "scales".
 
     Raises:
         RunError: if the disk refuses.
     """
-    words = {"format": FORMAT, "name": name, "config": head.config, "facts": dict(facts)}
-    write_tensors(path, head.state_dict(), KEY, words, what=WHAT)
+    about = {"format": FORMAT, "name": name, "config": head.config, "facts": dict(facts)}
+    write_tensors(path, head.state_dict(), KEY, about, what=WHAT)
 
 
 def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> LoadedHead:
-    """Read a head.
+    """Read a head and verify its checksum.
 
     Args:
         path: of the file.
         kinds: heads by name; None takes those of the task that the file names.
 
     Raises:
-        InputError: if the file holds no head of polyscale, one that this version does not know,
-            or weights that are not finite or do not fit its configuration.
+        InputError: if the file is damaged, holds no head of polyscale, one that this version does
+            not know, or weights that are not finite or do not fit its configuration.
     """
-    words, tensors = _read(path)
-    name, config, facts = words["name"], words["config"], words["facts"]
+    about, tensors = _read(path)
+    name, config, facts = about["name"], about["config"], about["facts"]
     kinds = _kinds_of(path, facts) if kinds is None else kinds
     with torch.device("meta"):  # a configuration may claim any size
         expected = {
             n: tuple(t.shape) for n, t in _make(path, name, config, kinds).state_dict().items()
         }
-    found = {n: tuple(t.shape) for n, t in tensors.items()}
-    for tensor in sorted(expected.keys() | found.keys()):
-        if expected.get(tensor) != found.get(tensor):
+    actual = {n: tuple(t.shape) for n, t in tensors.items()}
+    for tensor in sorted(expected.keys() | actual.keys()):
+        if expected.get(tensor) != actual.get(tensor):
             raise InputError(
-                f"head {str(path)!r} must hold the weights of its configuration, but {tensor} "
-                f"is {_words(found.get(tensor))}, not {_words(expected.get(tensor))}. Train it "
-                "again."
+                f"head {str(path)!r} must hold the weights of its configuration, but {tensor} is "
+                f"{_shape_text(actual.get(tensor))}, not {_shape_text(expected.get(tensor))}. "
+                "Train it again."
             )
         if not tensors[tensor].isfinite().all():
             raise InputError(
@@ -136,7 +140,7 @@ def check_fits(
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     try:
-        words, tensors = read_tensors(path, KEY, what=WHAT)
+        about, tensors, has_checksum = read_tensors(path, KEY, what=WHAT)
     except FileNotFoundError as error:
         raise InputError(f"head must be a file, but there is no {str(path)!r}.") from error
     except ValueError as error:
@@ -144,37 +148,41 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
             f"head must be a whole safetensors file, but {str(path)!r} is not "
             f"({first_line(error)}). Take a file that `polyscale compare` wrote."
         ) from error
-    _check_words(path, words)
-    return words, tensors
+    _check_about(path, about, has_checksum)
+    return about, tensors
 
 
-def _check_words(path: Path, words: object) -> None:
-    if not isinstance(words, dict) or "format" not in words:
+def _check_about(path: Path, about: object, has_checksum: bool) -> None:
+    if not isinstance(about, dict) or "format" not in about:
         raise InputError(
             f"head must be a head of polyscale, but {str(path)!r} holds other weights. "
             "Take a file that `polyscale compare` wrote."
         )
-    if words["format"] != FORMAT:
+    if about["format"] not in (1, FORMAT):
         raise InputError(
-            f"head {str(path)!r} must be of format {FORMAT}, but got {words['format']!r}. "
+            f"head {str(path)!r} must be of format {FORMAT}, but got {about['format']!r}. "
             "Use the version of polyscale that wrote it, or a later one."
         )
+    if about["format"] > 1 and not has_checksum:
+        raise InputError(
+            f"head {str(path)!r} must have a checksum, but it has none: the file is damaged. "
+            "Train it again."
+        )
     for name, kind in (("name", str), ("config", dict), ("facts", dict)):
-        if not isinstance(words.get(name), kind):
+        if not isinstance(about.get(name), kind):
             raise InputError(
                 f"head {str(path)!r} must have a {name}, but it has none of use. Train it again."
             )
 
 
 def _kinds_of(path: Path, facts: Mapping[str, Any]) -> Mapping[str, HeadKind]:
-    tasks = {"segmentation": SEGMENTATION_HEADS, "depth": DEPTH_HEADS}
     task = facts.get("task")
-    if not isinstance(task, str) or task not in tasks:
+    if not isinstance(task, str) or task not in HEADS:
         raise InputError(
-            f"head {str(path)!r} must be for segmentation or depth, but got task {task!r}. "
+            f"head {str(path)!r} must be for {' or '.join(HEADS)}, but got task {task!r}. "
             "Use the version of polyscale that wrote it."
         )
-    return tasks[task]
+    return HEADS[task]
 
 
 def _make(
@@ -197,5 +205,5 @@ def _make(
         ) from error
 
 
-def _words(shape: tuple[int, ...] | None) -> str:
+def _shape_text(shape: tuple[int, ...] | None) -> str:
     return "absent" if shape is None else "×".join(map(str, shape)) or "one number"

@@ -8,13 +8,12 @@ from torch import Tensor, nn
 
 from polyscale.data.dataset import IGNORED
 from polyscale.errors import InputError, require
-from polyscale.heads.dense.levels import FourLevels
-from polyscale.heads.dense.linear import thin
-from polyscale.heads.dense.settings import TrainSettings
-from polyscale.heads.dense.upsample import upsample
-from polyscale.types import HW
+from polyscale.heads.dense.linear import LabelTensor, SegmentationHead, subsample
+from polyscale.heads.dense.train import MapTensor
+from polyscale.heads.dense.upernet import FourLevels
+from polyscale.training import TrainSettings
 
-LABELS_A_CELL = 4
+LABELS_PER_CELL = 4
 """Labels along each side of a mask's cell that the loss looks at, as in the original."""
 
 MASK2FORMER_PAPER = {
@@ -41,7 +40,7 @@ MASK2FORMER_PAPER_TRAINING = TrainSettings(
 """Of the same configuration."""
 
 
-class Mask2FormerSegmentation(nn.Module):
+class Mask2FormerSegmentation(SegmentationHead):
     """Queries that each say a class and a mask; a pixel's score of a class is the sum over queries.
 
     Source: Cheng et al., "Masked-attention mask transformer for universal image segmentation",
@@ -94,46 +93,32 @@ class Mask2FormerSegmentation(nn.Module):
         self.levels = FourLevels(in_channels, channels)
         self.decode, self.criterion, self.weights = _parts(self.config)
 
-    def cell_scores(
-        self, maps: Float[Tensor, "batch channels h w"]
-    ) -> Float[Tensor, "batch num_classes 4*h 4*w"]:
+    def cell_scores(self, maps: MapTensor) -> Float[Tensor, "batch num_classes 4*h 4*w"]:
         """Sum over queries of P(class) · P(pixel in the mask), "no object" left out."""
-        said = self.decode(self.levels(maps))[-1]
-        classes = said.class_logits.float().softmax(dim=-1)[..., :-1]
-        return torch.einsum("bqc,bqhw->bchw", classes, said.mask_logits.float().sigmoid())
+        last = self.decode(self.levels(maps))[-1]
+        classes = last.class_logits.float().softmax(dim=-1)[..., :-1]
+        return torch.einsum("bqc,bqhw->bchw", classes, last.mask_logits.float().sigmoid())
 
-    def loss(
-        self,
-        maps: Float[Tensor, "batch channels h w"],
-        target: Int64[Tensor, "batch label_h label_w"],
-    ) -> Float[Tensor, ""]:
+    def loss(self, maps: MapTensor, target: LabelTensor) -> Float[Tensor, ""]:
         """Class, mask and dice loss of every layer; 0 for images without any label."""
         layers = self.decode(self.levels(maps))
-        height, width = (LABELS_A_CELL * n for n in layers[0].mask_logits.shape[-2:])
-        target = thin(target, (height, width))
+        height, width = (LABELS_PER_CELL * n for n in layers[0].mask_logits.shape[-2:])
+        target = subsample(target, (height, width))
         labelled = (target != IGNORED).flatten(1).any(dim=1)
         if not labelled.any():
-            return sum(x.sum() for said in layers for x in said) * 0.0
+            return sum(logits.sum() for layer in layers for logits in layer) * 0.0
         classes, masks = class_masks(target[labelled])
         total = maps.new_zeros(())
-        for said in (
-            layers[-1],
-            *layers[:-1],
-        ):  # in the order of the original, for its random points
+        # in the order of the original, for its random points
+        for layer in (layers[-1], *layers[:-1]):
             parts = self.criterion(
-                said.mask_logits[labelled].float(),
-                said.class_logits[labelled].float(),
+                layer.mask_logits[labelled].float(),
+                layer.class_logits[labelled].float(),
                 masks,
                 classes,
             )
             total = total + sum(weight * parts[name] for name, weight in self.weights.items())
         return total
-
-    def scores(
-        self, maps: Float[Tensor, "batch channels h w"], out_hw: HW
-    ) -> Float[Tensor, "batch num_classes out_h out_w"]:
-        """Of the pixels, each from 0 to the number of queries."""
-        return upsample(self.cell_scores(maps), out_hw)
 
 
 def class_masks(

@@ -14,11 +14,11 @@ from transformers.models.mask2former.modeling_mask2former import (
     Mask2FormerTransformerModule,
 )
 
-from polyscale.heads.dense.levels import Levels
+from polyscale.heads.dense.upernet import Levels
 
 
-class Said(NamedTuple):
-    """What one layer of the decoder says; the last class is "no object"."""
+class LayerPrediction(NamedTuple):
+    """Prediction of one layer of the decoder; the last class is "no object"."""
 
     class_logits: Float[Tensor, "batch queries classes+1"]
     mask_logits: Float[Tensor, "batch queries mask_h mask_w"]
@@ -43,12 +43,12 @@ class Mask2FormerDecoder(Mask2FormerPreTrainedModel):  # type: ignore[misc]
         self.apply(self._init_weights)
         nn.init.kaiming_uniform_(self.pixel_decoder.mask_projection.weight, a=1)
 
-    def forward(self, levels: Levels) -> list[Said]:
+    def forward(self, levels: Levels) -> list[LayerPrediction]:
         """Of the queries before the first layer, and after each."""
         pixels = self.pixel_decoder(list(levels), output_hidden_states=False)
         decoded = self.transformer(pixels.multi_scale_features, pixels.mask_features)
         return [
-            Said(self.class_predictor(state.transpose(0, 1)), masks)
+            LayerPrediction(self.class_predictor(state.transpose(0, 1)), masks)
             for state, masks in zip(
                 decoded.intermediate_hidden_states, decoded.masks_queries_logits, strict=True
             )

@@ -6,14 +6,14 @@ from functools import partial
 
 from torch import nn
 
-from polyscale.heads.dense.bins import LinearDepthBins
+from polyscale.heads.dense.cells import NeighbourSegmentation
+from polyscale.heads.dense.depth import LinearDepthBins
 from polyscale.heads.dense.dpt import DptDepth
 from polyscale.heads.dense.linear import LinearSegmentation
 from polyscale.heads.dense.mask2former import Mask2FormerSegmentation
-from polyscale.heads.dense.neighbours import NeighbourSegmentation
-from polyscale.heads.dense.settings import TrainSettings
 from polyscale.heads.dense.upernet import UPerNetSegmentation
 from polyscale.heads.dense.vpd import VpdDepth
+from polyscale.training import TrainSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,3 +104,9 @@ DEPTH_HEADS: Mapping[str, HeadKind] = {
         about="The paper's decoder, VPD, small: three transposed convolutions",
     ),
 }
+
+HEADS: Mapping[str, Mapping[str, HeadKind]] = {
+    "segmentation": SEGMENTATION_HEADS,
+    "depth": DEPTH_HEADS,
+}
+"""Task → its heads by name."""

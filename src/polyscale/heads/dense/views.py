@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from polyscale.errors import InputError
-from polyscale.heads.dense.settings import is_number
+from polyscale.training.optimiser import is_number
 from polyscale.types import HW
 
 Windows = Literal["whole", "slide"]
@@ -20,7 +20,7 @@ Windows = Literal["whole", "slide"]
 
 @dataclass(frozen=True, kw_only=True)
 class ViewSettings:
-    """Which views are judged together.
+    """Which views of an image are predicted and averaged.
 
     Attributes:
         windows: "whole" squashes the image to what the backbone takes; "slide" keeps its shape by
@@ -87,9 +87,9 @@ def merge_scores(
     """
     total = torch.zeros(len(scores[0]), *image_hw, device=scores[0].device)
     num_views = torch.zeros(image_hw, device=total.device)
-    for view, own in zip(views, scores, strict=True):
+    for view, part in zip(views, scores, strict=True):
         top, left, bottom, right = view.box_yxyx
-        total[:, top:bottom, left:right] += own.flip(-1) if view.flipped else own
+        total[:, top:bottom, left:right] += part.flip(-1) if view.flipped else part
         num_views[top:bottom, left:right] += 1
     return total / num_views
 

@@ -3,18 +3,12 @@
 from itertools import pairwise
 from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from polyscale.errors import InputError
-from polyscale.heads.dense.metres import (
-    check_range,
-    coarse_loss,
-    resize_metres,
-    sigmoid_metres,
-)
-from polyscale.heads.dense.settings import TrainSettings
-from polyscale.types import HW
+from polyscale.heads.dense.depth import Coarse, DepthHead, sigmoid_metres
+from polyscale.heads.dense.train import MapTensor
+from polyscale.training import TrainSettings
 
 VPD_PAPER = {"feature_channels": 1536, "deconv_channels": 32, "channels": 192, "upsample": 4}
 """Options of mmsegmentation's configuration `vpd_sd_4xb8-25k_nyu-512x512`, which the paper uses."""
@@ -34,7 +28,7 @@ end a thousand steps before the last."""
 NUM_DECONV = 3
 
 
-class VpdDepth(nn.Module):
+class VpdDepth(DepthHead):
     """The decoder of VPD on one map.
 
     Zhao et al., "Unleashing text-to-image diffusion models for visual perception", ICCV 2023: three
@@ -64,8 +58,7 @@ class VpdDepth(nn.Module):
         channels: int = 32,
         upsample: int = 1,
     ) -> None:
-        super().__init__()
-        check_range(min_depth_m, max_depth_m)
+        super().__init__(min_depth_m, max_depth_m)
         if feature_channels % 16:
             raise InputError(
                 f"feature_channels must be a multiple of 16, but got {feature_channels}."
@@ -79,7 +72,6 @@ class VpdDepth(nn.Module):
             "channels": channels,
             "upsample": upsample,
         }
-        self.range_m = (min_depth_m, max_depth_m)
         widths = [feature_channels] + [deconv_channels] * NUM_DECONV
         self.layers = nn.Sequential(
             nn.BatchNorm2d(in_channels, affine=False),
@@ -97,21 +89,9 @@ class VpdDepth(nn.Module):
             nn.Conv2d(channels, 1, 3, padding=1),
         )
 
-    def forward(self, maps: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch 1 out_h out_w"]:
+    def forward(self, maps: MapTensor) -> Coarse:
         """Depth in metres, 8 × `upsample` to a side of a cell."""
         return sigmoid_metres(self.layers(maps), *self.range_m)
-
-    def loss(
-        self, maps: Float[Tensor, "batch c h w"], target: Float[Tensor, "batch label_h label_w"]
-    ) -> Float[Tensor, ""]:
-        """SiLog, see `coarse_loss`."""
-        return coarse_loss(self(maps), target, self.range_m)
-
-    def scores(
-        self, maps: Float[Tensor, "batch c h w"], out_hw: HW
-    ) -> Float[Tensor, "batch 1 out_h out_w"]:
-        """Depth in metres."""
-        return resize_metres(self(maps), out_hw)
 
 
 def _twice(in_channels: int, out_channels: int) -> nn.Module:

@@ -11,15 +11,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 from polyscale.features import FeatureStore
-from polyscale.heads.dense import Maps, Targets, TrainSettings, train_head
+from polyscale.heads.dense import Maps, Targets, train_head
 from polyscale.heads.dense.augment import online_batches
-from polyscale.heads.dense.batches import Batches, cached_batches
-from polyscale.heads.dense.patches import fit_patches
+from polyscale.heads.dense.cells import fit_patches
+from polyscale.heads.dense.train import MapBatch, cached_batches
 from polyscale.multiscale import MultiScale
 from polyscale.studies.dense.lesson import Lesson
 from polyscale.studies.dense.plan import DensePlan
 from polyscale.studies.dense.settings import DenseSettings
 from polyscale.studies.progress import Progress
+from polyscale.training import Batches, TrainSettings
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def _fit_patches(
 
 def _batches(
     module: MultiScale, lesson: Lesson, kept: Kept, plan: DensePlan, training: TrainSettings
-) -> Batches:
+) -> Batches[MapBatch]:
     settings = plan.settings
     if settings.augment is None:
         return cached_batches(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from polyscale.errors import InputError, first_line
-from polyscale.heads.dense.patches import check_patch_options
+from polyscale.heads.dense.cells import check_patch_options
 from polyscale.studies.dense.settings import DenseSettings
 
 

@@ -13,7 +13,7 @@ from polyscale.data.dataset import MIN_DRAWN
 from polyscale.data.imagenet import list_imagenet
 from polyscale.data.listing import sample
 from polyscale.errors import InputError
-from polyscale.heads.paper import PAPER
+from polyscale.heads.linear_probe import PAPER
 from polyscale.studies.compare import CompareSettings
 from polyscale.studies.recipes.rates import seconds
 from polyscale.studies.recipes.task import Choices, Listed

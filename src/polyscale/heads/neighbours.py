@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyscale.errors import InputError
-from polyscale.heads.checks import Features, Labels, check_split
+from polyscale.heads.probe_data import Features, Labels, check_split
 
 Array = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ BLOCK = 256
 
 @dataclass(frozen=True)
 class KnnResult:
-    """What the neighbours say.
+    """What the neighbours predict.
 
     Attributes:
         probabilities: votes of each class, summing to 1 (num_test, num_classes).
@@ -62,12 +62,12 @@ def fit_knn(
     hits = dict.fromkeys(tried, 0)
     for start in range(0, len(bank), BLOCK):
         similarity = bank[start : start + BLOCK] @ bank.T
-        own = np.arange(len(similarity))
-        similarity[own, start + own] = -np.inf
+        rows = np.arange(len(similarity))
+        similarity[rows, start + rows] = -np.inf  # no row is its own neighbour
         nearest, cosine = _nearest(similarity, tried[-1])
         for k in tried:
             votes = _votes(labels[nearest[:, :k]], cosine[:, :k], num_classes)
-            hits[k] += int((votes.argmax(axis=1) == labels[start + own]).sum())
+            hits[k] += int((votes.argmax(axis=1) == labels[start + rows]).sum())
     best = max(tried, key=lambda k: hits[k])
     probabilities = np.empty((len(test), num_classes))
     for start in range(0, len(test), BLOCK):
@@ -77,20 +77,20 @@ def fit_knn(
     return KnnResult(probabilities, best, {k: hits[k] / len(train) for k in tried})
 
 
-def _normalise(rows: Features) -> NDArray[np.float32]:
+def _normalise(features: Features) -> NDArray[np.float32]:
     """To length 1; a row of zeros stays."""
-    length = np.linalg.norm(rows.astype(np.float32, copy=False), axis=1, keepdims=True)
-    return (rows / np.where(length > 0, length, 1)).astype(np.float32, copy=False)
+    length = np.linalg.norm(features.astype(np.float32, copy=False), axis=1, keepdims=True)
+    return (features / np.where(length > 0, length, 1)).astype(np.float32, copy=False)
 
 
 def _nearest(
     similarity: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Columns of the k largest of each row, falling, and the values (num, k)."""
-    some = np.argpartition(similarity, -k, axis=1)[:, -k:]
-    values = np.take_along_axis(similarity, some, axis=1)
+    largest = np.argpartition(similarity, -k, axis=1)[:, -k:]
+    values = np.take_along_axis(similarity, largest, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")
-    return np.take_along_axis(some, order, axis=1), np.take_along_axis(values, order, axis=1)
+    return np.take_along_axis(largest, order, axis=1), np.take_along_axis(values, order, axis=1)
 
 
 def _votes(labels: Labels, cosine: NDArray[np.float32], num_classes: int) -> Array:

@@ -1,11 +1,15 @@
-"""The paper's linear head: one layer on frozen features, 30 epochs, learning rate 5e-4, batch 512.
+"""The linear probe by its protocol: converged logistic regression, or the paper's 30 epochs.
 
-Shi et al., ECCV 2024, image classification. Unstated there, and declared here: AdamW with weight
-decay 0.01, a cosine schedule to zero without warm-up, no augmentation, features as they are.
+The paper's head (Shi et al., ECCV 2024, image classification) is one layer on frozen features,
+trained for 30 epochs at learning rate 5e-4 and batch 512. Unstated there, and declared here: AdamW
+with weight decay 0.01, a cosine schedule to zero without warm-up, no augmentation, features as they
+are. Few-shot accuracies come from the logistic probe on several draws.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -14,11 +18,51 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from polyscale.errors import InputError
-from polyscale.heads.checks import Features, Labels, check_split, check_test_labels
-from polyscale.heads.folds import fold_scores, stratified_folds
-from polyscale.heads.result import ProbeResult
+from polyscale.heads.logistic import fit_logistic_probe
+from polyscale.heads.probe_data import (
+    Features,
+    Labels,
+    ProbeResult,
+    check_split,
+    check_test_labels,
+    fold_scores,
+    stratified_folds,
+)
 
-Array = NDArray[np.float64]
+Protocol = Literal["fast", "paper"]
+"""Converged logistic regression, or the paper's 30 epochs."""
+
+FEW_SHOT_REGULARISER = 1e-2
+"""λ for every draw, fixed beforehand: one image of each class leaves nothing to choose it on."""
+
+
+def probe(
+    features: Features,
+    labels: Labels,
+    test: Features,
+    *,
+    protocol: Protocol = "fast",
+    seed: int = 0,
+    device: str = "cpu",
+) -> ProbeResult:
+    """Fit a linear probe on the training images and predict the test images.
+
+    Args:
+        features: of the training images (num_train, dim).
+        labels: 0 … classes - 1, each class at least twice (num_train,).
+        test: features of the test images (num_test, dim).
+        protocol: "fast" or "paper".
+        seed: of the folds, and of the paper's initial weights and order.
+        device: where the paper's layer is trained.
+
+    Raises:
+        InputError: if rows don't fit or are not finite, or a class is missing or too rare.
+    """
+    if protocol not in get_args(Protocol):
+        raise InputError(f"protocol must be 'fast' or 'paper', but got {protocol!r}.")
+    if protocol == "paper":
+        return fit_paper_probe(features, labels, test, seed=seed, device=device)
+    return fit_logistic_probe(features, labels, test, seed=seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +115,8 @@ def fit_paper_probe(
         labels: 0 … classes - 1, each class at least twice (num_train,).
         test: features (num_test, dim).
         seed: of the initial weights, the order of images, and the folds.
-        settings: how.
-        device: where, for example "cuda".
+        settings: of the training.
+        device: where the layer is trained, for example "cuda".
         cross_validate: whether to train without each fold too; otherwise a class may have one row.
 
     Raises:
@@ -125,25 +169,15 @@ def paper_seed_accuracies(
         test: features (num_test, dim).
         test_labels: (num_test,).
         seeds: of the initial weights and the order of images.
-        settings: how.
-        device: where, for example "cuda".
+        settings: of the training.
+        device: where the layer is trained, for example "cuda".
 
     Raises:
         InputError: if rows don't fit or are not finite, or a class is missing.
     """
     check_test_labels(test_labels, len(test), check_split(train, labels, test))
-    results = [
-        fit_paper_probe(
-            train,
-            labels,
-            test,
-            seed=seed,
-            settings=settings,
-            device=device,
-            cross_validate=False,
-        )
-        for seed in seeds
-    ]
+    fit = partial(fit_paper_probe, settings=settings, device=device, cross_validate=False)
+    results = [fit(train, labels, test, seed=seed) for seed in seeds]
     return tuple(float((r.probabilities.argmax(axis=1) == test_labels).mean()) for r in results)
 
 
@@ -196,3 +230,87 @@ def _predict(
 
 def _tensor(features: Features, rows: NDArray[np.int64], device: str) -> Tensor:
     return torch.from_numpy(features[rows].astype(np.float32, copy=False)).to(device)
+
+
+@dataclass(frozen=True)
+class FewShot:
+    """Accuracy from some number of training images of each class.
+
+    Attributes:
+        shots: training images of each class.
+        accuracies: on the test images, one a draw; empty where it was skipped.
+        skipped: why it was, or None.
+    """
+
+    shots: int
+    accuracies: tuple[float, ...]
+    skipped: str | None = None
+
+    @property
+    def mean(self) -> float:
+        """Mean over the draws; NaN where skipped."""
+        return float(np.mean(self.accuracies)) if self.accuracies else float("nan")
+
+
+def few_shot(
+    train: Features,
+    labels: Labels,
+    test: Features,
+    test_labels: Labels,
+    *,
+    shots: Sequence[int] = (1, 5, 10, 25),
+    num_draws: int = 3,
+    seed: int = 0,
+) -> list[FewShot]:
+    """Fit the logistic probe on several draws of few images, and judge each on the test images.
+
+    λ is fixed. Smaller draws are part of the larger ones of the same number, so that their
+    accuracies differ by the added images alone.
+
+    Args:
+        train: features (num_train, dim).
+        labels: 0 … classes - 1 (num_train,).
+        test: features (num_test, dim).
+        test_labels: (num_test,).
+        shots: images of each class; more than the smallest class has are skipped.
+        num_draws: how often to draw.
+        seed: of the draws.
+
+    Raises:
+        InputError: if rows don't fit or are not finite, or shots or draws are below 1.
+    """
+    num_classes = check_split(train, labels, test)
+    check_test_labels(test_labels, len(test), num_classes)
+    if num_draws < 1 or not shots or min(shots) < 1:
+        raise InputError(
+            f"shots and num_draws must be at least 1, but got {list(shots)} and {num_draws}."
+        )
+    orders = [
+        np.random.default_rng((seed, draw)).permutation(len(train)) for draw in range(num_draws)
+    ]
+    smallest = int(np.bincount(labels).min())
+    return [
+        FewShot(
+            number,
+            tuple(
+                _accuracy(train, labels, test, test_labels, first_of_each(labels, order, number))
+                for order in orders
+            ),
+        )
+        if number <= smallest
+        else FewShot(number, (), f"the smallest class has {smallest} training images")
+        for number in shots
+    ]
+
+
+def first_of_each(labels: Labels, order: Labels, number: int) -> Labels:
+    """Rows of the first `number` of each class in the order."""
+    classes = range(int(labels.max()) + 1)
+    return np.concatenate([order[labels[order] == label][:number] for label in classes])
+
+
+def _accuracy(
+    train: Features, labels: Labels, test: Features, test_labels: Labels, drawn: Labels
+) -> float:
+    result = fit_logistic_probe(train[drawn], labels[drawn], test, regulariser=FEW_SHOT_REGULARISER)
+    return float((result.probabilities.argmax(axis=1) == test_labels).mean())

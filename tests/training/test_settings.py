@@ -1,7 +1,7 @@
 import pytest
 
 from polyscale.errors import InputError
-from polyscale.heads.dense import TrainSettings
+from polyscale.training import TrainSettings
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,19 @@ from polyscale.heads.dense import TrainSettings
 def test_settings_that_break_a_rule(wrong, told):
     with pytest.raises(InputError, match=told):
         TrainSettings(**{"steps": 5} | wrong)
+
+
+def test_fewer_steps_have_at_most_a_tenth_of_warm_up():
+    settings = TrainSettings(steps=1000, warmup_steps=50, learning_rate=0.1, schedule="poly")
+    for steps, warmup_steps in ((1, 0), (19, 1), (300, 30), (600, 50), (1000, 50), (5000, 50)):
+        expected = TrainSettings(
+            steps=steps, warmup_steps=warmup_steps, learning_rate=0.1, schedule="poly"
+        )
+        assert settings.with_steps(steps) == expected
+    # where steps are not fewer, a longer warm-up stays
+    long = TrainSettings(steps=100, warmup_steps=48)
+    assert long.with_steps(100) == long
+    assert long.with_steps(200).warmup_steps == 48
+    for wrong in (0, -5, 2.5, True):
+        with pytest.raises(InputError, match="steps must be an int of at least 1"):
+            settings.with_steps(wrong)

@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from polyscale.heads.dense.optimiser import learning_rate, make_optimiser
-from polyscale.heads.dense.settings import TrainSettings
+from polyscale.training.optimiser import TrainSettings, learning_rate, make_optimiser
 
 
 def rates(**options):
@@ -39,10 +38,10 @@ def test_the_rate_rises_to_its_highest_and_never_jumps(schedule):
 
 
 def test_vectors_do_not_decay(toy):
-    head = toy.head()
-    head.norm.weight.requires_grad_(False)
-    decays, stays = make_optimiser(head, toy.SETTINGS).param_groups
-    assert [p is head.classify.weight for p in decays["params"]] == [True]
-    assert {id(p) for p in stays["params"]} == {id(head.norm.bias), id(head.classify.bias)}
+    module = toy.module()
+    module.norm.weight.requires_grad_(False)
+    decays, stays = make_optimiser(module, toy.SETTINGS).param_groups
+    assert [p is module.classify.weight for p in decays["params"]] == [True]
+    assert {id(p) for p in stays["params"]} == {id(module.norm.bias), id(module.classify.bias)}
     assert decays["weight_decay"] == toy.SETTINGS.weight_decay
     assert stays["weight_decay"] == 0

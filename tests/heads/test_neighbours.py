@@ -4,7 +4,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from polyscale.errors import InputError
 from polyscale.heads import fit_knn
-from polyscale.heads.knn import TEMPERATURE
+from polyscale.heads.neighbours import TEMPERATURE
 
 
 def noisy(num=700, dim=6, num_classes=3):

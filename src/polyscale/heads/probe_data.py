@@ -1,0 +1,198 @@
+"""What every probe takes and returns: checked rows and labels, columns, folds, results."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+
+from polyscale.errors import InputError
+
+Features = NDArray[np.floating]
+Labels = NDArray[np.int64]
+
+"""The class token, the mean over the cells of the map, or one after the other."""
+
+BLOCK = 1024
+"""Rows at once: enough for BLAS, few enough for the cache."""
+
+MAX_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What a probe predicts for the test images, and how it was fitted.
+
+    Attributes:
+        probabilities: of each class (num_test, num_classes).
+        regulariser: the chosen λ, relative to the mean squared norm of an image's features; the
+            weight decay of a probe that is trained by the paper's protocol.
+        at_edge: whether it is the strongest or weakest that was tried.
+        cv_accuracy: of the chosen λ, cross-validated on the training images; NaN without.
+        cv_log_loss: likewise, in nats.
+        num_folds: of the cross-validation; 0 without.
+        gradient_ratio: norm of the gradient at the solution over that at zero; NaN if not computed.
+        converged: whether that is small enough.
+        num_iterations: of the final fit.
+        out_of_fold: probabilities of each training image by the model that did not see it
+            (num_train, num_classes); None without cross-validation.
+        head: what was trained, in words.
+        chosen_by: how λ was chosen, in words; None is by cross-validation.
+    """
+
+    probabilities: NDArray[np.float64]
+    regulariser: float
+    at_edge: bool
+    cv_accuracy: float
+    cv_log_loss: float
+    num_folds: int
+    gradient_ratio: float
+    converged: bool
+    num_iterations: int
+    out_of_fold: NDArray[np.floating] | None = None
+    head: str = "multinomial logistic regression on standardised pooled features"
+    chosen_by: str | None = None
+
+    def summary(self) -> dict[str, object]:
+        """Everything but the probabilities, as a row of results keeps it."""
+        by_folds = f"{self.num_folds}-fold cross-validated log loss on the training images"
+        return {
+            "head": self.head,
+            "regulariser": self.regulariser,
+            "regulariser_at_edge": self.at_edge,
+            "chosen_by": self.chosen_by or by_folds,
+            "cv_accuracy": self.cv_accuracy if self.num_folds else None,
+            "cv_log_loss": self.cv_log_loss if self.num_folds else None,
+            "gradient_ratio": None if np.isnan(self.gradient_ratio) else self.gradient_ratio,
+            "converged": self.converged,
+            "iterations": self.num_iterations,
+        }
+
+
+def check_features(features: Features, name: str) -> None:
+    """Stop unless it is (rows, columns), neither zero, of finite numbers.
+
+    Raises:
+        InputError: with the first row that is not finite.
+    """
+    if features.ndim != 2 or 0 in features.shape:
+        raise InputError(
+            f"{name} must have at least one row and one column, but got shape {features.shape}. "
+            "Pass one row an image."
+        )
+    if not np.issubdtype(features.dtype, np.floating):
+        raise InputError(
+            f"{name} must hold floating point numbers, but got {features.dtype}. "
+            "Convert it with .astype('float32')."
+        )
+    for start in range(0, len(features), BLOCK):
+        finite = np.isfinite(features[start : start + BLOCK]).all(axis=1)
+        if not finite.all():
+            raise InputError(
+                f"{name} must be finite, but got NaN or infinity in row "
+                f"{start + int(finite.argmin())}. Extract it again or leave the image out."
+            )
+
+
+def check_labels(labels: Labels, num_rows: int, *, at_least: int = 1) -> int:
+    """Stop unless there is one a row, 0 … classes - 1, two classes or more, none too rare.
+
+    Args:
+        labels: to check.
+        num_rows: of the features.
+        at_least: rows that each class must have.
+
+    Returns:
+        The number of classes.
+
+    Raises:
+        InputError: with what is wrong.
+    """
+    if labels.ndim != 1 or len(labels) != num_rows:
+        raise InputError(
+            f"labels must be one a row of {num_rows}, but got shape {labels.shape}. "
+            "Pass labels and features in the same order."
+        )
+    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+        raise InputError(
+            f"labels must be whole numbers from 0, but got {labels.dtype} from {labels.min()}. "
+            "Number the classes with numpy.unique(…, return_inverse=True)."
+        )
+    counts = np.bincount(labels)
+    if len(counts) < 2:
+        raise InputError(
+            "labels must hold at least two classes, but got one. Add images of another class."
+        )
+    if counts.min() < at_least:
+        rarest = int(counts.argmin())
+        raise InputError(
+            f"labels must hold each class at least {at_least} times, but got class {rarest} "
+            f"{counts[rarest]} times. Add images of it, or leave it out and number the rest anew."
+        )
+    return len(counts)
+
+
+def check_split(train: Features, labels: Labels, test: Features, *, at_least: int = 1) -> int:
+    """Check training rows, their labels and the test rows together.
+
+    Returns:
+        The number of classes.
+
+    Raises:
+        InputError: with what is wrong.
+    """
+    check_features(train, "train")
+    check_features(test, "test")
+    if train.shape[1] != test.shape[1]:
+        raise InputError(
+            f"test must have the {train.shape[1]} columns of train, but got {test.shape[1]}. "
+            "Take both from the same backbone and scales."
+        )
+    return check_labels(labels, len(train), at_least=at_least)
+
+
+def check_test_labels(labels: Labels, num_rows: int, num_classes: int) -> None:
+    """Stop unless there is one a row, of the classes that were trained on.
+
+    Raises:
+        InputError: with what is wrong.
+    """
+    if labels.shape != (num_rows,) or labels.min() < 0 or labels.max() >= num_classes:
+        raise InputError(
+            f"test_labels must be one a row of {num_rows}, from 0 to {num_classes - 1}, "
+            f"but got shape {labels.shape}, {labels.min(initial=0)} to {labels.max(initial=0)}. "
+            "Number them like the training labels."
+        )
+
+
+def stratified_folds(labels: Labels, seed: int = 0) -> NDArray[np.int64]:
+    """The fold that holds out each row: five, or as many as the rarest class has rows.
+
+    Args:
+        labels: each class at least twice (num,).
+        seed: of the shuffle.
+    """
+    num_folds = int(min(MAX_FOLDS, np.bincount(labels).min()))
+    splitter = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
+    fold = np.empty(len(labels), np.int64)
+    for number, (_, held_out) in enumerate(splitter.split(labels, labels)):
+        fold[held_out] = number
+    return fold
+
+
+def fold_scores(
+    out_of_fold: NDArray[np.floating], labels: Labels, folds: NDArray[np.int64]
+) -> tuple[float, float]:
+    """Log loss, in nats, and accuracy, each the mean over folds of the mean over rows.
+
+    Args:
+        out_of_fold: probabilities (num, classes).
+        labels: classes (num,).
+        folds: the fold that held out each row (num,).
+    """
+    of_truth = out_of_fold[np.arange(len(labels)), labels]
+    losses = -np.log(np.maximum(of_truth.astype(np.float64), np.finfo(np.float32).tiny))
+    right = out_of_fold.argmax(axis=1) == labels
+    sizes = np.bincount(folds)
+    means = [np.bincount(folds, weights=values) / sizes for values in (losses, right)]
+    return float(means[0].mean()), float(means[1].mean())
