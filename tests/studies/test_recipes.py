@@ -10,7 +10,8 @@ from polyscale.cost import count_tile
 from polyscale.data.published import load_paper
 from polyscale.studies import DenseSettings
 from polyscale.studies.family import family_of
-from polyscale.studies.recipes import RECIPES, fitting_per_class, size_recipe
+from polyscale.studies.recipes import RECIPES, Choices, fitting_per_class, size_recipe
+from polyscale.studies.recipes.prepare import make_settings
 
 VIT = {
     "ViT-B/16": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12},
@@ -170,6 +171,19 @@ def test_heads_of_dense_recipes_are_trained_as_the_paper_says():
         assert (settings.grid, settings.source) == (
             ((32, 32), "native") if len(tiles) > 1 else ("base", "base")
         )
+
+
+def test_fewer_steps_have_less_warm_up():
+    def steps(name, number):
+        training = make_settings(RECIPES[name], Choices(steps=number)).training
+        return training.steps, training.warmup_steps
+
+    assert steps("nyu-vit", None) == steps("nyu-vit", 25_000) == (25_000, 12_000)
+    assert steps("nyu-vit", 200) == (200, 20)
+    assert steps("nyu-vit", 200_000) == (200_000, 12_000)
+    paper = RECIPES["ade20k-vit"].options["training"].warmup_steps
+    assert steps("ade20k-vit", 9) == (9, 0)
+    assert steps("ade20k-vit", None) == (160_000, paper)
 
 
 def test_sizes_by_hand():

@@ -71,13 +71,13 @@ IMAGENET_STATED = (
     "Larger scales are cut into tiles of the model's own size, 224 px.",
 )
 IMAGENET_CHOSEN = (
-    "Source base: larger scales are resized from the picture at the model's own size. So S² "
-    "sees no additional pixel and is compared with model size alone, the paper's fair setting.",
+    "Source base: larger scales are resized from the picture at the model's own size. So S² sees "
+    "no additional pixel and is compared with model size alone, the paper's fair setting.",
     "Optimiser: AdamW, weight decay 0.01, cosine schedule to zero, no warm-up, no augmentation.",
-    "Features: for each scale the class token, where there is one, and the mean of the map. "
-    "They are not standardised.",
-    "Resampling is bicubic, with antialiasing when an image becomes smaller. Images are "
-    "squashed to a square, not cropped.",
+    "Features: for each scale the class token, where there is one, and the mean of the map. They "
+    "are not standardised.",
+    "Resampling is bicubic, with antialiasing when an image becomes smaller. Images are squashed "
+    "to a square, not cropped.",
     "Precision: fp32.",
 )
 
@@ -94,22 +94,20 @@ ADE20K = RecipeData(
     head_arguments={"num_classes": 150},
 )
 ADE20K_STATED = (
-    "The backbone is frozen. The head is Mask2Former in the configuration of mmsegmentation "
-    "for ADE20K at 512 px: 100 queries, 9 decoder layers, a deformable pixel decoder of 6 "
-    "layers.",
-    "Training: 160 000 steps of 16 images, AdamW, learning rate 1e-4, weight decay 0.05, "
-    "gradients clipped to 0.01, a learning rate that falls with power 0.9.",
+    "The backbone is frozen. The head is Mask2Former in the configuration of mmsegmentation for "
+    "ADE20K at 512 px: 100 queries, 9 decoder layers, a deformable pixel decoder of 6 layers.",
+    "Training: 160 000 steps of 16 images, AdamW, learning rate 1e-4, weight decay 0.05, gradients "
+    "clipped to 0.01, a learning rate that falls with power 0.9.",
     "Augmentation: resizing by 0.5 to 2.0, crops in which no class takes more than 0.75 of the "
     "area, flips, colours.",
 )
 ADE20K_CHOSEN = (
     *DENSE_CHOSEN,
-    "One map becomes the four levels of the head as in ViTDet, at 4, 2, 1 and ½ times its "
-    "grid. The paper does not say how this is done.",
-    "Test: an image is seen in overlapping squares as large as its shorter side. They overlap "
-    "by a third or more, each is resized to the tile, and their scores are averaged. The "
-    "paper's configuration runs the whole image, which is not square, at a shorter side of 512 "
-    "px.",
+    "One map becomes the four levels of the head as in ViTDet, at 4, 2, 1 and ½ times its grid. "
+    "The paper does not say how this is done.",
+    "Test: an image is seen in overlapping squares as large as its shorter side. They overlap by a "
+    "third or more, each is resized to the tile, and their scores are averaged. The paper's "
+    "configuration runs the whole image, which is not square, at a shorter side of 512 px.",
 )
 
 NYU = RecipeData(
@@ -129,15 +127,15 @@ NYU_STATED = (
     "times 10 m.",
     "Training: 25 000 steps of 32 images, AdamW, learning rate 1e-3, weight decay 0.1, 12 000 "
     "steps of warm-up, SiLog loss with λ 0.5.",
-    "Test: sliding windows and their mirror images; the Eigen crop; depths from 1 mm to 10 m; "
-    "the RMSE of each image, averaged.",
+    "Test: sliding windows and their mirror images; the Eigen crop; depths from 1 mm to 10 m; the "
+    "RMSE of each image, averaged.",
 )
 NYU_CHOSEN = (
     *DENSE_CHOSEN,
     "A 1×1 convolution joins the map of all scales, as VPD joins its four levels.",
     "Windows are squares as large as the shorter side, which overlap by a third or more.",
-    "Augmentation: crops, flips and colours. Images are not resized, because in a larger "
-    "picture things look nearer while their depth stays. VPD's CutDepth is left out.",
+    "Augmentation: crops, flips and colours. Images are not resized, because in a larger picture "
+    "things look nearer while their depth stays. VPD's CutDepth is left out.",
     "Data: the customary lists have 24 231 training images, as VPD's; the labelled file has 795.",
 )
 
@@ -181,22 +179,25 @@ def _recipe(
     )
 
 
-def _dense_options(
-    crop_px: int,
-    *,
-    source: str = "base",
-    grid: str | tuple[int, int] = "base",
-    resize: tuple[float, float] = (0.5, 2.0),
-    **head: Any,
-) -> Mapping[str, Any]:
-    return {
-        "augment": AugmentSettings(crop_hw=(crop_px, crop_px), resize=resize),
-        "held_out": HELD_OUT,
-        "source": source,
-        "dtype": "fp32",
-        "grid": grid,
-        **head,
-    }
+def _summed(family: str, finding: str, *chosen: str, options: Mapping[str, Any]) -> Recipe:
+    return _ade20k(
+        family,
+        finding,
+        *chosen,
+        variant="-summed",
+        place=f"Table 12, {family} base with scales summed",
+        entries=_ablation_entries(family, "s2 summed"),
+        options={**options, "merge": "add"},
+        also_stated=["Scales are added, not concatenated."],
+    )
+
+
+def _dense_options(head: Mapping[str, Any], crop_px: int) -> Mapping[str, Any]:
+    # a larger picture looks nearer while its depth stays
+    resize = (1.0, 1.0) if head is VPD else (0.5, 2.0)
+    augment = AugmentSettings(crop_hw=(crop_px, crop_px), resize=resize)
+    common = {"held_out": HELD_OUT, "source": "base", "dtype": "fp32", "grid": "base"}
+    return {**head, **common, "augment": augment}
 
 
 def _entries(
@@ -231,6 +232,21 @@ def _convnext_entries(tile_px: int) -> tuple[Entry, ...]:
     )
 
 
+MASK2FORMER = {
+    "head": "mask2former",
+    "head_options": MASK2FORMER_PAPER,
+    "training": MASK2FORMER_PAPER_TRAINING,
+    "views": ViewSettings(windows="slide"),
+}
+VPD = {
+    "head": "vpd",
+    "head_options": VPD_PAPER,
+    "training": VPD_PAPER_TRAINING,
+    "views": ViewSettings(windows="slide", flip=True),
+}
+NATIVE_32 = {"source": "native", "grid": (32, 32)}
+"""For candidates whose tiles differ in size: see `SMALLER_TILES`."""
+
 PROCEDURES = {
     "imagenet": ("Table 5", IMAGENET_STATED, IMAGENET_CHOSEN),
     "ade20k": ("Table 6", ADE20K_STATED, ADE20K_CHOSEN),
@@ -241,26 +257,12 @@ _imagenet = partial(
 )
 _ade20k = partial(_recipe, ADE20K)
 _nyu = partial(_recipe, NYU)
-_mask2former = partial(
-    _dense_options,
-    head="mask2former",
-    head_options=MASK2FORMER_PAPER,
-    training=MASK2FORMER_PAPER_TRAINING,
-    views=ViewSettings(windows="slide"),
-)
-_vpd = partial(
-    _dense_options,
-    head="vpd",
-    head_options=VPD_PAPER,
-    training=VPD_PAPER_TRAINING,
-    views=ViewSettings(windows="slide", flip=True),
-    resize=(1.0, 1.0),
-)
-ADE20K_518 = _mask2former(518)
-ADE20K_256 = _mask2former(512, source="native", grid=(32, 32))
-NYU_256 = _vpd(512, source="native", grid=(32, 32))
+ADE20K_518 = _dense_options(MASK2FORMER, 518)
+ADE20K_512 = _dense_options(MASK2FORMER, 512)
+ADE20K_256 = {**ADE20K_512, **NATIVE_32}
+NYU_512 = _dense_options(VPD, 512)
+NYU_256 = {**NYU_512, **NATIVE_32}
 BASE_WINS = "Base at three scales beats large and huge."
-ADDED = "Scales are added, not concatenated."
 
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
@@ -304,7 +306,7 @@ RECIPES: Mapping[str, Recipe] = {
             CONVNEXT_TILES,
             place="Figure 8, ConvNeXt pre-trained on ImageNet-22k, segmentation",
             entries=_convnext_entries(512),
-            options=_mask2former(512),
+            options=ADE20K_512,
             also_stated=[CONVNEXT_SCALES],
         ),
         _ade20k(
@@ -321,26 +323,18 @@ RECIPES: Mapping[str, Recipe] = {
             entries=_ablation_entries("DINOv2", "s2 without tiles"),
             options={**ADE20K_518, "split": False},
         ),
-        _ade20k(
+        _summed(
             "DINOv2",
             "Three scales reach 55.7 when summed, and 56.9 side by side.",
             SAME_TILES,
-            variant="-summed",
-            place="Table 12, DINOv2 base with scales summed",
-            entries=_ablation_entries("DINOv2", "s2 summed"),
-            options={**ADE20K_518, "merge": "add"},
-            also_stated=[ADDED],
+            options=ADE20K_518,
         ),
-        _ade20k(
+        _summed(
             "OpenCLIP",
             "Three scales reach 51.4 when summed, and 52.5 side by side.",
             *SMALLER_TILES,
             "Scales are 256, 512 and 1536 px: it is not recorded here which the paper summed.",
-            variant="-summed",
-            place="Table 12, OpenCLIP base with scales summed",
-            entries=_ablation_entries("OpenCLIP", "s2 summed"),
-            options={**ADE20K_256, "merge": "add"},
-            also_stated=[ADDED],
+            options=ADE20K_256,
         ),
         _nyu(
             "ViT",
@@ -356,7 +350,7 @@ RECIPES: Mapping[str, Recipe] = {
             "Tiles and crops have 504 px: transformers resamples position embeddings from 37×37 to "
             "36×36.",
             TWO_SCALES,
-            options=_vpd(504),
+            options=_dense_options(VPD, 504),
         ),
         _nyu(
             "OpenCLIP",
@@ -372,7 +366,7 @@ RECIPES: Mapping[str, Recipe] = {
             CONVNEXT_TILES,
             place="Figure 8, ConvNeXt pre-trained on ImageNet-22k, depth",
             entries=_convnext_entries(512),
-            options=_vpd(512),
+            options=NYU_512,
             also_stated=[CONVNEXT_SCALES],
         ),
     )

@@ -5,6 +5,7 @@ from functools import cached_property
 from math import prod
 from typing import TypeAlias
 
+from polyscale.heads.dense import TrainSettings
 from polyscale.heads.dense.views import ViewSettings, views_of
 from polyscale.heads.paper import PAPER
 from polyscale.studies.dense import DenseSettings
@@ -82,7 +83,7 @@ class DenseWork:
     @property
     def augmented_images(self) -> int:
         """Images in all training steps of one candidate."""
-        return self._batch * self._steps * self.settings.seeds
+        return self._training.steps * self._training.batch * self.settings.seeds
 
     def images_read(self, num_checkpoints: int, num_candidates: int) -> int:
         """Decoded images and targets: all are checked once, and read when features are computed."""
@@ -111,17 +112,12 @@ class DenseWork:
         """Peak memory: held-out maps up to the limit of the settings; two batches in float32."""
         map_size = self.feature_dim(model, most_joined) * prod(self._grid_hw(model))
         kept = min(self.settings.memory_bytes, 2 * map_size * self._num_held_out)
-        return kept + 2 * 4 * map_size * self._batch
+        return kept + 2 * 4 * map_size * self._training.batch
 
     @property
-    def _batch(self) -> int:
+    def _training(self) -> TrainSettings:
         assert self.settings.training is not None
-        return self.settings.training.batch
-
-    @property
-    def _steps(self) -> int:
-        assert self.settings.training is not None
-        return self.settings.training.steps
+        return self.settings.training
 
     @property
     def _num_held_out(self) -> int:
