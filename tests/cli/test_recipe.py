@@ -12,10 +12,10 @@ import transformers as hf
 from PIL import Image
 from safetensors.torch import save_file
 
-from polyscale.studies.recipes import get_recipe, recipes
+from polyscale.studies.recipes import RECIPES, get_recipe
 
 WNIDS = {"fine": "n02012849", "medium": "n01440764", "coarse": "n03126707"}
-CLASSIFYING = [name for name, recipe in recipes().items() if recipe.task == "classification"]
+CLASSIFYING = [name for name, recipe in RECIPES.items() if recipe.task == "classification"]
 SMALL_HEADS = {
     "mask2former": {
         "channels": 32,
@@ -125,7 +125,7 @@ def small_head(monkeypatch):
             "training": replace(own["training"], batch=2),
         }
         small = replace(recipe, options=own | options)
-        monkeypatch.setattr("polyscale.studies.recipes.ready.get_recipe", {name: small}.get)
+        monkeypatch.setattr("polyscale.studies.recipes.prepare.get_recipe", {name: small}.get)
         monkeypatch.setattr("polyscale.studies.costs.TURNS", 2)  # times are of no matter here
         return small
 
@@ -177,8 +177,8 @@ def test_end_to_end(name, imagenet, weights, run, tmp_path):
         assert row["settings"].get("protocol", "paper") == "paper"
     assert len({row["family"] for row in rows}) == 1
     for entry in recipe.entries:
-        if entry.printed is not None:
-            assert f"{entry.printed:.1f}" in result.stdout
+        if entry.published is not None:
+            assert f"{entry.published:.1f}" in result.stdout
     if name != "imagenet-vit":
         return
     again = run(*command)
@@ -198,10 +198,10 @@ def test_dense_end_to_end(name, weights, small_head, run, tmp_path, request):
     rows = json.loads((out / "results.json").read_text())
     assert len(rows) == len(recipe.entries)
     repositories = [c.repository for c in recipe.repositories]
-    decimals = {"miou": 1, "rmse": 4}[recipe.metric]
+    decimals = {"miou": 1, "rmse": 4}[recipe.data.metric]
     for row, entry in zip(rows, recipe.entries, strict=True):
         width = WIDTHS[repositories.index(entry.checkpoint.repository)]
-        assert (row["task"], row["metric"]) == (recipe.task, recipe.metric)
+        assert (row["task"], row["metric"]) == (recipe.task, recipe.data.metric)
         assert tuple(row["scales"]) == entry.scales
         assert row["tile_hw"] == [entry.checkpoint.tile_px] * 2
         assert row["feature_dim"] == width * len(entry.scales)
@@ -210,7 +210,7 @@ def test_dense_end_to_end(name, weights, small_head, run, tmp_path, request):
         probe = row["probe"]
         assert (probe["steps"], probe["grid_hw"]) == (2, [32, 32])
         assert probe["views"] == {"segmentation": 2, "depth": 4}[recipe.task]
-        assert f"{entry.printed:.{decimals}f}" in result.stdout
+        assert f"{entry.published:.{decimals}f}" in result.stdout
         value = row["value"] * (100 if recipe.task == "segmentation" else 1)
         assert f"{value:.{decimals}f}" in result.stdout
     assert len({row["family"] for row in rows}) == 1
@@ -230,11 +230,12 @@ def test_dense_dry_starts_nothing(ade20k, weights, run, tmp_path):
     assert local.returncode == 0, local.stderr
     assert "6 training and 3 test images, 150 classes" in local.stdout
     # two squares of three test images and one that is held out; 16 images a step
-    assert "8 images or views of them once, and 160 anew for each candidate" in local.stdout
+    words = "8 images or views of them, which run once, and 160 augmented images for each candidate"
+    assert words in local.stdout
     assert f"{8 * 3 + 160 * (1 + 2 + 3)} tiles" in local.stdout.replace(",", "")
     hub = run("run", "ade20k-vit", *data)
     assert hub.returncode == 0, hub.stderr
-    for words in ("951.2", "downloads of at most 4.1 GB", "2,560,000 anew", "images/s"):
+    for words in ("951.2", "downloads of at most 4.1 GB", "2,560,000 augmented", "images/s"):
         assert words in hub.stdout
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -261,7 +262,7 @@ def test_dry_starts_nothing(imagenet, weights, run, tmp_path, monkeypatch):
 
 
 def test_list_and_show(run):
-    assert [line.split()[0] for line in run("list").stdout.splitlines()] == list(recipes())
+    assert [line.split()[0] for line in run("list").stdout.splitlines()] == list(RECIPES)
     shown = run("show", "imagenet-dinov2").stdout
     for word in ("hf:facebook/dinov2-base?tile=224@1,2,3", "85.7", "Apache-2.0", "AdamW", "base"):
         assert word in shown
@@ -316,7 +317,8 @@ def test_mistakes(imagenet, ade20k, weights, run, tmp_path, monkeypatch, refused
 
 def test_too_little_memory_is_told_before_anything_runs(imagenet, weights, run, monkeypatch):
     monkeypatch.setattr(
-        "polyscale.studies.recipes.size.psutil.virtual_memory", lambda: SimpleNamespace(total=1000)
+        "polyscale.studies.recipes.estimate.psutil.virtual_memory",
+        lambda: SimpleNamespace(total=1000),
     )
     folder = weights("imagenet-vit")
     command = ["run", "imagenet-vit", "--data", f"imagenet:{imagenet}", "--weights-dir", folder]

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import fisher_exact, multinomial
 from statsmodels.stats.proportion import samplesize_proportions_2indep_onetail
 
-from polyscale.data.paper import load_paper
+from polyscale.data.published import load_paper
 from polyscale.errors import InputError
 from polyscale.stats import images_to_differ, images_to_equate, trials_per_arm
 from polyscale.stats.equivalence import equivalence_p

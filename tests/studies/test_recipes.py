@@ -7,10 +7,11 @@ import polyscale
 from polyscale.backbones import ReadOptions
 from polyscale.backbones.transformers_models import adapt_transformers
 from polyscale.cost import count_tile
-from polyscale.data.paper import load_paper
+from polyscale.data.published import load_paper
 from polyscale.studies import DenseSettings
 from polyscale.studies.family import family_of
-from polyscale.studies.recipes import recipes, size_recipe
+from polyscale.studies.recipes import RECIPES, Choices, fitting_per_class, size_recipe
+from polyscale.studies.recipes.prepare import make_settings
 
 VIT = {
     "ViT-B/16": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12},
@@ -21,7 +22,7 @@ VIT = {
     "ViT-g/14": {"hidden_size": 1536, "num_hidden_layers": 40, "num_attention_heads": 24},
 }
 CONVNEXT = {"ConvNeXt-B": 128, "ConvNeXt-L": 192, "ConvNeXt-XL": 256}
-CHECKPOINTS = list(dict.fromkeys(c for recipe in recipes().values() for c in recipe.checkpoints))
+CHECKPOINTS = list(dict.fromkeys(c for recipe in RECIPES.values() for c in recipe.checkpoints))
 TABLES = {"ade20k": "segmentation", "nyu": "depth"}
 FAMILIES = {"vit": "ViT", "dinov2": "DINOv2", "openclip": "OpenCLIP"}
 
@@ -54,10 +55,14 @@ def test_figures_of_checkpoints_are_those_of_the_architecture(checkpoint):
     assert backbone.tile_hw == (checkpoint.tile_px,) * 2
     assert backbone.grid_hw == (checkpoint.tile_px // checkpoint.cell_px,) * 2
     assert (backbone.dim, backbone.has_cls) == (checkpoint.dim, checkpoint.has_cls)
-    assert cost.macs / 1e9 == pytest.approx(checkpoint.tile_gmacs, abs=0.005)
+    assert cost.macs / 1e9 == pytest.approx(checkpoint.gmacs[checkpoint.tile_px], abs=0.005)
     assert cost.params / 1e6 == pytest.approx(checkpoint.params_m, abs=0.05)
-    for scale, gmacs in checkpoint.large_gmacs:
-        side = round(scale * checkpoint.tile_px)
+    # other costs are of scales that are not cut into tiles
+    tiles = {c.tile_px for c in CHECKPOINTS if c.repository == checkpoint.repository}
+    untiled = checkpoint.gmacs.keys() - tiles
+    assert untiled == ({1036, 1554} if checkpoint.source == "hf:facebook/dinov2-base" else set())
+    for side in untiled if checkpoint.tile_px == 518 else ():
+        gmacs = checkpoint.gmacs[side]
         assert count_tile(backbone, (side, side)).macs / 1e9 == pytest.approx(gmacs, abs=0.005)
 
 
@@ -78,17 +83,17 @@ def test_recipes_cover_the_papers_table():
     families = {"imagenet-vit": "ViT", "imagenet-dinov2": "DINOv2", "imagenet-openclip": "OpenCLIP"}
     found = {}
     for name, family in families.items():
-        recipe = recipes()[name]
+        recipe = RECIPES[name]
         for entry, cost in zip(recipe.entries, size_recipe(recipe).candidates, strict=True):
-            found[family, entry.checkpoint.model, entry.scales] = (entry.printed, cost.macs / 1e9)
+            found[family, entry.checkpoint.model, entry.scales] = (entry.published, cost.macs / 1e9)
     assert found.keys() == printed.keys()
     for key, (value, gmacs) in printed.items():
         assert found[key] == (value, pytest.approx(gmacs, rel=1e-3))
-    assert all(entry.printed is None for entry in recipes()["imagenet-convnext"].entries)
+    assert all(entry.published is None for entry in RECIPES["imagenet-convnext"].entries)
 
 
 @pytest.mark.parametrize("weights_dir", [None, "/models"])
-@pytest.mark.parametrize("recipe", recipes().values(), ids=lambda r: r.name)
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda r: r.name)
 def test_candidates_of_a_recipe_are_one_family(recipe, weights_dir):
     candidates = [entry.candidate(weights_dir) for entry in recipe.entries]
     assert len({family_of(c.backbone) for c in candidates}) == 1
@@ -104,17 +109,17 @@ def test_dense_recipes_cover_the_papers_tables():
         }
         found = {}
         for name, family in FAMILIES.items():
-            recipe = recipes()[f"{scheme}-{name}"]
+            recipe = RECIPES[f"{scheme}-{name}"]
             for entry, cost in zip(recipe.entries, size_recipe(recipe).candidates, strict=True):
                 weights = entry.checkpoint
                 key = (family, weights.model, weights.tile_px, entry.scales)
-                found[key] = (entry.printed, cost.macs / 1e9)
+                found[key] = (entry.published, cost.macs / 1e9)
         assert found.keys() == printed.keys()
         for key, (value, gmacs) in printed.items():
             assert found[key] == (value, pytest.approx(gmacs, rel=1e-3))
-        convnext = recipes()[f"{scheme}-convnext"].entries
+        convnext = RECIPES[f"{scheme}-convnext"].entries
         assert len(convnext) == 7
-        assert all(entry.printed is None for entry in convnext)
+        assert all(entry.published is None for entry in convnext)
 
 
 def test_ablations_cover_the_papers_tables():
@@ -129,10 +134,10 @@ def test_ablations_cover_the_papers_tables():
         ("dinov2-summed", "DINOv2", "s2 summed"),
         ("openclip-summed", "OpenCLIP", "s2 summed"),
     ):
-        recipe, plain = recipes()[f"ade20k-{name}"], recipes()[f"ade20k-{name.split('-')[0]}"]
+        recipe, plain = RECIPES[f"ade20k-{name}"], RECIPES[f"ade20k-{name.split('-')[0]}"]
         single, *variant = recipe.entries
         assert single in plain.entries
-        found |= {(family, method, entry.scales): entry.printed for entry in variant}
+        found |= {(family, method, entry.scales): entry.published for entry in variant}
         # nothing but the variant differs
         different = {k for k, v in recipe.options.items() if plain.options.get(k) != v}
         assert different == {"split" if "untiled" in name else "merge"}
@@ -140,7 +145,7 @@ def test_ablations_cover_the_papers_tables():
 
 
 def test_heads_of_dense_recipes_are_trained_as_the_paper_says():
-    for recipe in recipes().values():
+    for recipe in RECIPES.values():
         if recipe.task == "classification":
             continue
         settings = DenseSettings(task=recipe.task, **recipe.options)
@@ -168,8 +173,22 @@ def test_heads_of_dense_recipes_are_trained_as_the_paper_says():
         )
 
 
+def test_fewer_steps_have_less_warm_up():
+    def steps(name, number):
+        training = make_settings(RECIPES[name], Choices(steps=number)).training
+        return training.steps, training.warmup_steps
+
+    assert steps("nyu-vit", None) == steps("nyu-vit", 25_000) == (25_000, 12_000)
+    assert steps("nyu-vit", 200) == (200, 20)
+    assert steps("nyu-vit", 200_000) == (200_000, 12_000)
+    paper = RECIPES["ade20k-vit"].options["training"].warmup_steps
+    assert steps("ade20k-vit", 9) == (9, 0)
+    assert steps("ade20k-vit", None) == (160_000, paper)
+
+
 def test_sizes_by_hand():
-    size = size_recipe(recipes()["imagenet-vit"], num_train=90, num_test=10, num_classes=5)
+    recipe = RECIPES["imagenet-vit"].with_data(num_train=90, num_test=10, num_classes=5)
+    size = size_recipe(recipe)
     # scales of base are computed once, however many candidates use them
     assert size.tiles == 100 * (1 + 4 + 9 + 1 + 1)
     assert size.macs == pytest.approx(100 * 1e9 * (14 * 17.56 + 61.55 + 167.29))
@@ -182,20 +201,20 @@ def test_sizes_by_hand():
 
 @pytest.mark.parametrize("there_gb", [8, 64, 110])
 def test_what_is_said_to_fit_fits(there_gb):
-    recipe = recipes()["imagenet-vit"]
+    recipe = RECIPES["imagenet-vit"]
     whole = size_recipe(recipe)
-    fits = whole.work.fitting_per_class(whole.memory_bytes, there_gb * 10**9)
-    test = 1000 * min(fits, 50)
-    taken = size_recipe(recipe, num_train=1000 * fits, num_test=test).memory_bytes
+    fits = fitting_per_class(recipe, whole, there_gb * 10**9)
+    sample = recipe.with_data(num_train=1000 * fits, num_test=1000 * min(fits, 50))
+    taken = size_recipe(sample).memory_bytes
     assert 0.7 < taken / (there_gb * 1e9) <= 0.81
 
 
 def test_dense_sizes_by_hand():
-    recipe = recipes()["ade20k-vit"]
-    size = size_recipe(recipe, num_train=1000, num_test=10)
+    images = {"num_train": 1000, "num_test": 10}
+    size = size_recipe(RECIPES["ade20k-vit"].with_data(**images))
     # two squares of each test image and of the 20 that are held out
     kept, anew = 2 * (10 + 20), 160_000 * 16
-    assert (size.work.kept_images, size.work.trained_images) == (kept, anew)
+    assert (size.kept_images, size.augmented_images) == (kept, anew)
     tiles = [1, 21, 41, 1, 1]
     assert [c.num_tiles for c in size.candidates] == tiles
     assert size.tiles == anew * sum(tiles) + kept * (1 + (1 + 4 + 16 + 36) + 1 + 1)
@@ -203,12 +222,12 @@ def test_dense_sizes_by_hand():
     assert size.images_read == 2 * (1010 + 4 * 30 + 5 * anew)
     # weights of base are run on tiles of two sizes, and come once
     assert size.download_bytes == pytest.approx(1e9 * 0.004 * (85.8 + 303.3 + 630.8))
-    depth = size_recipe(recipes()["nyu-vit"], num_train=1000, num_test=10)
-    assert depth.work.kept_images == 2 * 2 * 10 + 2 * 20
+    depth = size_recipe(RECIPES["nyu-vit"].with_data(**images))
+    assert depth.kept_images == 2 * 2 * 10 + 2 * 20
 
 
 def test_untiled_scales_are_one_tile_each():
-    recipe = recipes()["ade20k-dinov2-untiled"]
+    recipe = RECIPES["ade20k-dinov2-untiled"]
     costs = size_recipe(recipe).candidates
     assert [c.num_tiles for c in costs] == [1, 2, 3]
     assert costs[1].macs / 1e9 == pytest.approx(151.574 + 1020.574)
@@ -220,7 +239,7 @@ def test_untiled_scales_run_through_dinov2():
         image_size=28, patch_size=14, hidden_size=16, num_hidden_layers=1, num_attention_heads=2
     )
     backbone = adapt_transformers(hf.Dinov2Model(config).eval())
-    options = recipes()["ade20k-dinov2-untiled"].options
+    options = RECIPES["ade20k-dinov2-untiled"].options
     module = DenseSettings(task="segmentation", **options).module(backbone, (1, 2, 3))
     assert [level.tile_hw for level in module.plan.levels] == [(28, 28), (56, 56), (84, 84)]
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""`polyscale`: the verbs together, and how mistakes are told."""
+"""`polyscale`: all commands together, and how errors are printed."""
 
 import io
 import sys
@@ -66,5 +66,5 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as left:
         if left.code == INTERRUPTED:  # typer has turned Ctrl-C into this
-            errors.print("interrupted. Give the same command again to go on.", style="bold red")
+            errors.print("interrupted. Give the same command again to continue.", style="bold red")
         raise

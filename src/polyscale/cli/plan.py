@@ -10,16 +10,18 @@ from polyscale.types import Candidate, format_scale
 
 
 def plan(
-    model: Annotated[str, typer.Argument(help="A model, for example pip:efficientnet_lite0.")],
-    scales: Annotated[str, typer.Option(help="Scales with commas between.")] = "1,2,3",
+    model: Annotated[
+        str, typer.Argument(help="Name of a model, for example pip:efficientnet_lite0.")
+    ],
+    scales: Annotated[str, typer.Option(help="Scales, separated by commas.")] = "1,2,3",
     image_size: Annotated[
-        str, typer.Option(help="Size of your images in pixels, one number or HEIGHTxWIDTH.")
+        str, typer.Option(help="Size of your images in pixels: one number or HEIGHTxWIDTH.")
     ] = "448",
-    batch: Annotated[int, typer.Option(min=1, help="Images at once.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Number of images in a batch.")] = 1,
 ) -> None:
-    """Tiles, tokens, multiply-adds and bytes of a model at several scales, before running it.
+    """Print tiles, tokens, multiply-adds and memory of a model at several scales.
 
-    No weights are read or downloaded.
+    The model does not run, and no weights are read or downloaded.
 
     \b
     Examples:
@@ -48,7 +50,7 @@ def plan(
     output.print(f"{candidate}, {seen.params / 1e6:.2f} M parameters, for one image", style="bold")
     output.print(table)
     grid_h, grid_w = seen.grid_hw
-    output.print(f"features: {grid_h}×{grid_w} cells of {seen.dim} numbers")
+    output.print(f"features: {grid_h}×{grid_w} cells of {seen.dim} channels")
     output.print(
         f"memory, batch {batch}, fp32: {seen.peak_bytes / 2**20:.0f} MiB at the peak, of which "
         f"parameters {seen.param_bytes / 2**20:.0f} MiB, "

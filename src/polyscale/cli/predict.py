@@ -12,13 +12,15 @@ from polyscale.errors import InputError, RunError, first_line
 def predict(
     images: Annotated[list[Path], typer.Argument(help="Pictures of any size, or folders of them.")],
     head: Annotated[
-        Path, typer.Option(help="RUN/heads/N.safetensors, which polyscale compare wrote.")
+        Path,
+        typer.Option(help="Trained head: RUN/heads/N.safetensors, written by polyscale compare."),
     ],
     out: Annotated[
-        Path, typer.Option(help="Folder for what is predicted; made if it is not there.")
+        Path, typer.Option(help="Folder for the predictions; created if it does not exist.")
     ] = Path("predictions"),
     arrays: Annotated[
-        bool, typer.Option("--arrays", help="Write .npy too: labels as int16, metres as float32.")
+        bool,
+        typer.Option("--arrays", help="Also write .npy files: labels as int16, metres as float32."),
     ] = False,
     backbone: Annotated[
         str | None,
@@ -26,10 +28,10 @@ def predict(
     ] = None,
     device: Annotated[str, typer.Option(help="Where the model runs, for example cuda.")] = "cpu",
 ) -> None:
-    """Segment pictures, or tell their depth, with a head that a comparison trained.
+    """Predict segmentation or depth of pictures, with a head that a comparison trained.
 
-    For each picture, at its own size: NAME.png holds the label of each pixel (or millimetres, 16
-    bits), NAME_colour.png the same to look at.
+    Each prediction has the size of its picture: NAME.png holds the label of each pixel, or its
+    depth in millimetres (16 bits). NAME_colour.png shows the same in colours.
 
     \b
     Examples:

@@ -14,26 +14,26 @@ recipe = typer.Typer(
     rich_markup_mode=None,
 )
 
+RecipeName = Annotated[str, typer.Argument(help="Name of a recipe, for example imagenet-vit.")]
+
 
 @recipe.command("list")
 def list_recipes() -> None:
-    """Name the recipes.
+    """List the recipes.
 
     \b
     Examples:
         polyscale recipe list
     """  # noqa: D301 - \b keeps the lines
-    from polyscale.studies.recipes import recipes
+    from polyscale.studies.recipes import RECIPES
 
-    for name, entry in recipes().items():
+    for name, entry in RECIPES.items():
         output.print(f"{name:<24}{entry.data.name}, {entry.place}", soft_wrap=True)
 
 
 @recipe.command("show")
-def show_recipe(
-    name: Annotated[str, typer.Argument(help="A recipe, for example imagenet-vit.")],
-) -> None:
-    """Checkpoints, scales, costs, the paper's figures, and what the paper leaves open.
+def show_recipe(name: RecipeName) -> None:
+    """Show a recipe: checkpoints, scales, costs, the paper's figures and what it leaves open.
 
     \b
     Examples:
@@ -49,44 +49,54 @@ def show_recipe(
 
 @recipe.command("run")
 def run_recipe(
-    name: Annotated[str, typer.Argument(help="A recipe, for example imagenet-vit.")],
+    name: RecipeName,
     data: Annotated[
-        str, typer.Option(help="imagenet:PATH, ade20k:PATH or nyu:PATH, as the recipe has it.")
+        str,
+        typer.Option(
+            help="The recipe's data set: imagenet:PATH, ade20k:PATH or nyu:PATH.",
+        ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="New folder for the results; runs/NAME if left out.")
+        Path | None, typer.Option(help="New folder for the results (default: runs/NAME).")
     ] = None,
     weights_dir: Annotated[
         Path | None,
         typer.Option(
-            help="Folder with a folder for each checkpoint, named like its repository without the "
-            "owner. Without it weights come from the hub."
+            help="Folder with one folder for each checkpoint, named like its repository without "
+            "the owner (default: weights come from the hub)."
         ),
     ] = None,
     per_class: Annotated[
-        int | None, typer.Option(help="ImageNet: images of each class and split; all if left out.")
+        int | None,
+        typer.Option(help="ImageNet only: images per class in each split (default: all)."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(help="ADE20K, NYUv2: images of each split; all if left out.")
+        int | None,
+        typer.Option(help="ADE20K and NYUv2 only: images in each split (default: all)."),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="ADE20K, NYUv2: of training; the paper's if left out.")
+        int | None,
+        typer.Option(help="ADE20K and NYUv2 only: training steps per head (default: the paper's)."),
     ] = None,
     dry: Annotated[
-        bool, typer.Option("--dry", help="Print what it would cost, and start nothing.")
+        bool, typer.Option("--dry", help="Print what the run would cost, and stop.")
     ] = False,
     dtype: Annotated[
-        str | None, typer.Option(help="fp32, bf16, fp16 or auto; the recipe's if left out.")
+        str | None,
+        typer.Option(
+            help="Precision of the backbones: fp32, bf16, fp16 or auto (default: the recipe's)."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of samples, heads and resampling.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of samples, heads and resampling.")] = 0,
     device: Annotated[str, typer.Option(help="Where models run, for example cuda.")] = "cpu",
     cache: Annotated[
-        Path | None, typer.Option(help="Folder for features, which later runs use again.")
+        Path | None,
+        typer.Option(help="Folder for features, which later runs use again."),
     ] = None,
 ) -> None:
-    """Run a recipe on your copy of its data, and set the paper's figures beside the results.
+    """Run a recipe on your copy of its data, and print the paper's figures beside the results.
 
-    An interrupted run goes on where it stopped when the same command is given again.
+    An interrupted run goes on where it stopped when you give the same command again.
 
     \b
     Examples:
@@ -97,44 +107,34 @@ def run_recipe(
     from polyscale.cli.recipe_text import forecast_lines, outcome_lines
     from polyscale.data import default_inspection_cache
     from polyscale.features import default_cache
-    from polyscale.studies import check_out, plan_study
+    from polyscale.studies import check_out
     from polyscale.studies.recipes import (
         Choices,
         check_memory,
         fetch_weights,
-        ready_recipe,
-        size_ready,
-        time_recipe,
+        measure_rates,
+        prepare_recipe,
+        size_recipe,
     )
 
     out = out or Path("runs") / name
-    ready = ready_recipe(
-        name,
-        data,
-        weights_dir=weights_dir,
-        choices=Choices(
-            per_class=per_class, limit=limit, steps=steps, dtype=dtype, seed=seed, device=device
-        ),
+    choices = Choices(
+        per_class=per_class, limit=limit, steps=steps, dtype=dtype, seed=seed, device=device
     )
-    size = size_ready(ready)
-    for line in forecast_lines(ready, size, time_recipe(ready, size)):
+    prepared = prepare_recipe(name, data, weights_dir=weights_dir, choices=choices)
+    size = size_recipe(prepared.recipe, prepared.settings, weights_dir=prepared.weights_dir)
+    for line in forecast_lines(prepared.recipe, size, measure_rates(prepared)):
         (output if dry else errors).print(line, soft_wrap=isinstance(line, str))
     if dry:
         return
-    check_memory(size)
+    check_memory(prepared.recipe, size)
     check_out(out)
-    fetch_weights(ready.recipe, ready.weights_dir)
+    fetch_weights(prepared.recipe, prepared.weights_dir)
     with progress_bars() as progress:
-        plan = plan_study(
-            ready.data,
-            ready.candidates,
-            ready.settings,
-            image_cache=cache or default_inspection_cache(),
-            progress=progress,
-        )
+        plan = prepared.plan(image_cache=cache or default_inspection_cache(), progress=progress)
 
     def tell() -> None:
-        for line in outcome_lines(ready, out):
+        for line in outcome_lines(prepared, out):
             output.print(line, soft_wrap=isinstance(line, str))
 
     run_plan(plan, out, cache=cache or default_cache(), tell=tell)

@@ -1,139 +1,155 @@
-"""Recipes as tables and lines."""
+"""A recipe, its forecast and its outcome as tables and lines."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rich.table import Table
 
 from polyscale.records import METRICS
-from polyscale.studies.recipes import ReadyRecipe, RecipeSize, RecipeTimes
-from polyscale.types.recipe import Recipe
+from polyscale.studies.recipes import (
+    PreparedRecipe,
+    Rates,
+    Recipe,
+    RecipeSize,
+    fitting_per_class,
+)
 
 Lines = Iterator[str | Table]
 
 DECIMALS = {"%": 1, "m": 4}
-"""Of the paper's figures, by the unit of the metric."""
+"""Decimals of the paper's figures, by the unit of the metric."""
 
 
 def show_lines(recipe: Recipe, size: RecipeSize) -> Lines:
-    """A recipe with the paper's figures, and what all of its data would take."""
+    """The recipe with the paper's figures, and what all images of its data set would take."""
+    data = recipe.data
     yield (
-        f"{recipe.name}: {recipe.data.name} {recipe.measure}, {recipe.place} "
+        f"{recipe.name}: {data.name} {data.measure}, {recipe.place} "
         "(Shi et al. 2024, arXiv 2403.13043v2)"
     )
-    printed = f"paper's {recipe.measure}, {METRICS[recipe.metric].unit}"
-    table = _table("candidate", "model", "tiles", "GMACs", "columns", printed)
-    for entry, cost in zip(recipe.entries, size.candidates, strict=True):
-        table.add_row(
-            str(cost.candidate),
-            entry.checkpoint.model,
-            f"{cost.num_tiles}",
-            f"{cost.macs / 1e9:.1f}",
-            f"{cost.feature_dim}",
-            _printed(recipe, entry.printed),
-        )
-    yield table
-    yield f"the paper finds: {recipe.finding}"
+    yield _table(
+        ("candidate", "model", "tiles", "GMACs", "columns", f"paper's {_measure(recipe)}"),
+        (
+            (
+                str(cost.candidate),
+                entry.checkpoint.model,
+                f"{cost.num_tiles}",
+                f"{cost.macs / 1e9:.1f}",
+                f"{cost.feature_dim}",
+                _value(recipe, entry.published),
+            )
+            for entry, cost in zip(recipe.entries, size.candidates, strict=True)
+        ),
+    )
+    yield f"The paper's finding: {recipe.finding}"
     yield ""
-    weights = _table("weights", "parameters, M", "file, GB", "licence", "local folder")
-    for checkpoint in recipe.repositories:
-        weights.add_row(
-            checkpoint.repository,
-            f"{checkpoint.params_m:.1f}",
-            f"{checkpoint.download_gb:.1f}",
-            checkpoint.licence,
-            checkpoint.folder,
-        )
-    yield weights
-    yield "stated by the paper:"
+    yield _table(
+        ("weights", "parameters, M", "file, GB", "licence", "local folder"),
+        (
+            (c.repository, f"{c.params_m:.1f}", f"{c.download_gb:.1f}", c.licence, c.folder)
+            for c in recipe.repositories
+        ),
+    )
+    yield "Stated by the paper:"
     yield from (f"  {line}" for line in recipe.stated)
-    yield "left open by it, and chosen here:"
+    yield "Left open by the paper, and chosen here:"
     yield from (f"  {line}" for line in recipe.chosen)
-    counts = size.counts
-    yield f"all of {recipe.data.name}, {counts.num_train} + {counts.num_test} images:"
+    yield f"All of {data.name}, {data.num_train} training and {data.num_test} test images, takes:"
     yield from (f"  {line}" for line in _size_lines(size))
-    yield f"  {size.work.trial(size.memory_bytes)}"
-
-
-def forecast_lines(ready: ReadyRecipe, size: RecipeSize, times: RecipeTimes) -> Lines:
-    """What a run will take here."""
-    counts = size.counts
-    classes = f", {counts.num_classes} classes" if counts.num_classes else ""
-    yield f"{counts.num_train} training and {counts.num_test} test images{classes}"
-    table = _table("candidate", "tiles an image", "GMACs an image", "columns")
-    for cost in size.candidates:
-        table.add_row(
-            str(cost.candidate),
-            f"{cost.num_tiles}",
-            f"{cost.macs / 1e9:.2f}",
-            f"{cost.feature_dim}",
+    if recipe.task == "classification":
+        per_class = fitting_per_class(recipe, size, 64 * 10**9)
+        yield (
+            "  All but the downloads shrinks with --per-class; 64 GB of memory hold about "
+            f"--per-class {per_class}."
         )
-    yield table
+    else:
+        yield "  For a trial use --limit N (images of each split) and --steps N (of each head)."
+
+
+def forecast_lines(recipe: Recipe, size: RecipeSize, rates: Rates) -> Lines:
+    """What a run on the user's images and this machine takes."""
+    data = recipe.data
+    classes = f", {data.num_classes} classes" if data.num_classes else ""
+    yield f"{data.num_train} training and {data.num_test} test images{classes}"
+    yield _table(
+        ("candidate", "tiles an image", "GMACs an image", "columns"),
+        (
+            (str(c.candidate), f"{c.num_tiles}", f"{c.macs / 1e9:.2f}", f"{c.feature_dim}")
+            for c in size.candidates
+        ),
+    )
     yield from _size_lines(size)
     yield (
-        f"time, within a factor of three: backbones {_duration(times.model_s)} at "
-        f"{times.macs_per_s / 1e9:.0f} GMACs/s, reading images {_duration(times.read_s)} at "
-        f"{times.images_per_s:.0f} images/s, which overlap; the paper's heads "
-        f"{_duration(times.head_s)} at {times.head_macs_per_s / 1e9:.0f} GMACs/s"
+        f"Time, within a factor of three: backbones {_duration(size.macs / rates.macs_per_s)} at "
+        f"{rates.macs_per_s / 1e9:.0f} GMACs/s; reading images, at the same time, "
+        f"{_duration(size.images_read / rates.images_per_s)} at {rates.images_per_s:.0f} images/s; "
+        f"the paper's heads {_duration(size.head_macs / rates.head_macs_per_s)} at "
+        f"{rates.head_macs_per_s / 1e9:.0f} GMACs/s."
     )
-    yield "rates were measured just now, on a block of ViT-B and by one thread that reads"
+    yield "These rates were measured just now, with a block of ViT-B and one thread that reads."
 
 
-def outcome_lines(ready: ReadyRecipe, out: Path) -> Lines:
-    """Our figures beside the paper's."""
-    recipe = ready.recipe
-    metric = METRICS[recipe.metric]
+def outcome_lines(prepared: PreparedRecipe, out: Path) -> Lines:
+    """The results beside the paper's figures."""
+    recipe = prepared.recipe
+    metric = METRICS[recipe.data.metric]
     rows = json.loads((out / "results.json").read_text(encoding="utf-8"))
-    ours = {row["candidate"]: row for row in rows}
-    share = 100 if metric.unit == "%" else 1
-    table = _table("candidate", f"{recipe.measure} here, {metric.unit}", "95 %", "paper")
-    for entry, candidate in zip(recipe.entries, ready.candidates, strict=True):
-        row = ours.get(str(candidate))
-        value, low, high = (
-            _printed(recipe, share * row[key]) if row else ""
-            for key in ("value", "ci_low", "ci_high")
-        )
-        table.add_row(
-            str(candidate),
-            value or "failed",
-            f"{low} – {high}" if row else "",
-            _printed(recipe, entry.printed),
-        )
-    yield table
-    less = "" if metric.higher_is_better else " Less is better."
-    yield f"The paper's figures are for all of {recipe.data.name}.{less}"
+    results = {row["candidate"]: row for row in rows}
+    factor = 100 if metric.unit == "%" else 1
+
+    def cells() -> Iterator[tuple[str, ...]]:
+        for entry, candidate in zip(recipe.entries, prepared.candidates, strict=True):
+            value, interval = "failed", ""
+            if row := results.get(str(candidate)):
+                value, low, high = (
+                    _value(recipe, factor * row[key]) for key in ("value", "ci_low", "ci_high")
+                )
+                interval = f"{low} – {high}"
+            yield str(candidate), value, interval, _value(recipe, entry.published)
+
+    yield _table(
+        ("candidate", f"{recipe.data.measure} here, {metric.unit}", "95 %", "paper"), cells()
+    )
+    direction = "" if metric.higher_is_better else " Less is better."
+    yield f"The paper's figures are for all of {recipe.data.name}.{direction}"
 
 
-def _printed(recipe: Recipe, value: float | None) -> str:
-    """As the paper's tables have it: per cent, or metres."""
-    return "" if value is None else f"{value:.{DECIMALS[METRICS[recipe.metric].unit]}f}"
+def _measure(recipe: Recipe) -> str:
+    return f"{recipe.data.measure}, {METRICS[recipe.data.metric].unit}"
+
+
+def _value(recipe: Recipe, value: float | None) -> str:
+    """A value with as many decimals as in the paper's tables."""
+    return "" if value is None else f"{value:.{DECIMALS[METRICS[recipe.data.metric].unit]}f}"
 
 
 def _size_lines(size: RecipeSize) -> Iterator[str]:
-    work = size.work
-    views = work.kept_images
-    anew = f", and {work.trained_images:,} anew for each candidate" if work.trained_images else ""
+    augmented = size.augmented_images
+    again = f", and {augmented:,} augmented images for each candidate" if augmented else ""
     yield (
-        f"{size.tiles:,} tiles, {size.macs / 1e12:,.0f} TMACs: {views:,} images or views of them "
-        f"once{anew}; scales that candidates share are computed once where they are kept"
+        f"Backbones: {size.tiles:,} tiles, {size.macs / 1e12:,.0f} TMACs, for {size.kept_images:,} "
+        f"images or views of them, which run once{again}. Scales that candidates share are "
+        "computed once where they are kept."
     )
-    yield f"heads: {size.head_macs / 1e12:,.0f} TMACs"
+    yield f"Heads: {size.head_macs / 1e12:,.0f} TMACs."
     yield (
-        f"disk: {_bytes(size.feature_bytes)} of features in the cache, downloads of at most "
-        f"{_bytes(size.download_bytes)}"
+        f"Disk: {_bytes(size.feature_bytes)} of features in the cache, and downloads of at most "
+        f"{_bytes(size.download_bytes)}."
     )
     yield (
-        f"memory: about {_bytes(size.memory_bytes)} for features and what heads say of them at the "
-        "peak, beside models"
+        f"Memory: about {_bytes(size.memory_bytes)} at the peak for features and predictions, in "
+        "addition to the models."
     )
 
 
-def _table(first: str, *others: str) -> Table:
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
     table = Table(box=None)
-    table.add_column(first, overflow="fold")
-    for head in others:
+    table.add_column(heads[0], overflow="fold")
+    for head in heads[1:]:
         table.add_column(head, justify="right")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

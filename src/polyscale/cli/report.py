@@ -9,13 +9,15 @@ from polyscale.cli.console import errors, output
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Folders that polyscale compare wrote.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of runs, written by polyscale compare.")
+    ],
     out: Annotated[
         Path | None,
-        typer.Option(help="Page to write, .html; needed for several runs."),
+        typer.Option(help="HTML file to write (required for several runs)."),
     ] = None,
 ) -> None:
-    """Draw the report of a run anew, or of several runs as one. No model runs.
+    """Write the report of a run again, or one report of several runs. No model runs.
 
     \b
     Examples:

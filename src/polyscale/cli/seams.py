@@ -11,16 +11,22 @@ from polyscale.records.seams import CONTROL, JOIN
 
 
 def seams(
-    images: Annotated[list[Path], typer.Argument(help="Pictures, the more the better.")],
-    model: Annotated[str, typer.Option(help="A model, see polyscale models.")] = "pip:dinov2_small",
-    scale: Annotated[int, typer.Option(help="A whole scale of at least 2.")] = 2,
-    out: Annotated[Path | None, typer.Option(help="Picture to write, .png, .svg or .pdf.")] = None,
+    images: Annotated[
+        list[Path], typer.Argument(help="Pictures; more pictures give narrower intervals.")
+    ],
+    model: Annotated[
+        str, typer.Option(help="Name of a model; see polyscale models.")
+    ] = "pip:dinov2_small",
+    scale: Annotated[int, typer.Option(help="Scale, a whole number of at least 2.")] = 2,
+    out: Annotated[
+        Path | None, typer.Option(help="Picture of the results to write: .png, .svg or .pdf.")
+    ] = None,
     control: Annotated[
         bool, typer.Option(help="Also run the model on one large tile, which has no border.")
     ] = True,
-    seed: Annotated[int, typer.Option(help="Of resampling.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of resampling.")] = 0,
 ) -> None:
-    """Tell how much features disagree across tile borders, and what lowers that at what cost.
+    """Measure how much features differ across tile borders, what reduces this, and its cost.
 
     \b
     Examples:
@@ -37,7 +43,9 @@ def seams(
     pictures = [read_image(image, name=str(image)) for image in images]
     untiled = load_untiled(model, scale) if control else None
     if control and untiled is None:
-        errors.print(f"{model} can't be built for one large tile: no control.", soft_wrap=True)
+        errors.print(
+            f"{model} can't be built for one large tile, so there is no control.", soft_wrap=True
+        )
     with progress_bars() as progress:
         report = compare_seams(
             load(model), pictures, scale=scale, untiled=untiled, seed=seed, progress=progress

@@ -10,23 +10,31 @@ from polyscale.types import Candidate
 
 
 def show(
-    image: Annotated[Path, typer.Argument(help="A picture.")],
-    model: Annotated[str, typer.Option(help="A model, see polyscale models.")] = "pip:dinov2_small",
-    scales: Annotated[str, typer.Option(help="Scales with commas between.")] = "1,2,3",
+    image: Annotated[Path, typer.Argument(help="Picture file.")],
+    model: Annotated[
+        str, typer.Option(help="Name of a model; see polyscale models.")
+    ] = "pip:dinov2_small",
+    scales: Annotated[str, typer.Option(help="Scales, separated by commas.")] = "1,2,3",
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write, .png, .svg or .pdf; else NAME-scales.png here."),
+        typer.Option(
+            help="File to write: .png, .svg or .pdf (default: NAME-scales.png in this folder)."
+        ),
     ] = None,
     source: Annotated[
         str,
-        typer.Option(help="What larger scales are resized from, native or base; see compare."),
+        typer.Option(
+            help="What larger scales are resized from: native or base; see polyscale compare."
+        ),
     ] = "native",
     aspect: Annotated[
-        str, typer.Option(help="What happens to the picture's aspect: squash, keep, pad or slide.")
+        str, typer.Option(help="How the picture's aspect is handled: squash, keep, pad or slide.")
     ] = "squash",
-    overlap: Annotated[float, typer.Option(help="Share of a tile that the next repeats.")] = 0,
+    overlap: Annotated[
+        float, typer.Option(help="Share of a tile that the next tile covers again, 0 to 0.9.")
+    ] = 0,
 ) -> None:
-    """Draw what happens to a picture: its scales, their tiles, their features, the fusion.
+    """Draw what S² does to a picture: scales, tiles, features, and how they are joined.
 
     \b
     Examples:

@@ -1,23 +1,34 @@
 """Experiments of the paper, each with one command."""
 
-from polyscale.studies.recipes.book import get_recipe, recipes
-from polyscale.studies.recipes.ready import ReadyRecipe, ready_recipe
-from polyscale.studies.recipes.size import RecipeSize, check_memory, size_ready, size_recipe
-from polyscale.studies.recipes.task import Choices
-from polyscale.studies.recipes.times import RecipeTimes, time_recipe
+from polyscale.studies.recipes.estimate import (
+    CandidateSize,
+    Rates,
+    RecipeSize,
+    check_memory,
+    fitting_per_class,
+    measure_rates,
+    size_recipe,
+)
+from polyscale.studies.recipes.prepare import Choices, PreparedRecipe, prepare_recipe
+from polyscale.studies.recipes.recipe import Checkpoint, Entry, Recipe
+from polyscale.studies.recipes.table import RECIPES, get_recipe
 from polyscale.studies.recipes.weights import fetch_weights
 
 __all__ = [
+    "RECIPES",
+    "CandidateSize",
+    "Checkpoint",
     "Choices",
-    "ReadyRecipe",
+    "Entry",
+    "PreparedRecipe",
+    "Rates",
+    "Recipe",
     "RecipeSize",
-    "RecipeTimes",
     "check_memory",
     "fetch_weights",
+    "fitting_per_class",
     "get_recipe",
-    "ready_recipe",
-    "recipes",
-    "size_ready",
+    "measure_rates",
+    "prepare_recipe",
     "size_recipe",
-    "time_recipe",
 ]

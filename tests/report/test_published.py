@@ -4,11 +4,17 @@ from itertools import chain
 
 import pytest
 
-from polyscale.data.paper import TABLES, load_paper
+from polyscale.data.published import TABLES, load_paper
 from polyscale.errors import InputError
-from polyscale.report.paper import COSTED, paper_calls, paper_sides, row_name
-from polyscale.report.paper_figure import draw_figure, write_figure
-from polyscale.report.paper_text import call_lines, text_table
+from polyscale.report.figure2 import draw_figure, write_figure
+from polyscale.report.published import (
+    COSTED,
+    call_lines,
+    paper_calls,
+    paper_sides,
+    row_name,
+    text_table,
+)
 
 FAMILIES = ["ViT", "DINOv2", "OpenCLIP"]
 

@@ -1,6 +1,6 @@
-"""The paper's figures (Shi et al. 2024, arXiv 2403.13043v2) as rows.
+"""The figures that the paper published (Shi et al. 2024, arXiv 2403.13043v2), as rows.
 
-Columns and caveats: the README beside the tables.
+The README beside the tables explains columns and caveats.
 """
 
 import csv
@@ -28,24 +28,24 @@ TABLES = (
 
 @dataclass(frozen=True, kw_only=True)
 class PaperRow:
-    """A figure of the paper; None and empty where none is recorded.
+    """One figure of the paper; None or empty where the paper gives nothing.
 
     Attributes:
-        table: which of `TABLES` it is from.
-        family: of the pre-trained models.
+        table: name of the table in `TABLES`.
+        family: how the models were pre-trained.
         model: the architecture.
         method: `single`, `s2` or a variant of S².
-        sizes_px: sides of the inputs.
-        tile_px: side of the tiles.
+        sizes_px: sides of the inputs in pixels.
+        tile_px: side of the tiles in pixels.
         scales: the sizes as multiples of the tile.
-        task: what was measured on.
-        metric: for example `top1`.
-        value: of the metric, as printed.
-        printed_gflops: as printed: multiply-adds, not counted alike from row to row.
-        gmacs: 10⁹ multiply-adds of the backbone, by `polyscale.cost.vit_macs`.
+        task: the benchmark.
+        metric: key of the metric, for example `top1`.
+        value: value of the metric, as printed.
+        printed_gflops: cost as printed: 10⁹ multiply-adds, not counted in the same way in each row.
+        gmacs: 10⁹ multiply-adds of the backbone, counted by `polyscale.cost.vit_macs`.
         params_m: millions of parameters of the backbone.
-        images_per_s: as printed.
-        num_trials: of a success rate.
+        images_per_s: images a second, as printed.
+        num_trials: number of trials of a success rate.
         note: caveats.
     """
 

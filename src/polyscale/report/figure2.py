@@ -1,4 +1,4 @@
-"""The paper's Figure 2, redrawn: quality against multiply-adds, per family and task."""
+"""The paper's Figure 2, redrawn: quality against multiply-adds, for each family and task."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from polyscale.data.paper import PaperRow
+from polyscale.data.published import PaperRow
 from polyscale.errors import InputError
 from polyscale.records import better_sign
 from polyscale.report.files import replace_file
-from polyscale.report.paper import COSTED, PaperSides, paper_sides
+from polyscale.report.published import COSTED, PaperSides, paper_sides
 from polyscale.report.series import COLOURS
 from polyscale.types import format_scale
 
@@ -22,10 +22,10 @@ SIZE_COLOUR, SCALE_COLOUR = COLOURS[0], COLOURS[1]
 
 
 def write_figure(path: Path) -> None:
-    """Write the figure as PNG or SVG, by the name's ending.
+    """Write the figure as PNG or SVG; the ending of the name decides.
 
     Raises:
-        InputError: if the ending is another, or the folder does not exist.
+        InputError: if the name ends otherwise, or the folder does not exist.
     """
     if path.suffix not in SUFFIXES:
         raise InputError(f"figure must end in .png or .svg, but got {path.name!r}.")
@@ -38,7 +38,7 @@ def write_figure(path: Path) -> None:
 
 
 def draw_figure() -> Figure:
-    """Families down, tasks across; larger sizes as a line, scales of the smallest as another."""
+    """One row per family, one column per task; a line for larger models, one for more scales."""
     tables = {table: paper_sides(table) for table in COSTED}
     num_families = max(len(sides) for sides in tables.values())
     figure = Figure(figsize=(11, 3 * num_families), layout="constrained")

@@ -6,7 +6,7 @@ from math import ceil
 import pytest
 
 from polyscale.cost.closed_form import vit_macs
-from polyscale.data.paper import TABLES, load_paper, paper_csv
+from polyscale.data.published import TABLES, load_paper, paper_csv
 from polyscale.errors import InputError
 
 # width, depth, patch size, ratio of the MLP; DINOv2's gated MLP of 4096 counts as ratio 4
