@@ -97,7 +97,7 @@ def run_recipe(
     from polyscale.cli.recipe_text import forecast_lines, outcome_lines
     from polyscale.data import default_inspection_cache
     from polyscale.store import default_cache
-    from polyscale.studies import check_out, plan_study
+    from polyscale.studies import check_out, plan_compare
     from polyscale.studies.recipes import (
         Choices,
         check_memory,
@@ -125,7 +125,7 @@ def run_recipe(
     check_out(out)
     fetch_weights(ready.recipe, ready.weights_dir)
     with progress_bars() as progress:
-        plan = plan_study(
+        plan = plan_compare(
             ready.data,
             ready.candidates,
             ready.settings,

@@ -18,8 +18,12 @@ LEAVING = ".leaving-"
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
-def parse_bytes(text: str) -> int:
+def parse_bytes(text: str, name: str = "cache_limit") -> int:
     """`20GB` → 20 000 000 000.
+
+    Args:
+        text: a number of bytes, with KB, MB, GB or TB behind it where that is meant.
+        name: of the argument, for the error.
 
     Raises:
         InputError: if it is no size.
@@ -27,7 +31,7 @@ def parse_bytes(text: str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)?", text.strip().upper())
     unit = (found and found[2]) or ""
     if found is None or not float(found[1]) > 0:
-        raise InputError(f"cache limit must be a size such as 20GB, but got {text!r}.")
+        raise InputError(f"{name} must be a size such as 20GB, but got {text!r}.")
     return int(float(found[1]) * _UNITS.get(unit, 1))
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from polyscale.records import Result, Verdict
 from polyscale.stats import (
@@ -14,8 +15,7 @@ from polyscale.stats import (
     cascade_curve,
     run_cascade,
 )
-from polyscale.studies.compare.judged import Judged
-from polyscale.studies.compare.plan import ComparePlan
+from polyscale.tasks import Evaluation
 
 Kind = Literal["s2", "larger"]
 Axis = Literal["macs", "latency_ms"]
@@ -71,18 +71,18 @@ class Cascade:
 def make_cascades(
     rows: Sequence[Result],
     verdicts: Sequence[Verdict],
-    judged: Mapping[str, Judged],
-    plan: ComparePlan,
+    evaluations: Mapping[str, Evaluation],
+    train_labels: NDArray[np.int64],
 ) -> tuple[Cascade, ...]:
     """For each family with a verdict: scale 1 → several scales, and scale 1 → the larger model.
 
     Args:
         rows: of all candidates.
         verdicts: of the run.
-        judged: candidate → its probe.
-        plan: of the run.
+        evaluations: candidate → its probe; `head` is a `ProbeResult`.
+        train_labels: classes of the training images (num_train,).
     """
-    found = []
+    cascades: list[Cascade] = []
     for verdict in verdicts:
         small = next(
             (r for r in rows if r.backbone == verdict.s2.backbone and r.scales == (1,)), None
@@ -91,29 +91,30 @@ def make_cascades(
             continue
         pairs: tuple[tuple[Kind, Result], ...] = (("s2", verdict.s2), ("larger", verdict.larger))
         for kind, large in pairs:
-            answers = _answers(judged[small.candidate], judged[large.candidate], plan)
+            both = evaluations[small.candidate], evaluations[large.candidate]
+            answers = _answers(*both, train_labels)
             if answers is not None:
-                found += [_cascade(small, large, kind, axis, answers) for axis in AXES]
-    return tuple(found)
+                cascades += [_cascade(small, large, kind, axis, answers) for axis in AXES]
+    return tuple(cascades)
 
 
 def _answers(
-    small: Judged, large: Judged, plan: ComparePlan
+    small: Evaluation, large: Evaluation, labels: NDArray[np.int64]
 ) -> tuple[CascadeAnswers, CascadeAnswers] | None:
     """To the training images, cross-validated, and to the test images."""
-    of_small, of_large = small.probe.out_of_fold, large.probe.out_of_fold
-    if of_small is None or of_large is None:
+    of_small, of_large = small.head.out_of_fold, large.head.out_of_fold
+    small_correct, large_correct = small.scores.correct, large.scores.correct
+    if of_small is None or of_large is None or small_correct is None or large_correct is None:
         return None
-    labels = plan.data.train.labels
     calibration = CascadeAnswers(
         confidence=of_small.max(axis=1).astype(np.float64),
         small_correct=of_small.argmax(axis=1) == labels,
         large_correct=of_large.argmax(axis=1) == labels,
     )
     test = CascadeAnswers(
-        confidence=small.probe.probabilities.max(axis=1),
-        small_correct=small.correct,
-        large_correct=large.correct,
+        confidence=small.head.probabilities.max(axis=1),
+        small_correct=small_correct,
+        large_correct=large_correct,
     )
     return calibration, test
 

@@ -14,10 +14,10 @@ from polyscale.data.imagenet import list_imagenet
 from polyscale.data.splits import sample
 from polyscale.errors import InputError
 from polyscale.heads.paper import PAPER
-from polyscale.studies.compare import CompareSettings
 from polyscale.studies.recipes.rates import seconds
 from polyscale.studies.recipes.task import Choices, Listed
 from polyscale.studies.recipes.work import Counts, Held, Tile
+from polyscale.tasks import ClassificationSettings
 from polyscale.types.recipe import Recipe
 
 NUM_FITS = 5
@@ -104,9 +104,9 @@ class Classification:
 
     refused: tuple[str, ...] = ("limit", "steps")
 
-    def settings(self, recipe: Recipe, choices: Choices) -> CompareSettings:
+    def settings(self, recipe: Recipe, choices: Choices) -> ClassificationSettings:
         """With the paper's probe."""
-        return CompareSettings(**{**recipe.options, **choices.shared})
+        return ClassificationSettings(**{**recipe.options, **choices.shared})
 
     def list(self, recipe: Recipe, path: str, choices: Choices) -> Listed:
         """ImageNet by its names."""
@@ -127,6 +127,8 @@ class Classification:
         )
         return Listed(data, train, counts)
 
-    def work(self, recipe: Recipe, settings: CompareSettings, counts: Counts) -> ClassifierWork:
+    def work(
+        self, recipe: Recipe, settings: ClassificationSettings, counts: Counts
+    ) -> ClassifierWork:
         """What there is to do."""
         return ClassifierWork(counts)

@@ -14,13 +14,12 @@ from PIL import Image
 from polyscale.data.dense.sources import list_dense
 from polyscale.data.listing import Files
 from polyscale.errors import InputError
-from polyscale.heads.dense import TrainSettings
+from polyscale.heads.dense import HeadKind, TrainSettings
 from polyscale.heads.dense.views import ViewSettings, views_of
-from polyscale.studies.dense import DenseSettings
-from polyscale.studies.dense.predictor import count_scores
-from polyscale.studies.dense.settings import HEADS
 from polyscale.studies.recipes.task import Choices, Listed
 from polyscale.studies.recipes.work import Counts, Held, Tile
+from polyscale.tasks import DepthSettings, MapSettings, SegmentationSettings
+from polyscale.tasks.maps.predictor import count_scores
 from polyscale.types import HW
 from polyscale.types.recipe import Recipe
 
@@ -39,7 +38,7 @@ class DenseWork:
     """Test and held-out images once for each scale; training images anew at every step."""
 
     recipe: Recipe
-    settings: DenseSettings
+    settings: MapSettings
     counts: Counts
 
     @property
@@ -120,15 +119,15 @@ class DenseWork:
     def _count_head(self, channels: int, grid_hw: HW) -> int:
         settings, arguments = self.settings, self.recipe.data.head_arguments
         options = {"in_channels": channels, **arguments, **settings.head_options}
-        return _head_macs(settings.task, settings.head, tuple(options.items()), grid_hw)
+        return _head_macs(settings.kind, tuple(options.items()), grid_hw)
 
 
 @cache
-def _head_macs(task: str, head: str, options: tuple[tuple[str, Any], ...], grid_hw: HW) -> int:
-    """Multiply-adds of a head for one map, by its name and its arguments."""
+def _head_macs(kind: HeadKind, options: tuple[tuple[str, Any], ...], grid_hw: HW) -> int:
+    """Multiply-adds of a head for one map, by its kind and its arguments."""
     arguments = dict(options)
     with torch.device("meta"):
-        module = HEADS[task][head].make(**arguments)
+        module = kind.make(**arguments)
     return count_scores(module.eval(), arguments["in_channels"], grid_hw, grid_hw).macs
 
 
@@ -138,14 +137,11 @@ class DensePrediction:
 
     refused: tuple[str, ...] = ("per_class",)
 
-    def settings(self, recipe: Recipe, choices: Choices) -> DenseSettings:
+    def settings(self, recipe: Recipe, choices: Choices) -> MapSettings:
         """With the paper's head; fewer steps have as large a share of warm-up."""
-        found = DenseSettings(task=recipe.task, **{**recipe.options, **choices.shared})  # type: ignore[arg-type]  # checked there
-        own = found.training
-        if choices.steps is None or own is None:
-            return found
-        warmup = own.warmup_steps * choices.steps // own.steps
-        return replace(found, training=replace(own, steps=choices.steps, warmup_steps=warmup))
+        kind = DepthSettings if recipe.task == "depth" else SegmentationSettings
+        settings = kind(**{**recipe.options, **choices.shared})
+        return settings if choices.steps is None else settings.with_steps(choices.steps)
 
     def list(self, recipe: Recipe, path: str, choices: Choices) -> Listed:
         """The data by their names, and the size of a few test images."""
@@ -166,7 +162,7 @@ class DensePrediction:
         )
         return Listed(data, catalogue.train.images, counts)
 
-    def work(self, recipe: Recipe, settings: DenseSettings, counts: Counts) -> DenseWork:
+    def work(self, recipe: Recipe, settings: MapSettings, counts: Counts) -> DenseWork:
         """What there is to do."""
         return DenseWork(recipe, settings, counts)
 

@@ -11,7 +11,7 @@ from polyscale.studies.recipes.task import Choices, check_choices
 from polyscale.studies.recipes.tasks import TASKS
 from polyscale.studies.recipes.weights import check_folders
 from polyscale.studies.recipes.work import Counts
-from polyscale.studies.tasks import AnySettings
+from polyscale.tasks import RunSettings
 from polyscale.types import Candidate
 from polyscale.types.recipe import Recipe
 
@@ -23,7 +23,7 @@ class ReadyRecipe:
     Attributes:
         recipe: what is repeated.
         weights_dir: folder of local weights, or None for the hub.
-        data: what `plan_study` takes.
+        data: what `plan_compare` takes.
         images: of the training split, by their names.
         counts: of both splits.
         settings: of the comparison.
@@ -34,7 +34,7 @@ class ReadyRecipe:
     data: str
     images: Files
     counts: Counts
-    settings: AnySettings
+    settings: RunSettings
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:

@@ -42,7 +42,7 @@ class Listed:
     """Data by the names of their files.
 
     Attributes:
-        data: what `plan_study` takes.
+        data: what `plan_compare` takes.
         images: of the training split.
         counts: of both splits.
     """
