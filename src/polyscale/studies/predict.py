@@ -15,7 +15,7 @@ from polyscale.heads.dense.views import ViewSettings
 from polyscale.multiscale import MultiScale, check_device
 from polyscale.studies.extract import weights_hash
 from polyscale.tasks import DensePredictor, MapTask, get_task
-from polyscale.tasks.maps.outputs import Outputs
+from polyscale.tasks.maps.predictor import Outputs
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polyscale.data import ClassificationData, load_classification
-from polyscale.errors import InputError
 from polyscale.heads import Protocol, paper_seed_accuracies, probe
 from polyscale.records import METRICS
 from polyscale.tasks.pooled import PooledTask, pooled_evaluation
 from polyscale.tasks.settings import FEATURE_WORDS, PooledSettings, Rows, check_choice
 from polyscale.tasks.task import AddOn, Case, Evaluation, Scores, intervals_text
-from polyscale.types import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,27 +35,15 @@ class ClassificationSettings(PooledSettings):
 
 
 class Classification(PooledTask):
-    """A linear probe for each candidate, and exact tests of who is right."""
+    """A linear probe for each candidate, and exact tests of which ones are right."""
 
     name = "classification"
     metric = METRICS["accuracy"]
     settings_type = ClassificationSettings
+    data_type = ClassificationData
+    loader = staticmethod(load_classification)
     right_or_wrong = True
     images_file: ClassVar[str] = "predictions.parquet"
-
-    def load(
-        self, source: str, *, seed: int, cache: Path | None, progress: Progress
-    ) -> ClassificationData:
-        """`rooms`, `folder:PATH`, `csv:PATH`, `hf:NAME` or `imagenet:PATH`."""
-        return load_classification(source, seed=seed, cache=cache, progress=progress)
-
-    def check_data(self, data: Any) -> None:
-        """Refuse data without classes of images."""
-        if not isinstance(data, ClassificationData):
-            raise InputError(
-                f"data must be loaded for {self.name}, but {data.name} is not. "
-                "Load it with load_classification, or name the task that it is for."
-            )
 
     def targets(self, images: Any) -> NDArray[np.int64]:
         """Indices of classes."""

@@ -2,24 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
+from torch import Tensor
 
 from polyscale.data import DepthData, load_depth
+from polyscale.data.dense.colours import colour_depth
 from polyscale.errors import InputError
 from polyscale.heads.dense import DEPTH_HEADS, HeadKind
 from polyscale.heads.dense.augment import AugmentSettings
+from polyscale.heads.dense.upsample import upsample
 from polyscale.records import METRICS
 from polyscale.stats import DEPTH_METRICS, depth_errors, depth_metrics
-from polyscale.tasks.maps.outputs import Metres
+from polyscale.tasks.maps.predictor import Outputs
 from polyscale.tasks.maps.settings import DEFAULT_CROP_HW, MapSettings
 from polyscale.tasks.maps.task import MapTask
 from polyscale.tasks.task import Scores
-from polyscale.types import Progress
+from polyscale.types import HW
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,26 @@ class DepthSettings(MapSettings):
             )
 
 
+@dataclass(frozen=True)
+class Metres(Outputs):
+    """Depth in metres along the optical axis, float32."""
+
+    def predict(self, scores: Tensor, out_hw: HW) -> NDArray[np.float32]:
+        """Metres."""
+        if scores.shape[-2:] != out_hw:
+            scores = upsample(scores, out_hw)
+        return scores[:, 0].float().cpu().numpy()
+
+    def grey(self, predicted: NDArray) -> NDArray:
+        """Millimetres, 16 bits."""
+        return (predicted * 1000).round().clip(0, 2**16 - 1).astype(np.uint16)
+
+    def colour(self, predicted: NDArray) -> NDArray:
+        """From near to far."""
+        low, high = np.percentile(predicted, (2, 98)).tolist()
+        return colour_depth(predicted, low, max(high, low + 1e-3))
+
+
 class Depth(MapTask):
     """RMSE of each image over its known pixels, and then the mean over images."""
 
@@ -50,15 +72,9 @@ class Depth(MapTask):
     metric = METRICS["rmse"]
     other_metrics = tuple(METRICS[key] for key in DEPTH_METRICS if key != "rmse")
     settings_type = DepthSettings
+    data_type = DepthData
+    loader = staticmethod(load_depth)
     statistics = ("rmse",)
-
-    def load(self, source: str, *, seed: int, cache: Path | None, progress: Progress) -> DepthData:
-        """`rooms`, `pairs:PATH`, `nyu:PATH` or `hf:NAME`."""
-        return load_depth(source, seed=seed, cache=cache, progress=progress)
-
-    def is_data(self, data: Any) -> bool:
-        """Whether data are for depth."""
-        return isinstance(data, DepthData)
 
     def head_arguments(self, data: DepthData) -> dict[str, Any]:
         """The range of depths."""
@@ -66,7 +82,7 @@ class Depth(MapTask):
 
     def outputs(self, data: DepthData) -> Metres:
         """Metres."""
-        return Metres()
+        return Metres(1)
 
     def head_facts(self, data: DepthData) -> dict[str, Any]:
         """The range of depths."""
@@ -74,7 +90,7 @@ class Depth(MapTask):
 
     def file_outputs(self, facts: Mapping[str, Any]) -> Metres:
         """Metres."""
-        return Metres()
+        return Metres(1)
 
     def judge(
         self, target: NDArray, predicted: NDArray, data: DepthData

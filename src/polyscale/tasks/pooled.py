@@ -147,6 +147,7 @@ class PooledTask(Task):
         Raises:
             InputError: if there is none, or their numbers differ.
         """
+        super().check_data(data)
         for name, images in (("train", data.train), ("test", data.test)):
             try:
                 num = len(self.targets(images))

@@ -40,16 +40,13 @@ class Regression(PooledTask):
                     "each image and not all equal. Check the column."
                 )
 
-    def targets(self, images: Any) -> NDArray[np.float64]:
-        """One number for each image."""
-        return np.asarray(images.targets, np.float64)
-
     def fit_predict(self, train: Rows, targets: NDArray, test: Rows, settings: Any) -> NDArray:
         """The predicted number of each test image."""
-        return ridge_predictions(train, targets, test)
+        return ridge_predictions(train, np.asarray(targets, np.float64), test)
 
     def score_images(self, predictions: NDArray, targets: NDArray) -> Mapping[str, NDArray]:
         """What R² is made from, and absolute errors; targets are taken from their mean."""
+        targets = np.asarray(targets, np.float64)
         error, centred = predictions - targets, targets - targets.mean()
         return {
             "squared_error": error**2,

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from polyscale.data import SegmentationData, load_segmentation
+from polyscale.data.dense.colours import colour_labels
 from polyscale.heads.dense import SEGMENTATION_HEADS, HeadKind
 from polyscale.heads.dense.augment import AugmentSettings
+from polyscale.heads.dense.upsample import predict_labels
 from polyscale.records import METRICS
 from polyscale.stats import (
     ImageCounts,
@@ -26,12 +30,12 @@ from polyscale.stats import (
     stack_counts,
 )
 from polyscale.tasks.files import write_json
-from polyscale.tasks.maps.outputs import Labels
+from polyscale.tasks.maps.predictor import Outputs
 from polyscale.tasks.maps.samples import READERS
 from polyscale.tasks.maps.settings import DEFAULT_CROP_HW, MapSettings
 from polyscale.tasks.maps.task import MapTask
 from polyscale.tasks.task import FinishedRun, Scores
-from polyscale.types import Progress
+from polyscale.types import HW
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,25 @@ class SegmentationSettings(MapSettings):
 
     heads: ClassVar[Mapping[str, HeadKind]] = SEGMENTATION_HEADS
     default_augment: ClassVar[AugmentSettings] = AugmentSettings(crop_hw=DEFAULT_CROP_HW)
+
+
+@dataclass(frozen=True)
+class Labels(Outputs):
+    """The class with the highest score, int16."""
+
+    def predict(self, scores: Tensor, out_hw: HW) -> NDArray[np.int16]:
+        """Indices of classes."""
+        if scores.shape[-2:] == out_hw:
+            return scores.argmax(dim=1).to("cpu", torch.int16).numpy()
+        return predict_labels(scores, out_hw).cpu().numpy()
+
+    def grey(self, predicted: NDArray) -> NDArray:
+        """Labels, 16 bits with more than 256 classes."""
+        return predicted.astype(np.uint8 if self.num_outputs <= 2**8 else np.uint16)
+
+    def colour(self, predicted: NDArray) -> NDArray:
+        """One colour for each class."""
+        return colour_labels(predicted, self.num_outputs)
 
 
 @dataclass(frozen=True)
@@ -62,18 +85,10 @@ class Segmentation(MapTask):
     metric = METRICS["miou"]
     other_metrics = (METRICS["pixel_accuracy"], METRICS["mean_accuracy"])
     settings_type = SegmentationSettings
+    data_type = SegmentationData
+    loader = staticmethod(load_segmentation)
     statistics = ("intersection", "union")
     reduction = "mean_iou"
-
-    def load(
-        self, source: str, *, seed: int, cache: Path | None, progress: Progress
-    ) -> SegmentationData:
-        """`rooms`, `pairs:PATH`, `ade20k:PATH`, `nyu:PATH` or `hf:NAME`."""
-        return load_segmentation(source, seed=seed, cache=cache, progress=progress)
-
-    def is_data(self, data: Any) -> bool:
-        """Whether data are for segmentation."""
-        return isinstance(data, SegmentationData)
 
     def head_arguments(self, data: SegmentationData) -> dict[str, Any]:
         """The number of classes."""
@@ -81,7 +96,7 @@ class Segmentation(MapTask):
 
     def outputs(self, data: SegmentationData) -> Labels:
         """Classes."""
-        return Labels(tuple(data.class_names))
+        return Labels(len(data.class_names), tuple(data.class_names))
 
     def head_facts(self, data: SegmentationData) -> dict[str, Any]:
         """The names of the classes."""
@@ -89,7 +104,7 @@ class Segmentation(MapTask):
 
     def file_outputs(self, facts: Mapping[str, Any]) -> Labels:
         """Classes by their names."""
-        return Labels(tuple(facts["class_names"]))
+        return Labels(len(facts["class_names"]), tuple(facts["class_names"]))
 
     def judge(
         self, target: NDArray, predicted: NDArray, data: SegmentationData

@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from polyscale.data import DataReport
 from polyscale.errors import InputError
 from polyscale.multiscale import MultiScale
 from polyscale.records import Contrast, Metric, Reduction, Result, TaskRecord, Verdict
@@ -34,63 +33,6 @@ AddOn = Literal["cascades", "probes", "controls"]
 """What the run loop does besides, where a task asks for it; each writes a JSON file."""
 
 REDUCTIONS = {"mean": mean_of_images, "mean_iou": mean_iou}
-
-
-class Images(Protocol):
-    """One split of a data set: what extraction and every task need of it."""
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Name of each image, unique."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes when any image changes."""
-        ...
-
-    @property
-    def read(self) -> Any:
-        """Index of an image → 8-bit RGB, see `polyscale.data.classification.ReadImage`."""
-        ...
-
-    def __len__(self) -> int:
-        """Images."""
-        ...
-
-
-class Data(Protocol):
-    """A data set, such as those of `polyscale.data`."""
-
-    @property
-    def name(self) -> str:
-        """What the user called it."""
-        ...
-
-    @property
-    def about(self) -> str:
-        """Where the split comes from, in words."""
-        ...
-
-    @property
-    def report(self) -> DataReport:
-        """What was found wrong with it."""
-        ...
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a user should be warned about, as sentences."""
-        ...
-
-    @property
-    def train(self) -> Images:
-        """What heads learn from, with their targets."""
-        ...
-
-    @property
-    def test(self) -> Images:
-        """What heads are judged on, with their targets."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -215,6 +157,8 @@ class Task(ABC):
         metric: what candidates are judged by.
         other_metrics: further metrics, shown beside it.
         settings_type: the class of its settings.
+        data_type: the class of its data sets.
+        loader: what `load` calls, a static method such as `load_classification`.
         right_or_wrong: whether each image is either right or wrong, so that exact tests apply.
         statistics: columns of the file of images that a bootstrap averages over images.
         reduction: how their means become the metric; None is what `reduce` or `Scores.weighted`
@@ -227,13 +171,15 @@ class Task(ABC):
     metric: ClassVar[Metric]
     other_metrics: ClassVar[tuple[Metric, ...]] = ()
     settings_type: ClassVar[type[RunSettings]]
+    data_type: ClassVar[type] = object
+    loader: ClassVar[Callable[..., Any] | None] = None
     right_or_wrong: ClassVar[bool] = False
     statistics: ClassVar[tuple[str, ...]] = ()
     reduction: ClassVar[Reduction | None] = "mean"
     images_file: ClassVar[str] = "images.parquet"
     samples: ClassVar[str] = "test images"
 
-    def load(self, source: str, *, seed: int, cache: Path | None, progress: Progress) -> Data:
+    def load(self, source: str, *, seed: int, cache: Path | None, progress: Progress) -> Any:
         """Load the data that a user names.
 
         Args:
@@ -245,17 +191,24 @@ class Task(ABC):
         Raises:
             InputError: if there are no such data.
         """
-        raise InputError(
-            f"data must be a data set that is already loaded for task {self.name}, but got "
-            f"{source!r}. Load it in Python and give it to polyscale.compare."
-        )
+        if self.loader is None:
+            raise InputError(
+                f"data must be a data set that is already loaded for task {self.name}, but got "
+                f"{source!r}. Load it in Python and give it to polyscale.compare."
+            )
+        return self.loader(source, seed=seed, cache=cache, progress=progress)
 
-    def check_data(self, data: Any) -> None:  # noqa: B027 - every data set may do
+    def check_data(self, data: Any) -> None:
         """Refuse data of another task.
 
         Raises:
             InputError: naming the task.
         """
+        if not isinstance(data, self.data_type):
+            raise InputError(
+                f"data must be loaded for {self.name}, but {data.name} is not. Load it with "
+                f"load_{self.name}, or name the task that it is for."
+            )
 
     def check(  # noqa: B027 - everything may fit
         self, module: MultiScale, candidate: Candidate, data: Any, settings: Any

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from polyscale.heads.dense import Maps, Targets
-from polyscale.tasks.maps.outputs import Outputs
-from polyscale.tasks.maps.predictor import predict_pixels
+from polyscale.tasks.maps.predictor import Outputs, predict_pixels
 from polyscale.tasks.maps.samples import READERS, Samples
 from polyscale.tasks.task import Evaluation
 from polyscale.types import Progress

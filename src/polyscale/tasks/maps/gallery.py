@@ -10,7 +10,7 @@ from PIL import Image
 
 from polyscale.tasks.files import GALLERY_PX, jpeg, most_divided
 from polyscale.tasks.maps.evaluate import MapEvaluation, predict_image
-from polyscale.tasks.maps.outputs import Outputs
+from polyscale.tasks.maps.predictor import Outputs
 from polyscale.tasks.maps.samples import Samples, nearest
 from polyscale.types import HW, Candidate
 

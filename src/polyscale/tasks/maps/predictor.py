@@ -1,6 +1,8 @@
-"""Backbone, scales and head in one: image → labels or metres of every pixel."""
+"""Backbone, scales and head in one: image → a prediction for every pixel."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod, sqrt
 
 import torch
@@ -12,7 +14,6 @@ from torch import Tensor, nn
 from polyscale.cost import TileCost, count_call, count_plan
 from polyscale.heads.dense.views import View, ViewSettings, cut, merge_scores, views_of
 from polyscale.multiscale import MultiScale
-from polyscale.tasks.maps.outputs import Outputs
 from polyscale.types import HW
 
 SCORES_BYTES = 256 * 2**20
@@ -20,6 +21,31 @@ SCORES_BYTES = 256 * 2**20
 
 VIEWS = 16
 """Views of a picture at once: a very wide one has hundreds."""
+
+
+@dataclass(frozen=True)
+class Outputs(ABC):
+    """What scores of pixels mean.
+
+    Attributes:
+        num_outputs: scores of a pixel.
+        class_names: in the order of the labels; empty where there are no classes.
+    """
+
+    num_outputs: int
+    class_names: tuple[str, ...] = ()
+
+    @abstractmethod
+    def predict(self, scores: Float[Tensor, "batch num_outputs h w"], out_hw: HW) -> NDArray:
+        """Scores → the prediction of each pixel (batch, out_h, out_w); bilinear in between."""
+
+    @abstractmethod
+    def grey(self, predicted: NDArray) -> NDArray:
+        """A prediction (h, w) as a grey picture that holds its numbers, 8 or 16 bits."""
+
+    @abstractmethod
+    def colour(self, predicted: NDArray) -> NDArray:
+        """A prediction (h, w) as an RGB picture to look at."""
 
 
 class DensePredictor(nn.Module):

@@ -22,8 +22,7 @@ from polyscale.tasks.maps.evaluate import (
 )
 from polyscale.tasks.maps.fit import Fitted, fit_head
 from polyscale.tasks.maps.gallery import gallery_table
-from polyscale.tasks.maps.outputs import Outputs
-from polyscale.tasks.maps.predictor import DensePredictor, count_head
+from polyscale.tasks.maps.predictor import DensePredictor, Outputs, count_head
 from polyscale.tasks.maps.samples import MapSplit
 from polyscale.tasks.maps.settings import GIGABYTE, MapSettings
 from polyscale.tasks.task import Case, FinishedRun, Scores, Task, intervals_text
@@ -70,20 +69,12 @@ class MapTask(Task):
 
     def check_data(self, data: Any) -> None:
         """Refuse data of another task, or with too few images to hold one out."""
-        if not self.is_data(data):
-            raise InputError(
-                f"data must be loaded for {self.name}, but {data.name} is not. "
-                f"Load it with load_{self.name}, or name the task that it is for."
-            )
+        super().check_data(data)
         if len(data.train) < 2:
             raise InputError(
                 f"data {data.name} must have at least two train images, as one of them chooses "
                 "among candidates, but has one. Add some."
             )
-
-    @abstractmethod
-    def is_data(self, data: Any) -> bool:
-        """Whether data are of this task."""
 
     def check(self, module: MultiScale, candidate: Candidate, data: Any, settings: Any) -> None:
         """Try the head's options, and refuse maps of which not even one batch fits the memory."""
