@@ -41,6 +41,9 @@ class OwnMean(PooledTask):
         return {"off": np.abs(predictions - targets)}
 
 
+WIDTH = 24
+"""Of two scales of the small model: class token and mean of each."""
+
 TASKS = {
     "labels": Multilabel(),
     "brightness": Regression(),
@@ -154,3 +157,36 @@ def test_data_without_targets_are_refused(make_data, run_task):
 def test_a_class_token_that_is_not_there_is_refused(make_data, run_task, tiny_backbone):
     with pytest.raises(InputError, match="feature must be 'cls' or 'mean' or 'both'"):
         run_task(make_data("class"), OwnMean(), feature="all")
+
+
+@pytest.mark.parametrize(
+    ("break_it", "told"),
+    [
+        (lambda predictions: predictions * np.nan, "predictions must be finite"),
+        (lambda predictions: predictions[:-1], "must be one for each of 30 test images, but there"),
+    ],
+)
+def test_broken_predictions_fail_their_candidate_alone(make_data, run_task, break_it, told):
+    class Broken(OwnMean):
+        def fit_predict(self, train, targets, test, settings):
+            predictions = super().fit_predict(train, targets, test, settings)
+            return break_it(predictions) if train.shape[1] == WIDTH else predictions
+
+    candidates = ["tiny:net_small@1", "tiny:net_small@1,2"]
+    comparison = run_task(make_data("brightness"), Broken(), candidates)
+    (failure,) = comparison.failures
+    assert failure.candidate == "tiny:net_small@1,2"
+    assert told in failure.error
+
+
+def test_candidates_that_are_judged_on_other_images_are_never_paired(make_data, run_task):
+    class Choosy(OwnMean):
+        def score_images(self, predictions, targets):
+            off = np.abs(predictions - targets)
+            return {"off": np.where(off == off.max(), np.nan, off)}
+
+    comparison = run_task(make_data("brightness"), Choosy())
+    failed = [failure.error for failure in comparison.failures]
+    assert all("must be judged on the same test images as tiny:net_small@1" in e for e in failed)
+    unknown = {tuple(np.isnan(s.image_scores)) for s in comparison.scores.values()}
+    assert len(unknown) == 1

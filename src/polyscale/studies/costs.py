@@ -6,8 +6,7 @@ from torch import nn
 
 from polyscale.cost import TURNS, Cost, Meter, TileCost
 from polyscale.studies.compare.failures import Failures
-from polyscale.studies.progress import Progress
-from polyscale.types import HW, Candidate
+from polyscale.types import HW, Candidate, Progress
 
 STEP = "costs"
 

@@ -122,6 +122,7 @@ class PooledTask(Task):
         data, settings = case.data, case.settings
         train, test = self.targets(data.train), self.targets(data.test)
         predictions = self.fit_predict(case.train, train, case.test, settings)
+        _check_predictions(predictions, len(test))
         scores = self.score(predictions, test)
         words = {
             "label": [self.text(target, data) for target in test],
@@ -221,6 +222,19 @@ def ridge_predictions(train: Rows, targets: NDArray, test: Rows) -> NDArray[np.f
     ridge = RidgeCV(np.logspace(-2, 6, 17), alpha_per_target=targets.ndim > 1)
     model = make_pipeline(StandardScaler(), ridge)
     return model.fit(np.asarray(train, np.float64), targets).predict(np.asarray(test, np.float64))
+
+
+def _check_predictions(predictions: NDArray, num_test: int) -> None:
+    predictions = np.asarray(predictions)
+    if len(predictions) != num_test:
+        raise InputError(
+            f"predictions must be one for each of {num_test} test images, but there are "
+            f"{len(predictions)}. Correct fit_predict."
+        )
+    if predictions.dtype.kind == "f" and not np.isfinite(predictions).all():
+        raise InputError(
+            "predictions must be finite, but some are NaN or infinite. Correct fit_predict."
+        )
 
 
 def _fingerprint(targets: NDArray) -> str:

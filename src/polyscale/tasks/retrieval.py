@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyscale.data import load_classification
 from polyscale.errors import InputError
 from polyscale.records import Metric
 from polyscale.tasks.pooled import PooledTask
@@ -25,6 +26,7 @@ class Retrieval(PooledTask):
     """
 
     name = "retrieval"
+    loader = staticmethod(load_classification)
     metric = Metric(
         key="retrieval_map", name="Mean average precision", unit="%", noun="mean average precision"
     )

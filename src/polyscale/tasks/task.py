@@ -240,27 +240,26 @@ class Task(ABC):
         self, scores: Mapping[str, Scores], *, seed: int
     ) -> dict[str, tuple[float, float]]:
         """95 % interval of the metric of each candidate."""
-        if self.right_or_wrong:
-            return accuracy_intervals(_correct(scores))
-        if statistics := _statistics(scores):
-            return image_intervals(statistics, self.reduce, seed=seed)
-        return weighted_intervals(_weighted(scores), _num_judged(scores), seed=seed)
+        first = next(iter(scores.values()))
+        if first.correct is not None:
+            return accuracy_intervals(_each(scores, "correct"))
+        if first.statistics is not None:
+            return image_intervals(_each(scores, "statistics"), self.reduce, seed=seed)
+        return weighted_intervals(_each(scores, "weighted"), first.num_judged, seed=seed)
 
     def contrasts(
         self, scores: Mapping[str, Scores], *, margin: float, seed: int
     ) -> list[Contrast]:
         """Every pair of candidates: their difference, its intervals and its tests."""
-        if self.right_or_wrong:
-            return paired_contrasts(
-                _correct(scores), metric=self.metric.key, margin=margin, seed=seed
-            )
-        if statistics := _statistics(scores):
-            return image_contrasts(
-                statistics, self.reduce, metric=self.metric, margin=margin, seed=seed
-            )
-        return weighted_contrasts(
-            _weighted(scores), _num_judged(scores), metric=self.metric, margin=margin, seed=seed
-        )
+        first = next(iter(scores.values()))
+        shared: dict[str, Any] = {"margin": margin, "seed": seed}
+        if first.correct is not None:
+            correct = _each(scores, "correct")
+            return paired_contrasts(correct, metric=self.metric.key, **shared)
+        shared["metric"] = self.metric
+        if first.statistics is not None:
+            return image_contrasts(_each(scores, "statistics"), self.reduce, **shared)
+        return weighted_contrasts(_each(scores, "weighted"), first.num_judged, **shared)
 
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
         """What else the run loop should do."""
@@ -318,17 +317,5 @@ def intervals_text(task: Task) -> str:
     )
 
 
-def _correct(scores: Mapping[str, Scores]) -> dict[str, NDArray[np.bool_]]:
-    return {name: own.correct for name, own in scores.items() if own.correct is not None}
-
-
-def _statistics(scores: Mapping[str, Scores]) -> dict[str, NDArray[np.floating]]:
-    return {name: own.statistics for name, own in scores.items() if own.statistics is not None}
-
-
-def _weighted(scores: Mapping[str, Scores]) -> dict[str, WeightedMetric]:
-    return {name: own.weighted for name, own in scores.items() if own.weighted is not None}
-
-
-def _num_judged(scores: Mapping[str, Scores]) -> int:
-    return next(iter(scores.values())).num_judged
+def _each(scores: Mapping[str, Scores], field: str) -> dict[str, Any]:
+    return {name: getattr(own, field) for name, own in scores.items()}

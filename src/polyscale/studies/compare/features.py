@@ -8,10 +8,9 @@ from polyscale.multiscale import MultiScale
 from polyscale.store import FeatureStore, StoreError
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.extract import extract_maps, extract_pooled
-from polyscale.studies.progress import Progress
 from polyscale.studies.timing import FEATURES, Watch
 from polyscale.tasks import RunSettings
-from polyscale.types import Backbone, Candidate
+from polyscale.types import Backbone, Candidate, Progress
 
 ByScale = dict[float, Any]
 

@@ -8,10 +8,9 @@ from typing import Any
 from polyscale.backbones import load
 from polyscale.errors import InputError, require
 from polyscale.studies.extract import weights_hash
-from polyscale.studies.progress import Progress, silent
 from polyscale.studies.run_folder import FILES
 from polyscale.tasks import RunSettings, Task, to_task
-from polyscale.types import Backbone, Candidate
+from polyscale.types import Backbone, Candidate, Progress, silent
 
 RESAMPLING = (
     "bicubic, antialiased where it shrinks, squashed to the tile's aspect; "

@@ -6,11 +6,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from polyscale.cost import Cost, fitting_batch
-from polyscale.errors import RunError
+from polyscale.errors import InputError, RunError
 from polyscale.records import Result
 from polyscale.stats import corrected_contrasts, judge
 from polyscale.store import FeatureStore
@@ -25,10 +26,9 @@ from polyscale.studies.compare.probes import Probes, run_probes
 from polyscale.studies.costs import measure_in_turns
 from polyscale.studies.environment import versions
 from polyscale.studies.extract import feature_key
-from polyscale.studies.progress import Progress, silent
 from polyscale.studies.timing import Watch
 from polyscale.tasks import Case, Evaluation, PooledTask
-from polyscale.types import HW, Backbone, Candidate
+from polyscale.types import HW, Backbone, Candidate, Progress, silent
 
 
 def run_compare(
@@ -137,7 +137,9 @@ class _Run:
     def _evaluate(self, candidate: Candidate, features: Features) -> None:
         case, task = self._case(candidate, features), self.plan.task
         with self.watch.stage("heads"):
-            evaluation = self.evaluations[candidate] = task.evaluate(case)
+            evaluation = task.evaluate(case)
+            self._check_same_images(candidate, evaluation)
+            self.evaluations[candidate] = evaluation
         if not isinstance(task, PooledTask):
             return
         if "probes" in self.addons:
@@ -151,6 +153,16 @@ class _Run:
                     task,
                     self.extract,
                     weights=self.plan.weights_hashes[candidate.backbone],
+                )
+
+    def _check_same_images(self, candidate: Candidate, evaluation: Evaluation) -> None:
+        """Contrasts are paired, so every candidate is judged on the same test images."""
+        unknown = np.isnan(evaluation.scores.image_scores)
+        for other, own in self.evaluations.items():
+            if (np.isnan(own.scores.image_scores) != unknown).any():
+                raise InputError(
+                    f"{candidate} must be judged on the same test images as {other}, but "
+                    f"{self.plan.task.name} gives NaN for others of them. Correct its scores."
                 )
 
     def _case(self, candidate: Candidate, features: Features) -> Case:
