@@ -1,4 +1,4 @@
-"""What a study adds to its rows: cascades, controls, other probes, failures, and where time goes."""
+"""What a study adds to its rows: cascades, controls, other probes, failures and times."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

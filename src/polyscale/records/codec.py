@@ -206,7 +206,8 @@ def _decode_list(arguments: tuple[Any, ...], value: Any, place: Place) -> Any:
     else:
         kinds = (arguments[0],) * len(value)
     return tuple(
-        decode(kind, own, (*place, i)) for i, (kind, own) in enumerate(zip(kinds, value, strict=True))
+        decode(kind, own, (*place, i))
+        for i, (kind, own) in enumerate(zip(kinds, value, strict=True))
     )
 
 
