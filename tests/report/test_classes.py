@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from polyscale.report.classes import MAX_ROWS, class_pages
 
 

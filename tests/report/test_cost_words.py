@@ -1,8 +1,8 @@
 from dataclasses import replace
 
 import pytest
-
 from polyscale.report.cost_words import TAGS, cost_lines
+
 from polyscale.report.names import model_names
 from polyscale.report.numbers import NBSP
 

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 from polyscale.report.gallery import group_pictures
+
 from polyscale.report.names import model_names
 
 

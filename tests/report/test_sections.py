@@ -1,8 +1,8 @@
 import math
 
 import pytest
-
 from polyscale.report.extras import Probes
+
 from polyscale.report.read import read_run
 from polyscale.report.sections import few_shot, spots, turned_controls
 

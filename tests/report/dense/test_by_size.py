@@ -1,8 +1,8 @@
 import pytest
-
 from polyscale.report.dense.by_size import bin_titles, size_pages, size_sentence
 from polyscale.report.dense.sides import sides_of
 from polyscale.report.dense.tables import Share
+
 from polyscale.report.numbers import NBSP
 from polyscale.report.read import read_run
 

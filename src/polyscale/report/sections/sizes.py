@@ -1,19 +1,24 @@
 """IoU by size of object: do several scales help detail?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, isqrt, sqrt
+from math import isqrt, sqrt
 
-from polyscale.report.dense.sides import Role, Sides
-from polyscale.report.dense.tables import Share, Sizes
+from markupsafe import Markup
+
+from polyscale.records import Estimate, Gain, Sizes
+from polyscale.report.metric_words import MetricWords
+from polyscale.report.numbers import interval_limit
 from polyscale.report.plot import Plot, Series, place
-from polyscale.report.vocabulary import MEAN_IOU
+from polyscale.report.render import render
+from polyscale.report.run import Run
+from polyscale.report.sides import Role, Sides, sides_of
 
 MIN_OBJECTS = 20
 """Fewer objects of a size are not spoken of."""
 BIN_RATIO = 4
-"""Of an open bin's middle to its end, as of the bins between."""
+"""Ratio of an open bin's middle to its end, as in the bins between."""
 DODGE = 1.12  # lines stand beside each other
 
 
@@ -23,8 +28,8 @@ class SizeRow:
 
     title: str
     num: int
-    iou: tuple[Share | None, ...]
-    gains: tuple[Share | None, ...]
+    iou: tuple[Estimate | None, ...]
+    gains: tuple[Gain | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +42,7 @@ class SizePage:
         plot: lines of the roles over size.
         rows: the smallest size first.
         sentence: whether small objects gain more.
-        limit: where the axis of gains ends, in tenths.
+        limit: where the axis of gains ends.
     """
 
     sides: Sides
@@ -48,12 +53,24 @@ class SizePage:
     limit: float
 
 
-def size_pages(sizes: Sizes, sides: Sequence[Sides]) -> list[SizePage]:
+def sizes_section(run: Run) -> Markup | None:
+    """IoU of objects by their size, for each family."""
+    if run.sizes is None:
+        return None
+    return render(
+        "sizes.html",
+        run=run,
+        pages=size_pages(run, run.sizes),
+        titles=bin_titles(run.sizes.edges_px),
+    )
+
+
+def size_pages(run: Run, sizes: Sizes) -> list[SizePage]:
     """One for each candidate with several scales that the report is about."""
-    return [_page(sizes, own) for own in sides]
+    return [_page(sizes, sides, run.words) for sides in sides_of(run)]
 
 
-def _page(sizes: Sizes, sides: Sides) -> SizePage:
+def _page(sizes: Sizes, sides: Sides, words: MetricWords) -> SizePage:
     s2 = sides.s2
     found = [
         (role, gain)
@@ -71,19 +88,15 @@ def _page(sizes: Sizes, sides: Sides) -> SizePage:
         for i, (title, num) in enumerate(zip(titles, sizes.num_objects, strict=True))
     )
     single = next((gain for role, gain in found if role.title == "single scale"), None)
+    ends = (end for _, gain in found for b in gain if b for end in (b.ci_low, b.ci_high))
     return SizePage(
         sides=sides,
         against=tuple(role for role, _ in found),
         plot=_plot(sizes, sides, titles),
         rows=rows,
-        sentence=size_sentence(titles, sizes.num_objects, single) if single else "",
-        limit=_limit([gain for _, own in found for gain in own if gain]),
+        sentence=size_sentence(titles, sizes.num_objects, single, words) if single else "",
+        limit=interval_limit(ends, 0.1),
     )
-
-
-def _limit(gains: Sequence[Share]) -> float:
-    ends = [abs(end) for gain in gains for end in (gain.ci_low, gain.ci_high)]
-    return max(1, ceil(max(ends, default=0) / 0.1)) / 10
 
 
 def bin_titles(edges_px: Sequence[float | None]) -> list[str]:
@@ -98,7 +111,10 @@ def bin_titles(edges_px: Sequence[float | None]) -> list[str]:
 
 
 def size_sentence(
-    titles: Sequence[str], num_objects: Sequence[int], gains: Sequence[Share | None]
+    titles: Sequence[str],
+    num_objects: Sequence[int],
+    gains: Sequence[Gain | None],
+    words: MetricWords,
 ) -> str:
     """Which objects several scales help most, as far as intervals tell.
 
@@ -106,7 +122,12 @@ def size_sentence(
         titles: of the bins, the smallest first.
         num_objects: in each.
         gains: of several scales over one.
+        words: of the metric.
     """
+
+    def finding(gain: Gain) -> str:
+        return words.finding(gain.difference, gain.ci_low, gain.ci_high)
+
     told = [
         (title, gain)
         for title, num, gain in zip(titles, num_objects, gains, strict=True)
@@ -116,13 +137,13 @@ def size_sentence(
         return f"Too few objects to tell: fewer than two sizes have {MIN_OBJECTS} of them."
     (small_title, small), (large_title, large) = told[0], told[-1]
     figures = (
-        f"{_finding(small)} on objects of {small_title} px, "
-        f"{_finding(large)} on those of {large_title} px"
+        f"{finding(small)} on objects of {small_title} px, "
+        f"{finding(large)} on those of {large_title} px"
     )
-    best_title, best = max(told[1:-1], key=lambda pair: pair[1].value, default=told[0])
+    best_title, best = max(told[1:-1], key=lambda pair: pair[1].difference, default=told[0])
     if best.ci_low > max(0, small.ci_high, large.ci_high):
         return (
-            f"Several scales help objects of {best_title} px most: {_finding(best)}, against "
+            f"Several scales help objects of {best_title} px most: {finding(best)}, against "
             f"{figures}."
         )
     if small.ci_low > large.ci_high:
@@ -140,10 +161,6 @@ def size_sentence(
     )
 
 
-def _finding(gain: Share) -> str:
-    return MEAN_IOU.finding(gain.value, gain.ci_low, gain.ci_high)
-
-
 def _square(area_px: float | None) -> str:
     side = isqrt(int(area_px or 0))
     return f"{side}²" if side**2 == area_px else f"{area_px or 0:,.0f}"
@@ -155,21 +172,22 @@ def _plot(sizes: Sizes, sides: Sides, titles: Sequence[str]) -> Plot | None:
     lines = []
     for number, role in enumerate(sides.roles):
         shift = DODGE ** (number - (len(sides.roles) - 1) / 2)
-        own = [(x, s) for x, s in zip(middles, sizes.iou[role.candidate], strict=True) if s]
-        if own:
+        bins = zip(middles, sizes.iou[role.candidate], strict=True)
+        points = [(x, estimate) for x, estimate in bins if estimate]
+        if points:
             lines.append(
                 Series(
-                    x=[x * shift for x, _ in own],
-                    y=[share.value for _, share in own],
-                    low=[share.ci_low for _, share in own],
-                    high=[share.ci_high for _, share in own],
+                    x=[x * shift for x, _ in points],
+                    y=[estimate.value for _, estimate in points],
+                    low=[estimate.ci_low for _, estimate in points],
+                    high=[estimate.ci_high for _, estimate in points],
                     style="several" if role == sides.s2 else "one",
                     colour=role.css,
                 )
             )
     if not lines:
         return None
-    names: Mapping[float, str] = dict(zip(middles, map(_short, titles), strict=True))
+    names = dict(zip(middles, map(_short, titles), strict=True))
     return place(
         lines,
         x_label="pixels of the object",
