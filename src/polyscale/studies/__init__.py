@@ -5,7 +5,6 @@ from polyscale.records.shown import Shown, ShownScale
 from polyscale.studies.compare import (
     ComparePlan,
     Comparison,
-    Failure,
     plan_compare,
     run_compare,
     run_files,
@@ -18,7 +17,6 @@ from polyscale.types import Progress, silent
 __all__ = [
     "ComparePlan",
     "Comparison",
-    "Failure",
     "Progress",
     "SeamReport",
     "Seams",

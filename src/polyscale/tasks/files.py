@@ -1,9 +1,7 @@
-"""Helpers for what tasks write: JSON, small pictures, and the choice of images for a gallery."""
+"""Helpers for galleries: small pictures, and the choice of images."""
 
 import io
-import json
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +9,6 @@ from PIL import Image
 
 GALLERY_PX = 448
 """Longer side of the pictures of a gallery, at most."""
-
-
-def write_json(path: Path, content: object) -> None:
-    """Readable JSON without NaN, which other readers refuse."""
-    text = json.dumps(content, indent=2, allow_nan=False)
-    path.write_text(f"{text}\n", encoding="utf-8")
 
 
 def jpeg(image: Image.Image) -> bytes:

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyscale.errors import InputError
-from polyscale.records import Metric
+from polyscale.records import Metric, write_json
 from polyscale.stats import WeightedMetric
-from polyscale.tasks.files import write_json
 from polyscale.tasks.pooled import PooledTask, ridge_predictions
 from polyscale.tasks.settings import Rows
 from polyscale.tasks.task import FinishedRun

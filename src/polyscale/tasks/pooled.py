@@ -96,7 +96,7 @@ class PooledTask(Task):
             correct = columns["correct"].astype(bool)
             value = float(correct.mean())
             return Scores(value=value, correct=correct, image_scores=correct, **shared)
-        names = self.statistics or (self.metric.key,)
+        names = self.averaged
         statistics = np.stack([columns[name] for name in names], axis=1).astype(np.float64)
         known = np.isfinite(statistics).all(axis=1)
         statistics = statistics[known]
@@ -190,12 +190,6 @@ class PooledTask(Task):
                 "image": pa.array(images, image),
             }
         )
-
-    def record(self) -> Any:
-        """With the metric's own column where no statistics are named."""
-        own = super().record()
-        averaged = not self.right_or_wrong and self.reduction and not self.statistics
-        return replace(own, statistics=(self.metric.key,)) if averaged else own
 
 
 def pooled_evaluation(case: Case, scores: Scores, **others: Any) -> Evaluation:

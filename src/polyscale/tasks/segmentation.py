@@ -16,7 +16,7 @@ from polyscale.data.dense.colours import colour_labels
 from polyscale.heads.dense import SEGMENTATION_HEADS, HeadKind
 from polyscale.heads.dense.augment import AugmentSettings
 from polyscale.heads.dense.upsample import predict_labels
-from polyscale.records import METRICS
+from polyscale.records import METRICS, write_json
 from polyscale.stats import (
     ImageCounts,
     ObjectIous,
@@ -29,7 +29,6 @@ from polyscale.stats import (
     sizes_json,
     stack_counts,
 )
-from polyscale.tasks.files import write_json
 from polyscale.tasks.maps.predictor import Outputs
 from polyscale.tasks.maps.samples import READERS
 from polyscale.tasks.maps.settings import DEFAULT_CROP_HW, MapSettings

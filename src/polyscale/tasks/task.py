@@ -160,7 +160,8 @@ class Task(ABC):
         data_type: the class of its data sets.
         loader: what `load` calls, a static method such as `load_classification`.
         right_or_wrong: whether each image is either right or wrong, so that exact tests apply.
-        statistics: columns of the file of images that a bootstrap averages over images.
+        statistics: columns of the file of images that a bootstrap averages over images; without
+            any, the one that is named like the metric.
         reduction: how their means become the metric; None is what `reduce` or `Scores.weighted`
             says, and runs of the task cannot be merged.
         images_file: the file with one row for each candidate and test image.
@@ -236,6 +237,12 @@ class Task(ABC):
         assert self.reduction is not None, f"{type(self).__name__}.reduce must be written"
         return REDUCTIONS[self.reduction](means)
 
+    @property
+    def averaged(self) -> tuple[str, ...]:
+        """Columns of the file of images that a bootstrap averages over images."""
+        mean = self.reduction == "mean" and not self.right_or_wrong
+        return self.statistics or ((self.metric.key,) if mean else ())
+
     def intervals(
         self, scores: Mapping[str, Scores], *, seed: int
     ) -> dict[str, tuple[float, float]]:
@@ -273,7 +280,7 @@ class Task(ABC):
             scores=self.other_metrics,
             images_file=self.images_file,
             right_or_wrong=self.right_or_wrong,
-            statistics=self.statistics,
+            statistics=self.averaged,
             reduction=self.reduction,
             samples=self.samples,
         )

@@ -121,12 +121,12 @@ def test_cascades_begin_at_the_small_model_and_end_at_the_large_one(study):
     ]  # fmt: skip
     for (kind, axis), cascade in found.items():
         large = two if kind == "s2" else larger
-        curve = cascade.curve
-        assert (curve.accuracy[0], curve.accuracy[-1]) == pytest.approx((one.value, large.value))
-        assert curve.cost[0] == getattr(one, axis)
+        ends = (cascade.accuracy[0], cascade.accuracy[-1])
+        assert ends == pytest.approx((one.value, large.value))
+        assert cascade.cost[0] == getattr(one, axis)
     # scale 1 is paid for once
-    assert found["s2", "macs"].curve.cost[-1] == two.macs
-    assert found["larger", "macs"].curve.cost[-1] == one.macs + larger.macs
+    assert found["s2", "macs"].cost[-1] == two.macs
+    assert found["larger", "macs"].cost[-1] == one.macs + larger.macs
     assert found["larger", "macs"].chosen.cost <= one.macs + larger.macs
 
 

@@ -1,17 +1,15 @@
 """Small models that pass on what they are unsure of, and what that saves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import asdict
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.records import Result, Verdict
+from polyscale.records import Cascade, CascadeChoice, Result, Verdict
 from polyscale.stats import (
     CascadeAnswers,
-    CascadeCurve,
-    CascadePoint,
     cascade_curve,
     run_cascade,
 )
@@ -21,51 +19,6 @@ Kind = Literal["s2", "larger"]
 Axis = Literal["macs", "latency_ms"]
 AXES: tuple[Axis, ...] = ("macs", "latency_ms")
 MAX_POINTS = 101
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cascade:
-    """The small model at scale 1, and what stands behind it.
-
-    Attributes:
-        small: candidate that sees every image.
-        large: candidate that sees those of which the small one is unsure.
-        kind: whether that is the small model at several scales or a larger one.
-        axis: the kind of cost.
-        curve: of the test images, at every threshold.
-        chosen: the test images at the threshold that did best on cross-validated answers to the
-            training images, for no more than the large one costs alone.
-    """
-
-    small: str
-    large: str
-    kind: Kind
-    axis: Axis
-    curve: CascadeCurve
-    chosen: CascadePoint
-
-    def to_dict(self) -> dict[str, object]:
-        """As JSON holds it, the curve thinned."""
-        last = len(self.curve.share) - 1
-        kept = np.unique(np.linspace(0, last, MAX_POINTS).round().astype(int))
-        curve = {
-            # the last threshold is infinite, which JSON does not know: nothing is that sure
-            "thresholds": np.minimum(self.curve.thresholds[kept], 2.0).tolist(),
-            "share": self.curve.share[kept].tolist(),
-            "cost": self.curve.cost[kept].tolist(),
-            "accuracy": self.curve.accuracy[kept].tolist(),
-            "random_accuracy": self.curve.random_accuracy[kept].tolist(),
-        }
-        chosen = asdict(self.chosen) | {"threshold": min(self.chosen.threshold, 2.0)}
-        return {
-            "small": self.small,
-            "large": self.large,
-            "kind": self.kind,
-            "axis": self.axis,
-            **curve,
-            "area_gain": self.curve.area_gain,
-            "chosen": chosen,
-        }
 
 
 def make_cascades(
@@ -130,17 +83,29 @@ def _cascade(
     small_cost, large_cost = float(getattr(small, axis)), float(getattr(large, axis))
     shares_scale_1 = kind == "s2" and 1 in large.scales
     extra_cost = max(large_cost - small_cost, 0.0) if shares_scale_1 else large_cost
+    curve = cascade_curve(test, small_cost=small_cost, extra_cost=extra_cost)
+    chosen = run_cascade(
+        calibration,
+        test,
+        small_cost=small_cost,
+        extra_cost=extra_cost,
+        max_cost=max(large_cost, small_cost),
+    )
+    kept = np.unique(np.linspace(0, len(curve.share) - 1, MAX_POINTS).round().astype(int))
+    lists: dict[str, Any] = {
+        name: tuple(getattr(curve, name)[kept].tolist())
+        for name in ("share", "cost", "accuracy", "random_accuracy")
+    }
     return Cascade(
         small=small.candidate,
         large=large.candidate,
         kind=kind,
         axis=axis,
-        curve=cascade_curve(test, small_cost=small_cost, extra_cost=extra_cost),
-        chosen=run_cascade(
-            calibration,
-            test,
-            small_cost=small_cost,
-            extra_cost=extra_cost,
-            max_cost=max(large_cost, small_cost),
+        # the last threshold is infinite, which JSON does not know: no probability reaches 2
+        thresholds=tuple(np.minimum(curve.thresholds[kept], 2.0).tolist()),
+        **lists,
+        area_gain=curve.area_gain,
+        chosen=CascadeChoice(
+            **{**asdict(chosen), "threshold": min(chosen.threshold, 2.0)},
         ),
     )

@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from polyscale.errors import require
-from polyscale.records import Contrast, Result, Verdict
+from polyscale.records import (
+    Cascade,
+    Contrast,
+    Control,
+    Failure,
+    Probes,
+    Result,
+    Timing,
+    Verdict,
+    write_json,
+)
 from polyscale.stats import sweet_spots_by_axis
-from polyscale.studies.compare.cascades import Cascade
-from polyscale.studies.compare.controls import Control
-from polyscale.studies.compare.failures import Failure
 from polyscale.studies.compare.plan import ComparePlan
-from polyscale.studies.compare.probes import Probes
-from polyscale.studies.timing import Timing
 from polyscale.tasks import Evaluation, FinishedRun, Scores
-from polyscale.tasks.files import write_json
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from polyscale.multiscale import MultiScale
+from polyscale.records import FEATURES_STAGE
 from polyscale.store import FeatureStore, StoreError
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.extract import extract_maps, extract_pooled
-from polyscale.studies.timing import FEATURES, Watch
+from polyscale.studies.timing import Watch
 from polyscale.tasks import RunSettings
 from polyscale.types import Backbone, Candidate, Progress
 
@@ -90,7 +91,7 @@ class Extractor:
             weights: `weights_hash` of the backbone.
             step: how progress calls it, besides the name and the split.
         """
-        with self.watch.stage(FEATURES):
+        with self.watch.stage(FEATURES_STAGE):
             return Features(
                 self._split(modules, self.train, "train", weights, step),
                 self._split(modules, self.test, "test", weights, step),

@@ -12,7 +12,7 @@ from torch import nn
 
 from polyscale.cost import Cost, fitting_batch
 from polyscale.errors import InputError, RunError
-from polyscale.records import Result
+from polyscale.records import Probes, Result
 from polyscale.stats import corrected_contrasts, judge
 from polyscale.store import FeatureStore
 from polyscale.studies.compare.cascades import make_cascades
@@ -22,7 +22,7 @@ from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.family import family_of
 from polyscale.studies.compare.features import Extractor, Features
 from polyscale.studies.compare.plan import ComparePlan
-from polyscale.studies.compare.probes import Probes, run_probes
+from polyscale.studies.compare.probes import run_probes
 from polyscale.studies.costs import measure_in_turns
 from polyscale.studies.environment import versions
 from polyscale.studies.extract import feature_key
