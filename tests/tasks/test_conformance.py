@@ -190,3 +190,16 @@ def test_candidates_that_are_judged_on_other_images_are_never_paired(make_data, 
     assert all("must be judged on the same test images as tiny:net_small@1" in e for e in failed)
     unknown = {tuple(np.isnan(s.image_scores)) for s in comparison.scores.values()}
     assert len(unknown) == 1
+
+
+@pytest.mark.parametrize("task", [OwnMean, OwnRightOrWrong])
+def test_a_column_that_is_missing_is_named(task):
+    class Forgetful(task):
+        def score_images(self, predictions, targets):
+            return {"something": predictions[:-1]}
+
+    column = "correct" if task.right_or_wrong else "off"
+    with pytest.raises(
+        InputError, match=f"must return a column '{column}' with one value for each"
+    ):
+        Forgetful().score(np.zeros(4), np.zeros(4))

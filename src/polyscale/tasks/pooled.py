@@ -92,11 +92,18 @@ class PooledTask(Task):
             value = float(weighted(even)[0])
             own = next(iter(columns.values()), np.full(len(targets), np.nan))
             return Scores(value=value, weighted=weighted, image_scores=own, **shared)
+        names = ("correct",) if self.right_or_wrong else self.averaged
+        for name in names:
+            if name not in columns or len(columns[name]) != len(targets):
+                raise InputError(
+                    f"score_images of task {self.name} must return a column {name!r} with one "
+                    f"value for each of {len(targets)} images. Return it, or name other columns in "
+                    "`statistics`."
+                )
         if self.right_or_wrong:
             correct = columns["correct"].astype(bool)
             value = float(correct.mean())
             return Scores(value=value, correct=correct, image_scores=correct, **shared)
-        names = self.averaged
         statistics = np.stack([columns[name] for name in names], axis=1).astype(np.float64)
         known = np.isfinite(statistics).all(axis=1)
         statistics = statistics[known]

@@ -206,9 +206,10 @@ class Task(ABC):
             InputError: naming the task.
         """
         if not isinstance(data, self.data_type):
+            load = getattr(self.loader, "__name__", "its own loader")
             raise InputError(
-                f"data must be loaded for {self.name}, but {data.name} is not. Load it with "
-                f"load_{self.name}, or name the task that it is for."
+                f"data must be loaded for {self.name}, but {getattr(data, 'name', data)!r} is not. "
+                f"Load it with {load}, or name the task that it is for."
             )
 
     def check(  # noqa: B027 - everything may fit

@@ -1,9 +1,9 @@
 """A head on held-out and on test images, from maps that are kept."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,14 +27,6 @@ class MapEvaluation(Evaluation):
     maps: Maps
 
 
-class JudgeImage(Protocol):
-    """Judges one image."""
-
-    def __call__(self, target: NDArray, predicted: NDArray) -> Any:
-        """Target and prediction (h, w) → whatever the task collects."""
-        ...
-
-
 def predict_image(
     head: nn.Module, maps: Maps, samples: Samples, index: int, outputs: Outputs
 ) -> NDArray:
@@ -54,7 +46,7 @@ def judge_images(
     maps: Maps,
     samples: Samples,
     outputs: Outputs,
-    judge: JudgeImage,
+    judge: Callable[[NDArray, NDArray], Any],
     *,
     step: str,
     progress: Progress,
@@ -66,7 +58,7 @@ def judge_images(
         maps: of the samples.
         samples: all views of all test images.
         outputs: what scores mean.
-        judge: judges one image.
+        judge: target and prediction (h, w) of one image → whatever the task collects.
         step: how progress calls it.
         progress: told after every few images.
     """

@@ -171,7 +171,7 @@ class MapSplit:
             altered.
         held: indices of the samples in `train` that choose among candidates.
         images: indices of the training images that heads learn from.
-        rasters: size of tiles → targets of `train`, filled as they are asked for.
+        rasters: size of a raster → targets of `train` on it, filled as they are asked for.
     """
 
     train: Samples
@@ -198,19 +198,12 @@ class MapSplit:
 
     def raster(self, tile_hw: HW, settings: MapSettings) -> RasterTargets:
         """Targets of `train` on a raster of the tiles' aspect, read once for each aspect."""
-        height, width = tile_hw
-        if tile_hw not in self.rasters:
-            same = [own for hw, own in self.rasters.items() if hw[0] * width == hw[1] * height]
-            self.rasters[tile_hw] = (
-                same[0]
-                if same
-                else RasterTargets(
-                    self.train,
-                    raster_size(tile_hw, settings.label_px),
-                    memory_bytes=settings.memory_bytes,
-                )
-            )
-        return self.rasters[tile_hw]
+        raster_hw = raster_size(tile_hw, settings.label_px)
+        if raster_hw not in self.rasters:
+            memory_bytes = settings.memory_bytes
+            targets = RasterTargets(self.train, raster_hw, memory_bytes=memory_bytes)
+            self.rasters[raster_hw] = targets
+        return self.rasters[raster_hw]
 
 
 def raster_size(tile_hw: HW, longer_px: int) -> HW:
