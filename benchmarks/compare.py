@@ -39,18 +39,14 @@ from polyscale.data import (
 from polyscale.multiscale.precision import autocast
 from polyscale.report import write_report
 from polyscale.studies import (
-    TASKS,
-    AnyPlan,
-    AnySettings,
-    CompareSettings,
-    DenseSettings,
+    ComparePlan,
     new_run,
     plan_compare,
-    plan_study,
     run_compare,
-    run_study,
 )
+from polyscale.tasks import ClassificationSettings, RunSettings, get_task
 
+TASKS = ("classification", "segmentation", "depth")
 DEMO = (
     "pip:efficientnet_lite0@1",
     "pip:efficientnet_lite0@1,2",
@@ -74,14 +70,12 @@ def main() -> None:
     parser.add_argument("--probes", action="store_true")
     options = parser.parse_args()
     keep_freed_memory()
-    settings: AnySettings = (
-        CompareSettings(device=options.device, probes=options.probes)
-        if options.task == "classification"
-        else DenseSettings(task=options.task, device=options.device)
-    )
-    rows: list[dict[str, object]] = [overhead(rooms(options.task, options.limit), settings)]
+    probes = {"probes": options.probes} if options.task == "classification" else {}
+    settings = get_task(options.task).settings_type(device=options.device, **probes)
+    data = rooms(options.task, options.limit)
+    rows: list[dict[str, object]] = [overhead(options.task, data, settings)]
     print(json.dumps(rows[-1]), flush=True)
-    for candidate in BUSY if isinstance(settings, CompareSettings) else ():
+    for candidate in BUSY if isinstance(settings, ClassificationSettings) else ():
         rows.append(busy(candidate, options.limit or options.photographs, settings))
         print(json.dumps(rows[-1]), flush=True)
     write_record(options.out, rows, device=options.device, threads=torch.get_num_threads())
@@ -101,15 +95,17 @@ def rooms(task: str, limit: int | None) -> ClassificationData | DenseData:
     return replace(found, train=found.train.take(first), test=found.test.take(first))
 
 
-def overhead(data: ClassificationData | DenseData, settings: AnySettings) -> dict[str, object]:
+def overhead(
+    task: str, data: ClassificationData | DenseData, settings: RunSettings
+) -> dict[str, object]:
     """Time of a cold and of a warm run, over that of the bare passes before and after them."""
-    plan = plan_study(data, DEMO, settings)
+    plan = plan_compare(data, DEMO, settings)
     before = bare(plan)
     with TemporaryDirectory() as folder:
         seconds, stages = {}, {}
         for name in ("cold", "warm"):
             start = time.perf_counter()
-            found = run_study(plan_study(data, DEMO, settings), cache=Path(folder) / "cache")
+            found = run_compare(plan_compare(data, DEMO, settings), cache=Path(folder) / "cache")
             with new_run(Path(folder) / name) as out:
                 found.save(out)
                 write_report(out)
@@ -118,7 +114,7 @@ def overhead(data: ClassificationData | DenseData, settings: AnySettings) -> dic
     forward = (before + bare(plan)) / 2
     return {
         "what": "overhead",
-        "task": settings.task,
+        "task": task,
         "num_images": len(data.train) + len(data.test),
         "bare_s": round(forward, 2),
         **{f"{name}_s": round(value, 2) for name, value in seconds.items()},
@@ -127,7 +123,7 @@ def overhead(data: ClassificationData | DenseData, settings: AnySettings) -> dic
     }
 
 
-def bare(plan: AnyPlan) -> float:
+def bare(plan: ComparePlan) -> float:
     """Seconds for every tile that is needed, straight through the models."""
     num_images, total = len(plan.data.train) + len(plan.data.test), 0.0
     for name, backbone in plan.backbones.items():
@@ -150,7 +146,7 @@ def bare(plan: AnyPlan) -> float:
     return total
 
 
-def busy(candidate: str, num_each: int, settings: CompareSettings) -> dict[str, object]:
+def busy(candidate: str, num_each: int, settings: ClassificationSettings) -> dict[str, object]:
     """Of the time for features, in which the model runs."""
     contents = [photograph(f"{name}.jpg") for name in ("china", "flower")]
 

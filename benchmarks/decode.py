@@ -20,7 +20,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from polyscale.data import image as module
-from polyscale.data.image import read_image
+from polyscale.decode import read_image
 from polyscale.studies.environment import versions
 
 SIZE = (4000, 3000)

@@ -26,8 +26,9 @@ from turns import write_record
 from polyscale.features import FeatureStore, JoinedMaps, extract_maps
 from polyscale.heads.dense import SEGMENTATION_HEADS, train_head
 from polyscale.heads.dense.train import cached_batches
-from polyscale.studies import DenseSettings, plan_dense, silent
-from polyscale.studies.dense.lesson import make_lesson, raster_targets
+from polyscale.studies import plan_compare, silent
+from polyscale.tasks import SegmentationSettings
+from polyscale.tasks.maps.samples import MapSplit
 
 SOURCE = "pip:dinov2_small"
 MB = 10**6
@@ -60,18 +61,19 @@ def main() -> None:
 
 def open_maps(cache: Path, scales: list[float]):
     """Maps of each scale of the training images, computed where they are not kept."""
-    plan = plan_dense("rooms", f"{SOURCE}@{','.join(f'{s:g}' for s in scales)}", DenseSettings())
-    lesson = make_lesson(plan)
+    settings = SegmentationSettings()
+    plan = plan_compare("rooms", f"{SOURCE}@{','.join(f'{s:g}' for s in scales)}", settings)
+    split = MapSplit.of(plan.data, settings)
     backbone = plan.backbones[SOURCE]
     maps = extract_maps(
-        plan.settings.module(backbone, scales),
-        lesson.samples,
+        settings.module(backbone, scales),
+        split.train,
         store=FeatureStore(cache),
-        weights=plan.weights(SOURCE),
+        weights=plan.weights_hashes[SOURCE],
         step="maps",
         progress=silent,
     )
-    return plan, lesson, raster_targets(plan, lesson, backbone), maps
+    return plan, split.raster(backbone.tile_hw, settings), maps
 
 
 class Peak:
@@ -97,13 +99,13 @@ class Peak:
 
 def train(cache: Path, scales: list[float], bound_bytes: int) -> dict[str, object]:
     """One training, its peak above what was there before, and what it ended with."""
-    plan, _, targets, by_scale = open_maps(cache, scales)
+    plan, targets, by_scale = open_maps(cache, scales)
     peak = Peak()
     maps = JoinedMaps([by_scale[s] for s in scales], memory_bytes=bound_bytes)
     kind = SEGMENTATION_HEADS["linear"]
     assert kind.training is not None
     torch.manual_seed(0)
-    head = kind.make(in_channels=maps.shape[3], **plan.task.head_arguments)
+    head = kind.make(in_channels=maps.shape[3], **plan.task.head_arguments(plan.data))
     batches = cached_batches(maps, targets, batch=kind.training.batch, seed=0)
     start = time.perf_counter()
     report = train_head(head, batches, kind.training)

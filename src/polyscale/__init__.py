@@ -8,25 +8,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polyscale.api import Comparison, DenseComparison, compare
+    from polyscale.api import Comparison, compare
     from polyscale.backbones import load
     from polyscale.errors import InputError, MissingExtraError, RunError
     from polyscale.multiscale import MultiScale, MultiScaleConfig, MultiScaleFeatures, forward
     from polyscale.multiscale.wrap import wrap
     from polyscale.plan import Plan
     from polyscale.records import Contrast, Result, Verdict
-    from polyscale.studies import CompareSettings, DenseSettings
+    from polyscale.tasks import ClassificationSettings, DepthSettings, SegmentationSettings
     from polyscale.types import Backbone, Candidate, TileFeatures
 
 __version__ = "0.1.0"
 __all__ = [
     "Backbone",
     "Candidate",
-    "CompareSettings",
+    "ClassificationSettings",
     "Comparison",
     "Contrast",
-    "DenseComparison",
-    "DenseSettings",
+    "DepthSettings",
     "InputError",
     "MissingExtraError",
     "MultiScale",
@@ -35,6 +34,7 @@ __all__ = [
     "Plan",
     "Result",
     "RunError",
+    "SegmentationSettings",
     "TileFeatures",
     "Verdict",
     "compare",
@@ -44,13 +44,13 @@ __all__ = [
 ]
 
 _NAMES = {
-    "api": ("Comparison", "DenseComparison", "compare"),
+    "api": ("Comparison", "compare"),
     "backbones": ("load",),
     "errors": ("InputError", "MissingExtraError", "RunError"),
     "multiscale": ("MultiScale", "MultiScaleConfig", "MultiScaleFeatures", "forward", "wrap"),
     "plan": ("Plan",),
     "records": ("Contrast", "Result", "Verdict"),
-    "studies": ("CompareSettings", "DenseSettings"),
+    "tasks": ("ClassificationSettings", "DepthSettings", "SegmentationSettings"),
     "types": ("Backbone", "Candidate", "TileFeatures"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
@@ -66,7 +66,7 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(f"polyscale.{_HOME[name]}"), name)
     except ModuleNotFoundError as error:
-        if _HOME[name] in ("api", "studies"):  # what is above the operator needs an extra
+        if _HOME[name] in ("api", "tasks"):  # what is above the operator needs an extra
             from polyscale.errors import require
 
             require(str(error.name), extra="compare", feature=f"polyscale.{name}")

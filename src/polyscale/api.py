@@ -1,26 +1,22 @@
 """A comparison from Python: the study and its report, which live in different layers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import Any
 
 from polyscale import studies
-from polyscale.data import ClassificationData, DenseData
 from polyscale.report import write_report
 from polyscale.studies import (
-    AnyComparison,
-    AnySettings,
-    CompareSettings,
-    DenseSettings,
     Progress,
     check_out,
     is_finished,
     new_run,
-    plan_study,
-    run_study,
+    plan_compare,
+    run_compare,
     silent,
 )
+from polyscale.tasks import RunSettings, Task
 from polyscale.types import Candidate
 
 
@@ -41,63 +37,38 @@ class Comparison(studies.Comparison):
             InputError: if the folder holds anything else.
             RunError: if the disk refuses.
         """
-        return _write(self, out)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DenseComparison(studies.DenseComparison):
-    """Candidates for segmentation or depth, and their report."""
-
-    def report(self, out: str | Path) -> Path:
-        """Write the run, its heads and its report, as `Comparison.report` does."""
-        return _write(self, out)
-
-
-@overload
-def compare(
-    data: str | ClassificationData,
-    candidates: str | Sequence[str | Candidate],
-    *,
-    settings: CompareSettings | None = None,
-    cache: Path | None = None,
-    cache_limit_bytes: int | None = None,
-    progress: Progress = silent,
-) -> Comparison: ...
-
-
-@overload
-def compare(
-    data: str | DenseData,
-    candidates: str | Sequence[str | Candidate],
-    *,
-    settings: DenseSettings,
-    cache: Path | None = None,
-    cache_limit_bytes: int | None = None,
-    progress: Progress = silent,
-) -> DenseComparison: ...
+        out = Path(out)
+        check_out(out)
+        if not is_finished(out, self.plan.facts, self.plan.files):
+            with new_run(out) as folder:
+                self.save(folder)
+                write_report(folder)
+        return out / "report.html"
 
 
 def compare(
-    data: str | ClassificationData | DenseData,
+    data: Any,
     candidates: str | Sequence[str | Candidate],
     *,
-    settings: AnySettings | None = None,
+    task: Task | str | None = None,
+    settings: RunSettings | None = None,
     cache: Path | None = None,
     cache_limit_bytes: int | None = None,
     progress: Progress = silent,
-) -> Comparison | DenseComparison:
-    """Compare candidates on images with classes, or with a target for every pixel.
+) -> Comparison:
+    """Compare candidates on images with targets.
 
-    Each scale's features are extracted once per backbone. A probe or head is trained on those of
-    each candidate's scales, and judged on the test images.
+    Each scale's features are extracted once per backbone. A head is trained on those of each
+    candidate's scales, and judged on the test images.
 
     Args:
-        data: `rooms`, `folder:PATH`, `csv:PATH`, `hf:NAME` or `imagenet:PATH`; for segmentation
-            and depth `rooms`, `pairs:PATH`, `ade20k:PATH`, `nyu:PATH` or `hf:NAME`; or loaded
-            data.
+        data: a name that the task can load, such as `rooms`, `folder:PATH`, `csv:PATH`, `hf:NAME`
+            or `pairs:PATH`; or data that are already loaded.
         candidates: `SOURCE@SCALES`, for example `pip:efficientnet_lite0@1,2`.
-        settings: everything else that the numbers depend on. `DenseSettings(task="segmentation")`
-            or `"depth"` says what is predicted; without, classes of images.
+        task: an instance of a `polyscale.tasks.Task`, or the name of one; None is the task whose
+            settings are given, and classes of images without any.
+        settings: everything else that the numbers depend on, for example
+            `SegmentationSettings(head="knn")`; None takes the defaults of the task.
         cache: folder where features, and what is found in images, are kept between runs; None
             keeps nothing.
         cache_limit_bytes: what features may take there; None is no limit.
@@ -108,17 +79,6 @@ def compare(
         MissingExtraError: if a package is not installed.
         RunError: if every candidate fails, or the disk refuses.
     """
-    plan = plan_study(data, candidates, settings, image_cache=cache, progress=progress)
-    found = run_study(plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress)
-    kind = DenseComparison if isinstance(found, studies.DenseComparison) else Comparison
-    return kind(**{f.name: getattr(found, f.name) for f in fields(found)})
-
-
-def _write(comparison: AnyComparison, out: str | Path) -> Path:
-    out = Path(out)
-    check_out(out)
-    if not is_finished(out, comparison.rows[0].settings):
-        with new_run(out) as folder:
-            comparison.save(folder)
-            write_report(folder)
-    return out / "report.html"
+    plan = plan_compare(data, candidates, settings, task=task, image_cache=cache, progress=progress)
+    found = run_compare(plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress)
+    return Comparison(**vars(found))

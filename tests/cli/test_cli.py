@@ -10,8 +10,9 @@ import pytest
 
 import polyscale
 from polyscale import errors
-from polyscale.studies.compare import save
-from polyscale.studies.run_folder import FILES, FILES_OF_TASK
+from polyscale.studies import run_files
+from polyscale.studies.compare import comparison
+from polyscale.tasks import Classification, ClassificationSettings
 
 
 def test_version(run):
@@ -116,7 +117,9 @@ def test_compare_end_to_end(compare, tmp_path, image_folder, refused):
     assert result.returncode == 0, result.stderr
     out = tmp_path / "out"
     assert result.stdout.splitlines()[-1] == f"report: {out / 'report.html'}"
-    assert {file.name for file in out.iterdir()} == {*FILES, *FILES_OF_TASK["classification"]}
+    assert {file.name for file in out.iterdir()} == {
+        *run_files(Classification(), ClassificationSettings())
+    }
     rows = json.loads((out / "results.json").read_text())
     assert [row["source"] for row in rows] == ["base"] * 3
     before = {file: file.stat().st_mtime_ns for file in out.iterdir()}
@@ -204,7 +207,7 @@ def test_compare_without_room_for_its_results(compare, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(save, "_write_gallery", full)
+        patch.setattr(comparison, "write_json", full)
         result = compare()
     assert result.returncode == 1
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]

@@ -12,7 +12,8 @@ from tests.data.test_image import encoded
 from polyscale.data import files as module
 from polyscale.data import load_classification, load_depth, load_numbers, load_segmentation
 from polyscale.data.files import files_below, list_pictures, printable, read_text
-from polyscale.data.image import read_image, read_stored, read_thumb
+from polyscale.data.image import read_stored, read_thumb
+from polyscale.decode import read_image
 from polyscale.errors import InputError
 
 LATIN = "Ärger".encode("latin-1")

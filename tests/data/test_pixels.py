@@ -10,8 +10,9 @@ from PIL import Image
 from tests.data.test_image import bomb, encoded
 
 from polyscale.data.dataset import IGNORED
-from polyscale.data.image import UnreadableImageError, read_image, read_stored, read_thumb
+from polyscale.data.image import read_stored, read_thumb
 from polyscale.data.pixels import DepthCoding, MaskCoding
+from polyscale.decode import UnreadableImageError, read_image
 from polyscale.errors import InputError
 
 NUMBERS = np.array([[0, 1, 2], [3, 200, 255]], dtype=np.uint8)

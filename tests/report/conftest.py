@@ -16,7 +16,8 @@ from tests.report import dense_runs
 
 from polyscale.records import Contrast, Result, Verdict
 from polyscale.report import draw_report
-from polyscale.report.read import Run, read_run
+from polyscale.report.read import read_run
+from polyscale.report.run import Run
 from polyscale.stats import (
     CascadeAnswers,
     accuracy_intervals,

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from polyscale.report.classes import MAX_ROWS, class_pages
+from polyscale.report.sections.classes import MAX_ROWS, class_pages
 
 
 def pages(run):

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from polyscale.report.cost_words import TAGS, cost_lines
 from polyscale.report.names import model_names
 from polyscale.report.numbers import NBSP
+from polyscale.report.sections.answer import TAGS, cost_lines
 
 S2, DEARER = "pip:efficientnet_lite0@1,2", "pip:efficientnet_lite0@1,2,3"
 FIGURES = {"difference": 0.04, "ci_low": 0.01, "ci_high": 0.07, "cost_ratio": 0.8}

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
-from polyscale.report.gallery import group_pictures
 from polyscale.report.names import model_names
+from polyscale.report.sections.gallery import group_pictures
 
 
 def test_each_picture_is_once_in_the_group_of_its_answers(run, verdict):

@@ -2,9 +2,10 @@ import math
 
 import pytest
 
-from polyscale.report.extras import Probes
+from polyscale.records import Probes
 from polyscale.report.read import read_run
-from polyscale.report.sections import few_shot, spots, turned_controls
+from polyscale.report.sections import spots, turned_controls
+from polyscale.report.sections.addons import few_shot
 
 
 @pytest.fixture(scope="module")

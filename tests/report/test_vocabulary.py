@@ -1,6 +1,4 @@
 import pytest
-
-from polyscale.report.numbers import NBSP, interval_percent, interval_points, percent, points
 from polyscale.report.vocabulary import (
     ACCURACY,
     MEAN_IOU,
@@ -9,6 +7,8 @@ from polyscale.report.vocabulary import (
     score_name,
     score_text,
 )
+
+from polyscale.report.numbers import NBSP, interval_percent, interval_points, percent, points
 
 
 def plain(text: str) -> str:

@@ -10,6 +10,8 @@ from polyscale.stats import (
     mean_iou,
     mean_of_images,
     paired_contrasts,
+    weighted_contrasts,
+    weighted_intervals,
 )
 
 RNG = np.random.default_rng(0)
@@ -79,3 +81,21 @@ def test_mistakes():
     rows["b"] = np.full((20, 1), np.nan)
     with pytest.raises(InputError, match="20 rows of b are not"):
         image_intervals(rows, mean_of_images)
+
+
+def test_a_metric_of_weights_that_is_a_mean_is_resampled_as_the_mean():
+    rows = {name: RNG.normal(size=(40, 1)) for name in "abc"}
+    metrics = {name: lambda shares, own=own: (shares @ own)[:, 0] for name, own in rows.items()}
+    options = {"metric": METRICS["rmse"], "margin": 0.05, "seed": 3}
+    expected = image_contrasts(rows, mean_of_images, **options)
+    for mean, weighted in zip(expected, weighted_contrasts(metrics, 40, **options), strict=True):
+        assert weighted.to_dict() == pytest.approx(mean.to_dict())
+    means, weighted = image_intervals(rows, mean_of_images), weighted_intervals(metrics, 40)
+    for name, ends in means.items():
+        assert weighted[name] == pytest.approx(ends)
+
+
+def test_rights_and_wrongs_carry_the_name_of_their_metric():
+    right = {"a": RNG.random(20) < 0.6, "b": RNG.random(20) < 0.7}
+    (contrast,) = paired_contrasts(right, metric="counted")
+    assert (contrast.metric, contrast.higher_is_better) == ("counted", True)

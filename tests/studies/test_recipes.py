@@ -9,7 +9,7 @@ from polyscale.backbones.transformers_models import adapt_transformers
 from polyscale.cost import count_tile
 from polyscale.data.published import load_paper
 from polyscale.studies import DenseSettings
-from polyscale.studies.family import family_of
+from polyscale.studies.compare.family import family_of
 from polyscale.studies.recipes import RECIPES, Choices, fitting_per_class, size_recipe
 from polyscale.studies.recipes.prepare import make_settings
 
@@ -148,7 +148,7 @@ def test_heads_of_dense_recipes_are_trained_as_the_paper_says():
     for recipe in RECIPES.values():
         if recipe.task == "classification":
             continue
-        settings = DenseSettings(task=recipe.task, **recipe.options)
+        settings = get_task(recipe.task).settings_type(**recipe.options)
         module = settings.module(build(recipe.checkpoints[0]), (1,))
         with torch.device("meta"):
             head = settings.kind.make(

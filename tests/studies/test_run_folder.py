@@ -4,11 +4,15 @@ from pathlib import Path
 import pytest
 
 from polyscale.errors import InputError
-from polyscale.studies import check_out, is_finished, new_run
-from polyscale.studies.run_folder import FILES, FILES_OF_TASK
+from polyscale.studies import check_out, new_run, run_files, run_folder
+from polyscale.tasks import Classification, ClassificationSettings
 
-WRITTEN = (*FILES, *FILES_OF_TASK["classification"])
+WRITTEN = run_files(Classification(), ClassificationSettings())
 FACTS = {"data": "rooms", "scales": (1, 2), "seed": 0}
+
+
+def is_finished(out, facts):
+    return run_folder.is_finished(out, facts, WRITTEN)
 
 
 def finish(out, facts=FACTS):

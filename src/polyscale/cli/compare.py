@@ -28,8 +28,12 @@ def compare(
     ],
     more: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="CANDIDATE")] = None,
     task: Annotated[
-        str, typer.Option(help="What to predict: classification, segmentation or depth.")
-    ] = "classification",
+        str | None,
+        typer.Option(
+            help="What is predicted: classification (the default), segmentation, depth, "
+            "multilabel, regression, retrieval, or a task that another package brings."
+        ),
+    ] = None,
     source: Annotated[
         str,
         typer.Option(
@@ -57,16 +61,16 @@ def compare(
         ),
     ] = 0.01,
     protocol: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="How the classifier is trained: fast (logistic regression until it converges) or "
-            "paper (one linear layer, 30 epochs)."
+            help="Of classification. fast: logistic regression that converges (the default); "
+            "paper: one layer, 30 epochs."
         ),
-    ] = "fast",
+    ] = None,
     features: Annotated[
-        str,
-        typer.Option(help="Features of each scale: cls (class token), mean (of the map) or both."),
-    ] = "both",
+        str | None,
+        typer.Option(help="What heads see of each scale: both (the default), cls or mean."),
+    ] = None,
     probes: Annotated[
         bool,
         typer.Option(
@@ -150,7 +154,8 @@ def compare(
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import default_inspection_cache
     from polyscale.features import default_cache, parse_bytes
-    from polyscale.studies import check_out, plan_study
+    from polyscale.studies import check_out, plan_compare
+    from polyscale.tasks import to_task
 
     check_out(out)
     if cache is not None and no_cache:
@@ -164,13 +169,11 @@ def compare(
         "device": device,
         "margin": margin,
     }
-    classified = {
+    own = {
         "protocol": protocol,
-        "feature": features,
+        "features": features,
         "probes": probes,
         "controls": controls,
-    }
-    dense = {
         "head": head,
         "grid": grid,
         "steps": steps,
@@ -180,12 +183,14 @@ def compare(
         "augment": augment,
         "memory": memory,
     }
-    settings = make_settings(task, shared, classified, dense)
+    chosen = to_task(task, None)
+    settings = make_settings(chosen, shared, own)
     with progress_bars() as progress:
-        plan = plan_study(
+        plan = plan_compare(
             data,
             [*candidates, *(more or [])],
             settings,
+            task=chosen,
             image_cache=None if no_cache else cache or default_inspection_cache(),
             progress=progress,
         )

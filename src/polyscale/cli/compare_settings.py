@@ -1,89 +1,60 @@
 """Options of `polyscale compare` → the settings of a task."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from polyscale.errors import InputError, near_matches
+from polyscale.errors import InputError
 from polyscale.types import HW
 
 if TYPE_CHECKING:
-    from polyscale.studies import AnySettings
+    from polyscale.tasks import RunSettings, Task
 
-CLASSIFICATION = {"protocol": "fast", "feature": "both", "probes": False, "controls": False}
-"""Options of classification alone, and what they are where they are not given."""
+FIELDS = {
+    "features": "feature",
+    "steps": "training",
+    "windows": "views",
+    "flip": "views",
+    "memory": "memory_bytes",
+}
+"""Options whose field of the settings has another name."""
 
-CROP_HW = (512, 512)
-"""Of altered training images, in pixels, as the paper's heads are trained."""
 
-
-def make_settings(
-    task: str,
-    shared: Mapping[str, Any],
-    classified: Mapping[str, Any],
-    dense: Mapping[str, Any],
-) -> "AnySettings":
+def make_settings(task: "Task", shared: Mapping[str, Any], own: Mapping[str, Any]) -> "RunSettings":
     """The settings of a task, which refuse the options of another.
 
     Args:
         task: what is predicted.
         shared: options of every task.
-        classified: those of classification.
-        dense: those of segmentation and depth; None or False where they were not given.
+        own: those of some tasks; None or False where they were not given.
 
     Raises:
-        InputError: if there is no such task, or an option is not one of it or breaks its rule.
+        InputError: if an option is not one of the task or breaks its rule.
     """
-    from polyscale.studies import TASKS, CompareSettings
-
-    if task not in TASKS:
-        raise InputError(
-            f"task must be one of {', '.join(TASKS)}, but got {task!r}.{near_matches(task, TASKS)}"
-        )
-    if task == "classification":
-        _refuse([name for name, value in dense.items() if value], task)
-        return CompareSettings(**shared, **classified)
-    _refuse([name for name, value in CLASSIFICATION.items() if classified[name] != value], task)
-    return _dense_settings(task, shared, dense)
-
-
-def _refuse(names: list[str], task: str) -> None:
-    if names:
-        option = {"feature": "features"}.get(names[0], names[0])
-        raise InputError(f"--{option} is no option of {task}. Leave it out.")
-
-
-def _dense_settings(task: str, shared: Mapping[str, Any], dense: Mapping[str, Any]) -> Any:
     from polyscale.features import parse_bytes
-    from polyscale.heads.dense.augment import AugmentSettings
     from polyscale.heads.dense.views import ViewSettings
-    from polyscale.studies import DenseSettings
+    from polyscale.tasks import MapSettings
 
-    options: dict[str, Any] = {"task": task, **shared}
-    if dense["head"] is not None:
-        options["head"] = dense["head"]
-    if dense["seeds"] is not None:
-        options["seeds"] = dense["seeds"]
-    if dense["grid"] is not None:
-        options["grid"] = parse_grid(dense["grid"])
-    if dense["memory"] is not None:
-        options["memory_bytes"] = parse_bytes(dense["memory"], name="--memory")
-    if dense["augment"]:
-        # a larger picture looks nearer, while its metres stay
-        resize = (1.0, 1.0) if task == "depth" else (0.5, 2.0)
-        options["augment"] = AugmentSettings(crop_hw=CROP_HW, resize=resize)
-    options["views"] = ViewSettings(windows=dense["windows"] or "whole", flip=dense["flip"])
-    settings = DenseSettings(**options)
-    if dense["steps"] is None:
-        return settings
-    own = settings.kind.training
-    if own is None:
-        raise InputError(
-            f"steps must not be given for head {settings.head}, which is fitted in one go. "
-            "Leave it out."
-        )
-    warmup = min(own.warmup_steps, dense["steps"] // 10)
-    return replace(settings, training=replace(own, steps=dense["steps"], warmup_steps=warmup))
+    kind = task.settings_type
+    known = {field.name for field in fields(kind)}
+    given = {name: v for name, v in own.items() if v is not None and v is not False}
+    for name in given:
+        if FIELDS.get(name, name) not in known:
+            raise InputError(f"--{name} is no option of {task.name}. Leave it out.")
+    options = {FIELDS.get(name, name): value for name, value in given.items() if name != "steps"}
+    if "grid" in given:
+        options["grid"] = parse_grid(given["grid"])
+    if "memory" in given:
+        options["memory_bytes"] = parse_bytes(given["memory"], name="--memory")
+    if "views" in options:
+        windows, flip = given.get("windows", "whole"), given.get("flip", False)
+        options["views"] = ViewSettings(windows=windows, flip=flip)
+    if "augment" in given and issubclass(kind, MapSettings):
+        options["augment"] = kind.default_augment
+    settings = kind(**shared, **options)
+    if "steps" in given and isinstance(settings, MapSettings):
+        return settings.with_steps(given["steps"])
+    return settings
 
 
 def parse_grid(text: str) -> str | HW:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from polyscale.cli.console import errors, output, progress_bars
 
 if TYPE_CHECKING:
-    from polyscale.studies import AnyPlan
+    from polyscale.studies import ComparePlan
 
 
 def run_plan(
-    plan: "AnyPlan",
+    plan: "ComparePlan",
     out: Path,
     *,
     cache: Path | None,
@@ -31,15 +31,15 @@ def run_plan(
         RunError: if a candidate failed; everything is written then.
     """
     from polyscale.report import read_answers, write_report
-    from polyscale.studies import check_complete, is_finished, new_run, run_study
+    from polyscale.studies import check_complete, is_finished, new_run, run_compare
 
     for note in plan.data.notes:
         errors.print(f"warning: {note}", style="yellow", soft_wrap=True)
-    if is_finished(out, plan.facts):
+    if is_finished(out, plan.facts, plan.files):
         errors.print("This very run is already there; nothing was computed.")
     else:
         with progress_bars() as progress:
-            comparison = run_study(
+            comparison = run_compare(
                 plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress
             )
         with new_run(out) as folder:

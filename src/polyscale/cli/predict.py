@@ -39,8 +39,7 @@ def predict(
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import read_image
     from polyscale.data.files import list_pictures
-    from polyscale.studies.dense.files import write_prediction
-    from polyscale.studies.dense.predict import load_predictor
+    from polyscale.studies.predict import load_predictor, write_prediction
 
     files = list_pictures(images)
     _check_names(files, out)
@@ -62,15 +61,15 @@ def predict(
                 left_out.append(str(error))
                 continue
             try:
-                write_prediction(predicted, loaded, out, file.stem, arrays=arrays)
+                write_prediction(predicted, loaded.outputs, out, file.stem, arrays=arrays)
             except OSError as error:
                 raise RunError(
                     f"out {str(out)!r} cannot be written ({first_line(error)}). "
                     "Make room, or choose another folder."
                 ) from error
         progress("predict", len(files), len(files), "images")
-    if loaded.task == "segmentation":
-        names = "\n".join(f"{i} {name}" for i, name in enumerate(loaded.class_names))
+    if loaded.outputs.class_names:
+        names = "\n".join(f"{i} {name}" for i, name in enumerate(loaded.outputs.class_names))
         (out / "classes.txt").write_text(f"{names}\n", encoding="utf-8")
     for line in left_out:
         errors.print(f"left out: {line}", soft_wrap=True)

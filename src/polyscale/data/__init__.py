@@ -3,20 +3,16 @@
 from polyscale.data.dataset import (
     IGNORED,
     ClassificationData,
-    DataReport,
     DataSet,
     DenseData,
     DenseImages,
     DepthData,
     LabelledImages,
     MultiLabelData,
-    NearDuplicate,
     NumberData,
     SegmentationData,
-    Unreadable,
 )
 from polyscale.data.embedded import load_rooms
-from polyscale.data.image import read_image
 from polyscale.data.inspection_cache import default_inspection_cache
 from polyscale.data.sources import (
     load_classification,
@@ -26,6 +22,8 @@ from polyscale.data.sources import (
     load_numbers,
     load_segmentation,
 )
+from polyscale.decode import read_image
+from polyscale.records import DataReport, NearDuplicate, Unreadable
 
 __all__ = [
     "IGNORED",

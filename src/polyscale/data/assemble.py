@@ -10,22 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from polyscale.data.dataset import (
-    MIN_DRAWN,
-    MIN_TRAIN,
-    DataReport,
-    DenseImages,
-    LabelledImages,
-    Unreadable,
-)
+from polyscale.data.dataset import MIN_DRAWN, MIN_TRAIN, DenseImages, LabelledImages
 from polyscale.data.duplicates import find_near_duplicates
 from polyscale.data.files import printable
-from polyscale.data.image import read_image
-from polyscale.data.inspection import Progress, inspect, inspect_targets
+from polyscale.data.inspection import inspect, inspect_targets
 from polyscale.data.inspection_cache import ImageFacts, InspectionCache, TargetFacts
 from polyscale.data.listing import Catalogue, Listing, draw_test
 from polyscale.data.pixels import DepthCoding, MaskCoding, PixelTargets, first_names
+from polyscale.decode import read_image
 from polyscale.errors import InputError
+from polyscale.records import DataReport, Unreadable
+from polyscale.types import Progress
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ A target is a value for each image (its class, several labels, a number) or one 
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from polyscale.errors import InputError
+from polyscale.records import DataReport
 from polyscale.types import HW
 
 MIN_TRAIN = 2
@@ -32,90 +33,6 @@ Labels: TypeAlias = Int16[NDArray[np.int16], "h w"]
 
 Depth: TypeAlias = Float[NDArray[np.float32], "h w"]
 """Metres along the optical axis; NaN where the depth is not known."""
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """An image that was left out.
-
-    Attributes:
-        id: its name.
-        class_name: its class; empty where images have no single class.
-        reason: why it cannot be used.
-    """
-
-    id: str
-    class_name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class NearDuplicate:
-    """A test image that is nearly the same as a training image.
-
-    Attributes:
-        train_id: the training image that is nearest to it.
-        test_id: its name.
-        distance: bits of 64 in which their perceptual hashes differ.
-        same_bytes: whether the two files are equal.
-    """
-
-    train_id: str
-    test_id: str
-    distance: int
-    same_bytes: bool
-
-
-@dataclass(frozen=True)
-class DataReport:
-    """What was found wrong with a data set: nothing is dropped in silence.
-
-    Attributes:
-        unreadable: images that were left out.
-        near_duplicates: test images with a copy among the training images, each with the nearest.
-        remarks: anything else worth a warning, as sentences.
-    """
-
-    unreadable: tuple[Unreadable, ...] = ()
-    near_duplicates: tuple[NearDuplicate, ...] = ()
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """All of it as sentences for people."""
-        notes = []
-        if self.unreadable:
-            first = self.unreadable[0]
-            notes.append(
-                f"Images that cannot be read, left out: {len(self.unreadable)}, for example "
-                f"{first.id} ({first.reason})."
-            )
-        if self.near_duplicates:
-            pair = self.near_duplicates[0]
-            same = sum(d.same_bytes for d in self.near_duplicates)
-            notes.append(
-                f"Test images nearly the same as a training image: {len(self.near_duplicates)}, "
-                f"{same} of them byte for byte, for example {pair.test_id} and {pair.train_id}. "
-                "Accuracies on them say little about new images."
-            )
-        return (*notes, *self.remarks)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON holds it."""
-        return {
-            "unreadable": [asdict(image) for image in self.unreadable],
-            "near_duplicates": [asdict(pair) for pair in self.near_duplicates],
-            "remarks": list(self.remarks),
-        }
-
-    @classmethod
-    def from_dict(cls, report: dict[str, Any]) -> "DataReport":
-        """Read what `to_dict` wrote, after its way through JSON."""
-        return cls(
-            tuple(Unreadable(**image) for image in report["unreadable"]),
-            tuple(NearDuplicate(**pair) for pair in report["near_duplicates"]),
-            tuple(report["remarks"]),
-        )
 
 
 class ReadImage(Protocol):

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from polyscale.data.dataset import NearDuplicate
 from polyscale.data.image import THUMB_PX
 from polyscale.data.inspection_cache import ImageFacts
+from polyscale.records import NearDuplicate
 
 MAX_BITS = 10
 """Of 64. Nine in ten copies at JPEG quality 10 differ in at most 6, at half size in at most 1."""

@@ -12,19 +12,19 @@ from PIL import Image
 
 from polyscale.data.dataset import (
     ClassificationData,
-    DataReport,
     DenseImages,
     DepthData,
     LabelledImages,
     SegmentationData,
 )
-from polyscale.data.image import read_image
-from polyscale.data.inspection import Progress, inspect_targets
+from polyscale.data.inspection import inspect_targets
 from polyscale.data.inspection_cache import InspectionCache, TargetFacts
 from polyscale.data.listing import Listing
 from polyscale.data.pixels import DepthCoding, MaskClasses, MaskCoding
+from polyscale.decode import read_image
 from polyscale.errors import require
-from polyscale.types import HW
+from polyscale.records import DataReport
+from polyscale.types import HW, Progress
 
 SIZE_HW: HW = (448, 448)
 

@@ -15,9 +15,10 @@ from typing import Generic, TypeVar
 
 from numpy.typing import NDArray
 
-from polyscale.data.image import UnreadableImageError, check_file, read_stored, read_thumb
+from polyscale.data.image import read_stored, read_thumb
 from polyscale.data.inspection_cache import ImageFacts, InspectionCache, TargetFacts
 from polyscale.data.listing import Listing
+from polyscale.decode import UnreadableImageError, check_file
 from polyscale.errors import InputError, first_line
 from polyscale.types import Progress as Progress
 

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyscale.data.files import is_file, is_folder, read_matlab, read_text
-from polyscale.data.image import UnreadableImageError
 from polyscale.data.listing import Catalogue, Listing, list_files
 from polyscale.data.options import to_flag
 from polyscale.data.pixels import MaskClasses, to_depth_coding
+from polyscale.decode import UnreadableImageError
 from polyscale.errors import InputError, first_line, require
 
 LABELLED = "nyu_depth_v2_labeled.mat"

@@ -19,7 +19,6 @@ from polyscale.data.files import check_names, is_folder
 from polyscale.data.folder import list_folder
 from polyscale.data.hugging_face import list_hugging_face
 from polyscale.data.imagenet import list_imagenet
-from polyscale.data.inspection import Progress
 from polyscale.data.listing import Catalogue, Listing, sample_splits
 from polyscale.data.nyu import list_nyu_depth, list_nyu_labels, to_crop
 from polyscale.data.options import split_options, to_count, to_path
@@ -34,7 +33,7 @@ from polyscale.data.pixels import (
 )
 from polyscale.data.table import list_table
 from polyscale.errors import InputError, near_matches
-from polyscale.types import silent
+from polyscale.types import Progress, silent
 
 Options = Mapping[str, str]
 

@@ -1,14 +1,15 @@
 """Two candidates on the same images."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from polyscale.records.codec import Count, Positive, PositiveCount, Record, Share
 from polyscale.records.metric import better_sign
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contrast:
+class Contrast(Record):
     """Two candidates on the same test images.
 
     Differences, intervals and margin are in the metric's own unit: 0.01 of accuracy is one
@@ -46,14 +47,14 @@ class Contrast:
     ci_high: float
     ci90_low: float
     ci90_high: float
-    only_first: int | None
-    only_second: int | None
-    p_value: float
-    p_holm: float | None = None
-    margin: float
-    p_equivalence: float
-    p_equivalence_holm: float | None = None
-    num_test: int
+    only_first: Count | None
+    only_second: Count | None
+    p_value: Share
+    p_holm: Share | None = None
+    margin: Positive
+    p_equivalence: Share
+    p_equivalence_holm: Share | None = None
+    num_test: PositiveCount
 
     @property
     def sign(self) -> int:
@@ -75,11 +76,7 @@ class Contrast:
             only_second=self.only_first,
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """The row as JSON holds it."""
-        return asdict(self)
-
     @classmethod
-    def from_dict(cls, row: Mapping[str, Any]) -> "Contrast":
-        """Read a row that `to_dict` wrote, after its way through JSON."""
-        return cls(**{"higher_is_better": better_sign(row["metric"]) > 0, **row})
+    def completed(cls, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Older rows do not say which way is better."""
+        return {"higher_is_better": better_sign(str(row.get("metric"))) > 0, **row}

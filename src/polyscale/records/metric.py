@@ -16,6 +16,8 @@ class Metric:
         sentence: what a candidate does to get its value, with {value} and {num}; "" says
             "has a NOUN of {value} on {num} test images".
         second: the word before the value of a second candidate in the same sentence.
+        about: what it measures, as the rest of a sentence that begins with its name; "" says
+            nothing.
     """
 
     key: str
@@ -25,6 +27,7 @@ class Metric:
     noun: str = ""
     sentence: str = ""
     second: str = "of"
+    about: str = ""
 
     @property
     def sign(self) -> int:
@@ -44,8 +47,15 @@ METRICS = {
             second="on",
         ),
         Metric(key="miou", name="Mean IoU", unit="%", noun="mean IoU"),
-        Metric(key="pixel_accuracy", name="Pixel accuracy", unit="%"),
-        Metric(key="mean_accuracy", name="Mean class accuracy", unit="%"),
+        Metric(
+            key="pixel_accuracy", name="Pixel accuracy", unit="%", about="the share of right pixels"
+        ),
+        Metric(
+            key="mean_accuracy",
+            name="Mean class accuracy",
+            unit="%",
+            about="the share of a class's pixels that are right, averaged over classes",
+        ),
         Metric(
             key="rmse",
             name="RMSE",
@@ -54,7 +64,12 @@ METRICS = {
             sentence="has an RMSE of {value} on {num} test images",
         ),
         Metric(key="abs_rel", name="Absolute relative error", higher_is_better=False),
-        Metric(key="delta1", name="δ < 1.25", unit="%"),
+        Metric(
+            key="delta1",
+            name="δ < 1.25",
+            unit="%",
+            about="the share of pixels whose predicted depth is within that factor of the true one",
+        ),
         Metric(key="delta2", name="δ < 1.25²", unit="%"),
         Metric(key="delta3", name="δ < 1.25³", unit="%"),
         Metric(key="silog", name="SiLog", higher_is_better=False),

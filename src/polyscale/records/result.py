@@ -1,15 +1,16 @@
 """Facts about a candidate: what a study finds, files keep and a report shows."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
+from polyscale.records.codec import Count, Positive, PositiveCount, Record
 from polyscale.records.metric import better_sign
 from polyscale.types.backbone import HW, Source
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(Record):
     """One row of facts about a candidate on a task.
 
     Attributes:
@@ -43,7 +44,7 @@ class Result:
         throughput_high: its upper quartile.
         peak_bytes: largest sum of live tensors while one image runs, parameters included.
         probe: what was trained on the features, and how well it converged.
-        scores: other metrics on the test images, by their key in `METRICS`.
+        scores: other metrics on the test images, by key.
         settings: everything the user chose.
         versions: of polyscale, Python and the libraries, and the hardware.
     """
@@ -51,7 +52,7 @@ class Result:
     candidate: str
     backbone: str
     family: str
-    scales: tuple[float, ...]
+    scales: tuple[Positive, ...]
     tile_hw: HW
     source: Source
     task: str
@@ -62,20 +63,20 @@ class Result:
     ci_low: float
     ci_high: float
     selection_value: float
-    num_train: int
-    num_test: int
-    num_tiles: int
-    feature_dim: int
-    params: int
-    macs: int
-    flops: int
-    latency_ms: float
-    latency_low_ms: float
-    latency_high_ms: float
-    throughput: float | None = None
-    throughput_low: float | None = None
-    throughput_high: float | None = None
-    peak_bytes: int
+    num_train: Count
+    num_test: PositiveCount
+    num_tiles: PositiveCount
+    feature_dim: PositiveCount
+    params: PositiveCount
+    macs: PositiveCount
+    flops: PositiveCount
+    latency_ms: Positive
+    latency_low_ms: Positive
+    latency_high_ms: Positive
+    throughput: Positive | None = None
+    throughput_low: Positive | None = None
+    throughput_high: Positive | None = None
+    peak_bytes: PositiveCount
     probe: Mapping[str, Any]
     scores: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any]
@@ -91,13 +92,7 @@ class Result:
         """Parameters without a head's: what makes a model large."""
         return self.params - int(self.probe.get("params", 0))
 
-    def to_dict(self) -> dict[str, Any]:
-        """The row as JSON holds it."""
-        return asdict(self)
-
     @classmethod
-    def from_dict(cls, row: Mapping[str, Any]) -> "Result":
-        """Read a row that `to_dict` wrote, after its way through JSON."""
-        fields = {"higher_is_better": better_sign(row["metric"]) > 0, **row}
-        fields["scales"], fields["tile_hw"] = tuple(row["scales"]), tuple(row["tile_hw"])
-        return cls(**fields)
+    def completed(cls, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Older rows do not say which way is better."""
+        return {"higher_is_better": better_sign(str(row.get("metric"))) > 0, **row}

@@ -1,9 +1,9 @@
 """How a run describes its task, so that a report needs no list of tasks."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
+from polyscale.records.codec import Record
 from polyscale.records.metric import Metric
 
 Reduction = Literal["mean", "mean_iou"]
@@ -11,7 +11,7 @@ Reduction = Literal["mean", "mean_iou"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskRecord:
+class TaskRecord(Record):
     """What a report must know of a task: the content of `task.json`.
 
     Attributes:
@@ -35,15 +35,9 @@ class TaskRecord:
     reduction: Reduction | None = "mean"
     samples: str = "test images"
 
-    def to_dict(self) -> dict[str, Any]:
-        """The record as JSON holds it."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, row: Mapping[str, Any]) -> "TaskRecord":
-        """Read what `to_dict` wrote, after its way through JSON."""
-        fields = dict(row)
-        fields["metric"] = Metric(**row["metric"])
-        fields["scores"] = tuple(Metric(**score) for score in row["scores"])
-        fields["statistics"] = tuple(row["statistics"])
-        return cls(**fields)
+    def __post_init__(self) -> None:
+        if "/" in self.images_file or "\\" in self.images_file:
+            raise ValueError("must name an images_file of the same folder")
+        columns = 2 if self.reduction == "mean_iou" else 1
+        if not self.right_or_wrong and self.reduction and len(self.statistics) != columns:
+            raise ValueError(f"must hold {columns} statistics for the reduction {self.reduction!r}")

@@ -1,9 +1,9 @@
 """Answers: is the larger model needed, on its own and for each kind of cost?"""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
+from polyscale.records.codec import Positive, PositiveCount, Record, Share
 from polyscale.records.contrast import Contrast
 from polyscale.records.result import Result
 
@@ -18,7 +18,7 @@ Rule = Literal["within", "beyond", "interpolated"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class CostVerdict:
+class CostVerdict(Record):
     """A larger model against the small one at several scales, at the larger one's cost.
 
     Attributes:
@@ -46,27 +46,23 @@ class CostVerdict:
     outcome: Outcome
     rule: Rule
     s2: tuple[str, ...]
-    weight: float
-    cost_ratio: float
+    weight: Share
+    cost_ratio: Positive
     difference: float
     ci_low: float
     ci_high: float
-    p_holm: float
-    p_equivalence_holm: float
+    p_holm: Share
+    p_equivalence_holm: Share
     contrasts: tuple[Contrast, ...]
-    num_test_needed: int | None
+    num_test_needed: PositiveCount | None
 
-    @classmethod
-    def from_dict(cls, row: Mapping[str, Any]) -> "CostVerdict":
-        """Read what `Verdict.to_dict` wrote, after its way through JSON."""
-        fields = dict(row)
-        fields["s2"] = tuple(row["s2"])
-        fields["contrasts"] = tuple(Contrast.from_dict(c) for c in row["contrasts"])
-        return cls(**fields)
+    def __post_init__(self) -> None:
+        if not self.contrasts or len(self.s2) != (2 if self.rule == "interpolated" else 1):
+            raise ValueError("must hold contrasts and one candidate in s2, or two of a curve")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Verdict(Record):
     """Whether a family's larger model is needed.
 
     Attributes:
@@ -89,23 +85,9 @@ class Verdict:
     s2: Result
     larger: Result
     contrast: Contrast
-    macs_ratio: float
-    latency_ratio: float
-    memory_ratio: float
-    params_ratio: float
-    num_test_needed: int | None
+    macs_ratio: Positive
+    latency_ratio: Positive
+    memory_ratio: Positive
+    params_ratio: Positive
+    num_test_needed: PositiveCount | None
     costs: tuple[CostVerdict, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The verdict as JSON holds it."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, row: Mapping[str, Any]) -> "Verdict":
-        """Read what `to_dict` wrote, after its way through JSON."""
-        fields = dict(row)
-        fields["s2"] = Result.from_dict(row["s2"])
-        fields["larger"] = Result.from_dict(row["larger"])
-        fields["contrast"] = Contrast.from_dict(row["contrast"])
-        fields["costs"] = tuple(CostVerdict.from_dict(c) for c in row["costs"])
-        return cls(**fields)

@@ -11,12 +11,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from polyscale.records import Result
-from polyscale.report.axes import MACS, Axis, Costs, costs
+from polyscale.report.axes import MACS, Axis, Costs
 from polyscale.report.labels import XY, Label, place_labels
+from polyscale.report.metric_words import MetricWords
 from polyscale.report.names import chart_names, scales_text
 from polyscale.report.numbers import LEVEL
-from polyscale.report.series import Look, looks, scale_series, size_series
-from polyscale.report.vocabulary import Vocabulary, speak
+from polyscale.report.run import Run
+from polyscale.report.series import FamilyStyle, scale_series, size_series
 
 SHAPES = {"circle": "o", "square": "s", "triangle": "^", "diamond": "D"}
 INK, QUIET, GRID = "#1d2329", "#5b6670", "#e3e7ea"
@@ -44,12 +45,22 @@ class Cut:
     value: float
 
 
+def cuts_of(run: Run, axis: Axis) -> list[Cut]:
+    """Where the verdicts of a run cut curves on one kind of cost."""
+    values = {result.candidate: result.value for result in run.results}
+    return [
+        Cut(cost.larger, cost.s2, values[cost.larger] + run.words.sign * cost.difference)
+        for verdict in run.verdicts
+        for cost in verdict.costs
+        if cost.axis == axis.key and cost.rule == "interpolated"
+    ]
+
+
 def draw_chart(
-    results: Sequence[Result],
+    run: Run,
     size_px: tuple[int, int],
     *,
     axis: Axis = MACS,
-    own: Costs | None = None,
     cuts: Sequence[Cut] = (),
     narrow: bool = False,
     titled: bool = False,
@@ -58,10 +69,9 @@ def draw_chart(
     """Each candidate as a point with its interval; lines join models of a family, and scale sets.
 
     Args:
-        results: one row a candidate.
+        run: with a cost on that axis for each candidate.
         size_px: width and height in CSS pixels, 96 an inch.
         axis: the kind of cost.
-        own: each candidate's; None reads them from the rows.
         cuts: of the small model's curve, by verdicts on that cost.
         narrow: smaller marks and text, and more room beside the points, for a phone.
         titled: whether the title is drawn; a page has its own.
@@ -71,56 +81,54 @@ def draw_chart(
     figure = Figure(figsize=(width / PX_PER_INCH, height / PX_PER_INCH), facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    own = own or costs(results, axis)
-    _draw_lines(axes, results, own, narrow=narrow, id_prefix=id_prefix)
-    _draw_cuts(axes, results, own, cuts)
-    family_looks = looks(results)
-    for number, result in enumerate(results):
+    costs = run.costs(axis)
+    _draw_lines(axes, run, costs, narrow=narrow, id_prefix=id_prefix)
+    _draw_cuts(axes, run, costs, cuts)
+    for number, result in enumerate(run.results):
         gid = f"{id_prefix}-point-{number}"
-        _draw_point(axes, result, own, family_looks[result.family], narrow=narrow, gid=gid)
-    _draw_axes(axes, axis, list(own.values()), speak(results[0].metric), narrow=narrow)
+        style = run.styles[result.family]
+        _draw_point(axes, result, costs[result.candidate], style, run.words, narrow=narrow, gid=gid)
+    _draw_axes(axes, axis, list(costs.values()), run.words, narrow=narrow)
     _draw_legend(axes, narrow=narrow)
     if titled:
-        title = chart_title(results[0], axis)
+        title = chart_title(run, axis)
         axes.set_title(title, loc="left", pad=36, fontsize=17 * PT, weight="bold", color=INK)
     # margins first, since labels are placed among what is then drawn
     figure.set_layout_engine("tight", pad=0.6)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    _draw_labels(axes, results, own, narrow=narrow)
+    _draw_labels(axes, run, costs, narrow=narrow)
     return figure
 
 
-def chart_title(result: Result, axis: Axis = MACS) -> str:
-    """What the chart shows, of any of its rows."""
+def chart_title(run: Run, axis: Axis = MACS) -> str:
+    """What the chart shows."""
+    row = run.results[0]
     return (
-        f"{speak(result.metric).metric.name} against {axis.noun} on {result.data} "
-        f"({result.num_test} test images, {LEVEL} intervals)"
+        f"{run.words.name} against {axis.noun} on {row.data} "
+        f"({row.num_test} {run.words.samples}, {LEVEL} intervals)"
     )
 
 
-def point_places(figure: Figure, results: Sequence[Result], own: Costs) -> dict[str, XY]:
+def point_places(figure: Figure, run: Run, axis: Axis) -> dict[str, XY]:
     """Where each candidate's point is: shares of the width from the left, the height from above."""
     (axes,) = figure.axes
-    say = speak(results[0].metric)
+    costs = run.costs(axis)
     width, height = figure.bbox.size
     places = {}
-    for result in results:
-        x, y = axes.transData.transform((own[result.candidate], say.shown(result.value)))
+    for result in run.results:
+        x, y = axes.transData.transform((costs[result.candidate], run.words.shown(result.value)))
         places[result.candidate] = (float(x / width), float(1 - y / height))
     return places
 
 
-def _draw_lines(
-    axes: Axes, results: Sequence[Result], own: Costs, *, narrow: bool, id_prefix: str
-) -> None:
-    say = speak(results[0].metric)
-    for found in (size_series(results), scale_series(results)):
-        for number, series in enumerate(found):
+def _draw_lines(axes: Axes, run: Run, costs: Costs, *, narrow: bool, id_prefix: str) -> None:
+    for lines in (size_series(run.results), scale_series(run.results)):
+        for number, series in enumerate(lines):
             axes.plot(
-                [own[r.candidate] for r in series.results],
-                [say.shown(r.value) for r in series.results],
-                color=series.look.colour,
+                [costs[r.candidate] for r in series.results],
+                [run.words.shown(r.value) for r in series.results],
+                color=series.style.colour,
                 linestyle="-" if series.kind == "size" else (0, DASHES),
                 linewidth=1.2 if narrow else 1.6,
                 zorder=2,
@@ -128,48 +136,36 @@ def _draw_lines(
             )
 
 
-def _draw_cuts(axes: Axes, results: Sequence[Result], own: Costs, cuts: Sequence[Cut]) -> None:
+def _draw_cuts(axes: Axes, run: Run, costs: Costs, cuts: Sequence[Cut]) -> None:
     """A cross on the curve, and a dotted line from it to the larger model."""
-    by_name = {result.candidate: result for result in results}
-    say = speak(results[0].metric)
     for cut in cuts:
-        larger = by_name[cut.larger]
-        colour = looks(results)[larger.family].colour
-        cost = own[cut.larger]
-        axes.plot(
-            [cost] * 2,
-            [say.shown(cut.value), say.shown(larger.value)],
-            ":",
-            color=colour,
-            linewidth=1.4,
-            zorder=1.5,
-        )
-        axes.plot(
-            [cost],
-            [say.shown(cut.value)],
-            "x",
-            color=INK,
-            markersize=6.5,
-            markeredgewidth=1.6,
-            zorder=4,
-        )
+        larger = run.rows[cut.larger]
+        colour, cost = run.styles[larger.family].colour, costs[cut.larger]
+        ends = [run.words.shown(cut.value), run.words.shown(larger.value)]
+        axes.plot([cost] * 2, ends, ":", color=colour, linewidth=1.4, zorder=1.5)
+        axes.plot([cost], ends[:1], "x", color=INK, markersize=6.5, markeredgewidth=1.6, zorder=4)
 
 
 def _draw_point(
-    axes: Axes, result: Result, own: Costs, look: Look, *, narrow: bool, gid: str
+    axes: Axes,
+    result: Result,
+    cost: float,
+    style: FamilyStyle,
+    words: MetricWords,
+    *,
+    narrow: bool,
+    gid: str,
 ) -> None:
     """A marker, hollow at one scale and filled at several, and its interval."""
-    say = speak(result.metric)
-    interval = [say.shown(result.ci_low), say.shown(result.ci_high)]
-    cost = own[result.candidate]
-    axes.plot([cost] * 2, interval, color=look.colour, alpha=0.45, linewidth=1.1, zorder=1)
+    interval = [words.shown(result.ci_low), words.shown(result.ci_high)]
+    axes.plot([cost] * 2, interval, color=style.colour, alpha=0.45, linewidth=1.1, zorder=1)
     axes.plot(
         [cost],
-        [say.shown(result.value)],
-        marker=SHAPES[look.marker],
+        [words.shown(result.value)],
+        marker=SHAPES[style.marker],
         markersize=6 if narrow else 7.5,
-        markerfacecolor=look.colour if len(result.scales) > 1 else "white",
-        markeredgecolor=look.colour,
+        markerfacecolor=style.colour if len(result.scales) > 1 else "white",
+        markeredgecolor=style.colour,
         markeredgewidth=1.5,
         linestyle="none",
         zorder=3,
@@ -178,12 +174,12 @@ def _draw_point(
 
 
 def _draw_axes(
-    axes: Axes, axis: Axis, own: Sequence[float], say: Vocabulary, *, narrow: bool
+    axes: Axes, axis: Axis, costs: Sequence[float], words: MetricWords, *, narrow: bool
 ) -> None:
     size = _text_pt(narrow)
     axes.set_xscale("log")
     # room for labels at both ends, a share of what the points span
-    low, high = min(own), max(own)
+    low, high = min(costs), max(costs)
     room = max(high / low, 2) ** (0.22 if narrow else 0.1)
     ends = (low / room, high * room)
     axes.set_xlim(*(ends[::-1] if axis.turned else ends))
@@ -191,9 +187,9 @@ def _draw_axes(
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: axis.tick(value)))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: say.tick(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.tick(value)))
     axes.margins(y=0.06)
-    if say.sign < 0:
+    if words.sign < 0:
         axes.invert_yaxis()  # better is up
     axes.tick_params(length=0, labelsize=size, labelcolor=QUIET, pad=6)
     axes.grid(axis="y", color=GRID, linewidth=0.8)
@@ -201,7 +197,7 @@ def _draw_axes(
     axes.spines[["top", "left", "right"]].set_visible(False)
     axes.spines["bottom"].set_color(QUIET)
     axes.set_xlabel(axis.label, fontsize=size, color=QUIET, labelpad=8)
-    axes.set_ylabel(say.axis, fontsize=size, color=QUIET, labelpad=6)
+    axes.set_ylabel(words.axis, fontsize=size, color=QUIET, labelpad=6)
 
 
 def _ticks(low: float, high: float) -> list[float]:
@@ -243,28 +239,22 @@ def _draw_legend(axes: Axes, *, narrow: bool) -> None:
     )
 
 
-def _draw_labels(axes: Axes, results: Sequence[Result], own: Costs, *, narrow: bool) -> None:
-    models = chart_names(results, NARROW_NAME if narrow else WIDE_NAME)
-    family_looks = looks(results)
-    named = {r.backbone for r in results if r.scales == (1,)}
-    say = speak(results[0].metric)
+def _draw_labels(axes: Axes, run: Run, costs: Costs, *, narrow: bool) -> None:
+    models = chart_names(run.results, NARROW_NAME if narrow else WIDE_NAME)
+    named = {r.backbone for r in run.results if r.scales == (1,)}
+    at, shown = "@" if narrow else "scales", run.words.shown
     labels = [
         Label(
-            text=_label(
-                r,
-                models[r.backbone],
-                line_is_named=r.backbone in named,
-                at="@" if narrow else "scales",
-            ),
-            xy=(own[r.candidate], say.shown(r.value)),
-            interval=(say.shown(r.ci_low), say.shown(r.ci_high)),
-            colour=family_looks[r.family].ink,
+            text=_label(r, models[r.backbone], line_is_named=r.backbone in named, at=at),
+            xy=(costs[r.candidate], shown(r.value)),
+            interval=(shown(r.ci_low), shown(r.ci_high)),
+            colour=run.styles[r.family].ink,
         )
-        for r in results
+        for r in run.results
     ]
     lines = [
-        [(own[r.candidate], say.shown(r.value)) for r in series.results]
-        for series in (*size_series(results), *scale_series(results))
+        [(costs[r.candidate], shown(r.value)) for r in series.results]
+        for series in (*size_series(run.results), *scale_series(run.results))
     ]
     place_labels(axes, labels, lines, fontsize=_text_pt(narrow) - 0.4)
 

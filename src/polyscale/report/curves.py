@@ -6,8 +6,7 @@ from html import escape
 from io import BytesIO, StringIO
 from typing import Literal
 
-from polyscale.records import Result
-from polyscale.report.axes import MACS, Axis, Costs, costs
+from polyscale.report.axes import MACS, Axis
 from polyscale.report.chart import (
     GRID,
     INK,
@@ -19,6 +18,7 @@ from polyscale.report.chart import (
     draw_chart,
     point_places,
 )
+from polyscale.report.run import Run
 from polyscale.report.series import COLOURS, INKS
 from polyscale.report.settings import settings
 
@@ -46,55 +46,40 @@ class Drawing:
     places: Mapping[str, tuple[float, float]]
 
 
-def draw_png(results: Sequence[Result]) -> bytes:
+def draw_png(run: Run) -> bytes:
     """The metric against multiply-adds, with its title, 1600 px wide."""
     dpi = PX_PER_INCH * PNG_WIDTH_PX / PNG_SIZE_PX[0]
     out = BytesIO()
     with settings("png"):
-        figure = draw_chart(results, PNG_SIZE_PX, titled=True)
+        figure = draw_chart(run, PNG_SIZE_PX, titled=True)
         figure.savefig(out, format="png", dpi=dpi, metadata={"Software": None})
     return out.getvalue()
 
 
-def draw_svg(
-    results: Sequence[Result],
-    variant: Variant,
-    axis: Axis = MACS,
-    *,
-    own: Costs | None = None,
-    cuts: Sequence[Cut] = (),
-) -> Drawing:
+def draw_svg(run: Run, variant: Variant, axis: Axis = MACS, *, cuts: Sequence[Cut] = ()) -> Drawing:
     """The chart as an `<svg>` element for a page, its text left as text.
 
     Args:
-        results: one row a candidate.
+        run: what was found.
         variant: `wide`, or `narrow` for a phone; ids differ, so that a page can hold both.
         axis: the kind of cost.
-        own: each candidate's; None reads them from the rows.
         cuts: of the small model's curve, by verdicts on that cost.
     """
     size_px = SVG_SIZES_PX[variant]
-    own = own or costs(results, axis)
     prefix = f"{axis.key}-{variant}"
     out = StringIO()
     with settings(prefix):
         figure = draw_chart(
-            results,
-            size_px,
-            axis=axis,
-            own=own,
-            cuts=cuts,
-            narrow=variant == "narrow",
-            id_prefix=prefix,
+            run, size_px, axis=axis, cuts=cuts, narrow=variant == "narrow", id_prefix=prefix
         )
-        places = point_places(figure, results, own)
+        places = point_places(figure, run, axis)
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(out, format="svg", metadata=nothing)
     # the root is written anew: without a fixed size, and with a name for screen readers
     _, _, root = out.getvalue().partition("<svg ")
     _, _, body = root.partition(">")
     width, height = (side * PT for side in size_px)
-    summary = escape(f"{chart_title(results[0], axis)}. The table of candidates holds the numbers.")
+    summary = escape(f"{chart_title(run, axis)}. The table of candidates holds the numbers.")
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'viewBox="0 0 {width:g} {height:g}" class="chart" role="img" '

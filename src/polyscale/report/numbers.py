@@ -1,6 +1,7 @@
 """Numbers as a reader sees them: units, signs and a sensible number of digits."""
 
-from math import floor, log10
+from collections.abc import Iterable
+from math import ceil, floor, log10
 
 NBSP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
@@ -10,24 +11,6 @@ LEVEL = f"95{NBSP}%"
 def percent(fraction: float) -> str:
     """`61.3 %` of 0.6125."""
     return f"{100 * fraction:.1f}{NBSP}%"
-
-
-def points(fraction: float) -> str:
-    """`+12.5` of 0.125: a difference in percentage points, with its sign."""
-    text = f"{100 * abs(fraction):.1f}"
-    if float(text) == 0:
-        return text
-    return f"{MINUS if fraction < 0 else '+'}{text}"
-
-
-def interval_points(low: float, high: float) -> str:
-    """`+6.3 to +18.8`: both ends of an interval in percentage points."""
-    return f"{points(low)} to {points(high)}".replace(" ", NBSP)
-
-
-def interval_percent(low: float, high: float) -> str:
-    """`55.0–67.5`: both ends of an interval of a fraction, in percent."""
-    return f"{100 * low:.1f}–{100 * high:.1f}"
 
 
 def ratio(value: float) -> str:
@@ -82,3 +65,8 @@ def three_digits(value: float) -> str:
     if value == 0:
         return "0"
     return f"{value:,.{max(0, 2 - floor(log10(abs(value))))}f}"
+
+
+def interval_limit(ends: Iterable[float], step: float = 0.05) -> float:
+    """Where the axis of intervals ends on either side of zero: a multiple of a step."""
+    return max(1, ceil(max(map(abs, ends), default=0) / step)) * step

@@ -51,6 +51,11 @@ class Plot:
     mark: tuple[float, float] | None
 
 
+def percent_tick(share: float) -> str:
+    """A share (0 to 1) on an axis."""
+    return f"{100 * share:.3g} %"
+
+
 def place(
     series: Sequence[Series],
     *,
@@ -58,9 +63,10 @@ def place(
     x_text: Callable[[float], str],
     x_at: Sequence[float] | None = None,
     x_pad: float = 0,
+    y_text: Callable[[float], str] = percent_tick,
     mark: tuple[float, float] | None = None,
 ) -> Plot:
-    """Place lines of shares (0 to 1, shown in percent) against a cost or a count.
+    """Place lines of values against a cost or a count.
 
     Args:
         series: the lines.
@@ -68,6 +74,7 @@ def place(
         x_text: a value of the x axis as text.
         x_at: where its ticks are; the axis is then logarithmic. None is a linear one.
         x_pad: share of the width that stays free at either end.
+        y_text: a value of the y axis as text.
         mark: a point to be marked.
     """
     scale = log10 if x_at is not None else float
@@ -90,7 +97,7 @@ def place(
         x_ticks=tuple(
             Tick(across(x), x_text(x)) for x in x_ticks if min(xs) <= scale(x) <= max(xs)
         ),
-        y_ticks=tuple(Tick(up(y), f"{100 * y:.3g} %") for y in y_ticks),
+        y_ticks=tuple(Tick(up(y), y_text(y)) for y in y_ticks),
         x_label=x_label,
         lines=tuple(_line(one, across, up) for one in series),
         mark=(across(mark[0]), up(mark[1])) if mark else None,

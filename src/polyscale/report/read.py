@@ -1,8 +1,8 @@
-"""A run folder, read and checked."""
+"""A run folder, read and checked. The schema of each file is in `records`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime, timezone
 from io import BytesIO
 from itertools import combinations
@@ -12,88 +12,39 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 from PIL import Image
 
 from polyscale.errors import InputError
-from polyscale.records import LOWER_IS_BETTER, Contrast, Result, Verdict
-from polyscale.report.axes import THROUGHPUT, Axis, costs
-from polyscale.report.dense.run_files import Dense, read_dense
-from polyscale.report.extras import READERS, Extras
-from polyscale.report.files import AGAIN, Read, check_exists, damaged, read_json
-from polyscale.report.predictions import Predictions, read_predictions
-from polyscale.report.vocabulary import VOCABULARIES, speak
-from polyscale.stats import find_contrast, judge
+from polyscale.records import FILES, REQUIRED, Contrast, Result, TaskRecord, read_json
+from polyscale.records.codec import AGAIN, damaged
+from polyscale.records.tables import (
+    AnswerPicture,
+    ImageRow,
+    MapPicture,
+    PredictionRow,
+    column_names,
+    read_table,
+)
+from polyscale.report.run import (
+    Answer,
+    Images,
+    MapImage,
+    Picture,
+    PredictedMap,
+    Run,
+    Statistics,
+    Target,
+    Texts,
+)
+from polyscale.stats import judge
 
-
-@dataclass(frozen=True)
-class Answer:
-    """What a candidate says of an image, and the probability that it gives to the true class."""
-
-    prediction: str
-    probability: float
-    correct: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A test image on which candidates differ.
-
-    Attributes:
-        id: of the image in its data set.
-        label: the true class.
-        jpeg: the file's bytes.
-        size_wh: width and height in pixels.
-        answers: what each candidate says.
-    """
-
-    id: str
-    label: str
-    jpeg: bytes
-    size_wh: tuple[int, int]
-    answers: Mapping[str, Answer]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """What `polyscale compare` found.
-
-    Attributes:
-        folder: where it was read from, as the user named it.
-        results: one row a candidate.
-        contrasts: one row a pair of candidates.
-        verdicts: one a family that has any.
-        predictions: each candidate's answer to each test image; None for targets of pixels.
-        pictures: test images on which candidates differ in their answers.
-        dense: what there is instead for targets of pixels; else None.
-        date: when it was found, as ISO 8601.
-        extras: what was found besides.
-        notes: what a reader of merged runs must know, as sentences.
-    """
-
-    folder: str = ""
-    results: tuple[Result, ...]
-    contrasts: tuple[Contrast, ...]
-    verdicts: tuple[Verdict, ...]
-    predictions: Predictions | None = None
-    pictures: tuple[Picture, ...] = ()
-    dense: Dense | None = None
-    date: str
-    extras: Extras = field(default_factory=Extras)
-    notes: tuple[str, ...] = ()
-
-    def contrast(self, first: str, second: str) -> Contrast:
-        """The contrast of two candidates, turned round where it was written the other way."""
-        return find_contrast(self.contrasts, first, second)
-
-    def costs(self, axis: Axis) -> Mapping[str, float]:
-        """Each candidate's cost, where it is known."""
-        return costs(self.results, axis)
-
-    @property
-    def throughput(self) -> Mapping[str, float]:
-        """Images a second of each candidate, where that was measured."""
-        return self.costs(THROUGHPUT)
+IGNORED_GREY = 65535
+IGNORED = -1
+MM_PER_M = 1000
+MAX_PICTURE_PX = 4_000_000
+"""A gallery holds pictures of at most 448 pixels a side; far larger ones are not its own."""
 
 
 def read_run(folder: Path) -> Run:
@@ -102,97 +53,89 @@ def read_run(folder: Path) -> Run:
     Raises:
         InputError: if one is missing or damaged, or they do not belong together.
     """
+    known = {field.name for field in fields(Run)}
+    found = {
+        name.removesuffix(".json"): read_json(folder / name, kind)
+        for name, kind in FILES.items()
+        if name in REQUIRED or (name.removesuffix(".json") in known and (folder / name).exists())
+    }
+    task, results, contrasts = found["task"], found["results"], found["contrasts"]
     path = folder / "results.json"
-    results = read_json(path, _make_results)
-    _check_results(path, results)
-    contrasts = read_json(folder / "contrasts.json", _all(Contrast.from_dict))
+    _check_results(path, results, task)
     names = [result.candidate for result in results]
-    _check_contrasts(folder / "contrasts.json", contrasts, names, results[0].metric)
-    if (folder / "verdicts.json").exists():
-        verdicts = read_json(folder / "verdicts.json", _all(Verdict.from_dict))
-    else:
-        verdicts = tuple(judge(results, contrasts))
+    _check_contrasts(folder / "contrasts.json", contrasts, names, task)
+    _check_names(folder, found, names)
+    images = _read_images(folder / task.images_file, task, names)
     run = Run(
+        **{"verdicts": tuple(judge(results, contrasts)), **found},
         folder=str(folder),
-        results=results,
-        contrasts=contrasts,
-        verdicts=verdicts,
         date=_date(results, path),
-        extras=read_extras(folder),
+        images=images,
+        **_read_gallery(folder / "gallery.parquet", images, names, found.get("classes")),
     )
-    if not speak(results[0].metric).is_right_or_wrong:
-        return replace(run, dense=read_dense(folder, names, results[0].metric))
-    predictions = read_predictions(folder / "predictions.parquet", names)
-    pictures = _read_pictures(folder / "gallery.parquet", predictions)
-    return replace(run, predictions=predictions, pictures=pictures)
+    if run.classes:
+        _check_classes(folder, run)
+    return run
 
 
-def read_extras(folder: Path) -> Extras:
-    """Read the files that a run may do without.
-
-    Raises:
-        InputError: if one is damaged.
-    """
-    paths = {name: folder / f"{name}.json" for name in READERS}
-    return Extras(**{n: read_json(path, READERS[n]) for n, path in paths.items() if path.exists()})
-
-
-def _all(make: Callable[[Any], Read]) -> Callable[[Any], tuple[Read, ...]]:
-    return lambda rows: tuple(make(row) for row in rows)
-
-
-def _make_results(rows: Any) -> tuple[Result, ...]:
-    """Rows with the fields that this version knows; a later one may write more."""
-    known = {f.name for f in fields(Result)}
-    results = tuple(Result.from_dict({k: v for k, v in row.items() if k in known}) for row in rows)
-    for result in results:
-        _check_numbers(result)
-    return results
-
-
-def _check_numbers(result: Result) -> None:
-    """Refuse what cannot be a share, an error or a cost.
-
-    Raises:
-        ValueError: with the field and the value.
-    """
-    highest, rule = (inf, "at least 0") if result.metric in LOWER_IS_BETTER else (1, "from 0 to 1")
-    for name in ("value", "ci_low", "ci_high"):
-        value = getattr(result, name)
-        if isinstance(value, str) or not 0 <= float(value) <= highest:
-            raise ValueError(f"{name} must be {rule}, but is {value!r}")
-    for name in ("macs", "params", "latency_ms", "peak_bytes"):
-        if isinstance(getattr(result, name), str) or not float(getattr(result, name)) > 0:
-            raise ValueError(f"{name} must be above 0, but is {getattr(result, name)!r}")
-
-
-def _check_results(path: Path, results: tuple[Result, ...]) -> None:
+def _check_results(path: Path, results: tuple[Result, ...], task: TaskRecord) -> None:
     if not results:
         raise InputError(f"{path} must hold at least one row, but is empty. {AGAIN}")
     for name, count in Counter(result.candidate for result in results).items():
         if count > 1:
             raise InputError(f"{path} must hold each candidate once, but {name} is {count} times.")
-    for name in ("metric", "task", "data", "source", "num_test"):
+    for name in ("metric", "higher_is_better", "task", "data", "source", "num_test"):
         values = sorted({str(getattr(result, name)) for result in results})
         if len(values) > 1:
             raise InputError(
                 f"{path} must hold one {name}, but got {', '.join(values)}. "
                 "Keep one run folder for each."
             )
-    if results[0].metric not in VOCABULARIES:
-        raise InputError(
-            f"{path} must hold one of {', '.join(VOCABULARIES)}, but its metric is "
-            f"{results[0].metric!r}. Use the version of polyscale that wrote the run."
-        )
+    first = results[0]
+    for name, own, other in (
+        ("metric", first.metric, task.metric.key),
+        ("task", first.task, task.task),
+        ("higher_is_better", first.higher_is_better, task.metric.higher_is_better),
+    ):
+        if own != other:
+            raise InputError(
+                f"{path} must have the {name} of task.json, which is {other!r}, but has {own!r}. "
+                f"{AGAIN}"
+            )
+    for number, result in enumerate(results, start=1):
+        _check_values(f"{path}, row {number}", result, task)
+
+
+def _check_values(where: str, result: Result, task: TaskRecord) -> None:
+    """Refuse what cannot be a share or an error, and candidates that cannot be named."""
+    low, high, rule = -inf, inf, "a number"
+    if task.metric.unit == "%":
+        low, high, rule = 0, 1, "from 0 to 1"
+    elif not task.metric.higher_is_better:
+        low, rule = 0, "at least 0"
+    for name in ("value", "ci_low", "ci_high"):
+        value = getattr(result, name)
+        if not low <= value <= high:
+            raise InputError(f"{where}: {name} must be {rule}, but is {value!r}. {AGAIN}")
+    if not result.scales:
+        raise InputError(f"{where}: scales must hold at least one scale, but is empty. {AGAIN}")
 
 
 def _check_contrasts(
-    path: Path, contrasts: Sequence[Contrast], names: Iterable[str], metric: str
+    path: Path, contrasts: Sequence[Contrast], names: Sequence[str], task: TaskRecord
 ) -> None:
     for contrast in contrasts:
-        if contrast.metric != metric:
+        if contrast.metric != task.metric.key:
             raise InputError(
-                f"{path} must hold differences of {metric}, but holds {contrast.metric!r}. {AGAIN}"
+                f"{path} must hold differences of {task.metric.key}, but holds "
+                f"{contrast.metric!r}. {AGAIN}"
+            )
+        if contrast.first == contrast.second:
+            raise InputError(f"{path} must hold pairs, but {contrast.first} stands alone. {AGAIN}")
+        if task.right_or_wrong and None in (contrast.only_first, contrast.only_second):
+            raise InputError(
+                f"{path} must count the images that only one of {contrast.first} and "
+                f"{contrast.second} gets right, but does not. {AGAIN}"
             )
     known = {frozenset((c.first, c.second)) for c in contrasts}
     for first, second in combinations(names, 2):
@@ -203,42 +146,246 @@ def _check_contrasts(
             )
 
 
-def _read_pictures(path: Path, predictions: Predictions) -> tuple[Picture, ...]:
-    check_exists(path)
-    try:
-        rows = pq.read_table(path, columns=["id", "label", "image"]).to_pylist()
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise damaged(path, error) from error
-    return tuple(_picture(path, row, _answers(path, row["id"], predictions)) for row in rows)
+def _check_names(folder: Path, found: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Every file must speak of the candidates of `results.json`, and of no others."""
+    mentioned: dict[str, list[str]] = {
+        "contrasts": [n for c in found["contrasts"] for n in (c.first, c.second)],
+        "verdicts": [
+            name
+            for v in found.get("verdicts", ())
+            for name in (
+                v.s2.candidate,
+                v.larger.candidate,
+                *(n for cost in v.costs for n in (cost.larger, *cost.s2)),
+            )
+        ],
+        "cascades": [n for c in found.get("cascades", ()) for n in (c.small, c.large)],
+        "controls": [c.candidate for c in found.get("controls", ())],
+        "probes": list(found.get("probes", ())),
+    }
+    for name in ("classes", "sizes"):
+        if name in found:
+            mentioned[name] = list(found[name].iou)
+            missing = [n for n in names if n not in found[name].iou]
+            if missing:
+                raise InputError(
+                    f"{folder / name}.json must hold every candidate, but has no {missing[0]}. "
+                    f"{AGAIN}"
+                )
+    for name, candidates in mentioned.items():
+        unknown = [candidate for candidate in candidates if candidate not in names]
+        if unknown:
+            raise InputError(
+                f"{folder / name}.json must be about the candidates of results.json, but names "
+                f"{unknown[0]!r}. {AGAIN}"
+            )
 
 
-def _answers(path: Path, id_: str, predictions: Predictions) -> dict[str, Answer]:
-    at = int(np.searchsorted(predictions.ids, id_))
-    if at == len(predictions.ids) or predictions.ids[at] != id_:
+def _check_classes(folder: Path, run: Run) -> None:
+    num_statistics = next(iter(run.images.statistics.values())).shape[1]
+    num_classes = len(run.classes.names) if run.classes else 0
+    if run.task.reduction == "mean_iou" and num_statistics != 2 * num_classes:
         raise InputError(
-            f"{path} must hold test images, but predictions.parquet has no {id_!r}. {AGAIN}"
+            f"{folder / run.task.images_file} must hold {num_classes} classes as classes.json "
+            f"does, but holds {num_statistics // 2}. {AGAIN}"
         )
-    return answers_at(predictions, at)
 
 
-def answers_at(predictions: Predictions, at: int) -> dict[str, Answer]:
+def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
+    """The file of images, each candidate's rows in one order of images.
+
+    Raises:
+        InputError: if the file is missing or damaged, or lacks an image.
+    """
+    has_answers = task.right_or_wrong and {"label", "prediction", "probability"} <= set(
+        column_names(path)
+    )
+    more = [] if has_answers else (["correct"] if task.right_or_wrong else [*task.statistics])
+    columns = read_table(path, PredictionRow if has_answers else ImageRow, more)
+    try:
+        statistics = [_numbers(columns[name]) for name in (more or ["correct"])]
+        if task.reduction == "mean_iou" and len({part.shape for part in statistics}) > 1:
+            raise ValueError("lists differ in length")
+        rows = np.hstack(statistics) if statistics else np.zeros((len(columns["id"]), 0))
+        if np.isinf(rows).any() or (task.right_or_wrong and np.isnan(rows).any()):
+            raise ValueError("its numbers must be finite")
+    except (pa.ArrowException, ValueError) as error:
+        raise damaged(path, error) from error
+    texts = {
+        name: columns[name].to_numpy().astype(object)
+        for name in ("candidate", "id", "label", "prediction")
+        if name in columns
+    }
+    ids = np.unique(texts["id"])
+    if not len(ids):
+        raise InputError(f"{path} must hold at least one image, but is empty. {AGAIN}")
+    where = {name: _rows_of(path, name, texts["candidate"], texts["id"], ids) for name in names}
+    images = Images(ids=ids, statistics={name: rows[at] for name, at in where.items()})
+    if task.reduction and not any(len(known) for known in images.known.values()):
+        raise damaged(path, "no image has a known value for every candidate")
+    if not has_answers:
+        return images
+    probability = columns["probability"].to_numpy()
+    return Images(
+        ids=ids,
+        statistics=images.statistics,
+        labels=texts["label"][next(iter(where.values()))],
+        predictions={name: texts["prediction"][at] for name, at in where.items()},
+        probability={name: probability[at] for name, at in where.items()},
+    )
+
+
+def _rows_of(
+    path: Path, name: str, candidates: Texts, row_ids: Texts, ids: Texts
+) -> NDArray[np.intp]:
+    """Rows of a candidate, in the order of the ids; one a sorted id, or an InputError."""
+    rows = np.flatnonzero(candidates == name)
+    missing = sorted(set(ids) - set(row_ids[rows]))
+    if missing:
+        raise InputError(
+            f"{path} must hold the answer of {name} to image {missing[0]!r}, but does not. {AGAIN}"
+        )
+    if len(rows) > len(ids):
+        raise InputError(f"{path} must hold each answer once, but {name} has more. {AGAIN}")
+    return rows[np.argsort(row_ids[rows], kind="stable")]
+
+
+def _numbers(column: pa.ChunkedArray) -> Statistics:
+    """Numbers, or lists of equal lengths, as one row an image.
+
+    Raises:
+        ValueError: if lists differ in length.
+    """
+    if not pa.types.is_list(column.type) and not pa.types.is_large_list(column.type):
+        # null, which is how some writers put NaN, becomes it
+        return column.cast(pa.float64()).to_numpy().astype(np.float64)[:, None]
+    lengths = np.unique(pc.list_value_length(column).to_numpy())
+    if len(lengths) > 1 or np.isnan(lengths).any():
+        raise ValueError("lists differ in length")
+    flat = pc.list_flatten(column).cast(pa.float64()).to_numpy().astype(np.float64)
+    return flat.reshape(len(column), int(lengths.sum()))
+
+
+def _read_gallery(
+    path: Path, images: Images, names: Sequence[str], classes: Any
+) -> dict[str, tuple[Any, ...]]:
+    """`pictures` of answers, or `maps` where its columns are those of maps."""
+    if "kind" not in column_names(path):
+        return {"pictures": _read_pictures(path, images)}
+    columns = read_table(path, MapPicture)
+    rows = [
+        dict(zip(columns, row, strict=True))
+        for row in zip(*(column.to_pylist() for column in columns.values()), strict=True)
+    ]
+    by_id: dict[str, dict[tuple[str, str | None], Mapping[str, Any]]] = {}
+    for row in rows:
+        by_id.setdefault(row["id"], {})[row["kind"], row["candidate"]] = row
+    wanted: list[tuple[str, str | None]] = [("image", None), ("truth", None)]
+    wanted += [("prediction", name) for name in names]
+    for id_, parts in by_id.items():
+        for key in wanted:
+            if key not in parts:
+                what = " of ".join(filter(None, key))
+                raise InputError(
+                    f"{path} must hold the {what} for image {id_!r}, but does not. {AGAIN}"
+                )
+    num_classes = len(classes.names) if classes else None
+    return {"maps": tuple(_map(path, id_, own, names, num_classes) for id_, own in by_id.items())}
+
+
+def _read_pictures(path: Path, images: Images) -> tuple[Picture, ...]:
+    columns = read_table(path, AnswerPicture)
+    ids, labels = columns["id"].to_pylist(), columns["label"].to_pylist()
+    if ids and images.labels is None:
+        raise damaged(path, "its images have no answers in the file of images")
+    pictures = []
+    for id_, label, image in zip(ids, labels, columns["image"].to_pylist(), strict=True):
+        at = int(np.searchsorted(images.ids, id_))
+        if at == len(images.ids) or images.ids[at] != id_:
+            raise InputError(
+                f"{path} must hold test images, but the run has no {id_!r} among them. {AGAIN}"
+            )
+        jpeg = image.get("bytes") if isinstance(image, dict) else None
+        size_wh = _open(path, id_, jpeg, "JPEG").size
+        pictures.append(
+            Picture(id=id_, label=label, jpeg=jpeg, size_wh=size_wh, answers=answers(images, at))
+        )
+    return tuple(pictures)
+
+
+def answers(images: Images, at: int) -> dict[str, Answer]:
     """Every candidate's answer to one image."""
+    correct = images.correct
     return {
-        name: Answer(
-            said[at], float(predictions.probability[name][at]), bool(predictions.correct[name][at])
-        )
-        for name, said in predictions.said.items()
+        name: Answer(said[at], float(images.probability[name][at]), bool(correct[name][at]))
+        for name, said in images.predictions.items()
     }
 
 
-def _picture(path: Path, row: Mapping[str, Any], answers: Mapping[str, Answer]) -> Picture:
-    jpeg = row["image"]["bytes"]
+def _map(
+    path: Path,
+    id_: str,
+    parts: Mapping[tuple[str, str | None], Mapping[str, Any]],
+    names: Iterable[str],
+    num_classes: int | None,
+) -> MapImage:
+    jpeg = parts["image", None]["bytes"]
+    size_wh = _open(path, id_, jpeg, "JPEG").size
+
+    def target(row: Mapping[str, Any]) -> Target:
+        try:
+            return _target(_open(path, id_, row["bytes"], "PNG"), size_wh, num_classes)
+        except ValueError as error:
+            raise damaged(path, f"image {id_!r}: {error}") from error
+
+    return MapImage(
+        id=id_,
+        jpeg=jpeg,
+        size_wh=size_wh,
+        truth=target(parts["truth", None]),
+        predicted={
+            name: PredictedMap(target(row), _score(row["score"]))
+            for name in names
+            for row in (parts["prediction", name],)
+        },
+    )
+
+
+def _open(path: Path, id_: str, content: object, kind: str) -> Image.Image:
+    """A whole picture of a gallery."""
     try:
-        with Image.open(BytesIO(jpeg), formats=["JPEG"]) as image:
-            size = image.size
-    except (OSError, TypeError) as error:
-        raise damaged(path, f"image {row['id']!r} is not a JPEG") from error
-    return Picture(id=row["id"], label=row["label"], jpeg=jpeg, size_wh=size, answers=answers)
+        if not isinstance(content, bytes):
+            raise ValueError
+        image = Image.open(BytesIO(content), formats=[kind])
+        if image.width * image.height > MAX_PICTURE_PX:
+            raise ValueError
+        image.load()
+        return image
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise damaged(path, f"image {id_!r} is not a {kind} of this run") from error
+
+
+def _target(image: Image.Image, size_wh: tuple[int, int], num_classes: int | None) -> Target:
+    """A 16-bit grey PNG as labels where there are classes, else as metres.
+
+    Raises:
+        ValueError: if it has another size than its image, or a label is no class.
+    """
+    if image.size != size_wh:
+        raise ValueError("its pictures differ in size")
+    grey = np.asarray(image).astype(np.int64)
+    if grey.ndim != 2:
+        raise ValueError("a map is not grey")
+    if num_classes is None:
+        return np.where(grey > 0, grey / MM_PER_M, np.nan).astype(np.float32)
+    labels = np.where(grey == IGNORED_GREY, IGNORED, grey)
+    if labels.max(initial=IGNORED) >= num_classes:
+        raise ValueError(f"label {labels.max()} is none of {num_classes} classes")
+    return labels.astype(np.int16)
+
+
+def _score(score: float | None) -> float | None:
+    return None if score is None or not np.isfinite(score) else score
 
 
 def _date(results: Iterable[Result], path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Which candidates form a line of the chart, and how each family looks."""
+"""Which candidates form a line of the chart, and how each family is drawn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MARKERS = ("circle", "square", "triangle", "diamond")
 
 
 @dataclass(frozen=True)
-class Look:
+class FamilyStyle:
     """How a family is drawn: one colour and one shape, so that grey print tells it too.
 
     Attributes:
@@ -38,21 +38,21 @@ class Series:
     Attributes:
         kind: `size` joins the models of a family at one scale, `scale` one model's scale sets.
         name: the family or the backbone.
-        look: of the family.
+        style: of the family.
         results: the points.
     """
 
     kind: Literal["size", "scale"]
     name: str
-    look: Look
+    style: FamilyStyle
     results: tuple[Result, ...]
 
 
-def looks(results: Sequence[Result]) -> dict[str, Look]:
-    """For each family its look, in the order in which families first appear."""
+def family_styles(results: Sequence[Result]) -> dict[str, FamilyStyle]:
+    """For each family its style, in the order in which families first appear."""
     families = dict.fromkeys(result.family for result in results)
     return {
-        family: Look(
+        family: FamilyStyle(
             COLOURS[i % len(COLOURS)],
             INKS[i % len(INKS)],
             MARKERS[i % len(MARKERS)],
@@ -65,21 +65,21 @@ def looks(results: Sequence[Result]) -> dict[str, Look]:
 def size_series(results: Sequence[Result]) -> list[Series]:
     """For each family with two sizes: its models at scale 1."""
     found = []
-    for family, look in looks(results).items():
+    for family, style in family_styles(results).items():
         sizes = [r for r in results if r.family == family and r.scales == (1,)]
         if len(sizes) > 1:
-            found.append(Series("size", family, look, _by_macs(sizes)))
+            found.append(Series("size", family, style, _by_macs(sizes)))
     return found
 
 
 def scale_series(results: Sequence[Result]) -> list[Series]:
     """For each backbone with two scale sets: all of them."""
-    family_looks = looks(results)
+    styles = family_styles(results)
     found = []
     for backbone in dict.fromkeys(result.backbone for result in results):
         own = [r for r in results if r.backbone == backbone]
         if len(own) > 1:
-            found.append(Series("scale", backbone, family_looks[own[0].family], _by_macs(own)))
+            found.append(Series("scale", backbone, styles[own[0].family], _by_macs(own)))
     return found
 
 

@@ -1,49 +1,43 @@
 """Verdicts and facts as sentences, with the costs said as plainly as the gains."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from polyscale.records import Contrast, Outcome, Result, Verdict
-from polyscale.report.names import example, model_names, scales_phrase
+from polyscale.report.metric_words import MetricWords
+from polyscale.report.names import example, scales_phrase
 from polyscale.report.numbers import LEVEL, ratio
-from polyscale.report.read import Run
-from polyscale.report.vocabulary import Vocabulary, speak
+from polyscale.report.run import Run
+from polyscale.report.sides import scale_gains, selection
 
 Direction = Literal["dearer", "cheaper", "equal", "mixed"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class VerdictText:
     """What the top of the page says of a family.
 
     Attributes:
-        verdict: what is put into words.
         head: the answer in a sentence.
         evidence: the two values and their difference.
         cost: what the several scales cost against the larger model.
         alone: the small model at one scale against the larger; empty where it was not run.
     """
 
-    verdict: Verdict
     head: str
     evidence: str
     cost: str
     alone: str
 
-
-@dataclass(frozen=True, kw_only=True)
-class Gain:
-    """What several scales did for a backbone, `contrast` with the several scales first."""
-
-    name: str
-    single: Result
-    multi: Result
-    contrast: Contrast
+    @property
+    def lines(self) -> list[str]:
+        """What is not empty."""
+        return [line for line in (self.head, self.evidence, self.cost, self.alone) if line]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Missing:
+class NoVerdict:
     """Why a family has no verdict, and what to add to the run."""
 
     family: str
@@ -51,40 +45,22 @@ class Missing:
     advice: str
 
 
-def answer(verdict: Verdict, models: Mapping[str, str], run: Run | None = None) -> Answer:
-    """A verdict in a few sentences.
-
-    Args:
-        verdict: what to say.
-        models: short name of each backbone.
-        run: of which it is one; None leaves out what else is in it.
-    """
+def verdict_text(run: Run, verdict: Verdict) -> VerdictText:
+    """A verdict of a run in a few sentences."""
     direction = cost_direction(verdict)
-    return Answer(
-        verdict=verdict,
-        head=_head(verdict.outcome, direction),
-        evidence=_evidence(verdict, models),
+    joint = _HEAD_COSTS.get((verdict.outcome, direction), "")
+    return VerdictText(
+        head=f"{_HEADS[verdict.outcome]}{joint}.",
+        evidence=_evidence(run, verdict),
         cost=_cost(verdict, direction),
-        alone=_alone(verdict, run, models) if run else "",
-    )
-
-
-def side_by_side_note(apart: Sequence[str]) -> str:
-    """Why runs are not compared with each other."""
-    return (
-        f"These runs differ in {', '.join(apart)}. They stand side by side and are not compared: "
-        "a difference between them would not be one between models."
+        alone=_alone(run, verdict),
     )
 
 
 def plain_answers(run: Run) -> list[str]:
     """The top of the page as lines of text."""
-    models = model_names(run.results)
-    lines = []
-    for verdict in run.verdicts:
-        found = answer(verdict, models, run)
-        lines += [line for line in (found.head, found.evidence, found.cost, found.alone) if line]
-    without = [f"No verdict on {m.family}: {m.reason}. {m.advice}" for m in missing(run)]
+    lines = [line for verdict in run.verdicts for line in verdict_text(run, verdict).lines]
+    without = [f"No verdict on {m.family}: {m.reason}. {m.advice}" for m in without_verdict(run)]
     return [*(lines or [best_fact(run)]), *without]
 
 
@@ -120,75 +96,65 @@ _HEAD_COSTS: dict[tuple[Outcome, Direction], str] = {
 }
 
 
-def _head(outcome: Outcome, direction: Direction) -> str:
-    return f"{_HEADS[outcome]}{_HEAD_COSTS.get((outcome, direction), '')}."
-
-
-def _evidence(verdict: Verdict, models: Mapping[str, str]) -> str:
-    s2, larger, contrast = verdict.s2, verdict.larger, verdict.contrast
-    say = speak(s2.metric)
-    small = f"{models[s2.backbone]} at {scales_phrase(s2.scales)}"
-    large = f"the larger {models[larger.backbone]}"
+def _evidence(run: Run, verdict: Verdict) -> str:
+    s2, larger, contrast, words = verdict.s2, verdict.larger, verdict.contrast, run.words
+    small = f"{run.models[s2.backbone]} at {scales_phrase(s2.scales)}"
+    large = f"the larger {run.models[larger.backbone]}"
+    first, second = (small, s2), (large, larger)
     if verdict.outcome == "larger":
         contrast = contrast.turned()
-        first, second = (large, larger), (small, s2)
-    else:
-        first, second = (small, s2), (large, larger)
+        first, second = second, first
     lead = (
-        f"On {s2.data}, {first[0]} {say.sentence(first[1].value, s2.num_test)} and "
-        f"{second[0]} {say.second(second[1].value)}{say.aside}: "
+        f"On {s2.data}, {first[0]} {words.sentence(first[1].value, s2.num_test)} and "
+        f"{second[0]} {words.second(second[1].value)}{words.aside}: "
     )
     if verdict.outcome == "inconclusive":
         return (
-            f"{lead}{say.gap(contrast.difference)}, but {_doubt(contrast, say)}. "
-            f"{_lean(contrast, say)} {_more(verdict)}"
+            f"{lead}{words.gap(contrast.difference)}, but {_doubt(run, contrast)}. "
+            f"{_lean(contrast, words)} {_more_images(verdict)}"
         )
-    found = say.finding(contrast.difference, contrast.ci_low, contrast.ci_high)
+    found = words.finding(contrast.difference, contrast.ci_low, contrast.ci_high)
     if verdict.outcome == "equivalent":
         return (
-            f"{lead}{found}, within the margin of {say.margin(contrast.margin)} that counts as "
+            f"{lead}{found}, within the margin of {words.margin(contrast.margin)} that counts as "
             "no difference."
         )
     return f"{lead}{found}."
 
 
-def _alone(verdict: Verdict, run: Run, models: Mapping[str, str]) -> str:
+def _alone(run: Run, verdict: Verdict) -> str:
     """Whether the cheapest of all would do: a larger model may be no better than it either."""
     small = (r for r in run.results if r.backbone == verdict.s2.backbone)
     single = next((r for r in small if r.scales == (1,)), None)
     if single is None:
         return ""
-    say = speak(single.metric)
     contrast = run.contrast(single.candidate, verdict.larger.candidate)
     return (
-        f"At one scale alone, {models[single.backbone]} comes to {say.value(single.value)}, "
-        "against the larger model "
-        f"{say.finding(contrast.difference, contrast.ci_low, contrast.ci_high)}."
+        f"At one scale alone, {run.models[single.backbone]} comes to "
+        f"{run.words.value(single.value)}, against the larger model "
+        f"{run.words.finding(contrast.difference, contrast.ci_low, contrast.ci_high)}."
     )
 
 
-def _doubt(contrast: Contrast, say: Vocabulary) -> str:
-    interval = say.interval(contrast.ci_low, contrast.ci_high)
+def _doubt(run: Run, contrast: Contrast) -> str:
+    interval = run.words.interval(contrast.ci_low, contrast.ci_high)
     if contrast.ci_low <= 0 <= contrast.ci_high:
         return f"the {LEVEL} interval ({interval}) holds zero"
-    test = "exact test" if say.is_right_or_wrong else "test"
-    return f"with a {LEVEL} interval of {interval} the {test}, corrected, is not sure of it"
+    test = "exact test" if run.task.right_or_wrong else "test"
+    return f"with a {LEVEL} interval of {interval} the corrected {test} does not confirm it"
 
 
-def _more(verdict: Verdict) -> str:
-    needed = verdict.num_test_needed
-    if needed is None or needed <= verdict.contrast.num_test:
+def _more_images(verdict: Verdict) -> str:
+    more = (verdict.num_test_needed or 0) - verdict.contrast.num_test
+    if more <= 0:
         return "More test images would narrow it."
-    return (
-        f"About {needed - verdict.contrast.num_test:,} more test images would settle it, if these "
-        "figures are the true ones."
-    )
+    return f"About {more:,} more test images would settle it, if these figures are the true ones."
 
 
-def _lean(contrast: Contrast, say: Vocabulary) -> str:
+def _lean(contrast: Contrast, words: MetricWords) -> str:
     if contrast.difference == 0:
         return "It leans neither way."
-    better = "several scales" if say.sign * contrast.difference > 0 else "the larger model"
+    better = "several scales" if words.sign * contrast.difference > 0 else "the larger model"
     return f"It leans towards {better}."
 
 
@@ -197,18 +163,17 @@ _COST_LEADS: dict[tuple[Outcome, Direction], str] = {
     ("s2", "cheaper"): "They cost less to run as well",
     ("larger", "dearer"): "The several scales cost more to run, too",
     ("larger", "cheaper"): "But the several scales cost less to run",
-    ("equivalent", "dearer"): "The several scales cost more to run",
-    ("equivalent", "cheaper"): "The several scales cost less to run",
-    ("inconclusive", "dearer"): "The several scales cost more to run",
-    ("inconclusive", "cheaper"): "The several scales cost less to run",
+}
+_LEADS: dict[Direction, str] = {
+    "dearer": "The several scales cost more to run",
+    "cheaper": "The several scales cost less to run",
+    "mixed": "The cost goes both ways",
+    "equal": "Both cost about the same to run",
 }
 
 
 def _cost(verdict: Verdict, direction: Direction) -> str:
-    lead = _COST_LEADS.get(
-        (verdict.outcome, direction),
-        "The cost goes both ways" if direction == "mixed" else "Both cost about the same to run",
-    )
+    lead = _COST_LEADS.get((verdict.outcome, direction), _LEADS[direction])
     joint = "but" if direction == "mixed" else "and"
     return (
         f"{lead}: {ratio(verdict.macs_ratio)} the multiply-adds {joint} "
@@ -217,54 +182,26 @@ def _cost(verdict: Verdict, direction: Direction) -> str:
     )
 
 
-def gains(run: Run) -> list[Gain]:
-    """For each backbone: scale 1 against its several scales, chosen by cross-validation."""
-    models = model_names(run.results)
-    found = []
-    for backbone in dict.fromkeys(result.backbone for result in run.results):
-        own = [result for result in run.results if result.backbone == backbone]
-        single = next((r for r in own if r.scales == (1,)), None)
-        multi = max((r for r in own if len(r.scales) > 1), key=_selection, default=None)
-        if single is not None and multi is not None:
-            contrast = run.contrast(multi.candidate, single.candidate)
-            found.append(Gain(name=models[backbone], single=single, multi=multi, contrast=contrast))
-    return found
-
-
-def gain_sentence(gain: Gain) -> str:
-    """`efficientnet_lite0, scale 1 → scales 1, 2: +9.2 points (95 % interval +4.0 to +14.4)`."""
-    contrast, say = gain.contrast, speak(gain.contrast.metric)
-    return (
-        f"{gain.name}, scale 1 → {scales_phrase(gain.multi.scales)}: "
-        f"{say.finding(contrast.difference, contrast.ci_low, contrast.ci_high)}"
-    )
-
-
-def missing(run: Run) -> list[Missing]:
+def without_verdict(run: Run) -> list[NoVerdict]:
     """Families on which no verdict can be given."""
     judged = {verdict.family for verdict in run.verdicts}
     families = dict.fromkeys(r.family for r in run.results if r.family not in judged)
-    return [_missing(family, [r for r in run.results if r.family == family]) for family in families]
+    return [
+        _no_verdict(family, [r for r in run.results if r.family == family]) for family in families
+    ]
 
 
-def _missing(family: str, rows: Sequence[Result]) -> Missing:
+def _no_verdict(family: str, rows: Sequence[Result]) -> NoVerdict:
     smallest = min(rows, key=lambda r: r.backbone_params)
-    own = smallest.backbone_params
-    larger = any(r.backbone_params > own for r in rows)
-    if any(len(r.scales) > 1 for r in rows if r.backbone_params == own):
-        return Missing(
-            family=family,
-            reason="no larger model of the family was run at one scale",
-            advice="Add one to the run, as SOURCE@1.",
-        )
+    fewest = smallest.backbone_params
+    if any(len(r.scales) > 1 for r in rows if r.backbone_params == fewest):
+        reason = "no larger model of the family was run at one scale"
+        return NoVerdict(family=family, reason=reason, advice="Add one to the run, as SOURCE@1.")
     scales = example(smallest.backbone, (1, 2))
-    if larger:
-        return Missing(
-            family=family,
-            reason="its smallest model was not run at several scales",
-            advice=f"Add {scales} to the run.",
-        )
-    return Missing(
+    if any(r.backbone_params > fewest for r in rows):
+        reason = "its smallest model was not run at several scales"
+        return NoVerdict(family=family, reason=reason, advice=f"Add {scales} to the run.")
+    return NoVerdict(
         family=family,
         reason="it was run at one size and one scale only",
         advice=f"Add {scales} and a larger model of the family to the run.",
@@ -273,23 +210,18 @@ def _missing(family: str, rows: Sequence[Result]) -> Missing:
 
 def best_fact(run: Run) -> str:
     """The best supported thing to say where no family has a verdict."""
-    best = max(run.results, key=_selection)
-    say = speak(best.metric)
-    name = f"{model_names(run.results)[best.backbone]} at {scales_phrase(best.scales)}"
+    best: Result = max(run.results, key=selection)
+    words = run.words
     lead = (
-        f"On {best.data}, {name} {say.sentence(best.value, best.num_test)} "
-        f"({LEVEL} interval {say.bounds(best.ci_low, best.ci_high)}{say.lower})"
+        f"On {best.data}, {run.models[best.backbone]} at {scales_phrase(best.scales)} "
+        f"{words.sentence(best.value, best.num_test)} "
+        f"({LEVEL} interval {words.bounds(best.ci_low, best.ci_high)}{words.lower})"
     )
-    gain = next((g for g in gains(run) if g.multi == best), None)
+    gain = next((g for g in scale_gains(run) if g.multi == best), None)
     if gain is None:
         return f"{lead}."
     contrast = gain.contrast
     return (
-        f"{lead}, and at scale 1 alone {say.second(gain.single.value)}: "
-        f"{say.finding(contrast.difference, contrast.ci_low, contrast.ci_high)}."
+        f"{lead}, and at scale 1 alone {words.second(gain.single.value)}: "
+        f"{words.finding(contrast.difference, contrast.ci_low, contrast.ci_high)}."
     )
-
-
-def _selection(result: Result) -> float:
-    """What candidates are chosen by, turned so that more is better."""
-    return speak(result.metric).sign * result.selection_value

@@ -1,11 +1,17 @@
 """From run folders to a report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from polyscale.errors import InputError, require
 from polyscale.report.files import replace_file
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from polyscale.report.run import Run
 
 NEEDED = ("jinja2", "matplotlib", "pyarrow", "scipy", "statsmodels")
 
@@ -25,13 +31,15 @@ class Written:
     notes: tuple[str, ...]
 
 
-def write_report(run: Path) -> Path:
+def write_report(run: Path, *, sections: Sequence["Callable[[Run], Markup | None]"] = ()) -> Path:
     """Write `curves.png` and `report.html` into a folder that `polyscale compare` wrote.
 
     Args:
-        run: the folder with `results.json`, `contrasts.json`, `gallery.parquet` and
-            `predictions.parquet`, or of depth `images.parquet`, or of segmentation that and
-            `classes.json` and `sizes.json`; other files of a run are shown where they are there.
+        run: the folder with `task.json`, `results.json`, `contrasts.json`, `gallery.parquet` and
+            the file of images that `task.json` names; other files of a run are shown where they
+            are there.
+        sections: further ones of your own, see `polyscale.report.sections`: each takes the run
+            and returns HTML, or None where it has nothing to show.
 
     Returns:
         The path of `report.html`: one page that needs no other file and no network.
@@ -40,18 +48,24 @@ def write_report(run: Path) -> Path:
         InputError: if a file of the folder is missing or damaged, or they disagree.
         MissingExtraError: if the extra `compare` is not installed.
     """
-    return draw_report([run]).path
+    return draw_report([run], sections=sections).path
 
 
-def draw_report(runs: Sequence[Path], out: Path | None = None) -> Written:
+def draw_report(
+    runs: Sequence[Path],
+    out: Path | None = None,
+    *,
+    sections: Sequence["Callable[[Run], Markup | None]"] = (),
+) -> Written:
     """Draw the report of a run, or of several as one.
 
-    Runs on the same data are merged: contrasts and verdicts are computed anew from the answers
-    to the test images. Others stand side by side, without contrasts.
+    Runs on the same data are merged: contrasts and verdicts are computed anew from what each
+    candidate does on each test image. Others stand side by side, without contrasts.
 
     Args:
         runs: folders that `polyscale compare` wrote.
         out: the page to write; None, of one run, is its own `report.html` and `curves.png`.
+        sections: as for `write_report`; pages of runs side by side have none.
 
     Raises:
         InputError: if there is no run or one is given twice, a file is missing or damaged, or
@@ -63,23 +77,22 @@ def draw_report(runs: Sequence[Path], out: Path | None = None) -> Written:
     path = _checked_out(runs, out)
     # behind `require`, so that the name exists where the extra does not
     from polyscale.report.curves import draw_png
-    from polyscale.report.merge import differences, merge
+    from polyscale.report.merge import cannot_merge, merge
     from polyscale.report.page import render_page, render_side_by_side
     from polyscale.report.read import read_run
-    from polyscale.report.words import plain_answers, side_by_side_note
+    from polyscale.report.words import plain_answers
 
-    found = [read_run(run) for run in runs]
-    apart = differences(found) if len(found) > 1 else []
-    if apart:
-        note = side_by_side_note(apart)
-        replace_file(path, render_side_by_side(found, note).encode())
-        answers = [f"{run.folder}: {line}" for run in found for line in plain_answers(run)]
+    read = [read_run(run) for run in runs]
+    note = cannot_merge(read) if len(read) > 1 else ""
+    if note:
+        _replace_page(path, render_side_by_side(read, note))
+        answers = [f"{run.folder}: {line}" for run in read for line in plain_answers(run)]
         return Written(path, tuple(answers), (note,))
-    run = merge(found) if len(found) > 1 else found[0]
-    page = render_page(run).encode()
+    run = merge(read) if len(read) > 1 else read[0]
+    page = render_page(run, sections)
     if out is None:
-        replace_file(path.with_name("curves.png"), draw_png(run.results))
-    replace_file(path, page)
+        replace_file(path.with_name("curves.png"), draw_png(run))
+    _replace_page(path, page)
     return Written(path, tuple(plain_answers(run)), run.notes)
 
 
@@ -96,6 +109,11 @@ def read_answers(run: Path) -> list[str]:
     from polyscale.report.words import plain_answers
 
     return plain_answers(read_run(run))
+
+
+def _replace_page(path: Path, page: str) -> None:
+    """Names of folders may hold bytes that are not UTF-8."""
+    replace_file(path, page.encode(errors="replace"))
 
 
 def _checked_out(runs: Sequence[Path], out: Path | None) -> Path:

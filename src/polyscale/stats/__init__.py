@@ -26,10 +26,13 @@ from polyscale.stats.frontier import (
 )
 from polyscale.stats.holm import holm
 from polyscale.stats.image_bootstrap import (
+    WeightedMetric,
     image_contrasts,
     image_intervals,
     mean_iou,
     mean_of_images,
+    weighted_contrasts,
+    weighted_intervals,
 )
 from polyscale.stats.intervals import accuracy_intervals
 from polyscale.stats.objects import AREA_EDGES_PX, ObjectIous, object_ious
@@ -64,6 +67,7 @@ __all__ = [
     "Point",
     "SeedSpread",
     "SizeBin",
+    "WeightedMetric",
     "accuracy_intervals",
     "cascade_curve",
     "choose_threshold",
@@ -101,4 +105,6 @@ __all__ = [
     "sweet_spots",
     "sweet_spots_by_axis",
     "trials_per_arm",
+    "weighted_contrasts",
+    "weighted_intervals",
 ]

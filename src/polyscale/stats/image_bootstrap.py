@@ -21,6 +21,12 @@ Reduce = Callable[
     [Float[NDArray[np.float64], "resamples num_statistics"]],
     Float[NDArray[np.float64], " resamples"],
 ]
+WeightedMetric = Callable[
+    [Float[NDArray[np.float64], "resamples num_test"]],
+    Float[NDArray[np.float64], " resamples"],
+]
+"""The share of each image in many resamples → the metric of each resample."""
+
 CHUNK = 500
 """Resamples at once: their draws take 4 MB for each thousand images."""
 
@@ -69,12 +75,32 @@ def image_contrasts(
     if margin <= 0:
         raise InputError(f"margin must be above 0, in units of {metric.key}, but got {margin:g}.")
     num_test = _num_images(statistics)
-    resampled = _resampled(statistics, reduce, num_test, seed)
-    found = {c: float(reduce(rows.mean(axis=0)[None])[0]) for c, rows in statistics.items()}
-    return [
-        _contrast(a, b, found[a] - found[b], resampled[a] - resampled[b], metric, margin, num_test)
-        for a, b in combinations(statistics, 2)
-    ]
+    resampled = _resampled(_of_means(statistics, reduce), num_test, seed)
+    values = {c: float(reduce(rows.mean(axis=0)[None])[0]) for c, rows in statistics.items()}
+    return _contrasts(values, resampled, metric, margin, num_test)
+
+
+def weighted_contrasts(
+    metrics: Mapping[str, WeightedMetric],
+    num_test: int,
+    *,
+    metric: Metric,
+    margin: float,
+    seed: int = 0,
+) -> list[Contrast]:
+    """As `image_contrasts`, for a metric that is no function of means over images.
+
+    Args:
+        metrics: for each candidate, shares of the test images → its metric.
+        num_test: test images.
+        metric: its name, and which way is better.
+        margin: in its unit; a smaller difference counts as none.
+        seed: of the resampling.
+    """
+    resampled = _resampled(metrics, num_test, seed)
+    even = np.full((1, num_test), 1 / num_test)
+    values = {name: float(of_shares(even)[0]) for name, of_shares in metrics.items()}
+    return _contrasts(values, resampled, metric, margin, num_test)
 
 
 def image_intervals(
@@ -93,7 +119,14 @@ def image_intervals(
         InputError: if candidates were not judged on the same number of images, or a statistic is
             not finite.
     """
-    resampled = _resampled(statistics, reduce, _num_images(statistics), seed)
+    return weighted_intervals(_of_means(statistics, reduce), _num_images(statistics), seed=seed)
+
+
+def weighted_intervals(
+    metrics: Mapping[str, WeightedMetric], num_test: int, *, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """As `image_intervals`, for a metric that is no function of means over images."""
+    resampled = _resampled(metrics, num_test, seed)
     return {name: percentile_interval(values) for name, values in resampled.items()}
 
 
@@ -122,14 +155,36 @@ def _num_images(statistics: Mapping[str, Statistics]) -> int:
     return lengths.pop()
 
 
+def _of_means(statistics: Mapping[str, Statistics], reduce: Reduce) -> dict[str, WeightedMetric]:
+    def of(rows: Statistics) -> WeightedMetric:
+        return lambda shares: reduce(shares @ rows)
+
+    return {name: of(rows) for name, rows in statistics.items()}
+
+
 def _resampled(
-    statistics: Mapping[str, Statistics], reduce: Reduce, num_test: int, seed: int
+    metrics: Mapping[str, WeightedMetric], num_test: int, seed: int
 ) -> dict[str, NDArray[np.float64]]:
-    parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in statistics}
+    parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in metrics}
     for drawn in draw_images(num_test, seed):
-        for name, rows in statistics.items():
-            parts[name].append(reduce(drawn @ rows))
+        for name, of_shares in metrics.items():
+            parts[name].append(of_shares(drawn))
     return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def _contrasts(
+    values: Mapping[str, float],
+    resampled: Mapping[str, NDArray[np.float64]],
+    metric: Metric,
+    margin: float,
+    num_test: int,
+) -> list[Contrast]:
+    return [
+        _contrast(
+            a, b, values[a] - values[b], resampled[a] - resampled[b], metric, margin, num_test
+        )
+        for a, b in combinations(values, 2)
+    ]
 
 
 def _contrast(

@@ -5,6 +5,7 @@ candidates on them. What images are hard for all then cancels in the differences
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -17,7 +18,11 @@ from polyscale.stats.intervals import percentile_interval, resampled_means
 
 
 def paired_contrasts(
-    correct: Mapping[str, NDArray[np.bool_]], *, margin: float = MARGIN, seed: int = 0
+    correct: Mapping[str, NDArray[np.bool_]],
+    *,
+    metric: str = "accuracy",
+    margin: float = MARGIN,
+    seed: int = 0,
 ) -> list[Contrast]:
     """Each pair of candidates: difference in accuracy, its intervals and its tests.
 
@@ -25,7 +30,8 @@ def paired_contrasts(
 
     Args:
         correct: for each candidate, whether it was right on each test image (num_test,).
-        margin: of accuracy; a smaller difference counts as none.
+        metric: what the share of right images is called, as a key.
+        margin: of that share; a smaller difference counts as none.
         seed: of the resampling.
 
     Raises:
@@ -36,10 +42,11 @@ def paired_contrasts(
         return []
     scores = resampled_means(np.stack(list(correct.values()), axis=1), seed)
     index = {name: i for i, name in enumerate(correct)}
-    return [
+    found = [
         _contrast(a, b, correct[a], correct[b], scores[:, index[a]] - scores[:, index[b]], margin)
         for a, b in combinations(correct, 2)
     ]
+    return [replace(contrast, metric=metric) for contrast in found]
 
 
 def mcnemar_p(only_first: int, only_second: int) -> float:

@@ -4,46 +4,19 @@ from polyscale.records.seams import SeamReport, Seams, WaySeams
 from polyscale.records.shown import Shown, ShownScale
 from polyscale.studies.compare import (
     ComparePlan,
-    CompareSettings,
     Comparison,
-    Failure,
     plan_compare,
     run_compare,
+    run_files,
 )
-from polyscale.studies.dense import (
-    DenseComparison,
-    DensePlan,
-    DensePredictor,
-    DenseSettings,
-    plan_dense,
-    run_dense,
-)
-from polyscale.studies.progress import Progress, silent
 from polyscale.studies.run_folder import check_complete, check_out, is_finished, new_run
 from polyscale.studies.seams import compare_seams, load_untiled, measure_seams
 from polyscale.studies.show import show
-from polyscale.studies.tasks import (
-    TASKS,
-    AnyComparison,
-    AnyPlan,
-    AnySettings,
-    plan_study,
-    run_study,
-)
+from polyscale.types import Progress, silent
 
 __all__ = [
-    "TASKS",
-    "AnyComparison",
-    "AnyPlan",
-    "AnySettings",
     "ComparePlan",
-    "CompareSettings",
     "Comparison",
-    "DenseComparison",
-    "DensePlan",
-    "DensePredictor",
-    "DenseSettings",
-    "Failure",
     "Progress",
     "SeamReport",
     "Seams",
@@ -58,11 +31,8 @@ __all__ = [
     "measure_seams",
     "new_run",
     "plan_compare",
-    "plan_dense",
-    "plan_study",
     "run_compare",
-    "run_dense",
-    "run_study",
+    "run_files",
     "show",
     "silent",
 ]

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from torch import nn
 
 from polyscale.cost import TURNS, Cost, Meter, TileCost
-from polyscale.studies.failures import Failures
-from polyscale.studies.progress import Progress
-from polyscale.types import HW, Candidate
+from polyscale.studies.compare.failures import Failures
+from polyscale.types import HW, Candidate, Progress
 
 STEP = "costs"
 
@@ -15,7 +14,6 @@ STEP = "costs"
 def measure_in_turns(
     modules: Mapping[Candidate, nn.Module],
     *,
-    counted: Mapping[Candidate, TileCost] | None = None,
     image_hw: HW,
     batch: int,
     device: str,
@@ -25,8 +23,8 @@ def measure_in_turns(
     """The cost of every candidate that does not fail meanwhile.
 
     Args:
-        modules: the candidates: images → anything.
-        counted: operations of each for one image; None counts those of `MultiScale`.
+        modules: the candidates: images → anything. A method `counted(image_hw)` gives the
+            operations for one image; without, those of `MultiScale` are counted.
         image_hw: size of the images that are timed, in pixels.
         batch: images at once for the throughput.
         device: where all of them run.
@@ -41,7 +39,7 @@ def measure_in_turns(
             module.to(device)
             meters[candidate] = Meter(
                 module,
-                counted=counted[candidate] if counted else None,
+                counted=_counted(module, image_hw),
                 image_hw=image_hw,
                 batch=batch,
             )
@@ -55,3 +53,8 @@ def measure_in_turns(
     for module in modules.values():
         module.to("cpu")
     return {c: meter.cost() for c, meter in meters.items() if c not in failures}
+
+
+def _counted(module: nn.Module, image_hw: HW) -> TileCost | None:
+    count = getattr(module, "counted", None)
+    return None if count is None else count(image_hw)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,20 +18,11 @@ FILES = (
     "results.csv",
     "results.json",
     "sweet_spots.json",
+    "task.json",
     "timing.json",
     "verdicts.json",
 )
 """Of every run."""
-
-FILES_OF_TASK = {
-    "classification": ("cascades.json", "predictions.parquet"),
-    "segmentation": ("classes.json", "images.parquet", "objects.parquet", "sizes.json"),
-    "depth": ("images.parquet",),
-}
-"""Task → the files that it adds."""
-
-WHERE_ASKED = {"probes": "probes.json", "controls": "controls.json"}
-"""Setting → the file that it adds."""
 
 
 def check_out(out: Path) -> None:
@@ -55,12 +46,13 @@ def check_out(out: Path) -> None:
         ) from error
 
 
-def is_finished(out: Path, facts: Mapping[str, object]) -> bool:
+def is_finished(out: Path, facts: Mapping[str, object], files: Sequence[str]) -> bool:
     """Whether the folder holds this very run already.
 
     Args:
         out: the folder that the user names.
         facts: what the run is asked to do, see `ComparePlan`.
+        files: names of the files that a finished run holds.
 
     Raises:
         InputError: if the folder holds anything else.
@@ -79,13 +71,7 @@ def is_finished(out: Path, facts: Mapping[str, object]) -> bool:
             f"out must be a new folder, but {str(out)!r} holds another run "
             f"(it differs in {' and '.join(changed)}). Choose another, or delete it first."
         )
-    task = str(facts.get("task", "classification"))
-    wanted = [
-        *FILES,
-        *FILES_OF_TASK[task],
-        *(name for key, name in WHERE_ASKED.items() if facts.get(key)),
-    ]
-    missing = [name for name in wanted if not (out / name).is_file()]
+    missing = [name for name in files if not (out / name).is_file()]
     if missing:
         raise InputError(
             f"out {str(out)!r} holds this run, but without {' and '.join(missing)}. "

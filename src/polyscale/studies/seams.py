@@ -18,8 +18,7 @@ from polyscale.records.seams import CONTROL, JOIN, SeamReport, Seams, WaySeams
 from polyscale.stats.bootstrap import bootstrap_interval
 from polyscale.studies.neighbours import Distances, Gaps, gaps_at_edges, outside, seams_between
 from polyscale.studies.pixels import plain_picture, to_pixels
-from polyscale.studies.progress import Progress, silent
-from polyscale.types import HW, Backbone, format_scale
+from polyscale.types import HW, Backbone, Progress, format_scale, silent
 
 WAYS: Mapping[str, Mapping[str, Any]] = {
     "plain": {},

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-
 from polyscale.report.dense.by_class import iou_pages
-from polyscale.report.dense.sides import sides_of
+
 from polyscale.report.read import read_run
+from polyscale.report.sides import sides_of
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 import pytest
 
-from polyscale.report.dense.by_size import bin_titles, size_pages, size_sentence
-from polyscale.report.dense.sides import sides_of
-from polyscale.report.dense.tables import Share
+from polyscale.records.codec import Share
 from polyscale.report.numbers import NBSP
 from polyscale.report.read import read_run
+from polyscale.report.sections.sizes import bin_titles, size_pages, size_sentence
+from polyscale.report.sides import sides_of
 
 TITLES = ["under 16²", "16²–32²", "128² and more"]
 PLENTY = [100, 100, 100]

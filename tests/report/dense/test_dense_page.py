@@ -9,7 +9,7 @@ from polyscale.report.axes import MACS, costs
 from polyscale.report.chart import draw_chart, point_places
 from polyscale.report.curves import draw_svg
 from polyscale.report.read import read_run
-from polyscale.report.sections import head_columns
+from polyscale.report.sections.candidates import head_columns
 from polyscale.report.settings import settings
 
 ABSENT = ("cascades", "controls", "probes")

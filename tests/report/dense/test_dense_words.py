@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 
 from polyscale.report import words
-from polyscale.report.cost_words import cost_lines
 from polyscale.report.names import model_names
 from polyscale.report.numbers import NBSP
 from polyscale.report.read import read_run
+from polyscale.report.sections.answer import cost_lines
 from polyscale.stats import judge
 
 

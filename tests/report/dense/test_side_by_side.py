@@ -1,9 +1,9 @@
 import pytest
-
 from polyscale.report.dense import side_by_side
-from polyscale.report.dense.sides import sides_of
-from polyscale.report.read import read_run
 from polyscale.report.vocabulary import speak
+
+from polyscale.report.read import read_run
+from polyscale.report.sides import sides_of
 
 
 def gallery_of(folder):

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from polyscale.errors import InputError
-from polyscale.features import extract
-from polyscale.studies import CompareSettings, plan_compare, run_compare, silent
+from polyscale.studies import plan_compare, run_compare, silent
 from polyscale.studies.compare import controls, plan
+from polyscale.tasks import ClassificationSettings
 from polyscale.types import Backbone
 
 SMALL, LARGE = "tiny:net_small", "tiny:net_large"
@@ -23,7 +23,7 @@ class Study:
     models: dict[str, Backbone] = field(default_factory=dict)
 
     def plan(self, candidates=CANDIDATES, **settings):
-        settings = CompareSettings(**{"dtype": "fp32", "tile_batch": 16, **settings})
+        settings = ClassificationSettings(**{"dtype": "fp32", "tile_batch": 16, **settings})
         return plan_compare(f"folder:{self.folder}", candidates, settings)
 
     def __call__(self, candidates=CANDIDATES, *, cache=None, limit=None, told=silent, **settings):

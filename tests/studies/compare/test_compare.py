@@ -7,7 +7,7 @@ import pytest
 import polyscale
 from polyscale import compare
 from polyscale.errors import InputError
-from polyscale.studies import CompareSettings
+from polyscale.tasks import ClassificationSettings
 
 pytestmark = pytest.mark.weights
 
@@ -26,14 +26,15 @@ def comparison(tmp_path_factory):
             stripes = np.sin(np.arange(96) * 6.28 / period + generator.uniform(0, 6.28))
             pixels = 128 + 25 * stripes[:, None, None] + generator.normal(0, 60, (96, 96, 3))
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / label / f"{i}.png")
-    return compare(f"folder:{root}", CANDIDATES, settings=CompareSettings(dtype="fp32"))
+    return compare(f"folder:{root}", CANDIDATES, settings=ClassificationSettings(dtype="fp32"))
 
 
 def test_rows_hold_what_was_measured(comparison):
     assert [row.candidate for row in comparison.rows] == CANDIDATES
     one, two, larger = comparison.rows
     for row in comparison.rows:
-        right = comparison.predictions[row.candidate] == comparison.data.test.labels
+        columns = comparison.scores[row.candidate].columns
+        right = columns["prediction"] == columns["label"]
         assert row.value == pytest.approx(right.mean())
         assert row.ci_low <= row.value <= row.ci_high
         assert (row.num_train, row.num_test) == (18, 9)
@@ -60,7 +61,7 @@ def test_every_pair_has_a_contrast_and_the_family_a_verdict(comparison):
 def test_saved_files_say_the_same(comparison, tmp_path):
     comparison.save(tmp_path)
     rows = json.loads((tmp_path / "results.json").read_text())
-    assert [polyscale.types.Result.from_dict(row).value for row in rows] == [
+    assert [polyscale.Result.from_dict(row).value for row in rows] == [
         row.value for row in comparison.rows
     ]
     for field in [
@@ -115,11 +116,10 @@ def test_bad_candidates_are_refused_before_anything_runs(candidates, message, im
     ("options", "message"),
     [
         ({"source": "both"}, "'base' or 'native'"),
-        ({"task": "depth"}, "must be 'classification'"),
         ({"dtype": "int8"}, "fp32, bf16, fp16"),
         ({"tile_batch": 0}, "at least 1"),
     ],
 )
 def test_bad_settings(options, message):
     with pytest.raises(InputError, match=message):
-        CompareSettings(**options)
+        ClassificationSettings(**options)

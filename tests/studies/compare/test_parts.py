@@ -11,7 +11,6 @@ from polyscale import api
 from polyscale.errors import InputError
 from polyscale.heads import fit_knn, probe
 from polyscale.studies import run_compare
-from polyscale.studies.run_folder import FILES, FILES_OF_TASK
 
 SMALL, LARGE = "tiny:net_small", "tiny:net_large"
 CANDIDATES = [f"{SMALL}@1", f"{SMALL}@1,2", f"{LARGE}@1"]
@@ -122,12 +121,12 @@ def test_cascades_begin_at_the_small_model_and_end_at_the_large_one(study):
     ]  # fmt: skip
     for (kind, axis), cascade in found.items():
         large = two if kind == "s2" else larger
-        curve = cascade.curve
-        assert (curve.accuracy[0], curve.accuracy[-1]) == pytest.approx((one.value, large.value))
-        assert curve.cost[0] == getattr(one, axis)
+        ends = (cascade.accuracy[0], cascade.accuracy[-1])
+        assert ends == pytest.approx((one.value, large.value))
+        assert cascade.cost[0] == getattr(one, axis)
     # scale 1 is paid for once
-    assert found["s2", "macs"].curve.cost[-1] == two.macs
-    assert found["larger", "macs"].curve.cost[-1] == one.macs + larger.macs
+    assert found["s2", "macs"].cost[-1] == two.macs
+    assert found["larger", "macs"].cost[-1] == one.macs + larger.macs
     assert found["larger", "macs"].chosen.cost <= one.macs + larger.macs
 
 
@@ -156,9 +155,9 @@ def test_files_are_plain_json(study, tmp_path):
     files = {f.stem: json.loads(f.read_text(), parse_constant=pytest.fail)
              for f in tmp_path.glob("*.json")}  # fmt: skip
     assert {f"{name}.json" for name in files} == {
-        *(n for n in (*FILES, *FILES_OF_TASK["classification"]) if n.endswith(".json")),
-        "probes.json", "controls.json",
+        n for n in comparison.plan.files if n.endswith(".json")
     }  # fmt: skip
+    assert {"probes.json", "controls.json", "cascades.json"} <= set(comparison.plan.files)
     data = files["data"]
     assert (data["num_train"], data["num_test"]) == (24, 12)
     assert data["classes"] == {name: [8, 4] for name in ("coarse", "fine", "medium")}
@@ -178,8 +177,8 @@ def test_files_are_plain_json(study, tmp_path):
 
 def test_from_python(study, tmp_path, monkeypatch):
     found = study()
-    monkeypatch.setattr(api, "plan_study", lambda *_, **__: None)
-    monkeypatch.setattr(api, "run_study", lambda *_, **__: found)
+    monkeypatch.setattr(api, "plan_compare", lambda *_, **__: None)
+    monkeypatch.setattr(api, "run_compare", lambda *_, **__: found)
     comparison = api.compare("x", CANDIDATES)
     table = comparison.to_pandas()
     assert isinstance(table, pd.DataFrame)

@@ -19,7 +19,7 @@ def numbers(comparison):
     return {
         row.candidate: (row.value, row.selection_value, row.macs, row.peak_bytes, row.feature_dim)
         for row in comparison.rows
-    } | {name: p.tolist() for name, p in comparison.probabilities.items()}
+    } | {name: s.columns["probability"].tolist() for name, s in comparison.scores.items()}
 
 
 def fail_on(model, *, after=0):
@@ -98,7 +98,7 @@ class Interrupt(BaseException):
 
 @pytest.mark.parametrize(
     ("where", "least"),
-    [("small: train", 8), ("large: probes", 0), ("costs", 4)],
+    [("small: train", 8), ("large: heads", 0), ("costs", 4)],
 )
 def test_an_interrupted_run_ends_with_the_same_numbers(study, tmp_path, where, least):
     def interrupt(step, done, total, unit):

@@ -1,17 +1,14 @@
 """Do I need a larger vision model? Candidates on the same images, at their cost (Figure 2)."""
 
 from polyscale.studies.compare.comparison import Comparison
-from polyscale.studies.compare.plan import ComparePlan, check_candidates, plan_compare
+from polyscale.studies.compare.plan import ComparePlan, check_candidates, plan_compare, run_files
 from polyscale.studies.compare.run import run_compare
-from polyscale.studies.compare.settings import CompareSettings
-from polyscale.studies.failures import Failure
 
 __all__ = [
     "ComparePlan",
-    "CompareSettings",
     "Comparison",
-    "Failure",
     "check_candidates",
     "plan_compare",
     "run_compare",
+    "run_files",
 ]

@@ -1,21 +1,19 @@
 """Small models that pass on what they are unsure of, and what that saves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import asdict
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from polyscale.records import Result, Verdict
+from polyscale.records import Cascade, CascadeChoice, Result, Verdict
 from polyscale.stats import (
     CascadeAnswers,
-    CascadeCurve,
-    CascadePoint,
     cascade_curve,
     run_cascade,
 )
-from polyscale.studies.compare.judged import Judged
-from polyscale.studies.compare.plan import ComparePlan
+from polyscale.tasks import Evaluation
 
 Kind = Literal["s2", "larger"]
 Axis = Literal["macs", "latency_ms"]
@@ -23,66 +21,21 @@ AXES: tuple[Axis, ...] = ("macs", "latency_ms")
 MAX_POINTS = 101
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cascade:
-    """The small model at scale 1, and what stands behind it.
-
-    Attributes:
-        small: candidate that sees every image.
-        large: candidate that sees those of which the small one is unsure.
-        kind: whether that is the small model at several scales or a larger one.
-        axis: the kind of cost.
-        curve: of the test images, at every threshold.
-        chosen: the test images at the threshold that did best on cross-validated answers to the
-            training images, for no more than the large one costs alone.
-    """
-
-    small: str
-    large: str
-    kind: Kind
-    axis: Axis
-    curve: CascadeCurve
-    chosen: CascadePoint
-
-    def to_dict(self) -> dict[str, object]:
-        """As JSON holds it, the curve thinned."""
-        last = len(self.curve.share) - 1
-        kept = np.unique(np.linspace(0, last, MAX_POINTS).round().astype(int))
-        curve = {
-            # the last threshold is infinite, which JSON does not know: nothing is that sure
-            "thresholds": np.minimum(self.curve.thresholds[kept], 2.0).tolist(),
-            "share": self.curve.share[kept].tolist(),
-            "cost": self.curve.cost[kept].tolist(),
-            "accuracy": self.curve.accuracy[kept].tolist(),
-            "random_accuracy": self.curve.random_accuracy[kept].tolist(),
-        }
-        chosen = asdict(self.chosen) | {"threshold": min(self.chosen.threshold, 2.0)}
-        return {
-            "small": self.small,
-            "large": self.large,
-            "kind": self.kind,
-            "axis": self.axis,
-            **curve,
-            "area_gain": self.curve.area_gain,
-            "chosen": chosen,
-        }
-
-
 def make_cascades(
     rows: Sequence[Result],
     verdicts: Sequence[Verdict],
-    judged: Mapping[str, Judged],
-    plan: ComparePlan,
+    evaluations: Mapping[str, Evaluation],
+    train_labels: NDArray[np.int64],
 ) -> tuple[Cascade, ...]:
     """For each family with a verdict: scale 1 → several scales, and scale 1 → the larger model.
 
     Args:
         rows: of all candidates.
         verdicts: of the run.
-        judged: candidate → its probe.
-        plan: of the run.
+        evaluations: candidate → its probe; `head` is a `ProbeResult`.
+        train_labels: classes of the training images (num_train,).
     """
-    found = []
+    cascades: list[Cascade] = []
     for verdict in verdicts:
         small = next(
             (r for r in rows if r.backbone == verdict.s2.backbone and r.scales == (1,)), None
@@ -91,29 +44,30 @@ def make_cascades(
             continue
         pairs: tuple[tuple[Kind, Result], ...] = (("s2", verdict.s2), ("larger", verdict.larger))
         for kind, large in pairs:
-            answers = _answers(judged[small.candidate], judged[large.candidate], plan)
+            both = evaluations[small.candidate], evaluations[large.candidate]
+            answers = _answers(*both, train_labels)
             if answers is not None:
-                found += [_cascade(small, large, kind, axis, answers) for axis in AXES]
-    return tuple(found)
+                cascades += [_cascade(small, large, kind, axis, answers) for axis in AXES]
+    return tuple(cascades)
 
 
 def _answers(
-    small: Judged, large: Judged, plan: ComparePlan
+    small: Evaluation, large: Evaluation, labels: NDArray[np.int64]
 ) -> tuple[CascadeAnswers, CascadeAnswers] | None:
     """To the training images, cross-validated, and to the test images."""
-    of_small, of_large = small.probe.out_of_fold, large.probe.out_of_fold
-    if of_small is None or of_large is None:
+    of_small, of_large = small.head.out_of_fold, large.head.out_of_fold
+    small_correct, large_correct = small.scores.correct, large.scores.correct
+    if of_small is None or of_large is None or small_correct is None or large_correct is None:
         return None
-    labels = plan.data.train.labels
     calibration = CascadeAnswers(
         confidence=of_small.max(axis=1).astype(np.float64),
         small_correct=of_small.argmax(axis=1) == labels,
         large_correct=of_large.argmax(axis=1) == labels,
     )
     test = CascadeAnswers(
-        confidence=small.probe.probabilities.max(axis=1),
-        small_correct=small.correct,
-        large_correct=large.correct,
+        confidence=small.head.probabilities.max(axis=1),
+        small_correct=small_correct,
+        large_correct=large_correct,
     )
     return calibration, test
 
@@ -129,17 +83,29 @@ def _cascade(
     small_cost, large_cost = float(getattr(small, axis)), float(getattr(large, axis))
     shares_scale_1 = kind == "s2" and 1 in large.scales
     extra_cost = max(large_cost - small_cost, 0.0) if shares_scale_1 else large_cost
+    curve = cascade_curve(test, small_cost=small_cost, extra_cost=extra_cost)
+    chosen = run_cascade(
+        calibration,
+        test,
+        small_cost=small_cost,
+        extra_cost=extra_cost,
+        max_cost=max(large_cost, small_cost),
+    )
+    kept = np.unique(np.linspace(0, len(curve.share) - 1, MAX_POINTS).round().astype(int))
+    lists: dict[str, Any] = {
+        name: tuple(getattr(curve, name)[kept].tolist())
+        for name in ("share", "cost", "accuracy", "random_accuracy")
+    }
     return Cascade(
         small=small.candidate,
         large=large.candidate,
         kind=kind,
         axis=axis,
-        curve=cascade_curve(test, small_cost=small_cost, extra_cost=extra_cost),
-        chosen=run_cascade(
-            calibration,
-            test,
-            small_cost=small_cost,
-            extra_cost=extra_cost,
-            max_cost=max(large_cost, small_cost),
+        # the last threshold is infinite, which JSON does not know: no probability reaches 2
+        thresholds=tuple(np.minimum(curve.thresholds[kept], 2.0).tolist()),
+        **lists,
+        area_gain=curve.area_gain,
+        chosen=CascadeChoice(
+            **{**asdict(chosen), "threshold": min(chosen.threshold, 2.0)},
         ),
     )

@@ -5,8 +5,8 @@
 - equal_width: S² projected onto as many principal axes as one scale has columns.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -19,14 +19,13 @@ from polyscale.cost import TURNS, Cost, Meter
 from polyscale.errors import InputError, first_line
 from polyscale.features import StoreError, weights_hash
 from polyscale.multiscale import MultiScale
-from polyscale.stats import accuracy_intervals, paired_contrasts
-from polyscale.studies.compare.features import Extractor, Features, Rows
-from polyscale.studies.compare.judged import Judged, judge_features
-from polyscale.studies.compare.plan import ComparePlan
+from polyscale.records import Control
+from polyscale.studies.compare.features import Extractor, Features
+from polyscale.tasks import Case, Evaluation, PooledTask, RunSettings, Task, pooled_rows
+from polyscale.tasks.settings import Rows
 from polyscale.types import HW, Backbone, Candidate, TileFeatures
 
 Kind = Literal["untiled", "mean", "equal_width"]
-KINDS: tuple[Kind, ...] = ("untiled", "mean", "equal_width")
 
 
 @dataclass(frozen=True)
@@ -36,78 +35,57 @@ class ControlRun:
     Attributes:
         candidate: what it is a control of.
         kind: what was taken away.
-        judged: its probe; None where it could not run.
+        evaluation: its head and scores; None where it could not run.
         module: what is to be timed; None where it costs what the candidate costs.
         reason: why it could not run, or None.
     """
 
     candidate: Candidate
     kind: Kind
-    judged: Judged | None = None
+    evaluation: Evaluation | None = None
     module: MultiScale | None = None
     reason: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Control:
-    """A control beside its candidate; numbers are None where it could not run.
-
-    Attributes:
-        candidate: what it is a control of.
-        control: what was taken away.
-        value: accuracy on the test images.
-        ci_low: lower end of its 95 % interval.
-        ci_high: its upper end.
-        difference: accuracy of the control less that of the candidate.
-        diff_low: lower end of its paired 95 % interval.
-        diff_high: its upper end.
-        p_value: McNemar's exact test, two-sided, not corrected.
-        macs: multiply-adds of one image.
-        latency_ms: median time of one image.
-        feature_dim: numbers that describe one image.
-        reason: why it could not run, or None.
-    """
-
-    candidate: str
-    control: Kind
-    value: float | None = None
-    ci_low: float | None = None
-    ci_high: float | None = None
-    difference: float | None = None
-    diff_low: float | None = None
-    diff_high: float | None = None
-    p_value: float | None = None
-    macs: int | None = None
-    latency_ms: float | None = None
-    feature_dim: int | None = None
-    reason: str | None = None
-
-    def to_dict(self) -> dict[str, object]:
-        """The control as JSON holds it."""
-        return asdict(self)
-
-
 def run_controls(
-    candidate: Candidate, features: Features, plan: ComparePlan, extract: Extractor
+    case: Case, features: Features, task: PooledTask, extract: Extractor, *, weights: str
 ) -> list[ControlRun]:
-    """The controls of a candidate with several scales."""
-    feature = plan.settings.feature
+    """The controls of a candidate with several scales.
+
+    Args:
+        case: the candidate with its features.
+        features: of each scale of its backbone.
+        task: how heads are trained and judged.
+        extract: extracts features of other operators.
+        weights: `weights_hash` of the backbone.
+    """
+    candidate, feature = case.candidate, case.settings.feature
+
+    def columns(split: Mapping[float, Rows], scales: Sequence[float]) -> Rows:
+        return pooled_rows(split, case.module.backbone, scales, feature)
+
+    def control(kind: Kind, rows: Iterable[Rows], module: MultiScale | None = None) -> ControlRun:
+        train, test = rows
+        evaluation = task.evaluate(replace(case, train=train, test=test))
+        return ControlRun(candidate, kind, evaluation, module)
 
     def untiled() -> ControlRun:
-        module, weights = _untiled(candidate, features.backbone, plan)
-        large = extract(module, weights=weights, step=" untiled")
-        judged = judge_features(*large.columns(module.scales, feature), plan)
-        return ControlRun(candidate, "untiled", judged, module)
+        module, own_weights = _untiled(case, weights)
+        large = extract(module, weights=own_weights, step=" untiled")
+        rows = (columns(split, module.scales) for split in (large.train, large.test))
+        return control("untiled", rows, module)
 
     def mean() -> ControlRun:
-        each = [features.columns([scale], feature) for scale in candidate.scales]
-        train, test = (np.stack(rows).mean(axis=0) for rows in zip(*each, strict=True))
-        return ControlRun(candidate, "mean", judge_features(train, test, plan))
+        rows = (
+            np.stack([columns(split, [scale]) for scale in candidate.scales]).mean(axis=0)
+            for split in (features.train, features.test)
+        )
+        return control("mean", rows)
 
     def equal_width() -> ControlRun:
-        width = features.columns(candidate.scales[:1], feature)[0].shape[1]
-        rows = _project(*features.columns(candidate.scales, feature), width, plan.settings.seed)
-        return ControlRun(candidate, "equal_width", judge_features(*rows, plan))
+        width = columns(features.train, candidate.scales[:1]).shape[1]
+        rows = _project(case.train, case.test, width, case.settings.seed)
+        return control("equal_width", rows)
 
     ways: dict[Kind, Callable[[], ControlRun]] = {
         "untiled": untiled,
@@ -119,9 +97,10 @@ def run_controls(
 
 def finish_controls(
     runs: Sequence[ControlRun],
-    judged: Mapping[Candidate, Judged],
+    evaluations: Mapping[Candidate, Evaluation],
     costs: Mapping[Candidate, Cost],
-    plan: ComparePlan,
+    task: Task,
+    settings: RunSettings,
     *,
     image_hw: HW,
     batch: int,
@@ -130,9 +109,10 @@ def finish_controls(
 
     Args:
         runs: the controls.
-        judged: the candidates' probes.
+        evaluations: of the candidates.
         costs: of the candidates.
-        plan: of the run.
+        task: how candidates are contrasted.
+        settings: of the run.
         image_hw: size of the images that are timed, in pixels.
         batch: images at once for the throughput.
     """
@@ -141,10 +121,10 @@ def finish_controls(
         cost = costs[run.candidate]
         if run.module is not None:
             try:
-                cost = _cost(run.module, plan.settings.device, image_hw, batch)
+                cost = _cost(run.module, settings.device, image_hw, batch)
             except Exception as error:  # it may take more memory than the candidate
                 run = ControlRun(run.candidate, run.kind, reason=first_line(error))
-        finished.append(_beside(run, judged[run.candidate], cost, plan))
+        finished.append(_beside(run, evaluations[run.candidate], cost, task, settings))
     return tuple(finished)
 
 
@@ -157,17 +137,18 @@ def _attempt(candidate: Candidate, kind: Kind, way: Callable[[], ControlRun]) ->
         return ControlRun(candidate, kind, reason=first_line(error))
 
 
-def _untiled(candidate: Candidate, backbone: Backbone, plan: ComparePlan) -> tuple[MultiScale, str]:
+def _untiled(case: Case, weights: str) -> tuple[MultiScale, str]:
     """The model on one tile of the whole largest scale, and the hash of its weights."""
+    candidate, backbone, settings = case.candidate, case.module.backbone, case.settings
     scale = max(candidate.scales)
     if not backbone.fixed_tile:
-        return plan.settings.module(backbone, [scale], split=False), plan.weights(backbone.name)
+        return settings.module(backbone, [scale], split=False), weights
     height, width = (round(scale * side) for side in backbone.tile_hw)
     large = load(candidate.backbone, tile_hw=(height, width))
     if isinstance(large, nn.Module):
-        large.to(plan.settings.device)
+        large.to(settings.device)
     resized = _Enlarged(backbone, large)
-    return plan.settings.module(resized, [scale], split=False), weights_hash(large)
+    return settings.module(resized, [scale], split=False), weights_hash(large)
 
 
 class _Enlarged(nn.Module):
@@ -212,17 +193,19 @@ def _cost(module: MultiScale, device: str, image_hw: HW, batch: int) -> Cost:
     return meter.cost()
 
 
-def _beside(run: ControlRun, own: Judged, cost: Cost, plan: ComparePlan) -> Control:
+def _beside(
+    run: ControlRun, own: Evaluation, cost: Cost, task: Task, settings: RunSettings
+) -> Control:
     name = str(run.candidate)
-    if run.judged is None:
+    if run.evaluation is None:
         return Control(candidate=name, control=run.kind, reason=run.reason)
-    correct = {run.kind: run.judged.correct, name: own.correct}
-    (contrast,) = paired_contrasts(correct, margin=plan.settings.margin, seed=plan.settings.seed)
-    low, high = accuracy_intervals(correct)[run.kind]
+    scores = {run.kind: run.evaluation.scores, name: own.scores}
+    (contrast,) = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
+    low, high = task.intervals(scores, seed=settings.seed)[run.kind]
     return Control(
         candidate=name,
         control=run.kind,
-        value=float(run.judged.correct.mean()),
+        value=run.evaluation.scores.value,
         ci_low=low,
         ci_high=high,
         difference=contrast.difference,
@@ -231,5 +214,5 @@ def _beside(run: ControlRun, own: Judged, cost: Cost, plan: ComparePlan) -> Cont
         p_value=contrast.p_value,
         macs=cost.macs,
         latency_ms=cost.latency.median_ms,
-        feature_dim=run.judged.feature_dim,
+        feature_dim=run.evaluation.feature_dim,
     )

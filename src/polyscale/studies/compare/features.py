@@ -1,22 +1,20 @@
-"""Pooled features of all candidates of a backbone, for both splits."""
+"""Features of all candidates of a backbone, for both splits, each scale once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from polyscale.features import Feature, FeatureStore, extract_pooled, pooled_columns
+from polyscale.features import FeatureStore, StoreError, extract_maps, extract_pooled
 from polyscale.multiscale import MultiScale
-from polyscale.records.timing import FEATURES, Watch
-from polyscale.studies.compare.plan import ComparePlan
-from polyscale.studies.failures import Failures
-from polyscale.studies.planned import for_each
-from polyscale.studies.progress import Progress
-from polyscale.types import Backbone, Candidate
+from polyscale.records import FEATURES_STAGE
+from polyscale.records.timing import Watch
+from polyscale.studies.compare.failures import Failures
+from polyscale.tasks import RunSettings
+from polyscale.types import Backbone, Candidate, Progress
 
-Rows = NDArray[np.float32]
-ByScale = dict[float, Rows]
+ByScale = dict[float, Any]
+
+EXTRACT: dict[str, Callable[..., Any]] = {"pooled": extract_pooled, "maps": extract_maps}
 
 
 @dataclass(frozen=True)
@@ -24,69 +22,93 @@ class Features:
     """Of one backbone at some scales.
 
     Attributes:
-        backbone: whose they are.
-        train: scale → one row an image (num_train, pooled_dim).
-        test: scale → one row an image (num_test, pooled_dim).
+        train: scale → rows (num_train, pooled_dim), or maps.
+        test: scale → rows (num_test, pooled_dim), or maps.
     """
 
-    backbone: Backbone
     train: ByScale
     test: ByScale
-
-    def columns(self, scales: Sequence[float], feature: Feature) -> tuple[Rows, Rows]:
-        """What a probe sees: the rows of these scales side by side, for both splits."""
-        chosen = pooled_columns(
-            scales, dim=self.backbone.dim, has_cls=self.backbone.has_cls, feature=feature
-        )
-        train, test = (
-            np.concatenate([split[scale] for scale in scales], axis=1)
-            for split in (self.train, self.test)
-        )
-        if len(chosen) == train.shape[1]:
-            return train, test
-        return train[:, chosen], test[:, chosen]
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """What extraction needs besides a model."""
+    """What extraction needs besides a model.
 
-    plan: ComparePlan
+    Attributes:
+        settings: of the run.
+        train: images of the training split, or views of them.
+        test: those of the test split.
+        store: where features are kept.
+        watch: of the time in which models run.
+        progress: told what is being done.
+    """
+
+    settings: RunSettings
+    train: Any
+    test: Any
     store: FeatureStore
     watch: Watch
     progress: Progress
 
-    def __call__(self, module: MultiScale, *, weights: str, step: str = "") -> Features:
-        """Features of every scale of the module.
+    def candidates(
+        self, backbone: Backbone, members: Sequence[Candidate], weights: str, failures: Failures
+    ) -> dict[Candidate, Features]:
+        """Features for each candidate of a backbone, each scale once.
+
+        Where that fails, each candidate is tried on its own: a scale that breaks the model does not
+        matter to those without it. What was computed meanwhile is kept.
 
         Args:
-            module: backbone and scales.
+            backbone: a model.
+            members: its candidates.
+            weights: `weights_hash` of the backbone.
+            failures: where candidates that fail are put.
+        """
+
+        def extract(scales: Sequence[float]) -> Features:
+            return self(*self.settings.extraction_modules(backbone, scales), weights=weights)
+
+        if not members:
+            return {}
+        try:
+            scales = sorted({scale for candidate in members for scale in candidate.scales})
+            return dict.fromkeys(members, extract(scales))
+        except StoreError:
+            raise
+        except Exception:  # models are from outside and raise anything
+            features = {}
+            for candidate in members:
+                with failures.of(candidate):
+                    features[candidate] = extract(candidate.scales)
+            return features
+
+    def __call__(self, *modules: MultiScale, weights: str, step: str = "") -> Features:
+        """Features of every scale of the modules, which are of one backbone.
+
+        Args:
+            modules: backbone and scales.
             weights: `weights_hash` of the backbone.
             step: how progress calls it, besides the name and the split.
         """
-        data, name = self.plan.data, f"{module.backbone.name}{step}"
-        with self.watch.stage(FEATURES):
-            train, test = (
-                extract_pooled(
-                    module,
-                    images,
-                    store=self.store,
-                    weights=weights,
-                    step=f"{name}: {split} images",
-                    progress=self.progress,
-                    watch=self.watch,
-                )
-                for split, images in (("train", data.train), ("test", data.test))
+        with self.watch.stage(FEATURES_STAGE):
+            return Features(
+                self._split(modules, self.train, "train", weights, step),
+                self._split(modules, self.test, "test", weights, step),
             )
-        return Features(module.backbone, train, test)
 
-    def candidates(
-        self, backbone: Backbone, members: Sequence[Candidate], failures: Failures
-    ) -> dict[Candidate, Features]:
-        """Features for each candidate of a backbone, each scale once."""
-        settings, weights = self.plan.settings, self.plan.weights(backbone.name)
-
-        def extract(scales: Sequence[float]) -> Features:
-            return self(settings.module(backbone, scales), weights=weights)
-
-        return for_each(members, extract, failures)
+    def _split(
+        self, modules: Sequence[MultiScale], images: Any, split: str, weights: str, step: str
+    ) -> ByScale:
+        features: ByScale = {}
+        for module in modules:
+            scale = f", scale {module.scales[0]:g}" if len(modules) > 1 else ""
+            features |= EXTRACT[self.settings.features](
+                module,
+                images,
+                store=self.store,
+                weights=weights,
+                step=f"{module.backbone.name}{step}{scale}: {split} images",
+                progress=self.progress,
+                watch=self.watch,
+            )
+        return features

@@ -1,23 +1,21 @@
 """The first half of a comparison: everything is read and checked, no model runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from polyscale.backbones import load
-from polyscale.data import ClassificationData, load_classification
 from polyscale.errors import InputError, require
-from polyscale.features import pooled_columns
-from polyscale.studies.compare.settings import CompareSettings
-from polyscale.studies.planned import shared_facts, weights_of
-from polyscale.studies.progress import Progress, silent
-from polyscale.types import Backbone, Candidate
+from polyscale.features import weights_hash
+from polyscale.studies.run_folder import FILES
+from polyscale.tasks import RunSettings, Task, to_task
+from polyscale.types import Backbone, Candidate, Progress, silent
 
-COLUMNS = {
-    "both": "the class token where there is one, then the mean of the map",
-    "cls": "the class token",
-    "mean": "the mean of the map",
-}
+RESAMPLING = (
+    "bicubic, antialiased where it shrinks, squashed to the tile's aspect; "
+    "JPEGs that are much larger are decoded at a half, a quarter or an eighth"
+)
 
 
 @dataclass(frozen=True)
@@ -25,60 +23,77 @@ class ComparePlan:
     """A comparison that is checked and ready to run.
 
     Attributes:
-        data: the images.
+        task: what heads learn, and how they are judged.
+        data: the images and their targets.
         candidates: what is compared.
         settings: everything else.
         backbones: the models, loaded.
+        weights_hashes: backbone → hash of its weights.
         facts: what the run is asked to do, as each row of its results keeps it.
     """
 
-    data: ClassificationData
+    task: Task
+    data: Any
     candidates: tuple[Candidate, ...]
-    settings: CompareSettings
+    settings: RunSettings
     backbones: dict[str, Backbone]
-    facts: dict[str, object]
+    weights_hashes: dict[str, str]
+    facts: dict[str, Any]
 
-    def weights(self, backbone: str) -> str:
-        """The hash of its weights."""
-        return weights_of(self.facts, backbone)
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the files of the run, heads aside."""
+        return run_files(self.task, self.settings)
 
 
 def plan_compare(
-    data: str | ClassificationData,
+    data: Any,
     candidates: str | Sequence[str | Candidate],
-    settings: CompareSettings | None = None,
+    settings: RunSettings | None = None,
     *,
+    task: Task | str | None = None,
     image_cache: Path | None = None,
     progress: Progress = silent,
 ) -> ComparePlan:
     """Read and check everything.
 
     Args:
-        data: as `compare`.
-        candidates: as `compare`.
-        settings: as `compare`.
+        data: a name, or data of the task that are already loaded.
+        candidates: `SOURCE@SCALES`, for example `pip:efficientnet_lite0@1,2`.
+        settings: everything else that the numbers depend on; None takes the task's defaults.
+        task: a task or its name; None is the task whose settings these are, or classes of images.
         image_cache: folder for what is found in images between runs; None keeps nothing.
         progress: told what is being done.
 
     Raises:
-        InputError: as `compare`.
-        MissingExtraError: as `compare`.
+        InputError: if an argument breaks its rule.
+        MissingExtraError: if a package is not installed.
     """
-    settings = settings or CompareSettings()
+    task = to_task(task, settings)
+    settings = settings or task.settings_type()
     chosen = check_candidates(candidates)
     if isinstance(data, str):
-        data = load_classification(data, seed=settings.seed, cache=image_cache, progress=progress)
+        data = task.load(data, seed=settings.seed, cache=image_cache, progress=progress)
+    task.check_data(data)
     backbones = {c.backbone: load(c.backbone) for c in chosen}
     for candidate in chosen:
-        backbone = backbones[candidate.backbone]
-        settings.module(backbone, candidate.scales)
-        pooled_columns(candidate.scales, dim=1, has_cls=backbone.has_cls, feature=settings.feature)
-    facts = shared_facts(data, chosen, settings, backbones) | {
-        "features": f"per scale: {COLUMNS[settings.feature]}",
-        "intervals": "95 %: Wilson's for accuracies; of differences, percentiles of a paired "
-        "bootstrap over test images, 10 000 resamples",
+        module = settings.module(backbones[candidate.backbone], candidate.scales)
+        task.check(module, candidate, data, settings)
+    hashes = {name: weights_hash(backbone) for name, backbone in backbones.items()}
+    facts = {
+        "candidates": [str(c) for c in chosen],
+        "data": data.name,
+        "split": data.about,
+        "train_fingerprint": data.train.fingerprint,
+        "test_fingerprint": data.test.fingerprint,
+        "data_notes": list(data.notes),
+        "weights": hashes,
+        **asdict(replace(settings, dtype=settings.precision)),
+        "task": task.name,
+        "resampling": RESAMPLING,
+        **task.facts(data, settings),
     }
-    return ComparePlan(data, tuple(chosen), settings, backbones, facts)
+    return ComparePlan(task, data, tuple(chosen), settings, backbones, hashes, facts)
 
 
 def check_candidates(candidates: str | Sequence[str | Candidate]) -> list[Candidate]:
@@ -103,3 +118,9 @@ def check_candidates(candidates: str | Sequence[str | Candidate]) -> list[Candid
         if names.count(candidate) > 1:
             raise InputError(f"candidates must differ, but {candidate} is given twice.")
     return parsed
+
+
+def run_files(task: Task, settings: RunSettings) -> tuple[str, ...]:
+    """Names of the files of a finished run of the task, heads aside."""
+    addons = (f"{name}.json" for name in task.addons(settings))
+    return (*FILES, task.images_file, *addons, *task.own_files())

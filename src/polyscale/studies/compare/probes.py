@@ -1,150 +1,75 @@
-"""Other probes on the features that are there already: does the answer hang on the probe?"""
+"""Other probes on the features that are there already: does the answer depend on the probe?"""
 
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from polyscale.features import Feature
-from polyscale.heads import few_shot, fit_knn, paper_seed_accuracies, probe
+from polyscale.heads import few_shot, fit_knn
+from polyscale.records import Knn, Probes, Seeds, Shots
 from polyscale.stats import accuracy_intervals
-from polyscale.studies.compare.features import Features, Rows
-from polyscale.studies.compare.judged import Judged, judge_features
-from polyscale.studies.compare.plan import ComparePlan
-from polyscale.types import Candidate
+from polyscale.studies.compare.features import Features
+from polyscale.tasks import Case, Evaluation, PooledTask, pooled_rows
 
 NUM_SEEDS = 3
 
 
-@dataclass(frozen=True)
-class Knn:
-    """Accuracy of k nearest neighbours, and its 95 % interval."""
-
-    k: int
-    value: float
-    ci_low: float
-    ci_high: float
-
-
-@dataclass(frozen=True)
-class Shots:
-    """Accuracy from a few training images of each class, over several draws of them.
-
-    Attributes:
-        shots: images of each class.
-        mean: over the draws; None where it was skipped.
-        low: of the worst draw.
-        high: of the best draw.
-        draws: how many.
-        skipped: why it was, or None.
-    """
-
-    shots: int
-    mean: float | None
-    low: float | None
-    high: float | None
-    draws: int
-    skipped: str | None
-
-
-@dataclass(frozen=True)
-class Seeds:
-    """Accuracies of the same probe with several seeds, and their standard deviation."""
-
-    values: tuple[float, ...]
-    sd: float
-
-
-@dataclass(frozen=True)
-class Probes:
-    """What other probes say of a candidate.
-
-    Attributes:
-        knn: neighbours by cosine.
-        few_shot: accuracy by number of training images.
-        features: accuracy by what the probe sees of each scale.
-        seeds: spread over seeds: of the folds that choose the regulariser, or of the training.
-    """
-
-    knn: Knn
-    few_shot: tuple[Shots, ...]
-    features: dict[str, float]
-    seeds: Seeds
-
-    def to_dict(self) -> dict[str, object]:
-        """The probes as JSON holds them."""
-        return asdict(self)
-
-
-def run_probes(
-    candidate: Candidate, features: Features, judged: Judged, plan: ComparePlan
-) -> Probes:
+def run_probes(case: Case, features: Features, evaluation: Evaluation, task: PooledTask) -> Probes:
     """All other probes of one candidate.
 
     Args:
-        candidate: what is looked at.
-        features: of its backbone.
-        judged: its own probe.
-        plan: of the run.
+        case: the candidate with its features.
+        features: of each scale of its backbone.
+        evaluation: its own probe.
+        task: one whose targets are classes.
     """
-    train, test = features.columns(candidate.scales, plan.settings.feature)
     return Probes(
-        knn=_knn(train, test, plan),
-        few_shot=_few_shot(train, test, plan),
-        features=_choices(candidate, features, judged, plan),
-        seeds=_seeds(train, test, judged, plan),
+        knn=_knn(case, task),
+        few_shot=_few_shot(case, task),
+        features=_choices(case, features, evaluation, task),
+        seeds=_seeds(case, evaluation, task),
     )
 
 
-def _knn(train: Rows, test: Rows, plan: ComparePlan) -> Knn:
-    found = fit_knn(train, plan.data.train.labels, test)
-    correct = found.probabilities.argmax(axis=1) == plan.data.test.labels
+def _knn(case: Case, task: PooledTask) -> Knn:
+    fitted = fit_knn(case.train, task.targets(case.data.train), case.test)
+    correct = fitted.probabilities.argmax(axis=1) == task.targets(case.data.test)
     low, high = accuracy_intervals({"knn": correct})["knn"]
-    return Knn(found.k, float(correct.mean()), low, high)
+    return Knn(fitted.k, float(correct.mean()), low, high)
 
 
-def _few_shot(train: Rows, test: Rows, plan: ComparePlan) -> tuple[Shots, ...]:
-    data = plan.data
-    found = few_shot(train, data.train.labels, test, data.test.labels, seed=plan.settings.seed)
+def _few_shot(case: Case, task: PooledTask) -> tuple[Shots, ...]:
+    train, test = task.targets(case.data.train), task.targets(case.data.test)
     return tuple(
         Shots(f.shots, f.mean, min(f.accuracies), max(f.accuracies), len(f.accuracies), None)
         if f.accuracies
         else Shots(f.shots, None, None, None, 0, f.skipped)
-        for f in found
+        for f in few_shot(case.train, train, case.test, test, seed=case.settings.seed)
     )
 
 
 def _choices(
-    candidate: Candidate, features: Features, judged: Judged, plan: ComparePlan
+    case: Case, features: Features, evaluation: Evaluation, task: PooledTask
 ) -> dict[str, float]:
     """Without a class token there is nothing to choose."""
-    own = plan.settings.feature
-    accuracies = {own: float(judged.correct.mean())}
-    if not features.backbone.has_cls:
-        return {"mean": accuracies[own]}
+    backbone, scales = case.module.backbone, case.candidate.scales
+    if not backbone.has_cls:
+        return {"mean": evaluation.scores.value}
     choices: tuple[Feature, ...] = ("cls", "mean", "both")
+    values: dict[str, float] = {}
     for choice in choices:
-        if choice not in accuracies:
-            columns = features.columns(candidate.scales, choice)
-            accuracies[choice] = float(judge_features(*columns, plan).correct.mean())
-    return {choice: accuracies[choice] for choice in choices}
+        if choice == case.settings.feature:
+            values[choice] = evaluation.scores.value
+        else:
+            train, test = (
+                pooled_rows(split, backbone, scales, choice)
+                for split in (features.train, features.test)
+            )
+            values[choice] = task.evaluate(replace(case, train=train, test=test)).scores.value
+    return values
 
 
-def _seeds(train: Rows, test: Rows, judged: Judged, plan: ComparePlan) -> Seeds:
-    data, settings = plan.data, plan.settings
-    others = [(settings.seed + i) % 2**32 for i in range(1, NUM_SEEDS)]
-    if settings.protocol == "paper":
-        rest = paper_seed_accuracies(
-            train,
-            data.train.labels,
-            test,
-            data.test.labels,
-            seeds=others,
-            device=settings.device,
-        )
-    else:
-        rest = tuple(
-            float((found.probabilities.argmax(axis=1) == data.test.labels).mean())
-            for found in (probe(train, data.train.labels, test, seed=s) for s in others)
-        )
-    values = (float(judged.correct.mean()), *rest)
+def _seeds(case: Case, evaluation: Evaluation, task: PooledTask) -> Seeds:
+    others = [(case.settings.seed + i) % 2**32 for i in range(1, NUM_SEEDS)]
+    values = (evaluation.scores.value, *task.seed_values(case, others))
     return Seeds(values, float(np.std(values, ddof=1)))

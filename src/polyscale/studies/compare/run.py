@@ -1,46 +1,33 @@
-"""The second half of a comparison: features, probes, costs, statistics."""
+"""The second half of a comparison: features, heads, scores, costs, statistics. For every task."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
-from polyscale.cost import fitting_batch
-from polyscale.errors import RunError
-from polyscale.features import FeatureStore, temporary_folder
-from polyscale.multiscale import MultiScale
+from polyscale.cost import Cost, fitting_batch
+from polyscale.errors import InputError, RunError
+from polyscale.features import FeatureStore, feature_key
+from polyscale.records import Probes, Result
 from polyscale.records.timing import Watch
-from polyscale.stats import corrected_contrasts, judge, paired_contrasts
+from polyscale.stats import corrected_contrasts, judge
 from polyscale.studies.compare.cascades import make_cascades
 from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.controls import ControlRun, finish_controls, run_controls
+from polyscale.studies.compare.failures import Failures
+from polyscale.studies.compare.family import family_of
 from polyscale.studies.compare.features import Extractor, Features
-from polyscale.studies.compare.judged import Judged, judge_features
 from polyscale.studies.compare.plan import ComparePlan
-from polyscale.studies.compare.probes import Probes, run_probes
-from polyscale.studies.compare.rows import Measured, make_rows
+from polyscale.studies.compare.probes import run_probes
 from polyscale.studies.costs import measure_in_turns
-from polyscale.studies.failures import Failures
-from polyscale.studies.planned import measured_facts, move, on_device
-from polyscale.studies.progress import Progress, silent
-from polyscale.types import HW, Backbone, Candidate
-
-
-@dataclass
-class _Found:
-    """What is known so far."""
-
-    modules: dict[Candidate, MultiScale] = field(default_factory=dict)
-    judged: dict[Candidate, Judged] = field(default_factory=dict)
-    probes: dict[Candidate, Probes] = field(default_factory=dict)
-    controls: list[ControlRun] = field(default_factory=list)
-    failures: Failures = field(default_factory=Failures)
-
-    def survivors(self, plan: ComparePlan) -> list[Candidate]:
-        """Candidates that nothing has failed of, in the order in which they were asked for."""
-        return [c for c in plan.candidates if c in self.judged and c not in self.failures]
+from polyscale.studies.environment import versions
+from polyscale.tasks import Case, Evaluation, PooledTask
+from polyscale.types import HW, Backbone, Candidate, Progress, silent
 
 
 def run_compare(
@@ -54,121 +41,233 @@ def run_compare(
 
     Args:
         plan: what to do.
-        cache: folder where features are kept between runs; None keeps nothing.
-        cache_limit_bytes: what features may take there; those that were not used for longest make
+        cache: folder where features and heads are kept between runs; None keeps nothing.
+        cache_limit_bytes: what they may take there; those that were not used for longest make
             room. None is no limit.
         progress: told what is being done.
 
     Raises:
         RunError: if every candidate fails, or the disk refuses.
     """
-    watch, found = Watch(), _Found()
-    with temporary_folder() as nowhere:
-        store = FeatureStore(cache or nowhere, limit_bytes=cache_limit_bytes)
-        extract = Extractor(plan, store, watch, progress)
-        for backbone in plan.backbones.values():
-            _look_at(backbone, plan, extract, found, watch, progress)
-    image_hw: HW = plan.data.test.read(0).size[::-1]
-    return _assemble(plan, found, image_hw, watch, progress)
+    with TemporaryDirectory() as nowhere:
+        store = FeatureStore(cache or Path(nowhere), limit_bytes=cache_limit_bytes)
+        run = _Run(plan, store, progress)
+        for source in plan.backbones:
+            run.evaluate_backbone(source)
+        return run.finish()
 
 
-def _look_at(
-    backbone: Backbone,
-    plan: ComparePlan,
-    extract: Extractor,
-    found: _Found,
-    watch: Watch,
-    progress: Progress,
-) -> None:
-    """Everything that needs features: one backbone's candidates."""
-    members = on_device(backbone, plan, plan.settings.device, found.failures)
-    features = extract.candidates(backbone, members, found.failures) if members else {}
-    step = f"{backbone.name}: probes"
-    for done, (candidate, own) in enumerate(features.items()):
-        progress(step, done, len(members), "candidates")
-        with found.failures.of(candidate):
-            _judge(candidate, own, plan, found, watch)
-            if plan.settings.controls and len(candidate.scales) > 1:
-                with watch.stage("controls"):
-                    found.controls += run_controls(candidate, own, plan, extract)
-    progress(step, len(members), len(members), "candidates")
-    move(backbone, "cpu")  # room for the next
+class _Run:
+    """One run of a plan, and what is known so far of its candidates."""
 
-
-def _judge(
-    candidate: Candidate, features: Features, plan: ComparePlan, found: _Found, watch: Watch
-) -> None:
-    settings = plan.settings
-    found.modules[candidate] = settings.module(features.backbone, candidate.scales)
-    with watch.stage("probe"):
-        columns = features.columns(candidate.scales, settings.feature)
-        found.judged[candidate] = judge_features(*columns, plan)
-    if settings.probes:
-        with watch.stage("other probes"):
-            found.probes[candidate] = run_probes(candidate, features, found.judged[candidate], plan)
-
-
-def _assemble(
-    plan: ComparePlan, found: _Found, image_hw: HW, watch: Watch, progress: Progress
-) -> Comparison:
-    settings, labels = plan.settings, plan.data.test.labels
-    batch = fitting_batch(image_hw, torch.device(settings.device))
-    with watch.stage("costs"):
-        costs = measure_in_turns(
-            {c: found.modules[c] for c in found.survivors(plan)},
-            image_hw=image_hw,
-            batch=batch,
-            device=settings.device,
-            failures=found.failures,
-            progress=progress,
+    def __init__(self, plan: ComparePlan, store: FeatureStore, progress: Progress) -> None:
+        self.plan, self.store, self.progress = plan, store, progress
+        self.watch, self.failures = Watch(), Failures()
+        self.addons = plan.task.addons(plan.settings)
+        self.prepared = plan.task.prepare(plan.data, plan.settings)
+        self.extract = Extractor(
+            plan.settings, self.prepared.train, self.prepared.test, store, self.watch, progress
         )
-        controls = finish_controls(
-            [c for c in found.controls if c.candidate in costs],
-            found.judged,
-            costs,
-            plan,
-            image_hw=image_hw,
-            batch=batch,
+        self.evaluations: dict[Candidate, Evaluation] = {}
+        self.probes: dict[Candidate, Probes] = {}
+        self.controls: list[ControlRun] = []
+
+    def evaluate_backbone(self, source: str) -> None:
+        """Everything that needs features: the candidates of one backbone."""
+        backbone, weights = self.plan.backbones[source], self.plan.weights_hashes[source]
+        members = self._on_device(source)
+        features = self.extract.candidates(backbone, members, weights, self.failures)
+        step = f"{backbone.name}: heads"
+        for done, (candidate, own) in enumerate(features.items()):
+            self.progress(step, done, len(members), "candidates")
+            with self.failures.of(candidate):
+                self._evaluate(candidate, own)
+        self.progress(step, len(members), len(members), "candidates")
+        _move(backbone, "cpu")  # room for the next
+
+    def finish(self) -> Comparison:
+        """Costs, statistics and the gallery of all candidates that got through."""
+        plan, settings, task = self.plan, self.plan.settings, self.plan.task
+        image_hw: HW = plan.data.test.read(0).size[::-1]
+        batch = fitting_batch(image_hw, torch.device(settings.device))
+        with self.watch.stage("costs"):
+            costs = self._costs(image_hw, batch)
+            controls = self._controls(costs, image_hw, batch)
+        evaluations = self._survivors()
+        if not evaluations:
+            raise RunError(f"every candidate failed: {'; '.join(map(str, self.failures))}")
+        named = {str(c): own for c, own in evaluations.items()}
+        with self.watch.stage("statistics"):
+            rows = self._rows(evaluations, costs, image_hw, batch)
+            scores = {name: own.scores for name, own in named.items()}
+            found = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
+            contrasts = corrected_contrasts(rows, found)
+            verdicts = judge(rows, contrasts)
+            cascades = None
+            if isinstance(task, PooledTask) and "cascades" in self.addons:
+                labels = task.targets(plan.data.train)
+                cascades = make_cascades(rows, verdicts, named, labels)
+        with self.watch.stage("pictures"):
+            gallery = task.gallery(evaluations, plan.data, self.prepared)
+        return Comparison(
+            plan=plan,
+            rows=rows,
+            contrasts=tuple(contrasts),
+            verdicts=tuple(verdicts),
+            evaluations=named,
+            gallery=gallery,
+            cascades=cascades,
+            probes={str(c): self.probes[c] for c in evaluations}
+            if "probes" in self.addons
+            else None,
+            controls=controls if "controls" in self.addons else None,
+            failures=tuple(self.failures),
+            timing=self.watch.timing(),
         )
-    measured = {
-        c: Measured(found.modules[c], found.judged[c], costs[c]) for c in found.survivors(plan)
-    }
-    if not measured:
-        raise RunError(f"every candidate failed: {'; '.join(map(str, found.failures))}")
-    facts = plan.facts | measured_facts(image_hw, batch)
-    with watch.stage("statistics"):
-        rows = make_rows(plan, measured, facts)
-        contrasts = corrected_contrasts(
-            rows,
-            paired_contrasts(
-                {str(c): m.judged.correct for c, m in measured.items()},
-                margin=settings.margin,
-                seed=settings.seed,
+
+    def _on_device(self, source: str) -> list[Candidate]:
+        """The candidates of a backbone that could be moved to where models run."""
+        members = [c for c in self.plan.candidates if c.backbone == source]
+        for candidate in members:
+            with self.failures.of(candidate):
+                _move(self.plan.backbones[source], self.plan.settings.device)
+        return [c for c in members if c not in self.failures]
+
+    def _evaluate(self, candidate: Candidate, features: Features) -> None:
+        case, task = self._case(candidate, features), self.plan.task
+        with self.watch.stage("heads"):
+            evaluation = task.evaluate(case)
+            self._check_same_images(candidate, evaluation)
+            self.evaluations[candidate] = evaluation
+        if not isinstance(task, PooledTask):
+            return
+        if "probes" in self.addons:
+            with self.watch.stage("other probes"):
+                self.probes[candidate] = run_probes(case, features, evaluation, task)
+        if "controls" in self.addons and len(candidate.scales) > 1:
+            with self.watch.stage("controls"):
+                self.controls += run_controls(
+                    case,
+                    features,
+                    task,
+                    self.extract,
+                    weights=self.plan.weights_hashes[candidate.backbone],
+                )
+
+    def _check_same_images(self, candidate: Candidate, evaluation: Evaluation) -> None:
+        """Contrasts are paired, so every candidate is judged on the same test images."""
+        unknown = np.isnan(evaluation.scores.image_scores)
+        for other, own in self.evaluations.items():
+            if (np.isnan(own.scores.image_scores) != unknown).any():
+                raise InputError(
+                    f"{candidate} must be judged on the same test images as {other}, but "
+                    f"{self.plan.task.name} gives NaN for others of them. Correct its scores."
+                )
+
+    def _case(self, candidate: Candidate, features: Features) -> Case:
+        plan, settings = self.plan, self.plan.settings
+        module = settings.module(plan.backbones[candidate.backbone], candidate.scales)
+        weights = plan.weights_hashes[candidate.backbone]
+        grid: dict[str, Any] = (
+            {"map_hw": module.plan.grid_hw} if settings.features == "maps" else {}
+        )
+        return Case(
+            candidate=candidate,
+            module=module,
+            train=settings.join(features.train, module, for_training=True),
+            test=settings.join(features.test, module),
+            data=plan.data,
+            settings=settings,
+            prepared=self.prepared,
+            feature_keys=tuple(
+                feature_key(module, level, self.prepared.train, weights, **grid)
+                for level in module.plan.levels
             ),
+            store=self.store,
+            stage=self.watch.stage,
+            progress=self.progress,
         )
-        verdicts = judge(rows, contrasts)
-        cascades = make_cascades(
-            rows, verdicts, {str(c): m.judged for c, m in measured.items()}, plan
+
+    def _survivors(self) -> dict[Candidate, Evaluation]:
+        """Candidates that nothing has failed of, in the order in which they were asked for."""
+        return {
+            c: self.evaluations[c]
+            for c in self.plan.candidates
+            if c in self.evaluations and c not in self.failures
+        }
+
+    def _costs(self, image_hw: HW, batch: int) -> dict[Candidate, Cost]:
+        return measure_in_turns(
+            {c: own.module for c, own in self._survivors().items()},
+            image_hw=image_hw,
+            batch=batch,
+            device=self.plan.settings.device,
+            failures=self.failures,
+            progress=self.progress,
         )
-    return Comparison(
-        rows=rows,
-        contrasts=tuple(contrasts),
-        verdicts=tuple(verdicts),
-        predictions={str(c): m.judged.answers for c, m in measured.items()},
-        probabilities={
-            str(c): m.judged.probe.probabilities[np.arange(len(labels)), labels]
-            for c, m in measured.items()
-        },
-        data=plan.data,
-        cascades=cascades,
-        probes=_named(found.probes, measured) if settings.probes else None,
-        controls=controls if settings.controls else None,
-        failures=tuple(found.failures),
-        timing=watch.timing(),
-    )
+
+    def _controls(self, costs: Mapping[Candidate, Cost], image_hw: HW, batch: int) -> Any:
+        return finish_controls(
+            [run for run in self.controls if run.candidate in costs],
+            self.evaluations,
+            costs,
+            self.plan.task,
+            self.plan.settings,
+            image_hw=image_hw,
+            batch=batch,
+        )
+
+    def _rows(
+        self,
+        evaluations: Mapping[Candidate, Evaluation],
+        costs: Mapping[Candidate, Cost],
+        image_hw: HW,
+        batch: int,
+    ) -> tuple[Result, ...]:
+        """One row for each candidate."""
+        plan, task, seed = self.plan, self.plan.task, self.plan.settings.seed
+        facts = {
+            **plan.facts,
+            "latency_image_hw": list(image_hw),
+            "throughput_batch": batch,
+            "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        }
+        scores = {str(c): own.scores for c, own in evaluations.items()}
+        intervals, made_with = task.intervals(scores, seed=seed), versions()
+        rows = []
+        for number, (candidate, own) in enumerate(evaluations.items()):
+            file = task.head_file(number)
+            rows.append(
+                Result(
+                    candidate=str(candidate),
+                    backbone=candidate.backbone,
+                    family=family_of(candidate.backbone),
+                    scales=candidate.scales,
+                    tile_hw=plan.backbones[candidate.backbone].tile_hw,
+                    source=plan.settings.source,
+                    task=task.name,
+                    data=plan.data.name,
+                    metric=task.metric.key,
+                    higher_is_better=task.metric.higher_is_better,
+                    value=own.scores.value,
+                    ci_low=intervals[str(candidate)][0],
+                    ci_high=intervals[str(candidate)][1],
+                    selection_value=own.selection_value,
+                    num_train=own.num_train,
+                    num_test=own.scores.num_judged,
+                    num_tiles=own.num_tiles,
+                    feature_dim=own.feature_dim,
+                    **costs[candidate].facts(),
+                    probe={**({"file": file} if file else {}), **own.facts},
+                    scores=own.scores.others,
+                    settings=facts,
+                    versions=made_with,
+                )
+            )
+        return tuple(rows)
 
 
-def _named(
-    probes: Mapping[Candidate, Probes], measured: Mapping[Candidate, Measured]
-) -> dict[str, Probes]:
-    return {str(c): probes[c] for c in measured}
+def _move(backbone: Backbone, device: str) -> None:
+    """Where it is a module; anything else is where it is."""
+    if isinstance(backbone, nn.Module):
+        backbone.to(device)

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from polyscale.backbones import load
 from polyscale.cost import count_tile, vit_macs
 from polyscale.data.dataset import MIN_DRAWN
-from polyscale.data.image import UnreadableImageError, read_image
 from polyscale.data.listing import Listing
+from polyscale.decode import UnreadableImageError, read_image
 from polyscale.errors import InputError
 from polyscale.heads.linear_probe import PAPER
 from polyscale.multiscale.precision import autocast

@@ -4,11 +4,11 @@ No model runs here, and no image is decoded.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,18 +20,14 @@ from polyscale.data.listing import Listing, sample
 from polyscale.data.options import to_path
 from polyscale.data.sources import list_dense
 from polyscale.errors import InputError
-from polyscale.heads.dense import TrainSettings
-from polyscale.studies.compare import CompareSettings
-from polyscale.studies.dense import DenseSettings
-from polyscale.studies.dense.predictor import count_scores
-from polyscale.studies.dense.settings import HEADS
+from polyscale.heads.dense.registry import HeadKind
+from polyscale.studies.compare import ComparePlan, plan_compare
 from polyscale.studies.recipes.recipe import Recipe
 from polyscale.studies.recipes.table import get_recipe
 from polyscale.studies.recipes.weights import check_folders
-from polyscale.studies.tasks import AnyPlan, plan_study
+from polyscale.tasks import MapSettings, RunSettings, get_task
+from polyscale.tasks.maps.predictor import count_scores
 from polyscale.types import HW, Candidate, Progress, silent
-
-RecipeSettings: TypeAlias = CompareSettings | DenseSettings
 
 MIN_LIMIT = 2
 """Training images of a dense task: one to learn from, and one that is held out."""
@@ -68,7 +64,7 @@ class PreparedRecipe:
     Attributes:
         recipe: the recipe, with the numbers of the user's images.
         weights_dir: folder of local weights, or None for the hub.
-        data: the data set, as `plan_study` takes it.
+        data: the data set, as `plan_compare` takes it.
         images: the files of the training split.
         settings: settings of the comparison.
     """
@@ -77,19 +73,20 @@ class PreparedRecipe:
     weights_dir: str | None
     data: str
     images: Listing
-    settings: RecipeSettings
+    settings: RunSettings
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """The candidates, in the order of the recipe's entries."""
         return tuple(entry.candidate(self.weights_dir) for entry in self.recipe.entries)
 
-    def plan(self, *, image_cache: Path | None = None, progress: Progress = silent) -> AnyPlan:
-        """Read and check all images; see `plan_study`."""
-        return plan_study(
+    def plan(self, *, image_cache: Path | None = None, progress: Progress = silent) -> ComparePlan:
+        """Read and check all images; see `plan_compare`."""
+        return plan_compare(
             self.data,
             self.candidates,
             self.settings,
+            task=self.recipe.task,
             image_cache=image_cache,
             progress=progress,
         )
@@ -131,39 +128,30 @@ def prepare_recipe(
     )
 
 
-def make_settings(recipe: Recipe, choices: Choices | None = None) -> RecipeSettings:
+def make_settings(recipe: Recipe, choices: Choices | None = None) -> RunSettings:
     """The settings of a recipe's comparison."""
     choices = choices or Choices()
     options = {**recipe.options, "seed": choices.seed, "device": choices.device}
     if choices.dtype is not None:
         options["dtype"] = choices.dtype
-    if recipe.task == "classification":
-        return CompareSettings(**options)
-    training = options["training"]
-    if choices.steps not in (None, training.steps):
-        options["training"] = with_steps(training, choices.steps)
-    return DenseSettings(task=recipe.task, **options)  # type: ignore[arg-type]  # checked there
-
-
-def with_steps(training: TrainSettings, steps: int) -> TrainSettings:
-    """The same training with another number of steps, at most a tenth of which are warm-up."""
-    warmup_steps = min(training.warmup_steps, steps // 10)
-    return replace(training, steps=steps, warmup_steps=warmup_steps)
+    if choices.steps not in (None, getattr(options.get("training"), "steps", None)):
+        options["training"] = options["training"].with_steps(choices.steps)
+    return get_task(recipe.task).settings_type(**options)
 
 
 def count_head(
-    settings: DenseSettings, head_arguments: Mapping[str, Any], channels: int, grid_hw: HW
+    settings: MapSettings, head_arguments: Mapping[str, Any], channels: int, grid_hw: HW
 ) -> int:
     """Multiply-adds of a dense head for one map of so many channels and cells."""
     options = {"in_channels": channels, **head_arguments, **settings.head_options}
-    return _head_macs(settings.task, settings.head, tuple(options.items()), grid_hw)
+    return _head_macs(settings.kind, tuple(options.items()), grid_hw)
 
 
 @cache
-def _head_macs(task: str, head: str, options: tuple[tuple[str, Any], ...], grid_hw: HW) -> int:
+def _head_macs(kind: HeadKind, options: tuple[tuple[str, Any], ...], grid_hw: HW) -> int:
     arguments = dict(options)
     with torch.device("meta"):
-        module = HEADS[task][head].make(**arguments)
+        module = kind.make(**arguments)
     return count_scores(module.eval(), arguments["in_channels"], grid_hw, grid_hw).macs
 
 

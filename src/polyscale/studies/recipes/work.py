@@ -8,9 +8,9 @@ from typing import TypeAlias
 from polyscale.heads.dense import TrainSettings
 from polyscale.heads.dense.views import ViewSettings, views_of
 from polyscale.heads.linear_probe import PAPER
-from polyscale.studies.dense import DenseSettings
-from polyscale.studies.recipes.prepare import RecipeSettings, count_head
+from polyscale.studies.recipes.prepare import count_head
 from polyscale.studies.recipes.recipe import Checkpoint, RecipeData
+from polyscale.tasks import MapSettings, RunSettings
 from polyscale.types import HW
 
 PROBE_PASSES = 5
@@ -66,7 +66,7 @@ class DenseWork:
     """Features of test and held-out images are computed once, others at each training step."""
 
     data: RecipeData
-    settings: DenseSettings
+    settings: MapSettings
 
     @property
     def split(self) -> bool:
@@ -135,8 +135,8 @@ class DenseWork:
 Work: TypeAlias = ClassificationWork | DenseWork
 
 
-def make_work(data: RecipeData, settings: RecipeSettings) -> Work:
+def make_work(data: RecipeData, settings: RunSettings) -> Work:
     """The work of a recipe with these settings on so many images."""
-    if isinstance(settings, DenseSettings):
+    if isinstance(settings, MapSettings):
         return DenseWork(data, settings)
     return ClassificationWork(data)

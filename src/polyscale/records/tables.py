@@ -1,0 +1,140 @@
+"""The Parquet files of a run: their columns, and how they are read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+from polyscale.records.codec import check_exists, damaged
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageRow:
+    """A row of any file of images: a candidate on a test image. A task adds its statistics."""
+
+    candidate: str
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionRow(ImageRow):
+    """A row of `predictions.parquet`: one of several answers, which is right or wrong.
+
+    Attributes:
+        label: the true class.
+        prediction: the class that the candidate gives.
+        probability: what it gives to the true class.
+        correct: whether it is right.
+    """
+
+    label: str
+    prediction: str
+    probability: float
+    correct: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerPicture:
+    """A row of `gallery.parquet` of answers: a picture (a struct whose `bytes` are a JPEG)."""
+
+    id: str
+    label: str
+    image: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapPicture:
+    """A row of `gallery.parquet` of maps: one of several pictures of a test image.
+
+    Attributes:
+        id: of the image.
+        kind: "image", "truth" or "prediction".
+        candidate: whose prediction it is, or None.
+        bytes: JPEG of an image; 16-bit grey PNG of labels (65535 is ignored), or of millimetres
+            (0 is unknown).
+        score: the metric on this image, or None.
+    """
+
+    id: str
+    kind: str
+    candidate: str | None
+    bytes: bytes
+    score: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectRow(ImageRow):
+    """A row of `objects.parquet`: an object of the truth; its class is in the column `class`."""
+
+    area_px: int
+    iou: float
+
+
+def column_names(path: Path) -> list[str]:
+    """The columns that a file has.
+
+    Raises:
+        InputError: if the file is missing or damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    check_exists(path)
+    try:
+        return list(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise damaged(path, error) from error
+
+
+def read_table(path: Path, kind: type, more: Sequence[str] = ()) -> dict[str, "pa.ChunkedArray"]:
+    """The columns of a Parquet file, each as the type that its schema names.
+
+    Args:
+        path: the file.
+        kind: a row as a data class.
+        more: further columns, taken as they are.
+
+    Raises:
+        InputError: if the file is missing or damaged, or a column is missing, empty in places
+            where it must not be, or of another type.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    hints = get_type_hints(kind)
+    names = [field.name for field in fields(kind)]
+    missing = [name for name in (*names, *more) if name not in column_names(path)]
+    if missing:
+        raise damaged(path, f"the column {missing[0]!r} is missing")
+    try:
+        table = pq.read_table(path, columns=[*names, *more])
+        return {name: _cast(table[name], name, hints[name]) for name in names} | {
+            name: table[name] for name in more
+        }
+    except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
+        raise damaged(path, error) from error
+
+
+def _cast(column: "pa.ChunkedArray", name: str, kind: Any) -> "pa.ChunkedArray":
+    import pyarrow as pa
+
+    plain = {str: pa.string(), bytes: pa.binary(), float: pa.float64(), int: pa.int64()}
+    may_be_empty = type(None) in get_args(kind)
+    if column.null_count and not may_be_empty:
+        raise ValueError(f"the column {name!r} must hold a value in every row")
+    inner = next(iter(get_args(kind)), kind) if may_be_empty else kind
+    if inner is bool and not pa.types.is_boolean(column.type):
+        raise ValueError(f"the column {name!r} must hold true or false, but holds {column.type}")
+    if inner is float and not pa.types.is_null(column.type) and not _is_number(column.type):
+        raise ValueError(f"the column {name!r} must hold numbers, but holds {column.type}")
+    # whatever type a writer chose for it: an empty list has none
+    return column.cast(plain[inner]) if inner in plain else column
+
+
+def _is_number(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))

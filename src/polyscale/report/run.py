@@ -1,0 +1,226 @@
+"""What was read from a run folder, and the names and words that every section uses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from numpy.typing import NDArray
+
+from polyscale.records import (
+    Cascade,
+    ClassIous,
+    Contrast,
+    Control,
+    DataRecord,
+    Failure,
+    Metric,
+    Probes,
+    Result,
+    Sizes,
+    TaskRecord,
+    Timing,
+    Verdict,
+)
+from polyscale.report.axes import THROUGHPUT, Axis, costs
+from polyscale.report.metric_words import MetricWords
+from polyscale.report.names import model_names, short_names
+from polyscale.report.series import FamilyStyle, family_styles
+from polyscale.stats import find_contrast
+
+Texts = NDArray[np.object_]
+Statistics = Float[NDArray[np.float64], "num_test num_statistics"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Images:
+    """What each candidate does on each test image; mappings are from the candidate.
+
+    Attributes:
+        ids: of the images, sorted.
+        statistics: what the metric averages over images: whether each is right, or the columns
+            that the task names; NaN where nothing of an image is known.
+        labels: the true classes; None where an image has no single class.
+        predictions: the class that each candidate gives; empty without labels.
+        probability: what each gives to the true class; empty without labels.
+    """
+
+    ids: Texts
+    statistics: Mapping[str, Statistics]
+    labels: Texts | None = None
+    predictions: Mapping[str, Texts] = field(default_factory=dict)
+    probability: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
+
+    @property
+    def correct(self) -> dict[str, NDArray[np.bool_]]:
+        """Whether each candidate is right, for tasks where that is the question."""
+        return {name: rows[:, 0] > 0 for name, rows in self.statistics.items()}
+
+    @property
+    def known(self) -> dict[str, Statistics]:
+        """The statistics without images of which nothing is known."""
+        unknown = [np.isnan(rows).any(axis=1) for rows in self.statistics.values()]
+        known = ~np.any(unknown, axis=0)
+        return {name: rows[known] for name, rows in self.statistics.items()}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The class that a candidate gives, and the probability that it gives to the true one."""
+
+    prediction: str
+    probability: float
+    correct: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A test image on which candidates differ.
+
+    Attributes:
+        id: of the image in its data set.
+        label: the true class.
+        jpeg: the file's bytes.
+        size_wh: width and height in pixels.
+        answers: each candidate's.
+    """
+
+    id: str
+    label: str
+    jpeg: bytes
+    size_wh: tuple[int, int]
+    answers: Mapping[str, Answer]
+
+
+Target = Shaped[NDArray, "h w"]
+"""Labels (int16, -1 where ignored) or metres (float32, NaN where unknown) of an image."""
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedMap:
+    """What a candidate makes of an image, and its score there; None where nothing is known."""
+
+    target: Target
+    score: float | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MapImage:
+    """A test image on which candidates differ in their pixels.
+
+    Attributes:
+        id: of the image in its data set.
+        jpeg: the image's bytes.
+        size_wh: width and height in pixels, of all of it.
+        truth: labels or metres.
+        predicted: by each candidate.
+    """
+
+    id: str
+    jpeg: bytes
+    size_wh: tuple[int, int]
+    truth: Target
+    predicted: Mapping[str, PredictedMap]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """What `polyscale compare` found.
+
+    Attributes:
+        folder: where it was read from, as the user named it.
+        task: what is predicted, and by which metric.
+        results: one row a candidate.
+        contrasts: one row a pair of candidates.
+        verdicts: one a family that has any.
+        images: what each candidate does on each test image.
+        pictures: test images on which candidates differ in their answers.
+        maps: test images on which candidates differ in their pixels.
+        date: when it was found, as ISO 8601.
+        cascades: of each family with a verdict.
+        controls: what several scales do, taken apart.
+        probes: what other probes say of each candidate.
+        classes: IoU class by class.
+        sizes: IoU by size of object.
+        data: the images, and what was found wrong with them.
+        failures: candidates that gave no result.
+        timing: where the time went.
+        notes: what a reader of merged runs must know, as sentences.
+    """
+
+    folder: str = ""
+    task: TaskRecord
+    results: tuple[Result, ...]
+    contrasts: tuple[Contrast, ...]
+    verdicts: tuple[Verdict, ...]
+    images: Images
+    pictures: tuple[Picture, ...] = ()
+    maps: tuple[MapImage, ...] = ()
+    date: str
+    cascades: tuple[Cascade, ...] = ()
+    controls: tuple[Control, ...] = ()
+    probes: Mapping[str, Probes] = field(default_factory=dict)
+    classes: ClassIous | None = None
+    sizes: Sizes | None = None
+    data: DataRecord | None = None
+    failures: tuple[Failure, ...] = ()
+    timing: Timing | None = None
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def words(self) -> MetricWords:
+        """The words for the metric."""
+        return MetricWords(self.task.metric, self.task.samples)
+
+    @cached_property
+    def models(self) -> dict[str, str]:
+        """Backbone → its short name."""
+        return model_names(self.results)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Candidate → its short name."""
+        return short_names(self.results)
+
+    @cached_property
+    def styles(self) -> dict[str, FamilyStyle]:
+        """Family → how it is drawn."""
+        return family_styles(self.results)
+
+    @cached_property
+    def rows(self) -> dict[str, Result]:
+        """Candidate → its row: families as they come, and within each by multiply-adds."""
+        families = list(self.styles)
+        ordered = sorted(self.results, key=lambda r: (families.index(r.family), r.macs))
+        return {row.candidate: row for row in ordered}
+
+    @property
+    def counted(self) -> str:
+        """What the costs of an image are of: some heads are counted with their model."""
+        has_heads = any("macs" in result.probe for result in self.results)
+        return "over all its tiles and views, with its head" if has_heads else "over all its tiles"
+
+    @property
+    def seed(self) -> int:
+        """Of its resampling."""
+        seed = self.results[0].settings.get("seed")
+        return seed if isinstance(seed, int) and seed >= 0 else 0
+
+    @property
+    def throughput(self) -> Mapping[str, float]:
+        """Images a second of each candidate, where that was measured."""
+        return self.costs(THROUGHPUT)
+
+    def contrast(self, first: str, second: str) -> Contrast:
+        """The contrast of two candidates, turned round where it was written the other way."""
+        return find_contrast(self.contrasts, first, second)
+
+    def costs(self, axis: Axis) -> Mapping[str, float]:
+        """Each candidate's cost, where it is known."""
+        return costs(self.results, axis)
+
+    def score_words(self, key: str) -> MetricWords:
+        """The words for one of the other metrics of the rows; plain ones where there are none."""
+        known = {metric.key: metric for metric in (self.task.metric, *self.task.scores)}
+        return MetricWords(known.get(key) or Metric(key=key, name=key.replace("_", " ")))

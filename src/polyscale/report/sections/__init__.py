@@ -1,0 +1,48 @@
+"""The sections of a page, in their order. Each shows itself where its records are there."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from markupsafe import Markup
+
+from polyscale.report.run import Run
+from polyscale.report.sections.addons import (
+    budgets_section,
+    cascades_section,
+    controls_section,
+    probes_section,
+)
+from polyscale.report.sections.answer import answer_section, equal_cost_section
+from polyscale.report.sections.candidates import (
+    candidates_section,
+    chart_section,
+    contrasts_section,
+)
+from polyscale.report.sections.classes import classes_section
+from polyscale.report.sections.gallery import answers_gallery, maps_gallery
+from polyscale.report.sections.method import data_section, method_section
+from polyscale.report.sections.sizes import sizes_section
+
+Section: TypeAlias = Callable[[Run], Markup | None]
+"""A part of the page, or None where a run has nothing for it.
+
+Its first element is a `<section id="…" data-nav="…">` if it is to be in the list of links. Text
+that is not `Markup` is escaped.
+"""
+
+FINDINGS: tuple[Section, ...] = (
+    answer_section,
+    chart_section,
+    equal_cost_section,
+    candidates_section,
+    contrasts_section,
+    budgets_section,
+    cascades_section,
+    controls_section,
+    probes_section,
+    sizes_section,
+    classes_section,
+    answers_gallery,
+    maps_gallery,
+)
+ABOUT: tuple[Section, ...] = (data_section, method_section)

@@ -1,0 +1,142 @@
+"""Budgets, cascades, controls and other probes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from polyscale.records import Cascade, Probes, Shots
+from polyscale.report import numbers
+from polyscale.report.axes import AXES, Axis
+from polyscale.report.plot import Plot, Series, place
+from polyscale.report.render import render
+from polyscale.report.run import Run
+from polyscale.stats import BudgetRange, sweet_spots_by_axis
+
+CONTROLS = {
+    "untiled": "one large tile, so that nothing is cut",
+    "mean": "scales averaged, so that features are no wider",
+    "equal_width": "all scales, projected to the width of one",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewShot:
+    """The metric from a few labelled images a class."""
+
+    shots: tuple[int, ...]
+    rows: Mapping[str, Mapping[int, Shots]]
+    plot: Plot
+
+
+def budgets_section(run: Run) -> Markup | None:
+    """What to take at each budget, where there is a choice at all."""
+    ranges = budgets(run)
+    return render("budgets.html", run=run, budgets=ranges) if ranges else None
+
+
+def budgets(run: Run) -> list[tuple[Axis, list[BudgetRange]]]:
+    """For each kind of cost, the best candidate of each range."""
+    if len(run.results) < 2:
+        return []
+    return [(AXES[axis], ranges) for axis, ranges in sweet_spots_by_axis(run.results).items()]
+
+
+def cascades_section(run: Run) -> Markup | None:
+    """Each cascade with its curve, random choice and the chosen point."""
+    charts = [
+        (cascade, AXES[cascade.axis], _cascade_plot(run, cascade, AXES[cascade.axis]))
+        for cascade in run.cascades
+        if len(cascade.cost) > 1
+    ]
+    return render("cascades.html", run=run, charts=charts) if charts else None
+
+
+def _cascade_plot(run: Run, cascade: Cascade, axis: Axis) -> Plot:
+    chosen, cost = cascade.chosen, cascade.cost
+    return place(
+        [
+            Series(x=cost, y=cascade.random_accuracy, style="random", colour="var(--quiet)"),
+            Series(x=cost, y=cascade.accuracy, style="solid"),
+        ],
+        x_label=f"mean {axis.noun} of an image",
+        x_text=axis.tick,
+        y_text=_y_text(run),
+        mark=(chosen.cost, chosen.accuracy) if chosen else None,
+    )
+
+
+def controls_section(run: Run) -> Markup | None:
+    """Each candidate less its control: the files have the control less the candidate."""
+    if not run.controls:
+        return None
+    ends = (end or 0 for c in run.controls for end in (c.diff_low, c.diff_high))
+    return render(
+        "controls.html",
+        run=run,
+        limit=numbers.interval_limit(ends),
+        what=CONTROLS,
+    )
+
+
+def probes_section(run: Run) -> Markup | None:
+    """What other heads make of the same features."""
+    if not run.probes:
+        return None
+    kinds = dict.fromkeys(kind for probes in run.probes.values() for kind in probes.features)
+    titles = {"cls": "class token", "mean": "mean of map"}
+    return render(
+        "probes.html",
+        run=run,
+        kinds={kind: titles.get(kind, kind) for kind in sorted(kinds, key=_kind_order)},
+        few_shot=few_shot(run, run.probes),
+    )
+
+
+def few_shot(run: Run, probes: Mapping[str, Probes]) -> FewShot | None:
+    """Each candidate's curve over the number of labelled images a class."""
+    rows = {
+        name: {point.shots: point for point in probes[name].few_shot if point.mean is not None}
+        for name in run.rows
+        if name in probes
+    }
+    shots = tuple(sorted({n for points in rows.values() for n in points}))
+    lines = []
+    for name, points in rows.items():
+        if points:
+            result = run.rows[name]
+            ordered = [points[n] for n in shots if n in points]
+            lines.append(
+                Series(
+                    x=[p.shots for p in ordered],
+                    y=[p.mean or 0 for p in ordered],
+                    low=[_end(p, p.low) for p in ordered],
+                    high=[_end(p, p.high) for p in ordered],
+                    style="several" if len(result.scales) > 1 else "one",
+                    colour=run.styles[result.family].css,
+                )
+            )
+    if not lines:
+        return None
+    plot = place(
+        lines,
+        x_label="labelled images a class",
+        x_text=lambda n: f"{n:g}",
+        x_at=shots,
+        y_text=_y_text(run),
+    )
+    return FewShot(shots=shots, rows=rows, plot=plot)
+
+
+def _y_text(run: Run):  # type: ignore[no-untyped-def]
+    return lambda value: run.words.tick(run.words.shown(value))
+
+
+def _end(point: Shots, end: float | None) -> float:
+    """An end of the range between draws; of a single draw, which has none, the mean."""
+    return (point.mean or 0) if end is None else end
+
+
+def _kind_order(kind: str) -> tuple[int, str]:
+    order = ("cls", "mean", "both")
+    return (order.index(kind) if kind in order else len(order), kind)

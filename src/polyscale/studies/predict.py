@@ -1,0 +1,119 @@
+"""A trained head, and the backbone that it was trained on, for any image."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from polyscale.backbones import load
+from polyscale.errors import InputError
+from polyscale.features import weights_hash
+from polyscale.heads.dense.head_file import check_fits, load_head
+from polyscale.heads.dense.views import ViewSettings
+from polyscale.multiscale import MultiScale, check_device
+from polyscale.tasks import DensePredictor, MapTask, get_task
+from polyscale.tasks.maps.predictor import Outputs
+
+
+@dataclass(frozen=True)
+class LoadedPredictor:
+    """Backbone, scales and head, as a head's file names them.
+
+    Attributes:
+        predictor: image → the prediction of every pixel.
+        task: its name.
+        outputs: what predictions mean, and how they become pictures.
+    """
+
+    predictor: DensePredictor
+    task: str
+    outputs: Outputs
+
+
+def load_predictor(
+    file: Path, *, backbone: str | None = None, device: str = "cpu"
+) -> LoadedPredictor:
+    """Load a head that a comparison trained, and its backbone.
+
+    Args:
+        file: `heads/0.safetensors` of a run.
+        backbone: where the same weights are, if not where they were at training.
+        device: where both run.
+
+    Raises:
+        InputError: if the file is no head, or the backbone is not the one it was trained on.
+        MissingExtraError: if a package is not installed.
+    """
+    check_device(device)
+    loaded = load_head(Path(file))
+    facts = loaded.facts
+    try:
+        source, scales = backbone or str(facts["backbone"]), tuple(facts["scales"])
+        grid = facts["grid"] if isinstance(facts["grid"], str) else tuple(facts["grid"])
+        views, name = ViewSettings(**facts["views"]), str(facts["task"])
+        outputs = _map_task(name).file_outputs(facts)
+        options = {"source": facts["source"], "dtype": facts["dtype"], "output_grid": grid}
+        options |= {name: facts[name] for name in ("merge", "split")}
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"head must be a file of a run, but {str(file)!r} does not say on what it was trained "
+            f"({error}). Train it with polyscale compare."
+        ) from error
+    num_classes = loaded.config.get("num_classes", 0)
+    if len(outputs.class_names) != num_classes:
+        raise InputError(
+            f"head {str(file)!r} must have a name for each of its {num_classes} classes, but has "
+            f"{len(outputs.class_names)}. Train it with polyscale compare."
+        )
+    model = load(source)
+    module = MultiScale(model, scales, prefix="none", **options)
+    check_fits(
+        loaded,
+        channels=module.out_channels,
+        weights_hash=weights_hash(model),
+        backbone=facts["backbone"],
+        scales=scales,
+    )
+    predictor = DensePredictor(module, loaded.head, views, outputs)
+    return LoadedPredictor(predictor.to(torch.device(device)).eval(), name, outputs)
+
+
+def write_prediction(
+    predicted: NDArray, outputs: Outputs, folder: Path, stem: str, *, arrays: bool = False
+) -> list[Path]:
+    """Write the prediction of an image, at its size.
+
+    - `STEM.png`: labels, 8 bits (16 with more than 256 classes); or millimetres, 16 bits.
+    - `STEM_colour.png`: the same to look at.
+    - `STEM.npy`, with `arrays`: labels as int16, or metres as float32.
+
+    Args:
+        predicted: labels or metres (h, w).
+        outputs: what they mean.
+        folder: that exists.
+        stem: of the names.
+        arrays: whether to write the array too.
+
+    Returns:
+        The files.
+    """
+    files = [folder / f"{stem}.png", folder / f"{stem}_colour.png"]
+    Image.fromarray(outputs.grey(predicted)).save(files[0])
+    Image.fromarray(outputs.colour(predicted)).save(files[1])
+    if arrays:
+        files.append(folder / f"{stem}.npy")
+        np.save(files[-1], predicted, allow_pickle=False)
+    return files
+
+
+def _map_task(name: str) -> MapTask:
+    task = get_task(name)
+    if not isinstance(task, MapTask):
+        raise InputError(
+            f"head must predict every pixel, but it is one of task {name}. "
+            "Choose the head of another run."
+        )
+    return task

@@ -1,0 +1,42 @@
+"""Kinds of targets: how heads learn them, and how they are judged. One module for each."""
+
+from polyscale.tasks.classification import Classification, ClassificationSettings
+from polyscale.tasks.depth import Depth, DepthSettings
+from polyscale.tasks.maps import DensePredictor, MapSettings, MapTask
+from polyscale.tasks.multilabel import Multilabel
+from polyscale.tasks.pooled import PooledTask, ridge_predictions
+from polyscale.tasks.registry import get_task, task_names, to_task
+from polyscale.tasks.regression import Regression
+from polyscale.tasks.retrieval import Retrieval
+from polyscale.tasks.segmentation import Segmentation, SegmentationSettings
+from polyscale.tasks.settings import PooledSettings, RunSettings, pooled_rows
+from polyscale.tasks.task import AddOn, Case, Evaluation, FinishedRun, Scores, Task
+
+__all__ = [
+    "AddOn",
+    "Case",
+    "Classification",
+    "ClassificationSettings",
+    "DensePredictor",
+    "Depth",
+    "DepthSettings",
+    "Evaluation",
+    "FinishedRun",
+    "MapSettings",
+    "MapTask",
+    "Multilabel",
+    "PooledSettings",
+    "PooledTask",
+    "Regression",
+    "Retrieval",
+    "RunSettings",
+    "Scores",
+    "Segmentation",
+    "SegmentationSettings",
+    "Task",
+    "get_task",
+    "pooled_rows",
+    "ridge_predictions",
+    "task_names",
+    "to_task",
+]

@@ -1,0 +1,131 @@
+"""Classification: one class for each image, judged by accuracy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyscale.data import ClassificationData, load_classification
+from polyscale.heads import Protocol, paper_seed_accuracies, probe
+from polyscale.records import METRICS
+from polyscale.tasks.pooled import PooledTask, pooled_evaluation
+from polyscale.tasks.settings import FEATURE_WORDS, PooledSettings, Rows, check_choice
+from polyscale.tasks.task import AddOn, Case, Evaluation, Scores, intervals_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationSettings(PooledSettings):
+    """What a comparison of classifiers depends on besides the data and the candidates.
+
+    Attributes:
+        protocol: of the probe: "fast" converges, "paper" trains as the paper does.
+        probes: whether other probes are tried on the same features: neighbours, few shots, seeds.
+        controls: whether what S² does is taken apart, which runs models on large images.
+    """
+
+    protocol: Protocol = "fast"
+    probes: bool = False
+    controls: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice("protocol", self.protocol, get_args(Protocol))
+        super().__post_init__()
+
+
+class Classification(PooledTask):
+    """A linear probe for each candidate, and exact tests of which ones are right."""
+
+    name = "classification"
+    metric = METRICS["accuracy"]
+    settings_type = ClassificationSettings
+    data_type = ClassificationData
+    loader = staticmethod(load_classification)
+    right_or_wrong = True
+    images_file: ClassVar[str] = "predictions.parquet"
+
+    def targets(self, images: Any) -> NDArray[np.int64]:
+        """Indices of classes."""
+        return images.labels
+
+    def text(self, target: Any, data: Any) -> str:
+        """The name of a class."""
+        return str(data.class_names[target])
+
+    def fit_predict(self, train: Rows, targets: NDArray, test: Rows, settings: Any) -> NDArray:
+        """Predicted class of each test image."""
+        found = probe(
+            train,
+            targets,
+            test,
+            protocol=settings.protocol,
+            seed=settings.seed,
+            device=settings.device,
+        )
+        return found.probabilities.argmax(axis=1)
+
+    def evaluate(self, case: Case) -> Evaluation:
+        """The probe, which cross-validates by itself; `head` is its `ProbeResult`."""
+        data, settings = case.data, case.settings
+        labels, names = data.test.labels, np.array(data.class_names)
+        found = probe(
+            case.train,
+            data.train.labels,
+            case.test,
+            protocol=settings.protocol,
+            seed=settings.seed,
+            device=settings.device,
+        )
+        predicted = found.probabilities.argmax(axis=1)
+        correct = predicted == labels
+        of_truth = found.probabilities[np.arange(len(labels)), labels]
+        scores = Scores(
+            value=float(correct.mean()),
+            columns={
+                "label": names[labels],
+                "prediction": names[predicted],
+                "probability": of_truth.astype(np.float32),
+                "correct": correct,
+            },
+            image_scores=correct,
+            correct=correct,
+        )
+        return pooled_evaluation(
+            case,
+            scores,
+            selection_value=found.cv_accuracy,
+            head=found,
+            facts=found.summary(),
+        )
+
+    def seed_values(self, case: Case, seeds: Sequence[int]) -> tuple[float, ...]:
+        """Accuracies with other seeds; those of the paper's protocol are trained together."""
+        if case.settings.protocol != "paper":
+            return super().seed_values(case, seeds)
+        train, test = case.data.train.labels, case.data.test.labels
+        device = case.settings.device
+        return paper_seed_accuracies(
+            case.train, train, case.test, test, seeds=list(seeds), device=device
+        )
+
+    def facts(self, data: Any, settings: Any) -> dict[str, Any]:
+        """What the probe sees, and where intervals come from."""
+        return {
+            "features": f"per scale: {FEATURE_WORDS[settings.feature]}",
+            "intervals": intervals_text(self),
+        }
+
+    def addons(self, settings: Any) -> tuple[AddOn, ...]:
+        """Cascades always; other probes and controls where they are asked for."""
+        asked: tuple[AddOn, ...] = ("probes", "controls")
+        return ("cascades", *(name for name in asked if getattr(settings, name)))
+
+    def data_facts(self, data: ClassificationData) -> dict[str, Any]:
+        """With the training and test images of each class."""
+        train, test = (
+            np.bincount(split.labels, minlength=len(data.class_names)).tolist()
+            for split in (data.train, data.test)
+        )
+        counts = dict(zip(data.class_names, zip(train, test, strict=True), strict=True))
+        return super().data_facts(data) | {"classes": counts}

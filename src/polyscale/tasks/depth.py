@@ -1,0 +1,139 @@
+"""Depth: metres of every pixel, judged by RMSE."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from polyscale.data import DepthData, load_depth
+from polyscale.data.colours import colour_depth
+from polyscale.errors import InputError
+from polyscale.heads.dense import DEPTH_HEADS, HeadKind
+from polyscale.heads.dense.augment import AugmentSettings
+from polyscale.heads.dense.linear import upsample
+from polyscale.records import METRICS
+from polyscale.stats import DEPTH_METRICS, depth_errors, depth_metrics
+from polyscale.tasks.maps.predictor import Outputs
+from polyscale.tasks.maps.settings import DEFAULT_CROP_HW, MapSettings
+from polyscale.tasks.maps.task import MapTask
+from polyscale.tasks.task import Scores
+from polyscale.types import HW
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthSettings(MapSettings):
+    """What a comparison of depth depends on besides the data and the candidates.
+
+    `augment.resize` must be (1, 1): a larger picture looks nearer, while its metres stay.
+    """
+
+    heads: ClassVar[Mapping[str, HeadKind]] = DEPTH_HEADS
+    default_augment: ClassVar[AugmentSettings] = AugmentSettings(
+        crop_hw=DEFAULT_CROP_HW, resize=(1.0, 1.0)
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.augment is not None and tuple(self.augment.resize) != (1, 1):
+            raise InputError(
+                f"augment.resize must be (1, 1) for depth, but got {self.augment.resize}: a larger "
+                "picture looks nearer, while its metres stay. Give resize=(1, 1)."
+            )
+
+
+@dataclass(frozen=True)
+class Metres(Outputs):
+    """Depth in metres along the optical axis, float32."""
+
+    def predict(self, scores: Tensor, out_hw: HW) -> NDArray[np.float32]:
+        """Metres."""
+        if scores.shape[-2:] != out_hw:
+            scores = upsample(scores, out_hw)
+        return scores[:, 0].float().cpu().numpy()
+
+    def grey(self, predicted: NDArray) -> NDArray:
+        """Millimetres, 16 bits."""
+        return (predicted * 1000).round().clip(0, 2**16 - 1).astype(np.uint16)
+
+    def colour(self, predicted: NDArray) -> NDArray:
+        """From near to far."""
+        low, high = np.percentile(predicted, (2, 98)).tolist()
+        return colour_depth(predicted, low, max(high, low + 1e-3))
+
+
+class Depth(MapTask):
+    """RMSE of each image over its known pixels, and then the mean over images."""
+
+    name = "depth"
+    metric = METRICS["rmse"]
+    other_metrics = tuple(METRICS[key] for key in DEPTH_METRICS if key != "rmse")
+    settings_type = DepthSettings
+    data_type = DepthData
+    loader = staticmethod(load_depth)
+    statistics = ("rmse",)
+
+    def head_arguments(self, data: DepthData) -> dict[str, Any]:
+        """The range of depths."""
+        return {"min_depth_m": data.min_depth_m, "max_depth_m": data.max_depth_m}
+
+    def outputs(self, data: DepthData) -> Metres:
+        """Metres."""
+        return Metres(1)
+
+    def head_facts(self, data: DepthData) -> dict[str, Any]:
+        """The range of depths."""
+        return self.head_arguments(data)
+
+    def file_outputs(self, facts: Mapping[str, Any]) -> Metres:
+        """Metres."""
+        return Metres(1)
+
+    def judge(
+        self, target: NDArray, predicted: NDArray, data: DepthData
+    ) -> Float[NDArray[np.float64], " 6"]:
+        """`DEPTH_METRICS` of one image."""
+        return depth_errors(
+            target,
+            predicted,
+            min_m=data.min_depth_m,
+            max_m=data.max_depth_m,
+            crop_yxyx=data.crop_yxyx,
+        )
+
+    def collect(self, images: Sequence[NDArray[np.float64]]) -> Scores:
+        """Means over the images of which any depth is known."""
+        errors = np.stack(images)
+        metrics = depth_metrics(errors)
+        rmse = errors[:, 0]
+        return Scores(
+            value=metrics.pop("rmse"),
+            others=metrics,
+            statistics=rmse[~np.isnan(rmse), None],
+            columns=dict(zip(DEPTH_METRICS, errors.T.tolist(), strict=True)),
+            image_scores=rmse,
+        )
+
+    def quick_value(self, targets: NDArray, predicted: NDArray, data: DepthData) -> float:
+        """RMSE, without a crop; the largest that it can be where no depth is known."""
+        low, high = data.min_depth_m, data.max_depth_m
+        errors = np.stack(
+            [
+                depth_errors(t, p, min_m=low, max_m=high)
+                for t, p in zip(targets, predicted, strict=True)
+            ]
+        )
+        if np.isnan(errors[:, 0]).all():
+            return data.max_depth_m
+        return depth_metrics(errors)["rmse"]
+
+    def data_facts(self, data: DepthData) -> dict[str, Any]:
+        """With the range and the part of images that is judged."""
+        return super().data_facts(data) | {
+            "min_depth_m": data.min_depth_m,
+            "max_depth_m": data.max_depth_m,
+            "crop_yxyx": data.crop_yxyx and list(data.crop_yxyx),
+        }

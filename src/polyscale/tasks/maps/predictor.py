@@ -1,0 +1,174 @@
+"""Backbone, scales and head in one: image → a prediction for every pixel."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod, sqrt
+
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from polyscale.cost import TileCost, count_call, count_plan
+from polyscale.heads.dense.views import View, ViewSettings, cut, merge_scores, views_of
+from polyscale.multiscale import MultiScale
+from polyscale.types import HW
+
+SCORES_BYTES = 256 * 2**20
+"""What the scores of one image may take; those of larger images are made smaller and enlarged."""
+
+VIEWS = 16
+"""Views of a picture at once: a very wide one has hundreds."""
+
+
+@dataclass(frozen=True)
+class Outputs(ABC):
+    """What scores of pixels mean.
+
+    Attributes:
+        num_outputs: scores of a pixel.
+        class_names: in the order of the labels; empty where there are no classes.
+    """
+
+    num_outputs: int
+    class_names: tuple[str, ...] = ()
+
+    @abstractmethod
+    def predict(self, scores: Float[Tensor, "batch num_outputs h w"], out_hw: HW) -> NDArray:
+        """Scores → the prediction of each pixel (batch, out_h, out_w); bilinear in between."""
+
+    @abstractmethod
+    def grey(self, predicted: NDArray) -> NDArray:
+        """A prediction (h, w) as a grey picture that holds its numbers, 8 or 16 bits."""
+
+    @abstractmethod
+    def colour(self, predicted: NDArray) -> NDArray:
+        """A prediction (h, w) as an RGB picture to look at."""
+
+
+class DensePredictor(nn.Module):
+    """What runs for an image: views of it, their maps, the head, and the mean over the views.
+
+    Args:
+        module: backbone and scales.
+        head: made for its maps, a `DenseHead`.
+        views: how an image is cut.
+        outputs: what the scores mean.
+    """
+
+    def __init__(
+        self, module: MultiScale, head: nn.Module, views: ViewSettings, outputs: Outputs
+    ) -> None:
+        super().__init__()
+        self.module, self.head, self.views, self.outputs = module, head, views, outputs
+
+    def forward(self, images: Float[Tensor, "batch 3 h w"]) -> list[NDArray]:
+        """Labels or metres of every pixel.
+
+        Args:
+            images: normalised by the backbone's mean and std, of one size.
+        """
+        image_hw = (images.shape[-2], images.shape[-1])
+        views = views_of(image_hw, self.views)
+        maps = torch.stack([self.module(_part(images, view)).map for view in views], dim=1)
+        return [predict_pixels(self.head, own, views, image_hw, self.outputs) for own in maps]
+
+    def predict(self, image: Image.Image) -> NDArray:
+        """Labels or metres (h, w) of an 8-bit RGB picture of any size."""
+        image_hw = (image.height, image.width)
+        views = views_of(image_hw, self.views)
+        with torch.inference_mode():
+            maps = torch.cat(
+                [
+                    self.module(self.module.preprocess([cut(image, view) for view in some])).map
+                    for some in (views[i : i + VIEWS] for i in range(0, len(views), VIEWS))
+                ]
+            )
+            return predict_pixels(self.head, maps, views, image_hw, self.outputs)
+
+    def views_of(self, image_hw: HW) -> tuple[View, ...]:
+        """What the model sees of an image of this size."""
+        return tuple(views_of(image_hw, self.views))
+
+    def counted(self, image_hw: HW) -> TileCost:
+        """Parameters, and operations for an image of this size."""
+        views = views_of(image_hw, self.views)
+        tiles = count_plan(self.module.backbone, self.module.plan)
+        head = count_head(self.head, self.module, view_hw(views[0]))
+        return TileCost(
+            params=tiles.params + head.params,
+            macs=(tiles.macs + head.macs) * len(views),
+            flops=(tiles.flops + head.flops) * len(views),
+        )
+
+
+@torch.inference_mode()
+def predict_pixels(
+    head: nn.Module,
+    maps: Float[Tensor, "views channels grid_h grid_w"],
+    views: Sequence[View],
+    image_hw: HW,
+    outputs: Outputs,
+) -> NDArray:
+    """Labels or metres (h, w) of an image, from the maps of its views."""
+    maps = maps.float()
+    shrink = min(1.0, sqrt(SCORES_BYTES / (4 * outputs.num_outputs * prod(image_hw))))
+    small_hw = _shrunk(image_hw, shrink)
+    if len(views) == 1 and not views[0].flipped:
+        coarse = getattr(head, "cell_scores", None)  # scores are these, enlarged
+        scores = coarse(maps) if coarse else head.scores(maps, small_hw)  # type: ignore[operator]
+        return outputs.predict(scores, image_hw)[0]
+    small = [_smaller(view, image_hw, small_hw) for view in views]
+    parts = [
+        head.scores(own[None], view_hw(view))[0]  # type: ignore[operator]
+        for own, view in zip(maps, small, strict=True)
+    ]
+    return outputs.predict(merge_scores(small_hw, small, parts)[None], image_hw)[0]
+
+
+def count_head(head: nn.Module, module: MultiScale, out_hw: HW) -> TileCost:
+    """What a head costs for one map of the operator."""
+    return count_scores(head, module.out_channels, module.plan.grid_hw, out_hw)
+
+
+def count_scores(head: nn.Module, channels: int, grid_hw: HW, out_hw: HW) -> TileCost:
+    """What a head costs for one map of so many channels and cells."""
+    return count_call(_Scores(head, out_hw), (1, channels, *grid_hw))
+
+
+def view_hw(view: View) -> HW:
+    """Height and width in pixels."""
+    top, left, bottom, right = view.box_yxyx
+    return bottom - top, right - left
+
+
+class _Scores(nn.Module):
+    """A head's scores as a call of one tensor."""
+
+    def __init__(self, head: nn.Module, out_hw: HW) -> None:
+        super().__init__()
+        self.head, self.out_hw = head, out_hw
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return self.head.scores(maps, self.out_hw)  # type: ignore[operator]
+
+
+def _part(images: Tensor, view: View) -> Tensor:
+    top, left, bottom, right = view.box_yxyx
+    part = images[..., top:bottom, left:right]
+    return part.flip(-1) if view.flipped else part
+
+
+def _shrunk(image_hw: HW, share: float) -> HW:
+    return max(1, round(image_hw[0] * share)), max(1, round(image_hw[1] * share))
+
+
+def _smaller(view: View, image_hw: HW, small_hw: HW) -> View:
+    """The view of a smaller copy of the image."""
+    y, x = (small / whole for small, whole in zip(small_hw, image_hw, strict=True))
+    top, left, bottom, right = view.box_yxyx
+    return View(
+        (round(top * y), round(left * x), round(bottom * y), round(right * x)), view.flipped
+    )

@@ -1,0 +1,221 @@
+"""Views of images and their targets: to learn from, held out, and to test on."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from math import ceil
+from os import cpu_count
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from polyscale.data import DenseData, DenseImages
+from polyscale.heads.dense.views import View, ViewSettings, cut, views_of
+from polyscale.tasks.maps.settings import MapSettings
+from polyscale.types import HW
+
+READERS = min(4, cpu_count() or 1)
+"""Threads that decode targets."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Views of images, one after the other.
+
+    Attributes:
+        images: where they come from.
+        image: index of the image that each view shows.
+        views: the part of it, and whether it is mirrored.
+    """
+
+    images: DenseImages
+    image: tuple[int, ...]
+    views: tuple[View, ...]
+
+    @classmethod
+    def of(cls, images: DenseImages, settings: ViewSettings) -> "Samples":
+        """Every view of every image."""
+        pairs = [
+            (i, view)
+            for i, image_hw in enumerate(images.sizes_hw)
+            for view in views_of(image_hw, settings)
+        ]
+        return cls(images, tuple(i for i, _ in pairs), tuple(view for _, view in pairs))
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when any image or view changes; whole images have that of the images."""
+        if all(self._is_whole(i) for i in range(len(self))) and len(self) == len(self.images):
+            return self.images.fingerprint
+        digest = blake2b(self.images.fingerprint.encode(), digest_size=16)
+        for i, view in zip(self.image, self.views, strict=True):
+            digest.update(repr((i, view.box_yxyx, view.flipped)).encode())
+        return digest.hexdigest()
+
+    def take(self, indices: NDArray[np.integer]) -> "Samples":
+        """Some of the views, in the order of the indices."""
+        chosen = indices.tolist()
+        return Samples(
+            self.images,
+            tuple(self.image[i] for i in chosen),
+            tuple(self.views[i] for i in chosen),
+        )
+
+    def of_image(self, index: int) -> list[int]:
+        """The views of an image."""
+        found = np.searchsorted(self.image, [index, index + 1])
+        return list(range(*found))
+
+    def read(self, index: int, min_side: int | None = None) -> Image.Image:
+        """A view as 8-bit RGB; `min_side` is enough for its shorter side."""
+        i, view = self.image[index], self.views[index]
+        if self._is_whole(index):
+            return self.images.read(i, min_side=min_side)
+        height, width = self.images.sizes_hw[i]
+        top, left, bottom, right = view.box_yxyx
+        share = max(height / (bottom - top), width / (right - left))
+        image = self.images.read(i, min_side=None if min_side is None else ceil(min_side * share))
+        # it may have been decoded smaller
+        y, x = image.height / height, image.width / width
+        box = (round(top * y), round(left * x), round(bottom * y), round(right * x))
+        return cut(image, replace(view, box_yxyx=box))
+
+    def target(self, index: int) -> NDArray:
+        """What is known of the pixels of a view."""
+        i, view = self.image[index], self.views[index]
+        top, left, bottom, right = view.box_yxyx
+        target = self.images.target(i)[top:bottom, left:right]
+        return target[:, ::-1] if view.flipped else target
+
+    def _is_whole(self, index: int) -> bool:
+        view = self.views[index]
+        height, width = self.images.sizes_hw[self.image[index]]
+        return view.box_yxyx == (0, 0, height, width) and not view.flipped
+
+
+class RasterTargets:
+    """Targets of samples on a raster of one size, by their nearest pixels.
+
+    Read once and kept where they fit, else read for every batch.
+
+    Args:
+        samples: whose targets.
+        raster_hw: rows and columns.
+        memory_bytes: what they may take.
+    """
+
+    def __init__(self, samples: Samples, raster_hw: HW, *, memory_bytes: int) -> None:
+        self._samples, self._raster_hw = samples, raster_hw
+        self._kept: NDArray | None = None
+        first = self._raster(0)
+        if first.nbytes * len(samples) <= memory_bytes:
+            self._kept = self._read(range(len(samples)))
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def take(self, indices: NDArray[np.integer]) -> NDArray:
+        """Of some samples (num, raster_h, raster_w)."""
+        if self._kept is not None:
+            return self._kept[indices]
+        return self._read(indices.tolist())
+
+    def _read(self, indices: Sequence[int]) -> NDArray:
+        with ThreadPoolExecutor(READERS) as readers:
+            return np.stack(list(readers.map(self._raster, indices)))
+
+    def _raster(self, index: int) -> NDArray:
+        return nearest(self._samples.target(index), self._raster_hw)
+
+
+class ChosenRows:
+    """Some of the maps, or of the targets, of samples.
+
+    Args:
+        rows: all of them.
+        indices: which.
+    """
+
+    def __init__(self, rows: Any, indices: NDArray[np.int64]) -> None:
+        self._rows, self._indices = rows, indices
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Samples, height and width of the grid, channels: of maps."""
+        _, height, width, channels = self._rows.shape
+        return len(self), height, width, channels
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def take(self, indices: NDArray[np.integer]) -> NDArray:
+        """Of some of the chosen."""
+        return self._rows.take(self._indices[indices])
+
+
+@dataclass(frozen=True)
+class MapSplit:
+    """Training, held-out and test samples, shared by all candidates.
+
+    Attributes:
+        train: views of the training images whose maps are wanted: all of them, or, where images
+            are altered anew for every batch, those that are held out.
+        test: every view of every test image.
+        learn: indices of the samples in `train` that heads learn from; empty where images are
+            altered.
+        held: indices of the samples in `train` that choose among candidates.
+        images: indices of the training images that heads learn from.
+        rasters: size of a raster → targets of `train` on it, filled as they are asked for.
+    """
+
+    train: Samples
+    test: Samples
+    learn: NDArray[np.int64]
+    held: NDArray[np.int64]
+    images: NDArray[np.int64]
+    rasters: dict[HW, RasterTargets] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: DenseData, settings: MapSettings) -> "MapSplit":
+        """Draw the held-out images by the seed of the run; views of an image stay together."""
+        order = np.random.default_rng(settings.seed).permutation(len(data.train))
+        num_held = max(1, round(settings.held_out * len(data.train)))
+        held, learn = np.sort(order[:num_held]), np.sort(order[num_held:])
+        test = Samples.of(data.test, settings.views)
+        # heads learn from what they will see: the same windows, but no mirror images
+        samples = Samples.of(data.train, replace(settings.views, flip=False))
+        is_held = np.isin(samples.image, held)
+        if settings.augment is None:
+            return cls(samples, test, np.flatnonzero(~is_held), np.flatnonzero(is_held), learn)
+        kept = samples.take(np.flatnonzero(is_held))
+        return cls(kept, test, np.zeros(0, np.int64), np.arange(len(kept)), learn)
+
+    def raster(self, tile_hw: HW, settings: MapSettings) -> RasterTargets:
+        """Targets of `train` on a raster of the tiles' aspect, read once for each aspect."""
+        raster_hw = raster_size(tile_hw, settings.label_px)
+        if raster_hw not in self.rasters:
+            memory_bytes = settings.memory_bytes
+            targets = RasterTargets(self.train, raster_hw, memory_bytes=memory_bytes)
+            self.rasters[raster_hw] = targets
+        return self.rasters[raster_hw]
+
+
+def raster_size(tile_hw: HW, longer_px: int) -> HW:
+    """Rows and columns of a raster with this longer side."""
+    height, width = (max(1, round(longer_px * side / max(tile_hw))) for side in tile_hw)
+    return height, width
+
+
+def nearest(target: NDArray, raster_hw: HW) -> NDArray:
+    """A target by the pixels at the centres of a raster's cells."""
+    rows, columns = (
+        ((np.arange(num) + 0.5) * size / num).astype(np.int64)
+        for num, size in zip(raster_hw, target.shape, strict=True)
+    )
+    return target[np.ix_(rows, columns)]

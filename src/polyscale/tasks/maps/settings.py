@@ -1,0 +1,187 @@
+"""Options of tasks with a target for every pixel."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, TypeVar
+
+import torch
+
+from polyscale.errors import InputError, first_line, near_matches, require
+from polyscale.features import JoinedMaps, MapSource, RegriddedMaps, SummedMaps
+from polyscale.heads.dense import HeadKind, TrainSettings
+from polyscale.heads.dense.augment import AugmentSettings
+from polyscale.heads.dense.cells import check_patch_options
+from polyscale.heads.dense.views import ViewSettings
+from polyscale.multiscale import MultiScale
+from polyscale.multiscale.fuse import Merge
+from polyscale.tasks.settings import RunSettings
+from polyscale.types import HW, Backbone
+
+GIGABYTE = 10**9
+
+Own = TypeVar("Own", bound="MapSettings")
+
+KINDS = {
+    "head_options": Mapping,
+    "views": ViewSettings,
+    "split": bool,
+    "seeds": int,
+    "label_px": int,
+    "memory_bytes": int,
+}
+"""Settings that must be of a type, whose mistakes would be found only after hours."""
+
+DEFAULT_CROP_HW = (512, 512)
+"""Of augmented training images, in pixels, as the paper's heads are trained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapSettings(RunSettings):
+    """What such a comparison depends on besides the data and the candidates.
+
+    Attributes:
+        head: name of the head that is trained on each candidate's maps.
+        head_options: arguments of its own, by name.
+        training: how it is trained; None takes what the head brings.
+        grid: cells of the fused map: those of the model's own tile ("base", the paper's), those of
+            the candidate's largest scale ("largest"), or any (height, width).
+        merge: how scales are put together: side by side ("concat", the paper's), or summed or
+            averaged, the controls of Table 12.
+        split: False runs each scale as one large tile, the control of Table 11.
+        views: how an image is cut for the model in training and test, and whether its mirror image
+            is seen at test.
+        augment: how training images are altered; None trains on features that are kept. With it,
+            backbones run anew on every batch.
+        seeds: trainings of each head, each with a seed of its own. The first one is judged in full;
+            the others tell how far another training would come out.
+        held_out: share of the training images that heads don't learn from: they choose among
+            candidates.
+        label_px: longer side of the raster on which heads learn; test images are judged at their
+            own size.
+        memory_bytes: what kept features may take in memory while heads learn; more are read from
+            the disk batch by batch, with the same result.
+    """
+
+    features: ClassVar[Literal["pooled", "maps"]] = "maps"
+    heads: ClassVar[Mapping[str, HeadKind]]
+    """Every head of the task, by its name."""
+    default_augment: ClassVar[AugmentSettings]
+    """How training images are altered where a user asks for it without saying how."""
+
+    head: str = "linear"
+    head_options: Mapping[str, Any] = field(default_factory=dict)
+    training: TrainSettings | None = None
+    grid: Literal["base", "largest"] | HW = "base"
+    merge: Merge = "concat"
+    split: bool = True
+    views: ViewSettings = field(default_factory=ViewSettings)
+    augment: AugmentSettings | None = None
+    seeds: int = 1
+    held_out: float = 0.125
+    label_px: int = 128
+    memory_bytes: int = 4 * GIGABYTE
+
+    def __post_init__(self) -> None:
+        kinds = self.heads
+        if self.head not in tuple(kinds):
+            raise InputError(
+                f"head must be one of {', '.join(kinds)}, but got {self.head!r}."
+                f"{near_matches(str(self.head), kinds)}"
+            )
+        for name, kind in KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise InputError(f"{name} must be {kind.__name__}, but got {value!r}.")
+        for name, kind in (("training", TrainSettings), ("augment", AugmentSettings)):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise InputError(f"{name} must be {kind.__name__} or None, but got {value!r}.")
+        if kinds[self.head].training is None and (self.training or self.augment):
+            raise InputError(
+                f"head {self.head} is fitted in one go, so it takes no steps and no augmentation. "
+                "Leave them out, or choose another head."
+            )
+        if not (isinstance(self.held_out, float) and 0 < self.held_out <= 0.5):
+            raise InputError(
+                f"held_out must be above 0 and at most 0.5, but got {self.held_out!r}."
+            )
+        if not 1 <= self.seeds <= 100:
+            raise InputError(f"seeds must be from 1 to 100, but got {self.seeds}.")
+        if self.label_px < 8:
+            raise InputError(f"label_px must be at least 8, but got {self.label_px}.")
+        if self.memory_bytes < 1:
+            raise InputError(f"memory_bytes must be at least 1, but got {self.memory_bytes}.")
+        for package in kinds[self.head].packages:
+            require(package, extra="transformers", feature=f"head {self.head}")
+        super().__post_init__()
+
+    @property
+    def kind(self) -> HeadKind:
+        """The head."""
+        return self.heads[self.head]
+
+    def with_steps(self: Own, steps: int) -> Own:
+        """The same with another number of training steps; at most a tenth are warm-up.
+
+        Raises:
+            InputError: if the head is fitted in one go, or `steps` is below 1.
+        """
+        own = self.training or self.kind.training
+        if own is None:
+            raise InputError(
+                f"steps must not be given for head {self.head}, which is fitted in one go. "
+                "Leave it out."
+            )
+        return replace(self, training=own.with_steps(steps))
+
+    def module(self, backbone: Backbone, scales: Sequence[float], **options: Any) -> MultiScale:
+        """The operator with these settings, and further options of `MultiScaleConfig`."""
+        own = {"output_grid": self.grid, "merge": self.merge, "split": self.split}
+        return super().module(backbone, scales, **{**own, "prefix": "none", **options})
+
+    def extraction_modules(
+        self, backbone: Backbone, scales: Sequence[float]
+    ) -> tuple[MultiScale, ...]:
+        """One for all scales on a common grid, so that images are decoded once; else one each."""
+        groups = [(s,) for s in scales] if self.grid == "largest" else [tuple(scales)]
+        return tuple(self.module(backbone, group, merge="concat") for group in groups)
+
+    def join(
+        self, features: Mapping[float, MapSource], module: MultiScale, *, for_training: bool = False
+    ) -> JoinedMaps:
+        """The maps of the candidate's scales put together as it does, on its output grid."""
+        grid_hw = module.plan.grid_hw
+        chosen: list[MapSource] = [
+            maps if maps.shape[1:3] == grid_hw else RegriddedMaps(maps, grid_hw)
+            for maps in (features[scale] for scale in module.scales)
+        ]
+        if module.config.merge != "concat":
+            chosen = [SummedMaps(chosen, mean=module.config.merge == "mean")]
+        return JoinedMaps(chosen, memory_bytes=self.memory_bytes if for_training else 0)
+
+    def check_head(self, in_channels: int, arguments: Mapping[str, Any]) -> None:
+        """Make the head once, before hours go into its features.
+
+        Args:
+            in_channels: of its maps.
+            arguments: what it must know of the data.
+
+        Raises:
+            InputError: if an option is not known, breaks a rule, or cannot be kept as JSON.
+        """
+        options = self.head_options
+        try:
+            json.dumps(dict(options), allow_nan=False)
+            if self.kind.training is None:
+                check_patch_options(self.head, options)
+                return
+            with torch.random.fork_rng([]):
+                self.kind.make(in_channels=in_channels, **arguments, **options)
+        except InputError:
+            raise
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(
+                f"head_options must be options of head {self.head}, but got {dict(options)} "
+                f"({first_line(error)}). Correct them, or leave them out."
+            ) from error

@@ -1,0 +1,120 @@
+"""Several labels for each image, judged by mean average precision."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyscale.errors import InputError
+from polyscale.records import Metric, write_json
+from polyscale.stats import WeightedMetric
+from polyscale.tasks.pooled import PooledTask, ridge_predictions
+from polyscale.tasks.settings import Rows
+from polyscale.tasks.task import FinishedRun
+
+
+class Multilabel(PooledTask):
+    """One ridge regression for each label; images are ranked by its score.
+
+    Targets are 0 or 1 for each image and label (num_images, num_labels), and the data set has
+    `class_names`.
+    """
+
+    name = "multilabel"
+    metric = Metric(
+        key="map", name="Mean average precision", unit="%", noun="mean average precision"
+    )
+    other_metrics = (Metric(key="exact", name="All labels right", unit="%"),)
+    reduction = None
+    about = "ridge regression onto each label, on standardised pooled features"
+
+    def check_data(self, data: Any) -> None:
+        """Refuse targets that are not 0 or 1, and labels without an example in either split."""
+        super().check_data(data)
+        num = len(data.class_names)
+        for name, images in (("train", data.train), ("test", data.test)):
+            targets = np.asarray(images.targets)
+            if targets.shape != (len(images), num) or not np.isin(targets, (0, 1)).all():
+                raise InputError(
+                    f"targets of the {name} images of {data.name} must be 0 or 1 for each of "
+                    f"{num} labels, but their shape is {targets.shape}."
+                )
+            if not targets.any(axis=0).all():
+                absent = data.class_names[int(targets.any(axis=0).argmin())]
+                raise InputError(
+                    f"data {data.name} must have a {name} image with label {absent!r}, but has "
+                    "none. Add some, or take the label out."
+                )
+
+    def targets(self, images: Any) -> NDArray[np.bool_]:
+        """Whether each image has each label (num_images, num_labels)."""
+        return np.asarray(images.targets).astype(bool)
+
+    def text(self, target: Any, data: Any) -> str:
+        """The names of the labels of an image."""
+        return ", ".join(np.array(data.class_names)[np.asarray(target, float) > 0.5])
+
+    def fit_predict(self, train: Rows, targets: NDArray, test: Rows, settings: Any) -> NDArray:
+        """A score for each image and label, about 1 where the label is expected."""
+        return ridge_predictions(train, targets.astype(np.float64), test)
+
+    def score_images(self, predictions: NDArray, targets: NDArray) -> Mapping[str, NDArray]:
+        """The share of labels that are right, and whether all are."""
+        right = (predictions > 0.5) == targets
+        return {"labels_right": right.mean(axis=1), "exact": right.all(axis=1).astype(float)}
+
+    def weighted(self, predictions: NDArray, targets: NDArray) -> WeightedMetric:
+        """Mean average precision; labels that are on no image of a resample are left out."""
+
+        def mean_precision(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+            each = [
+                average_precision(scores, truth, shares)
+                for scores, truth in zip(predictions.T, targets.T, strict=True)
+            ]
+            return np.nanmean(each, axis=0)
+
+        return mean_precision
+
+    def details(self, predictions: NDArray, targets: NDArray) -> list[float]:
+        """The average precision of each label."""
+        even = np.full((1, len(targets)), 1 / len(targets))
+        columns = zip(predictions.T, targets.T, strict=True)
+        return [float(average_precision(scores, truth, even)[0]) for scores, truth in columns]
+
+    def own_files(self) -> tuple[str, ...]:
+        """The average precision of each label."""
+        return ("labels.json",)
+
+    def write(self, folder: Path, run: FinishedRun) -> None:
+        """Candidate → label → average precision."""
+        names = run.data.class_names
+        content = {
+            candidate: dict(zip(names, own.scores.details, strict=True))
+            for candidate, own in run.evaluations.items()
+        }
+        write_json(folder / "labels.json", content)
+
+
+def average_precision(
+    scores: NDArray[np.floating], truth: NDArray[np.bool_], shares: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean precision at every image with the label, by falling score (resamples,).
+
+    Images of equal score share the precision behind the last of them.
+
+    Args:
+        scores: of the images (num_images,).
+        truth: whether each has the label (num_images,).
+        shares: of the images in each resample (resamples, num_images).
+    """
+    order = np.argsort(-scores, kind="stable")
+    ranked, right = scores[order], shares[:, order] * truth[order]
+    last = np.searchsorted(-ranked, -ranked, side="right") - 1
+    found, seen = right.cumsum(axis=1)[:, last], shares[:, order].cumsum(axis=1)[:, last]
+    precision = np.divide(found, seen, out=np.zeros_like(seen), where=seen > 0)
+    total = right.sum(axis=1)
+    return np.divide(
+        (right * precision).sum(axis=1), total, out=np.full_like(total, np.nan), where=total > 0
+    )

@@ -1,0 +1,243 @@
+"""Tasks with one row of features for each image: the place to begin a task of your own."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyscale.errors import InputError
+from polyscale.features import pooled_columns
+from polyscale.multiscale import MultiScale
+from polyscale.stats import WeightedMetric
+from polyscale.tasks.files import most_divided, thumbnail
+from polyscale.tasks.settings import FEATURE_WORDS, PooledSettings, Rows, RunSettings
+from polyscale.tasks.task import Case, Evaluation, Scores, Task, intervals_text
+from polyscale.types import Candidate
+
+NUM_FOLDS = 5
+GALLERY_SIZE = 24
+
+
+class PooledTask(Task):
+    """A task that describes each image by one row of numbers.
+
+    `fit_predict` and `score_images` say what is learned and how it is judged. Selection by
+    cross-validation, intervals, contrasts, verdicts, files and report follow from these.
+
+    Attributes:
+        about: what is trained, in words.
+    """
+
+    settings_type: ClassVar[type[RunSettings]] = PooledSettings
+    about: ClassVar[str] = "a head of the user's own"
+
+    @abstractmethod
+    def fit_predict(self, train: Rows, targets: NDArray, test: Rows, settings: Any) -> NDArray:
+        """Learn from the training images, and predict the test images.
+
+        Args:
+            train: features of the training images (num_train, dim).
+            targets: theirs (num_train, ...).
+            test: features of the test images (num_test, dim).
+            settings: of the run, an instance of `settings_type`.
+
+        Returns:
+            One prediction for each test image (num_test, ...).
+        """
+
+    def score_images(self, predictions: NDArray, targets: NDArray) -> Mapping[str, NDArray]:
+        """Judge every test image: name → one number for each image (num_test,).
+
+        With the columns that `statistics` names (without any: one named like the metric). The means
+        of those that are named like another metric become its value. If `right_or_wrong`, a column
+        `correct` of booleans.
+        """
+        return {}
+
+    def weighted(self, predictions: NDArray, targets: NDArray) -> WeightedMetric | None:
+        """Shares of the images (resamples, num_test) → the metric (resamples,).
+
+        Only for metrics that are no function of means over images; None takes `score_images`.
+        """
+        return None
+
+    def details(self, predictions: NDArray, targets: NDArray) -> Any:
+        """What else `write` needs to know of the test images; it stands in `Scores.details`."""
+        return None
+
+    def targets(self, images: Any) -> NDArray:
+        """The targets of a split (num_images, ...)."""
+        return images.targets
+
+    def text(self, target: Any, data: Any) -> str:
+        """A target or a prediction, as files show it."""
+        return f"{target:.4g}" if isinstance(target, float) else str(target)
+
+    def score(self, predictions: NDArray, targets: NDArray) -> Scores:
+        """The metrics of all images together."""
+        columns = self.score_images(predictions, targets)
+        others = {
+            metric.key: float(np.nanmean(columns[metric.key]))
+            for metric in self.other_metrics
+            if metric.key in columns
+        }
+        details = self.details(predictions, targets)
+        shared: dict[str, Any] = {"columns": columns, "others": others, "details": details}
+        if weighted := self.weighted(predictions, targets):
+            even = np.full((1, len(targets)), 1 / len(targets))
+            value = float(weighted(even)[0])
+            own = next(iter(columns.values()), np.full(len(targets), np.nan))
+            return Scores(value=value, weighted=weighted, image_scores=own, **shared)
+        names = ("correct",) if self.right_or_wrong else self.averaged
+        for name in names:
+            if name not in columns or len(columns[name]) != len(targets):
+                raise InputError(
+                    f"score_images of task {self.name} must return a column {name!r} with one "
+                    f"value for each of {len(targets)} images. Return it, or name other columns in "
+                    "`statistics`."
+                )
+        if self.right_or_wrong:
+            correct = columns["correct"].astype(bool)
+            value = float(correct.mean())
+            return Scores(value=value, correct=correct, image_scores=correct, **shared)
+        statistics = np.stack([columns[name] for name in names], axis=1).astype(np.float64)
+        known = np.isfinite(statistics).all(axis=1)
+        statistics = statistics[known]
+        value = float(self.reduce(statistics.mean(axis=0)[None])[0])
+        own = np.where(known, columns[names[0]], np.nan)
+        return Scores(value=value, statistics=statistics, image_scores=own, **shared)
+
+    def selection_value(self, train: Rows, targets: NDArray, settings: Any) -> float:
+        """The metric on training images, each predicted from the other folds."""
+        fold = np.random.default_rng(settings.seed).permutation(len(train)) % NUM_FOLDS
+        order, parts = [], []
+        for held in range(min(NUM_FOLDS, len(train))):
+            inside = fold == held
+            parts.append(
+                self.fit_predict(train[~inside], targets[~inside], train[inside], settings)
+            )
+            order.append(np.flatnonzero(inside))
+        predictions = np.concatenate(parts)[np.argsort(np.concatenate(order))]
+        return self.score(predictions, targets).value
+
+    def evaluate(self, case: Case) -> Evaluation:
+        """Predict the test images, and cross-validate on the training images."""
+        data, settings = case.data, case.settings
+        train, test = self.targets(data.train), self.targets(data.test)
+        predictions = self.fit_predict(case.train, train, case.test, settings)
+        _check_predictions(predictions, len(test))
+        scores = self.score(predictions, test)
+        words = {
+            "label": [self.text(target, data) for target in test],
+            "prediction": [self.text(prediction, data) for prediction in predictions],
+        }
+        return pooled_evaluation(
+            case,
+            replace(scores, columns={**words, **scores.columns}),
+            selection_value=self.selection_value(case.train, train, settings),
+            facts={"head": self.about},
+        )
+
+    def seed_values(self, case: Case, seeds: Sequence[int]) -> tuple[float, ...]:
+        """The metric with other seeds, everything else being equal."""
+        return tuple(
+            self.evaluate(replace(case, settings=replace(case.settings, seed=seed))).scores.value
+            for seed in seeds
+        )
+
+    def check_data(self, data: Any) -> None:
+        """Refuse data without a target for each image.
+
+        Raises:
+            InputError: if there is none, or their numbers differ.
+        """
+        super().check_data(data)
+        for name, images in (("train", data.train), ("test", data.test)):
+            try:
+                num = len(self.targets(images))
+            except AttributeError:  # data of another task
+                num = 0
+            if num != len(images) or not num:
+                raise InputError(
+                    f"data {data.name} must have one target for each {name} image for task "
+                    f"{self.name}, but has {num} for {len(images)} images."
+                )
+
+    def check(self, module: MultiScale, candidate: Candidate, data: Any, settings: Any) -> None:
+        """Refuse the class token of a model that has none."""
+        has_cls = module.backbone.has_cls
+        pooled_columns(candidate.scales, dim=1, has_cls=has_cls, feature=settings.feature)
+
+    def facts(self, data: Any, settings: Any) -> dict[str, Any]:
+        """What heads see, their targets, and where intervals come from."""
+        return {
+            "train_targets": _fingerprint(self.targets(data.train)),
+            "test_targets": _fingerprint(self.targets(data.test)),
+            "features": f"per scale: {FEATURE_WORDS[settings.feature]}",
+            "intervals": intervals_text(self),
+        }
+
+    def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
+        """Images on which candidates differ, the most divided first."""
+        import pyarrow as pa
+
+        scores = [own.scores.image_scores for own in evaluations.values()]
+        chosen, test = most_divided(scores, GALLERY_SIZE), data.test
+        labels = self.targets(test)
+        images = [{"bytes": thumbnail(test.read(i)), "path": f"{i}.jpg"} for i in chosen]
+        text, image = pa.string(), pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+        return pa.table(
+            {
+                "id": pa.array([test.ids[i] for i in chosen], text),
+                "label": pa.array([self.text(labels[i], data) for i in chosen], text),
+                "image": pa.array(images, image),
+            }
+        )
+
+
+def pooled_evaluation(case: Case, scores: Scores, **others: Any) -> Evaluation:
+    """An evaluation of a head on pooled features."""
+    return Evaluation(
+        scores=scores,
+        module=case.module,
+        feature_dim=case.train.shape[1],
+        num_train=len(case.train),
+        num_tiles=case.module.plan.num_tiles,
+        **others,
+    )
+
+
+def ridge_predictions(train: Rows, targets: NDArray, test: Rows) -> NDArray[np.float64]:
+    """Ridge regression on standardised features (num_test, ...).
+
+    The regulariser of each target is the one with the smallest leave-one-out error.
+    """
+    from sklearn.linear_model import RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    ridge = RidgeCV(np.logspace(-2, 6, 17), alpha_per_target=targets.ndim > 1)
+    model = make_pipeline(StandardScaler(), ridge)
+    return model.fit(np.asarray(train, np.float64), targets).predict(np.asarray(test, np.float64))
+
+
+def _check_predictions(predictions: NDArray, num_test: int) -> None:
+    predictions = np.asarray(predictions)
+    if len(predictions) != num_test:
+        raise InputError(
+            f"predictions must be one for each of {num_test} test images, but there are "
+            f"{len(predictions)}. Correct fit_predict."
+        )
+    if predictions.dtype.kind == "f" and not np.isfinite(predictions).all():
+        raise InputError(
+            "predictions must be finite, but some are NaN or infinite. Correct fit_predict."
+        )
+
+
+def _fingerprint(targets: NDArray) -> str:
+    words = repr(np.asarray(targets).tolist())
+    return blake2b(words.encode(), digest_size=16).hexdigest()

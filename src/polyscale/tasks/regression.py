@@ -1,0 +1,64 @@
+"""Regression: a number for each image, judged by R²."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyscale.errors import InputError
+from polyscale.records import Metric
+from polyscale.tasks.pooled import PooledTask, ridge_predictions
+from polyscale.tasks.settings import Rows
+
+
+class Regression(PooledTask):
+    """Ridge regression for each candidate.
+
+    R² is one less the squared errors over the squared distances of the targets from their mean, of
+    all test images: 1 is perfect, 0 is no better than their mean.
+    """
+
+    name = "regression"
+    metric = Metric(key="r2", name="R²", noun="R²")
+    other_metrics = (
+        Metric(key="absolute_error", name="Mean absolute error", higher_is_better=False),
+    )
+    statistics = ("squared_error", "centred", "squared_centred")
+    reduction = None
+    about = "ridge regression on standardised pooled features"
+
+    def check_data(self, data: Any) -> None:
+        """Refuse targets that are no numbers, or are all equal."""
+        super().check_data(data)
+        for name, images in (("train", data.train), ("test", data.test)):
+            targets = np.asarray(images.targets)
+            number = targets.ndim == 1 and targets.dtype.kind in "iuf"
+            if not (number and np.isfinite(targets).all() and np.ptp(targets) > 0):
+                raise InputError(
+                    f"targets of the {name} images of {data.name} must be finite numbers, one for "
+                    "each image and not all equal. Check the column."
+                )
+
+    def fit_predict(self, train: Rows, targets: NDArray, test: Rows, settings: Any) -> NDArray:
+        """The predicted number of each test image."""
+        return ridge_predictions(train, np.asarray(targets, np.float64), test)
+
+    def score_images(self, predictions: NDArray, targets: NDArray) -> Mapping[str, NDArray]:
+        """What R² is made from, and absolute errors; targets are taken from their mean."""
+        targets = np.asarray(targets, np.float64)
+        error, centred = predictions - targets, targets - targets.mean()
+        return {
+            "squared_error": error**2,
+            "centred": centred,
+            "squared_centred": centred**2,
+            "absolute_error": np.abs(error),
+        }
+
+    def reduce(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
+        """R²; a resample in which all targets are equal has none and counts as 0."""
+        error, mean, squared = means.T
+        spread = squared - mean**2
+        known = spread > 1e-12 * squared
+        ratio = np.divide(error, spread, out=np.ones_like(error), where=known)
+        return 1 - ratio

@@ -1,0 +1,81 @@
+"""Retrieval: are an image's nearest neighbours of its class? Nothing is trained."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyscale.data import load_classification
+from polyscale.errors import InputError
+from polyscale.records import Metric
+from polyscale.tasks.pooled import PooledTask
+from polyscale.tasks.settings import Rows
+
+COLUMNS = ("retrieval_map", "recall_1", "recall_5")
+
+CHUNK = 256
+"""Queries at once: their similarities take 1 MB for each thousand images."""
+
+
+class Retrieval(PooledTask):
+    """Each test image searches the other test images, by the cosine of their features.
+
+    Targets are classes: any values that can be compared, one for each image. A resample draws
+    queries; the images that they search stay the same.
+    """
+
+    name = "retrieval"
+    loader = staticmethod(load_classification)
+    metric = Metric(
+        key="retrieval_map", name="Mean average precision", unit="%", noun="mean average precision"
+    )
+    other_metrics = (
+        Metric(key="recall_1", name="Recall at 1", unit="%"),
+        Metric(key="recall_5", name="Recall at 5", unit="%"),
+    )
+    about = "none: nearest neighbours by the cosine of pooled features"
+
+    def check_data(self, data: Any) -> None:
+        """Refuse data in which no image has a partner of its class."""
+        super().check_data(data)
+        for name, images in (("train", data.train), ("test", data.test)):
+            _, counts = np.unique(images.targets, return_counts=True)
+            if counts.max() < 2 or len(counts) < 2:
+                raise InputError(
+                    f"data {data.name} must have two classes, and one with two {name} images, "
+                    "so that there is something to find. Add images."
+                )
+
+    def fit_predict(self, train: Rows, targets: NDArray, test: Rows, settings: Any) -> NDArray:
+        """The other test images of each, nearest first (num_test, num_test - 1)."""
+        rows = np.asarray(test, np.float64)
+        rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        ranked = []
+        for start in range(0, len(rows), CHUNK):
+            chunk = np.arange(start, min(start + CHUNK, len(rows)))
+            similarity = rows[chunk] @ rows.T
+            similarity[np.arange(len(chunk)), chunk] = -np.inf  # the query comes last
+            ranked.append(np.argsort(-similarity, axis=1, kind="stable")[:, :-1])
+        return np.concatenate(ranked).astype(np.int32)
+
+    def score_images(self, predictions: NDArray, targets: NDArray) -> Mapping[str, NDArray]:
+        """Average precision and recalls of each query; NaN where its class is on no other image."""
+        targets = np.asarray(targets)
+        columns = {name: np.full(len(targets), np.nan) for name in COLUMNS}
+        for query, ranked in enumerate(predictions):
+            places = np.flatnonzero(targets[ranked] == targets[query])
+            if len(places):
+                precision = np.arange(1, len(places) + 1) / (places + 1)
+                found = (precision.mean(), places[0] < 1, places[0] < 5)
+                for name, value in zip(COLUMNS, found, strict=True):
+                    columns[name][query] = value
+        return columns
+
+    def selection_value(self, train: Rows, targets: NDArray, settings: Any) -> float:
+        """The metric among the training images, which are searched for nothing else."""
+        return self.score(self.fit_predict(train, targets, train, settings), targets).value
+
+    def text(self, target: Any, data: Any) -> str:
+        """A class; or the name of the nearest test image."""
+        return data.test.ids[int(target[0])] if np.ndim(target) else super().text(target, data)

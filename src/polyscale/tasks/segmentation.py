@@ -1,0 +1,222 @@
+"""Segmentation: a class for every pixel, judged by mean IoU."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from polyscale.data import SegmentationData, load_segmentation
+from polyscale.data.colours import colour_labels
+from polyscale.heads.dense import SEGMENTATION_HEADS, HeadKind
+from polyscale.heads.dense.augment import AugmentSettings
+from polyscale.heads.dense.linear import predict_labels
+from polyscale.records import METRICS, write_json
+from polyscale.stats import (
+    ImageCounts,
+    ObjectIous,
+    PixelCounts,
+    class_iou,
+    count_pixels,
+    object_ious,
+    segmentation_metrics,
+    size_means,
+    sizes_json,
+    stack_counts,
+)
+from polyscale.tasks.maps.predictor import Outputs
+from polyscale.tasks.maps.samples import READERS
+from polyscale.tasks.maps.settings import DEFAULT_CROP_HW, MapSettings
+from polyscale.tasks.maps.task import MapTask
+from polyscale.tasks.task import FinishedRun, Scores
+from polyscale.types import HW
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentationSettings(MapSettings):
+    """What a comparison of segmentation depends on besides the data and the candidates."""
+
+    heads: ClassVar[Mapping[str, HeadKind]] = SEGMENTATION_HEADS
+    default_augment: ClassVar[AugmentSettings] = AugmentSettings(crop_hw=DEFAULT_CROP_HW)
+
+
+@dataclass(frozen=True)
+class Labels(Outputs):
+    """The class with the highest score, int16."""
+
+    def predict(self, scores: Tensor, out_hw: HW) -> NDArray[np.int16]:
+        """Indices of classes."""
+        if scores.shape[-2:] == out_hw:
+            return scores.argmax(dim=1).to("cpu", torch.int16).numpy()
+        return predict_labels(scores, out_hw).cpu().numpy()
+
+    def grey(self, predicted: NDArray) -> NDArray:
+        """Labels, 16 bits with more than 256 classes."""
+        return predicted.astype(np.uint8 if self.num_outputs <= 2**8 else np.uint16)
+
+    def colour(self, predicted: NDArray) -> NDArray:
+        """One colour for each class."""
+        return colour_labels(predicted, self.num_outputs)
+
+
+@dataclass(frozen=True)
+class LabelDetails:
+    """What files of segmentation are made from.
+
+    Attributes:
+        counts: pixels by class.
+        objects: of each test image.
+    """
+
+    counts: PixelCounts
+    objects: tuple[ObjectIous, ...]
+
+
+class Segmentation(MapTask):
+    """One confusion over all test images, and the objects of each."""
+
+    name = "segmentation"
+    metric = METRICS["miou"]
+    other_metrics = (METRICS["pixel_accuracy"], METRICS["mean_accuracy"])
+    settings_type = SegmentationSettings
+    data_type = SegmentationData
+    loader = staticmethod(load_segmentation)
+    statistics = ("intersection", "union")
+    reduction = "mean_iou"
+
+    def head_arguments(self, data: SegmentationData) -> dict[str, Any]:
+        """The number of classes."""
+        return {"num_classes": len(data.class_names)}
+
+    def outputs(self, data: SegmentationData) -> Labels:
+        """Classes."""
+        return Labels(len(data.class_names), tuple(data.class_names))
+
+    def head_facts(self, data: SegmentationData) -> dict[str, Any]:
+        """The names of the classes."""
+        return {"class_names": list(data.class_names)}
+
+    def file_outputs(self, facts: Mapping[str, Any]) -> Labels:
+        """Classes by their names."""
+        return Labels(len(facts["class_names"]), tuple(facts["class_names"]))
+
+    def judge(
+        self, target: NDArray, predicted: NDArray, data: SegmentationData
+    ) -> tuple[ImageCounts, ObjectIous]:
+        """Pixels by class, and objects."""
+        num = len(data.class_names)
+        return count_pixels(target, predicted, num), object_ious(target, predicted, num)
+
+    def collect(self, images: Sequence[tuple[ImageCounts, ObjectIous]]) -> Scores:
+        """One confusion over all images."""
+        counts = stack_counts([found for found, _ in images])
+        metrics = segmentation_metrics(counts)
+        truth = counts.truth.sum(axis=1)
+        right = counts.intersection.sum(axis=1)
+        accuracy = np.divide(right, truth, out=np.full(len(truth), np.nan), where=truth > 0)
+        union = counts.judged_union
+        iou = np.divide(
+            counts.intersection, union, out=np.full(union.shape, np.nan), where=counts.truth > 0
+        )
+        known = truth > 0
+        own = np.full(len(truth), np.nan)
+        own[known] = np.nanmean(iou[known], axis=1)
+        return Scores(
+            value=metrics.pop("miou"),
+            others=metrics,
+            statistics=np.concatenate([counts.intersection, union], axis=1).astype(np.float64),
+            columns={
+                "intersection": counts.intersection.tolist(),
+                "union": union.tolist(),
+                "pixel_accuracy": accuracy.tolist(),
+            },
+            image_scores=own,
+            details=LabelDetails(counts, tuple(objects for _, objects in images)),
+        )
+
+    def quick_value(self, targets: NDArray, predicted: NDArray, data: SegmentationData) -> float:
+        """Mean IoU over all rasters; 0 where every pixel is ignored."""
+        num = len(data.class_names)
+        counts = stack_counts(
+            [count_pixels(t, p, num) for t, p in zip(targets, predicted, strict=True)]
+        )
+        return segmentation_metrics(counts)["miou"] if counts.truth.any() else 0.0
+
+    def data_facts(self, data: SegmentationData) -> dict[str, Any]:
+        """With the names of the classes."""
+        return super().data_facts(data) | {"class_names": list(data.class_names)}
+
+    def own_files(self) -> tuple[str, ...]:
+        """Of classes and objects."""
+        return ("classes.json", "objects.parquet", "sizes.json")
+
+    def write(self, folder: Path, run: FinishedRun) -> None:
+        """IoU by class and by size of object, every object, and the heads."""
+        super().write(folder, run)
+        details = {name: own.scores.details for name, own in run.evaluations.items()}
+        write_json(folder / "classes.json", _classes(run.data, details))
+        means = size_means({n: d.objects for n, d in details.items()}, seed=run.settings.seed)
+        write_json(folder / "sizes.json", sizes_json(means, _pairs(run)))
+        _write_objects(run.data, details, folder / "objects.parquet")
+
+
+def _classes(data: SegmentationData, details: Mapping[str, LabelDetails]) -> dict[str, Any]:
+    truth = next(iter(details.values())).counts.truth
+    return {
+        "names": list(data.class_names),
+        "train_px": _train_px(data),
+        "test_px": truth.sum(axis=0).tolist(),
+        "test_images": (truth > 0).sum(axis=0).tolist(),
+        "iou": {
+            name: [None if np.isnan(v) else v for v in class_iou(own.counts).tolist()]
+            for name, own in details.items()
+        },
+    }
+
+
+def _train_px(data: SegmentationData) -> list[int]:
+    """Pixels of each class in the training images."""
+    num, train = len(data.class_names), data.train
+
+    def count(index: int) -> NDArray[np.int64]:
+        return np.bincount(train.target(index).ravel() + 1, minlength=num + 1)[1:]
+
+    with ThreadPoolExecutor(READERS) as readers:
+        return sum(readers.map(count, range(len(train))), np.zeros(num, np.int64)).tolist()
+
+
+def _pairs(run: FinishedRun) -> list[tuple[str, str]]:
+    """Several scales against one of the same backbone; and what verdicts rest on."""
+    single = {r.backbone: r.candidate for r in run.rows if r.scales == (1,)}
+    pairs = [
+        (r.candidate, single[r.backbone])
+        for r in run.rows
+        if len(r.scales) > 1 and r.backbone in single
+    ]
+    pairs += [(v.s2.candidate, v.larger.candidate) for v in run.verdicts]
+    return list(dict.fromkeys(pairs))
+
+
+def _write_objects(data: SegmentationData, details: Mapping[str, LabelDetails], path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names, ids = np.array(data.class_names), np.array(data.test.ids, dtype=object)
+    tables = []
+    for candidate, own in details.items():
+        counts = [len(objects) for objects in own.objects]
+        classes = np.concatenate([o.class_index for o in own.objects]).astype(int)
+        columns = {
+            "candidate": [candidate] * sum(counts),
+            "id": np.repeat(ids, counts).tolist(),
+            "class": names[classes],
+            "area_px": np.concatenate([o.area_px for o in own.objects]),
+            "iou": np.concatenate([o.iou for o in own.objects]).astype(np.float32),
+        }
+        tables.append(pa.table(columns))
+    pq.write_table(pa.concat_tables(tables), path)

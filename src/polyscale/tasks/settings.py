@@ -1,0 +1,149 @@
+"""What a comparison depends on besides its data and candidates. Each task adds its own options."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from polyscale.errors import InputError
+from polyscale.features import Feature, pooled_columns
+from polyscale.multiscale import (
+    MultiScale,
+    Precision,
+    check_device,
+    check_precision,
+    fastest_precision,
+)
+from polyscale.stats import MARGIN
+from polyscale.types import SOURCES, Backbone, Source
+
+Rows = NDArray[np.float32]
+
+FEATURE_WORDS: dict[Feature, str] = {
+    "both": "the class token where there is one, then the mean of the map",
+    "cls": "the class token",
+    "mean": "the mean of the map",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings(ABC):
+    """How backbones run, and how candidates are compared: the options of every task.
+
+    Attributes:
+        source: what larger scales are resized from: the image at the model's own size ("base") or
+            the original picture ("native").
+        dtype: what backbones compute in; "auto" is bf16 where the machine multiplies it natively.
+        tile_batch: tiles that go through a backbone at once; "auto" is what fits the memory.
+        seed: of splits, folds and resampling.
+        device: where backbones run, for example "cuda".
+        margin: of the metric, in its unit; a smaller difference counts as none.
+    """
+
+    features: ClassVar[Literal["pooled", "maps"]]
+    """What is extracted of each image: one row of numbers, or a map."""
+
+    source: Source = "native"
+    dtype: Precision | Literal["auto"] = "auto"
+    tile_batch: int | Literal["auto"] = "auto"
+    seed: int = 0
+    device: str = "cpu"
+    margin: float = MARGIN
+
+    def __post_init__(self) -> None:
+        if self.source not in SOURCES:
+            raise InputError(f"source must be 'base' or 'native', but got {self.source!r}.")
+        if self.tile_batch != "auto" and (
+            not isinstance(self.tile_batch, int) or self.tile_batch < 1
+        ):
+            raise InputError(f"tile_batch must be auto or at least 1, but got {self.tile_batch}.")
+        if self.dtype != "auto":
+            check_precision(self.dtype)
+        if not (isinstance(self.seed, int) and 0 <= self.seed < 2**32):
+            raise InputError(f"seed must be an int between 0 and 2³² - 1, but got {self.seed!r}.")
+        if not (isinstance(self.margin, float) and 0 < self.margin < 1):
+            raise InputError(
+                f"margin must be between 0 and 1, but got {self.margin!r}. "
+                "0.01 is one percentage point, or a centimetre."
+            )
+        check_device(self.device)
+
+    @property
+    def precision(self) -> Precision:
+        """`dtype`, with "auto" decided on this machine."""
+        return fastest_precision(torch.device(self.device)) if self.dtype == "auto" else self.dtype
+
+    def module(self, backbone: Backbone, scales: Sequence[float], **options: Any) -> MultiScale:
+        """The operator with these settings, and further options of `MultiScaleConfig`."""
+        return MultiScale(
+            backbone,
+            scales,
+            source=self.source,
+            tile_batch=self.tile_batch,
+            dtype=self.precision,
+            **options,
+        )
+
+    def extraction_modules(
+        self, backbone: Backbone, scales: Sequence[float]
+    ) -> tuple[MultiScale, ...]:
+        """Operators that together compute every scale once."""
+        return (self.module(backbone, scales),)
+
+    @abstractmethod
+    def join(
+        self, features: Mapping[float, Any], module: MultiScale, *, for_training: bool = False
+    ) -> Any:
+        """Features of each scale → what a head of the candidate sees.
+
+        Args:
+            features: scale → its features, of one split.
+            module: the candidate.
+            for_training: whether they are read again and again.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledSettings(RunSettings):
+    """The options of tasks that describe each image by one row of numbers.
+
+    Attributes:
+        feature: what heads see of each scale: the class token, the mean cell, or both.
+    """
+
+    features: ClassVar[Literal["pooled", "maps"]] = "pooled"
+
+    feature: Feature = "both"
+
+    def __post_init__(self) -> None:
+        check_choice("feature", self.feature, get_args(Feature))
+        super().__post_init__()
+
+    def join(
+        self, features: Mapping[float, Rows], module: MultiScale, *, for_training: bool = False
+    ) -> Rows:
+        """The chosen columns of all scales side by side (num_images, feature_dim)."""
+        return pooled_rows(features, module.backbone, module.scales, self.feature)
+
+
+def pooled_rows(
+    features: Mapping[float, Rows], backbone: Backbone, scales: Sequence[float], feature: Feature
+) -> Rows:
+    """The chosen columns of some scales side by side (num_images, feature_dim)."""
+    rows = np.concatenate([features[scale] for scale in scales], axis=1)
+    chosen = pooled_columns(scales, dim=backbone.dim, has_cls=backbone.has_cls, feature=feature)
+    return rows if len(chosen) == rows.shape[1] else rows[:, chosen]
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Refuse a value that is none of the choices.
+
+    Raises:
+        InputError: naming the argument and the choices.
+    """
+    if value not in choices:
+        raise InputError(f"{name} must be {' or '.join(map(repr, choices))}, but got {value!r}.")

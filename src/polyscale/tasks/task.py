@@ -1,0 +1,329 @@
+"""What a comparison asks of a task. To write one of your own, begin with `PooledTask`."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from polyscale.errors import InputError
+from polyscale.features import FeatureStore
+from polyscale.multiscale import MultiScale
+from polyscale.records import Contrast, Metric, Reduction, Result, TaskRecord, Verdict
+from polyscale.stats import (
+    WeightedMetric,
+    accuracy_intervals,
+    image_contrasts,
+    image_intervals,
+    mean_iou,
+    mean_of_images,
+    paired_contrasts,
+    weighted_contrasts,
+    weighted_intervals,
+)
+from polyscale.tasks.settings import RunSettings
+from polyscale.types import Candidate, Progress
+
+AddOn = Literal["cascades", "probes", "controls"]
+"""What the run loop does besides, where a task asks for it; each writes a JSON file."""
+
+REDUCTIONS = {"mean": mean_of_images, "mean_iou": mean_iou}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scores:
+    """How a candidate did on the test images. One of the last three says what is resampled.
+
+    Attributes:
+        value: the metric.
+        columns: name → what is known of each test image, as the file of images keeps it.
+        others: other metrics, by their key.
+        image_scores: the metric of each test image alone, by which images for the gallery are
+            chosen; NaN where there is none (num_test,).
+        correct: whether each image is right (num_test,): exact tests apply.
+        statistics: what a bootstrap averages over images (num_judged, num_statistics).
+        weighted: weights of the images (resamples, num_test) → the metric (resamples,): for
+            metrics that are no function of means.
+        details: anything else that the task writes into its files.
+    """
+
+    value: float
+    columns: Mapping[str, Sequence[Any] | NDArray]
+    others: Mapping[str, float] = field(default_factory=dict)
+    image_scores: NDArray[np.floating]
+    correct: NDArray[np.bool_] | None = None
+    statistics: NDArray[np.floating] | None = None
+    weighted: WeightedMetric | None = None
+    details: Any = None
+
+    @property
+    def num_judged(self) -> int:
+        """Test images that count."""
+        return len(self.image_scores if self.statistics is None else self.statistics)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluation:
+    """A candidate after training and test.
+
+    Attributes:
+        scores: on the test images.
+        selection_value: the metric on training images that the head had not seen: scale sets and
+            larger models are chosen by it.
+        head: what was trained, as files or add-ons of the task need it.
+        facts: how it was trained, as JSON holds it: `probe` of a row of results.
+        module: images → anything; what is timed. Its method `counted(image_hw)`, where it has one,
+            gives the operations for one image; otherwise they are those of the operator.
+        feature_dim: numbers that describe one image, or one place of its map.
+        num_train: images that the head learned from.
+        num_tiles: times that the backbone runs for one image.
+    """
+
+    scores: Scores
+    selection_value: float
+    head: Any = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    module: nn.Module
+    feature_dim: int
+    num_train: int
+    num_tiles: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Case:
+    """One candidate with its features, ready for a head.
+
+    Attributes:
+        candidate: backbone and scales.
+        module: the operator that computes its features.
+        train: features of the training images: rows (num_train, dim), or maps.
+        test: features of the test images, likewise.
+        data: the data set.
+        settings: of the run.
+        prepared: what `Task.prepare` gave.
+        feature_keys: change when anything changes that the training features depend on.
+        store: folder in which trained heads may be kept.
+        stage: name → a context in which time counts for that stage.
+        progress: told what is being done.
+    """
+
+    candidate: Candidate
+    module: MultiScale
+    train: Any
+    test: Any
+    data: Any
+    settings: Any
+    prepared: Any
+    feature_keys: tuple[str, ...]
+    store: FeatureStore
+    stage: Callable[[str], AbstractContextManager[None]]
+    progress: Progress
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FinishedRun:
+    """What a task's own files are made from.
+
+    Attributes:
+        data: the data set.
+        settings: of the run.
+        rows: one for each candidate.
+        verdicts: whether the larger model is needed.
+        evaluations: candidate → what was found.
+        weights_hashes: backbone → hash of its weights.
+    """
+
+    data: Any
+    settings: Any
+    rows: Sequence[Result]
+    verdicts: Sequence[Verdict]
+    evaluations: Mapping[str, Evaluation]
+    weights_hashes: Mapping[str, str]
+
+
+class Task(ABC):
+    """A kind of target: how heads learn it, and how they are judged.
+
+    Only `name`, `metric`, `settings_type` and `evaluate` have no default here. `PooledTask` and
+    `MapTask` have more defaults, for features of whole images and of their places.
+
+    Attributes:
+        name: as the user writes it.
+        metric: what candidates are judged by.
+        other_metrics: further metrics, shown beside it.
+        settings_type: the class of its settings.
+        data_type: the class of its data sets.
+        loader: what `load` calls, a static method such as `load_classification`.
+        right_or_wrong: whether each image is either right or wrong, so that exact tests apply.
+        statistics: columns of the file of images that a bootstrap averages over images; without
+            any, the one that is named like the metric.
+        reduction: how their means become the metric; None is what `reduce` or `Scores.weighted`
+            says, and runs of the task cannot be merged.
+        images_file: the file with one row for each candidate and test image.
+        samples: what is tested, in words.
+    """
+
+    name: ClassVar[str]
+    metric: ClassVar[Metric]
+    other_metrics: ClassVar[tuple[Metric, ...]] = ()
+    settings_type: ClassVar[type[RunSettings]]
+    data_type: ClassVar[type] = object
+    loader: ClassVar[Callable[..., Any] | None] = None
+    right_or_wrong: ClassVar[bool] = False
+    statistics: ClassVar[tuple[str, ...]] = ()
+    reduction: ClassVar[Reduction | None] = "mean"
+    images_file: ClassVar[str] = "images.parquet"
+    samples: ClassVar[str] = "test images"
+
+    def load(self, source: str, *, seed: int, cache: Path | None, progress: Progress) -> Any:
+        """Load the data that a user names.
+
+        Args:
+            source: for example `folder:PATH`.
+            seed: of a split, where the data have none.
+            cache: folder for what is found in images; None keeps nothing.
+            progress: told what is being done.
+
+        Raises:
+            InputError: if there are no such data.
+        """
+        if self.loader is None:
+            raise InputError(
+                f"data must be a data set that is already loaded for task {self.name}, but got "
+                f"{source!r}. Load it in Python and give it to polyscale.compare."
+            )
+        return self.loader(source, seed=seed, cache=cache, progress=progress)
+
+    def check_data(self, data: Any) -> None:
+        """Refuse data of another task.
+
+        Raises:
+            InputError: naming the task.
+        """
+        if not isinstance(data, self.data_type):
+            load = getattr(self.loader, "__name__", "its own loader")
+            raise InputError(
+                f"data must be loaded for {self.name}, but {getattr(data, 'name', data)!r} is not. "
+                f"Load it with {load}, or name the task that it is for."
+            )
+
+    def check(  # noqa: B027 - everything may fit
+        self, module: MultiScale, candidate: Candidate, data: Any, settings: Any
+    ) -> None:
+        """Refuse settings that do not fit a candidate or the data, before any model runs.
+
+        Raises:
+            InputError: naming the option.
+        """
+
+    def facts(self, data: Any, settings: Any) -> dict[str, Any]:
+        """What else the numbers depend on, as every row of results keeps it."""
+        return {}
+
+    def prepare(self, data: Any, settings: Any) -> Any:
+        """What is shared by all candidates; its `train` and `test` are the images to extract."""
+        return data
+
+    @abstractmethod
+    def evaluate(self, case: Case) -> Evaluation:
+        """Train a head on the training features, and judge it on the test images."""
+
+    def reduce(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Means of the statistics (resamples, num_statistics) → the metric (resamples,)."""
+        assert self.reduction is not None, f"{type(self).__name__}.reduce must be written"
+        return REDUCTIONS[self.reduction](means)
+
+    @property
+    def averaged(self) -> tuple[str, ...]:
+        """Columns of the file of images that a bootstrap averages over images."""
+        mean = self.reduction == "mean" and not self.right_or_wrong
+        return self.statistics or ((self.metric.key,) if mean else ())
+
+    def intervals(
+        self, scores: Mapping[str, Scores], *, seed: int
+    ) -> dict[str, tuple[float, float]]:
+        """95 % interval of the metric of each candidate."""
+        first = next(iter(scores.values()))
+        if first.correct is not None:
+            return accuracy_intervals(_each(scores, "correct"))
+        if first.statistics is not None:
+            return image_intervals(_each(scores, "statistics"), self.reduce, seed=seed)
+        return weighted_intervals(_each(scores, "weighted"), first.num_judged, seed=seed)
+
+    def contrasts(
+        self, scores: Mapping[str, Scores], *, margin: float, seed: int
+    ) -> list[Contrast]:
+        """Every pair of candidates: their difference, its intervals and its tests."""
+        first = next(iter(scores.values()))
+        shared: dict[str, Any] = {"margin": margin, "seed": seed}
+        if first.correct is not None:
+            correct = _each(scores, "correct")
+            return paired_contrasts(correct, metric=self.metric.key, **shared)
+        shared["metric"] = self.metric
+        if first.statistics is not None:
+            return image_contrasts(_each(scores, "statistics"), self.reduce, **shared)
+        return weighted_contrasts(_each(scores, "weighted"), first.num_judged, **shared)
+
+    def addons(self, settings: Any) -> tuple[AddOn, ...]:
+        """What else the run loop should do."""
+        return ()
+
+    def record(self) -> TaskRecord:
+        """How a report reads runs of this task: `task.json`."""
+        return TaskRecord(
+            task=self.name,
+            metric=self.metric,
+            scores=self.other_metrics,
+            images_file=self.images_file,
+            right_or_wrong=self.right_or_wrong,
+            statistics=self.averaged,
+            reduction=self.reduction,
+            samples=self.samples,
+        )
+
+    def data_facts(self, data: Any) -> dict[str, Any]:
+        """The content of `data.json`."""
+        return {
+            "name": data.name,
+            "about": data.about,
+            "num_train": len(data.train),
+            "num_test": len(data.test),
+            "report": data.report.to_dict(),
+        }
+
+    @abstractmethod
+    def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
+        """A pyarrow table of test images on which candidates differ: `gallery.parquet`."""
+
+    def head_file(self, number: int) -> str | None:
+        """Where the head of a candidate is written, or None."""
+        return None
+
+    def own_files(self) -> tuple[str, ...]:
+        """Names of the files that `write` adds to the folder of a run, heads aside."""
+        return ()
+
+    def write(self, folder: Path, run: FinishedRun) -> None:  # noqa: B027 - nothing to add
+        """Write what the task adds to the folder of a run."""
+
+
+def intervals_text(task: Task) -> str:
+    """Where intervals come from, as every row of results keeps it."""
+    if task.right_or_wrong:
+        return (
+            "95 %: Wilson's for accuracies; of differences, percentiles of a paired bootstrap over "
+            "test images, 10 000 resamples"
+        )
+    return (
+        "95 %: percentiles of a bootstrap over test images, paired for differences, "
+        "10 000 resamples"
+    )
+
+
+def _each(scores: Mapping[str, Scores], field: str) -> dict[str, Any]:
+    return {name: getattr(own, field) for name, own in scores.items()}
