@@ -49,7 +49,9 @@ def test_no_test_image_can_be_read(image_folder, tmp_path):
     for name in ("fine", "coarse"):
         (root / "test" / name).mkdir(parents=True)
         (root / "test" / name / "1.png").write_bytes(b"")
-    with pytest.raises(InputError, match="no test image that can be read.*an empty file"):
+    with pytest.raises(
+        InputError, match=r"at least 1 test images that can be used, but has 0 \(.*an empty file"
+    ):
         load(root)
 
 

@@ -133,10 +133,6 @@ def assemble(
         seed: of the split, where there is none.
         cache: folder for what is found in files; None keeps nothing.
         progress: told what is being done.
-
-    Raises:
-        InputError: if images or classes are not enough, or a mask or depth map does not fit its
-            image or its options.
     """
     if catalogue.has_classes:
         catalogue = _without_empty_classes(catalogue)
@@ -282,11 +278,7 @@ def _check_enough(
 
 
 def _without_empty_classes(catalogue: Catalogue) -> Catalogue:
-    """Take out classes that no image has, and renumber the others.
-
-    Raises:
-        InputError: if a class has test images alone.
-    """
+    """Take out classes that no image has, and renumber the others."""
     names, train, test = catalogue.class_names, catalogue.train, catalogue.test
     in_train = np.bincount(train.classes, minlength=len(names)) > 0
     in_test = in_train if test is None else np.bincount(test.classes, minlength=len(names)) > 0
@@ -330,11 +322,6 @@ def _check_classes(
         raise InputError(
             f"data {name}: class {class_names[rare]!r} must have at least {minimum} images "
             f"{purpose}, but has {counts[rare]}{because}. Add images, or take the class out."
-        )
-    if len(splits) > 1 and not len(splits[1]):
-        raise InputError(
-            f"data {name} has no test image that can be read ({unreadable[-1].id}: "
-            f"{unreadable[-1].reason}). Repair the files."
         )
 
 

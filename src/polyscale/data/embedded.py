@@ -59,13 +59,6 @@ def rooms_segmentation(*, cache: Path | None, progress: Progress) -> Segmentatio
     """Every pixel's surface or object, one of 29; no pixel is unlabelled.
 
     The images have the fingerprint of `load_rooms`, so that features are shared with it.
-
-    Args:
-        cache: folder for what is found in masks; None keeps nothing.
-        progress: told what is being done.
-
-    Raises:
-        MissingExtraError: if pyarrow is not installed.
     """
     classes = MaskClasses(names=CLASS_NAMES, first=1, ignored=frozenset({0}))
     coding, names = classes.coding([])
@@ -97,11 +90,7 @@ def rooms_segmentation(*, cache: Path | None, progress: Progress) -> Segmentatio
 
 
 def rooms_depth() -> DepthData:
-    """Metres along the optical axis, 0.23 to 4.99, in steps of a centimetre.
-
-    Raises:
-        MissingExtraError: if pyarrow is not installed.
-    """
+    """Metres along the optical axis, 0.23 to 4.99, in steps of a centimetre."""
     coding = DepthCoding()
     train, test = (
         _Table.read_split(split, "depth").dense("depth", coding) for split in ("train", "test")

@@ -50,31 +50,14 @@ def printable(text: str) -> str:
 
 
 def check_names(names: Iterable[str], what: str) -> None:
-    """Names of files and classes go into files that are UTF-8.
-
-    Args:
-        names: to be checked.
-        what: they are, as the error calls them.
-
-    Raises:
-        InputError: with the first name that is not.
-    """
+    """Names of files and classes go into files that are UTF-8."""
     for name in names:
         if not name.isascii() and printable(name) != name:
             raise InputError(f"{what} {printable(name)!r} must be UTF-8, but is not. Rename it.")
 
 
 def read_text(file: Path, what: str, *, advice: str = "Save it as such.") -> str:
-    """All of a text file in UTF-8, with or without a byte order mark.
-
-    Args:
-        file: to be read.
-        what: it is, as errors call it.
-        advice: what to do where it cannot be read.
-
-    Raises:
-        InputError: if it is missing, no regular file, too large, or not UTF-8.
-    """
+    """All of a text file in UTF-8, with or without a byte order mark."""
     try:
         check_file(file.stat(), MAX_TEXT_BYTES)
         return file.read_bytes().decode("utf-8-sig")
@@ -87,12 +70,7 @@ def read_text(file: Path, what: str, *, advice: str = "Save it as such.") -> str
 
 
 def read_matlab(file: Path, *names: str) -> dict[str, Any]:
-    """Variables of a file in MATLAB's older format.
-
-    Raises:
-        InputError: if the file is another one.
-        MissingExtraError: if scipy is not installed.
-    """
+    """Variables of a file in MATLAB's older format."""
     from scipy.io import loadmat
 
     try:
@@ -107,11 +85,7 @@ def read_matlab(file: Path, *names: str) -> dict[str, Any]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """The folders in a folder, without hidden ones and polyscale's own runs.
-
-    Raises:
-        InputError: if the folder cannot be read, or holds a link to a folder above.
-    """
+    """The folders in a folder, without hidden ones and polyscale's own runs."""
     try:
         children = sorted(folder.iterdir())
     except OSError as error:
@@ -137,9 +111,6 @@ def files_below(
         folder: to be walked through.
         endings: of the files' names, in lower case with their dot.
         others: counts the endings of all other files.
-
-    Raises:
-        InputError: if a folder cannot be read, or there are far more other files.
     """
 
     def stop(error: OSError) -> None:
@@ -155,7 +126,8 @@ def files_below(
         wanted = [file for file in visible if file.suffix.lower() in endings]
         files += wanted
         if others is not None:
-            others.update(f.suffix.lower() or f.name for f in set(visible).difference(wanted))
+            endings_here = ((f.suffix.lower(), f.name) for f in visible)
+            others.update(end or name for end, name in endings_here if end not in endings)
         num_others += len(folders) + len(names) - len(wanted)
         if num_others > max(MAX_OTHERS, OTHERS_SHARE * len(files)):
             raise InputError(
@@ -170,7 +142,8 @@ def passed_over(others: Counter[str]) -> tuple[str, ...]:
     """What to say about files that are not taken, counted by their endings."""
     if not others:
         return ()
-    kinds = ", ".join(kind for kind, _ in others.most_common(3))
+    by_number = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+    kinds = ", ".join(kind for kind, _ in by_number[:3])
     return (f"Files that are no images by their names, passed over: {others.total()} ({kinds}).",)
 
 

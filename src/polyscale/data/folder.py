@@ -18,9 +18,6 @@ def list_folder(path: Path) -> Catalogue:
 
     Hidden files and folders and the folders of polyscale's own runs are passed over. So are files
     that are no images by their names, which a remark counts.
-
-    Raises:
-        InputError: if there is no such folder, or no image in class folders.
     """
     if not is_folder(path):
         raise InputError(f"data folder {str(path)!r} does not exist. Check the path.")

@@ -50,11 +50,6 @@ def list_hugging_face(name: str, kind: str, options: Mapping[str, str]) -> Catal
         kind: of target: `label`, `labels`, `number`, `mask` or `depth`.
         options: `image` and the kind, the columns; `train` and `test`, the splits; `config`; the
             `separator` of labels that are text, default `;`; and those of masks and depth.
-
-    Raises:
-        InputError: if there is no such data, or its columns or splits leave a choice.
-        MissingExtraError: if `datasets` is not installed.
-        RunError: if the hub cannot be reached.
     """
     require("datasets", extra="datasets", feature=f"hf:{name}")
     pixels = (
@@ -66,22 +61,19 @@ def list_hugging_face(name: str, kind: str, options: Mapping[str, str]) -> Catal
     where = f"data hf:{name}"
     features = next(iter(splits.values())).features
     image = _find("image", features, options.get("image"), where)
-    others = features if kind == "label" else {n: f for n, f in features.items() if n != image}
-    column = _find(kind, others, options.get(kind), where)
-    remarks: list[str] = []
-    if pixels is None:
-        splits = _with_targets(splits, column, where, remarks)
-    roles = assign_roles(splits, where=where, train=options.get("train"), test=options.get("test"))
-    chosen = {key: splits[key] for key in (roles.train, roles.test) if key is not None}
+    column = _find(kind, features, options.get(kind), where, image)
+    wanted = {role: options.get(role) for role in ("train", "test")}
     if pixels is not None:
-        listings = {key: _pairs(split, key, image, column) for key, split in chosen.items()}
+        roles = assign_roles(splits, where=where, **wanted)
+        listings = {key: _pairs(split, key, image, column) for key, split in splits.items()}
         return of_roles(roles, listings, pixels=pixels)
-    values = {key: _values(split, column, kind, options.get("separator", ";"))
-              for key, split in chosen.items()}  # fmt: skip
-    keys, names = _classes(features[column], kind, values.values())
+    remarks: list[str] = []
+    values = _values_of_splits(splits, kind, column, options.get("separator", ";"), where, remarks)
+    roles = assign_roles(values, where=where, **wanted)
+    chosen = [key for key in (roles.train, roles.test) if key is not None]
+    keys, names = _classes(features[column], kind, [values[key] for key in chosen])
     listings = {
-        key: _listing(split, key, image, kind, values[key], keys, remarks)
-        for key, split in chosen.items()
+        key: _listing(splits[key], key, image, kind, values[key], keys, remarks) for key in chosen
     }
     return of_roles(roles, listings, remarks=tuple(remarks), class_names=names)
 
@@ -129,19 +121,23 @@ def _check_size(path: Path) -> None:
         files_below(folder, image_endings() | DATA_ENDINGS)
 
 
-def _with_targets(
-    splits: Mapping[str, Any], column: str, where: str, remarks: list[str]
-) -> dict[str, Any]:
-    """The splits with targets: those of many test splits are hidden."""
-    kept = {
-        key: split
-        for key, split in splits.items()
-        if any(value is not None and value != -1 for value in split[column])
-    }
-    if not kept:
-        raise InputError(f"{where} must have labels, but column {column!r} holds none.")
-    remarks += [f"Split without labels, left out: {key}." for key in splits if key not in kept]
-    return kept
+def _values_of_splits(
+    splits: Mapping[str, Any],
+    kind: str,
+    column: str,
+    separator: str,
+    where: str,
+    remarks: list[str],
+) -> dict[str, list[Any]]:
+    """Values of the splits that have any: those of many test splits are hidden."""
+    every = {key: _values(split, column, kind, separator) for key, split in splits.items()}
+    hidden = (None, -1) if kind == "label" else (None,)
+    known = {key: v for key, v in every.items() if any(value not in hidden for value in v)}
+    what = "numbers" if kind == "number" else "labels"
+    if not known:
+        raise InputError(f"{where} must have {what}, but column {column!r} holds none.")
+    remarks += [f"Split without {what}, left out: {key}." for key in every if key not in known]
+    return known
 
 
 def _pairs(split: Any, key: str, image: str, target: str) -> Listing:
@@ -224,28 +220,24 @@ def _names(feature: Any) -> tuple[str, ...] | None:
     return tuple(feature.names) if isinstance(feature, ClassLabel) else None
 
 
-def _find(kind: str, features: Mapping[str, Any], wanted: str | None, where: str) -> str:
+def _find(
+    kind: str, features: Mapping[str, Any], wanted: str | None, where: str, image: str = ""
+) -> str:
     """The column of a kind: the only one of its type, or the one that is called so.
 
-    Args:
-        kind: a key of `COLUMN_NAMES`.
-        features: column → what it holds.
-        wanted: the user's choice.
-        where: the data, as errors call it.
-
-    Raises:
-        InputError: with the columns, if none or several could be meant.
+    It is another one than `image`.
     """
-    sure, possible = _candidates(kind, features)
-    names = COLUMN_NAMES[kind]
-    called = [name for name in sure if name.lower() in names]
-    if wanted is not None and wanted in (*sure, *possible):
+    sure, possible = (
+        [name for name in names if name != image] for names in _candidates(kind, features)
+    )
+    if wanted in (*sure, *possible):
         return wanted
-    if wanted is None and (len(sure) == 1 or len(called) == 1):
-        return (called or sure)[0]
-    called = [name for name in possible if name.lower() in names]
-    if wanted is None and not sure and len(called) == 1:
-        return called[0]
+    sure_called, possible_called = (
+        [name for name in names if name.lower() in COLUMN_NAMES[kind]] for names in (sure, possible)
+    )
+    for choice in (sure, sure_called, [] if sure else possible_called):
+        if wanted is None and len(choice) == 1:
+            return choice[0]
     columns = ", ".join(f"{name} ({_type_name(f)})" for name, f in features.items())
     problem = "none is sure to be it" if wanted is None else f"{wanted!r} is none"
     raise InputError(
@@ -270,16 +262,18 @@ def _candidates(kind: str, features: Mapping[str, Any]) -> tuple[list[str], list
             dtype == "bool" or dtype.startswith(("int", "uint"))
         )
 
+    def is_labels(feature: Any) -> bool:
+        inner = getattr(feature, "feature", None)
+        return isinstance(inner, ClassLabel) or is_text(inner) or is_whole(inner)
+
     if kind == "label":
-        named = columns(lambda f: isinstance(f, ClassLabel))
-        return named, columns(lambda f: is_text(f) or is_whole(f))
+        classes = columns(lambda f: isinstance(f, ClassLabel))
+        return classes, columns(lambda f: is_text(f) or is_whole(f))
     if kind == "labels":
-        lists = columns(lambda f: hasattr(f, "feature") and not isinstance(f.feature, dict))
-        return lists, columns(is_text)
+        return columns(is_labels), columns(is_text)
     if kind == "number":
-        return columns(lambda f: str(getattr(f, "dtype", "")).startswith("float")), columns(
-            is_whole
-        )
+        floats = columns(lambda f: str(getattr(f, "dtype", "")).startswith("float"))
+        return floats, columns(is_whole)
     images = columns(_is_image)
     if kind == "image":
         return images, []

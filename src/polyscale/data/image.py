@@ -25,7 +25,6 @@ from polyscale.types import HW
 __all__ = [
     "UnreadableImageError",
     "check_file",
-    "check_image",
     "image_endings",
     "read_image",
     "read_stored",
@@ -79,16 +78,6 @@ def read_thumb(source: bytes, *, name: str) -> tuple[HW, NDArray[np.uint8]]:
             width, height = height, width
         small = upright.resize((THUMB_PX, THUMB_PX), Image.Resampling.BILINEAR)
         return (height, width), np.asarray(small.convert("L"))
-
-
-def check_image(source: Path | bytes, *, name: str) -> None:
-    """Read the header alone: enough to refuse what is no image, and decompression bombs.
-
-    Raises:
-        InputError: as `read_image` does.
-    """
-    with clear_errors(name), opened(source):
-        pass
 
 
 def target_endings() -> frozenset[str]:

@@ -107,9 +107,6 @@ def inspect_targets(
         cache: what earlier runs found.
         step: how progress calls it.
         progress: told after every batch.
-
-    Raises:
-        InputError: if one holds colours, or is in a format that does not keep values.
     """
 
     def key(digest: bytes) -> bytes:

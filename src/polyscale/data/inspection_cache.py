@@ -124,13 +124,7 @@ class InspectionCache:
         files: Iterable[tuple[Path, os.stat_result, bytes]],
         targets: Iterable[tuple[bytes, str]] = (),
     ) -> None:
-        """Keep what was found.
-
-        Args:
-            images: facts.
-            files: path, state and the hash of the bytes of files, as they were in that state.
-            targets: key and facts of targets.
-        """
+        """Keep what was found."""
         settled = time.time() - SETTLED_S
         rows = [
             (os.fsencode(path), _stamp(stat), digest)

@@ -108,23 +108,13 @@ class Catalogue:
 def list_files(
     files: Sequence[tuple[str, Path]], targets: "NDArray[Any] | Listing | None" = None
 ) -> Listing:
-    """A listing of files.
-
-    Args:
-        files: id and path of each.
-        targets: a value for each file.
-    """
+    """A listing of files: id and path of each."""
     paths = [path for _, path in files]
     return Listing(tuple(name for name, _ in files), paths.__getitem__, targets)
 
 
 def list_classes(files: Sequence[tuple[str, Path, str]], names: Sequence[str]) -> Listing:
-    """A listing of files with one class each.
-
-    Args:
-        files: id, path and class name of each.
-        names: of all classes, in the order of the labels.
-    """
+    """A listing of files with one class each: id, path and class name; `names` are all classes."""
     labels = to_targets("label", [class_name for _, _, class_name in files], names)
     return list_files([(name, path) for name, path, _ in files], labels)
 
@@ -144,9 +134,6 @@ def to_targets(kind: str, values: Sequence[Any], class_names: Sequence[str]) -> 
 
     Returns:
         An index for each class, int64; a column for each label, bool; or numbers, float64.
-
-    Raises:
-        InputError: if there are too many labels.
     """
     if kind == "number":
         return np.array(values, dtype=np.float64)
@@ -192,15 +179,6 @@ def assign_roles(
 
     The test split is `test`, or `val` where there is none. A single split serves for both: the
     test images are drawn from it.
-
-    Args:
-        names: of the splits there are.
-        where: the data, as errors call it.
-        train: the user's choice.
-        test: the user's choice.
-
-    Raises:
-        InputError: if the names don't say, or there are no such splits.
     """
     known = list(names)
     for option, value in (("train", train), ("test", test)):
@@ -226,33 +204,21 @@ def assign_roles(
 
 
 def of_roles(roles: Roles, listings: Mapping[str, Listing], **fields: Any) -> Catalogue:
-    """The catalogue of the chosen splits.
-
-    Args:
-        roles: which splits are used.
-        listings: split → its images.
-        fields: others of the catalogue.
-    """
+    """The catalogue of the chosen splits."""
     test = None if roles.test is None else listings[roles.test]
     return Catalogue(listings[roles.train], test, roles.about, **fields)
 
 
 def draw_test(images: Listing, *, seed: int) -> tuple[Listing, Listing]:
-    """Draw a third of the images for testing, of each class where they have classes."""
-    chosen = is_drawn(images, seed=seed)
-    return images.take(np.flatnonzero(~chosen)), images.take(np.flatnonzero(chosen))
-
-
-def is_drawn(images: Listing, *, seed: int) -> NDArray[np.bool_]:
-    """Whether each image is drawn for testing: a third of each class, at least one image.
+    """Draw a third of the images for testing: of each class, at least one image.
 
     The draw goes by a hash of the seed and the image's id: it does not depend on the order of the
     images or on the machine, and a new image moves at most one other of its class.
     """
-    chosen = np.zeros(len(images), dtype=bool)
+    drawn = np.zeros(len(images), dtype=bool)
     for members in _by_class(images, f"test {seed}"):
-        chosen[members[: max(1, round(len(members) * TEST_SHARE))]] = True
-    return chosen
+        drawn[members[: max(1, round(len(members) * TEST_SHARE))]] = True
+    return images.take(np.flatnonzero(~drawn)), images.take(np.flatnonzero(drawn))
 
 
 def sample(images: Listing, per_class: int, *, seed: int) -> Listing:

@@ -52,10 +52,6 @@ def list_nyu_depth(path: Path, options: Mapping[str, str]) -> Catalogue:
         path: the labelled file, or a folder with it or with lists.
         options: those of depth, and `filled`: 1 takes depth whose holes were painted over, of the
             labelled file alone; else depth is what the sensor saw, as in the customary test.
-
-    Raises:
-        InputError: if neither is there, or what is there is another thing.
-        MissingExtraError: if h5py is needed and not installed.
     """
     pixels = to_depth_coding(options)
     file = _labelled(path)
@@ -75,15 +71,7 @@ def list_nyu_depth(path: Path, options: Mapping[str, str]) -> Catalogue:
 
 
 def list_nyu_labels(path: Path) -> Catalogue:
-    """Images and their classes: 894, or the customary 40 where `classMapping40.mat` lies beside.
-
-    Args:
-        path: the labelled file, or a folder with it.
-
-    Raises:
-        InputError: if a file is missing or another one.
-        MissingExtraError: if h5py is not installed.
-    """
+    """Images and their classes: 894, or the customary 40 where `classMapping40.mat` lies beside."""
     file = _labelled(path) or _missing(path)
     _require()
     mapping = file.parent / MAPPING
@@ -102,11 +90,7 @@ def list_nyu_labels(path: Path) -> Catalogue:
 
 
 def to_crop(text: str) -> tuple[float, float, float, float] | None:
-    """The part that is tested: `eigen` or `none`.
-
-    Raises:
-        InputError: if it is another word.
-    """
+    """The part that is tested: `eigen` or `none`."""
     if text not in ("eigen", "none"):
         raise InputError(f"option crop of data must be eigen or none, but got {text!r}.")
     return EIGEN_CROP_YXYX if text == "eigen" else None
@@ -238,12 +222,7 @@ def _require() -> None:
 
 @contextmanager
 def _opened(file: Path, image: str | None = None) -> Iterator[Any]:
-    """The content of the labelled file.
-
-    Args:
-        file: to be opened.
-        image: the one that is read, if it is one: then only this image is unusable.
-    """
+    """The content of the labelled file."""
     import h5py
 
     try:

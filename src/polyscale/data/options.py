@@ -7,11 +7,7 @@ from polyscale.errors import InputError, near_matches
 
 
 def split_options(rest: str, known: tuple[str, ...]) -> tuple[str, dict[str, str]]:
-    """`PATH?name=value&name=value` → the path and the options.
-
-    Raises:
-        InputError: if an option is unknown, empty or given twice.
-    """
+    """`PATH?name=value&name=value` → the path and the options."""
     place, mark, query = rest.rpartition("?")
     if not mark or "=" not in query:  # a question mark of the name's own
         return rest, {}
@@ -41,11 +37,7 @@ def to_path(text: str) -> Path:
 
 
 def to_number(name: str, text: str) -> float:
-    """A number above 0.
-
-    Raises:
-        InputError: if it is none.
-    """
+    """A number above 0."""
     try:
         value = float(text)
     except ValueError:
@@ -58,11 +50,7 @@ def to_number(name: str, text: str) -> float:
 
 
 def to_count(name: str, text: str, least: int) -> int:
-    """A whole number.
-
-    Raises:
-        InputError: if it is none, or below `least`.
-    """
+    """A whole number."""
     if not (text.isascii() and text.isdigit() and len(text) < 19) or int(text) < least:
         raise InputError(
             f"option {name} of data must be a whole number of at least {least}, but got {text!r}. "
@@ -72,11 +60,7 @@ def to_count(name: str, text: str, least: int) -> int:
 
 
 def to_flag(name: str, text: str) -> bool:
-    """`1` or `0`.
-
-    Raises:
-        InputError: if it is neither.
-    """
+    """`1` or `0`."""
     if text not in ("0", "1"):
         raise InputError(f"option {name} of data must be 0 or 1, but got {text!r}.")
     return text == "1"

@@ -35,9 +35,6 @@ def list_pairs(path: Path, folder: str, pixels: PixelTargets) -> Catalogue:
         path: the folder above both.
         folder: name of the folder with the targets.
         pixels: what the targets are.
-
-    Raises:
-        InputError: if a folder is missing, two images have one stem, or no image has a target.
     """
     for name in ("images", folder):
         if not is_folder(path / name):
@@ -77,9 +74,6 @@ def list_ade20k(path: Path) -> Catalogue:
 
     The splits are `training/` and `validation/`. Number 0 is anything else and ignored; class names
     are the first ones of `objectInfo150.txt` where that lies beside.
-
-    Raises:
-        InputError: if the layout is another one.
     """
     root = path / INSIDE_ADE20K if is_folder(path / INSIDE_ADE20K) else path
     for kind in ("images", "annotations"):
@@ -120,18 +114,7 @@ def _ade20k_names(file: Path) -> tuple[str, ...]:
 
 
 def _match(path: Path, images: Path, targets: Path, word: str, remarks: list[str]) -> Listing:
-    """Images and targets with the same stem.
-
-    Args:
-        path: what ids are relative to.
-        images: folder of the images, relative to `path`.
-        targets: folder of the targets, relative to `path`.
-        word: what a target is.
-        remarks: gets what has no partner.
-
-    Raises:
-        InputError: if two files have one stem, or nothing fits.
-    """
+    """Images and targets with the same stem."""
     others = Counter[str]()
     pictures = _by_stem(path / images, image_endings(), others)
     partners = _by_stem(path / targets, target_endings(), others)

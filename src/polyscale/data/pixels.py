@@ -55,11 +55,7 @@ class MaskClasses:
         return tuple(np.flatnonzero(occurs).tolist())
 
     def check(self, name: str, mask: TargetFacts) -> bool:
-        """Whether any pixel of a mask has a class.
-
-        Raises:
-            InputError: if it holds numbers that are no classes.
-        """
+        """Whether any pixel of a mask has a class; numbers that are no classes are an error."""
         if mask.dtype.startswith("float"):
             raise InputError(
                 f"mask {name} must hold whole numbers, but holds {mask.dtype}. "
@@ -77,14 +73,7 @@ class MaskClasses:
         return bool(values)
 
     def coding(self, masks: Sequence[TargetFacts]) -> tuple["MaskCoding", tuple[str, ...]]:
-        """What the stored numbers mean, and the class names in the order of the labels.
-
-        Args:
-            masks: of the data set.
-
-        Raises:
-            InputError: if there are too many classes, or fewer than two.
-        """
+        """What the stored numbers mean, and the class names in the order of the labels."""
         if self.names is not None:
             values = range(self.first, self.first + len(self.names))
             coding, names = MaskCoding(tuple(values), self.ignored), self.names
@@ -124,11 +113,7 @@ class MaskCoding:
     ignored: frozenset[int]
 
     def read(self, source: Path | bytes, name: str) -> Labels:
-        """The labels of a mask.
-
-        Raises:
-            InputError: as `read_stored` does.
-        """
+        """The labels of a mask."""
         stored = read_stored(source, name=name, word="mask")
         if stored.dtype in (np.uint8, np.uint16):
             return self._labels(np.arange(np.iinfo(stored.dtype).max + 1))[stored]
@@ -188,11 +173,7 @@ class DepthCoding:
         return (float(known.min()), float(known.max())) if known.size else ()
 
     def check(self, name: str, depth: TargetFacts) -> bool:
-        """Whether any pixel of a depth map counts.
-
-        Raises:
-            InputError: if nobody can know its unit.
-        """
+        """Whether any pixel of a depth map counts; 8 bits without a unit are an error."""
         if depth.dtype == "uint8" and self.per_metre is None:
             raise InputError(
                 f"depth map {name} must have 16 bits or be in metres, but has 8 bits, and no unit "
@@ -216,11 +197,7 @@ class DepthCoding:
         ]
 
     def read(self, source: Path | bytes, name: str) -> Depth:
-        """The metres of a depth map, NaN where they are not known.
-
-        Raises:
-            InputError: as `read_stored` does.
-        """
+        """The metres of a depth map, NaN where they are not known."""
         stored = read_stored(source, name=name, word="depth map")
         metres = stored.astype(np.float32) / np.float32(self._unit(stored.dtype.name))
         metres[~((metres > 0) & np.isfinite(metres))] = np.nan
@@ -241,9 +218,6 @@ def to_classes(options: Mapping[str, str], beside: Path | None = None) -> MaskCl
         options: `ignore`, a number or none; `reduce_zero`, 1 where 0 is no class and 1 the first;
             `classes`, a file of names.
         beside: a file of names that is taken if it is there and none is given.
-
-    Raises:
-        InputError: if an option is none of these, or the names cannot be read.
     """
     file = to_path(options["classes"]) if "classes" in options else beside
     given = "classes" in options or (file is not None and is_file(file))
@@ -256,11 +230,7 @@ def to_classes(options: Mapping[str, str], beside: Path | None = None) -> MaskCl
 
 
 def to_depth_coding(options: Mapping[str, str]) -> DepthCoding:
-    """What the options say about depth: `per_metre`, `min` and `max`.
-
-    Raises:
-        InputError: if one is no number above 0, or the range is empty.
-    """
+    """What the options say about depth: `per_metre`, `min` and `max`."""
     per_metre = options.get("per_metre")
     low, high = (
         to_number(name, options[name]) if name in options else default

@@ -46,9 +46,6 @@ def list_table(path: Path, kind: str, options: Mapping[str, str]) -> Catalogue:
         kind: of target: `label`, `labels` (with the separator between them) or `number`.
         options: other names of the columns: `image`, the kind, `split`; and the `separator` of
             labels, default `;`.
-
-    Raises:
-        InputError: with the line, if one breaks a rule.
     """
     rows = _read(path, kind, options)
     class_names: tuple[str, ...] = ()
