@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import islice
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -164,10 +164,18 @@ def extract_maps(
 
     Maps that are kept already are read once and verified before anything is computed.
 
-    Args and Raises: as `extract_pooled`.
+    Args:
+        module: the backbone with all scales that are wanted on this grid.
+        images: one split.
+        store: where maps are kept.
+        weights: `weights_hash` of the backbone.
+        step: how progress calls it.
+        progress: told after every shard.
+        watch: measures the time in which the model runs.
 
     Raises:
-        LostFeaturesError: if another process removes maps meanwhile.
+        InputError: if features are not finite.
+        StoreError: if the disk refuses.
     """
     grid_hw = module.plan.grid_hw
     row_shape = (*grid_hw, module.backbone.dim)
@@ -216,16 +224,14 @@ def _compute(
     watch: Watch,
 ) -> None:
     """Compute what shards lack, and keep it as soon as a shard is done."""
-    modules: dict[tuple[float, ...], MultiScale] = {}
-    jobs = {shard: _jobs(module, shard, scales, modules) for shard, scales in missing.items()}
-    computed = _run(list(chain.from_iterable(jobs.values())), images, select, watch)
+    jobs = list(_jobs(module, missing))
+    computed = _run(jobs, images, select, watch)
     total = len(images) * module.plan.num_tiles
-    for shard, shard_jobs in jobs.items():
-        progress(step, shard.start * module.plan.num_tiles, total, "tiles")
-        for _ in shard_jobs:
-            for scale, rows in next(computed).items():
-                _check_finite(rows, module, scale)
-                keep(shard, scale, rows)
+    for job in jobs:
+        progress(step, job.images.start * module.plan.num_tiles, total, "tiles")
+        for scale, rows in next(computed).items():
+            _check_finite(rows, module, scale)
+            keep(job.images, scale, rows)
     progress(step, total, total, "tiles")
 
 
@@ -250,24 +256,18 @@ class _Job:
         ]
 
 
-def _jobs(
-    module: MultiScale,
-    shard: range,
-    scales: Sequence[float],
-    modules: dict[tuple[float, ...], MultiScale],
-) -> list[_Job]:
-    """The scales that a shard lacks, grouped by the decoding that they share."""
-    by_side: dict[int, list[float]] = {}
-    for level in module.plan.levels:
-        if level.scale in scales:
-            by_side.setdefault(decode_side(module, level), []).append(level.scale)
-    jobs = []
-    for side, group in by_side.items():
-        needed = tuple(group)
-        if needed not in modules:
-            modules[needed] = module.with_scales(needed)
-        jobs.append(_Job(shard, modules[needed], side))
-    return jobs
+def _jobs(module: MultiScale, missing: Mapping[range, Sequence[float]]) -> Iterator[_Job]:
+    """What shards lack; scales for which images are decoded alike share a job."""
+    modules: dict[tuple[float, ...], MultiScale] = {}
+    for shard, scales in missing.items():
+        by_side: dict[int, list[float]] = {}
+        for level in module.plan.levels:
+            if level.scale in scales:
+                by_side.setdefault(decode_side(module, level), []).append(level.scale)
+        for side, group in by_side.items():
+            key = tuple(group)
+            modules[key] = modules.get(key) or module.with_scales(key)
+            yield _Job(shard, modules[key], side)
 
 
 def _run(jobs: Sequence[_Job], images: Images, select: Select, watch: Watch) -> Iterator[ByScale]:
