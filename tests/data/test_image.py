@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from polyscale.data.image import image_endings, read_image, read_thumb
+from polyscale.data.image import image_endings, read_thumb
+from polyscale.decode import read_image
 from polyscale.errors import InputError
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from polyscale.data.dataset import IGNORED
 from polyscale.errors import InputError
 from polyscale.heads.dense.linear import LabelTensor, LinearSegmentation, SegmentationHead
-from polyscale.heads.dense.train import Maps, MapTensor, Targets
+from polyscale.heads.dense.train import Maps, MapTensor, Targets, constructor_arguments
 from polyscale.heads.logistic import (
     LAMBDAS,
     LARGE,
@@ -174,13 +174,9 @@ class NeighbourSegmentation(SegmentationHead):
     labels: Tensor
 
     def __init__(self, *, in_channels: int, num_classes: int, num_rows: int, k: int = 20) -> None:
+        config = constructor_arguments(locals())
         super().__init__()
-        self.config = {
-            "in_channels": in_channels,
-            "num_classes": num_classes,
-            "num_rows": num_rows,
-            "k": k,
-        }
+        self.config = config
         self.num_classes, self.k = num_classes, min(k, num_rows)
         self.register_buffer("mean", torch.zeros(in_channels))
         self.register_buffer("deviation", torch.ones(in_channels))

@@ -1,6 +1,6 @@
 """What all depth heads share, and the linear one: 256 bins of depth, weighted by one layer."""
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from polyscale.errors import InputError
-from polyscale.heads.dense.train import MapTensor
+from polyscale.heads.dense.train import MapTensor, constructor_arguments
 from polyscale.types import HW
 
 LAMBDA = 0.5
@@ -161,18 +161,13 @@ class LinearDepthBins(DepthHead):
         num_bins: int = 256,
         weighing: Weighing = "softmax",
     ) -> None:
+        config = constructor_arguments(locals())
         super().__init__(min_depth_m, max_depth_m)
+        self.config = config
         if num_bins < 2:
             raise InputError(f"num_bins must be at least 2, but got {num_bins}.")
         if weighing not in get_args(Weighing):
             raise InputError(f"weighing must be 'softmax' or 'linear', but got {weighing!r}.")
-        self.config: dict[str, Any] = {
-            "in_channels": in_channels,
-            "min_depth_m": min_depth_m,
-            "max_depth_m": max_depth_m,
-            "num_bins": num_bins,
-            "weighing": weighing,
-        }
         # the layer has weights of its own for every channel, so that affine ones add nothing
         self.standardise = nn.BatchNorm2d(in_channels, affine=False)
         self.linear = nn.Conv2d(in_channels, num_bins, 1)

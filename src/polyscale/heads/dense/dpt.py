@@ -7,7 +7,7 @@ from torch import nn
 
 from polyscale.errors import InputError, require
 from polyscale.heads.dense.depth import Coarse, DepthHead, sigmoid_metres
-from polyscale.heads.dense.train import MapTensor
+from polyscale.heads.dense.train import MapTensor, constructor_arguments
 
 
 class DptDepth(DepthHead):
@@ -40,18 +40,11 @@ class DptDepth(DepthHead):
         head_channels: int = 16,
         cell_px: int = 8,
     ) -> None:
+        config = constructor_arguments(locals())
         super().__init__(min_depth_m, max_depth_m)
+        self.config = config
         if len(neck_channels) != 4:
             raise InputError(f"neck_channels must be four numbers, but got {neck_channels}.")
-        self.config: dict[str, Any] = {
-            "in_channels": in_channels,
-            "min_depth_m": min_depth_m,
-            "max_depth_m": max_depth_m,
-            "neck_channels": list(neck_channels),
-            "fusion_channels": fusion_channels,
-            "head_channels": head_channels,
-            "cell_px": cell_px,
-        }
         self.standardise = nn.BatchNorm2d(in_channels, affine=False)
         self.neck, self.head = _depth_anything(self.config)
 

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int16, Int64
 from torch import Tensor, nn
 
 from polyscale.data import IGNORED
-from polyscale.heads.dense.train import MapTensor
+from polyscale.heads.dense.train import MapTensor, constructor_arguments
 from polyscale.types import HW
 
 LabelTensor = Int64[Tensor, "batch label_h label_w"]
@@ -199,8 +199,9 @@ class LinearSegmentation(SegmentationHead):
     """
 
     def __init__(self, *, in_channels: int, num_classes: int) -> None:
+        config = constructor_arguments(locals())
         super().__init__()
-        self.config = {"in_channels": in_channels, "num_classes": num_classes}
+        self.config = config
         self.norm = nn.BatchNorm2d(in_channels, affine=False)
         self.classify = nn.Conv2d(in_channels, num_classes, 1)
         # with none for a start, all classes are equally likely

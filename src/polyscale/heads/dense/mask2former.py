@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from polyscale.data.dataset import IGNORED
 from polyscale.errors import InputError, require
 from polyscale.heads.dense.linear import LabelTensor, SegmentationHead, subsample
-from polyscale.heads.dense.train import MapTensor
+from polyscale.heads.dense.train import MapTensor, constructor_arguments
 from polyscale.heads.dense.upernet import FourLevels
 from polyscale.training import TrainSettings
 
@@ -74,22 +74,13 @@ class Mask2FormerSegmentation(SegmentationHead):
         attention_heads: int = 8,
         points: int = 12544,
     ) -> None:
+        config = constructor_arguments(locals())
         super().__init__()
+        self.config = config
         if channels % 32 or channels < 1:
             raise InputError(
                 f"channels must be a multiple of 32, but got {channels}. Take 64 or 256."
             )
-        self.config = {
-            "in_channels": in_channels,
-            "num_classes": num_classes,
-            "channels": channels,
-            "queries": queries,
-            "decoder_layers": decoder_layers,
-            "pixel_layers": pixel_layers,
-            "feedforward": feedforward,
-            "attention_heads": attention_heads,
-            "points": points,
-        }
         self.levels = FourLevels(in_channels, channels)
         self.decode, self.criterion, self.weights = _parts(self.config)
 

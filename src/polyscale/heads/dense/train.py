@@ -1,7 +1,8 @@
 """What a dense head is, and its training on feature maps that were extracted before."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
@@ -47,6 +48,19 @@ class DenseHead(Protocol):
             out_hw: in pixels.
         """
         ...
+
+
+def constructor_arguments(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The `config` of a head: what its constructor was given, as JSON has it.
+
+    Args:
+        variables: `locals()` in the first line of the constructor.
+    """
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in variables.items()
+        if name not in ("self", "__class__")
+    }
 
 
 Maps: TypeAlias = MapSource

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from polyscale.errors import require
 from polyscale.heads.dense.linear import LabelTensor, SegmentationHead, cross_entropy, subsample
-from polyscale.heads.dense.train import MapTensor
+from polyscale.heads.dense.train import MapTensor, constructor_arguments
 
 AUXILIARY_WEIGHT = 0.4
 """Of the auxiliary head's loss, as is customary (MMSegmentation, transformers)."""
@@ -98,14 +98,9 @@ class UPerNetSegmentation(SegmentationHead):
         pool_sizes: Sequence[int] = (1, 2, 3, 6),
         auxiliary: bool = True,
     ) -> None:
+        config = constructor_arguments(locals())
         super().__init__()
-        self.config = {
-            "in_channels": in_channels,
-            "num_classes": num_classes,
-            "channels": channels,
-            "pool_sizes": list(pool_sizes),
-            "auxiliary": auxiliary,
-        }
+        self.config = config
         self.levels = FourLevels(in_channels, channels)
         self.decode, self.auxiliary = _heads(channels, num_classes, pool_sizes, auxiliary)
 

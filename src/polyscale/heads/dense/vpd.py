@@ -1,13 +1,12 @@
 """The paper's depth head: three transposed convolutions."""
 
 from itertools import pairwise
-from typing import Any
 
 from torch import nn
 
 from polyscale.errors import InputError
 from polyscale.heads.dense.depth import Coarse, DepthHead, sigmoid_metres
-from polyscale.heads.dense.train import MapTensor
+from polyscale.heads.dense.train import MapTensor, constructor_arguments
 from polyscale.training import TrainSettings
 
 VPD_PAPER = {"feature_channels": 1536, "deconv_channels": 32, "channels": 192, "upsample": 4}
@@ -58,20 +57,13 @@ class VpdDepth(DepthHead):
         channels: int = 32,
         upsample: int = 1,
     ) -> None:
+        config = constructor_arguments(locals())
         super().__init__(min_depth_m, max_depth_m)
+        self.config = config
         if feature_channels % 16:
             raise InputError(
                 f"feature_channels must be a multiple of 16, but got {feature_channels}."
             )
-        self.config: dict[str, Any] = {
-            "in_channels": in_channels,
-            "min_depth_m": min_depth_m,
-            "max_depth_m": max_depth_m,
-            "feature_channels": feature_channels,
-            "deconv_channels": deconv_channels,
-            "channels": channels,
-            "upsample": upsample,
-        }
         widths = [feature_channels] + [deconv_channels] * NUM_DECONV
         self.layers = nn.Sequential(
             nn.BatchNorm2d(in_channels, affine=False),
