@@ -119,11 +119,16 @@ def size_recipe(
     candidates = tuple(_size_candidate(entry, models, work, weights_dir) for entry in entries)
     kept = [_count(model, scales[c], work.split) for c, model in models.items()]
     kept_bytes = sum(work.kept_bytes(model) * len(scales[c]) for c, model in models.items())
-    peaks = [
-        work.memory_bytes(models[c], len(scales[c]), len(entry.scales), len(entries))
+    peak = max(
+        work.memory_bytes(
+            models[entry.checkpoint],
+            num_scales=len(scales[entry.checkpoint]),
+            num_joined=len(entry.scales),
+            num_candidates=len(entries),
+        )
         for entry in entries
-        for c in [entry.checkpoint]
-    ]
+    )
+    downloads = recipe.repositories if weights_dir is None else ()
     return RecipeSize(
         candidates=candidates,
         kept_images=work.kept_images,
@@ -135,10 +140,8 @@ def size_recipe(
         head_macs=sum(work.head_macs(models[e.checkpoint], len(e.scales)) for e in entries),
         images_read=work.images_read(len(models), len(candidates)),
         feature_bytes=work.kept_images * kept_bytes,
-        download_bytes=0
-        if weights_dir is not None
-        else round(1e9 * sum(c.download_gb for c in recipe.repositories)),
-        memory_bytes=max(peaks),
+        download_bytes=round(1e9 * sum(c.download_gb for c in downloads)),
+        memory_bytes=peak,
     )
 
 

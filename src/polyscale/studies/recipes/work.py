@@ -51,13 +51,13 @@ class ClassificationWork:
         return images * self.feature_dim(model, num_scales) * self.data.num_classes
 
     def memory_bytes(
-        self, model: Checkpoint, num_scales: int, most_joined: int, num_candidates: int
+        self, model: Checkpoint, *, num_scales: int, num_joined: int, num_candidates: int
     ) -> int:
-        """Peak memory: features of each scale, and again side by side for the widest candidate.
+        """Peak memory: features of the model at each scale, and again side by side for a candidate.
 
         The probabilities of every candidate are kept as well, in float64.
         """
-        columns = self.feature_dim(model, num_scales + most_joined)
+        columns = self.feature_dim(model, num_scales + num_joined)
         return self.kept_images * (4 * columns + 8 * self.data.num_classes * num_candidates)
 
 
@@ -107,10 +107,10 @@ class DenseWork:
         return float(maps * count_head(self.settings, arguments, channels, grid_hw))
 
     def memory_bytes(
-        self, model: Checkpoint, num_scales: int, most_joined: int, num_candidates: int
+        self, model: Checkpoint, *, num_scales: int, num_joined: int, num_candidates: int
     ) -> int:
         """Peak memory: held-out maps up to the limit of the settings; two batches in float32."""
-        map_size = self.feature_dim(model, most_joined) * prod(self._grid_hw(model))
+        map_size = self.feature_dim(model, num_joined) * prod(self._grid_hw(model))
         kept = min(self.settings.memory_bytes, 2 * map_size * self._num_held_out)
         return kept + 2 * 4 * map_size * self._training.batch
 
