@@ -8,10 +8,10 @@ from polyscale.backbones import ReadOptions
 from polyscale.backbones.transformers_models import adapt_transformers
 from polyscale.cost import count_tile
 from polyscale.data.published import load_paper
-from polyscale.studies import DenseSettings
 from polyscale.studies.compare.family import family_of
 from polyscale.studies.recipes import RECIPES, Choices, fitting_per_class, size_recipe
 from polyscale.studies.recipes.prepare import make_settings
+from polyscale.tasks import SegmentationSettings, get_task
 
 VIT = {
     "ViT-B/16": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12},
@@ -240,7 +240,7 @@ def test_untiled_scales_run_through_dinov2():
     )
     backbone = adapt_transformers(hf.Dinov2Model(config).eval())
     options = RECIPES["ade20k-dinov2-untiled"].options
-    module = DenseSettings(task="segmentation", **options).module(backbone, (1, 2, 3))
+    module = SegmentationSettings(**options).module(backbone, (1, 2, 3))
     assert [level.tile_hw for level in module.plan.levels] == [(28, 28), (56, 56), (84, 84)]
     with torch.no_grad():
         assert module(torch.randn(1, 3, 28, 28)).map.shape == (1, 48, 2, 2)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from polyscale.errors import InputError
+from polyscale.features import extract
 from polyscale.studies import plan_compare, run_compare, silent
 from polyscale.studies.compare import controls, plan
 from polyscale.tasks import ClassificationSettings

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import nn
 
 from polyscale.cost import Cost, fitting_batch
 from polyscale.errors import InputError, RunError
-from polyscale.features import FeatureStore, feature_key
+from polyscale.features import FeatureStore, feature_key, temporary_folder
 from polyscale.records import Probes, Result
 from polyscale.records.timing import Watch
 from polyscale.stats import corrected_contrasts, judge
@@ -49,8 +48,8 @@ def run_compare(
     Raises:
         RunError: if every candidate fails, or the disk refuses.
     """
-    with TemporaryDirectory() as nowhere:
-        store = FeatureStore(cache or Path(nowhere), limit_bytes=cache_limit_bytes)
+    with temporary_folder() as nowhere:
+        store = FeatureStore(cache or nowhere, limit_bytes=cache_limit_bytes)
         run = _Run(plan, store, progress)
         for source in plan.backbones:
             run.evaluate_backbone(source)

@@ -21,9 +21,10 @@ from polyscale.heads.linear_probe import PAPER
 from polyscale.multiscale.precision import autocast
 from polyscale.plan import Level, plan_levels
 from polyscale.plan.tiling import Tiling
-from polyscale.studies.recipes.prepare import PreparedRecipe, RecipeSettings, make_settings
+from polyscale.studies.recipes.prepare import PreparedRecipe, make_settings
 from polyscale.studies.recipes.recipe import Checkpoint, Entry, Recipe
 from polyscale.studies.recipes.work import Work, make_work
+from polyscale.tasks import RunSettings
 from polyscale.types import HW, Candidate
 
 NUM_READ = 16
@@ -99,7 +100,7 @@ class Rates:
 
 
 def size_recipe(
-    recipe: Recipe, settings: RecipeSettings | None = None, *, weights_dir: str | None = None
+    recipe: Recipe, settings: RunSettings | None = None, *, weights_dir: str | None = None
 ) -> RecipeSize:
     """Count what a recipe takes.
 
@@ -233,7 +234,7 @@ def _read_model(
     )
 
 
-def _model_rate(settings: RecipeSettings, device: torch.device) -> float:
+def _model_rate(settings: RunSettings, device: torch.device) -> float:
     """Multiply-adds a second of one block of ViT-B on tiles of 224 px."""
     block = nn.TransformerEncoderLayer(
         768, 12, 3072, dropout=0, activation="gelu", batch_first=True, norm_first=True
