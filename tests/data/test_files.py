@@ -93,12 +93,23 @@ def test_a_whole_disk_is_no_data(image_folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("place", ["{}", "{}/**/*.parquet"])
-def test_hugging_face_does_not_walk_through_a_disk(tmp_path, monkeypatch, place):
-    pytest.importorskip("datasets", reason="datasets is not installed")
-    monkeypatch.setattr(module, "MAX_OTHERS", 20)
+@pytest.mark.parametrize("name", ["project", ".hidden"])
+def test_hugging_face_does_not_walk_through_a_disk(tmp_path, monkeypatch, place, name):
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed")
+    monkeypatch.setattr("polyscale.data.hugging_face.MAX_OTHERS", 20)
+    monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: pytest.fail("the library walks"))
     for i in range(30):
-        (tmp_path / f"project{i}").mkdir()
-    refused(load_classification, f"hf:{place.format(tmp_path)}", "only 0 are images by their names")
+        (tmp_path / f"{name}{i}").mkdir()
+    refused(load_classification, f"hf:{place.format(tmp_path)}", "only 0 are images or tables by")
+
+
+def test_folders_that_may_not_be_read(image_folder, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    before = load_classification(f"folder:{image_folder}")
+    monkeypatch.setattr(module, "is_run", refuse)
+    assert load_classification(f"folder:{image_folder}").train.ids == before.train.ids
 
 
 def test_other_files_beside_images_are_no_disk(image_folder, monkeypatch):

@@ -90,7 +90,7 @@ def folders_in(folder: Path) -> list[Path]:
         children = sorted(folder.iterdir())
     except OSError as error:
         raise _unreadable(folder, error) from error
-    folders = [c for c in children if not c.name.startswith(".") and is_folder(c) and not is_run(c)]
+    folders = [c for c in children if not _is_passed_over(c) and is_folder(c)]
     for child in folders:
         if child.is_symlink() and folder.resolve().is_relative_to(child.resolve()):
             raise InputError(
@@ -121,7 +121,7 @@ def files_below(
     num_others = 0
     for here, folders, names in os.walk(folder, onerror=stop):
         base = Path(here)
-        folders[:] = [f for f in folders if not f.startswith(".") and not is_run(base / f)]
+        folders[:] = [f for f in folders if not _is_passed_over(base / f)]
         visible = [base / name for name in names if not name.startswith(".")]
         wanted = [file for file in visible if file.suffix.lower() in endings]
         files += wanted
@@ -166,6 +166,14 @@ def list_pictures(paths: Sequence[Path]) -> list[Path]:
             raise InputError(f"image {str(path)!r} does not exist. Check the path.")
     check_names(map(str, files), "file name")
     return files
+
+
+def _is_passed_over(folder: Path) -> bool:
+    """Whether it is hidden or a run of polyscale."""
+    try:
+        return folder.name.startswith(".") or is_run(folder)
+    except OSError:  # whoever reads the folder will say so
+        return False
 
 
 def _unreadable(folder: Path, error: OSError) -> InputError:

@@ -5,13 +5,14 @@ are until they are read, and are decoded by `read_image` alone.
 """
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from polyscale.data.files import exists, files_below, is_file, is_folder
+from polyscale.data.files import exists, is_file, is_folder
 from polyscale.data.image import image_endings
 from polyscale.data.listing import (
     Catalogue,
@@ -25,7 +26,11 @@ from polyscale.data.listing import (
 from polyscale.data.pixels import to_classes, to_depth_coding
 from polyscale.errors import InputError, RunError, first_line, require
 
-DATA_ENDINGS = frozenset({".arrow", ".csv", ".json", ".jsonl", ".parquet", ".txt", ".zip"})
+DATA_ENDINGS = frozenset({".arrow", ".csv", ".json", ".jsonl", ".parquet", ".tar", ".txt", ".zip"})
+
+MAX_OTHERS = 20_000
+"""A folder with so many other files and folders, and fewer of data, is not given to the library,
+which needs milliseconds for each."""
 
 COLUMN_NAMES = {
     "image": ("image", "img"),
@@ -113,12 +118,23 @@ def _load_splits(name: str, config: str | None) -> dict[str, Any]:
 
 
 def _check_size(path: Path) -> None:
-    """Refuse a whole disk or home, which the library would walk through first."""
+    """Refuse a whole disk or home: the library walks through all of it first, hidden files too."""
     parts = path.parts
     fixed = next((i for i, part in enumerate(parts) if re.search(r"[*?\[]", part)), len(parts))
-    folder = Path(*parts[:fixed])
-    if is_folder(folder) and (fixed == len(parts) or "**" in parts):
-        files_below(folder, image_endings() | DATA_ENDINGS)
+    if fixed < len(parts) and "**" not in parts:
+        return
+    endings = image_endings() | DATA_ENDINGS
+    num_data = num_others = 0
+    for _, folders, names in os.walk(Path(*parts[:fixed])):
+        here = sum(Path(name).suffix.lower() in endings for name in names)
+        num_data += here
+        num_others += len(folders) + len(names) - here
+        if num_others > max(MAX_OTHERS, num_data):
+            raise InputError(
+                f"data hf:{path} must be the folder of the data, but of the first "
+                f"{num_others + num_data} files and folders below it only {num_data} are images or "
+                "tables by their names. Name the folder of the data."
+            )
 
 
 def _values_of_splits(
