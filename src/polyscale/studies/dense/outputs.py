@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from polyscale.heads.dense.linear import predict_labels, upsample
+from polyscale.heads.dense.segmentation import predict_labels, upsample
 from polyscale.types import HW
 
 

@@ -8,14 +8,14 @@ from sklearn.preprocessing import StandardScaler
 import polyscale
 from polyscale.data import load_segmentation
 from polyscale.heads.dense.cells import sample_cells
-from polyscale.heads.dense.linear import (
+from polyscale.heads.dense.registry import SEGMENTATION_HEADS
+from polyscale.heads.dense.segmentation import (
     LinearSegmentation,
     cross_entropy,
     predict_labels,
     subsample,
     upsample,
 )
-from polyscale.heads.dense.registry import SEGMENTATION_HEADS
 from polyscale.heads.dense.train import cached_batches, train_head
 from polyscale.store import ArrayMaps
 
