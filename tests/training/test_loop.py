@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,7 +125,7 @@ def test_a_training_that_is_killed_ends_the_same(toy, tmp_path, unbroken):
 
 
 def test_ctrl_c_ends_the_process_soon_and_leaves_a_checkpoint(toy, tmp_path, unbroken):
-    """The batch that is being read would take 6 seconds, and the rest of them a minute."""
+    """Of the 50 items of a batch four are read at once, half a second each; the rest is dropped."""
     file = tmp_path / "checkpoint"
     run = in_another_process("train_until_interrupted", file)
     with run, run.stdout:
@@ -134,10 +133,7 @@ def test_ctrl_c_ends_the_process_soon_and_leaves_a_checkpoint(toy, tmp_path, unb
             if int(line) >= 12:
                 break
         os.kill(run.pid, signal.SIGINT)
-        began = time.monotonic()
-        run.wait(60)
-        # half a second for what is being read, the rest for the interpreter on a busy machine
-        assert time.monotonic() - began < 4
+        assert len(list(run.stdout)) < 20  # items that were begun later, until the process ended
     assert run.returncode == -signal.SIGINT
     module, report = trained(toy, checkpoint=file)
     assert report.resumed_from == 10

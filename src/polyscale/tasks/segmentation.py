@@ -15,7 +15,7 @@ from polyscale.data import SegmentationData, load_segmentation
 from polyscale.data.colours import colour_labels
 from polyscale.heads.dense import SEGMENTATION_HEADS, HeadKind
 from polyscale.heads.dense.augment import AugmentSettings
-from polyscale.heads.dense.linear import predict_labels
+from polyscale.heads.dense.segmentation import predict_labels
 from polyscale.records import METRICS, write_json
 from polyscale.stats import (
     ImageCounts,

@@ -126,6 +126,8 @@ def resume(file: Path, state: TrainState, identity: Mapping[str, Any]) -> Comple
         return None
     try:
         about, tensors = read_checkpoint(file, identity)
+    except FileNotFoundError:  # another run has set it aside
+        return None
     except ValueError as error:
         _set_aside(file, error)
         return None
@@ -154,6 +156,7 @@ def read_checkpoint(
     """Content of a checkpoint of this training.
 
     Raises:
+        FileNotFoundError: if there is none.
         ValueError: if it is damaged, or of another training.
     """
     try:
@@ -177,6 +180,8 @@ def _set_aside(file: Path, reason: ValueError) -> None:
     aside = file.with_name(file.name + SET_ASIDE)
     try:
         file.replace(aside)
+    except FileNotFoundError:  # another run was faster
+        return
     except OSError as error:
         raise RunError(
             f"checkpoint {str(file)!r} {reason} and cannot be renamed ({first_line(error)}). "

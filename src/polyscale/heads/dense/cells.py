@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from polyscale.data.dataset import IGNORED
 from polyscale.errors import InputError
-from polyscale.heads.dense.linear import LabelTensor, LinearSegmentation, SegmentationHead
+from polyscale.heads.dense.segmentation import LabelTensor, LinearSegmentation, SegmentationHead
 from polyscale.heads.dense.train import Maps, MapTensor, Targets, constructor_arguments
 from polyscale.heads.logistic import (
     LAMBDAS,

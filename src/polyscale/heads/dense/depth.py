@@ -1,4 +1,4 @@
-"""What all depth heads share, and the linear one: 256 bins of depth, weighted by one layer."""
+"""What all depth heads share, metres of cells → metres of pixels, and the linear head: 256 bins."""
 
 from typing import Literal, get_args
 

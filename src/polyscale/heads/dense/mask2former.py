@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from polyscale.data.dataset import IGNORED
 from polyscale.errors import InputError, require
-from polyscale.heads.dense.linear import LabelTensor, SegmentationHead, subsample
+from polyscale.heads.dense.segmentation import LabelTensor, SegmentationHead, subsample
 from polyscale.heads.dense.train import MapTensor, constructor_arguments
 from polyscale.heads.dense.upernet import FourLevels
 from polyscale.training import TrainSettings

@@ -9,8 +9,8 @@ from torch import nn
 from polyscale.heads.dense.cells import NeighbourSegmentation
 from polyscale.heads.dense.depth import LinearDepthBins
 from polyscale.heads.dense.dpt import DptDepth
-from polyscale.heads.dense.linear import LinearSegmentation
 from polyscale.heads.dense.mask2former import Mask2FormerSegmentation
+from polyscale.heads.dense.segmentation import LinearSegmentation
 from polyscale.heads.dense.upernet import UPerNetSegmentation
 from polyscale.heads.dense.vpd import VpdDepth
 from polyscale.training import TrainSettings

@@ -17,7 +17,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from polyscale.errors import require
-from polyscale.heads.dense.linear import LabelTensor, SegmentationHead, cross_entropy, subsample
+from polyscale.heads.dense.segmentation import (
+    LabelTensor,
+    SegmentationHead,
+    cross_entropy,
+    subsample,
+)
 from polyscale.heads.dense.train import MapTensor, constructor_arguments
 
 AUXILIARY_WEIGHT = 0.4

@@ -9,14 +9,14 @@ import polyscale
 from polyscale.data import load_segmentation
 from polyscale.features import ArrayMaps
 from polyscale.heads.dense.cells import sample_cells
-from polyscale.heads.dense.linear import (
+from polyscale.heads.dense.registry import SEGMENTATION_HEADS
+from polyscale.heads.dense.segmentation import (
     LinearSegmentation,
     cross_entropy,
     predict_labels,
     subsample,
     upsample,
 )
-from polyscale.heads.dense.registry import SEGMENTATION_HEADS
 from polyscale.heads.dense.train import cached_batches, train_head
 
 

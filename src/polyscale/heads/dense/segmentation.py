@@ -1,4 +1,4 @@
-"""Scores of cells → labels of pixels, for every segmentation head, and the linear head."""
+"""What all segmentation heads share, scores of cells → labels of pixels, and the linear head."""
 
 from dataclasses import dataclass
 
