@@ -91,7 +91,9 @@ def run_recipe(
     device: Annotated[str, typer.Option(help="Where models run, for example cuda.")] = "cpu",
     cache: Annotated[
         Path | None,
-        typer.Option(help="Folder for features, which later runs use again."),
+        typer.Option(
+            help="Folder for features that later runs reuse (default: the user's cache folder)."
+        ),
     ] = None,
 ) -> None:
     """Run a recipe on your copy of its data, and print the paper's figures beside the results.
