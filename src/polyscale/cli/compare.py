@@ -131,7 +131,10 @@ def compare(
         typer.Option(help="Memory for feature maps while heads train (default: 4GB)."),
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(help="Folder for features, which later runs reuse.")
+        Path | None,
+        typer.Option(
+            help="Folder for features that later runs reuse (default: the user's cache folder)."
+        ),
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not keep features.")] = False,
     cache_limit: Annotated[

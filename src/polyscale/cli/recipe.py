@@ -1,9 +1,11 @@
 """`polyscale recipe list|show|run`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console, RenderableType
 
 from polyscale.cli.comparing import run_plan
 from polyscale.cli.console import errors, output, progress_bars
@@ -43,8 +45,7 @@ def show_recipe(name: RecipeName) -> None:
     from polyscale.studies.recipes import get_recipe, size_recipe
 
     chosen = get_recipe(name)
-    for line in show_lines(chosen, size_recipe(chosen)):
-        output.print(line, soft_wrap=isinstance(line, str))
+    _print(output, show_lines(chosen, size_recipe(chosen)))
 
 
 @recipe.command("run")
@@ -52,9 +53,7 @@ def run_recipe(
     name: RecipeName,
     data: Annotated[
         str,
-        typer.Option(
-            help="The recipe's data set: imagenet:PATH, ade20k:PATH or nyu:PATH.",
-        ),
+        typer.Option(help="The recipe's data set: imagenet:PATH, ade20k:PATH or nyu:PATH."),
     ],
     out: Annotated[
         Path | None, typer.Option(help="New folder for the results (default: runs/NAME).")
@@ -91,7 +90,9 @@ def run_recipe(
     device: Annotated[str, typer.Option(help="Where models run, for example cuda.")] = "cpu",
     cache: Annotated[
         Path | None,
-        typer.Option(help="Folder for features, which later runs use again."),
+        typer.Option(
+            help="Folder for features that later runs reuse (default: the user's cache folder)."
+        ),
     ] = None,
 ) -> None:
     """Run a recipe on your copy of its data, and print the paper's figures beside the results.
@@ -123,8 +124,8 @@ def run_recipe(
     )
     prepared = prepare_recipe(name, data, weights_dir=weights_dir, choices=choices)
     size = size_recipe(prepared.recipe, prepared.settings, weights_dir=prepared.weights_dir)
-    for line in forecast_lines(prepared.recipe, size, measure_rates(prepared)):
-        (output if dry else errors).print(line, soft_wrap=isinstance(line, str))
+    lines = forecast_lines(prepared.recipe, size, measure_rates(prepared))
+    _print(output if dry else errors, lines)
     if dry:
         return
     check_memory(prepared.recipe, size)
@@ -132,9 +133,14 @@ def run_recipe(
     fetch_weights(prepared.recipe, prepared.weights_dir)
     with progress_bars() as progress:
         plan = prepared.plan(image_cache=cache or default_inspection_cache(), progress=progress)
+    run_plan(
+        plan,
+        out,
+        cache=cache or default_cache(),
+        tell=lambda: _print(output, outcome_lines(prepared, out)),
+    )
 
-    def tell() -> None:
-        for line in outcome_lines(prepared, out):
-            output.print(line, soft_wrap=isinstance(line, str))
 
-    run_plan(plan, out, cache=cache or default_cache(), tell=tell)
+def _print(console: Console, lines: Iterable[RenderableType]) -> None:
+    for line in lines:
+        console.print(line, soft_wrap=isinstance(line, str))

@@ -1,19 +1,13 @@
 """A recipe, its forecast and its outcome as tables and lines."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.table import Table
 
 from polyscale.records import METRICS
-from polyscale.studies.recipes import (
-    PreparedRecipe,
-    Rates,
-    Recipe,
-    RecipeSize,
-    fitting_per_class,
-)
+from polyscale.studies.recipes import PreparedRecipe, Rates, Recipe, RecipeSize, fitting_per_class
 
 Lines = Iterator[str | Table]
 
@@ -28,29 +22,21 @@ def show_lines(recipe: Recipe, size: RecipeSize) -> Lines:
         f"{recipe.name}: {data.name} {data.measure}, {recipe.place} "
         "(Shi et al. 2024, arXiv 2403.13043v2)"
     )
-    yield _table(
-        ("candidate", "model", "tiles", "GMACs", "columns", f"paper's {_measure(recipe)}"),
-        (
-            (
-                str(cost.candidate),
-                entry.checkpoint.model,
-                f"{cost.num_tiles}",
-                f"{cost.macs / 1e9:.1f}",
-                f"{cost.feature_dim}",
-                _value(recipe, entry.published),
-            )
-            for entry, cost in zip(recipe.entries, size.candidates, strict=True)
-        ),
-    )
+    measure = f"paper's {data.measure}, {METRICS[data.metric].unit}"
+    table = _table("candidate", "model", "tiles", "GMACs", "columns", measure)
+    for entry, cost in zip(recipe.entries, size.candidates, strict=True):
+        gmacs, value = f"{cost.macs / 1e9:.1f}", _value(recipe, entry.published)
+        columns = str(cost.feature_dim)
+        model = entry.checkpoint.model
+        table.add_row(str(cost.candidate), model, str(cost.num_tiles), gmacs, columns, value)
+    yield table
     yield f"The paper's finding: {recipe.finding}"
     yield ""
-    yield _table(
-        ("weights", "parameters, M", "file, GB", "licence", "local folder"),
-        (
-            (c.repository, f"{c.params_m:.1f}", f"{c.download_gb:.1f}", c.licence, c.folder)
-            for c in recipe.repositories
-        ),
-    )
+    table = _table("weights", "parameters, M", "file, GB", "licence", "local folder")
+    for c in recipe.repositories:
+        params, file = f"{c.params_m:.1f}", f"{c.download_gb:.1f}"
+        table.add_row(c.repository, params, file, c.licence, c.folder)
+    yield table
     yield "Stated by the paper:"
     yield from (f"  {line}" for line in recipe.stated)
     yield "Left open by the paper, and chosen here:"
@@ -72,13 +58,11 @@ def forecast_lines(recipe: Recipe, size: RecipeSize, rates: Rates) -> Lines:
     data = recipe.data
     classes = f", {data.num_classes} classes" if data.num_classes else ""
     yield f"{data.num_train} training and {data.num_test} test images{classes}"
-    yield _table(
-        ("candidate", "tiles an image", "GMACs an image", "columns"),
-        (
-            (str(c.candidate), f"{c.num_tiles}", f"{c.macs / 1e9:.2f}", f"{c.feature_dim}")
-            for c in size.candidates
-        ),
-    )
+    table = _table("candidate", "tiles per image", "GMACs per image", "columns")
+    for c in size.candidates:
+        gmacs = f"{c.macs / 1e9:.2f}"
+        table.add_row(str(c.candidate), str(c.num_tiles), gmacs, str(c.feature_dim))
+    yield table
     yield from _size_lines(size)
     yield (
         f"Time, within a factor of three: backbones {_duration(size.macs / rates.macs_per_s)} at "
@@ -97,26 +81,17 @@ def outcome_lines(prepared: PreparedRecipe, out: Path) -> Lines:
     rows = json.loads((out / "results.json").read_text(encoding="utf-8"))
     results = {row["candidate"]: row for row in rows}
     factor = 100 if metric.unit == "%" else 1
-
-    def cells() -> Iterator[tuple[str, ...]]:
-        for entry, candidate in zip(recipe.entries, prepared.candidates, strict=True):
-            value, interval = "failed", ""
-            if row := results.get(str(candidate)):
-                value, low, high = (
-                    _value(recipe, factor * row[key]) for key in ("value", "ci_low", "ci_high")
-                )
-                interval = f"{low} – {high}"
-            yield str(candidate), value, interval, _value(recipe, entry.published)
-
-    yield _table(
-        ("candidate", f"{recipe.data.measure} here, {metric.unit}", "95 %", "paper"), cells()
-    )
+    table = _table("candidate", f"{recipe.data.measure} here, {metric.unit}", "95 %", "paper")
+    for entry, candidate in zip(recipe.entries, prepared.candidates, strict=True):
+        value, interval = "failed", ""
+        if row := results.get(str(candidate)):
+            keys = ("value", "ci_low", "ci_high")
+            value, low, high = (_value(recipe, factor * row[key]) for key in keys)
+            interval = f"{low} – {high}"
+        table.add_row(str(candidate), value, interval, _value(recipe, entry.published))
+    yield table
     direction = "" if metric.higher_is_better else " Less is better."
     yield f"The paper's figures are for all of {recipe.data.name}.{direction}"
-
-
-def _measure(recipe: Recipe) -> str:
-    return f"{recipe.data.measure}, {METRICS[recipe.data.metric].unit}"
 
 
 def _value(recipe: Recipe, value: float | None) -> str:
@@ -143,21 +118,17 @@ def _size_lines(size: RecipeSize) -> Iterator[str]:
     )
 
 
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
+def _table(first: str, *others: str) -> Table:
     table = Table(box=None)
-    table.add_column(heads[0], overflow="fold")
-    for head in heads[1:]:
+    table.add_column(first, overflow="fold")
+    for head in others:
         table.add_column(head, justify="right")
-    for row in rows:
-        table.add_row(*row)
     return table
 
 
 def _bytes(number: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6)):
-        if number >= size:
-            return f"{number / size:.1f} {unit}"
-    return f"{number / 1e3:.1f} kB"
+    unit, size = ("GB", 1e9) if number >= 1e9 else ("MB", 1e6) if number >= 1e6 else ("kB", 1e3)
+    return f"{number / size:.1f} {unit}"
 
 
 def _duration(seconds: float) -> str:
