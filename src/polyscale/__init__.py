@@ -69,5 +69,5 @@ def __getattr__(name: str) -> Any:
         if _HOME[name] in ("api", "tasks"):  # what is above the operator needs an extra
             from polyscale.errors import require
 
-            require(str(error.name), extra="compare", feature=f"polyscale.{name}")
+            require(str(error.name).partition(".")[0], extra="compare", feature=f"polyscale.{name}")
         raise
