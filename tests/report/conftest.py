@@ -113,9 +113,7 @@ def _with_faults(data: Any) -> None:
 def pages(runs, tmp_path_factory) -> dict[str, Path]:
     """For each task the page of its run."""
     folder = tmp_path_factory.mktemp("pages")
-    return {
-        task: draw_report([run], folder / f"{task}.html").path for task, run in runs.items()
-    }
+    return {task: draw_report([run], folder / f"{task}.html").path for task, run in runs.items()}
 
 
 @pytest.fixture

@@ -85,9 +85,7 @@ def write_map_run(
     if not images.exists():
         _make_scenes(images)
     training = TrainSettings(steps=20, batch=4, learning_rate=1e-2, checkpoint_every=10)
-    settings = DenseSettings(
-        task=task, dtype="fp32", tile_batch=16, training=training, label_px=32
-    )
+    settings = DenseSettings(task=task, dtype="fp32", tile_batch=16, training=training, label_px=32)
     return _write(folder, f"pairs:{images}", candidates, settings)
 
 

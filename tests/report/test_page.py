@@ -214,7 +214,7 @@ def test_what_is_wrong_with_the_data_is_said(page):
     assert "2 test images are nearly the same as a training image, 1 byte for byte" in page.text
 
 
-SCRIPT = '"\'><script>alert(1)</script><img src=x onerror=alert(1)> & {{ 7 * 7 }} {% raw %}'
+SCRIPT = "\"'><script>alert(1)</script><img src=x onerror=alert(1)> & {{ 7 * 7 }} {% raw %}"
 
 
 def poison(value, key=""):
@@ -265,8 +265,9 @@ def test_names_of_candidates_are_text(run_folder, no_charts):
         path.write_text(text.replace(f"{DINO}", f"{DINO}<script>alert(1)</script>"))
     edit_table(
         run_folder / "predictions.parquet",
-        change=lambda row: row
-        | {"candidate": row["candidate"].replace(DINO, f"{DINO}<script>alert(1)</script>")},
+        change=lambda row: (
+            row | {"candidate": row["candidate"].replace(DINO, f"{DINO}<script>alert(1)</script>")}
+        ),
     )
     page = open_page(run_folder)
     assert "script" not in page.tags()

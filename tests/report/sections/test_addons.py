@@ -1,41 +1,30 @@
-import math
+from dataclasses import replace
 
-import pytest
-from polyscale.report.extras import Probes
-
-from polyscale.report.read import read_run
-from polyscale.report.sections import few_shot, spots, turned_controls
+from polyscale.records import Shots
+from polyscale.report.sections.addons import budgets, budgets_section, few_shot
 
 
-@pytest.fixture(scope="module")
-def full_run(shared_full_folder):
-    return read_run(shared_full_folder)
-
-
-def test_controls_are_turned_to_the_candidate_less_its_control(full_run):
-    values = {r.candidate: r.value for r in full_run.results}
-    ran = [c for c in turned_controls(full_run) if c.value is not None]
-    assert len(ran) == 2
-    for control in ran:
-        ahead = values[control.candidate] - control.value
-        assert control.difference == pytest.approx(ahead)
-        assert control.diff_low < control.difference < control.diff_high
-
-
-def test_skipped_shots_are_left_out(full_run):
-    found = few_shot(full_run.results, full_run.extras.probes)
-    assert found.shots == (1, 2, 5, 10)
+def test_skipped_shots_are_left_out(run):
+    skipped = [p for probes in run.probes.values() for p in probes.few_shot if p.skipped]
+    assert skipped
+    shots = few_shot(run, run.probes).shots
+    assert list(shots) == sorted(set(shots))
+    assert not {p.shots for p in skipped} & set(shots)
 
 
 def test_shots_without_a_number_are_no_chart(run):
-    nothing = Probes(few_shot=[{"shots": 1, "mean": math.nan, "low": 0, "high": 0}])
-    assert few_shot(run.results, {run.results[0].candidate: nothing}) is None
+    name = run.results[0].candidate
+    nothing = replace(run.probes[name], few_shot=(Shots(1, None, None, None, 0, "few"),))
+    assert few_shot(run, {name: nothing}) is None
 
 
 def test_each_budget_gets_more_and_the_best_comes_last(run):
-    for own in spots(run.results):
-        best = max(run.results, key=lambda r: r.selection_value)
-        assert own.ranges[-1].best == best
-        lows = [r.low for r in own.ranges]
+    best = max(run.results, key=lambda r: r.selection_value)
+    found = budgets(run)
+    assert [axis.key for axis, _ in found] == ["macs", "latency_ms", "peak_bytes", "params"]
+    for axis, ranges in found:
+        assert ranges[-1].best.selection_value == best.selection_value
+        lows = [r.low for r in ranges]
         assert lows == sorted(lows)
-    assert spots(run.results[:1]) == []
+        assert lows[0] == min(getattr(r, axis.key) for r in run.results)
+    assert budgets_section(replace(run, results=run.results[:1])) is None

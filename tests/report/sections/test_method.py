@@ -1,4 +1,7 @@
-from polyscale.report import method
+from dataclasses import replace
+
+from polyscale.records import Timing
+from polyscale.report.sections import method
 
 ROWS = [{"kind": "ridge", "alpha": 0.1}, {"kind": "ridge", "alpha": 1.0, "note": "slow"}]
 
@@ -17,7 +20,16 @@ def test_facts_are_written_on_one_line():
 
 
 def test_limits_name_the_data_and_count_the_pairs(run):
-    text = " ".join(method.limits(run.results, 21))
-    assert "rooms, with 400 training and 240 test images" in text
+    text = " ".join(method.limits(run))
+    assert "rooms, with 60 training and 60 test images" in text
     assert "21 pairs were tested" in text
-    assert "corrected" not in " ".join(method.limits(run.results, 1))
+    assert "corrected" not in " ".join(method.limits(replace(run, contrasts=run.contrasts[:1])))
+
+
+def test_times_are_told_with_the_longest_stages():
+    timing = Timing(wall_s=61.7, model_s=44.1, num_tiles=9, stages={"features": 60, "probe": 9.2})
+    assert method.timing_text(timing) == (
+        "62 s in all, 44 s in models, busy 74 % of it; longest: features 60 s, probe 9 s."
+    )
+    idle = Timing(wall_s=2, model_s=0, num_tiles=0, stages={})
+    assert method.timing_text(idle) == "2 s in all, 0 s in models."
