@@ -228,7 +228,7 @@ def poison(value, key=""):
         return [poison(v, key) for v in value]
     free = (
         "about", "class_name", "data", "error", "family", "head", "id", "kind", "name", "names",
-        "reason", "remarks", "test_id", "train_id", "noun", "sentence", "second", "samples",
+        "reason", "remarks", "test_id", "train_id", "noun", "sentence", "samples",
     )  # fmt: skip
     is_free = isinstance(value, str) and key in free and value not in ("s2", "larger")
     return value + SCRIPT if is_free else value

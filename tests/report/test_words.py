@@ -25,7 +25,8 @@ CHEAPER = {"macs_ratio": 0.5, "latency_ratio": 0.62, "params_ratio": 0.3}
 
 
 def test_several_scales_are_better_and_dearer(run, verdict):
-    verdict = with_facts(verdict, difference=0.125, ci_low=0.063, ci_high=0.188, **DEARER)
+    facts = {"difference": 0.125, "ci_low": 0.063, "ci_high": 0.188}
+    verdict = with_facts(verdict, outcome="s2", **facts, **DEARER)
     verdict = replace(
         verdict,
         s2=replace(verdict.s2, value=0.6125),
@@ -44,7 +45,7 @@ def test_several_scales_are_better_and_dearer(run, verdict):
 
 
 def test_several_scales_are_better_and_cheaper(run, verdict):
-    answer = text_of(run, with_facts(verdict, **CHEAPER))
+    answer = text_of(run, with_facts(verdict, outcome="s2", **CHEAPER))
     assert answer.head.endswith(", and several scales are cheaper to run.")
     assert answer.cost.startswith("They cost less to run as well: 0.5 × the multiply-adds")
 

@@ -2,33 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 
 from polyscale.errors import first_line
+from polyscale.records import Failure
 from polyscale.store import StoreError
 from polyscale.types import Candidate
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A candidate that gave no result.
-
-    Attributes:
-        candidate: as the user writes it.
-        error: why, in one line.
-        kind: of the error, as Python names it.
-    """
-
-    candidate: str
-    error: str
-    kind: str
-
-    def __str__(self) -> str:
-        return f"{self.candidate} ({self.error})"
-
-    def to_dict(self) -> dict[str, str]:
-        """The failure as JSON holds it."""
-        return asdict(self)
 
 
 class Failures:

@@ -3,36 +3,8 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 
-FEATURES = "features"
-"""The stage in which the models run."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """Seconds of a run.
-
-    Attributes:
-        wall_s: from its beginning to its end.
-        model_s: in which a model ran over images.
-        num_tiles: that it saw; features that were kept cost none.
-        stages: name → seconds; a stage inside another counts for itself alone.
-    """
-
-    wall_s: float
-    model_s: float
-    num_tiles: int
-    stages: dict[str, float]
-
-    @property
-    def busy_share(self) -> float | None:
-        """Of the time for features, in which the model ran; None where it did not run."""
-        return self.model_s / self.stages[FEATURES] if self.num_tiles else None
-
-    def to_dict(self) -> dict[str, object]:
-        """The times as JSON holds them."""
-        return {**asdict(self), "busy_share": self.busy_share}
+from polyscale.records import Timing
 
 
 class Watch:

@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from polyscale.backbones import load
 from polyscale.cost import TURNS, Cost, Meter
 from polyscale.errors import InputError, first_line
 from polyscale.multiscale import MultiScale
+from polyscale.records import Control
 from polyscale.stats import accuracy_intervals, paired_contrasts
 from polyscale.store import StoreError
 from polyscale.studies.compare.features import Extractor, Features, Rows
@@ -47,45 +48,6 @@ class ControlRun:
     judged: Judged | None = None
     module: MultiScale | None = None
     reason: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Control:
-    """A control beside its candidate; numbers are None where it could not run.
-
-    Attributes:
-        candidate: what it is a control of.
-        control: what was taken away.
-        value: accuracy on the test images.
-        ci_low: lower end of its 95 % interval.
-        ci_high: its upper end.
-        difference: accuracy of the control less that of the candidate.
-        diff_low: lower end of its paired 95 % interval.
-        diff_high: its upper end.
-        p_value: McNemar's exact test, two-sided, not corrected.
-        macs: multiply-adds of one image.
-        latency_ms: median time of one image.
-        feature_dim: numbers that describe one image.
-        reason: why it could not run, or None.
-    """
-
-    candidate: str
-    control: Kind
-    value: float | None = None
-    ci_low: float | None = None
-    ci_high: float | None = None
-    difference: float | None = None
-    diff_low: float | None = None
-    diff_high: float | None = None
-    p_value: float | None = None
-    macs: int | None = None
-    latency_ms: float | None = None
-    feature_dim: int | None = None
-    reason: str | None = None
-
-    def to_dict(self) -> dict[str, object]:
-        """The control as JSON holds it."""
-        return asdict(self)
 
 
 def run_controls(

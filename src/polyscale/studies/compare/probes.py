@@ -1,10 +1,9 @@
 """Other probes on the features that are there already: does the answer hang on the probe?"""
 
-from dataclasses import asdict, dataclass
-
 import numpy as np
 
 from polyscale.heads import Feature, few_shot, fit_knn, paper_seed_accuracies, probe
+from polyscale.records import Knn, Probes, Seeds, Shots
 from polyscale.stats import accuracy_intervals
 from polyscale.studies.compare.features import Features, Rows
 from polyscale.studies.compare.judged import Judged, judge_features
@@ -12,66 +11,6 @@ from polyscale.studies.compare.plan import ComparePlan
 from polyscale.types import Candidate
 
 NUM_SEEDS = 3
-
-
-@dataclass(frozen=True)
-class Knn:
-    """Accuracy of k nearest neighbours, and its 95 % interval."""
-
-    k: int
-    value: float
-    ci_low: float
-    ci_high: float
-
-
-@dataclass(frozen=True)
-class Shots:
-    """Accuracy from a few training images of each class, over several draws of them.
-
-    Attributes:
-        shots: images of each class.
-        mean: over the draws; None where it was skipped.
-        low: of the worst draw.
-        high: of the best draw.
-        draws: how many.
-        skipped: why it was, or None.
-    """
-
-    shots: int
-    mean: float | None
-    low: float | None
-    high: float | None
-    draws: int
-    skipped: str | None
-
-
-@dataclass(frozen=True)
-class Seeds:
-    """Accuracies of the same probe with several seeds, and their standard deviation."""
-
-    values: tuple[float, ...]
-    sd: float
-
-
-@dataclass(frozen=True)
-class Probes:
-    """What other probes say of a candidate.
-
-    Attributes:
-        knn: neighbours by cosine.
-        few_shot: accuracy by number of training images.
-        features: accuracy by what the probe sees of each scale.
-        seeds: spread over seeds: of the folds that choose the regulariser, or of the training.
-    """
-
-    knn: Knn
-    few_shot: tuple[Shots, ...]
-    features: dict[str, float]
-    seeds: Seeds
-
-    def to_dict(self) -> dict[str, object]:
-        """The probes as JSON holds them."""
-        return asdict(self)
 
 
 def run_probes(
