@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from polyscale.heads import Feature, pooled_columns
 from polyscale.multiscale import MultiScale
+from polyscale.records import FEATURES_STAGE
 from polyscale.store import FeatureStore
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.extract import extract_pooled
 from polyscale.studies.failures import Failures
 from polyscale.studies.planned import for_each
 from polyscale.studies.progress import Progress
-from polyscale.studies.timing import FEATURES, Watch
+from polyscale.studies.timing import Watch
 from polyscale.types import Backbone, Candidate
 
 Rows = NDArray[np.float32]
@@ -67,7 +68,7 @@ class Extractor:
             step: how progress calls it, besides the name and the split.
         """
         data, name = self.plan.data, f"{module.backbone.name}{step}"
-        with self.watch.stage(FEATURES):
+        with self.watch.stage(FEATURES_STAGE):
             train, test = (
                 extract_pooled(
                     module,

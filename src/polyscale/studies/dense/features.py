@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from polyscale.multiscale import MultiScale
+from polyscale.records import FEATURES_STAGE
 from polyscale.store import (
     FeatureStore,
     JoinedMaps,
@@ -17,7 +18,7 @@ from polyscale.studies.extract import extract_maps
 from polyscale.studies.failures import Failures
 from polyscale.studies.planned import for_each
 from polyscale.studies.progress import Progress
-from polyscale.studies.timing import FEATURES, Watch
+from polyscale.studies.timing import Watch
 from polyscale.types import HW, Backbone, Candidate
 
 ByScale = dict[float, MapSource]
@@ -71,7 +72,7 @@ class MapExtractor:
         """Maps for each candidate of a backbone, each scale once."""
 
         def extract(scales: Sequence[float]) -> DenseFeatures:
-            with self.watch.stage(FEATURES):
+            with self.watch.stage(FEATURES_STAGE):
                 return DenseFeatures(
                     self._split(backbone, scales, self.train, "train"),
                     self._split(backbone, scales, self.test, "test"),
