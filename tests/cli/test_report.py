@@ -1,10 +1,10 @@
-"""`polyscale report` as a user runs it, on run folders made up in code."""
+"""`polyscale report` as a user runs it, on a run folder of a tiny study."""
 
 import json
 import shutil
 
 import pytest
-from tests.report.conftest import SKILLS, make_correct, make_rows, write_run
+from tests.report.studies import MAP_CANDIDATES, write_map_run
 from typer.testing import CliRunner
 
 from polyscale.cli.app import app
@@ -14,7 +14,7 @@ from polyscale.errors import InputError
 @pytest.fixture(scope="module")
 def shared_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cli")
-    return write_run(folder, *make_rows(SKILLS), make_correct(SKILLS))
+    return write_map_run(folder / "run", folder / "scenes", "segmentation", MAP_CANDIDATES[:3])
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def invoke(*arguments):
 def test_the_report_of_a_run_is_drawn_anew(run):
     result = invoke(run)
     assert result.exit_code == 0
-    assert result.stdout.startswith("No, you don’t need the larger model")
+    assert result.stdout.startswith("These images can’t tell")
     assert result.stdout.endswith(f"report: {run / 'report.html'}\n")
     assert (run / "report.html").is_file()
     assert (run / "curves.png").is_file()
@@ -55,7 +55,7 @@ def test_several_runs_need_a_page_to_write(run, tmp_path):
 def test_a_folder_that_is_no_run_is_named(tmp_path):
     result = invoke(tmp_path)
     assert isinstance(result.exception, InputError)
-    assert "results.json must be a file that polyscale compare wrote" in str(result.exception)
+    assert "task.json must be a file that polyscale compare wrote" in str(result.exception)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from polyscale.report import draw_report
-
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -60,9 +58,9 @@ def opened(browser, path: Path, width: int) -> Iterator[Any]:
 
 
 @pytest.fixture(params=[1280, 390])
-def page(request, browser, shared_full_report) -> Iterator[Any]:
+def page(request, browser, pages) -> Iterator[Any]:
     """The report at the width of a desk and of a phone."""
-    with opened(browser, shared_full_report, request.param) as page:
+    with opened(browser, pages["classification"], request.param) as page:
         yield page
 
 
@@ -70,11 +68,10 @@ def page(request, browser, shared_full_report) -> Iterator[Any]:
     params=[(task, width) for task in ("segmentation", "depth") for width in (1280, 390)],
     ids=lambda param: f"{param[0]}-{param[1]}",
 )
-def dense_page(request, browser, shared_dense_folders, tmp_path) -> Iterator[Any]:
+def maps_page(request, browser, pages) -> Iterator[Any]:
     """The report of segmentation and of depth, likewise."""
     task, width = request.param
-    path = draw_report([shared_dense_folders[task]], tmp_path / "page.html").path
-    with opened(browser, path, width) as page:
+    with opened(browser, pages[task], width) as page:
         yield page
 
 
@@ -84,9 +81,9 @@ def test_nothing_is_wider_than_the_page(page):
     assert page.evaluate(OVERFLOW) == []
 
 
-def test_numbers_are_those_of_the_results(page, shared_full_folder):
+def test_numbers_are_those_of_the_results(page, runs):
     rows = {
-        r["candidate"]: r for r in json.loads((shared_full_folder / "results.json").read_text())
+        r["candidate"]: r for r in json.loads((runs["classification"] / "results.json").read_text())
     }
     shown = page.eval_on_selector_all("[data-candidate][data-field]", FIELDS)
     assert len(shown) == 12 * len(rows)
@@ -143,8 +140,8 @@ def test_the_kind_of_cost_is_switched_by_keyboard(page):
         assert shown_axes(page) == [axis]
 
 
-def test_a_point_shows_its_row_by_keyboard_and_by_mouse(page, shared_full_folder):
-    rows = json.loads((shared_full_folder / "results.json").read_text())
+def test_a_point_shows_its_row_by_keyboard_and_by_mouse(page, runs):
+    rows = json.loads((runs["classification"] / "results.json").read_text())
     page.focus("#axis-macs")
     page.keyboard.press("Tab")
     shown = page.evaluate("document.activeElement.innerText").replace("\u00a0", " ")
@@ -197,21 +194,21 @@ def open_details(page) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
 
 
-def test_nothing_dense_is_wider_than_the_page(dense_page):
-    open_details(dense_page)
-    assert dense_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert dense_page.evaluate(OVERFLOW) == []
+def test_nothing_dense_is_wider_than_the_page(maps_page):
+    open_details(maps_page)
+    assert maps_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert maps_page.evaluate(OVERFLOW) == []
 
 
-def test_predictions_stand_beside_their_errors_and_the_truth(dense_page):
+def test_predictions_stand_beside_their_errors_and_the_truth(maps_page):
     """On a desk four columns, below each other what is said and its error; on a phone two."""
-    open_details(dense_page)
-    images = dense_page.query_selector_all(".beside:first-of-type .panels figure img")
+    open_details(maps_page)
+    images = maps_page.query_selector_all(".beside:first-of-type .panels figure img")
     assert all(image.evaluate("i => i.naturalWidth") == 96 for image in images)
     boxes = [image.bounding_box() for image in images[:8]]
     pairs = list(zip(boxes[::2], boxes[1::2], strict=True))
     columns = sorted({round(box["x"]) for box in boxes})
-    if dense_page.viewport_size["width"] > 800:
+    if maps_page.viewport_size["width"] > 800:
         assert len(columns) == 4
         assert all(a["x"] == b["x"] and a["y"] < b["y"] for a, b in pairs)
     else:
@@ -220,8 +217,8 @@ def test_predictions_stand_beside_their_errors_and_the_truth(dense_page):
     assert len({round(box["width"]) for box in boxes}) == 1
 
 
-def test_numbers_of_the_chart_of_sizes_can_be_read(dense_page):
-    for chart in dense_page.query_selector_all("#sizes svg.plot-lines"):
+def test_numbers_of_the_chart_of_sizes_can_be_read(maps_page):
+    for chart in maps_page.query_selector_all("#sizes svg.plot-lines"):
         heights = chart.eval_on_selector_all(
             "text", "texts => texts.map(t => t.getBoundingClientRect().height)"
         )

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from polyscale.report.axes import AXES, THROUGHPUT
-from polyscale.report.chart import Cut, _ticks, draw_chart
+from polyscale.report.chart import Cut, _ticks, cuts_of, draw_chart
 from polyscale.report.curves import draw_png, draw_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -24,7 +24,7 @@ def texts_of(svg: str) -> list[str]:
 
 
 def test_png_is_an_image_of_its_size(run):
-    image = Image.open(BytesIO(draw_png(run.results)))
+    image = Image.open(BytesIO(draw_png(run)))
     image.load()
     assert (image.format, image.size) == ("PNG", (1600, 1000))
     # the family colours are there, beside white and greys
@@ -34,7 +34,7 @@ def test_png_is_an_image_of_its_size(run):
 
 @pytest.mark.parametrize("variant", ["wide", "narrow"])
 def test_svg_holds_a_line_for_each_family_and_model_and_a_point_for_each_candidate(run, variant):
-    ids = ids_of(draw_svg(run.results, variant).svg)
+    ids = ids_of(draw_svg(run, variant).svg)
     assert [i for i in ids if "-size-" in i] == [f"macs-{variant}-size-0"]
     assert [i for i in ids if "-scale-" in i] == [
         f"macs-{variant}-{n}" for n in ("scale-0", "scale-1")
@@ -43,28 +43,28 @@ def test_svg_holds_a_line_for_each_family_and_model_and_a_point_for_each_candida
 
 
 def test_svg_names_models_and_scales_in_text(run):
-    texts = texts_of(draw_svg(run.results, "wide").svg)
+    texts = texts_of(draw_svg(run, "wide").svg)
     for label in ("efficientnet_lite0", "efficientnet_lite2", "dinov2_small", "scales 1, 2, 3"):
         assert texts.count(label) == 1
     assert texts.count("scales 1, 2") == 2
-    assert "@ 1, 2, 3" in texts_of(draw_svg(run.results, "narrow").svg)
+    assert "@ 1, 2, 3" in texts_of(draw_svg(run, "narrow").svg)
 
 
 def test_two_svgs_of_a_page_share_no_id_that_is_referred_to(run):
-    wide, narrow = (draw_svg(run.results, variant).svg for variant in ("wide", "narrow"))
+    wide, narrow = (draw_svg(run, variant).svg for variant in ("wide", "narrow"))
     targets = set(re.findall(r"#([\w-]+)[\")]", wide)) & set(ids_of(wide))
     assert targets
     assert not targets & set(ids_of(narrow))
 
 
 def test_svg_is_the_same_each_time(run):
-    assert draw_svg(run.results, "wide") == draw_svg(run.results, "wide")
+    assert draw_svg(run, "wide") == draw_svg(run, "wide")
 
 
 def test_svg_escapes_names(run):
     nasty = "<script>alert(1)</script> & $x^2$"
-    results = [replace(run.results[0], backbone=nasty, data=nasty), *run.results[3:5]]
-    svg = draw_svg(results, "wide").svg
+    results = (replace(run.results[0], backbone=nasty, data=nasty), *run.results[3:5])
+    svg = draw_svg(replace(run, results=results), "wide").svg
     assert "<script" not in svg
     assert ElementTree.fromstring(svg).get("aria-label").count("<script>")  # noqa: S314
 
@@ -72,26 +72,28 @@ def test_svg_escapes_names(run):
 @pytest.mark.parametrize("axis", [a for a in AXES.values() if a is not THROUGHPUT])
 def test_places_are_those_of_the_points(run, axis):
     """By cost from left to right, by accuracy from below; nothing outside of the drawing."""
-    places = draw_svg(run.results, "wide", axis).places
+    places = draw_svg(run, "wide", axis).places
     by_name = {r.candidate: r for r in run.results}
     assert places.keys() == by_name.keys()
     assert all(0 < share < 1 for place in places.values() for share in place)
     for a, (x, y) in places.items():
         for b, (u, v) in places.items():
-            assert (x < u) == (getattr(by_name[a], axis.key) < getattr(by_name[b], axis.key))
-            assert (y < v) == (by_name[a].value > by_name[b].value)
+            cheaper = getattr(by_name[a], axis.key) < getattr(by_name[b], axis.key)
+            assert (x < u) == cheaper
+            if by_name[a].value != by_name[b].value:
+                assert (y < v) == (by_name[a].value > by_name[b].value)
 
 
 def test_faster_is_further_left(run):
-    own = {r.candidate: 1000 / r.latency_ms for r in run.results}
-    places = draw_svg(run.results, "wide", THROUGHPUT, own=own).places
-    assert min(places, key=lambda name: places[name][0]) == max(own, key=own.__getitem__)
+    faster = run.throughput
+    places = draw_svg(run, "wide", THROUGHPUT).places
+    assert min(places, key=lambda name: places[name][0]) == max(faster, key=faster.__getitem__)
 
 
 def test_a_cut_of_the_curve_is_a_cross_above_the_larger_model(run, verdict):
     larger = verdict.larger
     cut = Cut(larger.candidate, (), larger.value + 0.05)
-    plain, with_cut = (draw_svg(run.results, "wide", cuts=cuts).svg for cuts in ((), (cut,)))
+    plain, with_cut = (draw_svg(run, "wide", cuts=cuts).svg for cuts in ((), (cut,)))
     assert len(ids_of(with_cut)) > len(ids_of(plain))
 
 
@@ -109,7 +111,7 @@ def test_there_are_always_some_ticks_and_never_many(low, high, texts):
 
 def test_colours_are_those_of_the_page(run):
     """No colour is fixed, so that the drawing follows the page into the dark."""
-    svg = draw_svg(run.results, "wide").svg
+    svg = draw_svg(run, "wide").svg
     assert not re.findall(r"(?:fill|stroke): #[0-9a-f]+", svg)
     assert "var(--mark-1)" in svg
 
@@ -117,14 +119,14 @@ def test_colours_are_those_of_the_page(run):
 def test_drawing_leaves_the_settings_of_matplotlib_alone(run):
     with mpl.rc_context({"lines.linewidth": 9, "axes.facecolor": "black"}):
         before = dict(mpl.rcParams)
-        styled = draw_svg(run.results, "wide")
+        styled = draw_svg(run, "wide")
         assert dict(mpl.rcParams) == before
-    assert styled == draw_svg(run.results, "wide")
+    assert styled == draw_svg(run, "wide")
 
 
 @pytest.mark.parametrize("narrow", [False, True])
 def test_labels_stay_inside_and_apart(run, narrow):
-    figure = draw_chart(run.results, (380, 440) if narrow else (960, 560), narrow=narrow)
+    figure = draw_chart(run, (380, 440) if narrow else (960, 560), narrow=narrow)
     figure.draw_without_rendering()
     boxes = [label.get_window_extent() for label in figure.axes[0].texts]
     assert len(boxes) == 7
@@ -137,7 +139,28 @@ def test_labels_stay_inside_and_apart(run, narrow):
         assert not any(first.overlaps(second) for second in words[i + 1 :])
 
 
+def test_a_better_error_stands_higher_in_the_chart(depth):
+    drawing = draw_svg(depth, "wide")
+    by_value = sorted(depth.results, key=lambda result: result.value)
+    downwards = [drawing.places[result.candidate][1] for result in by_value]
+    assert downwards == sorted(downwards)
+    assert "RMSE, lower is better (axis turned)" in drawing.svg
+
+
+def test_a_curve_is_cut_where_a_verdict_says(depth, run):
+    """The value there is the larger model's and the verdict's difference, in its own direction."""
+    for own in (depth, run):
+        values = {r.candidate: r.value for r in own.results}
+        cuts = cuts_of(own, AXES["macs"])
+        (verdict,) = own.verdicts
+        on_curves = [c for c in verdict.costs if (c.axis, c.rule) == ("macs", "interpolated")]
+        assert [c.larger for c in cuts] == [c.larger for c in on_curves]
+        for cut in cuts:
+            ends = [values[name] for name in cut.ends]
+            assert min(ends) <= cut.value <= max(ends)
+
+
 def test_a_single_candidate_has_a_point_and_no_line(run):
-    ids = ids_of(draw_svg(run.results[:1], "wide").svg)
+    ids = ids_of(draw_svg(replace(run, results=run.results[:1]), "wide").svg)
     assert "macs-wide-point-0" in ids
     assert not [i for i in ids if "-size-" in i or "-scale-" in i]

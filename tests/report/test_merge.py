@@ -1,102 +1,151 @@
-import json
 import os
-from pathlib import Path
+import shutil
+from dataclasses import replace
 
 import pytest
-from tests.report.conftest import SKILLS, make_correct, make_rows, write_extras, write_run
+from tests.report.conftest import edit, edit_table, keep_candidates
+from tests.report.studies import CANDIDATES, MAP_CANDIDATES
 
 from polyscale.errors import InputError
 from polyscale.report import draw_report
-from polyscale.report.merge import differences, merge
+from polyscale.report.merge import cannot_merge, differences, merge
 from polyscale.report.read import read_run
 
-NAMES = list(SKILLS)
-HALVES = (NAMES[:4], [NAMES[3], *NAMES[4:]])  # one candidate is in both
+TASKS = {
+    # one candidate is in both parts
+    "classification": (CANDIDATES[:4], CANDIDATES[3:]),
+    "segmentation": (MAP_CANDIDATES[:3], MAP_CANDIDATES[2:]),
+    "depth": (MAP_CANDIDATES[:3], MAP_CANDIDATES[2:]),
+}
 
 
-def write_part(folder: Path, names: list[str], day: str = "2025-01-31", **facts) -> Path:
-    """A run of some of the candidates, with the answers that they have in the run of all."""
-    results, contrasts = make_rows(SKILLS)
-    results = [r for r in results if r.candidate in names]
-    contrasts = [c for c in contrasts if c.first in names and c.second in names]
-    correct = {n: right for n, right in make_correct(SKILLS).items() if n in names}
-    write_run(folder, results, contrasts, correct)
-    path = folder / "results.json"
-    rows = json.loads(path.read_text())
-    for row in rows:
-        row["versions"]["date"] = day
-        row["settings"] |= {k: v for k, v in facts.items() if k in row["settings"]}
-        row |= {k: v for k, v in facts.items() if k in row}
-    path.write_text(json.dumps(rows))
+def make_part(runs, task, folder, names, day="2025-01-31", **facts):
+    """A run of some of the candidates, with what they do in the run of all."""
+    shutil.copytree(runs[task], folder, ignore=shutil.ignore_patterns("heads"))
+    keep_candidates(folder, names)
+
+    def changed(rows):
+        for row in rows:
+            row["settings"] |= {"date": day}
+            row["settings"] |= {k: v for k, v in facts.items() if k in row["settings"]}
+            row |= {k: v for k, v in facts.items() if k in row}
+
+    edit(folder / "results.json", changed)
     return folder
 
 
-@pytest.fixture
-def parts(tmp_path):
+@pytest.fixture(params=list(TASKS))
+def parts(request, runs, tmp_path, monkeypatch):
+    """The task, and two runs of some of the candidates; resampled as the studies did."""
+    for name in ("intervals", "image_bootstrap"):
+        monkeypatch.setattr(f"polyscale.stats.{name}.NUM_RESAMPLES", 500)
     days = ("2025-01-30", "2025-01-31")
-    return [
-        write_part(tmp_path / name, half, day)
-        for name, half, day in zip("ab", HALVES, days, strict=True)
+    return request.param, [
+        make_part(runs, request.param, tmp_path / name, half, day)
+        for name, half, day in zip("ab", TASKS[request.param], days, strict=True)
     ]
 
 
-def test_parts_of_a_run_merge_into_it(parts, run):
-    merged = merge([read_run(part) for part in parts])
-    assert [r.candidate for r in merged.results] == NAMES
-    assert {r.candidate: r.value for r in merged.results} == {
-        r.candidate: r.value for r in run.results
-    }
-    # correction and verdicts too, as if all had been run at once
-    assert merged.contrasts == run.contrasts
-    (verdict,), (whole,) = merged.verdicts, run.verdicts
-    assert (verdict.outcome, verdict.contrast) == (whole.outcome, whole.contrast)
-    assert verdict.costs == whole.costs
-    for picture in merged.pictures:
-        assert list(picture.answers) == NAMES
+def test_parts_of_a_run_merge_into_it(parts, runs):
+    task, folders = parts
+    read = [read_run(folder) for folder in folders]
+    assert differences(read) == []
+    merged, whole = merge(read), read_run(runs[task])
+    names = [r.candidate for r in whole.results]
+    assert [r.candidate for r in merged.results] == names
+    # contrasts, correction and verdicts, as if all had been run at once
+    assert merged.contrasts == whole.contrasts
+    assert [(v.outcome, v.contrast, v.costs) for v in merged.verdicts] == [
+        (v.outcome, v.contrast, v.costs) for v in whole.verdicts
+    ]
+    assert all(list(picture.answers) == names for picture in merged.pictures)
+    assert len(merged.maps) == len(whole.maps)
+    assert all(set(image.predicted) == set(names) for image in merged.maps)
+    if whole.sizes:
+        assert merged.classes == whole.classes
+        assert merged.sizes.iou == whole.sizes.iou
+        # of pairs that no run holds both of there is no gain by size
+        assert merged.sizes.gain(names[1], names[0]) == whole.sizes.gain(names[1], names[0])
+        assert merged.sizes.gain(names[1], names[3]) is None
 
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_of_a_candidate_in_both_the_newest_row_stands_and_is_said(parts, turned):
-    rows = json.loads((parts[1] / "results.json").read_text())
-    rows[0]["latency_ms"] = 99.5
-    (parts[1] / "results.json").write_text(json.dumps(rows))
-    merged = merge([read_run(part) for part in (parts[::-1] if turned else parts)])
-    (row,) = (r for r in merged.results if r.candidate == NAMES[3])
+    task, folders = parts
+    twice = TASKS[task][1][0]
+
+    def slower(rows):
+        rows[0]["latency_ms"] = 99.5
+
+    edit(folders[1] / "results.json", slower)
+    merged = merge([read_run(part) for part in (folders[::-1] if turned else folders)])
+    (row,) = (r for r in merged.results if r.candidate == twice)
     assert row.latency_ms == 99.5
     assert merged.date == "2025-01-31"
-    note = f"In several of the runs: {NAMES[3]}. The newest, of {parts[1]}, is shown."
+    note = f"In several of the runs: {twice}. The newest, of {folders[1]}, is shown."
     assert note in merged.notes
 
 
-def test_on_one_day_the_newest_file_stands(tmp_path):
-    parts = [write_part(tmp_path / name, NAMES[:2]) for name in "ab"]
+def test_on_one_day_the_newest_file_stands(runs, tmp_path):
+    parts = [make_part(runs, "classification", tmp_path / n, CANDIDATES[:2]) for n in "ab"]
     os.utime(parts[0] / "results.json", (2e9, 2e9))
     assert f"The newest, of {parts[0]}, are shown." in merge([read_run(p) for p in parts]).notes[1]
 
 
 @pytest.mark.parametrize(
-    ("facts", "apart"),
+    ("task", "facts", "apart"),
     [
-        ({}, []),
-        ({"test_fingerprint": "other"}, ["test images"]),
-        ({"test_fingerprint": None}, ["test images"]),
-        ({"train_fingerprint": "other"}, ["train images"]),
-        ({"data": "flowers"}, ["data"]),
-        ({"source": "base"}, ["source"]),
+        ("classification", {}, []),
+        ("classification", {"test_fingerprint": "other"}, ["test images"]),
+        ("classification", {"test_fingerprint": None}, ["test images"]),
+        ("classification", {"train_fingerprint": "other"}, ["train images"]),
+        ("classification", {"data": "flowers"}, ["data"]),
+        ("classification", {"source": "base"}, ["source"]),
+        ("segmentation", {"test_targets": "other"}, ["test targets"]),
+        ("depth", {"train_targets": "other"}, ["train targets"]),
+        ("depth", {"head": "other"}, ["head"]),
+        ("segmentation", {"views": "other"}, ["views"]),
     ],
 )
-def test_runs_share_contrasts_only_on_the_same_images(tmp_path, facts, apart):
-    runs = [
-        read_run(write_part(tmp_path / "a", HALVES[0])),
-        read_run(write_part(tmp_path / "b", HALVES[1], **facts)),
+def test_runs_share_contrasts_only_on_the_same_images(runs, tmp_path, task, facts, apart):
+    halves = TASKS[task]
+    read = [
+        read_run(make_part(runs, task, tmp_path / "a", halves[0])),
+        read_run(make_part(runs, task, tmp_path / "b", halves[1], **facts)),
     ]
-    assert differences(runs) == apart
+    assert differences(read) == apart
+    assert bool(cannot_merge(read)) == bool(apart)
 
 
-def test_runs_on_other_images_stand_side_by_side_without_contrasts(tmp_path):
+def test_a_run_of_another_task_stands_apart(run, segmentation, depth):
+    assert {"task", "metric"} <= set(differences([segmentation, depth]))
+    assert {"task", "metric"} <= set(differences([run, depth]))
+
+
+def test_images_of_other_names_are_other_images(runs, tmp_path):
+    """Whatever fingerprints say."""
+    halves = TASKS["depth"]
     parts = [
-        write_part(tmp_path / "a<b>", HALVES[0]),
-        write_part(tmp_path / "c", HALVES[1], test_fingerprint="other"),
+        make_part(runs, "depth", tmp_path / n, half) for n, half in zip("ab", halves, strict=True)
+    ]
+    for name in ("images", "gallery"):
+        edit_table(
+            parts[1] / f"{name}.parquet", change=lambda row: row | {"id": f"other/{row['id']}"}
+        )
+    assert differences([read_run(part) for part in parts]) == ["test images"]
+
+
+def test_runs_whose_metric_is_no_mean_over_images_stand_side_by_side(depth):
+    """Such as a ranking of all images: there is nothing to compute contrasts anew from."""
+    whole = replace(depth, task=replace(depth.task, reduction=None, statistics=()))
+    assert "Runs of depth cannot be merged: their metric is not a mean" in cannot_merge([whole] * 2)
+
+
+def test_runs_on_other_images_stand_side_by_side_without_contrasts(runs, tmp_path):
+    halves = TASKS["classification"]
+    parts = [
+        make_part(runs, "classification", tmp_path / "a<b>", halves[0]),
+        make_part(runs, "classification", tmp_path / "c", halves[1], test_fingerprint="other"),
     ]
     written = draw_report(parts, tmp_path / "both.html")
     html = written.path.read_text()
@@ -104,33 +153,36 @@ def test_runs_on_other_images_stand_side_by_side_without_contrasts(tmp_path):
     assert "They stand side by side and are not compared" in html
     assert "a&lt;b&gt;" in html
     assert 'data-field="only_first"' not in html
-    for name in NAMES:
+    for name in CANDIDATES:
         assert f'data-candidate="{name}"' in html
 
 
-def test_files_of_both_are_kept_with_their_candidates(parts):
-    results, _ = make_rows(SKILLS)
-    for part, names in zip(parts, HALVES, strict=True):
-        own = [r for r in results if r.candidate in names]
-        if part == parts[0]:
-            # its larger model is the one that the newer run has too
-            write_extras(part, own, {n: c for n, c in make_correct(SKILLS).items() if n in names})
+def test_files_of_both_are_kept_with_their_candidates(runs, tmp_path):
+    halves = TASKS["classification"]
+    parts = [
+        make_part(runs, "classification", tmp_path / n, half, day)
+        for n, half, day in zip("ab", halves, ("2025-01-30", "2025-01-31"), strict=True)
+    ]
+    (parts[1] / "probes.json").unlink()
     merged = merge([read_run(part) for part in parts])
-    assert {c.kind for c in merged.extras.cascades} == {"s2"}
-    assert set(merged.extras.probes) == set(NAMES[:3])
-    assert len(merged.extras.controls) == 3
+    whole = read_run(runs["classification"])
+    # the larger model is of the newer run, so that no cascade onto it stands
+    assert merged.cascades == tuple(c for c in whole.cascades if c.kind == "s2")
+    assert set(merged.probes) == set(CANDIDATES[:3])
+    assert {c.candidate for c in merged.controls} == {c.candidate for c in whole.controls}
+    assert merged.failures == whole.failures * 2
 
 
-def test_a_merged_page_says_so_and_shows_all(parts, tmp_path):
-    before = [sorted(p.name for p in part.iterdir()) for part in parts]
-    written = draw_report(parts, tmp_path / "both.html")
-    html = written.path.read_text()
+def test_a_merged_page_says_so_and_shows_all(parts, tmp_path, no_charts):
+    task, folders = parts
+    before = [sorted(p.name for p in folder.iterdir()) for folder in folders]
+    html = draw_report(folders, tmp_path / "both.html").path.read_text()
     assert "Merged from" in html
     assert "In several of the runs: " in html
-    for name in NAMES:
+    for name in dict.fromkeys(n for half in TASKS[task] for n in half):
         assert f'data-candidate="{name}"' in html
     # the runs themselves stay as they are
-    assert [sorted(p.name for p in part.iterdir()) for part in parts] == before
+    assert [sorted(p.name for p in folder.iterdir()) for folder in folders] == before
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,6 @@ from polyscale.report import numbers
     [
         (numbers.percent, 0.6125, "61.3 %"),
         (numbers.percent, 1.0, "100.0 %"),
-        (numbers.points, 0.125, "+12.5"),
-        (numbers.points, -0.063, "−6.3"),
-        (numbers.points, 0.0, "0.0"),
-        (numbers.points, -0.0001, "0.0"),
         (numbers.ratio, 8.24, "8.2 ×"),
         (numbers.ratio, 9.96, "10 ×"),
         (numbers.ratio, 31.2, "31 ×"),
@@ -34,4 +30,10 @@ def test_numbers_have_units_signs_and_few_digits(write, value, text):
 
 
 def test_units_do_not_break_from_their_numbers():
-    assert " " not in numbers.percent(0.5) + numbers.macs(1e9) + numbers.interval_points(-0.1, 0.1)
+    assert " " not in numbers.percent(0.5) + numbers.macs(1e9) + numbers.p_value(0)
+
+
+def test_the_axis_of_intervals_holds_them_all_and_ends_at_a_multiple():
+    assert numbers.interval_limit([]) == 0.05
+    assert numbers.interval_limit([-0.12, 0.07]) == pytest.approx(0.15)
+    assert numbers.interval_limit([0.12], 0.1) == pytest.approx(0.2)

@@ -1,34 +1,18 @@
 """What the page holds, as HTML. How it looks is tested in a browser, in test_browser.py."""
 
 import json
-from html.parser import HTMLParser
+import re
+from dataclasses import replace
 
 import pytest
+from markupsafe import Markup
+from tests.report.conftest import Page, edit, edit_table, keep_candidates
+from tests.report.studies import CANDIDATES, DINO, LITE
 
-from polyscale.report import write_report
-from polyscale.stats import judge
+from polyscale.report import draw_report, write_report
+from polyscale.report.page import render_page
 
-
-class Page(HTMLParser):
-    """Elements with their attributes, and the page's text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text += data
-
-    def having(self, name: str) -> list[dict[str, str | None]]:
-        return [attributes for _, attributes in self.elements if name in attributes]
-
-    def tags(self) -> set[str]:
-        return {tag for tag, _ in self.elements}
+MAX_BYTES = 8_000_000
 
 
 def open_page(folder) -> Page:
@@ -36,26 +20,27 @@ def open_page(folder) -> Page:
 
 
 @pytest.fixture(scope="module")
-def page(shared_report) -> Page:
-    return Page(shared_report.read_text(encoding="utf-8"))
+def html(pages) -> dict[str, Page]:
+    return {task: Page(path.read_text(encoding="utf-8")) for task, path in pages.items()}
 
 
 @pytest.fixture(scope="module")
-def full_page(shared_full_report) -> Page:
-    return Page(shared_full_report.read_text(encoding="utf-8"))
+def page(html) -> Page:
+    return html["classification"]
 
 
-def test_every_number_of_a_candidate_is_its_result(page, shared_folder):
-    rows = {r["candidate"]: r for r in json.loads((shared_folder / "results.json").read_text())}
+@pytest.mark.parametrize("task", ["classification", "segmentation", "depth"])
+def test_every_number_of_a_candidate_is_its_result(html, runs, task):
+    rows = {r["candidate"]: r for r in json.loads((runs[task] / "results.json").read_text())}
     seen = set()
-    for data in page.having("data-field"):
+    for data in html[task].having("data-field"):
         if "data-candidate" in data:
             row = rows[data["data-candidate"]]
             assert float(data["data-value"]) == row[data["data-field"]]
             seen.add((data["data-candidate"], data["data-field"]))
     fields = {
         "value", "ci_low", "ci_high", "num_tiles", "params", "macs", "latency_ms",
-        "latency_low_ms", "latency_high_ms", "peak_bytes", "feature_dim",
+        "latency_low_ms", "latency_high_ms", "throughput", "peak_bytes", "feature_dim",
     }  # fmt: skip
     assert seen == {(name, field) for name in rows for field in fields}
 
@@ -80,20 +65,19 @@ def test_every_ratio_is_to_the_cheapest(page, run):
         assert float(data["data-value"]) == values[data["data-candidate"]][field] / cheapest
 
 
-def test_every_verdict_at_equal_cost_is_shown(full_page, run):
-    (verdict,) = run.verdicts
+def test_every_verdict_at_equal_cost_is_shown(page, run):
     shown = {
         (d["data-cost-verdict"], d["data-axis"]): (d["data-outcome"], float(d["data-value"]))
-        for d in full_page.having("data-cost-verdict")
+        for d in page.having("data-cost-verdict")
     }
+    (verdict,) = run.verdicts
     assert shown == {(c.larger, c.axis): (c.outcome, c.difference) for c in verdict.costs}
 
 
-def test_every_fact_of_the_other_files_is_in_them(full_page, shared_full_folder):
-    files = {
-        name: json.loads((shared_full_folder / f"{name}.json").read_text())
-        for name in ("cascades", "controls", "probes", "data")
-    }
+def test_every_fact_of_the_other_files_is_in_them(page, runs):
+    names = ("cascades", "controls", "probes", "data")
+    folder = runs["classification"]
+    files = {name: json.loads((folder / f"{name}.json").read_text()) for name in names}
     cascades = {f"{c['small']}|{c['large']}|{c['axis']}": c for c in files["cascades"]}
     controls = {f"{c['candidate']}|{c['control']}": c for c in files["controls"]}
 
@@ -101,10 +85,8 @@ def test_every_fact_of_the_other_files_is_in_them(full_page, shared_full_folder)
         if file == "cascades":
             return cascades[row]["chosen"].get(key, cascades[row].get(key))
         if file == "controls":
-            found = controls[row][key]
-            # shown as the candidate less its control, whichever way round the file has it
-            backwards = key == "difference" and controls[row]["control"] == "equal_width"
-            return -found if backwards else found
+            # shown as the candidate less its control; the file has the control less its candidate
+            return -controls[row][key] if key == "difference" else controls[row][key]
         if file == "data":
             counts = {"train": 0, "test": 1}
             data = files["data"]
@@ -118,31 +100,51 @@ def test_every_fact_of_the_other_files_is_in_them(full_page, shared_full_folder)
         return probes["seeds"]["sd"] if key == "sd" else probes["features"][key]
 
     seen = set()
-    for data in full_page.having("data-file"):
+    for data in page.having("data-file"):
         where = (data["data-file"], data["data-row"], data["data-key"])
         assert float(data["data-value"]) == value(*where), where
         seen.add(where)
     assert {file for file, _, _ in seen} == files.keys()
-    assert len(seen) == 4 * 4 + 2 * 6 + 7 * (1 + 2 + 1 + 4) + 2 + 2 + 2 * 4
+    ran = [c for c in files["controls"] if c["reason"] is None]
+    shots = [p for probes in files["probes"].values() for p in probes["few_shot"] if p["mean"]]
+    features = [f for probes in files["probes"].values() for f in probes["features"]]
+    assert len(seen) == (
+        4 * len(cascades) + 6 * len(ran) + 2 * 7 + len(features) + len(shots) + 2 + 2 * 4
+    )
 
 
-def test_gains_of_a_class_add_up_to_the_whole(full_page, run):
+def test_a_control_is_shown_the_way_round_that_its_values_are(page, run):
+    """What the page shows is the candidate's value less the control's, both of which it shows."""
+    values = {r.candidate: r.value for r in run.results}
+    shown = {
+        (d["data-row"], d["data-key"]): float(d["data-value"])
+        for d in page.having("data-file")
+        if d["data-file"] == "controls"
+    }
+    differences = {row: value for (row, key), value in shown.items() if key == "difference"}
+    assert any(differences.values())
+    for row, difference in differences.items():
+        candidate, _, _ = row.partition("|")
+        assert difference == pytest.approx(values[candidate] - shown[row, "value"])
+
+
+def test_gains_of_a_class_add_up_to_the_whole(page, run):
     """Differences of classes, weighted by their images, are the contrast."""
     (verdict,) = run.verdicts
-    labels = run.predictions.labels
+    labels = run.images.labels
     found = {
         d["data-class"]: float(d["data-value"])
-        for d in full_page.having("data-class")
-        if d["data-other"] == verdict.larger.candidate
+        for d in page.having("data-class")
+        if d.get("data-other") == verdict.larger.candidate
     }
     total = sum(gain * (labels == name).sum() for name, gain in found.items())
     assert total / len(labels) == pytest.approx(verdict.contrast.difference)
     assert list(found.values()) == sorted(found.values(), reverse=True)
 
 
-def test_confusions_count_every_answer(full_page, run):
+def test_confusions_count_every_answer(page, run):
     (verdict,) = run.verdicts
-    cells = full_page.having("data-of")
+    cells = [d for d in page.having("data-of") if "data-count" in d]
     for side in (verdict.s2, verdict.larger):
         own = [d for d in cells if d["data-of"] == side.candidate]
         assert sum(int(d["data-count"]) for d in own) == side.num_test
@@ -150,71 +152,130 @@ def test_confusions_count_every_answer(full_page, run):
         assert right / side.num_test == side.value
 
 
-def test_what_was_not_asked_for_has_no_section(page, full_page):
-    ids = {e["id"] for e in page.having("id")}
-    every = {e["id"] for e in full_page.having("id")}
-    sections = {"cascades", "controls", "probes", "data", "axis-throughput"}
-    assert not sections & ids
-    assert sections <= every
+def test_every_metric_of_the_rows_is_shown(html, segmentation, depth):
+    for task, own in (("segmentation", segmentation), ("depth", depth)):
+        for result in own.results:
+            for key, value in result.scores.items():
+                shown = f'data-value="{value}" data-score="{key}" data-of="{result.candidate}"'
+                assert shown in html[task].html
 
 
-def test_every_section_is_reached_from_the_top(full_page):
-    ids = {e["id"] for e in full_page.having("id")}
-    links = {e["href"][1:] for e in full_page.having("href") if e["href"].startswith("#")}
-    assert links <= ids
-    assert len(links) == 12
+@pytest.mark.parametrize("task", ["classification", "segmentation", "depth"])
+def test_sections_are_those_of_the_files_and_each_is_linked(html, task):
+    found = set(re.findall(r'<section[^>]* id="([\w-]+)"', html[task].html))
+    shared = {"chart", "equal-cost", "candidates", "contrasts", "budgets", "gallery", "data"}
+    more = {
+        "classification": {"cascades", "controls", "probes", "classes"},
+        "segmentation": {"sizes", "classes"},
+        "depth": set(),
+    }
+    assert found == shared | more[task] | {"method"}
+    links = set(re.findall(r'<li><a href="#([\w-]+)"', html[task].html))
+    assert links == found
+    targets = {e["href"][1:] for e in html[task].having("href") if e["href"].startswith("#")}
+    assert targets <= {e["id"] for e in html[task].having("id")}
+
+
+@pytest.mark.parametrize("task", ["segmentation", "depth"])
+def test_nothing_speaks_of_accuracy_where_it_is_not_the_metric(html, task):
+    text = re.sub(r"<style>.*?</style>|<[^>]+>", " ", html[task].html, flags=re.S)
+    said = re.findall(r"(?:mean class |pixel )?accurac\w+", text.lower())
+    assert set(said) <= {"pixel accuracy", "mean class accuracy"}
+    assert "McNemar" not in text
+    assert "is right on" not in text
+
+
+def test_a_page_stays_small(html):
+    assert max(len(own.html.encode()) for own in html.values()) < MAX_BYTES
 
 
 @pytest.mark.parametrize(
     "name", ["verdicts", "cascades", "controls", "probes", "data", "failures", "timing"]
 )
-def test_each_file_may_be_absent(full_folder, name):
-    (full_folder / f"{name}.json").unlink()
-    assert "Do you need a larger vision model?" in open_page(full_folder).text
+def test_each_file_may_be_absent_and_its_section_with_it(run_folder, no_charts, name):
+    (run_folder / f"{name}.json").unlink()
+    page = open_page(run_folder)
+    assert "Do you need a larger vision model?" in page.text
+    ids = {e["id"] for e in page.having("id")}
+    assert name not in ids
+    assert {"cascades", "controls", "probes", "data"} - {name} <= ids
 
 
-def test_failed_candidates_are_named(full_page):
-    assert "timm:nope@1 timm has no model 'nope'." in full_page.text
+def test_failed_candidates_are_named(page):
+    assert "pip:broken@1 its weights are <damaged>" in page.text
 
 
-def test_a_control_that_could_not_run_says_why(full_page):
-    assert "Not run: the model takes its own size alone" in full_page.text
+def test_a_control_that_could_not_run_says_why(page):
+    assert f"Not run: tile_hw must be that of {LITE}0" in page.text
 
 
-def test_what_is_wrong_with_the_data_is_said(full_page):
-    assert "1 unreadable image was left out." in full_page.text
-    assert (
-        "2 test images are nearly the same as a training image, 1 byte for byte" in full_page.text
-    )
+def test_what_is_wrong_with_the_data_is_said(page):
+    assert "1 unreadable image was left out." in page.text
+    assert "2 test images are nearly the same as a training image, 1 byte for byte" in page.text
 
 
-WORDS = (
-    "the model takes its own size alone",
-    "is cut short",
-    "timm has no model",
-    "Classes differ",
-    "own split",
-    "study/7",
-    "a/2",
-    "InputError",
-    "extract",
-)
+SCRIPT = "\"'><script>alert(1)</script><img src=x onerror=alert(1)> & {{ 7 * 7 }} {% raw %}"
 
 
-def test_text_of_the_other_files_is_inert(full_folder):
-    script = "<script>alert(1)</script> & {{ 7 * 7 }}"
-    for path in full_folder.glob("*.json"):
+def poison(value, key=""):
+    """Every text that a user, a model or a data set may have given, with a script behind it."""
+    if isinstance(value, dict):
+        return {
+            (k + SCRIPT if key in ("classes", "settings", "probe", "versions", "stages") else k):
+            poison(v, k) for k, v in value.items()
+        }  # fmt: skip
+    if isinstance(value, list):
+        return [poison(v, key) for v in value]
+    free = (
+        "about", "class_name", "data", "error", "family", "head", "id", "kind", "name", "names",
+        "reason", "remarks", "test_id", "train_id", "noun", "sentence", "samples",
+    )  # fmt: skip
+    is_free = isinstance(value, str) and key in free and value not in ("s2", "larger")
+    return value + SCRIPT if is_free else value
+
+
+@pytest.mark.parametrize("task", ["classification", "segmentation", "depth"])
+def test_no_text_of_any_file_is_markup(runs, tmp_path, task):
+    """Names of classes, images, data, models, settings: as text they are all there."""
+    for path in runs[task].iterdir():
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    for path in tmp_path.glob("*.json"):
+        edit(path, poison)
+    for path in tmp_path.glob("*.parquet"):
+        edit_table(
+            path,
+            change=lambda row: {
+                k: v + SCRIPT if k in ("id", "label", "prediction", "class") else v
+                for k, v in row.items()
+            },
+        )
+    page = open_page(tmp_path)
+    assert not page.tags() & {"script", "object", "iframe"}
+    assert not page.having("onerror")
+    assert page.html.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 50
+    assert "{{ 7 * 7 }}" in page.text
+    assert "49" + " {% raw" not in page.text
+
+
+def test_names_of_candidates_are_text(run_folder, no_charts):
+    """A candidate's name is in every file; here a backbone's ends in a script."""
+    for path in run_folder.glob("*.json"):
         text = path.read_text()
-        for word in WORDS:
-            text = text.replace(word, script)
-        path.write_text(text)
-    page = open_page(full_folder)
+        path.write_text(text.replace(f"{DINO}", f"{DINO}<script>alert(1)</script>"))
+    edit_table(
+        run_folder / "predictions.parquet",
+        change=lambda row: (
+            row | {"candidate": row["candidate"].replace(DINO, f"{DINO}<script>alert(1)</script>")}
+        ),
+    )
+    page = open_page(run_folder)
     assert "script" not in page.tags()
-    assert page.text.count(script) >= 9
+    assert "dinov2_small<script>alert(1)</script> @" in page.text
 
 
 def test_figures_of_the_answer_are_the_verdict(page, run):
-    (verdict,) = judge(run.results, run.contrasts)
+    (verdict,) = run.verdicts
     figures = {d["data-field"]: float(d["data-value"]) for d in page.having("data-verdict")}
     assert figures == {
         "difference": verdict.contrast.difference,
@@ -242,61 +303,32 @@ def test_ids_are_unique_where_they_are_referred_to(page):
         assert ids.count(target) == 1
 
 
-def test_names_of_classes_and_images_are_inert(make_run):
-    script = "<script>alert(1)</script>"
-    page = open_page(
-        make_run(labels=(script, '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}"),
-                 id_format=script + "{:04d}")
-    )  # fmt: skip
-    assert "script" not in page.tags()
-    assert not page.having("onerror")
-    # as text they are all there
-    for text in (script, script + "0001", "<img src=x onerror=alert(1)>", "{{ 7 * 7 }}"):
-        assert text in page.text
-
-
-def test_names_of_data_models_and_settings_are_inert(run_folder):
-    path = run_folder / "results.json"
-    script = "</style></title><script>alert(1)</script>"
-    rows = [
-        r | {"data": script, "family": script + r["family"], "settings": {script: script}}
-        for r in json.loads(path.read_text())
-    ]
-    path.write_text(json.dumps(rows))
-    page = open_page(run_folder)
-    assert "script" not in page.tags()
-    assert script in page.text
-
-
-def test_few_pairs_are_shown_open(make_run):
-    page = open_page(make_run({"pip:efficientnet_lite0@1": 0.4, "pip:efficientnet_lite0@1,2": 0.6}))
+def test_few_pairs_are_shown_open(run_folder, no_charts):
+    page = open_page(keep_candidates(run_folder, [f"{LITE}0@1", f"{LITE}0@1,2"]))
     assert "only first right" in page.text
     assert "pairs" not in page.text.partition("Paired differences")[2].partition("p: exact")[0]
 
 
-def test_without_a_verdict_the_page_says_what_is_missing(make_run):
-    page = open_page(make_run({"pip:dinov2_small@1": 0.6, "pip:dinov2_small@1,2": 0.7}))
+def test_without_a_verdict_the_page_says_what_is_missing(run_folder, no_charts):
+    page = open_page(keep_candidates(run_folder, [f"{DINO}@1", f"{DINO}@1,2"]))
     assert "This run can’t answer that yet." in page.text
     assert "no larger model of the family was run at one scale" in page.text
     assert not page.having("data-verdict")
 
 
-def test_one_candidate_is_enough_for_a_page(make_run):
-    page = open_page(make_run({"pip:dinov2_small@1": 0.6}))
-    assert "dinov2_small at scale 1 is right on" in page.text
+@pytest.mark.parametrize("task", ["classification", "segmentation", "depth"])
+def test_one_candidate_is_enough_for_a_page(runs, tmp_path, task):
+    for path in runs[task].iterdir():
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    page = open_page(keep_candidates(tmp_path, [f"{LITE}0@1"]))
+    assert "efficientnet_lite0 at scale 1 " in page.text
     assert "Paired differences" not in page.text
 
 
-def test_a_larger_model_that_wins_is_said_to(make_run):
-    page = open_page(
-        make_run(
-            {
-                "pip:efficientnet_lite0@1": 0.4,
-                "pip:efficientnet_lite0@1,2": 0.45,
-                "pip:efficientnet_lite2@1": 0.7,
-            }
-        )
-    )
+def test_a_larger_model_that_wins_is_said_to(run, verdict, no_charts):
+    won = replace(verdict, outcome="larger", macs_ratio=8.0, latency_ratio=6.0)
+    page = Page(render_page(replace(run, verdicts=(won,))))
     assert "Yes, the larger model is better, and it is cheaper to run." in page.text
 
 
@@ -304,5 +336,62 @@ def test_each_sign_stands_beside_its_answer(page, run):
     right = [li for li in page.having("class") if li["class"] == "right"]
     wrong = [li for li in page.having("class") if li["class"] == "wrong"]
     answers = [a.correct for p in run.pictures for a in p.answers.values()]
+    assert len(answers) == 24 * len(CANDIDATES)
     # and one of each in the legend
     assert (len(right), len(wrong)) == (sum(answers) + 1, len(answers) - sum(answers) + 1)
+
+
+def test_a_head_that_all_share_is_told_once(html):
+    assert re.search(r"Head: linear: [^<]+\.</p>", html["depth"].html)
+    assert '<th scope="col" class="n">head</th>' not in html["depth"].html
+
+
+def test_own_sections_stand_before_the_data_and_are_linked(run, no_charts):
+    def shown(run) -> Markup:
+        text = f"{len(run.results)} rows & more"
+        return Markup('<section id="own" data-nav="My own"><h2>{}</h2></section>').format(text)
+
+    page = render_page(run, [shown, lambda run: None, lambda run: "<b>no markup</b>"])
+    assert '<a href="#own">My own</a>' in page
+    assert "7 rows &amp; more" in page
+    assert "&lt;b&gt;no markup&lt;/b&gt;" in page
+    assert page.index('id="gallery"') < page.index('id="own"') < page.index('id="data"')
+
+
+def test_a_task_of_the_users_own_has_its_words_everywhere(runs, tmp_path, no_charts):
+    """A page knows no task by name: what `task.json` says is what it says."""
+    for path in runs["depth"].iterdir():
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+
+    def renamed(content):
+        for row in content if isinstance(content, list) else [content]:
+            for own in (row, row.get("contrast"), row.get("s2"), row.get("larger")):
+                if own:
+                    own |= {"metric": "mae"} if isinstance(own.get("metric"), str) else {}
+                    own |= {"task": "counting"} if "task" in own else {}
+            for cost in row.get("costs", []):
+                for contrast in cost["contrasts"]:
+                    contrast["metric"] = "mae"
+
+    for name in ("results", "contrasts", "verdicts"):
+        edit(tmp_path / f"{name}.json", renamed)
+    metric = {"key": "mae", "name": "Mean error", "higher_is_better": False}
+    edit(
+        tmp_path / "task.json",
+        lambda row: row | {"task": "counting", "metric": metric, "scores": []},
+    )
+    page = open_page(tmp_path)
+    assert "has a Mean error of 0." in page.text
+    assert "Mean error against cost" in page.text
+    assert "RMSE" not in page.text
+    assert "abs rel ↓" not in page.text
+    assert "counting." in page.text
+
+
+def test_runs_side_by_side_show_their_rows_without_contrasts(runs, tmp_path):
+    written = draw_report([runs["segmentation"], runs["depth"]], tmp_path / "both.html")
+    page = Page(written.path.read_text())
+    assert "They stand side by side and are not compared" in page.text
+    assert {d["data-field"] for d in page.having("data-field")} >= {"value", "macs"}
+    assert not page.having("data-second")

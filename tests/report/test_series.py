@@ -1,4 +1,4 @@
-from polyscale.report.series import looks, scale_series, size_series
+from polyscale.report.series import family_styles, scale_series, size_series
 
 
 def test_sizes_join_models_of_a_family_at_one_scale(run):
@@ -21,6 +21,6 @@ def test_lines_run_from_few_multiply_adds_to_many(run):
 
 
 def test_families_differ_in_colour_and_in_shape(run):
-    first, second = looks(run.results).values()
+    first, second = family_styles(run.results).values()
     assert first.colour != second.colour
     assert first.marker != second.marker

@@ -1,19 +1,18 @@
 from dataclasses import replace
 
 import pytest
+from tests.report.studies import DINO
 
 from polyscale.records import Verdict
-from polyscale.report import words
-from polyscale.report.names import model_names
-from polyscale.report.numbers import NBSP, points
+from polyscale.report import read_answers, words
+from polyscale.report.numbers import NBSP
 from polyscale.stats import judge
 
 
-def say(verdict: Verdict) -> words.Answer:
-    models = model_names([verdict.s2, verdict.larger])
-    answer = words.answer(verdict, models)
-    plain = {k: getattr(answer, k).replace(NBSP, " ") for k in ("head", "evidence", "cost")}
-    return replace(answer, **plain)
+def text_of(run, verdict: Verdict) -> words.VerdictText:
+    text = words.verdict_text(run, verdict)
+    plain = {k: getattr(text, k).replace(NBSP, " ") for k in ("head", "evidence", "cost")}
+    return replace(text, **plain)
 
 
 def with_facts(verdict: Verdict, **facts) -> Verdict:
@@ -25,17 +24,18 @@ DEARER = {"macs_ratio": 8.2, "latency_ratio": 6.1, "params_ratio": 0.8}
 CHEAPER = {"macs_ratio": 0.5, "latency_ratio": 0.62, "params_ratio": 0.3}
 
 
-def test_several_scales_are_better_and_dearer(verdict):
-    verdict = with_facts(verdict, difference=0.125, ci_low=0.063, ci_high=0.188, **DEARER)
+def test_several_scales_are_better_and_dearer(run, verdict):
+    facts = {"difference": 0.125, "ci_low": 0.063, "ci_high": 0.188}
+    verdict = with_facts(verdict, outcome="s2", **facts, **DEARER)
     verdict = replace(
         verdict,
         s2=replace(verdict.s2, value=0.6125),
         larger=replace(verdict.larger, value=0.4875),
     )
-    answer = say(verdict)
+    answer = text_of(run, verdict)
     assert answer.head == ("No, you don’t need the larger model, but it is the cheaper one to run.")
     assert answer.evidence == (
-        "On rooms, efficientnet_lite0 at scales 1, 2, 3 is right on 61.3 % of 240 test images and "
+        "On rooms, efficientnet_lite0 at scales 1, 2, 3 is right on 61.3 % of 60 test images and "
         "the larger efficientnet_lite2 on 48.8 %: +12.5 points (95 % interval +6.3 to +18.8)."
     )
     assert answer.cost == (
@@ -44,15 +44,15 @@ def test_several_scales_are_better_and_dearer(verdict):
     )
 
 
-def test_several_scales_are_better_and_cheaper(verdict):
-    answer = say(with_facts(verdict, **CHEAPER))
+def test_several_scales_are_better_and_cheaper(run, verdict):
+    answer = text_of(run, with_facts(verdict, outcome="s2", **CHEAPER))
     assert answer.head.endswith(", and several scales are cheaper to run.")
     assert answer.cost.startswith("They cost less to run as well: 0.5 × the multiply-adds")
 
 
-def test_larger_model_is_better(verdict):
+def test_larger_model_is_better(run, verdict):
     facts = {"difference": -0.1, "ci_low": -0.15, "ci_high": -0.04}
-    answer = say(with_facts(verdict, outcome="larger", **facts, **DEARER))
+    answer = text_of(run, with_facts(verdict, outcome="larger", **facts, **DEARER))
     assert answer.head == "Yes, the larger model is better, and it is cheaper to run."
     assert answer.evidence.startswith("On rooms, the larger efficientnet_lite2 is right on ")
     # the better one is named first, so that the difference is turned round with it
@@ -60,8 +60,8 @@ def test_larger_model_is_better(verdict):
     assert answer.cost.startswith("The several scales cost more to run, too: 8.2 ×")
 
 
-def test_larger_model_is_better_and_dearer(verdict):
-    answer = say(with_facts(verdict, outcome="larger", **CHEAPER))
+def test_larger_model_is_better_and_dearer(run, verdict):
+    answer = text_of(run, with_facts(verdict, outcome="larger", **CHEAPER))
     assert answer.head == "Yes, the larger model is better, but it costs more to run."
     assert answer.cost.startswith("But the several scales cost less to run: ")
 
@@ -74,18 +74,18 @@ def test_larger_model_is_better_and_dearer(verdict):
         (0.0, "It leans neither way."),
     ],
 )
-def test_inconclusive_says_so_and_which_way_it_leans(verdict, difference, lean):
+def test_inconclusive_says_so_and_which_way_it_leans(run, verdict, difference, lean):
     facts = {"difference": difference, "ci_low": -0.031, "ci_high": 0.052}
-    answer = say(with_facts(verdict, outcome="inconclusive", **facts, **DEARER))
+    answer = text_of(run, with_facts(verdict, outcome="inconclusive", **facts, **DEARER))
     assert answer.head == "These images can’t tell, and the larger model is cheaper to run."
     assert "but the 95 % interval (−3.1 to +5.2) holds zero. " + lean in answer.evidence
     assert answer.cost.startswith("The several scales cost more to run: ")
 
 
 @pytest.mark.parametrize("outcome", ["s2", "larger", "inconclusive"])
-def test_cost_that_goes_both_ways_is_said_so(verdict, outcome):
+def test_cost_that_goes_both_ways_is_said_so(run, verdict, outcome):
     facts = {"macs_ratio": 0.9, "latency_ratio": 1.2, "params_ratio": 0.3}
-    answer = say(with_facts(verdict, outcome=outcome, **facts))
+    answer = text_of(run, with_facts(verdict, outcome=outcome, **facts))
     assert answer.cost == (
         "The cost goes both ways: 0.9 × the multiply-adds but 1.2 × the time of the larger model, "
         "with 0.3 × the parameters."
@@ -93,41 +93,31 @@ def test_cost_that_goes_both_ways_is_said_so(verdict, outcome):
     assert "," not in answer.head.partition("don’t")[2]
 
 
-def test_costs_that_print_as_equal_are_equal(verdict):
+def test_costs_that_print_as_equal_are_equal(run, verdict):
     same = with_facts(verdict, macs_ratio=1.04, latency_ratio=0.96)
     assert words.cost_direction(same) == "equal"
-    assert say(same).cost.startswith("Both cost about the same to run: 1.0 ×")
+    assert text_of(run, same).cost.startswith("Both cost about the same to run: 1.0 ×")
     assert words.cost_direction(with_facts(same, latency_ratio=1.06)) == "dearer"
     assert words.cost_direction(with_facts(same, latency_ratio=0.94)) == "cheaper"
 
 
 @pytest.mark.parametrize("outcome", ["s2", "larger", "inconclusive"])
 @pytest.mark.parametrize("facts", [DEARER, CHEAPER])
-def test_every_outcome_says_in_the_headline_which_is_cheaper(verdict, outcome, facts):
-    head = say(with_facts(verdict, outcome=outcome, **facts)).head
+def test_every_outcome_says_in_the_headline_which_is_cheaper(run, verdict, outcome, facts):
+    head = text_of(run, with_facts(verdict, outcome=outcome, **facts)).head
     assert "cheaper" in head or "costs more" in head
-
-
-def test_gains_compare_a_model_with_its_own_single_scale(run):
-    first, second = words.gains(run)
-    assert first.name == "efficientnet_lite0"
-    assert (first.multi.scales, first.single.scales) == ((1, 2, 3), (1,))
-    assert first.contrast.difference == pytest.approx(first.multi.value - first.single.value)
-    assert words.gain_sentence(first).startswith(
-        "efficientnet_lite0, scale 1 → scales 1, 2, 3: "
-        f"{points(first.contrast.difference)} points (95"
-    )
-    assert second.name == "dinov2_small"
 
 
 def missing_of(run, *names):
     kept = tuple(result for result in run.results if result.candidate in names)
-    return words.missing(replace(run, results=kept, verdicts=tuple(judge(kept, run.contrasts))))
+    return words.without_verdict(
+        replace(run, results=kept, verdicts=tuple(judge(kept, run.contrasts)))
+    )
 
 
 def test_missing_larger_model_is_named(run):
-    (gap,) = words.missing(run)
-    assert gap.family == "dinov2_small"
+    (gap,) = words.without_verdict(run)
+    assert gap.family == "dinov2"
     assert gap.reason == "no larger model of the family was run at one scale"
 
 
@@ -144,18 +134,27 @@ def test_missing_sizes_and_scales_are_named(run):
 
 
 def test_best_fact_compares_the_best_with_its_own_single_scale(run):
-    fact = words.best_fact(run).replace(NBSP, " ")
-    assert fact.startswith("On rooms, dinov2_small at scales 1, 2 is right on 72.1 % of 240 ")
-    assert ", and at scale 1 alone on 65.8 %: +6.2 points (95 % interval " in fact
+    raised = tuple(
+        replace(r, selection_value=0.9) if r.candidate == f"{DINO}@1,2" else r for r in run.results
+    )
+    single, best = (next(r for r in raised if r.candidate == f"{DINO}@{s}") for s in ("1", "1,2"))
+    fact = words.best_fact(replace(run, results=raised)).replace(NBSP, " ")
+    value, alone, gap = (100 * v for v in (best.value, single.value, best.value - single.value))
+    assert fact.startswith(
+        f"On rooms, dinov2_small at scales 1, 2 is right on {value:.1f} % of 60 test images (95"
+    )
+    assert f", and at scale 1 alone on {alone:.1f} %: {gap:+.1f} points (95 % interval " in fact
 
 
-def test_best_fact_of_a_single_scale_is_its_accuracy(run):
-    alone = replace(run, results=run.results[:1])
-    assert words.best_fact(alone).endswith("(95\u00a0% interval 38.4–50.9).")
+def test_best_fact_of_a_single_scale_is_its_value(run):
+    row = run.results[0]
+    alone = replace(run, results=(row,))
+    interval = f"{100 * row.ci_low:.1f}–{100 * row.ci_high:.1f}"
+    assert words.best_fact(alone).endswith(f"(95\u00a0% interval {interval}).")
 
 
-def test_equivalent_says_the_margin(verdict):
-    answer = say(with_facts(verdict, outcome="equivalent", **DEARER))
+def test_equivalent_says_the_margin(run, verdict):
+    answer = text_of(run, with_facts(verdict, outcome="equivalent", **DEARER))
     assert answer.head == (
         "No, you don’t need the larger model: the two do equally well, "
         "but it is the cheaper one to run."
@@ -163,21 +162,88 @@ def test_equivalent_says_the_margin(verdict):
     assert answer.evidence.endswith("within the margin of ±1 that counts as no difference.")
 
 
-def test_inconclusive_says_how_many_images_would_settle_it(verdict):
+def test_inconclusive_says_how_many_images_would_settle_it(run, verdict):
     facts = {"outcome": "inconclusive", "ci_low": 0.01, "ci_high": 0.05}
-    answer = say(with_facts(verdict, num_test_needed=1500, **facts))
-    assert "the exact test, corrected, is not sure of it" in answer.evidence
+    answer = text_of(run, with_facts(verdict, num_test_needed=1500, **facts))
+    assert "the corrected exact test does not confirm it" in answer.evidence
     assert answer.evidence.endswith(
-        "About 1,260 more test images would settle it, if these figures are the true ones."
+        "About 1,440 more test images would settle it, if these figures are the true ones."
     )
 
 
 def test_the_small_model_at_one_scale_is_told_if_it_was_run(run, verdict):
-    models = model_names(run.results)
-    told = words.answer(verdict, models, run).alone.replace(NBSP, " ")
+    told = words.verdict_text(run, verdict).alone.replace(NBSP, " ")
     single = next(r for r in run.results if r.backbone == verdict.s2.backbone and r.scales == (1,))
     gap = 100 * (single.value - verdict.larger.value)
     assert f"comes to {100 * single.value:.1f} %, against the larger model " in told
     assert f"{gap:+.1f} points (95 % interval".replace("-", "−") in told
     without = replace(run, results=tuple(r for r in run.results if r != single))
-    assert words.answer(verdict, models, without).alone == ""
+    assert words.verdict_text(without, verdict).alone == ""
+
+
+def evidence(run, **facts) -> str:
+    """What is said of a run's verdict with these facts."""
+    (verdict,) = run.verdicts
+    return text_of(
+        run,
+        replace(
+            verdict,
+            outcome=facts.pop("outcome", verdict.outcome),
+            s2=replace(verdict.s2, value=0.412),
+            larger=replace(verdict.larger, value=0.443),
+            contrast=replace(verdict.contrast, **facts),
+        ),
+    ).evidence
+
+
+def test_a_lower_error_wins_and_the_sentence_says_which_way_is_better(depth):
+    larger = depth.models[depth.verdicts[0].larger.backbone]
+    facts = {"difference": -0.0312, "ci_low": -0.052, "ci_high": -0.011}
+    assert evidence(depth, outcome="s2", **facts) == (
+        "On rooms, efficientnet_lite0 at scales 1, 2 has an RMSE of 0.412 m on 12 test images and "
+        f"the larger {larger} of 0.443 m (lower is better): −0.031 m (95 % interval "
+        "−0.052 to −0.011)."
+    )
+
+
+def test_where_the_larger_model_wins_its_own_error_is_the_lower_one(depth):
+    facts = {"difference": 0.05, "ci_low": 0.02, "ci_high": 0.08}
+    told = evidence(depth, outcome="larger", **facts)
+    assert told.startswith("On rooms, the larger efficientnet_lite")
+    assert " has an RMSE of 0.443 m on " in told
+    assert told.endswith("−0.050 m (95 % interval −0.080 to −0.020).")
+
+
+@pytest.mark.parametrize(
+    ("difference", "lean"), [(-0.01, "several scales"), (0.01, "the larger model")]
+)
+def test_an_open_answer_leans_towards_the_lower_error(depth, difference, lean):
+    facts = {"difference": difference, "ci_low": -0.03, "ci_high": 0.03}
+    assert f"It leans towards {lean}." in evidence(depth, outcome="inconclusive", **facts)
+
+
+def test_the_margin_is_in_metres(depth):
+    told = evidence(depth, outcome="equivalent", margin=0.01)
+    assert "within the margin of ±0.01 m that counts as no difference" in told
+
+
+@pytest.mark.parametrize("task", ["segmentation", "depth"])
+def test_without_a_verdict_the_best_fact_is_told_in_the_unit(request, task):
+    run = request.getfixturevalue(task)
+    few = run.results[:2]
+    told = words.best_fact(replace(run, results=few, verdicts=())).replace(NBSP, " ")
+    if task == "segmentation":
+        assert "has a mean IoU of " in told
+        assert " points (95 % interval " in told
+    else:
+        assert "has an RMSE of " in told
+        assert "; lower" not in told
+        assert "lower is better), and at scale 1 alone of " in told
+
+
+@pytest.mark.parametrize("task", ["classification", "segmentation", "depth"])
+def test_every_answer_of_a_run_is_read_aloud(runs, task):
+    answers = read_answers(runs[task])
+    assert len(answers) == (5 if task == "classification" else 4)
+    assert answers[0].startswith("These images can’t tell")
+    assert answers[1].startswith("On rooms, ")

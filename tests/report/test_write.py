@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +7,7 @@ import pytest
 
 import polyscale.report
 from polyscale.errors import InputError, MissingExtraError, RunError
-from polyscale.report import write, write_report
+from polyscale.report import draw_report, write, write_report
 
 
 def test_exports():
@@ -18,25 +19,39 @@ def test_exports():
     ]
 
 
-def test_report_and_curves_are_written_and_nothing_else(run_folder):
+def test_report_and_curves_are_written_and_nothing_else(run_folder, no_charts):
     before = {p.name for p in run_folder.iterdir()}
     assert write_report(run_folder) == run_folder / "report.html"
     after = {p.name for p in run_folder.iterdir()}
     assert after - before == {"report.html", "curves.png"}
 
 
-def test_a_report_is_the_same_each_time(run_folder):
-    first = write_report(run_folder).read_bytes()
-    assert write_report(run_folder).read_bytes() == first
+@pytest.mark.parametrize("task", ["classification", "segmentation", "depth"])
+def test_a_report_is_the_same_each_time(runs, pages, tmp_path, task):
+    again = draw_report([runs[task]], tmp_path / "again.html").path
+    assert again.read_bytes() == pages[task].read_bytes()
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"results\.json must be a file"):
+    with pytest.raises(InputError, match=r"task\.json must be a file"):
         write_report(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_write_leaves_the_old_report_and_no_part(run_folder, monkeypatch):
+def test_curves_are_drawn_beside_the_report(map_folder):
+    write_report(map_folder)
+    assert (map_folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_folder_whose_name_is_no_utf8_is_shown_as_far_as_it_can_be(run_folder, no_charts):
+    strange = run_folder.with_name("run\udcff")
+    run_folder.rename(strange)
+    out = strange.parent / "both.html"
+    other = Path(shutil.copytree(strange, strange.with_name("other")))
+    assert "Merged from" in draw_report([strange, other], out).path.read_text(encoding="utf-8")
+
+
+def test_a_failed_write_leaves_the_old_report_and_no_part(run_folder, no_charts, monkeypatch):
     old = write_report(run_folder).read_bytes()
 
     def fail(self, target):

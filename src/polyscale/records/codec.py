@@ -64,7 +64,8 @@ class FieldError(ValueError):
         keys = self.place[1:] if is_row else self.place
         path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
         row = f"row {int(self.place[0]) + 1}" if is_row else ""
-        return f"{': '.join(filter(None, (row, path.lstrip('.'))))} {self.wrong}".lstrip()
+        where = ": ".join(filter(None, (row, path.lstrip("."))))
+        return f"{where} {self.wrong}".lstrip()
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,8 @@ def read_json(path: Path, kind: Any) -> Any:
     try:
         return decode(kind, json.loads(path.read_bytes()))
     except FieldError as error:
-        between = ", " if error.place and isinstance(error.place[0], int) else ": "
-        raise InputError(f"{path}{between if error.place else ''}{error}. {AGAIN}") from error
+        between = (", " if isinstance(error.place[0], int) else ": ") if error.place else " "
+        raise InputError(f"{path}{between}{error}. {AGAIN}") from error
     except (ValueError, RecursionError, OSError) as error:
         raise damaged(path, error) from error
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
@@ -84,7 +85,7 @@ def column_names(path: Path) -> list[str]:
 
     check_exists(path)
     try:
-        return list(pq.read_schema(path).names)
+        return list(pq.read_schema(BytesIO(path.read_bytes())).names)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged(path, error) from error
 
@@ -110,7 +111,8 @@ def read_table(path: Path, kind: type, more: Sequence[str] = ()) -> dict[str, "p
     if missing:
         raise damaged(path, f"the column {missing[0]!r} is missing")
     try:
-        table = pq.read_table(path, columns=[*names, *more])
+        # from memory: a path may hold bytes that are no UTF-8
+        table = pq.read_table(BytesIO(path.read_bytes()), columns=[*names, *more])
         return {name: _cast(table[name], name, hints[name]) for name in names} | {
             name: table[name] for name in more
         }

@@ -66,12 +66,13 @@ def read_run(folder: Path) -> Run:
     _check_contrasts(folder / "contrasts.json", contrasts, names, task)
     _check_names(folder, found, names)
     images = _read_images(folder / task.images_file, task, names)
+    parts = found if "verdicts" in found else found | {"verdicts": tuple(judge(results, contrasts))}
+    parts |= _read_gallery(folder / "gallery.parquet", images, names, found.get("classes"))
     run = Run(
-        **{"verdicts": tuple(judge(results, contrasts)), **found},
+        **parts,
         folder=str(folder),
         date=_date(results, path),
         images=images,
-        **_read_gallery(folder / "gallery.parquet", images, names, found.get("classes")),
     )
     if run.classes:
         _check_classes(folder, run)
@@ -305,7 +306,7 @@ def _read_pictures(path: Path, images: Images) -> tuple[Picture, ...]:
             raise InputError(
                 f"{path} must hold test images, but the run has no {id_!r} among them. {AGAIN}"
             )
-        jpeg = image.get("bytes") if isinstance(image, dict) else None
+        jpeg: Any = image.get("bytes") if isinstance(image, dict) else None
         size_wh = _open(path, id_, jpeg, "JPEG").size
         pictures.append(
             Picture(id=id_, label=label, jpeg=jpeg, size_wh=size_wh, answers=answers(images, at))

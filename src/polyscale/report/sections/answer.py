@@ -79,7 +79,9 @@ def equal_cost_section(run: Run) -> Markup | None:
     )
 
 
-def _split(lines: Sequence[CostLine], verdict: Verdict) -> tuple[list[CostLine], dict[str, list]]:  # type: ignore[type-arg]
+def _split(
+    lines: Sequence[CostLine], verdict: Verdict
+) -> tuple[list[CostLine], dict[str, list[CostLine]]]:
     """Lines against the headline's larger model, and those against others by their names."""
     first, others = [], dict[str, list[CostLine]]()
     for line in lines:

@@ -45,7 +45,7 @@ def chart_section(run: Run) -> Markup:
     charts = []
     for axis in shown_axes(run.costs, len(run.results)):
         cuts = cuts_of(run, axis)
-        wide, narrow = (draw_svg(run, variant, axis, cuts=cuts) for variant in ("wide", "narrow"))  # type: ignore[arg-type]
+        wide, narrow = (draw_svg(run, variant, axis, cuts=cuts) for variant in ("wide", "narrow"))
         charts.append(Chart(axis, wide, narrow, bool(cuts)))
     # what matplotlib drew; it escapes what it writes
     return render("chart.html", run=run, charts=charts, drawn=Markup)

@@ -4,9 +4,9 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
-from polyscale.report.dense import pictures
 
 from polyscale.data.colours import colour_depth, colour_labels
+from polyscale.report import map_pictures as pictures
 
 
 def pixels_of(uri: str) -> np.ndarray:

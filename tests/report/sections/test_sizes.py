@@ -1,17 +1,17 @@
 import pytest
 
-from polyscale.records.codec import Share
+from polyscale.records import METRICS, Gain
+from polyscale.report.metric_words import MetricWords
 from polyscale.report.numbers import NBSP
-from polyscale.report.read import read_run
 from polyscale.report.sections.sizes import bin_titles, size_pages, size_sentence
-from polyscale.report.sides import sides_of
 
 TITLES = ["under 16²", "16²–32²", "128² and more"]
 PLENTY = [100, 100, 100]
+WORDS = MetricWords(METRICS["miou"])
 
 
-def gain(value: float, half: float = 0.01) -> Share:
-    return Share(value, value - half, value + half)
+def gain(value: float, half: float = 0.01) -> Gain:
+    return Gain(value, value - half, value + half)
 
 
 def test_areas_are_named_as_squares():
@@ -34,7 +34,7 @@ def test_areas_are_named_as_squares():
     ],
 )
 def test_the_sentence_is_what_the_intervals_say(gains, begins):
-    sentence = size_sentence(TITLES, PLENTY, gains)
+    sentence = size_sentence(TITLES, PLENTY, gains, WORDS)
     assert sentence.startswith(begins)
     if None not in (gains[0], gains[-1]):
         first, last = gains[0], gains[-1]
@@ -46,31 +46,16 @@ def test_the_sentence_is_what_the_intervals_say(gains, begins):
 
 def test_sizes_of_few_objects_are_not_spoken_of():
     gains = [gain(0.5), gain(0.09), gain(0.02)]
-    assert "16²–32²" in size_sentence(TITLES, [3, 100, 100], gains)
-    assert "under 16²" not in size_sentence(TITLES, [3, 100, 100], gains)
-    assert size_sentence(TITLES, [3, 3, 100], gains).startswith("Too few objects")
+    assert "16²–32²" in size_sentence(TITLES, [3, 100, 100], gains, WORDS)
+    assert "under 16²" not in size_sentence(TITLES, [3, 100, 100], gains, WORDS)
+    assert size_sentence(TITLES, [3, 3, 100], gains, WORDS).startswith("Too few objects")
 
 
-def test_a_gain_is_turned_round_where_it_was_written_the_other_way(shared_dense_folders):
-    sizes = read_run(shared_dense_folders["segmentation"]).dense.sizes
-    (first, second), bins = next(iter(sizes.gains.items()))
-    for own, back in zip(bins, sizes.gain(second, first), strict=True):
-        assert (own is None) == (back is None)
-        assert own is None or back == Share(-own.value, -own.ci_high, -own.ci_low)
-    assert sizes.gain(first, "nobody") is None
-
-
-def test_a_page_has_a_row_a_size_and_a_line_a_candidate(shared_dense_folders):
-    run = read_run(shared_dense_folders["segmentation"])
-    (verdict,) = run.verdicts
-    sides = sides_of(run.results, [(verdict.s2, verdict.larger)])
-    (page,) = size_pages(run.dense.sizes, sides)
-    assert [role.title for role in sides[0].roles] == [
-        "single scale",
-        "several scales",
-        "larger model",
-    ]
-    assert len(page.rows) == 5
+def test_a_page_has_a_row_a_size_and_a_line_a_candidate(segmentation):
+    (page,) = size_pages(segmentation, segmentation.sizes)
+    assert [role.title for role in page.against] == ["single scale", "larger model"]
+    assert len(page.rows) == len(segmentation.sizes.num_objects)
+    assert [row.num for row in page.rows] == list(segmentation.sizes.num_objects)
     assert len(page.plot.lines) == 3
     for line in page.plot.lines:
         for x, y, low, high in line.dots:

@@ -1,0 +1,30 @@
+from dataclasses import replace
+
+from polyscale.records import Shots
+from polyscale.report.sections.addons import budgets, budgets_section, few_shot
+
+
+def test_skipped_shots_are_left_out(run):
+    skipped = [p for probes in run.probes.values() for p in probes.few_shot if p.skipped]
+    assert skipped
+    shots = few_shot(run, run.probes).shots
+    assert list(shots) == sorted(set(shots))
+    assert not {p.shots for p in skipped} & set(shots)
+
+
+def test_shots_without_a_number_are_no_chart(run):
+    name = run.results[0].candidate
+    nothing = replace(run.probes[name], few_shot=(Shots(1, None, None, None, 0, "few"),))
+    assert few_shot(run, {name: nothing}) is None
+
+
+def test_each_budget_gets_more_and_the_best_comes_last(run):
+    best = max(run.results, key=lambda r: r.selection_value)
+    found = budgets(run)
+    assert [axis.key for axis, _ in found] == ["macs", "latency_ms", "peak_bytes", "params"]
+    for axis, ranges in found:
+        assert ranges[-1].best.selection_value == best.selection_value
+        lows = [r.low for r in ranges]
+        assert lows == sorted(lows)
+        assert lows[0] == min(getattr(r, axis.key) for r in run.results)
+    assert budgets_section(replace(run, results=run.results[:1])) is None

@@ -1,0 +1,35 @@
+from dataclasses import replace
+
+from polyscale.records import Timing
+from polyscale.report.sections import method
+
+ROWS = [{"kind": "ridge", "alpha": 0.1}, {"kind": "ridge", "alpha": 1.0, "note": "slow"}]
+
+
+def test_facts_that_all_rows_share_are_told_once():
+    assert method.shared_facts(ROWS) == {"kind": "ridge"}
+    assert method.differing_keys(ROWS) == ["alpha", "note"]
+
+
+def test_facts_are_written_on_one_line():
+    assert method.fact_text({"folds": 5, "alphas": [0.1, 10.0]}) == "folds: 5; alphas: 0.1, 10"
+    assert method.fact_text(True) == "yes"
+    assert method.fact_text(None) == "–"
+    assert method.fact_text([]) == "–"
+    assert method.fact_name("num_train") == "num train"
+
+
+def test_limits_name_the_data_and_count_the_pairs(run):
+    text = " ".join(method.limits(run))
+    assert "rooms, with 60 training and 60 test images" in text
+    assert "21 pairs were tested" in text
+    assert "corrected" not in " ".join(method.limits(replace(run, contrasts=run.contrasts[:1])))
+
+
+def test_times_are_told_with_the_longest_stages():
+    timing = Timing(wall_s=61.7, model_s=44.1, num_tiles=9, stages={"features": 60, "probe": 9.2})
+    assert method.timing_text(timing) == (
+        "62 s in all, 44 s in models, busy 74 % of it; longest: features 60 s, probe 9 s."
+    )
+    idle = Timing(wall_s=2, model_s=0, num_tiles=0, stages={})
+    assert method.timing_text(idle) == "2 s in all, 0 s in models."
