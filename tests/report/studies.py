@@ -13,12 +13,10 @@ import torch
 from PIL import Image
 from tests.conftest import TinyBackbone
 
-from polyscale.cli.plan import plan as dense_plan
 from polyscale.errors import InputError
 from polyscale.heads.dense import TrainSettings
 from polyscale.studies import plan_compare, run_compare
-from polyscale.studies.compare import controls
-from polyscale.studies.compare import plan as compare_plan
+from polyscale.studies.compare import controls, plan
 from polyscale.tasks import ClassificationSettings, get_task
 
 CLASSES = ("kitchen", "bathroom", "study", "a_long_class_name_without_any_space_in_it")
@@ -98,7 +96,7 @@ def tiny_models() -> Iterator[None]:
         patch.setattr("polyscale.cost.candidate.TURN_S", 0)
         patch.setattr("polyscale.stats.intervals.NUM_RESAMPLES", 500)
         patch.setattr("polyscale.stats.image_bootstrap.NUM_RESAMPLES", 500)
-        for module in (compare_plan, dense_plan, controls):
+        for module in (plan, controls):
             patch.setattr(module, "load", load)
         yield
 
