@@ -29,7 +29,14 @@ from polyscale.records.data import (
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
 from polyscale.records.metric import LOWER_IS_BETTER, METRICS, Metric, better_sign
 from polyscale.records.result import Result
-from polyscale.records.tables import AnswerPicture, ImageRow, MapPicture, ObjectRow, PredictionRow
+from polyscale.records.tables import (
+    AnswerPicture,
+    ImageRow,
+    MapPicture,
+    ObjectRow,
+    PredictionRow,
+    TextRow,
+)
 from polyscale.records.task import Reduction, TaskRecord
 from polyscale.records.verdict import COST_AXES, CostAxis, CostVerdict, Outcome, Rule, Verdict
 
@@ -74,6 +81,7 @@ __all__ = [
     "Sizes",
     "SweetSpot",
     "TaskRecord",
+    "TextRow",
     "Timing",
     "Unreadable",
     "Verdict",

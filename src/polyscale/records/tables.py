@@ -21,18 +21,27 @@ class ImageRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictionRow(ImageRow):
-    """A row of `predictions.parquet`: one of several answers, which is right or wrong.
+class TextRow(ImageRow):
+    """A row of a task whose targets and predictions can be read as text.
 
     Attributes:
-        label: the true class.
-        prediction: the class that the candidate gives.
-        probability: what it gives to the true class.
-        correct: whether it is right.
+        label: the target.
+        prediction: what the candidate predicts.
     """
 
     label: str
     prediction: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionRow(TextRow):
+    """A row of `predictions.parquet`: one of several answers, which is right or wrong.
+
+    Attributes:
+        probability: what it gives to the true class.
+        correct: whether it is right.
+    """
+
     probability: float
     correct: bool
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime, timezone
 from io import BytesIO
 from itertools import combinations
@@ -24,6 +24,7 @@ from polyscale.records.tables import (
     ImageRow,
     MapPicture,
     PredictionRow,
+    TextRow,
     column_names,
     read_table,
 )
@@ -201,10 +202,12 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
     has_answers = task.right_or_wrong and {"label", "prediction", "probability"} <= set(
         column_names(path)
     )
-    more = [] if has_answers else (["correct"] if task.right_or_wrong else [*task.statistics])
-    columns = read_table(path, PredictionRow if has_answers else ImageRow, more)
+    numbers = ["correct"] if task.right_or_wrong else [*task.statistics]
+    has_text = not has_answers and {"label", "prediction"} <= set(column_names(path))
+    row = PredictionRow if has_answers else TextRow if has_text else ImageRow
+    columns = read_table(path, row, [] if has_answers else numbers)
     try:
-        statistics = [_numbers(columns[name]) for name in (more or ["correct"])]
+        statistics = [_numbers(columns[name]) for name in numbers]
         if task.reduction == "mean_iou" and len({part.shape for part in statistics}) > 1:
             raise ValueError("lists differ in length")
         rows = np.hstack(statistics) if statistics else np.zeros((len(columns["id"]), 0))
@@ -225,7 +228,8 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
     if task.reduction and not any(len(known) for known in images.known.values()):
         raise damaged(path, "no image has a known value for every candidate")
     if not has_answers:
-        return images
+        predictions = {n: texts["prediction"][at] for n, at in where.items()} if has_text else {}
+        return replace(images, predictions=predictions)
     probability = columns["probability"].to_numpy()
     return Images(
         ids=ids,
@@ -297,7 +301,7 @@ def _read_gallery(
 def _read_pictures(path: Path, images: Images) -> tuple[Picture, ...]:
     columns = read_table(path, AnswerPicture)
     ids, labels = columns["id"].to_pylist(), columns["label"].to_pylist()
-    if ids and images.labels is None:
+    if ids and not images.predictions:
         raise damaged(path, "its images have no answers in the file of images")
     pictures = []
     for id_, label, image in zip(ids, labels, columns["image"].to_pylist(), strict=True):
@@ -316,6 +320,8 @@ def _read_pictures(path: Path, images: Images) -> tuple[Picture, ...]:
 
 def answers(images: Images, at: int) -> dict[str, Answer]:
     """Every candidate's answer to one image."""
+    if images.labels is None:
+        return {name: Answer(said[at]) for name, said in images.predictions.items()}
     correct = images.correct
     return {
         name: Answer(said[at], float(images.probability[name][at]), bool(correct[name][at]))

@@ -42,7 +42,7 @@ class Images:
         statistics: what the metric averages over images: whether each is right, or the columns
             that the task names; NaN where nothing of an image is known.
         labels: the true classes; None where an image has no single class.
-        predictions: the class that each candidate gives; empty without labels.
+        predictions: what each candidate predicts, as text; empty for maps.
         probability: what each gives to the true class; empty without labels.
     """
 
@@ -67,11 +67,17 @@ class Images:
 
 @dataclass(frozen=True)
 class Answer:
-    """The class that a candidate gives, and the probability that it gives to the true one."""
+    """What a candidate predicts for an image.
+
+    Attributes:
+        prediction: as text.
+        probability: what it gives to the true class; None where there is no such number.
+        correct: whether it is right; None for tasks that know no right and wrong.
+    """
 
     prediction: str
-    probability: float
-    correct: bool
+    probability: float | None = None
+    correct: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyscale.data import MultiLabelData, load_multilabel
 from polyscale.errors import InputError
 from polyscale.records import Metric, write_json
 from polyscale.stats import WeightedMetric
@@ -23,6 +24,8 @@ class Multilabel(PooledTask):
     """
 
     name = "multilabel"
+    data_type = MultiLabelData
+    loader = staticmethod(load_multilabel)
     metric = Metric(
         key="map", name="Mean average precision", unit="%", noun="mean average precision"
     )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyscale.data import NumberData, load_numbers
 from polyscale.errors import InputError
 from polyscale.records import Metric
 from polyscale.tasks.pooled import PooledTask, ridge_predictions
@@ -20,6 +21,8 @@ class Regression(PooledTask):
     """
 
     name = "regression"
+    data_type = NumberData
+    loader = staticmethod(load_numbers)
     metric = Metric(key="r2", name="R²", noun="R²")
     other_metrics = (
         Metric(key="absolute_error", name="Mean absolute error", higher_is_better=False),

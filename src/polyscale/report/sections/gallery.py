@@ -1,6 +1,6 @@
 """Test images on which candidates differ: their answers, or maps beside the truth."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, log10
 
@@ -92,7 +92,16 @@ class Gallery:
 def answers_gallery(run: Run) -> Markup | None:
     """Images with a class, in groups."""
     groups = group_pictures(run.pictures, run.verdicts, run.models)
-    return render("answers_gallery.html", run=run, groups=groups) if groups else None
+    return (
+        render(
+            "answers_gallery.html",
+            run=run,
+            groups=groups,
+            has_correct=run.images.labels is not None,
+        )
+        if groups
+        else None
+    )
 
 
 def maps_gallery(run: Run) -> Markup | None:
@@ -112,7 +121,7 @@ def maps_gallery(run: Run) -> Markup | None:
 
 
 def group_pictures(
-    pictures: Iterable[Picture], verdicts: Sequence[Verdict], models: Mapping[str, str]
+    pictures: Sequence[Picture], verdicts: Sequence[Verdict], models: Mapping[str, str]
 ) -> list[Group]:
     """By which side of a verdict is right; each image once, in the first group that it fits.
 
@@ -128,10 +137,14 @@ def group_pictures(
     telling = set(groups)
     if verdicts:
         groups[BOTH_FAIL] = []
-    others = "Right with both, other candidates differ" if verdicts else "Candidates differ"
+    others = "Candidates differ"
+    if verdicts and any(a.correct for picture in pictures for a in picture.answers.values()):
+        others = "Right with both, other candidates differ"
     groups[others] = []
     for picture in pictures:
-        groups[_title(picture, verdicts, models) or others].append(picture)
+        known = all(answer.correct is not None for answer in picture.answers.values())
+        group = _title(picture, verdicts, models) if known else None
+        groups[group or others].append(picture)
     return [
         Group(title, tuple(found), telling=title in telling or not telling)
         for title, found in groups.items()
