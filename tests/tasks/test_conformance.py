@@ -9,6 +9,7 @@ import pytest
 
 from polyscale.errors import InputError
 from polyscale.records import Metric, TaskRecord
+from polyscale.report import write_report
 from polyscale.studies import is_finished
 from polyscale.tasks import Multilabel, PooledTask, Regression, Retrieval
 from polyscale.tasks.pooled import ridge_predictions
@@ -97,6 +98,15 @@ def test_the_folder_describes_itself(found, tmp_path):
         return
     for row in comparison.rows:
         assert means[row.candidate] == pytest.approx(row.value)
+
+
+def test_the_report_speaks_of_the_metric_and_shows_the_predictions(found, tmp_path):
+    task, comparison = found
+    comparison.save(tmp_path)
+    page = write_report(tmp_path).read_text()
+    assert (task.metric.noun or task.metric.name) in page
+    assert page.count("data:image/jpeg") > 0
+    assert len(page.split('class="said"')) > 3
 
 
 def test_a_finished_run_is_known_again(found, tmp_path):

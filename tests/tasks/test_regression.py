@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import mean_absolute_error, r2_score
 
 from polyscale.errors import InputError
-from polyscale.tasks import Regression
+from polyscale.tasks import Regression, ridge_predictions
 
 
 def test_r2_and_its_resamples_are_scikit_learns():
@@ -38,3 +38,13 @@ def test_targets_that_cannot_be_regressed_are_refused(make_data, targets):
     data = make_data("brightness")
     with pytest.raises(InputError, match="targets of the train images.*must be finite numbers"):
         Regression().check_data(replace(data, train=replace(data.train, targets=targets)))
+
+
+def test_a_column_that_hardly_varies_in_training_does_not_decide_a_prediction():
+    rng = np.random.default_rng(0)
+    train, test = rng.normal(size=(40, 30)), rng.normal(size=(20, 30))
+    targets, wanted = train[:, 0], test[:, 0]
+    train = np.c_[train, 1e-6 * rng.normal(size=40)].astype(np.float32)
+    test = np.c_[test, np.ones(20)].astype(np.float32)
+    error = ridge_predictions(train, targets, test) - wanted
+    assert np.abs(error).max() < 1

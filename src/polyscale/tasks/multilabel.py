@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.data import MultiLabelData, load_multilabel
+from polyscale.data import load_multilabel
 from polyscale.errors import InputError
 from polyscale.records import Metric, write_json
 from polyscale.stats import WeightedMetric
@@ -24,14 +24,13 @@ class Multilabel(PooledTask):
     """
 
     name = "multilabel"
-    data_type = MultiLabelData
     loader = staticmethod(load_multilabel)
     metric = Metric(
         key="map", name="Mean average precision", unit="%", noun="mean average precision"
     )
     other_metrics = (Metric(key="exact", name="All labels right", unit="%"),)
     reduction = None
-    about = "ridge regression onto each label, on standardised pooled features"
+    about = "ridge regression onto each label, on centred pooled features"
 
     def check_data(self, data: Any) -> None:
         """Refuse targets that are not 0 or 1, and labels without an example in either split."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.data import NumberData, load_numbers
+from polyscale.data import load_numbers
 from polyscale.errors import InputError
 from polyscale.records import Metric
 from polyscale.tasks.pooled import PooledTask, ridge_predictions
@@ -21,15 +21,16 @@ class Regression(PooledTask):
     """
 
     name = "regression"
-    data_type = NumberData
     loader = staticmethod(load_numbers)
-    metric = Metric(key="r2", name="R²", noun="R²")
+    metric = Metric(
+        key="r2", name="R²", noun="R²", sentence="has an R² of {value} on {num} test images"
+    )
     other_metrics = (
         Metric(key="absolute_error", name="Mean absolute error", higher_is_better=False),
     )
     statistics = ("squared_error", "centred", "squared_centred")
     reduction = None
-    about = "ridge regression on standardised pooled features"
+    about = "ridge regression on centred pooled features"
 
     def check_data(self, data: Any) -> None:
         """Refuse targets that are no numbers, or are all equal."""
