@@ -9,10 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from polyscale.records import Contrast, Result, Verdict
+from polyscale.records import Contrast, Failure, Result, Timing, Verdict
 from polyscale.stats import sweet_spots_by_axis
-from polyscale.studies.failures import Failure
-from polyscale.studies.timing import Timing
 
 GALLERY_PX = 448
 """Longer side of the pictures of a gallery, at most."""

@@ -8,14 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyscale.data import ClassificationData
-from polyscale.records import Contrast, Result, Verdict
+from polyscale.records import Contrast, Control, Failure, Probes, Result, Timing, Verdict
 from polyscale.studies.compare.cascades import Cascade
-from polyscale.studies.compare.controls import Control
-from polyscale.studies.compare.probes import Probes
 from polyscale.studies.compare.save import write_run
-from polyscale.studies.failures import Failure
 from polyscale.studies.tables import rows_to_pandas
-from polyscale.studies.timing import Timing
 
 if TYPE_CHECKING:
     import pandas as pd

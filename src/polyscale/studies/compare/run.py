@@ -11,6 +11,7 @@ import torch
 from polyscale.cost import fitting_batch
 from polyscale.errors import RunError
 from polyscale.multiscale import MultiScale
+from polyscale.records import Probes
 from polyscale.stats import corrected_contrasts, judge, paired_contrasts
 from polyscale.store import FeatureStore
 from polyscale.studies.compare.cascades import make_cascades
@@ -19,7 +20,7 @@ from polyscale.studies.compare.controls import ControlRun, finish_controls, run_
 from polyscale.studies.compare.features import Extractor, Features
 from polyscale.studies.compare.judged import Judged, judge_features
 from polyscale.studies.compare.plan import ComparePlan
-from polyscale.studies.compare.probes import Probes, run_probes
+from polyscale.studies.compare.probes import run_probes
 from polyscale.studies.compare.rows import Measured, make_rows
 from polyscale.studies.costs import measure_in_turns
 from polyscale.studies.failures import Failures

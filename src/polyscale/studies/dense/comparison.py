@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from polyscale.data import DenseData
-from polyscale.records import Contrast, Result, Verdict
+from polyscale.records import Contrast, Failure, Result, Timing, Verdict
 from polyscale.studies.dense.gallery import Picture
 from polyscale.studies.dense.save import write_dense_run
 from polyscale.studies.dense.task import Judged
-from polyscale.studies.failures import Failure
 from polyscale.studies.tables import rows_to_pandas
-from polyscale.studies.timing import Timing
 
 if TYPE_CHECKING:
     import pandas as pd
