@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.comparing import run_plan
+from polyscale.cli.compare import run_plan
 from polyscale.cli.console import errors, output, progress_bars
 
 recipe = typer.Typer(

@@ -1,11 +1,12 @@
 """A recipe, its forecast and its outcome as tables and lines."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.table import Table
 
+from polyscale.cli.console import make_table
 from polyscale.records import METRICS
 from polyscale.studies.recipes import (
     PreparedRecipe,
@@ -14,6 +15,7 @@ from polyscale.studies.recipes import (
     RecipeSize,
     fitting_per_class,
 )
+from polyscale.tasks import get_task
 
 Lines = Iterator[str | Table]
 
@@ -28,7 +30,7 @@ def show_lines(recipe: Recipe, size: RecipeSize) -> Lines:
         f"{recipe.name}: {data.name} {data.measure}, {recipe.place} "
         "(Shi et al. 2024, arXiv 2403.13043v2)"
     )
-    yield _table(
+    yield make_table(
         ("candidate", "model", "tiles", "GMACs", "columns", f"paper's {_measure(recipe)}"),
         (
             (
@@ -44,7 +46,7 @@ def show_lines(recipe: Recipe, size: RecipeSize) -> Lines:
     )
     yield f"The paper's finding: {recipe.finding}"
     yield ""
-    yield _table(
+    yield make_table(
         ("weights", "parameters, M", "file, GB", "licence", "local folder"),
         (
             (c.repository, f"{c.params_m:.1f}", f"{c.download_gb:.1f}", c.licence, c.folder)
@@ -57,7 +59,7 @@ def show_lines(recipe: Recipe, size: RecipeSize) -> Lines:
     yield from (f"  {line}" for line in recipe.chosen)
     yield f"All of {data.name}, {data.num_train} training and {data.num_test} test images, takes:"
     yield from (f"  {line}" for line in _size_lines(size))
-    if recipe.task == "classification":
+    if get_task(recipe.task).settings_type.features == "pooled":
         per_class = fitting_per_class(recipe, size, 64 * 10**9)
         yield (
             "  All but the downloads shrinks with --per-class; 64 GB of memory hold about "
@@ -72,7 +74,7 @@ def forecast_lines(recipe: Recipe, size: RecipeSize, rates: Rates) -> Lines:
     data = recipe.data
     classes = f", {data.num_classes} classes" if data.num_classes else ""
     yield f"{data.num_train} training and {data.num_test} test images{classes}"
-    yield _table(
+    yield make_table(
         ("candidate", "tiles an image", "GMACs an image", "columns"),
         (
             (str(c.candidate), f"{c.num_tiles}", f"{c.macs / 1e9:.2f}", f"{c.feature_dim}")
@@ -108,7 +110,7 @@ def outcome_lines(prepared: PreparedRecipe, out: Path) -> Lines:
                 interval = f"{low} – {high}"
             yield str(candidate), value, interval, _value(recipe, entry.published)
 
-    yield _table(
+    yield make_table(
         ("candidate", f"{recipe.data.measure} here, {metric.unit}", "95 %", "paper"), cells()
     )
     direction = "" if metric.higher_is_better else " Less is better."
@@ -141,16 +143,6 @@ def _size_lines(size: RecipeSize) -> Iterator[str]:
         f"Memory: about {_bytes(size.memory_bytes)} at the peak for features and predictions, in "
         "addition to the models."
     )
-
-
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
-    table = Table(box=None)
-    table.add_column(heads[0], overflow="fold")
-    for head in heads[1:]:
-        table.add_column(head, justify="right")
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
 def _bytes(number: int) -> str:
