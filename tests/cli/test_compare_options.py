@@ -16,6 +16,8 @@ class StrengthSettings(PooledSettings):
     """Settings as a user writes them."""
 
     strength: float = option(0.5, help="How strong it is.")
+    lambda_: float = option(1.0, name="lambda", help="How smooth it is.")
+    head: int = option(1, help="Another option of a known name.")
 
 
 class Strength(Regression):
@@ -74,11 +76,14 @@ def test_help_of_the_program_does_not_import_torch():
 @pytest.mark.usefixtures("own_task")
 def test_a_users_task_brings_its_options(run, compare, refused):
     text = run("compare", "--help").stdout
-    assert "Options of strength:\n  --strength" in text
+    own = text.partition("Options of strength:\n")[2].partition("\n\n")[0]
+    assert [line.split()[0] for line in own.splitlines()] == ["--strength", "--lambda", "--head"]
     assert "springs:PATH" in text
     assert "Options of every task:\n  --source" in text
     refused(compare("--strength", "0.1"), "--strength is no option of classification. Leave it")
     refused(compare("--task", "strength", "--strength", "0.1"), "data must be a data set that")
+    refused(compare("--lambda", "2"), "--lambda is no option of classification")
+    refused(compare("--task", "strength", "--head", "dpt"), "--head must be int for strength")
     refused(compare("--task", "strength", "--flip"), "--flip is no option of strength")
     refused(compare("--task", "broken"), "task 'broken' cannot be loaded")
 

@@ -41,15 +41,15 @@ def test_the_option_augments_as_the_task_allows(task):
     assert settings.augment == settings.default_augment
 
 
-def test_warm_up_keeps_its_share_of_the_steps():
+def test_warm_up_is_at_most_a_tenth_of_fewer_steps():
     settings = SegmentationSettings(
         head="linear", training=TrainSettings(steps=200, warmup_steps=20)
     )
     shorter, longer = settings.with_steps(50), settings.with_steps(400)
     assert (shorter.training.steps, shorter.training.warmup_steps) == (50, 5)
-    assert (longer.training.steps, longer.training.warmup_steps) == (400, 40)
+    assert (longer.training.steps, longer.training.warmup_steps) == (400, 20)
     own = SegmentationSettings(head="upernet").with_steps(120).training
-    assert (own.steps, own.warmup_steps, own.batch) == (120, 2, 8)
+    assert (own.steps, own.warmup_steps, own.batch) == (120, 12, 8)
     assert settings_of("segmentation", {"head": "upernet", "steps": 120}) == (
         SegmentationSettings(**SHARED, head="upernet").with_steps(120)
     )
@@ -120,12 +120,14 @@ def test_options_of_a_users_task():
     assert (made.strength, made.smooth) == (0.25, False)
     kinds = {task.name: task.settings_type for task in loadable_tasks()} | {"own": OwnSettings}
     groups = group_options(kinds)
-    assert [name for name, _ in groups["own",]] == ["strength", "no-smooth", "head"]
-    assert {"source", "device"} <= {name for name, _ in groups[tuple(kinds)]}
+    assert list(groups["Options of own"]) == ["strength", "no-smooth", "head"]
+    assert {"source", "device"} <= set(groups["Options of every task"])
     with pytest.raises(InputError, match="--head must be int for own, but it is read as 'dpt'"):
         make_settings(OwnSettings, {"head": "dpt"}, task="own")
 
 
-def test_an_option_that_is_no_plain_value_needs_a_parser():
+def test_options_that_cannot_be():
     with pytest.raises(InputError, match="value_type of an option must be bool, int, float or str"):
         option((1, 2), help="A pair.")
+    with pytest.raises(InputError, match="name of an option must begin with a letter"):
+        option(1, name="--pair", help="A pair.")

@@ -1,7 +1,9 @@
 """`polyscale`: all commands together, and how errors are printed."""
 
 import io
+import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -65,4 +67,7 @@ def main() -> None:
     except SystemExit as left:
         if left.code == INTERRUPTED:  # into which typer turns Ctrl-C
             errors.print("interrupted. Give the same command again to continue.", style="bold red")
+            with suppress(OSError):  # nobody reads any more
+                sys.stdout.flush()
+            os._exit(INTERRUPTED)  # Python would take seconds to take torch's modules apart
         raise

@@ -9,44 +9,50 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from polyscale.cli.console import errors, output, progress_bars
+from polyscale.cli.console import CacheOption, errors, output, progress_bars
 from polyscale.errors import InputError
 
 if TYPE_CHECKING:
     from polyscale.studies import ComparePlan
+    from polyscale.tasks import Option
+
+PREFIX = "option_"
+"""Begins parameters of options, whose names may be words of Python."""
 
 
 class SettingsCommand(TyperCommand):
-    """A command with one option for each option of the settings of every task.
+    """A command that also has the options of the settings of every task.
 
-    They are added when the command itself is asked for, because the settings need torch.
+    They are added when the command itself is asked for, because settings need torch.
     """
 
     @cached_property
-    def settings_params(self) -> list[Any]:
-        """The options of all tasks, as typer makes them from the signature of a function."""
-        from polyscale.tasks import group_options, join_names, loadable_tasks
+    def groups(self) -> "dict[str, dict[str, Option]]":
+        """A title → the options of some tasks by their names."""
+        from polyscale.tasks import group_options, loadable_tasks
 
-        kinds = {task.name: task.settings_type for task in loadable_tasks()}
-        parameters: dict[str, inspect.Parameter] = {}
-        for tasks, options in group_options(kinds).items():
-            everyone = len(tasks) == len(kinds)
-            title = f"Options of {'every task' if everyone else join_names(tasks)}"
-            for name, option in options:
-                about = option.describe({task: kinds[task] for task in tasks})
-                shown = typer.Option(f"--{name}", help=about, rich_help_panel=title)
-                flag = option.value_type is bool
+        return group_options({task.name: task.settings_type for task in loadable_tasks()})
+
+    @cached_property
+    def settings_params(self) -> list[Any]:
+        """Each name once, as typer makes options from the signature of a function."""
+        taken = {name for param in self.params for name in param.opts}
+        parameters = []
+        for name, option in (item for group in self.groups.values() for item in group.items()):
+            if f"--{name}" not in taken:
+                taken.add(f"--{name}")
+                kind = bool if option.value_type is bool else option.value_type | None
                 made = inspect.Parameter(
-                    name.replace("-", "_"),
+                    PREFIX + name.replace("-", "_"),
                     inspect.Parameter.KEYWORD_ONLY,
-                    default=False if flag else None,
-                    annotation=Annotated[bool if flag else option.value_type | None, shown],
+                    default=False if kind is bool else None,
+                    annotation=Annotated[kind, typer.Option(f"--{name}")],
                 )
-                parameters.setdefault(made.name, made)
+                parameters.append(made)
 
         def template() -> None: ...
 
-        template.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
+        template.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         app = typer.Typer(add_completion=False)
         app.command()(template)
         return list(typer.main.get_command(app).params)
@@ -58,19 +64,21 @@ class SettingsCommand(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, with the options of tasks in `ctx.obj` by their names."""
-        names = [param.name for param in self.settings_params]
-        ctx.obj = {name.replace("_", "-"): ctx.params.pop(name) for name in names}
+        given = {param.name: ctx.params.pop(param.name) for param in self.settings_params}
+        ctx.obj = {n.removeprefix(PREFIX).replace("_", "-"): v for n, v in given.items()}
         return super().invoke(ctx)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options by task, then what data each task takes."""
+        """Write the command's own options, those of tasks, and what data each task takes."""
         from polyscale.tasks import DEFAULT, loadable_tasks
 
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
-            if record := param.get_help_record(ctx):
-                title = getattr(param, "rich_help_panel", None) or "Options"
-                sections.setdefault(title, []).append(record)
+        own = (param.get_help_record(ctx) for param in super().get_params(ctx))
+        sections = {"Options": [record for record in own if record is not None]}
+        for title, options in self.groups.items():
+            sections[title] = [
+                (f"--{n}" if o.value_type is bool else f"--{n} <{o.value_type.__name__}>", o.help)
+                for n, o in options.items()
+            ]
         sections["Tasks and their data"] = [
             (
                 f"{task.name} (default)" if task.name == DEFAULT else task.name,
@@ -98,9 +106,7 @@ def compare(
         str | None,
         typer.Option(help="What is predicted; the tasks are below."),
     ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder for features, which later runs reuse.")
-    ] = None,
+    cache: CacheOption = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not keep features.")] = False,
     cache_limit: Annotated[
         str,

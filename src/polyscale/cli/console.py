@@ -1,10 +1,13 @@
-"""Data to stdout, the rest to stderr."""
+"""What commands share: options, tables, bars; data to stdout, the rest to stderr."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
+from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,6 +28,13 @@ WIDE = 120
 
 PIPE_COLUMNS = 200
 """Into a file or a pipe, tables need not fold."""
+
+ModelOption = Annotated[str, typer.Option(help="Name of a model; see polyscale models.")]
+ScalesOption = Annotated[str, typer.Option(help="Scales, separated by commas.")]
+DeviceOption = Annotated[str, typer.Option(help="Where models run, for example cuda.")]
+CacheOption = Annotated[
+    Path | None, typer.Option(help="Folder for features, which later runs reuse.")
+]
 
 output = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
 errors = Console(stderr=True, highlight=False, markup=False)

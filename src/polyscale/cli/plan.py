@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import make_table, output
+from polyscale.cli.console import ScalesOption, make_table, output
 from polyscale.types import Candidate, format_scale
 
 
@@ -12,7 +12,7 @@ def plan(
     model: Annotated[
         str, typer.Argument(help="Name of a model, for example pip:efficientnet_lite0.")
     ],
-    scales: Annotated[str, typer.Option(help="Scales, separated by commas.")] = "1,2,3",
+    scales: ScalesOption = "1,2,3",
     image_size: Annotated[
         str, typer.Option(help="Size of your images in pixels: one number or HEIGHTxWIDTH.")
     ] = "448",

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import errors, output, progress_bars
-from polyscale.errors import InputError, RunError
+from polyscale.cli.console import DeviceOption, errors, output, progress_bars
+from polyscale.errors import RunError
 
 
 def predict(
@@ -26,7 +26,7 @@ def predict(
         str | None,
         typer.Option(help="Where the backbone's weights are now, if they have moved."),
     ] = None,
-    device: Annotated[str, typer.Option(help="Where the model runs, for example cuda.")] = "cpu",
+    device: DeviceOption = "cpu",
 ) -> None:
     """Predict every pixel of pictures, with a head that a comparison trained.
 
@@ -37,30 +37,14 @@ def predict(
     Examples:
         polyscale predict --head runs/rooms/heads/1.safetensors photos/kitchen.jpg
     """  # noqa: D301 - \b keeps the lines
-    from polyscale.data import read_image
     from polyscale.data.files import list_pictures
-    from polyscale.studies.predict import (
-        check_folder,
-        load_predictor,
-        write_classes,
-        write_prediction,
-    )
+    from polyscale.studies.predict import check_folder, load_predictor, predict_files
 
     files = list_pictures(images)
     check_folder(out, files)
     loaded = load_predictor(head, backbone=backbone, device=device)
-    left_out = []
     with progress_bars() as progress:
-        for done, file in enumerate(files):
-            progress("predict", done, len(files), "images")
-            try:
-                predicted = loaded.predictor.predict(read_image(file, name=str(file)))
-            except InputError as error:
-                left_out.append(str(error))
-                continue
-            write_prediction(predicted, loaded.outputs, out, file.stem, arrays=arrays)
-        progress("predict", len(files), len(files), "images")
-    write_classes(loaded.outputs, out)
+        left_out = predict_files(loaded, files, out, arrays=arrays, progress=progress)
     for line in left_out:
         errors.print(f"left out: {line}", soft_wrap=True)
     output.print(f"{len(files) - len(left_out)} of {len(files)} pictures: {out}", soft_wrap=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from polyscale.backbones import load
+from polyscale.data import read_image
 from polyscale.errors import InputError, RunError, first_line
 from polyscale.features import weights_hash
 from polyscale.heads.dense.head_file import check_fits, load_head
@@ -19,6 +20,7 @@ from polyscale.multiscale import MultiScale, check_device
 from polyscale.studies.run_folder import check_out
 from polyscale.tasks import DensePredictor, MapTask, get_task
 from polyscale.tasks.maps.predictor import Outputs
+from polyscale.types import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -117,17 +119,45 @@ def write_prediction(
     return files
 
 
-def write_classes(outputs: Outputs, folder: Path) -> None:
-    """Write `classes.txt`, one line with number and name for each class, if there are classes.
+def predict_files(
+    loaded: LoadedPredictor,
+    pictures: Sequence[Path],
+    folder: Path,
+    *,
+    arrays: bool = False,
+    progress: Progress = silent,
+) -> list[str]:
+    """Write the prediction of each picture, see `write_prediction`, and the names of classes.
+
+    Args:
+        loaded: what predicts.
+        pictures: files, see `check_folder`.
+        folder: made if it does not exist.
+        arrays: whether to write arrays too.
+        progress: told after every picture.
+
+    Returns:
+        Why pictures are left out, one line for each that cannot be read.
 
     Raises:
         RunError: if the disk refuses.
     """
-    if outputs.class_names:
-        lines = "".join(f"{i} {name}\n" for i, name in enumerate(outputs.class_names))
+    left_out = []
+    for done, picture in enumerate(pictures):
+        progress("predict", done, len(pictures), "images")
+        try:
+            predicted = loaded.predictor.predict(read_image(picture, name=str(picture)))
+        except InputError as error:
+            left_out.append(str(error))
+            continue
+        write_prediction(predicted, loaded.outputs, folder, picture.stem, arrays=arrays)
+    progress("predict", len(pictures), len(pictures), "images")
+    if names := loaded.outputs.class_names:
+        lines = "".join(f"{i} {name}\n" for i, name in enumerate(names))
         with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "classes.txt").write_text(lines, encoding="utf-8")
+    return left_out
 
 
 def check_folder(folder: Path, pictures: Sequence[Path]) -> None:

@@ -4,7 +4,7 @@ from polyscale.tasks.classification import Classification, ClassificationSetting
 from polyscale.tasks.depth import Depth, DepthSettings
 from polyscale.tasks.maps import DensePredictor, MapSettings, MapTask
 from polyscale.tasks.multilabel import Multilabel
-from polyscale.tasks.options import Option, group_options, join_names, make_settings, option
+from polyscale.tasks.options import Option, group_options, make_settings, option
 from polyscale.tasks.pooled import PooledTask, ridge_predictions
 from polyscale.tasks.registry import DEFAULT, get_task, loadable_tasks, task_names, to_task
 from polyscale.tasks.regression import Regression
@@ -39,7 +39,6 @@ __all__ = [
     "Task",
     "get_task",
     "group_options",
-    "join_names",
     "loadable_tasks",
     "make_settings",
     "option",

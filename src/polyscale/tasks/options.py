@@ -1,7 +1,8 @@
 """Settings on the command line: each field says itself how it is given there and what it means."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from polyscale.errors import InputError
@@ -38,6 +39,11 @@ class Option:
     choices: Callable[[Any], Iterable[str]] | None = None
 
     def __post_init__(self) -> None:
+        if self.name and not re.fullmatch(r"[a-z][a-z0-9-]*", self.name):
+            raise InputError(
+                "name of an option must begin with a letter and consist of small letters, digits "
+                f"and dashes, but got {self.name!r}."
+            )
         if self.value_type not in TYPES:
             raise InputError(
                 f"value_type of an option must be bool, int, float or str, but got "
@@ -55,7 +61,7 @@ class Option:
             tasks: dict[str, list[str]] = {}
             for task, kind in kinds.items():
                 tasks.setdefault(", ".join(self.choices(kind)), []).append(task)
-            parts += [f"For {join_names(names)}: {listed}." for listed, names in tasks.items()]
+            parts += [f"For {_join(names)}: {listed}." for listed, names in tasks.items()]
         return " ".join([*parts, f"[default: {self.default}]"] if self.default else parts)
 
 
@@ -125,25 +131,28 @@ def make_settings(kind: type[Settings], given: Mapping[str, Any], *, task: str) 
     return settings
 
 
-def group_options(
-    kinds: Mapping[str, type],
-) -> dict[tuple[str, ...], list[tuple[str, Option]]]:
-    """Names of tasks → the options that exactly these tasks have, those of most tasks first.
+def group_options(kinds: Mapping[str, type]) -> dict[str, dict[str, Option]]:
+    """A title that names tasks → the options that exactly these tasks have, each with all its help.
 
     Args:
         kinds: name of each task → class of its settings.
+
+    Returns:
+        Groups, those of most tasks first; name of an option → the option.
     """
     holders: dict[tuple[str, Option], list[str]] = {}
     for task, kind in kinds.items():
         for name, (_, own) in options_of(kind).items():
             holders.setdefault((name, own), []).append(task)
-    groups: dict[tuple[str, ...], list[tuple[str, Option]]] = {}
-    for named, tasks in holders.items():
-        groups.setdefault(tuple(tasks), []).append(named)
-    return dict(sorted(groups.items(), key=lambda group: -len(group[0])))
+    groups: dict[str, dict[str, Option]] = {}
+    for (name, own), tasks in sorted(holders.items(), key=lambda held: -len(held[1])):
+        whose = "every task" if len(tasks) == len(kinds) else _join(tasks)
+        about = own.describe({task: kinds[task] for task in tasks})
+        groups.setdefault(f"Options of {whose}", {})[name] = replace(own, help=about)
+    return groups
 
 
-def join_names(names: Iterable[str]) -> str:
+def _join(names: Iterable[str]) -> str:
     """`a`, `a and b`, or `a, b and c`."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
