@@ -27,9 +27,7 @@ OWN = [
     *(SOURCE / "studies").glob("*.py"),
     *(SOURCE / "studies" / "compare").glob("*.py"),
     SOURCE / "api.py",
-    SOURCE / "cli" / "comparing.py",
-    SOURCE / "cli" / "compare_settings.py",
-    SOURCE / "cli" / "predict.py",
+    *(SOURCE / "cli").glob("*.py"),
 ]
 
 

@@ -1,13 +1,16 @@
 """`polyscale`: all commands together, and how errors are printed."""
 
 import io
+import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 import polyscale
-from polyscale.cli.compare import compare
+from polyscale.cli import INTERRUPTED
+from polyscale.cli.compare import SettingsCommand, compare
 from polyscale.cli.console import errors
 from polyscale.cli.models import models
 from polyscale.cli.paper import paper
@@ -28,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(compare)
+app.command(cls=SettingsCommand)(compare)
 app.command()(predict)
 app.command()(plan)
 app.command()(models)
@@ -48,11 +51,8 @@ def _top(
         raise typer.Exit
 
 
-INTERRUPTED = 130
-
-
 def main() -> None:
-    """Run the command line; exit 2 for wrong use, 1 for failure."""
+    """Run the command line; exit 2 for wrong use, 1 for failure, 130 for Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not every terminal can show ² and →
             stream.reconfigure(errors="replace")
@@ -65,6 +65,9 @@ def main() -> None:
         errors.print(f"error: {error}", style="bold red", soft_wrap=True)
         sys.exit(1)
     except SystemExit as left:
-        if left.code == INTERRUPTED:  # typer has turned Ctrl-C into this
+        if left.code == INTERRUPTED:  # into which typer turns Ctrl-C
             errors.print("interrupted. Give the same command again to continue.", style="bold red")
+            with suppress(OSError):  # nobody reads any more
+                sys.stdout.flush()
+            os._exit(INTERRUPTED)  # Python would take seconds to take torch's modules apart
         raise

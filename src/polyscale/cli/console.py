@@ -1,9 +1,13 @@
-"""Data to stdout, the rest to stderr."""
+"""What commands share: options, tables, bars; data to stdout, the rest to stderr."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import repeat
+from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -16,7 +20,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Column
+from rich.table import Column, Table
 from rich.text import Text
 
 WIDE = 120
@@ -25,8 +29,32 @@ WIDE = 120
 PIPE_COLUMNS = 200
 """Into a file or a pipe, tables need not fold."""
 
+ModelOption = Annotated[str, typer.Option(help="Name of a model; see polyscale models.")]
+ScalesOption = Annotated[str, typer.Option(help="Scales, separated by commas.")]
+DeviceOption = Annotated[str, typer.Option(help="Where models run, for example cuda.")]
+CacheOption = Annotated[
+    Path | None, typer.Option(help="Folder for features, which later runs reuse.")
+]
+
 output = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
 errors = Console(stderr=True, highlight=False, markup=False)
+
+
+def make_table(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    numeric: Sequence[bool] | None = None,
+    title: str | None = None,
+) -> Table:
+    """A table without lines; numeric columns, by default all but the first, are flush right."""
+    table = Table(title=title, title_justify="left", box=None)
+    numeric = numeric or (False, *repeat(True, len(heads) - 1))
+    for head, flush_right in zip(heads, numeric, strict=True):
+        table.add_column(head, justify="right" if flush_right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 class _Step(ProgressColumn):

@@ -3,9 +3,8 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from polyscale.cli.console import errors, output
+from polyscale.cli.console import errors, make_table, output
 
 
 def models(
@@ -26,10 +25,9 @@ def models(
 
     found = list(list_sources(pattern))
     if output.is_terminal:
-        table = Table("source", "what it is", "licence", "installed", box=None)
-        for info in found:
-            table.add_row(info.source, info.about, info.licence, "yes" if info.installed else "")
-        output.print(table)
+        rows = [(i.source, i.about, i.licence, "yes" if i.installed else "") for i in found]
+        heads = ("source", "what it is", "licence", "installed")
+        output.print(make_table(heads, rows, numeric=[False] * 4))
     else:
         for info in found:
             output.print(info.source, soft_wrap=True)

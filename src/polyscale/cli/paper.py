@@ -4,15 +4,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from polyscale.cli.console import errors, output
+from polyscale.cli.console import errors, make_table, output
 
 
 def paper(
     table: Annotated[
         str | None,
-        typer.Option(help="Print one table, for example classification (default: all)."),
+        typer.Option(help="Print one table, for example robot (default: all)."),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print the rows as CSV.")] = False,
     figure: Annotated[
@@ -26,7 +25,7 @@ def paper(
 
     \b
     Examples:
-        polyscale paper --table classification
+        polyscale paper --table robot
         polyscale paper --csv
         polyscale paper --figure figure2.png
     """  # noqa: D301 - \b keeps the lines
@@ -49,12 +48,7 @@ def paper(
 
     for name in [table] if table else TABLES:
         shown = text_table(load_paper(name))
-        grid = Table(title=shown.title, title_justify="left", box=None)
-        for head, numeric in zip(shown.heads, shown.numeric, strict=True):
-            grid.add_column(head, justify="right" if numeric else "left")
-        for cells in shown.cells:
-            grid.add_row(*cells)
-        output.print(grid)
+        output.print(make_table(shown.heads, shown.cells, numeric=shown.numeric, title=shown.title))
         for line in (*shown.footnotes, *call_lines(name)):
             output.print(f"  {line}", soft_wrap=True)
         output.print()

@@ -3,9 +3,8 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from polyscale.cli.console import output
+from polyscale.cli.console import ScalesOption, make_table, output
 from polyscale.types import Candidate, format_scale
 
 
@@ -13,7 +12,7 @@ def plan(
     model: Annotated[
         str, typer.Argument(help="Name of a model, for example pip:efficientnet_lite0.")
     ],
-    scales: Annotated[str, typer.Option(help="Scales, separated by commas.")] = "1,2,3",
+    scales: ScalesOption = "1,2,3",
     image_size: Annotated[
         str, typer.Option(help="Size of your images in pixels: one number or HEIGHTxWIDTH.")
     ] = "448",
@@ -32,18 +31,17 @@ def plan(
 
     candidate = Candidate.parse(f"{model}@{scales}")
     seen = forecast(candidate, image_hw=parse_hw(image_size), batch=batch)
-    table = Table(box=None)
-    for column in ("scale", "pixels", "tiles", "tokens", "GMACs"):
-        table.add_column(column, justify="right")
-    for level in seen.levels:
-        height, width = level.image_hw
-        table.add_row(
+    rows = [
+        (
             format_scale(level.scale),
-            f"{height}×{width}",
+            f"{level.image_hw[0]}×{level.image_hw[1]}",
             f"{level.num_tiles}",
             f"{level.num_tokens}",
             f"{level.macs / 1e9:.2f}",
         )
+        for level in seen.levels
+    ]
+    table = make_table(("scale", "pixels", "tiles", "tokens", "GMACs"), rows, numeric=[True] * 5)
     table.add_row(
         "all", "", f"{seen.num_tiles}", f"{seen.num_tokens}", f"{seen.macs / 1e9:.2f}", style="bold"
     )

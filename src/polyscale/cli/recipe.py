@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console, RenderableType
 
-from polyscale.cli.comparing import run_plan
-from polyscale.cli.console import errors, output, progress_bars
+from polyscale.cli.compare import run_plan
+from polyscale.cli.console import CacheOption, DeviceOption, errors, output, progress_bars
 
 recipe = typer.Typer(
     help="Repeat an experiment of the paper with one command.",
@@ -87,13 +87,8 @@ def run_recipe(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of samples, heads and resampling.")] = 0,
-    device: Annotated[str, typer.Option(help="Where models run, for example cuda.")] = "cpu",
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for features that later runs reuse (default: the user's cache folder)."
-        ),
-    ] = None,
+    device: DeviceOption = "cpu",
+    cache: CacheOption = None,
 ) -> None:
     """Run a recipe on your copy of its data, and print the paper's figures beside the results.
 

@@ -6,8 +6,16 @@ from pathlib import Path
 
 from rich.table import Table
 
+from polyscale.cli.console import make_table
 from polyscale.records import METRICS
-from polyscale.studies.recipes import PreparedRecipe, Rates, Recipe, RecipeSize, fitting_per_class
+from polyscale.studies.recipes import (
+    PreparedRecipe,
+    Rates,
+    Recipe,
+    RecipeSize,
+    fitting_per_class,
+)
+from polyscale.tasks import get_task
 
 Lines = Iterator[str | Table]
 
@@ -22,28 +30,36 @@ def show_lines(recipe: Recipe, size: RecipeSize) -> Lines:
         f"{recipe.name}: {data.name} {data.measure}, {recipe.place} "
         "(Shi et al. 2024, arXiv 2403.13043v2)"
     )
-    measure = f"paper's {data.measure}, {METRICS[data.metric].unit}"
-    table = _table("candidate", "model", "tiles", "GMACs", "columns", measure)
-    for entry, cost in zip(recipe.entries, size.candidates, strict=True):
-        gmacs, value = f"{cost.macs / 1e9:.1f}", _value(recipe, entry.published)
-        columns = str(cost.feature_dim)
-        model = entry.checkpoint.model
-        table.add_row(str(cost.candidate), model, str(cost.num_tiles), gmacs, columns, value)
-    yield table
+    yield make_table(
+        ("candidate", "model", "tiles", "GMACs", "columns", f"paper's {_measure(recipe)}"),
+        (
+            (
+                str(cost.candidate),
+                entry.checkpoint.model,
+                f"{cost.num_tiles}",
+                f"{cost.macs / 1e9:.1f}",
+                f"{cost.feature_dim}",
+                _value(recipe, entry.published),
+            )
+            for entry, cost in zip(recipe.entries, size.candidates, strict=True)
+        ),
+    )
     yield f"The paper's finding: {recipe.finding}"
     yield ""
-    table = _table("weights", "parameters, M", "file, GB", "licence", "local folder")
-    for c in recipe.repositories:
-        params, file = f"{c.params_m:.1f}", f"{c.download_gb:.1f}"
-        table.add_row(c.repository, params, file, c.licence, c.folder)
-    yield table
+    yield make_table(
+        ("weights", "parameters, M", "file, GB", "licence", "local folder"),
+        (
+            (c.repository, f"{c.params_m:.1f}", f"{c.download_gb:.1f}", c.licence, c.folder)
+            for c in recipe.repositories
+        ),
+    )
     yield "Stated by the paper:"
     yield from (f"  {line}" for line in recipe.stated)
     yield "Left open by the paper, and chosen here:"
     yield from (f"  {line}" for line in recipe.chosen)
     yield f"All of {data.name}, {data.num_train} training and {data.num_test} test images, takes:"
     yield from (f"  {line}" for line in _size_lines(size))
-    if recipe.task == "classification":
+    if get_task(recipe.task).settings_type.features == "pooled":
         per_class = fitting_per_class(recipe, size, 64 * 10**9)
         yield (
             "  All but the downloads shrinks with --per-class; 64 GB of memory hold about "
@@ -58,11 +74,13 @@ def forecast_lines(recipe: Recipe, size: RecipeSize, rates: Rates) -> Lines:
     data = recipe.data
     classes = f", {data.num_classes} classes" if data.num_classes else ""
     yield f"{data.num_train} training and {data.num_test} test images{classes}"
-    table = _table("candidate", "tiles per image", "GMACs per image", "columns")
-    for c in size.candidates:
-        gmacs = f"{c.macs / 1e9:.2f}"
-        table.add_row(str(c.candidate), str(c.num_tiles), gmacs, str(c.feature_dim))
-    yield table
+    yield make_table(
+        ("candidate", "tiles an image", "GMACs an image", "columns"),
+        (
+            (str(c.candidate), f"{c.num_tiles}", f"{c.macs / 1e9:.2f}", f"{c.feature_dim}")
+            for c in size.candidates
+        ),
+    )
     yield from _size_lines(size)
     yield (
         f"Time, within a factor of three: backbones {_duration(size.macs / rates.macs_per_s)} at "
@@ -81,15 +99,20 @@ def outcome_lines(prepared: PreparedRecipe, out: Path) -> Lines:
     rows = json.loads((out / "results.json").read_text(encoding="utf-8"))
     results = {row["candidate"]: row for row in rows}
     factor = 100 if metric.unit == "%" else 1
-    table = _table("candidate", f"{recipe.data.measure} here, {metric.unit}", "95 %", "paper")
-    for entry, candidate in zip(recipe.entries, prepared.candidates, strict=True):
-        value, interval = "failed", ""
-        if row := results.get(str(candidate)):
-            keys = ("value", "ci_low", "ci_high")
-            value, low, high = (_value(recipe, factor * row[key]) for key in keys)
-            interval = f"{low} – {high}"
-        table.add_row(str(candidate), value, interval, _value(recipe, entry.published))
-    yield table
+
+    def cells() -> Iterator[tuple[str, ...]]:
+        for entry, candidate in zip(recipe.entries, prepared.candidates, strict=True):
+            value, interval = "failed", ""
+            if row := results.get(str(candidate)):
+                value, low, high = (
+                    _value(recipe, factor * row[key]) for key in ("value", "ci_low", "ci_high")
+                )
+                interval = f"{low} – {high}"
+            yield str(candidate), value, interval, _value(recipe, entry.published)
+
+    yield make_table(
+        ("candidate", f"{recipe.data.measure} here, {metric.unit}", "95 %", "paper"), cells()
+    )
     direction = "" if metric.higher_is_better else " Less is better."
     yield f"The paper's figures are for all of {recipe.data.name}.{direction}"
 
@@ -116,14 +139,6 @@ def _size_lines(size: RecipeSize) -> Iterator[str]:
         f"Memory: about {_bytes(size.memory_bytes)} at the peak for features and predictions, in "
         "addition to the models."
     )
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None)
-    table.add_column(first, overflow="fold")
-    for head in others:
-        table.add_column(head, justify="right")
-    return table
 
 
 def _bytes(number: int) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from polyscale.cli.console import errors, output, progress_bars
+from polyscale.cli.console import ModelOption, errors, output, progress_bars
 from polyscale.records.seams import CONTROL, JOIN
 
 
@@ -14,9 +14,7 @@ def seams(
     images: Annotated[
         list[Path], typer.Argument(help="Pictures; more pictures give narrower intervals.")
     ],
-    model: Annotated[
-        str, typer.Option(help="Name of a model; see polyscale models.")
-    ] = "pip:dinov2_small",
+    model: ModelOption = "pip:dinov2_small",
     scale: Annotated[int, typer.Option(help="Scale, a whole number of at least 2.")] = 2,
     out: Annotated[
         Path | None, typer.Option(help="Picture of the results to write: .png, .svg or .pdf.")

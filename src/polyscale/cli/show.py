@@ -5,16 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from polyscale.cli.console import output
+from polyscale.cli.console import ModelOption, ScalesOption, output
 from polyscale.types import Candidate
 
 
 def show(
     image: Annotated[Path, typer.Argument(help="Picture file.")],
-    model: Annotated[
-        str, typer.Option(help="Name of a model; see polyscale models.")
-    ] = "pip:dinov2_small",
-    scales: Annotated[str, typer.Option(help="Scales, separated by commas.")] = "1,2,3",
+    model: ModelOption = "pip:dinov2_small",
+    scales: ScalesOption = "1,2,3",
     out: Annotated[
         Path | None,
         typer.Option(

@@ -2,8 +2,9 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal, TypeAlias, get_args
@@ -225,13 +226,13 @@ def _compute(
 ) -> None:
     """Compute what shards lack, and keep it as soon as a shard is done."""
     jobs = list(_jobs(module, missing))
-    computed = _run(jobs, images, select, watch)
     total = len(images) * module.plan.num_tiles
-    for job in jobs:
-        progress(step, job.images.start * module.plan.num_tiles, total, "tiles")
-        for scale, rows in next(computed).items():
-            _check_finite(rows, module, scale)
-            keep(job.images, scale, rows)
+    with closing(_run(jobs, images, select, watch)) as computed:
+        for job in jobs:
+            progress(step, job.images.start * module.plan.num_tiles, total, "tiles")
+            for scale, rows in next(computed).items():
+                _check_finite(rows, module, scale)
+                keep(job.images, scale, rows)
     progress(step, total, total, "tiles")
 
 
@@ -270,9 +271,15 @@ def _jobs(module: MultiScale, missing: Mapping[range, Sequence[float]]) -> Itera
             yield _Job(shard, modules[key], side)
 
 
-def _run(jobs: Sequence[_Job], images: Images, select: Select, watch: Watch) -> Iterator[ByScale]:
-    """Features of one job after another; the next pieces' images are read meanwhile."""
-    with ThreadPoolExecutor(READERS) as readers, ThreadPoolExecutor(PIECES_AHEAD) as makers:
+def _run(
+    jobs: Sequence[_Job], images: Images, select: Select, watch: Watch
+) -> Generator[ByScale, None, None]:
+    """Features of one job after another; the next pieces' images are read meanwhile.
+
+    An error or Ctrl-C cancels the images that no thread has begun to read.
+    """
+    readers, makers = ThreadPoolExecutor(READERS), ThreadPoolExecutor(PIECES_AHEAD)
+    try:
         pieces = (piece for job in jobs for piece in job.pieces())
 
         def submit(num: int) -> list[Future[Prepared]]:
@@ -289,6 +296,9 @@ def _run(jobs: Sequence[_Job], images: Images, select: Select, watch: Watch) -> 
                 with watch.model(piece.num_tiles), torch.inference_mode():
                     parts.append(select(job.module, job.module.run(prepared)))
             yield {s: np.concatenate([part[s] for part in parts]) for s in job.module.scales}
+    finally:  # makers wait for readers, so readers stop first
+        readers.shutdown(wait=False, cancel_futures=True)
+        makers.shutdown(cancel_futures=True)
 
 
 def _prepare(job: _Job, images: Images, readers: ThreadPoolExecutor) -> Prepared:

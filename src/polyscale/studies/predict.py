@@ -1,5 +1,7 @@
 """A trained head, and the backbone that it was trained on, for any image."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +11,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from polyscale.backbones import load
-from polyscale.errors import InputError
+from polyscale.data import read_image
+from polyscale.errors import InputError, RunError, first_line
 from polyscale.features import weights_hash
 from polyscale.heads.dense.head_file import check_fits, load_head
 from polyscale.heads.dense.views import ViewSettings
 from polyscale.multiscale import MultiScale, check_device
+from polyscale.studies.run_folder import check_out
 from polyscale.tasks import DensePredictor, MapTask, get_task
 from polyscale.tasks.maps.predictor import Outputs
+from polyscale.types import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -93,20 +98,105 @@ def write_prediction(
     Args:
         predicted: labels or metres (h, w).
         outputs: what they mean.
-        folder: that exists.
+        folder: made if it does not exist.
         stem: of the names.
         arrays: whether to write the array too.
 
     Returns:
         The files.
+
+    Raises:
+        RunError: if the disk refuses.
     """
     files = [folder / f"{stem}.png", folder / f"{stem}_colour.png"]
-    Image.fromarray(outputs.grey(predicted)).save(files[0])
-    Image.fromarray(outputs.colour(predicted)).save(files[1])
-    if arrays:
-        files.append(folder / f"{stem}.npy")
-        np.save(files[-1], predicted, allow_pickle=False)
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(outputs.grey(predicted)).save(files[0])
+        Image.fromarray(outputs.colour(predicted)).save(files[1])
+        if arrays:
+            files.append(folder / f"{stem}.npy")
+            np.save(files[-1], predicted, allow_pickle=False)
     return files
+
+
+def predict_files(
+    loaded: LoadedPredictor,
+    pictures: Sequence[Path],
+    folder: Path,
+    *,
+    arrays: bool = False,
+    progress: Progress = silent,
+) -> list[str]:
+    """Write the prediction of each picture, see `write_prediction`, and the names of classes.
+
+    Args:
+        loaded: what predicts.
+        pictures: files, see `check_folder`.
+        folder: made if it does not exist.
+        arrays: whether to write arrays too.
+        progress: told after every picture.
+
+    Returns:
+        Why pictures are left out, one line for each that cannot be read.
+
+    Raises:
+        RunError: if the disk refuses.
+    """
+    left_out = []
+    for done, picture in enumerate(pictures):
+        progress("predict", done, len(pictures), "images")
+        try:
+            predicted = loaded.predictor.predict(read_image(picture, name=str(picture)))
+        except InputError as error:
+            left_out.append(str(error))
+            continue
+        write_prediction(predicted, loaded.outputs, folder, picture.stem, arrays=arrays)
+    progress("predict", len(pictures), len(pictures), "images")
+    if names := loaded.outputs.class_names:
+        lines = "".join(f"{i} {name}\n" for i, name in enumerate(names))
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "classes.txt").write_text(lines, encoding="utf-8")
+    return left_out
+
+
+def check_folder(folder: Path, pictures: Sequence[Path]) -> None:
+    """Refuse a folder in which a prediction would replace a picture or another prediction.
+
+    Args:
+        folder: for the predictions.
+        pictures: files to predict.
+
+    Raises:
+        InputError: if the folder cannot be written or holds a picture, or two pictures have the
+            same name.
+    """
+    check_out(folder)
+    written: set[str] = set()
+    for picture in pictures:
+        if picture.resolve().parent == folder.resolve():
+            raise InputError(
+                f"out must be another folder than that of the pictures, but {str(folder)!r} holds "
+                f"{picture.name!r}. Choose another, so that no picture is written over."
+            )
+        names = {picture.stem, f"{picture.stem}_colour"}
+        if names & written:
+            raise InputError(
+                f"images must have different names, but {picture.stem!r} comes more than once. "
+                "Predict folder by folder, each with its own --out."
+            )
+        written |= names
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"out {str(folder)!r} cannot be written ({first_line(error)}). "
+            "Make room, or choose another folder."
+        ) from error
 
 
 def _map_task(name: str) -> MapTask:

@@ -1,5 +1,6 @@
 """The folder of a run: whole or absent, and never written over."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -126,8 +127,19 @@ def new_run(out: Path) -> Iterator[Path]:
 
 
 def _absolute(out: Path) -> Path:
-    """With a name also for `.`, and behind links."""
-    return out.resolve()
+    """With a name also for `.`, and behind links.
+
+    Raises:
+        OSError: if links lead in a circle.
+    """
+    try:
+        path = out.resolve()
+        circular = any(part.is_symlink() for part in (path, *path.parents))
+    except RuntimeError:  # Python before 3.13
+        circular = True
+    if circular:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(out))
+    return path
 
 
 def _settings(results: Path) -> dict[str, object] | None:

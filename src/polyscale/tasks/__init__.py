@@ -4,8 +4,9 @@ from polyscale.tasks.classification import Classification, ClassificationSetting
 from polyscale.tasks.depth import Depth, DepthSettings
 from polyscale.tasks.maps import DensePredictor, MapSettings, MapTask
 from polyscale.tasks.multilabel import Multilabel
+from polyscale.tasks.options import Option, group_options, make_settings, option
 from polyscale.tasks.pooled import PooledTask, ridge_predictions
-from polyscale.tasks.registry import get_task, task_names, to_task
+from polyscale.tasks.registry import DEFAULT, get_task, loadable_tasks, task_names, to_task
 from polyscale.tasks.regression import Regression
 from polyscale.tasks.retrieval import Retrieval
 from polyscale.tasks.segmentation import Segmentation, SegmentationSettings
@@ -13,6 +14,7 @@ from polyscale.tasks.settings import PooledSettings, RunSettings, pooled_rows
 from polyscale.tasks.task import AddOn, Case, Evaluation, FinishedRun, Scores, Task
 
 __all__ = [
+    "DEFAULT",
     "AddOn",
     "Case",
     "Classification",
@@ -25,6 +27,7 @@ __all__ = [
     "MapSettings",
     "MapTask",
     "Multilabel",
+    "Option",
     "PooledSettings",
     "PooledTask",
     "Regression",
@@ -35,6 +38,10 @@ __all__ = [
     "SegmentationSettings",
     "Task",
     "get_task",
+    "group_options",
+    "loadable_tasks",
+    "make_settings",
+    "option",
     "pooled_rows",
     "ridge_predictions",
     "task_names",

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from polyscale.data import ClassificationData, load_classification
 from polyscale.heads import Protocol, paper_seed_accuracies, probe
 from polyscale.records import METRICS
+from polyscale.tasks.options import option
 from polyscale.tasks.pooled import PooledTask, pooled_evaluation
 from polyscale.tasks.settings import FEATURE_WORDS, PooledSettings, Rows, check_choice
-from polyscale.tasks.task import AddOn, Case, Evaluation, Scores, intervals_text
+from polyscale.tasks.task import CLASS_SOURCES, AddOn, Case, Evaluation, Scores, intervals_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +26,21 @@ class ClassificationSettings(PooledSettings):
         controls: whether what S² does is taken apart, which runs models on large images.
     """
 
-    protocol: Protocol = "fast"
-    probes: bool = False
-    controls: bool = False
+    protocol: Protocol = option(
+        "fast",
+        help="How the probe is trained: fast (logistic regression that converges) or paper (one "
+        "layer, 30 epochs).",
+    )
+    probes: bool = option(
+        False,
+        help="Also train other probes on the same features: nearest neighbours, few images per "
+        "class, other seeds.",
+    )
+    controls: bool = option(
+        False,
+        help="Also run controls that show what helps about S²: one large image without tiles, "
+        "scales averaged instead of joined, features of equal width.",
+    )
 
     def __post_init__(self) -> None:
         check_choice("protocol", self.protocol, get_args(Protocol))
@@ -38,6 +51,7 @@ class Classification(PooledTask):
     """A linear probe for each candidate, and exact tests of which ones are right."""
 
     name = "classification"
+    sources = CLASS_SOURCES
     metric = METRICS["accuracy"]
     settings_type = ClassificationSettings
     data_type = ClassificationData

@@ -69,6 +69,7 @@ class Depth(MapTask):
     """RMSE of each image over its known pixels, and then the mean over images."""
 
     name = "depth"
+    sources = "rooms, pairs:PATH with images/ and depth/, nyu:PATH, hf:NAME or hf:PATH"
     metric = METRICS["rmse"]
     other_metrics = tuple(METRICS[key] for key in DEPTH_METRICS if key != "rmse")
     settings_type = DepthSettings

@@ -3,6 +3,7 @@
 A package brings a task by an entry point of group `polyscale.tasks`, whose value is the class.
 """
 
+from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
 
 from polyscale.errors import InputError, first_line, near_matches
@@ -46,6 +47,15 @@ def get_task(name: str) -> Task:
     raise InputError(
         f"task must be one of {', '.join(names)}, but got {name!r}.{near_matches(name, names)}"
     )
+
+
+def loadable_tasks() -> tuple[Task, ...]:
+    """Every task but those of broken packages, which `get_task` tells of."""
+    found = []
+    for name in task_names():
+        with suppress(InputError):
+            found.append(get_task(name))
+    return tuple(found)
 
 
 def to_task(task: Task | str | None, settings: RunSettings | None) -> Task:

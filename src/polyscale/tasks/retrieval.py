@@ -11,6 +11,7 @@ from polyscale.errors import InputError
 from polyscale.records import Metric
 from polyscale.tasks.pooled import PooledTask
 from polyscale.tasks.settings import Rows
+from polyscale.tasks.task import CLASS_SOURCES
 
 COLUMNS = ("retrieval_map", "recall_1", "recall_5")
 
@@ -26,6 +27,7 @@ class Retrieval(PooledTask):
     """
 
     name = "retrieval"
+    sources = CLASS_SOURCES
     loader = staticmethod(load_classification)
     metric = Metric(
         key="retrieval_map", name="Mean average precision", unit="%", noun="mean average precision"

@@ -81,6 +81,7 @@ class Segmentation(MapTask):
     """One confusion over all test images, and the objects of each."""
 
     name = "segmentation"
+    sources = "rooms, pairs:PATH with images/ and masks/, ade20k:PATH, nyu:PATH, hf:NAME or hf:PATH"
     metric = METRICS["miou"]
     other_metrics = (METRICS["pixel_accuracy"], METRICS["mean_accuracy"])
     settings_type = SegmentationSettings

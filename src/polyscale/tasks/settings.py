@@ -19,6 +19,7 @@ from polyscale.multiscale import (
     fastest_precision,
 )
 from polyscale.stats import MARGIN
+from polyscale.tasks.options import option
 from polyscale.types import SOURCES, Backbone, Source
 
 Rows = NDArray[np.float32]
@@ -28,6 +29,20 @@ FEATURE_WORDS: dict[Feature, str] = {
     "cls": "the class token",
     "mean": "the mean of the map",
 }
+
+
+def parse_tile_batch(text: str) -> int | Literal["auto"]:
+    """`auto`, or a number of tiles.
+
+    Raises:
+        InputError: if it is neither.
+    """
+    if text == "auto":
+        return "auto"
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"tile_batch must be auto or a number, but got {text!r}.") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +62,26 @@ class RunSettings(ABC):
     features: ClassVar[Literal["pooled", "maps"]]
     """What is extracted of each image: one row of numbers, or a map."""
 
-    source: Source = "native"
-    dtype: Precision | Literal["auto"] = "auto"
-    tile_batch: int | Literal["auto"] = "auto"
-    seed: int = 0
-    device: str = "cpu"
-    margin: float = MARGIN
+    source: Source = option(
+        "native",
+        help="What larger scales are resized from: native (the original picture) or base (the "
+        "picture at the model's own size, so that they show no additional detail).",
+    )
+    dtype: Precision | Literal["auto"] = option(
+        "auto", help="Precision: fp32, bf16, fp16, or auto (bf16 if the hardware supports it)."
+    )
+    tile_batch: int | Literal["auto"] = option(
+        "auto",
+        help="Tiles per forward pass: a number, or auto (as many as fit in memory).",
+        parse=parse_tile_batch,
+    )
+    seed: int = option(0, help="Random seed of splits, folds and resampling.")
+    device: str = option("cpu", help="Where models run, for example cuda.")
+    margin: float = option(
+        MARGIN,
+        help="Smaller differences count as no difference. 0.01 is one percentage point of accuracy "
+        "or mean IoU, or one centimetre of RMSE.",
+    )
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
@@ -117,7 +146,12 @@ class PooledSettings(RunSettings):
 
     features: ClassVar[Literal["pooled", "maps"]] = "pooled"
 
-    feature: Feature = "both"
+    feature: Feature = option(
+        "both",
+        name="features",
+        help="What heads see of each scale: the class token (cls), the mean of the map (mean) or "
+        "both.",
+    )
 
     def __post_init__(self) -> None:
         check_choice("feature", self.feature, get_args(Feature))

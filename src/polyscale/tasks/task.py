@@ -32,6 +32,12 @@ from polyscale.types import Candidate, Progress
 AddOn = Literal["cascades", "probes", "controls"]
 """What the run loop does besides, where a task asks for it; each writes a JSON file."""
 
+CLASS_SOURCES = (
+    "rooms (embedded), folder:PATH with one folder for each class, csv:PATH, imagenet:PATH, "
+    "hf:NAME or hf:PATH"
+)
+"""What `load_classification` takes, as help lists it."""
+
 REDUCTIONS = {"mean": mean_of_images, "mean_iou": mean_iou}
 
 
@@ -158,6 +164,7 @@ class Task(ABC):
         other_metrics: further metrics, shown beside it.
         settings_type: the class of its settings.
         data_type: the class of its data sets.
+        sources: what the loader takes, as help lists it.
         loader: what `load` calls, a static method such as `load_classification`.
         right_or_wrong: whether each image is either right or wrong, so that exact tests apply.
         statistics: columns of the file of images that a bootstrap averages over images; without
@@ -173,6 +180,7 @@ class Task(ABC):
     other_metrics: ClassVar[tuple[Metric, ...]] = ()
     settings_type: ClassVar[type[RunSettings]]
     data_type: ClassVar[type] = object
+    sources: ClassVar[str] = ""
     loader: ClassVar[Callable[..., Any] | None] = None
     right_or_wrong: ClassVar[bool] = False
     statistics: ClassVar[tuple[str, ...]] = ()

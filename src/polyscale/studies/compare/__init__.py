@@ -1,6 +1,5 @@
 """Do I need a larger vision model? Candidates on the same images, at their cost (Figure 2)."""
 
-from polyscale.records import Failure
 from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.plan import ComparePlan, check_candidates, plan_compare, run_files
 from polyscale.studies.compare.run import run_compare

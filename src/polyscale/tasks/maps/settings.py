@@ -3,18 +3,20 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 
 from polyscale.errors import InputError, first_line, near_matches, require
-from polyscale.features import JoinedMaps, MapSource, RegriddedMaps, SummedMaps
+from polyscale.features import JoinedMaps, MapSource, RegriddedMaps, SummedMaps, parse_bytes
 from polyscale.heads.dense import HeadKind, TrainSettings
 from polyscale.heads.dense.augment import AugmentSettings
 from polyscale.heads.dense.cells import check_patch_options
 from polyscale.heads.dense.views import ViewSettings
 from polyscale.multiscale import MultiScale
 from polyscale.multiscale.fuse import Merge
+from polyscale.tasks.options import KEY, Option, option
 from polyscale.tasks.settings import RunSettings
 from polyscale.types import HW, Backbone
 
@@ -34,6 +36,40 @@ KINDS = {
 
 DEFAULT_CROP_HW = (512, 512)
 """Of augmented training images, in pixels, as the paper's heads are trained."""
+
+
+VIEW_OPTIONS = (
+    Option(
+        name="windows",
+        help="How an image is cut: whole (squashed to the shape of a tile) or slide (overlapping "
+        "squares along the longer side).",
+        default="whole",
+        change=lambda settings, windows: replace(
+            settings, views=replace(settings.views, windows=windows)
+        ),
+    ),
+    Option(
+        name="flip",
+        help="Also predict mirrored test images, at twice the cost.",
+        value_type=bool,
+        change=lambda settings, flip: replace(settings, views=replace(settings.views, flip=flip)),
+    ),
+)
+"""Both set parts of `views`."""
+
+
+def parse_grid(text: str) -> str | HW:
+    """`base`, `largest`, or `32x32` → the grid.
+
+    Raises:
+        InputError: if it is none of these.
+    """
+    if text in ("base", "largest"):
+        return text
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) == 2 and all(p.isascii() and p.isdigit() and int(p) > 0 for p in parts):
+        return int(parts[0]), int(parts[1])
+    raise InputError(f"grid must be base, largest or HEIGHTxWIDTH in cells, but got {text!r}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,18 +105,41 @@ class MapSettings(RunSettings):
     default_augment: ClassVar[AugmentSettings]
     """How training images are altered where a user asks for it without saying how."""
 
-    head: str = "linear"
+    head: str = option("linear", help="Head to train.", choices=lambda kind: kind.heads)
     head_options: Mapping[str, Any] = field(default_factory=dict)
-    training: TrainSettings | None = None
-    grid: Literal["base", "largest"] | HW = "base"
+    training: TrainSettings | None = option(
+        None,
+        name="steps",
+        help="Number of training steps of each head.",
+        value_type=int,
+        shown="the head's own",
+        change=lambda settings, steps: settings.with_steps(steps),
+    )
+    grid: Literal["base", "largest"] | HW = option(
+        "base",
+        help="Grid of the map that the head gets: base (that of one tile), largest (that of the "
+        "largest scale) or HEIGHTxWIDTH in cells.",
+        parse=parse_grid,
+    )
     merge: Merge = "concat"
     split: bool = True
-    views: ViewSettings = field(default_factory=ViewSettings)
-    augment: AugmentSettings | None = None
-    seeds: int = 1
+    views: ViewSettings = field(default_factory=ViewSettings, metadata={KEY: VIEW_OPTIONS})
+    augment: AugmentSettings | None = option(
+        None,
+        help="Train on augmented images, which run through the backbone again at every step.",
+        value_type=bool,
+        change=lambda settings, given: replace(settings, augment=settings.default_augment),
+    )
+    seeds: int = option(1, help="Number of times that each head is trained, to measure the spread.")
     held_out: float = 0.125
     label_px: int = 128
-    memory_bytes: int = 4 * GIGABYTE
+    memory_bytes: int = option(
+        4 * GIGABYTE,
+        name="memory",
+        help="Memory for feature maps while heads train.",
+        shown="4GB",
+        parse=partial(parse_bytes, name="--memory"),
+    )
 
     def __post_init__(self) -> None:
         kinds = self.heads
