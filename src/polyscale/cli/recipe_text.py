@@ -30,8 +30,9 @@ def show_lines(recipe: Recipe, size: RecipeSize) -> Lines:
         f"{recipe.name}: {data.name} {data.measure}, {recipe.place} "
         "(Shi et al. 2024, arXiv 2403.13043v2)"
     )
+    measure = f"paper's {recipe.data.measure}, {METRICS[recipe.data.metric].unit}"
     yield make_table(
-        ("candidate", "model", "tiles", "GMACs", "columns", f"paper's {_measure(recipe)}"),
+        ("candidate", "model", "tiles", "GMACs", "columns", measure),
         (
             (
                 str(cost.candidate),
