@@ -32,7 +32,7 @@ test: $(VENV)/test-ready
 
 test-oldest: $(OLDEST)/ready
 	@OMP_NUM_THREADS=1 $(OLDEST)/bin/pytest -n 2 \
-	    tests/plan tests/multiscale tests/backbones tests/encoders tests/test_exports.py
+	    tests/operator tests/encoders tests/test_exports.py
 
 lint: $(VENV)/test-ready
 	$(BIN)/ruff check .

@@ -28,7 +28,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from turns import keep_freed_memory, write_record
 
 import polyscale
-from polyscale.multiscale.memory import peak_live_bytes
+from polyscale.operator.multiscale.memory import peak_live_bytes
 
 TILE = 224
 SCALES = (1, 2, 3)

@@ -16,8 +16,8 @@ from turns import write_record
 
 import polyscale
 from polyscale.data import load_classification
-from polyscale.heads import fit_logistic_probe
-from polyscale.multiscale import MultiScale
+from polyscale.learning.heads import fit_logistic_probe
+from polyscale.operator.multiscale import MultiScale
 from polyscale.stats import paired_contrasts
 
 MODEL = "pip:efficientnet_lite0"

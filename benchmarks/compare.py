@@ -36,7 +36,7 @@ from polyscale.data import (
     load_segmentation,
     read_image,
 )
-from polyscale.multiscale.precision import autocast
+from polyscale.operator.multiscale.precision import autocast
 from polyscale.report import write_report
 from polyscale.studies import (
     ComparePlan,

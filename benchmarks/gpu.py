@@ -19,7 +19,7 @@ from torch import Tensor
 from turns import take_turns, write_record
 
 import polyscale
-from polyscale.multiscale.precision import autocast
+from polyscale.operator.multiscale.precision import autocast
 
 MODELS = ["vit_base_patch16_224", "vit_large_patch16_224", "vit_giant_patch14_224"]
 SCALES = ((1,), (1, 2), (1, 2, 3))

@@ -26,9 +26,9 @@ from torch import Tensor
 from turns import keep_freed_memory, take_turns, write_record
 
 import polyscale
-from polyscale.backbones import ReadOptions, adapt_timm, freeze
-from polyscale.multiscale.memory import peak_live_bytes
-from polyscale.multiscale.precision import autocast
+from polyscale.operator.backbones import ReadOptions, adapt_timm, freeze
+from polyscale.operator.multiscale.memory import peak_live_bytes
+from polyscale.operator.multiscale.precision import autocast
 
 MODELS = {"ViT-S/16": "vit_small_patch16_224", "EfficientNet-Lite0": "tf_efficientnet_lite0"}
 TILE_BATCH = 8  # of MONAI; ours is its default, on a CPU 8 as well

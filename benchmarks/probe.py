@@ -30,9 +30,9 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.preprocessing import StandardScaler
 
-from polyscale.heads import fit_logistic_probe
-from polyscale.heads.logistic import LAMBDAS
-from polyscale.heads.logistic_solver import Linear, gradient_ratio, standardise
+from polyscale.learning.heads import fit_logistic_probe
+from polyscale.learning.heads.logistic import LAMBDAS
+from polyscale.learning.heads.logistic_solver import Linear, gradient_ratio, standardise
 from polyscale.studies.environment import versions
 
 CONTENDERS = ("floor", "ours", "sklearn:1e-4", "sklearn:1e-5", "sklearn64:1e-7")

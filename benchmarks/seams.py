@@ -15,7 +15,7 @@ import skimage.data
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from polyscale.backbones import load
+from polyscale.operator.backbones import load
 from polyscale.report.pictures import write_seams
 from polyscale.studies import SeamReport, compare_seams, load_untiled
 from polyscale.studies.environment import versions

@@ -24,8 +24,8 @@ import torch
 from turns import write_record
 
 from polyscale.features import FeatureStore, JoinedMaps, extract_maps
-from polyscale.heads.dense import SEGMENTATION_HEADS, train_head
-from polyscale.heads.dense.train import cached_batches
+from polyscale.learning.heads.dense import SEGMENTATION_HEADS, train_head
+from polyscale.learning.heads.dense.train import cached_batches
 from polyscale.studies import plan_compare, silent
 from polyscale.tasks import SegmentationSettings
 from polyscale.tasks.maps.samples import MapSplit

@@ -35,10 +35,13 @@ def test_the_tree_keeps_the_layers(copy):
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        ("backbones/model_backbone.py", "from polyscale.multiscale import MultiScale  # noqa"),
-        ("multiscale/module.py", "from polyscale.encoders import smp_encoder  # noqa"),
+        (
+            "operator/backbones/model_backbone.py",
+            "from polyscale.operator.multiscale import MultiScale  # noqa",
+        ),
+        ("operator/multiscale/module.py", "from polyscale.encoders import smp_encoder  # noqa"),
         ("stats/paired.py", "from polyscale.studies import compare  # noqa"),
-        ("plan/levels.py", "import torch  # noqa"),
+        ("operator/plan/levels.py", "import torch  # noqa"),
         ("report/write.py", "import torch  # noqa"),
     ],
 )

@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from polyscale.api import Comparison, compare
-    from polyscale.backbones import load
     from polyscale.errors import InputError, MissingExtraError, RunError
-    from polyscale.multiscale import MultiScale, MultiScaleConfig, MultiScaleFeatures, forward
-    from polyscale.multiscale.wrap import wrap
-    from polyscale.plan import Plan
+    from polyscale.operator.backbones import load
+    from polyscale.operator.multiscale import (
+        MultiScale,
+        MultiScaleConfig,
+        MultiScaleFeatures,
+        forward,
+    )
+    from polyscale.operator.multiscale.wrap import wrap
+    from polyscale.operator.plan import Plan
     from polyscale.records import Contrast, Result, Verdict
     from polyscale.tasks import ClassificationSettings, DepthSettings, SegmentationSettings
     from polyscale.types import Backbone, Candidate, TileFeatures
@@ -45,10 +50,16 @@ __all__ = [
 
 _NAMES = {
     "api": ("Comparison", "compare"),
-    "backbones": ("load",),
     "errors": ("InputError", "MissingExtraError", "RunError"),
-    "multiscale": ("MultiScale", "MultiScaleConfig", "MultiScaleFeatures", "forward", "wrap"),
-    "plan": ("Plan",),
+    "operator.backbones": ("load",),
+    "operator.multiscale": (
+        "MultiScale",
+        "MultiScaleConfig",
+        "MultiScaleFeatures",
+        "forward",
+        "wrap",
+    ),
+    "operator.plan": ("Plan",),
     "records": ("Contrast", "Result", "Verdict"),
     "tasks": ("ClassificationSettings", "DepthSettings", "SegmentationSettings"),
     "types": ("Backbone", "Candidate", "TileFeatures"),

@@ -5,9 +5,9 @@ from math import ceil
 
 import pytest
 
-from polyscale.cost.closed_form import vit_macs
 from polyscale.data.published import TABLES, load_paper, paper_csv
 from polyscale.errors import InputError
+from polyscale.operator.cost.closed_form import vit_macs
 
 # width, depth, patch size, ratio of the MLP; DINOv2's gated MLP of 4096 counts as ratio 4
 VITS = {

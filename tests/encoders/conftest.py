@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from polyscale.backbones import as_backbone
-from polyscale.multiscale import MultiScale
+from polyscale.operator.backbones import as_backbone
+from polyscale.operator.multiscale import MultiScale
 from polyscale.types import TileFeatures
 
 

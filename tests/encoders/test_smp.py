@@ -10,7 +10,7 @@ from torch import nn
 import polyscale
 from polyscale.encoders import SmpEncoder, smp_encoder
 from polyscale.errors import InputError
-from polyscale.multiscale import MultiScale
+from polyscale.operator.multiscale import MultiScale
 
 DECODERS = (
     "Unet", "UnetPlusPlus", "MAnet", "Linknet", "FPN", "PSPNet", "DeepLabV3", "DeepLabV3Plus",

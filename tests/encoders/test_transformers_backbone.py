@@ -9,7 +9,7 @@ import polyscale
 from polyscale.encoders import transformers_backbone
 from polyscale.encoders.resize import resize_map
 from polyscale.errors import InputError, MissingExtraError
-from polyscale.multiscale import MultiScale
+from polyscale.operator.multiscale import MultiScale
 
 transformers = pytest.importorskip("transformers", minversion="5.2")
 

@@ -6,10 +6,10 @@ import sys
 import pytest
 import torch
 
-from polyscale.backbones import ReadOptions, as_backbone
-from polyscale.backbones.sources import load_source
 from polyscale.encoders import register, transformers_backbone
-from polyscale.multiscale import MultiScale
+from polyscale.operator.backbones import ReadOptions, as_backbone
+from polyscale.operator.backbones.sources import load_source
+from polyscale.operator.multiscale import MultiScale
 
 transformers = pytest.importorskip("transformers", minversion="5.2")
 

@@ -4,7 +4,7 @@ import torch
 
 from polyscale.errors import InputError
 from polyscale.features import pooled_columns
-from polyscale.multiscale import MultiScaleFeatures
+from polyscale.operator.multiscale import MultiScaleFeatures
 
 
 @pytest.mark.parametrize("has_cls", [True, False])

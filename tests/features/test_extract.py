@@ -20,7 +20,7 @@ from polyscale.features import (
     extract_pooled,
     weights_hash,
 )
-from polyscale.multiscale import MultiScale
+from polyscale.operator.multiscale import MultiScale
 from polyscale.types import silent
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from polyscale.errors import InputError
 from polyscale.features import ArrayMaps, FeatureStore, JoinedMaps, LostFeaturesError, StoredMaps
-from polyscale.heads.dense import Maps
+from polyscale.learning.heads.dense import Maps
 
 SHAPE = (4, 5, 6)
 SHARDS = [range(8), range(8, 16), range(16, 19)]

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from polyscale.features import ArrayMaps, RegriddedMaps
-from polyscale.multiscale import MultiScale
+from polyscale.operator.multiscale import MultiScale
 
 
 @pytest.mark.parametrize("scales", [(1, 2), (1, 2, 3)])

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.conftest import TinyBackbone
 
 from polyscale.errors import InputError
-from polyscale.heads.dense import TrainSettings
+from polyscale.learning.heads.dense import TrainSettings
 from polyscale.studies import plan_compare, run_compare
 from polyscale.studies.compare import controls, plan
 from polyscale.tasks import ClassificationSettings, get_task
@@ -93,7 +93,7 @@ def tiny_models() -> Iterator[None]:
         return models[source]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("polyscale.cost.candidate.TURN_S", 0)
+        patch.setattr("polyscale.operator.cost.candidate.TURN_S", 0)
         patch.setattr("polyscale.stats.intervals.NUM_RESAMPLES", 500)
         patch.setattr("polyscale.stats.image_bootstrap.NUM_RESAMPLES", 500)
         for module in (plan, controls):

@@ -3,8 +3,8 @@
 import pytest
 
 from polyscale.errors import InputError
-from polyscale.heads.dense import SEGMENTATION_HEADS
-from polyscale.heads.dense.head_file import save_head
+from polyscale.learning.heads.dense import SEGMENTATION_HEADS
+from polyscale.learning.heads.dense.head_file import save_head
 from polyscale.studies.predict import load_predictor
 
 FACTS = {

@@ -4,10 +4,10 @@ import torch
 import transformers as hf
 
 import polyscale
-from polyscale.backbones import ReadOptions
-from polyscale.backbones.transformers_models import adapt_transformers
-from polyscale.cost import count_tile
 from polyscale.data.published import load_paper
+from polyscale.operator.backbones import ReadOptions
+from polyscale.operator.backbones.transformers_models import adapt_transformers
+from polyscale.operator.cost import count_tile
 from polyscale.studies.compare.family import family_of
 from polyscale.studies.recipes import RECIPES, Choices, fitting_per_class, size_recipe
 from polyscale.studies.recipes.prepare import make_settings

@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from polyscale.backbones import load
 from polyscale.errors import InputError
-from polyscale.multiscale import MultiScale
-from polyscale.plan import Tiling, plan_levels
+from polyscale.operator.backbones import load
+from polyscale.operator.multiscale import MultiScale
+from polyscale.operator.plan import Tiling, plan_levels
 from polyscale.studies.neighbours import gaps_at_edges
 from polyscale.studies.seams import compare_seams, load_untiled, measure_seams
 from polyscale.types import TileFeatures

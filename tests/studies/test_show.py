@@ -5,7 +5,7 @@ from PIL import Image
 from torch.nn.functional import adaptive_avg_pool2d
 
 import polyscale
-from polyscale.multiscale import MultiScale
+from polyscale.operator.multiscale import MultiScale
 from polyscale.studies import show
 
 

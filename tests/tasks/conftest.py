@@ -77,7 +77,7 @@ def make_data():
 @pytest.fixture
 def run_task(tiny_backbone, monkeypatch):
     """Runs a comparison of three tiny candidates."""
-    monkeypatch.setattr("polyscale.cost.candidate.TURN_S", 0)
+    monkeypatch.setattr("polyscale.operator.cost.candidate.TURN_S", 0)
     monkeypatch.setattr("polyscale.studies.costs.TURNS", 2)
     for module in ("image_bootstrap", "intervals"):
         monkeypatch.setattr(f"polyscale.stats.{module}.NUM_RESAMPLES", 500)

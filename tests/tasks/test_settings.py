@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pytest
 
 from polyscale.errors import InputError
-from polyscale.heads.dense import TrainSettings
-from polyscale.heads.dense.augment import AugmentSettings
-from polyscale.heads.dense.views import ViewSettings
+from polyscale.learning.heads.dense import TrainSettings
+from polyscale.learning.heads.dense.augment import AugmentSettings
+from polyscale.learning.heads.dense.views import ViewSettings
 from polyscale.tasks import (
     DepthSettings,
     PooledSettings,

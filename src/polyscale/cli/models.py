@@ -21,7 +21,7 @@ def models(
         polyscale models
         polyscale models dinov2
     """  # noqa: D301 - \b keeps the lines
-    from polyscale.backbones import list_sources
+    from polyscale.operator.backbones import list_sources
 
     found = list(list_sources(pattern))
     if output.is_terminal:

@@ -27,7 +27,7 @@ def plan(
         polyscale plan pip:dinov2_small --scales 1,2
         polyscale plan timm:vit_base_patch16_224 --scales 1,2,3 --image-size 1080x1920
     """  # noqa: D301 - \b keeps the lines
-    from polyscale.cost.forecast import forecast, parse_hw
+    from polyscale.operator.cost.forecast import forecast, parse_hw
 
     candidate = Candidate.parse(f"{model}@{scales}")
     seen = forecast(candidate, image_hw=parse_hw(image_size), batch=batch)

@@ -31,8 +31,8 @@ def seams(
         polyscale seams photo.jpg
         polyscale seams a.jpg b.jpg c.jpg --model pip:efficientnet_lite0 --scale 3 --out seams.png
     """  # noqa: D301 - \b keeps the lines
-    from polyscale.backbones import load
     from polyscale.data import read_image
+    from polyscale.operator.backbones import load
     from polyscale.report.pictures import check_picture, write_seams
     from polyscale.studies.seams import compare_seams, load_untiled
 

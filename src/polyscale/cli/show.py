@@ -40,7 +40,7 @@ def show(
         polyscale show photo.jpg --model pip:efficientnet_lite0 --scales 0.5,1,2 --aspect keep
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import read_image
-    from polyscale.multiscale import wrap
+    from polyscale.operator.multiscale import wrap
     from polyscale.report.pictures import check_picture, write_shown
     from polyscale.studies.show import show as show_scales
 

@@ -42,7 +42,7 @@ class PaperRow:
         metric: key of the metric, for example `top1`.
         value: value of the metric, as printed.
         printed_gflops: cost as printed: 10⁹ multiply-adds, not counted in the same way in each row.
-        gmacs: 10⁹ multiply-adds of the backbone, counted by `polyscale.cost.vit_macs`.
+        gmacs: 10⁹ multiply-adds of the backbone, counted by `polyscale.operator.cost.vit_macs`.
         params_m: millions of parameters of the backbone.
         images_per_s: images a second, as printed.
         num_trials: number of trials of a success rate.

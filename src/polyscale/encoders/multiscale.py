@@ -1,7 +1,7 @@
 """What all encoders take."""
 
 from polyscale.errors import InputError
-from polyscale.multiscale import MultiScale
+from polyscale.operator.multiscale import MultiScale
 from polyscale.types import Backbone
 
 

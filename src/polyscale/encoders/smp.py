@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from polyscale.encoders.multiscale import as_multiscale
 from polyscale.encoders.resize import resize_map
 from polyscale.errors import InputError
-from polyscale.multiscale import MultiScale
+from polyscale.operator.multiscale import MultiScale
 from polyscale.types import Backbone
 
 STRIDES_PX = (2, 4, 8, 16, 32)

@@ -3,10 +3,10 @@
 import json
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from polyscale.backbones.blueprint import blueprint_of
 from polyscale.encoders.multiscale import as_multiscale
 from polyscale.errors import InputError, require
-from polyscale.multiscale import MultiScale
+from polyscale.operator.backbones.blueprint import blueprint_of
+from polyscale.operator.multiscale import MultiScale
 from polyscale.types import Backbone
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from transformers.backbone_utils import BackboneConfigMixin, BackboneMixin
 from transformers.modeling_outputs import BackboneOutput
 from transformers.utils.generic import can_return_tuple
 
-from polyscale.backbones.blueprint import build
 from polyscale.encoders.resize import resize_map
 from polyscale.errors import InputError
-from polyscale.multiscale import MultiScale, MultiScaleConfig, MultiScaleFeatures
+from polyscale.operator.backbones.blueprint import build
+from polyscale.operator.multiscale import MultiScale, MultiScaleConfig, MultiScaleFeatures
 from polyscale.types import HW
 
 PYRAMID = (4, 2, 1, 0.5)

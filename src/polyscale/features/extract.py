@@ -18,7 +18,7 @@ from polyscale.errors import InputError
 from polyscale.features.keys import Images, decode_side, feature_key
 from polyscale.features.maps import StoredMaps
 from polyscale.features.store import FeatureStore
-from polyscale.multiscale import MultiScale, MultiScaleFeatures, Prepared
+from polyscale.operator.multiscale import MultiScale, MultiScaleFeatures, Prepared
 from polyscale.records.timing import Watch
 from polyscale.types import Progress, format_scale
 

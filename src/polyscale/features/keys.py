@@ -12,8 +12,8 @@ from torch import nn
 
 from polyscale.data.dataset import ReadImage
 from polyscale.features.store import FeatureStore
-from polyscale.multiscale import MultiScale
-from polyscale.plan import Level
+from polyscale.operator.multiscale import MultiScale
+from polyscale.operator.plan import Level
 from polyscale.types import Backbone
 
 FORMAT = 4

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from polyscale.errors import InputError
 from polyscale.features.store import FeatureStore
-from polyscale.multiscale import area_matrix
+from polyscale.operator.multiscale import area_matrix
 from polyscale.types import HW
 
 MapArray = Float[NDArray, "num h w channels"]

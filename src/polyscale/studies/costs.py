@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from polyscale.cost import TURNS, Cost, Meter, TileCost
+from polyscale.operator.cost import TURNS, Cost, Meter, TileCost
 from polyscale.studies.compare.failures import Failures
 from polyscale.types import HW, Candidate, Progress
 

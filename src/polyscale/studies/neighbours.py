@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from polyscale.plan import Level
+from polyscale.operator.plan import Level
 from polyscale.records.seams import Seams
 from polyscale.types import HW
 

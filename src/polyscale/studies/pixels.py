@@ -6,7 +6,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from polyscale.multiscale import Picture
+from polyscale.operator.multiscale import Picture
 
 
 def plain_picture(image: Image.Image) -> Picture:

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from polyscale.backbones import load
 from polyscale.data import read_image
 from polyscale.errors import InputError, RunError, first_line
 from polyscale.features import weights_hash
-from polyscale.heads.dense.head_file import check_fits, load_head
-from polyscale.heads.dense.views import ViewSettings
-from polyscale.multiscale import MultiScale, check_device
+from polyscale.learning.heads.dense.head_file import check_fits, load_head
+from polyscale.learning.heads.dense.views import ViewSettings
+from polyscale.operator.backbones import load
+from polyscale.operator.multiscale import MultiScale, check_device
 from polyscale.studies.run_folder import check_out
 from polyscale.tasks import DensePredictor, MapTask, get_task
 from polyscale.tasks.maps.predictor import Outputs

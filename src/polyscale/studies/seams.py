@@ -10,10 +10,10 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from polyscale.backbones import load
 from polyscale.errors import InputError
-from polyscale.multiscale import Images, MultiScale
-from polyscale.plan import Level, Tiling, plan_levels
+from polyscale.operator.backbones import load
+from polyscale.operator.multiscale import Images, MultiScale
+from polyscale.operator.plan import Level, Tiling, plan_levels
 from polyscale.records.seams import CONTROL, JOIN, SeamReport, Seams, WaySeams
 from polyscale.stats.bootstrap import bootstrap_interval
 from polyscale.studies.neighbours import Distances, Gaps, gaps_at_edges, outside, seams_between

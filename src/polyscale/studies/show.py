@@ -9,9 +9,9 @@ from PIL import Image
 from torch import Tensor
 
 from polyscale.errors import require
-from polyscale.multiscale import MultiScale
-from polyscale.multiscale.resize import resize
-from polyscale.plan import Level
+from polyscale.operator.multiscale import MultiScale
+from polyscale.operator.multiscale.resize import resize
+from polyscale.operator.plan import Level
 from polyscale.records.shown import Shown, ShownScale
 from polyscale.studies.pixels import plain_picture, to_pixels
 

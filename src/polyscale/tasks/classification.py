@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyscale.data import ClassificationData, load_classification
-from polyscale.heads import Protocol, paper_seed_accuracies, probe
+from polyscale.learning.heads import Protocol, paper_seed_accuracies, probe
 from polyscale.records import METRICS
 from polyscale.tasks.options import option
 from polyscale.tasks.pooled import PooledTask, pooled_evaluation

@@ -12,9 +12,9 @@ from torch import Tensor
 from polyscale.data import DepthData, load_depth
 from polyscale.data.colours import colour_depth
 from polyscale.errors import InputError
-from polyscale.heads.dense import DEPTH_HEADS, HeadKind
-from polyscale.heads.dense.augment import AugmentSettings
-from polyscale.heads.dense.segmentation import upsample
+from polyscale.learning.heads.dense import DEPTH_HEADS, HeadKind
+from polyscale.learning.heads.dense.augment import AugmentSettings
+from polyscale.learning.heads.dense.segmentation import upsample
 from polyscale.records import METRICS
 from polyscale.stats import DEPTH_METRICS, depth_errors, depth_metrics
 from polyscale.tasks.maps.predictor import Outputs

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from polyscale.errors import InputError
 from polyscale.features import pooled_columns
-from polyscale.multiscale import MultiScale
+from polyscale.operator.multiscale import MultiScale
 from polyscale.stats import WeightedMetric
 from polyscale.tasks.files import most_divided, thumbnail
 from polyscale.tasks.settings import FEATURE_WORDS, PooledSettings, Rows, RunSettings

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from polyscale.data import SegmentationData, load_segmentation
 from polyscale.data.colours import colour_labels
-from polyscale.heads.dense import SEGMENTATION_HEADS, HeadKind
-from polyscale.heads.dense.augment import AugmentSettings
-from polyscale.heads.dense.segmentation import predict_labels
+from polyscale.learning.heads.dense import SEGMENTATION_HEADS, HeadKind
+from polyscale.learning.heads.dense.augment import AugmentSettings
+from polyscale.learning.heads.dense.segmentation import predict_labels
 from polyscale.records import METRICS, write_json
 from polyscale.stats import (
     ImageCounts,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from polyscale.errors import InputError
 from polyscale.features import Feature, pooled_columns
-from polyscale.multiscale import (
+from polyscale.operator.multiscale import (
     MultiScale,
     Precision,
     check_device,

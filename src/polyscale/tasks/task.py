@@ -13,7 +13,7 @@ from torch import nn
 
 from polyscale.errors import InputError
 from polyscale.features import FeatureStore
-from polyscale.multiscale import MultiScale
+from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Contrast, Metric, Reduction, Result, TaskRecord, Verdict
 from polyscale.stats import (
     WeightedMetric,

@@ -38,7 +38,7 @@ class Study:
 
 @pytest.fixture
 def study(tiny_backbone, image_folder, monkeypatch):
-    monkeypatch.setattr("polyscale.cost.candidate.TURN_S", 0)
+    monkeypatch.setattr("polyscale.operator.cost.candidate.TURN_S", 0)
     monkeypatch.setattr("polyscale.stats.intervals.NUM_RESAMPLES", 100)
     monkeypatch.setattr(extract, "SHARD", 8)
     made = Study(image_folder)

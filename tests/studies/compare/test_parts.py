@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 from polyscale import api
 from polyscale.errors import InputError
-from polyscale.heads import fit_knn, probe
+from polyscale.learning.heads import fit_knn, probe
 from polyscale.studies import run_compare
 
 SMALL, LARGE = "tiny:net_small", "tiny:net_large"

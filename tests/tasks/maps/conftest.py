@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from polyscale.features import extract
-from polyscale.heads.dense import TrainSettings
+from polyscale.learning.heads.dense import TrainSettings
 from polyscale.studies import plan_compare, run_compare, silent
 from polyscale.studies.compare import plan
 from polyscale.tasks import get_task
@@ -35,7 +35,7 @@ class Study:
 
 @pytest.fixture
 def study(tiny_backbone, pairs_folder, monkeypatch):
-    monkeypatch.setattr("polyscale.cost.candidate.TURN_S", 0)
+    monkeypatch.setattr("polyscale.operator.cost.candidate.TURN_S", 0)
     monkeypatch.setattr("polyscale.stats.image_bootstrap.NUM_RESAMPLES", 500)
     monkeypatch.setattr(extract, "SHARD", 5)
     made = Study(pairs_folder)

@@ -9,10 +9,10 @@ from sklearn.metrics import jaccard_score
 
 from polyscale.data import load_segmentation
 from polyscale.errors import InputError
-from polyscale.heads.dense import TrainSettings
-from polyscale.heads.dense.augment import AugmentSettings
-from polyscale.heads.dense.head_file import load_head
-from polyscale.heads.dense.views import ViewSettings
+from polyscale.learning.heads.dense import TrainSettings
+from polyscale.learning.heads.dense.augment import AugmentSettings
+from polyscale.learning.heads.dense.head_file import load_head
+from polyscale.learning.heads.dense.views import ViewSettings
 from polyscale.studies import plan_compare
 from polyscale.tasks import DensePredictor, DepthSettings, SegmentationSettings
 

@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from polyscale.backbones import load
-from polyscale.cost import TURNS, Cost, Meter
 from polyscale.errors import InputError, first_line
 from polyscale.features import StoreError, weights_hash
-from polyscale.multiscale import MultiScale
+from polyscale.operator.backbones import load
+from polyscale.operator.cost import TURNS, Cost, Meter
+from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Control
 from polyscale.studies.compare.features import Extractor, Features
 from polyscale.tasks import Case, Evaluation, PooledTask, RunSettings, Task, pooled_rows

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from polyscale.features import FeatureStore, StoreError, extract_maps, extract_pooled
-from polyscale.multiscale import MultiScale
+from polyscale.operator.multiscale import MultiScale
 from polyscale.records import FEATURES_STAGE
 from polyscale.records.timing import Watch
 from polyscale.studies.compare.failures import Failures

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from polyscale.backbones import load
 from polyscale.errors import InputError, require
 from polyscale.features import weights_hash
+from polyscale.operator.backbones import load
 from polyscale.studies.run_folder import FILES
 from polyscale.tasks import RunSettings, Task, to_task
 from polyscale.types import Backbone, Candidate, Progress, silent

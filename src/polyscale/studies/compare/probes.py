@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from polyscale.features import Feature
-from polyscale.heads import few_shot, fit_knn
+from polyscale.learning.heads import few_shot, fit_knn
 from polyscale.records import Knn, Probes, Seeds, Shots
 from polyscale.stats import accuracy_intervals
 from polyscale.studies.compare.features import Features

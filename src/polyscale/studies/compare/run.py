@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from polyscale.cost import Cost, fitting_batch
 from polyscale.errors import InputError, RunError
 from polyscale.features import FeatureStore, feature_key, temporary_folder
+from polyscale.operator.cost import Cost, fitting_batch
 from polyscale.records import Probes, Result
 from polyscale.records.timing import Watch
 from polyscale.stats import corrected_contrasts, judge

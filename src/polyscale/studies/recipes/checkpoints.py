@@ -1,7 +1,7 @@
 """The checkpoints of the recipes.
 
 Sizes of files and licences are those of the hub when this was written. Multiply-adds and parameters
-are counted by `polyscale.cost`, and a test counts them again.
+are counted by `polyscale.operator.cost`, and a test counts them again.
 """
 
 from polyscale.studies.recipes.recipe import Checkpoint

@@ -11,16 +11,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from polyscale.backbones import load
-from polyscale.cost import count_tile, vit_macs
 from polyscale.data.dataset import MIN_DRAWN
 from polyscale.data.listing import Listing
 from polyscale.decode import UnreadableImageError, read_image
 from polyscale.errors import InputError
-from polyscale.heads.linear_probe import PAPER
-from polyscale.multiscale.precision import autocast
-from polyscale.plan import Level, plan_levels
-from polyscale.plan.tiling import Tiling
+from polyscale.learning.heads.linear_probe import PAPER
+from polyscale.operator.backbones import load
+from polyscale.operator.cost import count_tile, vit_macs
+from polyscale.operator.multiscale.precision import autocast
+from polyscale.operator.plan import Level, plan_levels
+from polyscale.operator.plan.tiling import Tiling
 from polyscale.studies.recipes.prepare import PreparedRecipe, make_settings
 from polyscale.studies.recipes.recipe import Checkpoint, Entry, Recipe
 from polyscale.studies.recipes.work import Work, make_work

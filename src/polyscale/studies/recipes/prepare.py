@@ -20,7 +20,7 @@ from polyscale.data.listing import Listing, sample
 from polyscale.data.options import to_path
 from polyscale.data.sources import list_dense
 from polyscale.errors import InputError
-from polyscale.heads.dense.registry import HeadKind
+from polyscale.learning.heads.dense.registry import HeadKind
 from polyscale.studies.compare import ComparePlan, plan_compare
 from polyscale.studies.recipes.recipe import Recipe
 from polyscale.studies.recipes.table import get_recipe

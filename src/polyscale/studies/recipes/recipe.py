@@ -23,7 +23,7 @@ class Checkpoint:
         dim: channels of the features.
         has_cls: whether the model has a class token.
         gmacs: side of a tile in pixels → 10⁹ multiply-adds for one such tile, as counted by
-            `polyscale.cost`.
+            `polyscale.operator.cost`.
         params_m: millions of parameters of the vision model.
         download_gb: approximate size of the file of weights in 10⁹ bytes.
         licence: licence of the weights according to their model card.

@@ -6,10 +6,10 @@ from typing import Any
 
 from polyscale.data.published import load_paper
 from polyscale.errors import InputError, near_matches
-from polyscale.heads.dense.augment import AugmentSettings
-from polyscale.heads.dense.mask2former import MASK2FORMER_PAPER, MASK2FORMER_PAPER_TRAINING
-from polyscale.heads.dense.views import ViewSettings
-from polyscale.heads.dense.vpd import VPD_PAPER, VPD_PAPER_TRAINING
+from polyscale.learning.heads.dense.augment import AugmentSettings
+from polyscale.learning.heads.dense.mask2former import MASK2FORMER_PAPER, MASK2FORMER_PAPER_TRAINING
+from polyscale.learning.heads.dense.views import ViewSettings
+from polyscale.learning.heads.dense.vpd import VPD_PAPER, VPD_PAPER_TRAINING
 from polyscale.studies.recipes.checkpoints import get_checkpoint
 from polyscale.studies.recipes.recipe import Entry, Recipe, RecipeData
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from polyscale.backbones import load
 from polyscale.errors import InputError, MissingExtraError, RunError, first_line
+from polyscale.operator.backbones import load
 from polyscale.studies.recipes.recipe import Checkpoint, Recipe
 
 

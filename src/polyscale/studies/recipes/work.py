@@ -5,9 +5,9 @@ from functools import cached_property
 from math import prod
 from typing import TypeAlias
 
-from polyscale.heads.dense import TrainSettings
-from polyscale.heads.dense.views import ViewSettings, views_of
-from polyscale.heads.linear_probe import PAPER
+from polyscale.learning.heads.dense import TrainSettings
+from polyscale.learning.heads.dense.views import ViewSettings, views_of
+from polyscale.learning.heads.linear_probe import PAPER
 from polyscale.studies.recipes.prepare import count_head
 from polyscale.studies.recipes.recipe import Checkpoint, RecipeData
 from polyscale.tasks import MapSettings, RunSettings

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from polyscale.heads.dense import Maps, Targets
+from polyscale.learning.heads.dense import Maps, Targets
 from polyscale.tasks.maps.predictor import Outputs, predict_pixels
 from polyscale.tasks.maps.samples import READERS, Samples
 from polyscale.tasks.task import Evaluation

@@ -9,14 +9,14 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from polyscale.heads.dense import Maps, Targets, TrainSettings, train_head
-from polyscale.heads.dense.augment import online_batches
-from polyscale.heads.dense.cells import fit_patches
-from polyscale.heads.dense.train import cached_batches
+from polyscale.learning.heads.dense import Maps, Targets, TrainSettings, train_head
+from polyscale.learning.heads.dense.augment import online_batches
+from polyscale.learning.heads.dense.cells import fit_patches
+from polyscale.learning.heads.dense.train import cached_batches
+from polyscale.learning.training import Batches
 from polyscale.tasks.maps.samples import ChosenRows, MapSplit
 from polyscale.tasks.maps.settings import MapSettings
 from polyscale.tasks.task import Case
-from polyscale.training import Batches
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from polyscale.cost import TileCost, count_call, count_plan
-from polyscale.heads.dense.views import View, ViewSettings, cut, merge_scores, views_of
-from polyscale.multiscale import MultiScale
+from polyscale.learning.heads.dense.views import View, ViewSettings, cut, merge_scores, views_of
+from polyscale.operator.cost import TileCost, count_call, count_plan
+from polyscale.operator.multiscale import MultiScale
 from polyscale.types import HW
 
 SCORES_BYTES = 256 * 2**20

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from polyscale.data import DenseData, DenseImages
-from polyscale.heads.dense.views import View, ViewSettings, cut, views_of
+from polyscale.learning.heads.dense.views import View, ViewSettings, cut, views_of
 from polyscale.tasks.maps.settings import MapSettings
 from polyscale.types import HW
 

@@ -10,12 +10,12 @@ import torch
 
 from polyscale.errors import InputError, first_line, near_matches, require
 from polyscale.features import JoinedMaps, MapSource, RegriddedMaps, SummedMaps, parse_bytes
-from polyscale.heads.dense import HeadKind, TrainSettings
-from polyscale.heads.dense.augment import AugmentSettings
-from polyscale.heads.dense.cells import check_patch_options
-from polyscale.heads.dense.views import ViewSettings
-from polyscale.multiscale import MultiScale
-from polyscale.multiscale.fuse import Merge
+from polyscale.learning.heads.dense import HeadKind, TrainSettings
+from polyscale.learning.heads.dense.augment import AugmentSettings
+from polyscale.learning.heads.dense.cells import check_patch_options
+from polyscale.learning.heads.dense.views import ViewSettings
+from polyscale.operator.multiscale import MultiScale
+from polyscale.operator.multiscale.fuse import Merge
 from polyscale.tasks.options import KEY, Option, option
 from polyscale.tasks.settings import RunSettings
 from polyscale.types import HW, Backbone

@@ -13,8 +13,8 @@ import psutil
 from numpy.typing import NDArray
 
 from polyscale.errors import InputError
-from polyscale.heads.dense.head_file import save_head
-from polyscale.multiscale import MultiScale
+from polyscale.learning.heads.dense.head_file import save_head
+from polyscale.operator.multiscale import MultiScale
 from polyscale.tasks.maps.evaluate import (
     MapEvaluation,
     judge_images,

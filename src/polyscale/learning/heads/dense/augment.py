@@ -1,0 +1,233 @@
+"""Augmented images for online training, where features are extracted anew in every step.
+
+The recipe is that of mmsegmentation for ADE20K: a random size, a random crop in which no class
+takes all, a flip, and changed colours. For depth, `resize=(1, 1)`: a larger picture looks nearer
+while its metres stay, so a head would learn that size says nothing. Training as in VPD
+(arXiv 2303.02153) crops, flips and changes colours, but does not resize; its CutDepth, which pastes
+depth into the picture, is left out. Colours change by the photometric distortion of SSD
+(arXiv 1512.02325, section 2.2).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from polyscale.data.dataset import IGNORED, DenseImages
+from polyscale.errors import InputError
+from polyscale.learning.heads.dense.train import MapBatch, maps_tensor, target_tensor
+from polyscale.learning.training import ItemBatches, batch_indices
+from polyscale.learning.training.optimiser import is_number
+from polyscale.types import HW
+
+MAX_CROPS = 10
+"""Crops that are drawn until one has more than one class."""
+
+PAD_RGB = (124, 116, 104)
+"""The mean of ImageNet, which says nothing to most backbones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentSettings:
+    """How training images are augmented.
+
+    Attributes:
+        crop_hw: height and width in pixels of what the backbone is given.
+        resize: the shorter side becomes the crop's shorter side times a number between these two;
+            the ratio of sides stays. (1, 1) for depth, see `check_for_depth`.
+        max_class_share: a crop in which one class takes more is drawn again, up to 10 times; labels
+            only.
+        flip: half of the pictures are mirrored.
+        colours: brightness, contrast, saturation and hue, each changed in half of the pictures.
+    """
+
+    crop_hw: HW
+    resize: tuple[float, float] = (0.5, 2.0)
+    max_class_share: float = 0.75
+    flip: bool = True
+    colours: bool = True
+
+    def __post_init__(self) -> None:
+        if not (_is_pair(self.crop_hw) and all(type(n) is int and n > 0 for n in self.crop_hw)):
+            raise InputError(
+                f"crop_hw must be a height and a width of at least 1 px, but got {self.crop_hw!r}."
+            )
+        if not (_is_pair(self.resize) and 0 < self.resize[0] <= self.resize[1] < inf):
+            raise InputError(f"resize must be two rising numbers above 0, but got {self.resize!r}.")
+        if not (is_number(self.max_class_share) and 0 < self.max_class_share <= 1):
+            raise InputError(
+                f"max_class_share must be above 0, at most 1, but got {self.max_class_share!r}."
+            )
+
+    def check_for_depth(self) -> None:
+        """Refuse to resize: a larger picture looks nearer, while its depth in metres stays.
+
+        Raises:
+            InputError: if `resize` is not (1, 1).
+        """
+        if tuple(self.resize) != (1, 1):
+            raise InputError(
+                f"resize must be (1, 1) for depth, but got {tuple(self.resize)}. A larger picture "
+                "looks nearer, while its metres stay. Pass resize=(1, 1)."
+            )
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, Sequence) and len(value) == 2 and all(map(is_number, value))
+
+
+def online_batches(
+    images: DenseImages,
+    extract: Callable[[list[Image.Image]], Float[Tensor, "batch channels h w"]],
+    augment: AugmentSettings,
+    *,
+    batch: int,
+    seed: int,
+    device: str = "cpu",
+) -> ItemBatches[tuple[Image.Image, NDArray], MapBatch]:
+    """Batches of augmented images, through the backbone in every step.
+
+    Images are read and augmented in threads; the backbone runs in the thread that trains.
+
+    Args:
+        images: what to learn from.
+        extract: pictures, all as large as the crop → their fused maps.
+        augment: how they are changed.
+        batch: images of each step, in the order of `batch_indices`.
+        seed: of the order and of the changes.
+        device: where the tensors go.
+    """
+
+    def read(step: int, place: int) -> tuple[Image.Image, NDArray]:
+        chosen = batch_indices(step, num_examples=len(images), batch=batch, seed=seed)
+        index = int(chosen[place])
+        generator = np.random.default_rng([seed, step, place])
+        return change(images.read(index), images.target(index), augment, generator)
+
+    def collate(items: list[tuple[Image.Image, NDArray]]) -> MapBatch:
+        maps = maps_tensor(extract([picture for picture, _ in items]), device)
+        return maps, target_tensor(np.stack([target for _, target in items]), device)
+
+    return ItemBatches(batch, read, collate)
+
+
+def change(
+    image: Image.Image, target: NDArray, settings: AugmentSettings, generator: np.random.Generator
+) -> tuple[Image.Image, NDArray]:
+    """One picture and its target, resized, cropped, flipped, recoloured and filled up.
+
+    Pixels beyond the picture, to the right and below, are ignored; depth there is not known.
+
+    Args:
+        image: 8-bit RGB.
+        target: `Labels` or `Depth` (height, width); no value is changed, only its place.
+        settings: how.
+        generator: what chance is drawn from.
+    """
+    size_hw = _resized_hw(target.shape, settings, generator)
+    rows, columns = (_nearest(was, now) for was, now in zip(target.shape, size_hw, strict=True))
+    top, left = _choose_crop(target, rows, columns, settings, generator)
+    bottom, right = (
+        min(start + crop, size)
+        for start, crop, size in zip((top, left), settings.crop_hw, size_hw, strict=True)
+    )
+    picture = image.resize(size_hw[::-1], Image.Resampling.BILINEAR)
+    picture = picture.crop((left, top, right, bottom))
+    target = target[np.ix_(rows[top:bottom], columns[left:right])]
+    if settings.flip and generator.random() < 0.5:
+        picture, target = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT), target[:, ::-1]
+    if settings.colours:
+        picture = change_colours(picture, generator)
+    return _filled(picture, target, settings.crop_hw)
+
+
+def _resized_hw(
+    shape: tuple[int, ...], settings: AugmentSettings, generator: np.random.Generator
+) -> HW:
+    factor = min(settings.crop_hw) * generator.uniform(*settings.resize) / min(shape)
+    height, width = (max(1, round(side * factor)) for side in shape)
+    return height, width
+
+
+def _nearest(num: int, resized: int) -> NDArray[np.int64]:
+    """Which pixel is nearest to the centre of each after resizing (resized,)."""
+    return ((np.arange(resized) + 0.5) * (num / resized)).astype(np.int64).clip(0, num - 1)
+
+
+def _choose_crop(
+    target: NDArray,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    settings: AugmentSettings,
+    generator: np.random.Generator,
+) -> tuple[int, int]:
+    """Top and left of the crop in the resized picture."""
+    height, width = settings.crop_hw
+    top = left = 0
+    for _ in range(MAX_CROPS):
+        top = int(generator.integers(max(0, len(rows) - height) + 1))
+        left = int(generator.integers(max(0, len(columns) - width) + 1))
+        if target.dtype.kind == "f":
+            break
+        labels = target[np.ix_(rows[top : top + height], columns[left : left + width])]
+        counts = np.bincount(labels[labels != IGNORED])
+        if (counts > 0).sum() > 1 and counts.max() < settings.max_class_share * counts.sum():
+            break
+    return top, left
+
+
+def _filled(picture: Image.Image, target: NDArray, crop_hw: HW) -> tuple[Image.Image, NDArray]:
+    """Both as large as the crop."""
+    full = np.full(crop_hw, np.nan if target.dtype.kind == "f" else IGNORED, target.dtype)
+    full[: target.shape[0], : target.shape[1]] = target
+    if picture.size == crop_hw[::-1]:
+        return picture, full
+    canvas = Image.new("RGB", crop_hw[::-1], PAD_RGB)
+    canvas.paste(picture)
+    return canvas, full
+
+
+def change_colours(image: Image.Image, generator: np.random.Generator) -> Image.Image:
+    """Brightness, contrast, saturation and hue, each changed in half of the cases.
+
+    Ranges are those of mmsegmentation: brightness ±32 of 255, contrast and saturation × 0.5 … 1.5,
+    hue ±36 degrees. Contrast comes before or after saturation and hue, by chance.
+
+    Args:
+        image: 8-bit RGB.
+        generator: what chance is drawn from.
+    """
+    brightness = _sometimes(generator, -32, 32, unchanged=0)
+    contrast = _sometimes(generator, 0.5, 1.5, unchanged=1)
+    saturation = _sometimes(generator, 0.5, 1.5, unchanged=1)
+    hue_degrees = _sometimes(generator, -36, 36, unchanged=0)
+    contrast_first = generator.random() < 0.5
+    image = _rescale(image, offset=brightness)
+    if contrast_first:
+        image = _rescale(image, factor=contrast)
+    if saturation != 1 or hue_degrees != 0:
+        hue, colourful, value = image.convert("HSV").split()
+        turn = round(hue_degrees * 256 / 360)
+        hue = hue.point([(tone + turn) % 256 for tone in range(256)])
+        hsv = Image.merge("HSV", (hue, _rescale(colourful, factor=saturation), value))
+        image = hsv.convert("RGB")
+    return image if contrast_first else _rescale(image, factor=contrast)
+
+
+def _sometimes(
+    generator: np.random.Generator, low: float, high: float, *, unchanged: float
+) -> float:
+    """Drawn from a range in half of the cases; both numbers are drawn in any case."""
+    drawn = generator.uniform(low, high)
+    return drawn if generator.random() < 0.5 else unchanged
+
+
+def _rescale(image: Image.Image, *, factor: float = 1, offset: float = 0) -> Image.Image:
+    """Every channel times a factor plus an offset, rounded and kept within 0 … 255."""
+    table = (np.arange(256) * factor + offset).round().clip(0, 255).astype(int).tolist()
+    return image.point(table * len(image.getbands()))

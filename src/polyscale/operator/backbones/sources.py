@@ -1,0 +1,135 @@
+"""`load`: a source such as `timm:NAME` → a frozen backbone."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from polyscale.errors import InputError, near_matches
+from polyscale.operator.backbones.loading import freeze, local_folder
+from polyscale.operator.backbones.model_backbone import ModelBackbone
+from polyscale.operator.backbones.open_clip_models import load_open_clip
+from polyscale.operator.backbones.options import Layers, ReadOptions
+from polyscale.operator.backbones.pip_weights import PIP_WEIGHTS, load_pip
+from polyscale.operator.backbones.tile_option import split_tile, tile_suffix
+from polyscale.operator.backbones.timm_models import load_timm
+from polyscale.operator.backbones.torchvision_models import load_torchvision
+from polyscale.operator.backbones.transformers_load import load_transformers
+from polyscale.types import HW, Backbone
+
+LOADERS: dict[str, Callable[..., ModelBackbone]] = {
+    "pip": load_pip,
+    "timm": load_timm,
+    "hf": load_transformers,
+    "open_clip": load_open_clip,
+    "torchvision": load_torchvision,
+}
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """A model that can be loaded.
+
+    Attributes:
+        source: what `load` takes.
+        about: what it is.
+        licence: of the weights, where known.
+        installed: whether it can be loaded without installing or downloading anything.
+    """
+
+    source: str
+    about: str
+    licence: str
+    installed: bool
+
+
+def load(
+    source: str,
+    *,
+    weights: bool = True,
+    tile_hw: HW | None = None,
+    num_prefix: int | None = None,
+    layers: Layers = None,
+    norm: bool = True,
+) -> Backbone:
+    """Load a frozen backbone.
+
+    Args:
+        source: `pip:NAME`, `timm:NAME`, `hf:NAME`, `open_clip:NAME/TAG` or `torchvision:NAME`. A
+            local path works wherever a hub name does. `?tile=224` or `?tile=224x448` behind it
+            is `tile_hw` where only a name can be given, as in a candidate.
+        weights: False builds the architecture alone, on the meta device: enough to plan and to
+            count, at no cost in memory.
+        tile_hw: another tile size, in pixels, for a model that takes one.
+        num_prefix: class and register tokens, where they cannot be read from the model.
+        layers: layer or layers to read, 0 the first, negative from the end; several are
+            concatenated along the channels. None is the model's own output.
+        norm: whether the model's final norm is applied.
+
+    Raises:
+        InputError: if there is no such source or model; near matches are named.
+        MissingExtraError: if a package is not installed; the pip command is named.
+        RunError: if weights cannot be fetched.
+    """
+    options = ReadOptions(tile_hw=tile_hw, num_prefix=num_prefix, layers=layers, norm=norm)
+    return load_source(source, options, weights=weights)
+
+
+def load_source(source: str, options: ReadOptions, *, weights: bool = True) -> ModelBackbone:
+    """`load` with its options as one object."""
+    source, tile_hw = split_tile(source)
+    if tile_hw is not None:
+        if options.tile_hw not in (None, tile_hw):
+            raise InputError(
+                f"tile_hw must be {tile_hw}, as the source {source}{tile_suffix(tile_hw)} says, "
+                f"but got {options.tile_hw}. Give one of the two."
+            )
+        backbone = load_source(source, replace(options, tile_hw=tile_hw), weights=weights)
+        backbone.name += tile_suffix(tile_hw)
+        return backbone
+    scheme, colon, name = source.partition(":")
+    if not colon or scheme not in LOADERS:
+        *schemes, last = (f"{s}:NAME" for s in LOADERS)
+        guess = near_matches(source, [f"pip:{n}" for n in PIP_WEIGHTS])
+        if not colon and find_spec("timm") and not guess:
+            import timm
+
+            if timm.is_model(source.partition(".")[0]):
+                guess = f" Did you mean 'timm:{source}'?"
+        raise InputError(
+            f"source must be {', '.join(schemes)} or {last}, but got {source!r}.{guess}"
+        )
+    backbone = freeze(LOADERS[scheme](name, weights=weights, options=options))
+    # a folder is no name that holds elsewhere
+    backbone.source = None if local_folder(name) else source
+    return backbone
+
+
+def list_sources(pattern: str = "*") -> Iterator[SourceInfo]:
+    """The models that `load` can load, first those that need no hub.
+
+    Args:
+        pattern: a shell-style pattern that the source must match, or a word it must contain.
+    """
+    match = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
+    for name, entry in PIP_WEIGHTS.items():
+        if fnmatch(f"pip:{name}", match):
+            installed = find_spec(entry.module) is not None
+            yield SourceInfo(f"pip:{name}", entry.about, entry.licence, installed)
+    for scheme, names in HUB_LISTS.items():
+        # a pattern for one scheme spares the import of the others
+        wanted = pattern.partition(":")[0] if ":" in pattern else scheme
+        if fnmatch(scheme, wanted) and find_spec(scheme) is not None:
+            for name in names(import_module(scheme)):
+                if fnmatch(f"{scheme}:{name}", match):
+                    yield SourceInfo(f"{scheme}:{name}", "weights from the hub", "", False)
+
+
+HUB_LISTS: dict[str, Callable[[Any], Iterable[str]]] = {
+    "timm": lambda timm: timm.list_pretrained(),
+    "open_clip": lambda open_clip: map("/".join, open_clip.list_pretrained()),
+    "torchvision": lambda torchvision: torchvision.models.list_models(module=torchvision.models),
+}
+"""Scheme, which is the package's name as well → the names that the package lists."""

@@ -1,0 +1,166 @@
+"""torchvision's classifiers, up to their pooling."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from polyscale.errors import InputError, first_line, near_matches, require
+from polyscale.operator.backbones.loading import build_on_meta, check_known, fetching
+from polyscale.operator.backbones.model_backbone import Layer, ModelBackbone, Reading
+from polyscale.operator.backbones.modules import is_from, uncompiled
+from polyscale.operator.backbones.options import ReadOptions
+from polyscale.operator.backbones.preprocessing import hw_of, read_preprocessing
+
+HEADS = ("avgpool", "classifier", "fc", "head", "heads")
+"""Where a classifier stops to tell positions apart: its features are what comes before."""
+
+
+def is_torchvision(model: object) -> bool:
+    """Whether it is a classifier of torchvision."""
+    return (
+        isinstance(model, nn.Module)
+        and is_from(model, "torchvision.models")
+        and any(name in HEADS for name, _ in model.named_children())
+    )
+
+
+def adapt_torchvision(
+    model: nn.Module,
+    options: ReadOptions | None = None,
+    *,
+    name: str | None = None,
+    transforms: Any = None,
+) -> ModelBackbone:
+    """A live torchvision classifier: its features before pooling.
+
+    Args:
+        model: a class of `torchvision.models`.
+        options: `tile_hw` must be among them where the model does not know its size.
+        name: how results call it.
+        transforms: of its weights, for tile size, mean and standard deviation.
+
+    Raises:
+        InputError: if the tile size is unknown, or the options ask what it does not offer.
+    """
+    model, options = uncompiled(model), options or ReadOptions()
+    name = name or f"torchvision:{type(model).__name__}"
+    options.refuse(
+        *("layers", "norm", "output", "channels_last", "num_prefix"),
+        by=f"{name}, a torchvision model",
+        instead="Wrap a function that returns the features you want, for example one made by "
+        "torchvision.models.feature_extraction.",
+    )
+    _check_classifier(model, name)
+    is_vit = hasattr(model, "conv_proj")
+    found = read_preprocessing(transforms)
+    reading = Reading(
+        name=name,
+        call=_read_vit if is_vit else _read_chain,
+        native_hw=hw_of(getattr(model, "image_size", None)) or found.tile_hw,
+        fixed_tile=is_vit,
+        num_prefix=int(is_vit),
+        has_cls=is_vit,
+        patch_hw=hw_of(getattr(model, "patch_size", None)) if is_vit else None,
+        preprocessing=found,
+    )
+    return ModelBackbone(model, reading, options)
+
+
+def _check_classifier(model: nn.Module, name: str) -> None:
+    """Refuse torchvision's models for segmentation and for videos."""
+    backbone = getattr(model, "backbone", None)
+    if backbone is not None:
+        outputs = list(getattr(backbone, "return_layers", {}).values())
+        raise InputError(
+            f"model must be a classifier, but {name} is made for segmentation. Wrap its backbone: "
+            f"polyscale.wrap(model.backbone, tile_hw=…, output={(outputs or ['out'])[-1]!r})"
+        )
+    if any(isinstance(part, nn.Conv3d) for part in model.modules()):
+        raise InputError(
+            f"model must take single images, but {name} takes videos. Wrap a function that calls "
+            "it with one frame and returns (tiles, dim, h, w)."
+        )
+
+
+def _read_chain(model: Any, tiles: Tensor) -> list[Layer]:
+    """The children one after the other: how torchvision writes all its other classifiers."""
+    features = model._transform_input(tiles) if hasattr(model, "_transform_input") else tiles
+    for name, child in model.named_children():
+        if name in HEADS:
+            break
+        if name.lower().startswith("aux"):  # GoogLeNet's and Inception's side exits
+            continue
+        for part in child if isinstance(child, nn.ModuleList) else [child]:
+            features = part(features)
+    if type(model).__name__ == "DenseNet":  # its last activation is in the head
+        features = F.relu(features)
+    return [features]
+
+
+def _read_vit(model: Any, tiles: Tensor) -> list[Layer]:
+    patches = model._process_input(tiles)
+    tokens = torch.cat([model.class_token.expand(len(tiles), -1, -1), patches], dim=1)
+    return [model.encoder(tokens)]
+
+
+def load_torchvision(
+    name: str, *, weights: bool = True, options: ReadOptions | None = None
+) -> ModelBackbone:
+    """A torchvision classifier by `NAME` for its best weights, `NAME/TAG` or `NAME/PATH`."""
+    require("torchvision", extra="timm", feature=f"torchvision:{name}")
+    from torchvision import models
+
+    architecture, _, tag = name.partition("/")
+    check_known("torchvision", architecture, models.list_models(module=models))
+    entry = _entry(architecture, tag)
+    transforms = entry.transforms()
+    form = _pretrained_form(architecture, transforms)
+    build = partial(models.get_model, architecture, weights=None, **form)
+    model = build() if weights else build_on_meta(build)
+    if weights:
+        _fill(model, _state_dict(entry, tag, name), name)
+    return adapt_torchvision(model, options, name=f"torchvision:{name}", transforms=transforms)
+
+
+def _pretrained_form(architecture: str, transforms: Any) -> dict[str, Any]:
+    """What torchvision itself builds the architecture with, where it has weights to load."""
+    if architecture in ("inception_v3", "googlenet"):  # they shift the channels themselves
+        return {"init_weights": False, "transform_input": True}
+    return {"image_size": transforms.crop_size[0]} if architecture.startswith("vit_") else {}
+
+
+def _entry(architecture: str, tag: str) -> Any:
+    """The weights that the tag names; the default ones for a file, whose transforms they share."""
+    from torchvision import models
+
+    entries = models.get_model_weights(architecture)
+    if not tag or Path(tag).is_file():
+        return entries.DEFAULT
+    if tag not in entries.__members__:
+        tags = list(entries.__members__)
+        raise InputError(
+            f"torchvision:{architecture}/TAG must name weights or a file of them, but got {tag!r}."
+            f"{near_matches(tag, tags)} It has {', '.join(tags)}."
+        )
+    return entries[tag]
+
+
+def _state_dict(entry: Any, tag: str, name: str) -> dict[str, Tensor]:
+    with fetching(f"torchvision:{name}", "a file: torchvision:NAME/PATH"):
+        if Path(tag).is_file():
+            return torch.load(tag, map_location="cpu", weights_only=True)
+        return entry.get_state_dict(progress=False, check_hash=True, weights_only=True)
+
+
+def _fill(model: nn.Module, state: dict[str, Tensor], name: str) -> None:
+    try:
+        model.load_state_dict(state)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(
+            f"torchvision:{name}: the file must hold the state dict of the architecture, but "
+            f"{first_line(error)} Check that it belongs to it."
+        ) from error

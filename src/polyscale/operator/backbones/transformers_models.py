@@ -1,0 +1,302 @@
+"""transformers' vision models: CLIP, SigLIP, DINOv2, DINOv3, ViT, ConvNeXt, Swin and the like.
+
+Anything with a vision tower: a whole CLIP, a classifier or a multimodal model is read through its
+tower, and an `AutoBackbone` through its feature maps. The features are the model's last hidden
+state as it stands: SigLIP, ViT and DINO end in a norm of every token, CLIP does not (its
+`post_layernorm` is for the pooled class token alone).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from polyscale.errors import InputError
+from polyscale.operator.backbones.model_backbone import Layer, ModelBackbone, Reading
+from polyscale.operator.backbones.modules import is_from, uncompiled
+from polyscale.operator.backbones.options import ReadOptions, pick_layers
+from polyscale.operator.backbones.preprocessing import Preprocessing, hw_of, read_preprocessing
+from polyscale.operator.backbones.timm_models import adapt_timm, is_timm, timm_preprocessing
+from polyscale.types import HW
+
+TOWERS = ("vision_model", "vision_tower", "vision_encoder", "image_encoder", "visual")
+"""Where models of images and text keep the part that sees."""
+
+CLASS_TOKENS = ("cls_token", "class_embedding", "cls_register_token")
+PREFIX_TOKENS = (*CLASS_TOKENS, "distillation_token", "register_tokens")
+"""Parameters that become tokens before the patches."""
+
+FINAL_NORMS = ("layernorm", "norm", "post_layernorm", "layer_norm", "rms_norm")
+
+ANY_TILE = (
+    *("dinov2", "dinov2_with_registers", "dinov3_vit", "dinov3_convnext", "siglip2_vision_model"),
+    *("idefics2_vision", "idefics3_vision", "smolvlm_vision", "pixtral", "radio", "swin", "swinv2"),
+)
+"""Types that fit their positions to any tile. Others refuse, or cut them off without a word, and
+some of those fit them where they are told to."""
+
+REFUSED = {
+    "vit_mae": "masks and shuffles them. Load the same weights as a ViT: "
+    "transformers.ViTModel.from_pretrained(...)",
+    "groupvit_vision_model": "merges them into groups that have no place in the image. Use CLIP, "
+    "or another model with a token for each patch",
+}
+"""Types whose output has no positions, and what they do instead to their patches."""
+
+RESAMPLE = "interpolate_pos_encoding"
+"""What tells a model to fit its position embeddings to the tile, bicubically."""
+
+
+def is_transformers(model: object) -> bool:
+    """Whether it is a transformers model."""
+    return isinstance(model, nn.Module) and is_from(model, "transformers")
+
+
+def adapt_transformers(
+    model: nn.Module,
+    options: ReadOptions | None = None,
+    *,
+    name: str | None = None,
+    processor: Mapping[str, Any] | None = None,
+) -> ModelBackbone:
+    """A live transformers model, or the vision tower of one.
+
+    Args:
+        model: any vision model of transformers; compiled, it is run as such.
+        options: `tile_hw` is taken where the model fits its position embeddings to it; ViT and CLIP
+            do when they are told to.
+        name: how results call it.
+        processor: configuration of its image processor, for mean, standard deviation and size.
+
+    Raises:
+        InputError: if it is no vision model, or does not offer what the options ask.
+    """
+    options, bare = options or ReadOptions(), uncompiled(model)
+    tower: Any = vision_tower(bare)
+    config = tower.config
+    name = name or f"hf:{getattr(bare.config, 'name_or_path', '') or type(bare).__name__}"
+    if hasattr(tower, "timm_model"):
+        return adapt_timm(tower.timm_model, options, name=name, preprocessing=_of_timm(config))
+    name = options.label(name)
+    _check(tower, options, name)
+    found = read_preprocessing(processor or {})
+    if is_timm(getattr(tower, "_backbone", None)):
+        found = timm_preprocessing(tower._backbone)
+    native_hw = _native_hw(config) or found.tile_hw
+    fixed = _has_positions(tower) and config.model_type not in ANY_TILE
+    elsewhere = native_hw is not None and options.tile_hw not in (None, native_hw)
+    resampled = fixed and elsewhere and RESAMPLE in signature(tower.forward).parameters
+    num_prefix, has_cls = _prefix_of(tower)
+    patch_hw = hw_of(getattr(config, "patch_stride", getattr(config, "patch_size", None)))
+    call = _Call(
+        name=name,
+        patch_hw=patch_hw,
+        layers=options.layer_indices,
+        num_layers=_num_layers(config),
+        norm=options.norm,
+        resampled=resampled,
+        model_type=config.model_type,
+    )
+    reading = Reading(
+        name=name,
+        call=call,
+        native_hw=native_hw,
+        fixed_tile=fixed and not resampled,
+        in_channels=getattr(config, "num_channels", 0),
+        num_prefix=num_prefix,
+        has_cls=has_cls,
+        patch_hw=patch_hw,
+        channels_last=None,  # inside, SAM keeps (tiles, h, w, dim)
+        preprocessing=found,
+    ).chosen(tower, options)
+    if call.looks_inside and not _is_backbone(tower):
+        norm = _norm_of_each_position(tower, call, reading)
+        reading = replace(reading, call=replace(call, final_norm=norm))
+    return ModelBackbone(model if tower is bare else tower, reading, options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Call:
+    """The tower's last hidden state, its hidden states or its feature maps."""
+
+    name: str
+    patch_hw: HW | None
+    layers: tuple[int, ...] | None
+    num_layers: int | None
+    norm: bool
+    resampled: bool
+    model_type: str
+    final_norm: str | None = None
+
+    @property
+    def looks_inside(self) -> bool:
+        """Whether it needs more than the model's own output."""
+        return self.layers is not None or not self.norm
+
+    def __call__(self, tower: Any, tiles: Tensor) -> list[Layer]:
+        output = self.run(tower, tiles)
+        if "feature_maps" in output:
+            maps = list(output.feature_maps)
+            return maps if self.layers is None else pick_layers(maps, self.layers, self.name)
+        if not self.looks_inside:
+            return [self._of_each_tile(output.last_hidden_state, tiles)]
+        # the hidden states begin with the embeddings, which are no layer
+        hidden = output.hidden_states[-(self.num_layers or len(output.hidden_states)) :]
+        layers = pick_layers(hidden, self.layers or (-1,), self.name)
+        bare = uncompiled(tower)
+        norm = getattr(bare, self.final_norm) if self.norm and self.final_norm else None
+        return [self._of_each_tile(_normed(layer, norm), tiles) for layer in layers]
+
+    def _of_each_tile(self, features: Tensor, tiles: Tensor) -> Tensor:
+        if self.model_type == "pixtral":  # it gives the tokens of all tiles in one row
+            return features.reshape(len(tiles), -1, features.shape[-1])
+        return features
+
+    def run(self, tower: Any, tiles: Tensor) -> Any:
+        """The model's own output."""
+        inputs: dict[str, Any] = {"pixel_values": tiles}
+        if self.model_type == "siglip2_vision_model":  # it takes patches, of any aspect
+            inputs = _packed(tiles, self.patch_hw)
+        if self.resampled:
+            inputs[RESAMPLE] = True
+        output = tower(**inputs, output_hidden_states=self.looks_inside, return_dict=True)
+        if "feature_maps" not in output and "last_hidden_state" not in output:
+            raise InputError(
+                f"model {self.name} must give a last hidden state, but gives "
+                f"{', '.join(output)}. Wrap its vision tower."
+            )
+        return output
+
+
+def vision_tower(model: Any) -> Any:
+    """The part that takes images alone; the model itself where it is that part."""
+    if _is_backbone(model) or hasattr(model, "timm_model"):
+        return model
+    for name in TOWERS:
+        if hasattr(getattr(model, name, None), "config"):
+            return vision_tower(getattr(model, name))
+    base = getattr(model, "base_model", model)
+    if base is not model and "pixel_values" in signature(base.forward).parameters:
+        return vision_tower(base)
+    taken = list(signature(model.forward).parameters)
+    if "pixel_values" not in taken:
+        raise InputError(
+            f"model must take images, but {type(model).__name__} takes "
+            f"{', '.join(taken[:2])}. Wrap a vision model, or the vision tower of this one."
+        )
+    return model
+
+
+def _check(tower: Any, options: ReadOptions, name: str) -> None:
+    """Refuse what can be refused before the model is run."""
+    config = tower.config
+    options.refuse("output", "channels_last", by=name, instead="It is read from the model.")
+    if _is_backbone(tower):
+        options.refuse("norm", by=name, instead="Its config says which maps have a norm.")
+    if config.model_type in REFUSED:
+        raise InputError(
+            f"model {name} must keep every patch in its place, but {REFUSED[config.model_type]}."
+        )
+    if hasattr(config, "num_frames") or hasattr(config, "frames_per_clip"):
+        raise InputError(
+            f"model {name} must take single images, but takes videos. Wrap a function that calls "
+            "it with one frame and returns (tiles, dim, h, w)."
+        )
+
+
+def _of_timm(config: Any) -> Preprocessing | None:
+    """What transformers' processor for timm's checkpoints reads from their configuration."""
+    own = getattr(config, "pretrained_cfg", None)
+    if not own:
+        return None
+    from timm.data import resolve_data_config
+
+    return read_preprocessing(resolve_data_config(own))
+
+
+def _is_backbone(model: Any) -> bool:
+    return hasattr(model, "out_features") and hasattr(model, "forward_with_filtered_kwargs")
+
+
+def _packed(tiles: Tensor, patch_hw: HW | None) -> dict[str, Tensor]:
+    """Tiles as SigLIP 2's image processor packs them."""
+    assert patch_hw is not None
+    num, _, height, width = tiles.shape
+    grid_h, grid_w = height // patch_hw[0], width // patch_hw[1]
+    cut = tiles[..., : grid_h * patch_hw[0], : grid_w * patch_hw[1]]
+    # (tiles, 3, h·p, w·q) → (tiles, h, w, p, q, 3) → (tiles, h·w, p·q·3)
+    cells = cut.unflatten(3, (grid_w, patch_hw[1])).unflatten(2, (grid_h, patch_hw[0]))
+    patches = cells.permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
+    return {
+        "pixel_values": patches,
+        "pixel_attention_mask": patches.new_ones(patches.shape[:2], dtype=torch.long),
+        "spatial_shapes": torch.tensor([[grid_h, grid_w]] * num, device="cpu"),
+    }
+
+
+def _native_hw(config: Any) -> HW | None:
+    size = hw_of(getattr(config, "image_size", None))
+    if size is None and hasattr(config, "num_patches"):  # SigLIP 2 counts patches of a square
+        patch, side = hw_of(config.patch_size) or (1, 1), round(config.num_patches**0.5)
+        return side * patch[0], side * patch[1]
+    return size
+
+
+def _prefix_of(tower: Any) -> tuple[int, bool]:
+    """How many tokens stand before the patches, and whether the first is a class token."""
+    if tower.config.model_type == "dinov3_convnext":  # puts the mean where a class token would be
+        return 1, True
+    found = {
+        name.rpartition(".")[2]: parameter.numel() // parameter.shape[-1]
+        for name, parameter in tower.named_parameters()
+        if name.rpartition(".")[2] in PREFIX_TOKENS and not name.startswith("head.")
+    }
+    return sum(found.values()), not set(CLASS_TOKENS).isdisjoint(found)
+
+
+def _has_positions(tower: Any) -> bool:
+    names = [name for name, _ in (*tower.named_parameters(), *tower.named_buffers())]
+    return any("position" in name or "pos_embed" in name for name in names)
+
+
+def _num_layers(config: Any) -> int | None:
+    num = getattr(config, "num_hidden_layers", None)
+    stages = getattr(config, "depths", None)
+    return len(stages) if stages else num if isinstance(num, int) else None
+
+
+def _norm_of_each_position(tower: Any, call: _Call, reading: Reading) -> str | None:
+    """Name of the last norm, where the model applies it to every position."""
+    norms = {name: getattr(tower, name, None) for name in FINAL_NORMS}
+    found = [n for n, m in norms.items() if not isinstance(m, nn.Identity | None)]
+    shapes: list[tuple[int, ...]] = []
+    if found:
+        hook = getattr(tower, found[0]).register_forward_pre_hook(
+            lambda _, args: shapes.append(tuple(args[0].shape))
+        )
+        try:
+            reading.look(tower, call.run)
+        finally:
+            hook.remove()
+        # CLIP and ConvNeXt norm the pooled vector (1, dim) alone
+        if any(len(shape) == 3 and shape[1] > 1 for shape in shapes):
+            return found[0]
+    if call.layers is None and not call.norm:
+        raise InputError(
+            f"norm must be True for {call.name}, which applies no final norm to each position, "
+            "but got False. Leave it out."
+        )
+    return None
+
+
+def _normed(features: Tensor, norm: nn.Module | None) -> Tensor:
+    """A stage of another width has not been under the last norm, and stays as it is."""
+    width = getattr(norm, "weight", torch.empty(0)).shape[0]
+    if norm is None or width != features.shape[1 if features.ndim == 4 else -1]:
+        return features
+    if features.ndim == 4:
+        return norm(features.movedim(1, -1)).movedim(-1, 1)
+    return norm(features)

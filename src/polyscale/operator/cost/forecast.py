@@ -1,0 +1,147 @@
+"""What a candidate will cost, told before anything runs."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from polyscale.errors import InputError
+from polyscale.operator.backbones import load
+from polyscale.operator.cost.count import count_tile
+from polyscale.operator.multiscale import MultiScale
+from polyscale.operator.multiscale.memory import peak_live_bytes
+from polyscale.types import HW, Candidate, format_scale
+
+
+@dataclass(frozen=True)
+class LevelForecast:
+    """One scale of one image.
+
+    Attributes:
+        scale: relative to the model's own size.
+        image_hw: in pixels.
+        num_tiles: times the backbone runs.
+        num_tokens: cells and prefix tokens over all its tiles.
+        macs: multiply-adds over all its tiles.
+    """
+
+    scale: float
+    image_hw: HW
+    num_tiles: int
+    num_tokens: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A candidate at work, without its weights.
+
+    Attributes:
+        levels: one for each scale.
+        grid_hw: cells of the output.
+        dim: channels of the output.
+        params: parameters of the backbone.
+        param_bytes: what they take.
+        output_bytes: what the features of the batch take.
+        peak_bytes: largest sum of live tensors for the batch, parameters and images included.
+        notes: what a user should know.
+    """
+
+    levels: tuple[LevelForecast, ...]
+    grid_hw: HW
+    dim: int
+    params: int
+    param_bytes: int
+    output_bytes: int
+    peak_bytes: int
+    notes: tuple[str, ...]
+
+    @property
+    def num_tiles(self) -> int:
+        """Tiles of one image."""
+        return sum(level.num_tiles for level in self.levels)
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of one image, before pooling."""
+        return sum(level.num_tokens for level in self.levels)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of one image."""
+        return sum(level.macs for level in self.levels)
+
+
+def forecast(candidate: Candidate, *, image_hw: HW, batch: int = 1) -> Forecast:
+    """Plan a candidate on the meta device: shapes and sizes, no weights, no arithmetic.
+
+    Args:
+        candidate: a model and its scales.
+        image_hw: size of the images, in pixels.
+        batch: images at once.
+
+    Raises:
+        InputError: if there is no such model, or it doesn't take these scales.
+    """
+    backbone = load(candidate.backbone, weights=False)
+    module = MultiScale(backbone, candidate.scales)
+    levels = []
+    for level in module.plan.levels:
+        tile = backbone(torch.empty(1, 3, *level.tile_hw, device="meta"))
+        tokens_per_tile = tile.map[0, 0].numel() + tile.prefix.shape[1]
+        levels.append(
+            LevelForecast(
+                scale=level.scale,
+                image_hw=level.image_hw,
+                num_tiles=level.num_tiles,
+                num_tokens=level.num_tiles * tokens_per_tile,
+                macs=level.num_tiles * count_tile(backbone, level.tile_hw).macs,
+            )
+        )
+    images = torch.empty(batch, 3, *image_hw, device="meta")
+    assert isinstance(backbone, nn.Module)
+    held = [images, *backbone.parameters(), *backbone.buffers()]
+    with torch.no_grad():
+        features = module(images)
+        peak = peak_live_bytes(lambda: module(images), held=held)
+    return Forecast(
+        levels=tuple(levels),
+        grid_hw=backbone.grid_hw,
+        dim=backbone.dim * len(levels),
+        params=sum(p.numel() for p in backbone.parameters()),
+        param_bytes=sum(p.nbytes for p in backbone.parameters()),
+        output_bytes=features.tokens.nbytes,
+        peak_bytes=peak,
+        notes=tuple(_notes(module, image_hw)),
+    )
+
+
+def parse_hw(text: str) -> HW:
+    """`448` or `1080x1920` → height and width in pixels.
+
+    Raises:
+        InputError: if it is neither.
+    """
+    parts = text.lower().replace("×", "x").split("x")
+    try:
+        sides = [int(part) for part in parts]
+    except ValueError:
+        sides = []
+    if not 1 <= len(sides) <= 2 or min(sides) < 1:
+        raise InputError(
+            f"image size must be one number or HEIGHTxWIDTH in pixels, but got {text!r}. "
+            "Example: 1080x1920"
+        )
+    return sides[0], sides[-1]
+
+
+def _notes(module: MultiScale, image_hw: HW) -> list[str]:
+    notes = [
+        f"scale {format_scale(level.scale)} is larger than the image "
+        f"({image_hw[0]}×{image_hw[1]} px): it looks closer, but sees no new pixels"
+        for level in module.plan.levels
+        if level.image_hw[0] > image_hw[0] or level.image_hw[1] > image_hw[1]
+    ]
+    if image_hw[0] * module.backbone.tile_hw[1] != image_hw[1] * module.backbone.tile_hw[0]:
+        notes.append("the image is squashed to the tile's aspect")
+    return notes

@@ -1,0 +1,157 @@
+"""Every choice about the operator, as data."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from inspect import signature
+from typing import Any, Literal, TypedDict, get_args
+
+import torch
+
+from polyscale.errors import InputError, near_matches
+from polyscale.operator.multiscale.fuse import Merge
+from polyscale.operator.multiscale.precision import Precision, check_precision
+from polyscale.operator.multiscale.tables import PrefixRule
+from polyscale.operator.plan import Aspect, Tiling, Window, check_count, check_flag, check_hw
+from polyscale.types import HW, SOURCES, Source
+
+COMPILE_ARGUMENTS = tuple(signature(torch.compile).parameters)
+
+REMOVED = {"devices": " Run one process for each GPU, or set distributed=True."}
+"""Options of earlier versions, and what to do instead."""
+
+OutputGridSize = Literal["base", "largest"] | HW
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiScaleConfig(Tiling):
+    """The choices of the operator: those of `Tiling`, and these. All of it goes to JSON and back.
+
+    Attributes:
+        source: whether larger scales are resized from the input itself ("native") or from the
+            input shrunk to the model's own size ("base").
+        output_grid: cells of the output: those of the model's own tile ("base"), those of the
+            largest level ("largest"), or any (height, width).
+        prefix: what becomes of prefix tokens, see `PrefixRule`.
+        merge: how scales are put together, see `Merge`.
+        tile_batch: tiles that go through the model at once; "auto" measures what half of the free
+            memory allows, at most 64 on a GPU and 8 on a CPU.
+        dtype: what the model computes in, see `Precision`; pooling stays in float32.
+        compile: compile the model with `torch.compile`; a dict holds its arguments, for example
+            {"mode": "max-autotune"}.
+        checkpoint: keep no activations for the backward pass, and compute each chunk again there.
+        distributed: split the tiles of every call over the processes of `torch.distributed`. All of
+            them must call with the same images, and all get the whole result.
+    """
+
+    source: Source = "native"
+    output_grid: OutputGridSize = "base"
+    prefix: PrefixRule = "mean"
+    merge: Merge = "concat"
+    tile_batch: int | Literal["auto"] = "auto"
+    dtype: Precision = "fp32"
+    compile: bool | dict[str, Any] = False
+    checkpoint: bool = False
+    distributed: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_precision(self.dtype)
+        check_flag("checkpoint", self.checkpoint)
+        check_flag("distributed", self.distributed)
+        if not isinstance(self.compile, bool | dict):
+            raise InputError(
+                "compile must be True, False or a dict of arguments of torch.compile, "
+                f"but got {self.compile!r}."
+            )
+        for name in self.compile if isinstance(self.compile, dict) else ():
+            if name not in COMPILE_ARGUMENTS:
+                raise InputError(
+                    f"compile must hold arguments of torch.compile, but {name!r} is not one. "
+                    "Example: compile={'mode': 'max-autotune'}"
+                )
+        for name, choices in (
+            ("source", SOURCES),
+            ("prefix", get_args(PrefixRule)),
+            ("merge", get_args(Merge)),
+        ):
+            if getattr(self, name) not in choices:
+                options = " or ".join(map(repr, choices))
+                raise InputError(f"{name} must be {options}, but got {getattr(self, name)!r}.")
+        object.__setattr__(self, "output_grid", _checked_grid(self.output_grid))
+        if self.tile_batch != "auto":
+            object.__setattr__(self, "tile_batch", check_count("tile_batch", self.tile_batch))
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "MultiScaleConfig":
+        """From options by name.
+
+        Raises:
+            InputError: if there is no option of that name, or a value breaks its rule.
+        """
+        known = [f.name for f in fields(cls)]
+        for name in options:
+            if name not in known:
+                advice = REMOVED.get(name, near_matches(name, known))
+                raise InputError(
+                    f"{name} is not an option of the operator.{advice} "
+                    f"The options are {', '.join(sorted(known))}."
+                )
+        return cls(**options)
+
+    def with_scales(self, scales: tuple[float, ...]) -> "MultiScaleConfig":
+        """The same choices with other scales."""
+        return replace(self, scales=scales)
+
+    def to_json(self) -> str:
+        """The choices as JSON."""
+        try:
+            return json.dumps(asdict(self))
+        except TypeError as error:
+            raise InputError(
+                f"compile must hold text and numbers to be saved, but {error}. "
+                "Name the backend, or leave it out."
+            ) from error
+
+    @classmethod
+    def from_json(cls, text: str) -> "MultiScaleConfig":
+        """What `to_json` wrote.
+
+        Raises:
+            InputError: if it holds anything else.
+        """
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, json.JSONDecodeError) as error:
+            raise InputError(f"configuration must be what to_json wrote, but: {error}.") from error
+
+
+class Options(TypedDict, total=False):
+    """The fields of `MultiScaleConfig` beside the scales, for editors and type checkers."""
+
+    aspect: Aspect
+    overlap: float
+    window: Window
+    shifted: bool
+    split: bool
+    max_tiles: int
+    source: Source
+    output_grid: OutputGridSize
+    prefix: PrefixRule
+    merge: Merge
+    tile_batch: int | Literal["auto"]
+    dtype: Precision
+    compile: bool | dict[str, Any]
+    checkpoint: bool
+    distributed: bool
+
+
+def _checked_grid(grid: Any) -> OutputGridSize:
+    if isinstance(grid, str) and grid in ("base", "largest"):
+        return grid  # type: ignore[return-value]
+    try:
+        return check_hw("output_grid", grid)
+    except InputError:
+        raise InputError(
+            f"output_grid must be 'base', 'largest' or (height, width) in cells, but got {grid!r}."
+        ) from None

@@ -1,0 +1,387 @@
+"""`MultiScale`: a backbone and its scales as one module."""
+
+import warnings
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import Self, Unpack
+
+from polyscale.errors import InputError
+from polyscale.operator.backbones import is_trained, model_dtype_device
+from polyscale.operator.multiscale.call import CallPlan, Prepared, tile_chunks
+from polyscale.operator.multiscale.config import MultiScaleConfig, Options
+from polyscale.operator.multiscale.features import MultiScaleFeatures
+from polyscale.operator.multiscale.fuse import FusedTokens
+from polyscale.operator.multiscale.hub import from_pretrained, push_to_hub, save_pretrained
+from polyscale.operator.multiscale.inputs import (
+    Images,
+    as_parts,
+    check_device_of,
+    num_and_size,
+    source_of,
+)
+from polyscale.operator.multiscale.picture import Preprocess
+from polyscale.operator.multiscale.precision import autocast
+from polyscale.operator.multiscale.ranks import rank_and_count, sum_over_ranks
+from polyscale.operator.multiscale.runner import EVERYTHING, ChunkRunner
+from polyscale.operator.multiscale.stream import Part, plan_chunks
+from polyscale.operator.multiscale.tables import Layout, chunk_tables, constant_tables
+from polyscale.operator.plan import Level, Plan, check_flag, plan_levels
+from polyscale.types import HW, Backbone, format_scale
+
+
+class MultiScale(nn.Module):
+    """S² (paper, section 3.1): a backbone run over several scales of an image.
+
+    Each scale is cut into tiles of the backbone's own size, each tile's map is pooled onto the
+    output grid, and the scales are concatenated along channels. No parameter is added.
+
+    Args:
+        backbone: usually made by `polyscale.wrap`, which takes any model.
+        scales: sizes relative to the model's own size.
+        config: every choice; or give its options by name, for example `aspect="keep"`.
+        frozen: freeze the backbone's parameters in place and keep it in evaluation mode, also when
+            `train()` is called on this module or on one that holds it, for as long as none of its
+            parameters is made trainable again. False leaves the backbone as it is.
+        options: fields of `MultiScaleConfig`, where no config is given.
+
+    Raises:
+        InputError: if an option is unknown or breaks its rule.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        scales: Sequence[float] | None = None,
+        *,
+        config: MultiScaleConfig | None = None,
+        frozen: bool = False,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__()
+        _check_backbone(backbone)
+        chosen: dict[str, Any] = {**options} if scales is None else {**options, "scales": scales}
+        if config is not None and chosen:
+            raise InputError(f"give either config or options, but got both ({', '.join(chosen)}).")
+        check_flag("frozen", frozen)
+        self.backbone = backbone
+        self.config = config or MultiScaleConfig.of(chosen)
+        self._frozen = frozen
+        self._runner: ChunkRunner | None = None
+        self.training = getattr(backbone, "training", self.training)
+        self._check_tiles()
+        if frozen:
+            self.requires_grad_(False)
+            self.train(self.training)
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """The scales, in their order along the channels."""
+        return self.config.scales
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stays in evaluation mode: it was frozen, and nothing in it is trained."""
+        return self._frozen and not is_trained(self)
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the fused map: those of all scales, or of one where they are summed."""
+        return self.backbone.dim * (len(self.scales) if self.config.merge == "concat" else 1)
+
+    @property
+    def num_features(self) -> int:
+        """`out_channels`, by timm's name."""
+        return self.out_channels
+
+    @property
+    def feature_info(self) -> list[dict[str, Any]]:
+        """For each layer that is read, as timm has it: its channels and its reduction in pixels."""
+        reduction = max(1, round(self.backbone.tile_hw[0] / self.plan.grid_hw[0]))
+        num_scales = self.out_channels // self.backbone.dim
+        return [
+            {"num_chs": dim * num_scales, "reduction": reduction, "module": f"layers.{index}"}
+            for index, dim in enumerate(_layer_dims(self.backbone))
+        ]
+
+    @property
+    def plan(self) -> Plan:
+        """The plan for an image of the backbone's own size."""
+        return self.plan_for(self.backbone.tile_hw)
+
+    def plan_for(self, image_hw: HW) -> Plan:
+        """Levels, tiles and output grid for an image of this size in pixels."""
+        levels = plan_levels(self.config, self.backbone.tile_hw, image_hw)
+        return Plan(levels, self._output_hw(levels))
+
+    def forward(
+        self, images: Images | None = None, *, pixel_values: Images | None = None
+    ) -> MultiScaleFeatures:
+        """Multi-scale features of images of any size.
+
+        Args:
+            images: floating point, normalised by the backbone's mean and std: a batch
+                (batch, channels, h, w) or a list of (channels, h, w) of different sizes; or what
+                `preprocess` gives, or what an image processor of transformers returns. Their tiles
+                share chunks.
+            pixel_values: the images, by the name that transformers uses.
+
+        Raises:
+            InputError: if they are not such images, or need different output grids; no tile has
+                run then.
+        """
+        if images is None:
+            images = pixel_values
+        elif pixel_values is not None:
+            raise InputError("give either images or pixel_values, but got both.")
+        if images is None:
+            raise InputError("images must be given, but got None.")
+        return self.run(self.prepare(images))
+
+    def prepare(self, images: Images, *, eager: bool = False) -> Prepared:
+        """The first half of `forward`: images → chunks of tiles.
+
+        Args:
+            images: as `forward` takes them.
+            eager: make all tiles now, for example in a thread that runs ahead of the model, instead
+                of each chunk when it is due.
+
+        Raises:
+            InputError: as `forward`.
+        """
+        parts = as_parts(images, self.backbone.in_channels)
+        dtype, device = self._dtype_device(parts)
+        sizes = [number for part in parts for number in num_and_size(part)]
+        plan = self._plan_call(dtype == torch.float64, torch.compiler.is_compiling(), *sizes)
+        sources = [source_of(part, self.config.source, self.backbone.tile_hw) for part in parts]
+        if eager:
+            made = list(tile_chunks(plan, sources, device, dtype))
+            return Prepared(plan, device, lambda: made)
+        return Prepared(plan, device, lambda: tile_chunks(plan, sources, device, dtype))
+
+    def run(self, prepared: Prepared) -> MultiScaleFeatures:
+        """The second half of `forward`: tiles → features."""
+        backbone, config, plan = self.backbone, self.config, prepared.plan
+        runner = self._chunk_runner()
+        if not torch.compiler.is_compiling() and runner.mixes_tiles():
+            warnings.warn(
+                f"{backbone.name} has batch norms that use the statistics of the batch, so that "
+                "its features depend on which tiles share a chunk (tile_batch). Call eval(), or "
+                "wrap it with frozen=True.",
+                stacklevel=4,
+            )
+        fused = FusedTokens(plan.layout)
+        with autocast(prepared.device, config.dtype):
+            tiles = iter(prepared.make_tiles())
+            for table in plan.tables:
+                fused.add(table, runner(next(tiles)))  # held by no name, to be freed at once
+        tokens = fused.result(config.merge, sum_over_ranks if config.distributed else None)
+        return MultiScaleFeatures(
+            tokens,
+            num_prefix=plan.layout.out_prefix,
+            grid_hw=plan.layout.grid_hw,
+            dim=backbone.dim,
+            has_cls=backbone.has_cls and plan.layout.out_prefix > 0,
+            layer_dims=_layer_dims(backbone),
+        )
+
+    def forward_intermediates(
+        self,
+        images: Images,
+        indices: int | Sequence[int] | None = None,
+        *,
+        return_prefix_tokens: bool = False,
+        intermediates_only: bool = False,
+    ) -> Any:
+        """Maps of the layers that the backbone reads, after timm's method of this name.
+
+        Which layers are read, and whether they are normed, is chosen once, by `wrap`.
+
+        Args:
+            images: as `forward` takes them.
+            indices: which of the layers that were chosen with `layers=`; a number takes the last
+                so many, None takes all.
+            return_prefix_tokens: give (map, prefix tokens) for each layer.
+            intermediates_only: leave out the fused map.
+
+        Returns:
+            The list of maps (batch, scales · channels, h, w), or the fused map and that list.
+        """
+        features = self(images)
+        layers = features.layers
+        picked = [layers[index] for index in _indices(indices, len(layers))]
+        maps = [(p.map, p.prefix) if return_prefix_tokens else p.map for p in picked]
+        return maps if intermediates_only else (features.map, maps)
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """Pictures → what `forward` takes: `ms(ms.preprocess(["photo.jpg"]))`.
+
+        It holds the mean and std alone, so that the workers of a data loader can have it.
+
+        Raises:
+            InputError: if the model's mean and std are not known.
+        """
+        mean, std = self.backbone.mean, self.backbone.std
+        if mean is None or std is None:
+            raise InputError(
+                f"the mean and std of {self.backbone.name} must be known to prepare pictures, but "
+                "cannot be read from it. Give them: polyscale.wrap(model, mean=…, std=…)."
+            )
+        return Preprocess(tuple(mean), tuple(std))
+
+    def with_scales(self, scales: Sequence[float]) -> "MultiScale":
+        """The same backbone and choices with other scales; what was measured is kept."""
+        module = MultiScale(self.backbone, config=self.config.with_scales(tuple(scales)))
+        module._frozen, module._runner = self._frozen, self._chunk_runner()
+        return module
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode; a frozen backbone stays in evaluation mode."""
+        super().train(mode)
+        if self.frozen and isinstance(self.backbone, nn.Module):
+            self.backbone.eval()
+        return self
+
+    def save_pretrained(self, folder: str | PathLike[str]) -> None:
+        """Write a folder that `from_pretrained` reads, see `multiscale.hub`."""
+        save_pretrained(self, Path(folder))
+
+    @classmethod
+    def from_pretrained(cls, folder_or_repo: str | PathLike[str], **options: Any) -> "MultiScale":
+        """Read what `save_pretrained` or `push_to_hub` wrote, see `multiscale.hub`."""
+        return from_pretrained(cls, str(folder_or_repo), **options)
+
+    def push_to_hub(self, repo: str, **options: Any) -> str:
+        """Save it as a repository of the Hugging Face hub, see `multiscale.hub`."""
+        return push_to_hub(self, repo, **options)
+
+    def extra_repr(self) -> str:
+        """The choices, for `print(module)`."""
+        return str(self.config)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # what was compiled and measured stays here
+        return {**self.__dict__, "_runner": None}
+
+    def _chunk_runner(self) -> ChunkRunner:
+        if self._runner is None or not self._runner.serves(self.backbone, self.config):
+            self._runner = ChunkRunner(self.backbone, self.config)
+        return self._runner
+
+    def _dtype_device(self, parts: Sequence[Any]) -> tuple[torch.dtype, torch.device]:
+        """What tiles are to be: as the model, or as the images where it has no parameters."""
+        dtype, device = model_dtype_device(self.backbone)
+        if isinstance(self.backbone, nn.Module) and any(True for _ in self.parameters()):
+            check_device_of(parts, device)
+            return dtype, device
+        first = next((part for part in parts if isinstance(part, Tensor)), None)
+        return (dtype, device) if first is None else (first.dtype, first.device)
+
+    # for a compiler it is a constant: it depends on sizes, and computes with no tensor of the call
+    @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+    def _plan_call(self, exact: bool, traced: bool, *sizes: int) -> CallPlan:
+        """Plan a call of images of these sizes: number, height and width of each part."""
+        config, backbone, runner = self.config, self.backbone, self._chunk_runner()
+        parts, first = [], 0
+        for num, height, width in zip(sizes[::3], sizes[1::3], sizes[2::3], strict=True):
+            levels = plan_levels(config, backbone.tile_hw, (height, width))
+            parts.append(Part(levels, first, num))
+            first += num
+        tile_sizes = dict.fromkeys(level.tile_hw for part in parts for level in part.levels)
+        layout = Layout(
+            num_images=first,
+            num_slots=len(config.scales),
+            grid_hw=self._shared_grid([part.levels for part in parts]),
+            cells_hw=tuple((tile_hw, runner.cells_of(tile_hw)) for tile_hw in tile_sizes),
+            num_prefix=backbone.num_prefix,
+            prefix=config.prefix,
+        )
+        rank, num_ranks = rank_and_count() if config.distributed else (0, 1)
+        chunks = plan_chunks(
+            parts,
+            (lambda tile_hw: EVERYTHING) if traced else runner.tile_batch,
+            rank=rank,
+            num_ranks=num_ranks,
+        )
+        tables = chunk_tables(parts, chunks, layout, exact)
+        return CallPlan(tuple(parts), chunks, layout, constant_tables(tables) if traced else tables)
+
+    def _shared_grid(self, levels: Sequence[Sequence[Level]]) -> HW:
+        grids = {self._output_hw(own) for own in levels}
+        if len(grids) > 1:
+            shapes = " and ".join(f"{h}×{w}" for h, w in sorted(grids))
+            raise InputError(
+                f"images must share an output grid, but theirs are {shapes}. "
+                "Set output_grid='base' or a size, or call once for each aspect."
+            )
+        return grids.pop()
+
+    def _output_hw(self, levels: Sequence[Level]) -> HW:
+        backbone, output = self.backbone, self.config.output_grid
+        if output == "base":
+            return backbone.grid_hw
+        if output != "largest":
+            return output
+        largest = max(levels, key=lambda level: level.image_hw[0] * level.image_hw[1])
+        height, width = (
+            max(1, round(largest.image_hw[a] * backbone.grid_hw[a] / backbone.tile_hw[a]))
+            for a in (0, 1)
+        )
+        return height, width
+
+    def _check_tiles(self) -> None:
+        """Refuse tiles of another size than the backbone takes, before any image comes."""
+        backbone = self.backbone
+        for level in plan_levels(self.config, backbone.tile_hw):
+            if level.tile_hw == backbone.tile_hw:
+                continue
+            if not backbone.fixed_tile:
+                self._chunk_runner().cells_of(level.tile_hw)
+                continue
+            height, width = backbone.tile_hw
+            why = (
+                f"scales must be at least 1 for {backbone.name}, whose tiles are always "
+                f"{height}×{width} px, but got {format_scale(level.scale)}. "
+                "Leave the smaller scale out, or use a convolutional model."
+            )
+            if level.scale > 1:
+                why = (
+                    f"split must be True for {backbone.name}, whose tiles are always "
+                    f"{height}×{width} px. Build the model for the larger size instead."
+                )
+            raise InputError(why)
+
+
+def _check_backbone(backbone: object) -> None:
+    lacking = [name for name in Backbone.__annotations__ if not hasattr(backbone, name)]
+    if lacking or not callable(backbone):
+        raise InputError(
+            f"backbone must be a Backbone, but {type(backbone).__name__} has no "
+            f"{', '.join(lacking) or 'call'}. Use polyscale.wrap(model, scales=(1, 2)), which "
+            "takes any model."
+        )
+
+
+def _indices(indices: int | Sequence[int] | None, num: int) -> Sequence[int]:
+    """As timm takes them: all, the last so many, or these."""
+    if indices is None:
+        return range(num)
+    if isinstance(indices, Sequence):
+        fits, chosen = all(-num <= index < num for index in indices), indices
+    else:
+        fits, chosen = 1 <= indices <= num, range(num)[-int(indices) :]
+    if not fits:
+        raise InputError(
+            f"indices must be of the {num} layers that are read, or how many of the last ones, but "
+            f"got {indices!r}. Choose the layers that are read with layers=."
+        )
+    return chosen
+
+
+def _layer_dims(backbone: Backbone) -> tuple[int, ...]:
+    return tuple(getattr(backbone, "layer_dims", (backbone.dim,)))

@@ -1,0 +1,177 @@
+"""Bicubic resampling of a part of an image, without the rest.
+
+Resampling is linear and separable: output pixel y is a weighted sum of a few input rows. So the
+tile of a level needs only the rows and columns that its pixels see, and each block of output pixels
+only a few of those: a matrix product a block. The weights are those of torch's two kernels: Keys'
+with a = -0.5, widened, where an axis is antialiased; a = -0.75 else.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from polyscale.operator.multiscale.cache import ByteCache
+from polyscale.operator.multiscale.precision import at_least_float32, no_autocast
+from polyscale.types import HW
+
+STRIP = 1024
+"""Rows of an image that are copied at once."""
+
+BLOCK_GROWS, BLOCK_SHRINKS = 64, 32
+"""Output pixels of a matrix product: smaller ones multiply fewer zeros, but are more."""
+
+Part = tuple[int, int, int, int]
+"""Top, left, bottom and right edge, in pixels."""
+
+ReadPart = Callable[[int, int, int, int], NDArray[np.uint8]]
+"""Top, bottom, left and right edge of a part of the input, in pixels → (rows, columns, 3)."""
+
+Blocks = tuple[tuple[int, NDArray[np.float64]], ...]
+"""Neighbouring output pixels: first input pixel that they see, and the weights (out, in) of what
+they see. Plain arrays, as tensors would belong to the mode and dtype of the call they come from."""
+
+_BLOCKS = ByteCache[Blocks](16 * 2**20, lambda blocks: sum(w.nbytes for _, w in blocks))
+
+
+def resample_box(
+    read: ReadPart, input_hw: HW, level_hw: HW, box: Part
+) -> Float[Tensor, "channels box_h box_w"]:
+    """A box of the image resized to a level, as if the whole level had been made and cropped.
+
+    Only the strip of the input that a block of output rows sees is in float32 at once.
+
+    Args:
+        read: gives parts of the input, 8-bit.
+        input_hw: size of the input, in pixels.
+        level_hw: size that the whole image would be resized to, in pixels.
+        box: edges in pixels of the level, inside it.
+
+    Returns:
+        Values as in the input, 0 to 255, where bicubic overshoots a little beyond.
+    """
+    rows, columns = _blocks_of(input_hw, level_hw, box)
+    left, right = _span(columns)
+    strips = []
+    for top, weights in rows:
+        part = read(top, top + weights.shape[1], left, right)
+        strip = torch.from_numpy(np.array(part, dtype=np.float32)).permute(2, 0, 1).contiguous()
+        strips.append(_columns(_like(weights, strip) @ strip, columns, left))
+    return torch.cat(strips, dim=1)
+
+
+def resample_tensor(
+    images: Float[Tensor, "batch channels h w"], level_hw: HW, box: Part
+) -> Float[Tensor, "batch channels box_h box_w"]:
+    """As `resample_box`, of tensors of any value range, in float32 at least."""
+    rows, columns = _blocks_of((images.shape[2], images.shape[3]), level_hw, box)
+    left, right = _span(columns)
+    dtype = at_least_float32(images.dtype)
+    with no_autocast(images.device):
+        strips = []
+        for top, weights in rows:
+            seen = images[:, :, top : top + weights.shape[1], left:right].to(dtype)
+            strips.append(_columns(_like(weights, seen) @ seen, columns, left))
+        return torch.cat(strips, dim=2)
+
+
+def _columns(strip: Float[Tensor, "*batch h w"], columns: Blocks, left: int) -> Tensor:
+    parts = [
+        strip[..., start - left : start - left + weights.shape[1]] @ _like(weights, strip).T
+        for start, weights in columns
+    ]
+    return torch.cat(parts, dim=-1)
+
+
+def _like(weights: NDArray[np.float64], image: Tensor) -> Tensor:
+    return torch.from_numpy(weights).to(image.device, image.dtype)
+
+
+def _blocks_of(input_hw: HW, level_hw: HW, box: Part) -> tuple[Blocks, Blocks]:
+    antialias = level_hw[0] < input_hw[0] or level_hw[1] < input_hw[1]
+    rows, columns = (
+        _axis_blocks(input_hw[a], level_hw[a], box[a], box[a + 2], antialias) for a in (0, 1)
+    )
+    return rows, columns
+
+
+def _span(blocks: Blocks) -> tuple[int, int]:
+    """First input pixel that any block sees, and the one after the last."""
+    return (
+        min(start for start, _ in blocks),
+        max(start + weights.shape[1] for start, weights in blocks),
+    )
+
+
+def _axis_blocks(num_in: int, num_out: int, start: int, stop: int, antialias: bool) -> Blocks:
+    block = BLOCK_GROWS if num_out >= num_in else BLOCK_SHRINKS
+    return _BLOCKS.get(
+        (num_in, num_out, start, stop, antialias),
+        lambda: tuple(
+            _axis_weights(num_in, num_out, first, min(first + block, stop), antialias)
+            for first in range(start, stop, block)
+        ),
+    )
+
+
+def _axis_weights(
+    num_in: int, num_out: int, start: int, stop: int, antialias: bool
+) -> tuple[int, NDArray[np.float64]]:
+    """First input pixel that is seen, and the weight of each for output pixels start … stop - 1."""
+    if num_in == num_out:
+        return start, np.eye(stop - start)
+    ratio = num_in / num_out
+    widen = max(ratio, 1.0) if antialias else 1.0
+    centres = (np.arange(start, stop) + 0.5) * ratio - 0.5
+    if not antialias:
+        # torch's rounding: a ratio and, by a fused multiply-add, a coordinate in float32
+        exact = (np.arange(start, stop) + 0.5) * np.float64(np.float32(ratio)) - 0.5
+        centres = exact.astype(np.float32).astype(np.float64)
+    low = int(np.floor(centres[0] - 2 * widen)) - 1
+    high = int(np.ceil(centres[-1] + 2 * widen)) + 2
+    positions = np.arange(low, high)
+    weights = _keys((positions[None] - centres[:, None]) / widen, -0.5 if antialias else -0.75)
+    inside = positions.clip(0, num_in - 1)
+    if antialias:  # pixels outside don't exist
+        weights = weights * (positions == inside)
+        weights /= weights.sum(axis=1, keepdims=True)
+    first, last = int(inside.min()), int(inside.max())
+    # pixels outside repeat the border where there is no antialiasing
+    folded = np.zeros((stop - start, last - first + 1))
+    np.add.at(folded.T, inside - first, weights.T)
+    return first, folded
+
+
+def shrink(pixels: NDArray[np.uint8], level_hw: HW) -> UInt8[Tensor, "1 channels h w"]:
+    """A whole 8-bit image resized to a level that is smaller, antialiased.
+
+    torch's kernel for 8-bit images is about ten times faster than one in float32. It resizes rows
+    and then columns, so that an image which must be copied is copied a strip at a time.
+
+    Args:
+        pixels: (h, w, channels); memory that cannot be written to, such as a memory map, and memory
+            that runs backwards, as after a flip, is copied.
+        level_hw: in pixels.
+    """
+    if pixels.flags.writeable and min(pixels.strides) > 0:
+        return _interpolate(pixels, level_hw)
+    strips = (pixels[top : top + STRIP].copy() for top in range(0, len(pixels), STRIP))
+    rows = [_interpolate(strip, (len(strip), level_hw[1])) for strip in strips]
+    return F.interpolate(torch.cat(rows, dim=2), level_hw, mode="bicubic", antialias=True)
+
+
+def _interpolate(pixels: NDArray[np.uint8], size_hw: HW) -> Tensor:
+    images = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    return F.interpolate(images, size_hw, mode="bicubic", antialias=True)
+
+
+def _keys(x: NDArray[np.float64], a: float) -> NDArray[np.float64]:
+    """Keys' cubic convolution kernel."""
+    x = np.abs(x)
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = a * (((x - 5) * x + 8) * x - 4)
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))

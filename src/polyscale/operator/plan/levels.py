@@ -1,0 +1,227 @@
+"""Sizes into levels and tiles."""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+from polyscale.errors import InputError
+from polyscale.operator.plan.tiling import Tiling, Window, check_hw
+from polyscale.types import HW, format_scale
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """Rows and columns of tiles.
+
+    Attributes:
+        tops: upper edge of each row, in pixels of the level, in rising order. With aspect "slide"
+            a level lower than a tile lies in the middle of it, and the edge is then negative.
+        lefts: left edge of each column, likewise.
+    """
+
+    tops: tuple[int, ...]
+    lefts: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.tops) * len(self.lefts)
+
+
+@dataclass(frozen=True)
+class Level:
+    """One image scale and its tiles.
+
+    Attributes:
+        scale: size relative to the model's own; with aspect "slide" to the image.
+        image_hw: what the image is resized to, in pixels.
+        tile_hw: size of each tile, in pixels. With aspect "pad" tiles may reach over the lower and
+            right edge of the level, with "slide" over all edges. What lies there is padding: it is
+            0 and never pooled.
+        grids: usually one; a second one is averaged with the first.
+        window: weights where tiles overlap.
+    """
+
+    scale: float
+    image_hw: HW
+    tile_hw: HW
+    grids: tuple[TileGrid, ...]
+    window: Window = "uniform"
+
+    @property
+    def num_tiles(self) -> int:
+        """Tiles of one image at this level."""
+        return sum(map(len, self.grids))
+
+    @property
+    def boxes_yxyx(self) -> tuple[tuple[int, int, int, int], ...]:
+        """Top, left, bottom and right edge of each tile in pixels, grid by grid, row by row."""
+        height, width = self.tile_hw
+        return tuple(
+            (y, x, y + height, x + width) for g in self.grids for y in g.tops for x in g.lefts
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All levels of an image, and the grid on which their features meet.
+
+    Attributes:
+        levels: one for each scale, in the order of the scales.
+        grid_hw: cells of the output.
+    """
+
+    levels: tuple[Level, ...]
+    grid_hw: HW
+
+    @property
+    def num_tiles(self) -> int:
+        """Tiles of one image over all levels: how often the backbone runs."""
+        return sum(level.num_tiles for level in self.levels)
+
+    def __str__(self) -> str:
+        lines = [_describe(level) for level in self.levels]
+        grid_h, grid_w = self.grid_hw
+        return "\n".join([*lines, f"{self.num_tiles} tiles → {grid_h}×{grid_w} cells"])
+
+
+def plan_levels(tiling: Tiling, tile_hw: HW, image_hw: HW | None = None) -> tuple[Level, ...]:
+    """The levels of an image.
+
+    Tiles have the model's own size. Where a level is not a whole number of tiles, they overlap
+    evenly. Below scale 1 a level is a single, smaller tile.
+
+    With aspect "slide" a level is round(scale × image) pixels and its tiles always have the model's
+    own size. They begin where MONAI's `dense_patch_slices` puts them: every (1 - overlap) × tile
+    pixels, and the last one is pulled back inside. A level smaller than a tile has half of the
+    padding on each side, the odd pixel below and on the right.
+
+    >>> [level.num_tiles for level in plan_levels(Tiling(scales=(1, 2, 3)), (224, 224))]
+    [1, 4, 9]
+
+    Args:
+        tiling: the choices.
+        tile_hw: the model's own size, in pixels.
+        image_hw: size of the image, in pixels; the model's own where not given, and of no matter
+            for aspect "squash".
+
+    Raises:
+        InputError: if a size is not two whole numbers, or a level needs more than `max_tiles`.
+    """
+    tile_hw = check_hw("tile_hw", tile_hw)
+    image_hw = tile_hw if image_hw is None else check_hw("image_hw", image_hw)
+    return tuple(_plan_level(scale, tiling, tile_hw, image_hw) for scale in tiling.scales)
+
+
+def _plan_level(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> Level:
+    size_hw = _level_size(scale, tiling, tile_hw, image_hw)
+    level_tile_hw = _tile_size(scale, tiling, tile_hw, size_hw)
+    tops, lefts = (_tile_starts(size_hw[a], level_tile_hw[a], tiling) for a in (0, 1))
+    grids = [TileGrid(tops, lefts)]
+    if tiling.shifted and len(grids[0]) > 1:
+        grids.append(TileGrid(_shifted(tops), _shifted(lefts)))
+    level = Level(scale, size_hw, level_tile_hw, tuple(grids), tiling.window)
+    if level.num_tiles > tiling.max_tiles:
+        raise InputError(
+            f"scale {format_scale(scale)} must need at most max_tiles={tiling.max_tiles} tiles, "
+            f"but needs {level.num_tiles} for an image of {image_hw[0]}×{image_hw[1]} px. "
+            "Raise max_tiles, or leave the scale out."
+        )
+    return level
+
+
+def _level_size(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> HW:
+    if tiling.aspect == "slide":
+        return _sides(scale, image_hw)
+    if tiling.aspect == "keep" and scale >= 1:
+        return _kept_size(scale, tiling, tile_hw, image_hw)
+    height, width = _sides(scale, tile_hw)
+    if tiling.aspect == "pad":
+        return _sides(min(height / image_hw[0], width / image_hw[1]), image_hw)
+    return height, width
+
+
+def _tile_size(scale: float, tiling: Tiling, tile_hw: HW, size_hw: HW) -> HW:
+    if not tiling.split:
+        return size_hw
+    if tiling.aspect == "slide":
+        return tile_hw
+    most_hw = _sides(scale, tile_hw) if tiling.aspect == "pad" else size_hw
+    return min(tile_hw[0], most_hw[0]), min(tile_hw[1], most_hw[1])
+
+
+def _kept_size(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> HW:
+    """As many whole tiles along the longer side as the image's aspect asks for.
+
+    Where they are more than `max_tiles`, the grid of whole tiles that fits and has the nearest
+    aspect; of equals the finest.
+    """
+    # how much wider than the tile's aspect the image is
+    ratio = (image_hw[1] * tile_hw[0]) / (image_hw[0] * tile_hw[1])
+    wanted = max(ratio, 1 / ratio)
+
+    def size(short: float, long: float) -> HW:
+        rows, columns = (short, long) if ratio >= 1 else (long, short)
+        return _sides(rows, tile_hw)[0], _sides(columns, tile_hw)[1]
+
+    def fits(size_hw: HW) -> bool:
+        return _num_tiles(size_hw, tile_hw, tiling) <= tiling.max_tiles
+
+    long = round(scale * wanted)
+    size_hw = size(scale, long if long > math.ceil(scale) else scale)
+    if fits(size_hw):
+        return size_hw
+    grids = (
+        (short, long)
+        for short in range(1, int(scale) + 1)
+        for long in range(short, tiling.max_tiles // short + 1)
+        if fits(size(short, long))
+    )
+    return size(*min(grids, key=lambda g: (abs(math.log(g[1] / g[0] / wanted)), -g[0] * g[1])))
+
+
+def _num_tiles(size_hw: HW, tile_hw: HW, tiling: Tiling) -> int:
+    """Tiles of all grids of a level that is cut evenly."""
+    rows, columns = (_num_along(size_hw[a], tile_hw[a], tiling.overlap) for a in (0, 1))
+    num = rows * columns
+    if tiling.shifted and num > 1:
+        num += (rows + (rows > 1)) * (columns + (columns > 1))
+    return num
+
+
+def _num_along(size_px: int, tile_px: int, overlap: float) -> int:
+    """The fewest tiles that cover an axis and overlap at least so much."""
+    stride = max(1.0, tile_px * (1 - overlap))
+    return math.ceil(max(0, size_px - tile_px) / stride - 1e-9) + 1
+
+
+def _tile_starts(size_px: int, tile_px: int, tiling: Tiling) -> tuple[int, ...]:
+    """Where tiles begin along one axis."""
+    room = size_px - tile_px
+    if tiling.aspect == "slide":
+        stride = max(1, int(tile_px * (1 - tiling.overlap)))
+        return (*range(0, room, stride), room) if room > 0 else (-(-room // 2),)
+    num = _num_along(size_px, tile_px, tiling.overlap)
+    if num == 1:
+        return (0,)
+    if tiling.aspect == "pad" and not tiling.overlap:
+        return tuple(i * tile_px for i in range(num))
+    return tuple(round(i * room / (num - 1)) for i in range(num))
+
+
+def _shifted(starts_px: tuple[int, ...]) -> tuple[int, ...]:
+    """Half-way between neighbours, and the two ends, so that the grid covers the axis as well."""
+    middles = ((a + b) // 2 for a, b in pairwise(starts_px))
+    return tuple(dict.fromkeys([starts_px[0], *middles, starts_px[-1]]))
+
+
+def _sides(scale: float, size_hw: HW) -> HW:
+    """Height and width times the scale, in whole pixels."""
+    return max(1, round(scale * size_hw[0])), max(1, round(scale * size_hw[1]))
+
+
+def _describe(level: Level) -> str:
+    height, width = level.image_hw
+    grids = " and ".join(f"{len(g.tops)}×{len(g.lefts)}" for g in level.grids)
+    return (
+        f"scale {format_scale(level.scale)}: {height}×{width} px, {grids} tiles of "
+        f"{level.tile_hw[0]}×{level.tile_hw[1]} px"
+    )

@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+import polyscale
+from polyscale.data import load_segmentation
+from polyscale.features import ArrayMaps
+from polyscale.learning.heads.dense.cells import sample_cells
+from polyscale.learning.heads.dense.registry import SEGMENTATION_HEADS
+from polyscale.learning.heads.dense.segmentation import (
+    LinearSegmentation,
+    cross_entropy,
+    predict_labels,
+    subsample,
+    upsample,
+)
+from polyscale.learning.heads.dense.train import cached_batches, train_head
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 5, 30])
+@pytest.mark.parametrize("grid_hw", [(1, 1), (7, 7), (5, 9), (28, 20)])
+@pytest.mark.parametrize("out_hw", [(112, 112), (33, 70), (3, 4), (1, 200)])
+@pytest.mark.parametrize("size", [1e-3, 50.0])
+def test_equals_the_argmax_of_all_scores_up_to_ties(num_classes, grid_hw, out_hw, size):
+    logits = size * torch.randn(3, num_classes, *grid_hw)
+    scores = upsample(logits, out_hw)
+    labels = predict_labels(logits, out_hw)
+    assert labels.dtype == torch.int16
+    assert labels.shape == (3, *out_hw)
+    taken = scores.gather(1, labels.long()[:, None])[:, 0]
+    assert (scores.amax(dim=1) - taken).max() <= 1e-5 * scores.abs().max()
+    assert (labels != scores.argmax(dim=1)).float().mean() < 1e-3
+
+
+def test_a_uniform_score_gives_the_first_class():
+    assert not predict_labels(torch.zeros(1, 4, 3, 3), (20, 20)).any()
+
+
+def test_leaves_out_nothing_where_one_class_wins_by_a_pixel():
+    # class 2 wins in the middle of a cell only, never at a corner of the grid
+    logits = torch.tensor([[[[1.0, 0], [0, 1]], [[0, 1.0], [1, 0]], [[0.51, 0.51], [0.51, 0.51]]]])
+    labels = predict_labels(logits, (64, 64))
+    assert torch.equal(labels.long(), F.interpolate(logits, (64, 64), mode="bilinear").argmax(1))
+    assert (labels == 2).any()
+
+
+def test_the_loss_is_the_mean_over_labelled_pixels():
+    logits, target = torch.randn(2, 3, 4, 4), torch.randint(-1, 3, (2, 9, 11))
+    full = F.interpolate(logits, (9, 11), mode="bilinear").log_softmax(dim=1)
+    each = [
+        -full[i, target[i, y, x], y, x] for i, y, x in np.ndindex(2, 9, 11) if target[i, y, x] >= 0
+    ]
+    torch.testing.assert_close(cross_entropy(logits, target), torch.stack(each).mean())
+
+
+def test_subsample_takes_the_middles():
+    target = torch.arange(9 * 12).view(1, 9, 12)
+    assert subsample(target, (3, 4)).tolist() == [
+        [[13, 16, 19, 22], [49, 52, 55, 58], [85, 88, 91, 94]]
+    ]
+    assert subsample(target, (9, 12)) is target
+    assert subsample(target, (100, 4)).shape == (1, 9, 4)
+
+
+def test_where_training_ends_is_the_logistic_regression_of_scikit_learn(toy):
+    """On one label a cell, with features standardised and no penalty to speak of."""
+    maps, targets = toy.problem(30)
+    cells = sample_cells(maps, targets, num_classes=3, seed=0, max_rows=10**9)
+    x = torch.from_numpy(maps.take(np.arange(30))).float().permute(0, 3, 1, 2)
+    target = torch.from_numpy(targets.array[:, 1::2, ::2]).long()  # never the ignored row
+    head = LinearSegmentation(in_channels=5, num_classes=3)
+    optimiser = torch.optim.LBFGS(head.parameters(), max_iter=300, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimiser.zero_grad()
+        loss = head.loss(x, target)
+        loss.backward()
+        return loss
+
+    head.norm.momentum = 1.0  # so that the running statistics are those of the data
+    optimiser.step(closure)
+    reference = LogisticRegression(C=1e6, tol=1e-8, max_iter=2000)
+    scaler = StandardScaler().fit(cells.features)
+    reference.fit(scaler.transform(cells.features), cells.labels)
+    theirs = reference.predict_proba(scaler.transform(cells.features))
+    ours = head.eval().cell_scores(x).softmax(dim=1).permute(0, 2, 3, 1).flatten(0, 2)
+    assert np.abs(ours.detach().numpy() - theirs).mean() < 5e-3
+
+
+@pytest.mark.weights
+def test_linear_on_real_features_beats_the_largest_class(toy):
+    model = polyscale.wrap("pip:efficientnet_lite0", scales=(1,))
+    data = load_segmentation("rooms")
+
+    def some(split, num):
+        with torch.no_grad():
+            maps = model(model.preprocess([split.read(i) for i in range(num)])).map
+        return maps, np.stack([split.target(i) for i in range(num)])
+
+    maps, labels = some(data.train, 60)
+    kind = SEGMENTATION_HEADS["linear"]
+    torch.manual_seed(0)
+    head = kind.make(in_channels=maps.shape[1], num_classes=len(data.class_names))
+    source = ArrayMaps(maps.permute(0, 2, 3, 1).numpy())
+    targets = toy.ArrayTargets(labels[:, 2::4, 2::4])
+    batches = cached_batches(source, targets, batch=kind.training.batch, seed=0)
+    train_head(head, batches, kind.training)
+    maps, labels = some(data.test, 30)
+    with torch.no_grad():
+        guess = predict_labels(head.eval().cell_scores(maps), (448, 448)).numpy()
+    largest = np.bincount(labels[labels >= 0]).max() / (labels >= 0).sum()
+    accuracy = (guess == labels)[labels >= 0].mean()
+    # 0.67 against 0.31
+    assert accuracy > largest + 0.2

@@ -1,0 +1,80 @@
+import torch
+
+from polyscale.operator.cost import Timed, fitting_batch, measure, peak_live_bytes
+from polyscale.operator.multiscale import MultiScale
+
+
+def test_peak_counts_what_is_alive_at_once():
+    def call():
+        a = torch.empty(1000, dtype=torch.uint8)
+        b = torch.empty(500, dtype=torch.uint8)
+        del a
+        return torch.empty(200, dtype=torch.uint8), b
+
+    assert peak_live_bytes(call) == 1500
+    assert peak_live_bytes(call, held=[torch.empty(10, dtype=torch.uint8)]) == 1510
+
+
+def test_views_and_held_tensors_count_once():
+    held = torch.empty(4, 250, dtype=torch.uint8)
+    assert peak_live_bytes(lambda: held.view(-1)[10:], held=[held, held[1:]]) == 1000
+
+
+def test_memory_on_the_meta_device_equals_the_cpu(tiny_backbone):
+    peaks = []
+    for device in ("cpu", "meta"):
+        module = MultiScale(tiny_backbone().to(device), (1, 2))
+        images = torch.zeros(2, 3, 64, 64, device=device)
+        with torch.no_grad():
+            module(images)
+            peaks.append(peak_live_bytes(lambda m=module, x=images: m(x)))
+    assert peaks[0] == peaks[1] > 0
+
+
+def ticks(monkeypatch, *seconds):
+    """A clock by which the calls take these times."""
+    clock = iter([t for s in seconds for t in (0, s)])
+    monkeypatch.setattr("polyscale.operator.cost.turns.time.perf_counter", lambda: next(clock))
+
+
+def test_long_calls_are_warmed_up_once(monkeypatch):
+    ticks(monkeypatch, 99, 4, 5, 6)
+    timed = Timed(lambda: None, device=torch.device("cpu"), turn_s=3)
+    for _ in range(3):
+        timed.turn()
+    times = timed.times()
+    assert (times.low, times.median, times.high, times.num_runs) == (4.5, 5, 5.5, 3)
+
+
+def test_short_calls_are_warmed_up_in_every_turn(monkeypatch):
+    ticks(monkeypatch, 99, 1, 1, 1, 99, 2, 2)
+    timed = Timed(lambda: None, device=torch.device("cpu"), turn_s=3)
+    for _ in range(2):
+        timed.turn()
+    times = timed.times()
+    assert (times.median, times.num_runs) == (1, 5)
+    assert times.high == 2
+
+
+def test_measure(tiny_backbone):
+    one, three = (
+        measure(MultiScale(tiny_backbone(), scales), image_hw=(64, 64))
+        for scales in ((1,), (1, 2, 3))
+    )
+    assert three.macs == 14 * one.macs
+    assert three.params == one.params
+    assert three.peak_bytes > one.peak_bytes > 4 * one.params
+    for cost in (one, three):
+        assert cost.throughput.batch == 4
+        assert 0 < cost.throughput.low <= cost.throughput.median <= cost.throughput.high
+        assert cost.latency.num_runs >= 5
+
+
+def test_a_batch_is_what_fits(monkeypatch):
+    device = torch.device("cpu")
+    assert fitting_batch((224, 224), device) == 4
+    monkeypatch.setattr(
+        "polyscale.operator.cost.candidate.free_bytes", lambda _: 8 * 12 * 100 * 100 * 3
+    )
+    assert fitting_batch((100, 100), device) == 2
+    assert fitting_batch((10_000, 10_000), device) == 1
