@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyscale.records import ClassIous, Contrast, Sizes, TaskRecord
-from polyscale.report.read import answers
+from polyscale.report.read_gallery import answers
 from polyscale.report.run import Images, MapImage, Picture, Run
 from polyscale.stats import (
     MARGIN,
