@@ -101,6 +101,13 @@ def test_devices_that_cannot_be_used(device, compare, refused):
     refused(compare("--device", device), "device must be one that torch can use here", "Try cpu")
 
 
+def test_paths_that_no_command_can_use(run, tmp_path, refused):
+    loop, long = tmp_path / "loop", "x" * 300
+    loop.symlink_to(loop)
+    refused(run("report", loop), "loop")
+    refused(run("report", tmp_path, "--out", f"{long}.html"), "name too long", "Choose another")
+
+
 @pytest.mark.parametrize("verb", ["compare", "predict"])
 def test_folders_that_cannot_be_written(verb, run, tmp_path, pairs_folder, refused):
     loop = tmp_path / "loop"

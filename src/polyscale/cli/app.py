@@ -1,5 +1,6 @@
 """`polyscale`: all commands together, and how errors are printed."""
 
+import errno
 import io
 import os
 import sys
@@ -51,6 +52,10 @@ def _top(
         raise typer.Exit
 
 
+NO_PATHS = (errno.ENAMETOOLONG, errno.ELOOP)
+"""What the disk says of a path that is too long, or whose links lead in a circle."""
+
+
 def main() -> None:
     """Run the command line; exit 2 for wrong use, 1 for failure, 130 for Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
@@ -64,6 +69,12 @@ def main() -> None:
     except RunError as error:
         errors.print(f"error: {error}", style="bold red", soft_wrap=True)
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in NO_PATHS:
+            raise
+        told = f"{error.filename!r} is no path that can be used ({error.strerror}). Choose another."
+        errors.print(f"error: {told}", style="bold red", soft_wrap=True)
+        sys.exit(2)
     except SystemExit as left:
         if left.code == INTERRUPTED:  # into which typer turns Ctrl-C
             errors.print("interrupted. Give the same command again to continue.", style="bold red")

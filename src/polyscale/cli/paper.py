@@ -11,7 +11,7 @@ from polyscale.cli.console import errors, make_table, output
 def paper(
     table: Annotated[
         str | None,
-        typer.Option(help="Print one table, for example robot (default: all)."),
+        typer.Option(help="Print one table, for example classification (default: all)."),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print the rows as CSV.")] = False,
     figure: Annotated[
@@ -25,7 +25,7 @@ def paper(
 
     \b
     Examples:
-        polyscale paper --table robot
+        polyscale paper --table classification
         polyscale paper --csv
         polyscale paper --figure figure2.png
     """  # noqa: D301 - \b keeps the lines

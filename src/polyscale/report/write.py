@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polyscale.errors import InputError, require
+from polyscale.errors import InputError, first_line, require
 from polyscale.report.files import replace_file
 
 if TYPE_CHECKING:
@@ -119,7 +119,12 @@ def _replace_page(path: Path, page: str) -> None:
 def _checked_out(runs: Sequence[Path], out: Path | None) -> Path:
     if not runs:
         raise InputError("runs must hold at least one folder, but is empty. Name a finished run.")
-    folders = [run.resolve() for run in runs]
+    try:
+        folders = [run.resolve() for run in runs]
+    except RuntimeError as error:  # Python before 3.13
+        raise InputError(
+            f"runs must be folders, but links lead in a circle ({first_line(error)})."
+        ) from error
     for run, folder in zip(runs, folders, strict=True):
         if folders.count(folder) > 1:
             raise InputError(f"runs must differ, but {str(run)!r} is given twice.")
