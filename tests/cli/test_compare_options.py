@@ -81,7 +81,7 @@ def test_a_users_task_brings_its_options(run, compare, refused):
     assert "springs:PATH" in text
     assert "Options of every task:\n  --source" in text
     refused(compare("--strength", "0.1"), "--strength is no option of classification. Leave it")
-    refused(compare("--task", "strength", "--strength", "0.1"), "data must be a data set that")
+    refused(compare("--task", "strength", "--strength", "0.1"), "data must be csv:PATH")
     refused(compare("--lambda", "2"), "--lambda is no option of classification")
     refused(compare("--task", "strength", "--head", "dpt"), "--head must be int for strength")
     refused(compare("--task", "strength", "--flip"), "--flip is no option of strength")

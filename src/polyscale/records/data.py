@@ -76,7 +76,8 @@ class DataRecord(Record):
         class_names: of pixels, where those have classes.
         min_depth_m: depths from here on are judged, in metres, where pixels have a depth.
         max_depth_m: up to here.
-        crop_yxyx: the part of each image that is judged, in pixels; None for all of it.
+        crop_yxyx: the part of each image that is judged, as shares of its height and width (top,
+            left, bottom, right); None for all of it.
     """
 
     name: str
@@ -88,7 +89,7 @@ class DataRecord(Record):
     class_names: tuple[str, ...] = ()
     min_depth_m: float | None = None
     max_depth_m: float | None = None
-    crop_yxyx: tuple[int, int, int, int] | None = None
+    crop_yxyx: tuple[Share, Share, Share, Share] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
