@@ -17,7 +17,7 @@ def load(folder, **options):
 def test_clean_data_has_nothing_to_say(image_folder):
     data = load(image_folder)
     assert data.notes == ()
-    assert data.report.to_dict() == {"unreadable": [], "near_duplicates": [], "remarks": []}
+    assert data.report == DataReport()
 
 
 def test_unreadable_images_are_left_out_and_listed(image_folder):

@@ -105,8 +105,9 @@ def test_the_report_speaks_of_the_metric_and_shows_the_predictions(found, tmp_pa
     comparison.save(tmp_path)
     page = write_report(tmp_path).read_text()
     assert (task.metric.noun or task.metric.name) in page
-    assert page.count("data:image/jpeg") > 0
-    assert len(page.split('class="said"')) > 3
+    pictures = pq.read_table(tmp_path / "gallery.parquet").num_rows
+    assert page.count("data:image/jpeg") == pictures
+    assert page.count('class="said"') == pictures * len(comparison.rows)
 
 
 def test_a_finished_run_is_known_again(found, tmp_path):

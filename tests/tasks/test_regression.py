@@ -30,7 +30,7 @@ def test_brightness_is_learned(make_data, run_task):
     comparison = run_task(make_data("brightness"), Regression())
     assert min(row.value for row in comparison.rows) > 0.8
     head = comparison.rows[0].probe["head"]
-    assert head == "ridge regression on standardised pooled features"
+    assert head == "ridge regression on centred pooled features"
 
 
 @pytest.mark.parametrize("targets", [np.full(40, 3.0), np.full(40, np.nan), np.array(["a"] * 40)])
