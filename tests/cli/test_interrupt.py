@@ -35,6 +35,9 @@ main()
 
 pytestmark = pytest.mark.weights
 
+AT_ONCE_S = 15
+"""Far below what waiting for images that are being read would take, however busy the machine is."""
+
 
 @pytest.fixture
 def begin(tmp_path):
@@ -84,10 +87,10 @@ def test_interrupted_extraction(task, begin, image_folder, pairs_folder, tmp_pat
     process = begin(
         *("--task", task, "--data", data_of(task, image_folder, pairs_folder), "--out", out),
         *("--candidates", "pip:efficientnet_lite0@1"),
-        seconds=0.5,
+        seconds=30,
     )
     errors, seconds = interrupt(process, "tiles", 0)
-    check_interrupted(process, errors, seconds, longest=2)
+    check_interrupted(process, errors, seconds)
     assert not out.exists()
 
 
@@ -99,15 +102,15 @@ def test_interrupted_training(begin, run, pairs_folder, tmp_path, monkeypatch):
     ]
     process = begin(*command, "1000000", seconds=0)
     errors, seconds = interrupt(process, "steps", 1)
-    check_interrupted(process, errors, seconds, longest=2)
+    check_interrupted(process, errors, seconds)
     assert not out.exists()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert run("compare", *command, "10").returncode == 0
     assert len(json.loads((out / "results.json").read_text())) == 1
 
 
-def check_interrupted(process, errors, seconds, *, longest):
+def check_interrupted(process, errors, seconds):
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert errors.splitlines()[-1] == "interrupted. Give the same command again to continue."
-    assert seconds < longest
+    assert seconds < AT_ONCE_S
