@@ -6,6 +6,7 @@ import torch
 import torchvision
 import transformers as hf
 
+import polyscale
 from polyscale.errors import InputError
 from polyscale.operator.backbones import ReadOptions, as_backbone
 
@@ -102,3 +103,8 @@ def test_layers_of_a_features_only_model_are_its_maps():
 def test_a_backbone_that_is_given_options(tiny_backbone):
     with pytest.raises(InputError, match="mean must be left out for tiny, a Backbone"):
         as_backbone(tiny_backbone(), ReadOptions(mean=(0.5,) * 3, std=(0.5,) * 3))
+
+
+def test_a_map_without_channels_is_refused():
+    with pytest.raises(InputError, match="must give at least one channel, but gives a map of"):
+        polyscale.wrap(lambda tiles: torch.zeros(len(tiles), 0, 2, 2), (1, 2), tile_hw=(32, 32))

@@ -48,6 +48,12 @@ def test_other_options_are_refused(option):
         polyscale.load(f"pip:dinov2_small?{option}")
 
 
+@pytest.mark.parametrize("option", ["tile=5000", "tile=224x9999999999"])
+def test_a_tile_that_would_fill_the_memory_is_refused(option):
+    with pytest.raises(InputError, match="tile must be at most 4096 pixels a side"):
+        polyscale.load(f"pip:dinov2_small?{option}")
+
+
 def test_two_sizes_are_refused(dinov2):
     with pytest.raises(InputError, match=r"tile_hw must be \(32, 32\).*one of the two"):
         polyscale.load(f"{dinov2}?tile=32", tile_hw=(40, 40))

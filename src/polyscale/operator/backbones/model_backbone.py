@@ -202,6 +202,10 @@ class ModelBackbone(nn.Module):
                 f"model {self.name} must give features for each tile, but gives {shape[0]} for "
                 "one tile. Wrap a function that returns (tiles, dim, h, w)."
             )
+        if not shape[1]:
+            raise InputError(
+                f"model {self.name} must give at least one channel, but gives a map of {shape}."
+            )
         if not self.reading.any_aspect and not has_aspect(shape[2:], self.tile_hw):
             last = has_aspect(shape[1:3], self.tile_hw)
             raise InputError(

@@ -3,12 +3,15 @@
 from polyscale.errors import InputError
 from polyscale.types import HW
 
+MAX_TILE_PX = 4096
+"""Longest side of a tile: a larger one is a typing mistake, and would fill the memory."""
+
 
 def split_tile(source: str) -> tuple[str, HW | None]:
     """`hf:NAME?tile=224` → the source and the tile's height and width in pixels.
 
     Raises:
-        InputError: if there is another option, or the size is none.
+        InputError: if there is another option, or the size is none or beyond `MAX_TILE_PX`.
 
     >>> split_tile("hf:facebook/dinov2-base?tile=224"), split_tile("pip:dinov2_small")
     (('hf:facebook/dinov2-base', (224, 224)), ('pip:dinov2_small', None))
@@ -23,6 +26,11 @@ def split_tile(source: str) -> tuple[str, HW | None]:
         raise InputError(
             "the option of a source must be tile=SIDE or tile=HEIGHTxWIDTH in pixels, "
             f"but got {option!r}. Example: hf:facebook/dinov2-base?tile=224"
+        )
+    if max(map(int, sides)) > MAX_TILE_PX:
+        raise InputError(
+            f"tile must be at most {MAX_TILE_PX} pixels a side, but got {value}. "
+            "Use scales for larger images: they are cut into tiles."
         )
     return name, (int(sides[0]), int(sides[-1]))
 
