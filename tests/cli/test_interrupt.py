@@ -10,7 +10,8 @@ from time import monotonic
 import pytest
 
 SLOW = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 from polyscale.cli import console, main
 from polyscale.features import extract
 

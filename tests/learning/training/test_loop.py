@@ -99,9 +99,14 @@ def test_a_checkpoint_is_never_old(toy, tmp_path, unbroken, monkeypatch):
 
 
 def in_another_process(call, file):
+    code = (
+        "import pathlib, signal, toy\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # jobs may start without it
+        f"toy.{call}(pathlib.Path({str(file)!r}))"
+    )
     source = Path(train.__code__.co_filename).parents[3]
     return subprocess.Popen(
-        [sys.executable, "-c", f"import pathlib, toy; toy.{call}(pathlib.Path({str(file)!r}))"],
+        [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": f"{source}:{Path(__file__).parent}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
