@@ -53,7 +53,7 @@ def _top(
 
 
 NO_PATHS = (errno.ENAMETOOLONG, errno.ELOOP)
-"""What the disk says of a path that is too long, or whose links lead in a circle."""
+"""Error numbers of the operating system for a path that is too long or has a loop of links."""
 
 
 def main() -> None:

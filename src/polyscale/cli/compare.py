@@ -104,7 +104,7 @@ def compare(
     more: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="CANDIDATE")] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="What is predicted; the tasks are below."),
+        typer.Option(help="The task; all tasks are listed below."),
     ] = None,
     cache: CacheOption = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not keep features.")] = False,

@@ -1,4 +1,4 @@
-"""What commands share: options, tables, bars; data to stdout, the rest to stderr."""
+"""Options, tables and progress bars of all commands. Data go to stdout, the rest to stderr."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence

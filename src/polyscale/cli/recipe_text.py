@@ -71,7 +71,7 @@ def show_lines(recipe: Recipe, size: RecipeSize) -> Lines:
 
 
 def forecast_lines(recipe: Recipe, size: RecipeSize, rates: Rates) -> Lines:
-    """What a run on the user's images and this machine takes."""
+    """The tiles, time and memory that a run needs on the user's images and this machine."""
     data = recipe.data
     classes = f", {data.num_classes} classes" if data.num_classes else ""
     yield f"{data.num_train} training and {data.num_test} test images{classes}"

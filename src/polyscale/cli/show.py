@@ -22,7 +22,8 @@ def show(
     source: Annotated[
         str,
         typer.Option(
-            help="What larger scales are resized from: native or base; see polyscale compare."
+            help="The image that larger scales are resized from: native (the original picture) or "
+            "base (the picture at the model's own size)."
         ),
     ] = "native",
     aspect: Annotated[

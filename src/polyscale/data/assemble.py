@@ -1,4 +1,4 @@
-"""What a source names → both splits of a data set: looked at, divided, and what was found wrong."""
+"""Builds both splits of a data set from a source, and reports what is wrong with its files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -27,7 +27,7 @@ from polyscale.records.data import (
     Unreadable,
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
-from polyscale.records.metric import LOWER_IS_BETTER, METRICS, Metric, better_sign
+from polyscale.records.metric import METRICS, Metric, better_sign
 from polyscale.records.result import Result
 from polyscale.records.tables import (
     AnswerPicture,
@@ -44,7 +44,6 @@ __all__ = [
     "COST_AXES",
     "FEATURES_STAGE",
     "FILES",
-    "LOWER_IS_BETTER",
     "METRICS",
     "REQUIRED",
     "RUN_MARKS",

@@ -88,7 +88,7 @@ def weighted_contrasts(
     margin: float,
     seed: int = 0,
 ) -> list[Contrast]:
-    """As `image_contrasts`, for a metric that is no function of means over images.
+    """As `image_contrasts`, for a metric that cannot be computed from means over images.
 
     Args:
         metrics: for each candidate, shares of the test images → its metric.
@@ -125,7 +125,7 @@ def image_intervals(
 def weighted_intervals(
     metrics: Mapping[str, WeightedMetric], num_test: int, *, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
-    """As `image_intervals`, for a metric that is no function of means over images."""
+    """As `image_intervals`, for a metric that cannot be computed from means over images."""
     resampled = _resampled(metrics, num_test, seed)
     return {name: percentile_interval(values) for name, values in resampled.items()}
 

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from polyscale.data import DepthData, load_depth
 from polyscale.data.colours import colour_depth
-from polyscale.errors import InputError
 from polyscale.learning.heads.dense import DEPTH_HEADS, HeadKind
 from polyscale.learning.heads.dense.augment import AugmentSettings
 from polyscale.learning.heads.dense.segmentation import upsample
@@ -38,11 +37,8 @@ class DepthSettings(MapSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.augment is not None and tuple(self.augment.resize) != (1, 1):
-            raise InputError(
-                f"augment.resize must be (1, 1) for depth, but got {self.augment.resize}: a larger "
-                "picture looks nearer, while its metres stay. Give resize=(1, 1)."
-            )
+        if self.augment is not None:
+            self.augment.check_for_depth()
 
 
 @dataclass(frozen=True)

@@ -72,8 +72,8 @@ class AugmentSettings:
         """
         if tuple(self.resize) != (1, 1):
             raise InputError(
-                f"resize must be (1, 1) for depth, but got {tuple(self.resize)}. A larger picture "
-                "looks nearer, while its metres stay. Pass resize=(1, 1)."
+                f"augment.resize must be (1, 1) for depth, but got {tuple(self.resize)}. A larger "
+                "picture looks nearer, while its metres stay. Pass resize=(1, 1)."
             )
 
 

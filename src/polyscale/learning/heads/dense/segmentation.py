@@ -1,5 +1,6 @@
 """What all segmentation heads share, scores of cells → labels of pixels, and the linear head."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -147,12 +148,12 @@ def _winners(
     return label
 
 
-class SegmentationHead(nn.Module):
+class SegmentationHead(nn.Module, ABC):
     """What segmentation heads share: scores stand at cells and are enlarged to the pixels."""
 
+    @abstractmethod
     def cell_scores(self, maps: MapTensor) -> Float[Tensor, "batch num_classes h w"]:
         """Scores of the head's own cells."""
-        raise NotImplementedError
 
     def scores(self, maps: MapTensor, out_hw: HW) -> Float[Tensor, "batch num_classes out_h out_w"]:
         """Scores of the pixels."""
