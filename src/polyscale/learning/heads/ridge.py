@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from polyscale.errors import InputError
-from polyscale.learning.heads.logistic_solver import Linear
 from polyscale.learning.heads.probe_data import BLOCK, Features, check_features
 
 Array = NDArray[np.float64]
@@ -113,6 +112,14 @@ def total(folds: Iterable[Moments]) -> Moments:
     for moments in rest:
         first = first + moments
     return first
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear map: weights (outputs, dim) and intercept (outputs,)."""
+
+    weights: Array
+    intercept: Array
 
 
 @dataclass(frozen=True)

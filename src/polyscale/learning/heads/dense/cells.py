@@ -4,7 +4,7 @@ A cell of a feature map is one row, and its class is that of most of its pixels.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,16 +24,10 @@ from polyscale.learning.heads.dense.segmentation import (
 )
 from polyscale.learning.heads.dense.train import Maps, MapTensor, Targets, constructor_arguments
 from polyscale.learning.heads.logistic import (
-    LAMBDAS,
-    LARGE,
-    Precision,
-    Preconditioner,
-    Problem,
     choose_penalty,
-    class_variance,
-    frequencies,
+    product_precision,
 )
-from polyscale.learning.heads.logistic_solver import Linear, Rows, standardise
+from polyscale.learning.heads.logistic_solver import Problem, Rows, standardise
 from polyscale.learning.heads.neighbours import TEMPERATURE
 from polyscale.types import HW, Progress, silent
 
@@ -243,36 +237,29 @@ def fit_cells_logistic(
         InputError: if λ is to be chosen, and fewer than two classes are in both halves.
     """
     present, labels = np.unique(cells.labels, return_inverse=True)
-    rows, _ = standardise(cells.features, cells.features[:1])
-    dtype = np.float32 if cells.features.size >= LARGE else np.float64
-    gram = rows.gram(dtype)
+    rows = standardise(cells.features, product_precision(cells.features))
+    problem = Problem.of(rows, labels)
     if regulariser is None:
-        regulariser = _choose_regulariser(rows, labels, cells.images, gram, dtype, seed)
-    preconditioner = Preconditioner.of(gram, class_variance(labels), regulariser)
-    start = frequencies(labels, len(gram))
-    model, _ = Problem.of(rows, labels, dtype).fit(regulariser, preconditioner, start, TOLERANCE)
+        regulariser = _choose_regulariser(problem, cells.images, seed)
+    preconditioner = problem.preconditioner(regulariser)
+    model, _ = problem.fit(regulariser, preconditioner, problem.prior, TOLERANCE)
     return _as_head(model, rows, present, num_classes)
 
 
-def _choose_regulariser(
-    rows: Rows,
-    labels: NDArray[np.int64],
-    images: NDArray[np.int64],
-    gram: NDArray[np.floating],
-    dtype: Precision,
-    seed: int,
-) -> float:
-    """λ by the log loss of cells in images that were held out, each half of them in turn.
+def _choose_regulariser(problem: Problem, images: NDArray[np.int64], seed: int) -> float:
+    """λ by the log loss of cells in images that were held out, each half of the images in turn.
 
     A class whose cells are all in one half has no part in the choice.
     """
-    seen = np.unique(np.stack([labels, images], axis=1), axis=0)[:, 0]  # classes, once an image
-    kept = np.flatnonzero(np.bincount(seen)[labels] > 1)
+    labels = problem.labels
+    # the class of each pair of class and image
+    of_pairs = np.unique(np.stack([labels, images], axis=1), axis=0)[:, 0]
+    kept = np.flatnonzero(np.bincount(of_pairs)[labels] > 1)
     folds = np.full(len(labels), -1)
     if len(kept):
         splitter = StratifiedGroupKFold(2, shuffle=True, random_state=seed)
-        for fold, (_, held) in enumerate(splitter.split(kept, labels[kept], images[kept])):
-            folds[kept[held]] = fold
+        for fold, (_, held_out) in enumerate(splitter.split(kept, labels[kept], images[kept])):
+            folds[kept[held_out]] = fold
     shared = np.intersect1d(labels[folds == 0], labels[folds == 1])
     if len(shared) < 2:
         raise InputError(
@@ -281,20 +268,20 @@ def _choose_regulariser(
         )
     kept = np.flatnonzero(np.isin(labels, shared))
     compact = np.searchsorted(shared, labels[kept])
-    return LAMBDAS[choose_penalty(rows.subset(kept), compact, folds[kept], gram, dtype).index]
+    return choose_penalty(replace(problem.subset(kept), labels=compact), folds[kept]).penalty
 
 
 @torch.no_grad()
 def _as_head(
-    model: Linear, rows: Rows, present: NDArray[np.int64], num_classes: int
+    model: NDArray[np.float64], rows: Rows, present: NDArray[np.int64], num_classes: int
 ) -> LinearSegmentation:
     """The same map as a module: standardised by the norm, the rest in the weights."""
     head = LinearSegmentation(in_channels=len(rows.mean), num_classes=num_classes)
     constant = rows.scale == 0
     size = 1 / np.where(constant, 1, rows.scale)
     variance = np.maximum(size**2 - head.norm.eps, 0)
-    weights = model.weights * rows.scale * np.sqrt(variance + head.norm.eps)
-    intercept = model.intercept
+    weights = model[:, :-1] * rows.scale * np.sqrt(variance + head.norm.eps)
+    intercept = model[:, -1]
     if len(present) == 2:  # they share one vector
         weights, intercept = (np.concatenate([0 * a, a]) for a in (weights, intercept))
     assert head.norm.running_mean is not None
