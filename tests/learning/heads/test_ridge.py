@@ -131,13 +131,13 @@ def test_bad_input():
         accumulate([])
     with pytest.raises(InputError, match=r"shards must have \(12, 4\) columns .* got \(5, 4\)"):
         accumulate([(rows, targets, 0 * labels), (rows[:, :5], targets, 0 * labels)])
-    with pytest.raises(InputError, match="targets must be one a row of 2600, but got 2599"):
+    with pytest.raises(InputError, match="targets must be one per row of 2600, but got 2599"):
         accumulate([(rows, targets[1:], 0 * labels)])
     with pytest.raises(
         InputError, match="targets must be finite, but got NaN or infinity in row 0"
     ):
         accumulate([(rows, np.nan * targets, 0 * labels)])
-    with pytest.raises(InputError, match="folds must be one a row of 2600, each from 0 to 0"):
+    with pytest.raises(InputError, match="folds must be one per row of 2600, each from 0 to 0"):
         accumulate([(rows, targets, folds)])
     with pytest.raises(InputError, match="alphas must be above 0"):
         ridge_path(moments, [1.0, 0.0])

@@ -1,4 +1,4 @@
-"""What all segmentation heads share, scores of cells → labels of pixels, and the linear head."""
+"""The base of all segmentation heads, scores of cells → labels of pixels, and the linear head."""
 
 from abc import ABC, abstractmethod
 
@@ -12,16 +12,17 @@ from polyscale.learning.heads.dense.train import MapTensor, constructor_argument
 from polyscale.types import HW
 
 LabelTensor = Int64[Tensor, "batch label_h label_w"]
-"""Class of each pixel, with `IGNORED`; of the same extent as the maps, of any size."""
+"""Class of each pixel, with `IGNORED`; it covers the same part of the image as the maps, at any
+resolution."""
 
 LABELS_PER_CELL = 4
-"""Labels along each side of a cell that the loss looks at."""
+"""Number of labels along each side of a cell that the loss uses."""
 
 
 def upsample(
     logits: Float[Tensor, "batch classes h w"], out_hw: HW
 ) -> Float[Tensor, "batch classes out_h out_w"]:
-    """Bilinear, the corners of pixels aligned and not their centres."""
+    """Enlarge bilinearly, with the corners of pixels aligned, not their centres."""
     return F.interpolate(logits, out_hw, mode="bilinear", align_corners=False)
 
 
@@ -56,11 +57,11 @@ def _labels_of_image(
 
 
 class SegmentationHead(nn.Module, ABC):
-    """What segmentation heads share: scores stand at cells and are enlarged to the pixels."""
+    """The base of segmentation heads: scores of cells are enlarged to the pixels."""
 
     @abstractmethod
     def cell_scores(self, maps: MapTensor) -> Float[Tensor, "batch num_classes h w"]:
-        """Scores of the head's own cells."""
+        """Scores at the head's own resolution."""
 
     def scores(self, maps: MapTensor, out_hw: HW) -> Float[Tensor, "batch num_classes out_h out_w"]:
         """Scores of the pixels."""
@@ -70,19 +71,14 @@ class SegmentationHead(nn.Module, ABC):
 def cross_entropy(
     logits: Float[Tensor, "batch classes h w"], target: LabelTensor
 ) -> Float[Tensor, ""]:
-    """Mean over the labelled pixels, the logits brought to the labels' size; 0 without any."""
+    """Mean over the labelled pixels, with the logits enlarged to the labels; 0 without labels."""
     logits = upsample(logits, (target.shape[-2], target.shape[-1])).float()
     total = F.cross_entropy(logits, target, ignore_index=IGNORED, reduction="sum")
     return total / (target != IGNORED).sum().clamp(min=1)
 
 
 def subsample(target: LabelTensor, most_hw: HW) -> LabelTensor:
-    """Labels at the middles of a coarser grid, where there are more than that.
-
-    Args:
-        target: labels.
-        most_hw: height and width that are not exceeded.
-    """
+    """Labels at the centres of a grid of at most this height and width."""
     height, width = (min(n, most) for n, most in zip(target.shape[-2:], most_hw, strict=True))
     if (height, width) == target.shape[-2:]:
         return target
@@ -94,12 +90,11 @@ def subsample(target: LabelTensor, most_hw: HW) -> LabelTensor:
 
 
 class LinearSegmentation(SegmentationHead):
-    """Batch norm without an affine part, then one linear map a cell; bilinear to the pixels.
+    """Batch norm without an affine part, then a linear map of each cell; bilinear to the pixels.
 
-    The norm standardises channels, which features of several models and scales need; scale and
-    offset of its own would only repeat those of the linear map. The loss sees at most
-    4×4 labels of each cell: between cells the logits are bilinear, and more labels than that
-    cost time and add nearly nothing.
+    The norm standardises channels, since features of several models and scales differ in size; an
+    affine part would only repeat the linear map. The loss uses at most 4×4 labels of each cell:
+    between cells the logits are bilinear, and more labels cost time and add nearly nothing.
 
     Args:
         in_channels: of the maps.
@@ -112,7 +107,7 @@ class LinearSegmentation(SegmentationHead):
         self.config = config
         self.norm = nn.BatchNorm2d(in_channels, affine=False)
         self.classify = nn.Conv2d(in_channels, num_classes, 1)
-        # with none for a start, all classes are equally likely
+        # all classes start equally likely
         nn.init.zeros_(self.classify.weight)
         nn.init.zeros_(self.classify.bias)  # type: ignore[arg-type]
 
