@@ -46,14 +46,14 @@ class Usable:
         return len(self.listing)
 
     @property
-    def image_facts(self) -> list[ImageFacts]:
-        """Of each image."""
-        return [self.images[name] for name in self.listing.ids]
+    def image_facts(self) -> dict[str, ImageFacts]:
+        """Id of each image → facts."""
+        return {name: self.images[name] for name in self.listing.ids}
 
     @property
-    def target_facts(self) -> list[TargetFacts]:
-        """Of the file of each target."""
-        return [self.targets[name] for name in self.listing.ids]
+    def target_facts(self) -> dict[str, TargetFacts]:
+        """Id of each image → facts of the file of its target."""
+        return {name: self.targets[name] for name in self.listing.ids}
 
     def split(self, coding: MaskCoding | DepthCoding | None) -> LabelledImages | DenseImages:
         """The split of a data set; `coding` says what the numbers in targets' files mean."""
@@ -62,19 +62,17 @@ class Usable:
         def read(index: int, min_side: int | None = None) -> Image.Image:
             return read_image(listing.content(index), name=listing.ids[index], min_side=min_side)
 
-        fingerprint = _hash(listing.ids, [facts.digest for facts in self.image_facts])
+        fingerprint = _hash(self.image_facts)
         if coding is None:
             return LabelledImages(listing.ids, listing.values, read, fingerprint)
         assert isinstance(targets, Listing)
         return DenseImages(
             ids=listing.ids,
-            sizes_hw=tuple(facts.image_hw for facts in self.image_facts),
+            sizes_hw=tuple(facts.image_hw for facts in self.image_facts.values()),
             read=read,
             target=lambda index: coding.read(targets.content(index), targets.ids[index]),
             fingerprint=fingerprint,
-            target_fingerprint=_hash(
-                listing.ids, [facts.digest for facts in self.target_facts], repr(coding)
-            ),
+            target_fingerprint=_hash(self.target_facts, repr(coding)),
         )
 
 
@@ -110,16 +108,15 @@ def assemble(
     class_names, more = catalogue.class_names, list[str]()
     coding: MaskCoding | DepthCoding | None = None
     if catalogue.pixels is not None:
-        coding, class_names, more = catalogue.pixels.coding(train.target_facts, test.target_facts)
+        targets = (list(split.target_facts.values()) for split in (train, test))
+        coding, class_names, more = catalogue.pixels.coding(*targets)
     elif catalogue.has_classes:
         more = _untested(class_names, test)
     elif class_names:
         train, test, class_names, more = _without_unlearnable(class_names, train, test)
     of_what = "each class" if catalogue.has_classes else "the images"
     about = catalogue.about or f"a third of {of_what} drawn for testing by seed {seed}"
-    copies = find_near_duplicates(
-        train.image_facts, train.listing.ids, test.image_facts, test.listing.ids
-    )
+    copies = find_near_duplicates(train.image_facts, test.image_facts)
     fields = {
         "name": name,
         "train": train.split(coding),
@@ -130,11 +127,11 @@ def assemble(
     return fields, class_names
 
 
-def _hash(ids: Sequence[str], digests: Sequence[bytes], also: str = "") -> str:
-    """Changes with any name, with any digest and with `also`."""
+def _hash(facts: Mapping[str, ImageFacts] | Mapping[str, TargetFacts], also: str = "") -> str:
+    """Changes with any name, with any file's bytes and with `also`."""
     whole = blake2b(digest_size=16)
-    for name, digest in zip(ids, digests, strict=True):
-        whole.update(f"{name}\0{digest.hex()}\n".encode())
+    for name, fact in facts.items():
+        whole.update(f"{name}\0{fact.digest.hex()}\n".encode())
     whole.update(also.encode())
     return whole.hexdigest()
 
