@@ -115,7 +115,8 @@ def decode(kind: Any, value: Any, place: Place = ()) -> Any:
         (inner,) = (argument for argument in arguments if argument is not NoneType)
         return None if value is None else decode(inner, value, place)
     if origin is Annotated:
-        return _decode_plain(*arguments, value, place)
+        number, limits = arguments
+        return _decode_plain(number, limits, value, place)
     if origin is Literal:
         if not isinstance(value, str) or value not in arguments:
             raise _wrong(place, f"one of {', '.join(map(repr, arguments))}", value)
