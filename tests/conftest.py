@@ -21,11 +21,6 @@ def pytest_collection_finish():
     gc.freeze()
 
 
-def pytest_collection_finish():
-    """Leave out what was imported when garbage is collected, as statsmodels does in every call."""
-    gc.freeze()
-
-
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)

@@ -18,7 +18,7 @@ JOIN = " = "
 
 @dataclass(frozen=True, eq=False)
 class Seams:
-    """Mean cosine distance of neighbouring cells in each image, 0 to 2: at borders, and elsewhere."""
+    """Cosine distance of neighbouring cells, 0 to 2, of each image: at borders and elsewhere."""
 
     border_each: Float[np.ndarray, " images"]
     interior_each: Float[np.ndarray, " images"]
