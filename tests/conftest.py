@@ -88,8 +88,12 @@ def image_folder(tmp_path):
 @pytest.fixture
 def pairs_folder(tmp_path):
     """Coloured squares on grey, wider than high; labels, and depth that follows brightness."""
+    return write_pairs(tmp_path / "scenes")
+
+
+def write_pairs(root):
+    """The images, labels and depths of `pairs_folder`, in a folder that may not exist yet."""
     generator = np.random.default_rng(0)
-    root = tmp_path / "scenes"
     for split, num in {"train": 12, "val": 6}.items():
         for kind in ("images", "masks", "depth"):
             (root / kind / split).mkdir(parents=True)

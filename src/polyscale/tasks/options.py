@@ -14,6 +14,11 @@ KEY = "options"
 
 TYPES = (bool, int, float, str)
 
+RESERVED = frozenset(
+    {"cache", "cache-limit", "candidates", "data", "help", "no-cache", "out", "task"}
+)
+"""Names of the options that `polyscale compare` has for every task."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Option:
@@ -87,12 +92,21 @@ def option(
 
 
 def options_of(kind: type) -> dict[str, tuple[str, Option]]:
-    """Name of each option of a class of settings → the field that it sets, and the option."""
+    """Name of each option of a class of settings → the field that it sets, and the option.
+
+    Raises:
+        InputError: if an option has the name of one that `polyscale compare` has for every task.
+    """
     found = {}
     for own in fields(kind):
         for each in own.metadata.get(KEY, ()):
             name = ("no-" if own.default is True else "") + own.name.replace("_", "-")
             found[each.name or name] = (own.name, each)
+    if taken := sorted(RESERVED & found.keys()):
+        raise InputError(
+            f"options of {kind.__name__} must not be called --{taken[0]}, which is an option of "
+            "polyscale compare for every task. Give the option another `name`."
+        )
     return found
 
 
