@@ -42,10 +42,10 @@ def check_known(family: str, name: str, known: Collection[str]) -> None:
 
 @contextmanager
 def fetching(name: str, otherwise: str, also: type[Exception] = OSError) -> Iterator[None]:
-    """A failure to download or read weights becomes a `RunError` of one line.
+    """Turn a failure to download or read the weights of a source into a `RunError`.
 
     Args:
-        name: the source, as the message calls it.
+        name: of the source.
         otherwise: what to give instead, for example `a local folder: hf:PATH`.
         also: what the library raises besides errors of the system and of pickle.
     """

@@ -21,8 +21,8 @@ def module_behind(model: object) -> nn.Module | None:
     """
     if isinstance(model, nn.Module):
         return model
-    found = list({id(module): module for module in _reached(model, depth=4)}.values())
-    return nn.ModuleList(found) if len(found) > 1 else next(iter(found), None)
+    modules = list(dict.fromkeys(_reached(model, depth=4)))
+    return nn.ModuleList(modules) if len(modules) > 1 else next(iter(modules), None)
 
 
 def uncompiled(model: Any) -> Any:
@@ -35,19 +35,17 @@ def is_from(model: object, package: str) -> bool:
     return any(f"{c.__module__}.".startswith(f"{package}.") for c in type(model).__mro__)
 
 
-def in_channels_of(model: object, options: ReadOptions, said: int = 0) -> int:
+def in_channels_of(model: object, options: ReadOptions, configured: int = 0) -> int:
     """Channels of the images that a model takes.
 
-    Args:
-        model: whose first convolution tells, where nobody says it.
-        options: of the user, whose `in_channels` wins; their mean is the last resort.
-        said: by the model's own configuration.
+    The first that is known of: the user's `in_channels`, what the model's configuration says, its
+    first convolution, the length of the user's mean, and 3.
     """
     module = module_behind(model)
     parts = [] if module is None else module.modules()
     by_convolution = next((m.in_channels for m in parts if isinstance(m, nn.Conv2d)), None)
     by_mean = len(options.preprocessing.mean or ())
-    return options.in_channels or said or by_convolution or by_mean or 3
+    return options.in_channels or configured or by_convolution or by_mean or 3
 
 
 def _reached(value: object, depth: int) -> Iterator[nn.Module]:

@@ -19,7 +19,12 @@ from polyscale.errors import InputError, near_matches, require
 from polyscale.operator.backbones.loading import build_on_meta, check_known, fetching, local_folder
 from polyscale.operator.backbones.model_backbone import Call, Layer, ModelBackbone, Reading
 from polyscale.operator.backbones.modules import is_from, uncompiled
-from polyscale.operator.backbones.options import ReadOptions, check_layers, read_in_order
+from polyscale.operator.backbones.options import (
+    DEFAULTS,
+    ReadOptions,
+    check_layers,
+    read_in_order,
+)
 from polyscale.operator.backbones.preprocessing import hw_of, read_preprocessing
 from polyscale.operator.backbones.timm_models import adapt_timm
 
@@ -30,21 +35,21 @@ def is_open_clip(model: object) -> bool:
 
 
 def adapt_open_clip(
-    model: nn.Module, options: ReadOptions | None = None, *, name: str | None = None
+    model: nn.Module, options: ReadOptions = DEFAULTS, *, name: str | None = None
 ) -> ModelBackbone:
     """A live open_clip model, or its visual tower.
 
     Raises:
         InputError: if it has no visual tower, or does not offer what the options ask.
     """
-    model, options = uncompiled(model), options or ReadOptions()
+    model = uncompiled(model)
     name = name or f"open_clip:{type(model).__name__}"
     visual: Any = getattr(model, "visual", model)
     native_hw = hw_of(getattr(visual, "image_size", None))
     config = getattr(visual, "preprocess_cfg", {})
-    found = replace(read_preprocessing(config), tile_hw=native_hw)
+    preprocessing = replace(read_preprocessing(config), tile_hw=native_hw)
     if hasattr(visual, "trunk"):
-        return adapt_timm(visual.trunk, options, name=name, preprocessing=found)
+        return adapt_timm(visual.trunk, options, name=name, preprocessing=preprocessing)
     if not hasattr(visual, "forward_intermediates") or native_hw is None:
         raise InputError(
             f"model must have a visual tower, but {type(model).__name__} has none that can be "
@@ -63,7 +68,7 @@ def adapt_open_clip(
         instead="Leave it out, or load the model by its name: open_clip:NAME/TAG?tile=SIDE "
         "resamples them.",
         has_cls=is_vit,
-        preprocessing=found,
+        preprocessing=preprocessing,
     )
     return ModelBackbone(visual, reading, options)
 
@@ -89,25 +94,23 @@ def _call(visual: Any, options: ReadOptions, name: str, is_vit: bool) -> Call:
 def _read_layers(
     layers: Sequence[int], num_layers: int, norm: bool, visual: Any, tiles: Tensor
 ) -> list[Layer]:
-    def read(order: list[int]) -> list[Layer]:
-        found = visual.forward_intermediates(
+    def read(indices: list[int]) -> list[Layer]:
+        outputs = visual.forward_intermediates(
             tiles,
-            indices=order,
+            indices=indices,
             stop_early=True,
             normalize_intermediates=norm,
             intermediates_only=True,
             output_extra_tokens=True,
         )
-        maps = found["image_intermediates"]
-        prefixes = found.get("image_intermediates_prefix")
+        maps = outputs["image_intermediates"]
+        prefixes = outputs.get("image_intermediates_prefix")
         return list(zip(maps, prefixes, strict=True)) if prefixes else maps
 
     return read_in_order(layers, num_layers, read)
 
 
-def load_open_clip(
-    name: str, *, weights: bool = True, options: ReadOptions | None = None
-) -> ModelBackbone:
+def load_open_clip(name: str, options: ReadOptions, *, weights: bool) -> ModelBackbone:
     """An open_clip model by `NAME/TAG`, where the tag may be a file of weights, or by its folder.
 
     Another tile size resamples the position embeddings, as open_clip does it.
@@ -123,7 +126,7 @@ def load_open_clip(
     else:
         create = partial(open_clip.create_model, f"local-dir:{folder}", load_weights=weights)
         tag = ""
-    if options is not None and options.tile_hw is not None:
+    if options.tile_hw is not None:
         create = partial(create, force_image_size=options.tile_hw)
     create = partial(create, pretrained_text=False)
     if weights:
@@ -151,19 +154,19 @@ def _check_name(architecture: str, tag: str, weights: bool) -> None:
 
 
 def _training(architecture: str, tag: str) -> dict[str, Any]:
-    """How the weights were trained, which open_clip tells of its tags alone.
+    """How the weights were trained: kind of GELU, mean and standard deviation.
 
-    Their kind of GELU (open_clip only warns of another), mean and standard deviation; for a file,
-    the mean and standard deviation of the architecture's first tag.
+    open_clip knows it of its tags alone, and only warns of another GELU. A file gets the mean and
+    standard deviation of the architecture's first tag.
     """
     import open_clip
 
-    own = open_clip.get_pretrained_cfg(architecture, tag)
+    config = open_clip.get_pretrained_cfg(architecture, tag)
     tags = open_clip.list_pretrained_tags_by_model(architecture)
-    other = own or (open_clip.get_pretrained_cfg(architecture, tags[0]) if tags else {})
+    nearest = config or (open_clip.get_pretrained_cfg(architecture, tags[0]) if tags else {})
     return {
-        "force_quick_gelu": bool(own.get("quick_gelu")),
-        "force_preprocess_cfg": {key: other[key] for key in ("mean", "std") if key in other},
+        "force_quick_gelu": bool(config.get("quick_gelu")),
+        "force_preprocess_cfg": {key: nearest[key] for key in ("mean", "std") if key in nearest},
     }
 
 

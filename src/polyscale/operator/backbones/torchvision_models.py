@@ -12,7 +12,7 @@ from polyscale.errors import InputError, first_line, near_matches, require
 from polyscale.operator.backbones.loading import build_on_meta, check_known, fetching
 from polyscale.operator.backbones.model_backbone import Layer, ModelBackbone, Reading
 from polyscale.operator.backbones.modules import is_from, uncompiled
-from polyscale.operator.backbones.options import ReadOptions
+from polyscale.operator.backbones.options import DEFAULTS, ReadOptions
 from polyscale.operator.backbones.preprocessing import hw_of, read_preprocessing
 
 HEADS = ("avgpool", "classifier", "fc", "head", "heads")
@@ -30,7 +30,7 @@ def is_torchvision(model: object) -> bool:
 
 def adapt_torchvision(
     model: nn.Module,
-    options: ReadOptions | None = None,
+    options: ReadOptions = DEFAULTS,
     *,
     name: str | None = None,
     transforms: Any = None,
@@ -46,7 +46,7 @@ def adapt_torchvision(
     Raises:
         InputError: if the tile size is unknown, or the options ask what it does not offer.
     """
-    model, options = uncompiled(model), options or ReadOptions()
+    model = uncompiled(model)
     name = name or f"torchvision:{type(model).__name__}"
     options.refuse(
         *("layers", "norm", "output", "channels_last", "num_prefix"),
@@ -56,16 +56,16 @@ def adapt_torchvision(
     )
     _check_classifier(model, name)
     is_vit = hasattr(model, "conv_proj")
-    found = read_preprocessing(transforms)
+    preprocessing = read_preprocessing(transforms)
     reading = Reading(
         name=name,
         call=_read_vit if is_vit else _read_chain,
-        native_hw=hw_of(getattr(model, "image_size", None)) or found.tile_hw,
+        native_hw=hw_of(getattr(model, "image_size", None)) or preprocessing.tile_hw,
         fixed_tile=is_vit,
         num_prefix=int(is_vit),
         has_cls=is_vit,
         patch_hw=hw_of(getattr(model, "patch_size", None)) if is_vit else None,
-        preprocessing=found,
+        preprocessing=preprocessing,
     )
     return ModelBackbone(model, reading, options)
 
@@ -107,33 +107,36 @@ def _read_vit(model: Any, tiles: Tensor) -> list[Layer]:
     return [model.encoder(tokens)]
 
 
-def load_torchvision(
-    name: str, *, weights: bool = True, options: ReadOptions | None = None
-) -> ModelBackbone:
+def load_torchvision(name: str, options: ReadOptions, *, weights: bool) -> ModelBackbone:
     """A torchvision classifier by `NAME` for its best weights, `NAME/TAG` or `NAME/PATH`."""
     require("torchvision", extra="timm", feature=f"torchvision:{name}")
     from torchvision import models
 
     architecture, _, tag = name.partition("/")
     check_known("torchvision", architecture, models.list_models(module=models))
-    entry = _entry(architecture, tag)
+    entry = _weights_entry(architecture, tag)
     transforms = entry.transforms()
-    form = _pretrained_form(architecture, transforms)
-    build = partial(models.get_model, architecture, weights=None, **form)
+    # what torchvision itself builds an architecture with when it loads weights
+    arguments: dict[str, Any] = {}
+    if architecture in ("inception_v3", "googlenet"):  # they shift the channels themselves
+        arguments = {"init_weights": False, "transform_input": True}
+    elif architecture.startswith("vit_"):
+        arguments = {"image_size": transforms.crop_size[0]}
+    build = partial(models.get_model, architecture, weights=None, **arguments)
     model = build() if weights else build_on_meta(build)
     if weights:
-        _fill(model, _state_dict(entry, tag, name), name)
+        state = _state_dict(entry, tag, name)
+        try:
+            model.load_state_dict(state)
+        except (RuntimeError, TypeError) as error:
+            raise InputError(
+                f"torchvision:{name}: the file must hold the state dict of the architecture, but "
+                f"{first_line(error)} Check that it belongs to it."
+            ) from error
     return adapt_torchvision(model, options, name=f"torchvision:{name}", transforms=transforms)
 
 
-def _pretrained_form(architecture: str, transforms: Any) -> dict[str, Any]:
-    """What torchvision itself builds the architecture with, where it has weights to load."""
-    if architecture in ("inception_v3", "googlenet"):  # they shift the channels themselves
-        return {"init_weights": False, "transform_input": True}
-    return {"image_size": transforms.crop_size[0]} if architecture.startswith("vit_") else {}
-
-
-def _entry(architecture: str, tag: str) -> Any:
+def _weights_entry(architecture: str, tag: str) -> Any:
     """The weights that the tag names; the default ones for a file, whose transforms they share."""
     from torchvision import models
 
@@ -154,13 +157,3 @@ def _state_dict(entry: Any, tag: str, name: str) -> dict[str, Tensor]:
         if Path(tag).is_file():
             return torch.load(tag, map_location="cpu", weights_only=True)
         return entry.get_state_dict(progress=False, check_hash=True, weights_only=True)
-
-
-def _fill(model: nn.Module, state: dict[str, Tensor], name: str) -> None:
-    try:
-        model.load_state_dict(state)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(
-            f"torchvision:{name}: the file must hold the state dict of the architecture, but "
-            f"{first_line(error)} Check that it belongs to it."
-        ) from error

@@ -15,12 +15,11 @@ UNUSED = ("pooler", "head", "classifier", "mask_token")
 """Parts that features do not pass through, so that a checkpoint may lack them."""
 
 
-def load_transformers(
-    name: str, *, weights: bool = True, options: ReadOptions | None = None
-) -> ModelBackbone:
+def load_transformers(name: str, options: ReadOptions, *, weights: bool) -> ModelBackbone:
     """A transformers model by its name on the hub or its folder: the vision tower alone."""
     require("transformers", extra="transformers", feature=f"hf:{name}")
     import transformers
+    from transformers.image_processing_base import ImageProcessingMixin
 
     target = str(local_folder(name) or name)
     config = _fetch(partial(transformers.AutoConfig.from_pretrained, target), name)
@@ -31,7 +30,10 @@ def load_transformers(
         model = _load(target, config, name)
     else:
         model = build_on_meta(partial(transformers.AutoModel.from_config, config))
-    processor = _processor(target)
+    try:
+        processor = ImageProcessingMixin.get_image_processor_dict(target)[0]
+    except OSError:  # there is none
+        processor = {}
     return adapt_transformers(model, options, name=f"hf:{name}", processor=processor)
 
 
@@ -60,13 +62,3 @@ def _fetch(load: Any, name: str) -> Any:
             f"hf:{name} must be a model that transformers knows: {first_line(error)}. Code in a "
             "repository is never run; load the model yourself and wrap it."
         ) from error
-
-
-def _processor(target: str) -> dict[str, Any]:
-    """Configuration of the image processor; empty where there is none."""
-    from transformers.image_processing_base import ImageProcessingMixin
-
-    try:
-        return ImageProcessingMixin.get_image_processor_dict(target)[0]
-    except OSError:
-        return {}
