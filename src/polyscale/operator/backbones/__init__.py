@@ -4,7 +4,6 @@ from polyscale.operator.backbones.dry_run import (
     dry_run,
     is_trained,
     model_dtype_device,
-    probe,
     zero_tiles,
 )
 from polyscale.operator.backbones.loading import freeze
@@ -37,7 +36,6 @@ __all__ = [
     "load",
     "load_source",
     "model_dtype_device",
-    "probe",
     "read_size",
     "split_tile",
     "zero_tiles",

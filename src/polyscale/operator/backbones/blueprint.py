@@ -29,10 +29,9 @@ TIMM_DATA = ("input_size", "interpolation", "crop_pct", "mean", "std")
 
 
 def blueprint_of(backbone: Backbone) -> Blueprint:
-    """A description from which `build` makes the same architecture again.
+    """What `build` makes the same architecture from again.
 
-    Args:
-        backbone: loaded by its name, or a live model of timm or transformers.
+    The backbone was loaded by its name, or is a live model of timm or transformers.
 
     Raises:
         InputError: if the architecture that comes out differs from the backbone's.
@@ -138,11 +137,9 @@ def _fits(blueprint: Blueprint, backbone: ModelBackbone) -> bool:
             return False
     except Exception:  # whatever a library makes of arguments that are not its own
         return False
-    return _shapes(rebuilt) == _shapes(backbone.model)
-
-
-def _shapes(model: Any) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in model.state_dict().items()}
+    models: Any = (rebuilt, backbone.model)
+    shapes = [{k: v.shape for k, v in model.state_dict().items()} for model in models]
+    return shapes[0] == shapes[1]
 
 
 def _describe(model: Any) -> dict[str, Any] | None:
@@ -182,27 +179,19 @@ def _model(description: dict[str, Any]) -> nn.Module:
     if library not in ("timm", "transformers"):
         raise InputError(f"library must be timm or transformers, but got {library!r}.")
     require(library, extra=library, feature="a saved backbone")
-    return (_timm_model if library == "timm" else _transformers_model)(description)
+    arguments = description["arguments"]
+    if library == "timm":
+        import timm
 
-
-def _timm_model(description: dict[str, Any]) -> nn.Module:
-    import timm
-
-    name = description["architecture"]
-    if not timm.is_model(name):  # nothing is looked up on a hub
-        raise InputError(f"timm knows no model {name!r}. Install a newer timm.")
-    return timm.create_model(
-        name, pretrained_cfg_overlay=description["data"], **description["arguments"]
-    )
-
-
-def _transformers_model(description: dict[str, Any]) -> nn.Module:
+        name = description["architecture"]
+        if not timm.is_model(name):  # nothing is looked up on a hub
+            raise InputError(f"timm knows no model {name!r}. Install a newer timm.")
+        return timm.create_model(name, pretrained_cfg_overlay=description["data"], **arguments)
     import transformers
 
     name = description["class"]
     kind: Any = getattr(transformers, name, None)
-    if not (isclass(kind) and issubclass(kind, transformers.PreTrainedModel)):
+    if not isclass(kind) or not issubclass(kind, transformers.PreTrainedModel):
         raise InputError(f"transformers has no model {name!r}. Install a newer transformers.")
-    build_model: Any = kind
-    config = build_model.config_class.from_dict(description["config"])
-    return build_model(config, **description["arguments"])
+    model_class: Any = kind
+    return model_class(model_class.config_class.from_dict(description["config"]), **arguments)

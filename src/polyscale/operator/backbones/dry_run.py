@@ -1,19 +1,14 @@
 """Running a model to inspect it, without changing it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from threading import RLock
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from polyscale.errors import InputError, first_line
-from polyscale.operator.backbones.memory import MemoryGuard
 from polyscale.types import HW
-
-T = TypeVar("T")
 
 _ONE_AT_A_TIME = RLock()
 """Two threads that try one model would otherwise each restore the other's evaluation mode."""
@@ -63,36 +58,3 @@ def zero_tiles(module: object, num: int, in_channels: int, tile_hw: HW) -> Tenso
     """Tiles of zeros (num, in_channels, h, w), in the data type and on the device of a model."""
     dtype, device = model_dtype_device(module)
     return torch.zeros(num, in_channels, *tile_hw, dtype=dtype, device=device)
-
-
-def probe(
-    call: Callable[[Tensor], T],
-    tile_hw: HW,
-    *,
-    module: nn.Module | None,
-    in_channels: int = 3,
-    name: str = "that",
-) -> T:
-    """What a model gives for one tile of zeros; a compiled model runs without being compiled.
-
-    Args:
-        call: what is called with the tile.
-        tile_hw: size of the tile in pixels.
-        module: decides the tile's data type and device, and is protected by `dry_run`.
-        in_channels: channels of the tile.
-        name: of the model, for the error.
-
-    Raises:
-        InputError: if the model fails on the tile, or would need more memory than is free.
-    """
-    guard = MemoryGuard(model_dtype_device(module)[1], name)
-    try:
-        with dry_run(module), torch.compiler.set_stance("force_eager"), guard:
-            return call(zero_tiles(module, 1, in_channels, tile_hw))
-    except (InputError, torch.OutOfMemoryError):
-        raise
-    except Exception as error:
-        raise InputError(
-            f"model {name} must take a tile {(1, in_channels, *tile_hw)}, but fails on it: "
-            f"{first_line(error)}. Check tile_hw and in_channels."
-        ) from error

@@ -1,20 +1,21 @@
 """`ModelBackbone`: any model behind the face of a `Backbone`."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, TypeVar
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from polyscale.errors import InputError
-from polyscale.operator.backbones.dry_run import probe
+from polyscale.errors import InputError, first_line
+from polyscale.operator.backbones.dry_run import dry_run, model_dtype_device, zero_tiles
+from polyscale.operator.backbones.memory import MemoryGuard
 from polyscale.operator.backbones.modules import in_channels_of, module_behind
 from polyscale.operator.backbones.options import DEFAULTS, ReadOptions
 from polyscale.operator.backbones.positions import concatenate, has_aspect, map_alone, split_tokens
-from polyscale.operator.backbones.preprocessing import Channels, Preprocessing
+from polyscale.operator.backbones.preprocessing import UNKNOWN, Channels, Preprocessing
 from polyscale.types import HW, TileFeatures
 
 MAX_CELLS = 4096**2
@@ -32,37 +33,21 @@ Call = Callable[[Any, Tensor], Sequence[Layer]]
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How a model is read: all that an adapter says about it.
+    """How a model is read: all that an adapter says about it."""
 
-    Attributes:
-        name: how results call the model.
-        call: gives the features of each chosen layer.
-        native_hw: size of a tile in pixels that the model is made for, where it is known.
-        fixed_tile: whether the model is known to refuse any other tile size.
-        instead: what the user can do who asked for another size.
-        in_channels: channels of an image; 0 where only the first convolution tells.
-        num_prefix: number of class and register tokens before the patch tokens.
-        has_cls: whether the first of them is a class token.
-        patch_hw: size of a patch in pixels, where it is known.
-        channels_last: whether maps are (tiles, h, w, dim); None where their aspect decides.
-        any_aspect: whether the user said that a map is meant to have another aspect than the tile.
-        preprocessing: mean and standard deviation that belong to the weights.
-        tile_hw: size of a tile that is read, set by `chosen`.
-    """
-
-    name: str
-    call: Call
-    native_hw: HW | None
-    fixed_tile: bool = False
-    instead: str = "Leave it out."
-    in_channels: int = 0
-    num_prefix: int = 0
-    has_cls: bool = False
-    patch_hw: HW | None = None
-    channels_last: bool | None = False
-    any_aspect: bool = False
-    preprocessing: Preprocessing = field(default_factory=Preprocessing)
-    tile_hw: HW = (0, 0)
+    name: str  # how results call the model
+    call: Call  # gives the features of each chosen layer
+    native_hw: HW | None  # tile in pixels that the model is made for, where it is known
+    fixed_tile: bool = False  # whether the model is known to refuse any other tile size
+    instead: str = "Leave it out."  # what a user can do who asked for another size
+    in_channels: int = 0  # of an image; 0 where only the first convolution tells
+    num_prefix: int = 0  # class and register tokens before the patch tokens
+    has_cls: bool = False  # whether the first of them is a class token
+    patch_hw: HW | None = None  # in pixels, where it is known
+    channels_last: bool | None = False  # maps are (tiles, h, w, dim); None: their aspect decides
+    any_aspect: bool = False  # a map is meant to have another aspect than the tile
+    preprocessing: Preprocessing = UNKNOWN  # belongs to the weights
+    tile_hw: HW = (0, 0)  # in pixels, as `chosen` decides
 
     def chosen(self, model: object, options: ReadOptions) -> "Reading":
         """The reading with the user's choices, in which everything is decided.
@@ -90,9 +75,23 @@ class Reading:
         )
 
     def look(self, model: Any, call: Callable[[Any, Tensor], T]) -> T:
-        """What `call(model, tile)` gives for a tile of zeros."""
-        run, module = partial(call, model), module_behind(model)
-        return probe(run, self.tile_hw, module=module, in_channels=self.in_channels, name=self.name)
+        """What a call gives for one tile of zeros; a compiled model runs without being compiled.
+
+        Raises:
+            InputError: if the model fails on the tile, or would need more memory than is free.
+        """
+        module = module_behind(model)
+        guard = MemoryGuard(model_dtype_device(module)[1], self.name)
+        try:
+            with dry_run(module), torch.compiler.set_stance("force_eager"), guard:
+                return call(model, zero_tiles(module, 1, self.in_channels, self.tile_hw))
+        except (InputError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            raise InputError(
+                f"model {self.name} must take a tile {(1, self.in_channels, *self.tile_hw)}, but "
+                f"fails on it: {first_line(error)}. Check tile_hw and in_channels."
+            ) from error
 
     def layers(self, model: Any, tiles: Tensor) -> list[TileFeatures]:
         """The map and the prefix tokens of each chosen layer."""

@@ -14,10 +14,8 @@ from polyscale.operator.backbones.options import ReadOptions
 def module_behind(model: object) -> nn.Module | None:
     """The module whose weights a call of `model` uses; several as a list of modules.
 
-    Args:
-        model: a module; or a function, a method, a `functools.partial` or an object, whose modules
-            are looked for in its owner, its arguments, the variables that it encloses and the
-            global ones that it reads, and its attributes.
+    Those of a function, a method, a `functools.partial` or an object are looked for in its owner,
+    its arguments, the variables that it encloses or reads as global ones, and its attributes.
     """
     if isinstance(model, nn.Module):
         return model
@@ -31,8 +29,12 @@ def uncompiled(model: Any) -> Any:
 
 
 def is_from(model: object, package: str) -> bool:
-    """Whether its class, or one that it extends, comes from the package; nothing is imported."""
-    return any(f"{c.__module__}.".startswith(f"{package}.") for c in type(model).__mro__)
+    """Whether it is a module of a class, or of one that extends a class, of the package.
+
+    Nothing is imported.
+    """
+    names = [f"{c.__module__}." for c in type(model).__mro__]
+    return isinstance(model, nn.Module) and any(n.startswith(f"{package}.") for n in names)
 
 
 def in_channels_of(model: object, options: ReadOptions, configured: int = 0) -> int:

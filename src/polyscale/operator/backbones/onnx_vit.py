@@ -31,10 +31,8 @@ QKV = [f"attention.attention.{part}." for part in ("query", "key", "value")]
 def vit_state_dict(path: Path, model: nn.Module) -> dict[str, Tensor]:
     """The state dict of timm's Vision Transformer with layer scale.
 
-    Args:
-        path: ONNX file whose initialisers hold the backbone under `backbone.…` names.
-        model: takes the weights; the position embedding is resampled to its grid as the graph does
-            it, bicubic without antialiasing.
+    The file's initialisers hold the backbone under `backbone.…` names. The position embedding is
+    resampled to the model's grid as the graph does it, bicubic without antialiasing.
     """
     require("onnx", extra="weights", feature="pip:dinov2_small")
     import onnx

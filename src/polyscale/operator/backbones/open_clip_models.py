@@ -10,28 +10,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from polyscale.errors import InputError, near_matches, require
-from polyscale.operator.backbones.loading import build_on_meta, check_known, fetching, local_folder
+from polyscale.errors import InputError, require
+from polyscale.operator.backbones.loading import (
+    build_on_meta,
+    check_known,
+    check_tag,
+    fetching,
+    local_folder,
+)
 from polyscale.operator.backbones.model_backbone import Call, Layer, ModelBackbone, Reading
-from polyscale.operator.backbones.modules import is_from, uncompiled
+from polyscale.operator.backbones.modules import uncompiled
 from polyscale.operator.backbones.options import (
     DEFAULTS,
     ReadOptions,
     check_layers,
+    no_final_norm,
     read_in_order,
 )
 from polyscale.operator.backbones.preprocessing import hw_of, read_preprocessing
 from polyscale.operator.backbones.timm_models import adapt_timm
-
-
-def is_open_clip(model: object) -> bool:
-    """Whether it is a model or a visual tower of open_clip."""
-    return isinstance(model, nn.Module) and is_from(model, "open_clip")
 
 
 def adapt_open_clip(
@@ -80,10 +81,7 @@ def _call(visual: Any, options: ReadOptions, name: str, is_vit: bool) -> Call:
         and not getattr(visual, "final_ln_after_pool", False)
     )
     if not options.norm and not has_norm and options.layers is None:
-        raise InputError(
-            f"norm must be True for {name}, which applies no final norm to each position, but got "
-            "False. Leave it out."
-        )
+        raise no_final_norm(name)
     # a residual network has its stem and four stages
     num_layers = len(visual.transformer.resblocks) if is_vit else 5
     layers = options.layer_indices or (-1,)
@@ -121,7 +119,10 @@ def load_open_clip(name: str, options: ReadOptions, *, weights: bool) -> ModelBa
     folder = local_folder(name)
     architecture, _, tag = name.partition("/")
     if folder is None:
-        _check_name(architecture, tag, weights)
+        check_known("open_clip", architecture, open_clip.list_models())
+        if weights:
+            tags = open_clip.list_pretrained_tags_by_model(architecture)
+            check_tag(f"open_clip:{architecture}", tag, tags)
         create = partial(open_clip.create_model, architecture, **_training(architecture, tag))
     else:
         create = partial(open_clip.create_model, f"local-dir:{folder}", load_weights=weights)
@@ -137,20 +138,6 @@ def load_open_clip(name: str, options: ReadOptions, *, weights: bool) -> ModelBa
         with _quiet():
             model = build_on_meta(partial(create, device="meta"))
     return adapt_open_clip(model, options, name=f"open_clip:{name}")
-
-
-def _check_name(architecture: str, tag: str, weights: bool) -> None:
-    import open_clip
-
-    check_known("open_clip", architecture, open_clip.list_models())
-    tags = open_clip.list_pretrained_tags_by_model(architecture)
-    if weights and tag not in tags and not Path(tag).is_file():
-        seen = f"but got {tag!r}.{near_matches(tag, tags)}" if tag else "but got none."
-        raise InputError(
-            f"open_clip:{architecture}/TAG must name weights or a file of them, {seen} "
-            f"It has {', '.join(tags[:3]) or 'none'}{' …' if tags[3:] else ''}. "
-            f"List them with: polyscale models open_clip:{architecture}/*"
-        )
 
 
 def _training(architecture: str, tag: str) -> dict[str, Any]:

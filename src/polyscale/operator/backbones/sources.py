@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatch
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -14,12 +15,8 @@ from polyscale.errors import InputError, near_matches
 from polyscale.operator.backbones.callables import adapt_callable
 from polyscale.operator.backbones.loading import freeze, local_folder
 from polyscale.operator.backbones.model_backbone import ModelBackbone
-from polyscale.operator.backbones.modules import uncompiled
-from polyscale.operator.backbones.open_clip_models import (
-    adapt_open_clip,
-    is_open_clip,
-    load_open_clip,
-)
+from polyscale.operator.backbones.modules import is_from, uncompiled
+from polyscale.operator.backbones.open_clip_models import adapt_open_clip, load_open_clip
 from polyscale.operator.backbones.options import DEFAULTS, Layers, ReadOptions
 from polyscale.operator.backbones.pip_weights import PIP_WEIGHTS, load_pip
 from polyscale.operator.backbones.timm_models import adapt_timm, is_timm, load_timm
@@ -28,8 +25,7 @@ from polyscale.operator.backbones.torchvision_models import (
     is_torchvision,
     load_torchvision,
 )
-from polyscale.operator.backbones.transformers_load import load_transformers
-from polyscale.operator.backbones.transformers_models import adapt_transformers, is_transformers
+from polyscale.operator.backbones.transformers_models import adapt_transformers, load_transformers
 from polyscale.types import HW, Backbone
 
 LOADERS: dict[str, Callable[..., ModelBackbone]] = {
@@ -42,8 +38,8 @@ LOADERS: dict[str, Callable[..., ModelBackbone]] = {
 
 ADAPTERS: tuple[tuple[Callable[[object], bool], Callable[..., Backbone]], ...] = (
     (is_timm, adapt_timm),
-    (is_transformers, adapt_transformers),
-    (is_open_clip, adapt_open_clip),
+    (partial(is_from, package="transformers"), adapt_transformers),
+    (partial(is_from, package="open_clip"), adapt_open_clip),
     (is_torchvision, adapt_torchvision),
 )
 """How a live model is recognised, without importing its library, and what adapts it."""
@@ -61,19 +57,12 @@ MAX_TILE_PX = 4096
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """A model that can be loaded.
+    """A model that can be loaded."""
 
-    Attributes:
-        source: what `load` takes.
-        about: what it is.
-        licence: of the weights, where known.
-        installed: whether it can be loaded without installing or downloading anything.
-    """
-
-    source: str
-    about: str
-    licence: str
-    installed: bool
+    source: str  # what `load` takes
+    about: str  # what it is
+    licence: str  # of the weights, where known
+    installed: bool  # whether it can be loaded without installing or downloading anything
 
 
 def as_backbone(

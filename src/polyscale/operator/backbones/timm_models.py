@@ -15,6 +15,7 @@ from polyscale.operator.backbones.options import (
     DEFAULTS,
     ReadOptions,
     check_layers,
+    no_final_norm,
     pick_layers,
     read_in_order,
 )
@@ -44,11 +45,7 @@ def adapt_timm(
 ) -> ModelBackbone:
     """A live timm model: its last feature map and its prefix tokens, or chosen layers.
 
-    Args:
-        model: any of timm's; of one made with `features_only=True` the last map is taken.
-        options: how to read it.
-        name: how results call it.
-        preprocessing: belongs to the weights, where another library trained them.
+    Where another library trained the weights, it knows their `preprocessing`.
 
     Raises:
         InputError: if its features have no positions, or it does not offer what the options ask.
@@ -89,10 +86,7 @@ def _call(model: Any, options: ReadOptions, name: str) -> Call:
     # features end in a norm of every position
     has_norm = not isinstance(getattr(model, "norm", None), nn.Identity | None)
     if options.layers is None and not has_norm:
-        raise InputError(
-            f"norm must be True for {name}, whose features pass no final norm, but got False. "
-            "Leave it out."
-        )
+        raise no_final_norm(name)
     if not hasattr(model, "forward_intermediates"):
         raise InputError(
             f"layers and norm must be left out for {name}, whose class in timm offers no choice. "

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from polyscale.errors import InputError, first_line, near_matches, require
-from polyscale.operator.backbones.loading import build_on_meta, check_known, fetching
+from polyscale.errors import InputError, first_line, require
+from polyscale.operator.backbones.loading import build_on_meta, check_known, check_tag, fetching
 from polyscale.operator.backbones.model_backbone import Layer, ModelBackbone, Reading
 from polyscale.operator.backbones.modules import is_from, uncompiled
 from polyscale.operator.backbones.options import DEFAULTS, ReadOptions
@@ -21,11 +21,7 @@ HEADS = ("avgpool", "classifier", "fc", "head", "heads")
 
 def is_torchvision(model: object) -> bool:
     """Whether it is a classifier of torchvision."""
-    return (
-        isinstance(model, nn.Module)
-        and is_from(model, "torchvision.models")
-        and any(name in HEADS for name, _ in model.named_children())
-    )
+    return is_from(model, "torchvision.models") and any(hasattr(model, name) for name in HEADS)
 
 
 def adapt_torchvision(
@@ -37,11 +33,7 @@ def adapt_torchvision(
 ) -> ModelBackbone:
     """A live torchvision classifier: its features before pooling.
 
-    Args:
-        model: a class of `torchvision.models`.
-        options: `tile_hw` must be among them where the model does not know its size.
-        name: how results call it.
-        transforms: of its weights, for tile size, mean and standard deviation.
+    The transforms of its weights tell tile size, mean and standard deviation.
 
     Raises:
         InputError: if the tile size is unknown, or the options ask what it does not offer.
@@ -114,7 +106,11 @@ def load_torchvision(name: str, options: ReadOptions, *, weights: bool) -> Model
 
     architecture, _, tag = name.partition("/")
     check_known("torchvision", architecture, models.list_models(module=models))
-    entry = _weights_entry(architecture, tag)
+    entries = models.get_model_weights(architecture)
+    if tag:
+        check_tag(f"torchvision:{architecture}", tag, entries.__members__)
+    # a file shares the transforms of the best weights
+    entry = entries[tag] if tag in entries.__members__ else entries.DEFAULT
     transforms = entry.transforms()
     # what torchvision itself builds an architecture with when it loads weights
     arguments: dict[str, Any] = {}
@@ -134,22 +130,6 @@ def load_torchvision(name: str, options: ReadOptions, *, weights: bool) -> Model
                 f"{first_line(error)} Check that it belongs to it."
             ) from error
     return adapt_torchvision(model, options, name=f"torchvision:{name}", transforms=transforms)
-
-
-def _weights_entry(architecture: str, tag: str) -> Any:
-    """The weights that the tag names; the default ones for a file, whose transforms they share."""
-    from torchvision import models
-
-    entries = models.get_model_weights(architecture)
-    if not tag or Path(tag).is_file():
-        return entries.DEFAULT
-    if tag not in entries.__members__:
-        tags = list(entries.__members__)
-        raise InputError(
-            f"torchvision:{architecture}/TAG must name weights or a file of them, but got {tag!r}."
-            f"{near_matches(tag, tags)} It has {', '.join(tags)}."
-        )
-    return entries[tag]
 
 
 def _state_dict(entry: Any, tag: str, name: str) -> dict[str, Tensor]:

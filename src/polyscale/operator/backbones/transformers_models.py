@@ -8,16 +8,18 @@ state as it stands: SigLIP, ViT and DINO end in a norm of every token, CLIP does
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from polyscale.errors import InputError
+from polyscale.errors import InputError, first_line, require
+from polyscale.operator.backbones.loading import build_on_meta, fetching, local_folder
 from polyscale.operator.backbones.model_backbone import ModelBackbone, Reading
-from polyscale.operator.backbones.modules import is_from, uncompiled
-from polyscale.operator.backbones.options import DEFAULTS, ReadOptions, pick_layers
+from polyscale.operator.backbones.modules import uncompiled
+from polyscale.operator.backbones.options import DEFAULTS, ReadOptions, no_final_norm, pick_layers
 from polyscale.operator.backbones.preprocessing import Preprocessing, hw_of, read_preprocessing
 from polyscale.operator.backbones.timm_models import adapt_timm, is_timm, timm_preprocessing
 from polyscale.types import HW
@@ -46,13 +48,11 @@ REFUSED = {
 }
 """Types whose output has no positions, and what they do instead to their patches."""
 
+UNUSED = ("pooler", "head", "classifier", "mask_token")
+"""Parts that features do not pass through, so that a checkpoint may lack them."""
+
 RESAMPLE = "interpolate_pos_encoding"
 """What tells a model to fit its position embeddings to the tile, bicubically."""
-
-
-def is_transformers(model: object) -> bool:
-    """Whether it is a transformers model."""
-    return isinstance(model, nn.Module) and is_from(model, "transformers")
 
 
 def adapt_transformers(
@@ -62,14 +62,11 @@ def adapt_transformers(
     name: str | None = None,
     processor: Mapping[str, Any] | None = None,
 ) -> ModelBackbone:
-    """A live transformers model, or the vision tower of one.
+    """A live transformers model, or the vision tower of one; a compiled one is run as such.
 
-    Args:
-        model: any vision model of transformers; compiled, it is run as such.
-        options: `tile_hw` is taken where the model fits its position embeddings to it; ViT and CLIP
-            do when they are told to.
-        name: how results call it.
-        processor: configuration of its image processor, for mean, standard deviation and size.
+    The configuration of its image processor tells mean, standard deviation and size. Another
+    `tile_hw` is taken where the model fits its position embeddings to it; ViT and CLIP do when
+    they are told to.
 
     Raises:
         InputError: if it is no vision model, or does not offer what the options ask.
@@ -261,9 +258,9 @@ def _has_position_embeddings(tower: Any) -> bool:
 
 
 def _num_layers(config: Any) -> int | None:
-    num = getattr(config, "num_hidden_layers", None)
     stages = getattr(config, "depths", None)
-    return len(stages) if stages else num if isinstance(num, int) else None
+    num = len(stages) if stages else getattr(config, "num_hidden_layers", None)
+    return num if isinstance(num, int) else None
 
 
 def _norm_of_each_position(tower: Any, call: _Call, reading: Reading) -> str | None:
@@ -282,10 +279,7 @@ def _norm_of_each_position(tower: Any, call: _Call, reading: Reading) -> str | N
         if any(len(shape) == 3 and shape[1] > 1 for shape in shapes):
             return names[0]
     if call.layers is None and not call.norm:
-        raise InputError(
-            f"norm must be True for {call.name}, which applies no final norm to each position, "
-            "but got False. Leave it out."
-        )
+        raise no_final_norm(call.name)
     return None
 
 
@@ -297,3 +291,52 @@ def _normed(features: Tensor, norm: nn.Module | None) -> Tensor:
     if features.ndim == 4:
         return norm(features.movedim(1, -1)).movedim(-1, 1)
     return norm(features)
+
+
+def load_transformers(name: str, options: ReadOptions, *, weights: bool) -> ModelBackbone:
+    """A transformers model by its name on the hub or its folder: the vision tower alone."""
+    require("transformers", extra="transformers", feature=f"hf:{name}")
+    import transformers
+    from transformers.image_processing_base import ImageProcessingMixin
+
+    target = str(local_folder(name) or name)
+    config = _fetch(partial(transformers.AutoConfig.from_pretrained, target), name)
+    vision = getattr(config, "vision_config", None)
+    if type(vision) in transformers.MODEL_MAPPING:  # the tower can be built alone
+        config = vision
+    if weights:
+        model = _load(target, config, name)
+    else:
+        model = build_on_meta(partial(transformers.AutoModel.from_config, config))
+    try:
+        processor = ImageProcessingMixin.get_image_processor_dict(target)[0]
+    except OSError:  # there is none
+        processor = {}
+    return adapt_transformers(model, options, name=f"hf:{name}", processor=processor)
+
+
+def _load(target: str, config: Any, name: str) -> nn.Module:
+    from transformers import AutoModel
+
+    load = partial(AutoModel.from_pretrained, target, config=config, output_loading_info=True)
+    model, info = _fetch(load, name)
+    missing = [k for k in info["missing_keys"] if not any(part in k for part in UNUSED)]
+    if missing:
+        raise InputError(
+            f"hf:{name}: the weights must fill {type(model).__name__}, but {len(missing)} of its "
+            f"tensors are missing, the first {sorted(missing)[0]}. Check that config.json belongs "
+            "to them."
+        )
+    # float32: `dtype` of wrap decides what the model computes in
+    return model.float()
+
+
+def _fetch(load: Any, name: str) -> Any:
+    try:
+        with fetching(f"hf:{name}", "a local folder: hf:PATH"):
+            return load(trust_remote_code=False)
+    except (ValueError, KeyError) as error:
+        raise InputError(
+            f"hf:{name} must be a model that transformers knows: {first_line(error)}. Code in a "
+            "repository is never run; load the model yourself and wrap it."
+        ) from error
