@@ -179,14 +179,15 @@ def _model(description: dict[str, Any]) -> nn.Module:
     if library not in ("timm", "transformers"):
         raise InputError(f"library must be timm or transformers, but got {library!r}.")
     require(library, extra=library, feature="a saved backbone")
-    arguments = description["arguments"]
     if library == "timm":
         import timm
 
         name = description["architecture"]
         if not timm.is_model(name):  # nothing is looked up on a hub
             raise InputError(f"timm knows no model {name!r}. Install a newer timm.")
-        return timm.create_model(name, pretrained_cfg_overlay=description["data"], **arguments)
+        return timm.create_model(
+            name, pretrained_cfg_overlay=description["data"], **description["arguments"]
+        )
     import transformers
 
     name = description["class"]
@@ -194,4 +195,5 @@ def _model(description: dict[str, Any]) -> nn.Module:
     if not isclass(kind) or not issubclass(kind, transformers.PreTrainedModel):
         raise InputError(f"transformers has no model {name!r}. Install a newer transformers.")
     model_class: Any = kind
-    return model_class(model_class.config_class.from_dict(description["config"]), **arguments)
+    config = model_class.config_class.from_dict(description["config"])
+    return model_class(config, **description["arguments"])
