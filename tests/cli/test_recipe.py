@@ -280,17 +280,23 @@ def test_mistakes(imagenet, ade20k, weights, run, tmp_path, monkeypatch, refused
     check("show", "imagenet-vti", words=["Did you mean 'imagenet-vit'"])
     check("run", "imagenet", *data, words=["recipe must be one of imagenet-vit"])
     vit = ("run", "imagenet-vit")
-    check(*vit, "--data", f"imagenet:{tmp_path / 'no'}", words=["does not exist"])
+    check(*vit, "--data", f"imagenet:{tmp_path / 'no'}", words=["train and val"])
     check(*vit, "--data", f"imagenet:{tmp_path}", words=["train and val"])
     check(*vit, "--data", f"folder:{imagenet}", words=["must be imagenet:PATH"])
-    check(*vit, *data, "--steps", 3, words=["steps must be left out", "classification"])
+    check(*vit, *data, "--steps", 3, words=["--steps is no option of classification"])
     dense = ("run", "ade20k-vit", "--out", tmp_path / "out", "--data")
     check(*dense, f"imagenet:{imagenet}", words=["must be ade20k:PATH"])
     check(*dense, f"ade20k:{imagenet}", words=["folders images and annotations"])
-    check(*dense, f"ade20k:{imagenet}", "--per-class", 5, words=["per_class must be left out"])
-    check(*dense, f"ade20k:{imagenet}", "--limit", 1, words=["limit must be at least 2"])
+    check(
+        *dense,
+        f"ade20k:{imagenet}",
+        "--per-class",
+        5,
+        words=["but got 'per_class'"],
+    )
+    check(*dense, f"ade20k:{imagenet}", "--limit", 1, words=["option limit of data", "at least 2"])
     check(*dense, f"ade20k:{ade20k}", "--steps", 0, words=["steps must be an int of at least 1"])
-    check(*vit, *data, "--per-class", 1, words=["per_class must be at least 3"])
+    check(*vit, *data, "--per-class", 1, words=["option per_class of data", "at least 3"])
     check(*vit, *data, "--dtype", "int8", words=["fp32, bf16, fp16"])
 
     folder = weights("imagenet-vit")
@@ -317,7 +323,7 @@ def test_mistakes(imagenet, ade20k, weights, run, tmp_path, monkeypatch, refused
 
 def test_too_little_memory_is_told_before_anything_runs(imagenet, weights, run, monkeypatch):
     monkeypatch.setattr(
-        "polyscale.studies.recipes.estimate.psutil.virtual_memory",
+        "polyscale.studies.recipes.size.psutil.virtual_memory",
         lambda: SimpleNamespace(total=1000),
     )
     folder = weights("imagenet-vit")

@@ -9,8 +9,8 @@ from polyscale.operator.backbones import ReadOptions
 from polyscale.operator.backbones.transformers_models import adapt_transformers
 from polyscale.operator.cost import count_tile
 from polyscale.studies.compare.family import family_of
-from polyscale.studies.recipes import RECIPES, Choices, fitting_per_class, size_recipe
-from polyscale.studies.recipes.prepare import make_settings
+from polyscale.studies.recipes import RECIPES, fitting_per_class, size_recipe
+from polyscale.studies.recipes.table import CHECKPOINTS
 from polyscale.tasks import SegmentationSettings, get_task
 
 VIT = {
@@ -22,7 +22,6 @@ VIT = {
     "ViT-g/14": {"hidden_size": 1536, "num_hidden_layers": 40, "num_attention_heads": 24},
 }
 CONVNEXT = {"ConvNeXt-B": 128, "ConvNeXt-L": 192, "ConvNeXt-XL": 256}
-CHECKPOINTS = list(dict.fromkeys(c for recipe in RECIPES.values() for c in recipe.checkpoints))
 TABLES = {"ade20k": "segmentation", "nyu": "depth"}
 FAMILIES = {"vit": "ViT", "dinov2": "DINOv2", "openclip": "OpenCLIP"}
 
@@ -48,26 +47,19 @@ def build(checkpoint):
         return adapt_transformers(hf.ViTModel(config, add_pooling_layer=False), options)
 
 
-@pytest.mark.parametrize("checkpoint", CHECKPOINTS, ids=lambda c: c.at())
+@pytest.mark.parametrize("checkpoint", CHECKPOINTS.values(), ids=lambda c: c.at())
 def test_figures_of_checkpoints_are_those_of_the_architecture(checkpoint):
     backbone = build(checkpoint)
     cost = count_tile(backbone)
     assert backbone.tile_hw == (checkpoint.tile_px,) * 2
-    assert backbone.grid_hw == (checkpoint.tile_px // checkpoint.cell_px,) * 2
+    assert backbone.grid_hw == checkpoint.grid_hw
     assert (backbone.dim, backbone.has_cls) == (checkpoint.dim, checkpoint.has_cls)
-    assert cost.macs / 1e9 == pytest.approx(checkpoint.gmacs[checkpoint.tile_px], abs=0.005)
+    assert cost.macs / 1e9 == pytest.approx(checkpoint.gmacs, abs=0.005)
     assert cost.params / 1e6 == pytest.approx(checkpoint.params_m, abs=0.05)
-    # other costs are of scales that are not cut into tiles
-    tiles = {c.tile_px for c in CHECKPOINTS if c.repository == checkpoint.repository}
-    untiled = checkpoint.gmacs.keys() - tiles
-    assert untiled == ({1036, 1554} if checkpoint.source == "hf:facebook/dinov2-base" else set())
-    for side in untiled if checkpoint.tile_px == 518 else ():
-        gmacs = checkpoint.gmacs[side]
-        assert count_tile(backbone, (side, side)).macs / 1e9 == pytest.approx(gmacs, abs=0.005)
 
 
 def test_open_clip_knows_the_weights_by_the_same_repository():
-    named = [c for c in CHECKPOINTS if c.source.startswith("open_clip:")]
+    named = [c for c in CHECKPOINTS.values() if c.source.startswith("open_clip:")]
     assert len({c.repository for c in named}) == 4
     for checkpoint in named:
         architecture, _, tag = checkpoint.source.partition(":")[2].partition("/")
@@ -175,7 +167,7 @@ def test_heads_of_dense_recipes_are_trained_as_the_paper_says():
 
 def test_fewer_steps_have_less_warm_up():
     def steps(name, number):
-        training = make_settings(RECIPES[name], Choices(steps=number)).training
+        training = RECIPES[name].settings({"steps": number}).training
         return training.steps, training.warmup_steps
 
     assert steps("nyu-vit", None) == steps("nyu-vit", 25_000) == (25_000, 12_000)

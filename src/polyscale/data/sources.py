@@ -230,19 +230,20 @@ def load_depth(
     )
 
 
-def list_dense(source: str, task: str, *, seed: int = 0) -> Catalogue:
-    """What a data set of `load_segmentation` or `load_depth` holds, before any file is opened.
+def list_source(source: str, task: str, *, seed: int = 0) -> Catalogue:
+    """What a data set holds, before any image is opened.
 
     Args:
-        source: of one of the two, but not `rooms`.
-        task: "segmentation" or "depth".
-        seed: of the images that `limit` draws.
+        source: as `load_classification` and the others take it, but not `rooms`.
+        task: a task of `TASKS`, for example "segmentation".
+        seed: of the images that are drawn.
 
     Raises:
         InputError: if there is no such data.
         MissingExtraError: if a package is not installed.
     """
-    return _list(source, "depth" if task == "depth" else "mask", seed)
+    (kind,) = (kind for kind, name in TASKS.items() if name == task)
+    return _list(source, kind, seed)
 
 
 def _list(source: str, kind: str, seed: int) -> Catalogue:
