@@ -173,9 +173,10 @@ def run_plan(
         tell: prints what stands before the answers.
 
     Raises:
-        RunError: if a candidate failed; everything is written then.
+        RunError: if a candidate or the report failed; everything else is written then.
     """
-    from polyscale.report import read_answers, write_report
+    from polyscale.api import complete_report
+    from polyscale.report import read_answers
     from polyscale.studies import check_complete, is_finished, new_run, run_compare
 
     for note in plan.data.notes:
@@ -189,10 +190,10 @@ def run_plan(
             )
         with new_run(out) as folder:
             comparison.save(folder)
-            write_report(folder)
+    page = complete_report(out)
     if tell is not None:
         tell()
     for answer in read_answers(out):
         output.print(answer, soft_wrap=True)
-    output.print(f"report: {out / 'report.html'}", soft_wrap=True)
+    output.print(f"report: {page}", soft_wrap=True)
     check_complete(out)

@@ -10,12 +10,14 @@ from pathlib import Path
 from polyscale.errors import InputError, RunError
 from polyscale.features import temporary_folder
 
+REPORT_FILES = ("curves.png", "report.html")
+"""What the report of a run writes."""
+
 FILES = (
+    *REPORT_FILES,
     "contrasts.json",
-    "curves.png",
     "data.json",
     "gallery.parquet",
-    "report.html",
     "results.csv",
     "results.json",
     "sweet_spots.json",
@@ -48,7 +50,7 @@ def check_out(out: Path) -> None:
 
 
 def is_finished(out: Path, facts: Mapping[str, object], files: Sequence[str]) -> bool:
-    """Whether the folder holds this very run already.
+    """Whether the folder holds this very run already, with or without its report.
 
     Args:
         out: the folder that the user names.
@@ -72,7 +74,7 @@ def is_finished(out: Path, facts: Mapping[str, object], files: Sequence[str]) ->
             f"out must be a new folder, but {str(out)!r} holds another run "
             f"(it differs in {' and '.join(changed)}). Choose another, or delete it first."
         )
-    missing = [name for name in files if not (out / name).is_file()]
+    missing = [n for n in files if n not in REPORT_FILES and not (out / n).is_file()]
     if missing:
         raise InputError(
             f"out {str(out)!r} holds this run, but without {' and '.join(missing)}. "

@@ -6,14 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
+from tests.tiny_study import CANDIDATES, SMALL
 
 from polyscale import api
-from polyscale.errors import InputError
+from polyscale.errors import InputError, RunError
 from polyscale.learning.heads import fit_knn, probe
 from polyscale.studies import run_compare
-
-SMALL, LARGE = "tiny:net_small", "tiny:net_large"
-CANDIDATES = [f"{SMALL}@1", f"{SMALL}@1,2", f"{LARGE}@1"]
 
 
 def rows_of(study, scales):
@@ -176,6 +174,9 @@ def test_files_are_plain_json(study, tmp_path):
 
 
 def test_from_python(study, tmp_path, monkeypatch):
+    def fail(*_):
+        raise ValueError("no chart")
+
     found = study()
     monkeypatch.setattr(api, "plan_compare", lambda *_, **__: None)
     monkeypatch.setattr(api, "run_compare", lambda *_, **__: found)
@@ -188,6 +189,16 @@ def test_from_python(study, tmp_path, monkeypatch):
     written = page.stat().st_mtime_ns
     assert comparison.report(tmp_path / "run") == page
     assert page.stat().st_mtime_ns == written
+    for file in ("report.html", "curves.png"):
+        (tmp_path / "run" / file).unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr("polyscale.report.page.render_page", fail)
+        with pytest.raises(RunError, match=r"cannot be written \(no chart\), but the run is finis"):
+            comparison.report(tmp_path / "run")
+        with pytest.raises(RunError, match="To try again, run: polyscale report"):
+            comparison.report(tmp_path / "new")
+    assert {f.name for f in (tmp_path / "new").iterdir()} >= {"results.json", "gallery.parquet"}
+    assert comparison.report(tmp_path / "new").is_file()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").write_text("")
     with pytest.raises(InputError, match="holds other files"):

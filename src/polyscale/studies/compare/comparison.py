@@ -87,21 +87,23 @@ class Comparison:
         import pyarrow.parquet as pq
 
         task = self.plan.task
-        rows = [row.to_dict() for row in self.rows]
         contents: dict[str, Any] = {
-            "task": task.record().to_dict(),
-            "results": rows,
-            "contrasts": [contrast.to_dict() for contrast in self.contrasts],
-            "verdicts": [verdict.to_dict() for verdict in self.verdicts],
+            "task": task.record(),
+            "results": self.rows,
+            "contrasts": self.contrasts,
+            "verdicts": self.verdicts,
             "sweet_spots": _sweet_spots(self.rows),
-            "timing": self.timing.to_dict(),
+            "cascades": self.cascades,
+            "probes": self.probes,
+            "controls": self.controls,
+            "failures": self.failures or None,
+            "timing": self.timing,
             "data": task.data_facts(self.data),
-            **self._addons(),
         }
-        if self.failures:
-            contents["failures"] = [failure.to_dict() for failure in self.failures]
         for name, content in contents.items():
-            write_json(folder / f"{name}.json", content)
+            if content is not None:
+                write_json(folder / f"{name}.json", content)
+        rows = [row.to_dict() for row in self.rows]
         (folder / "results.csv").write_text(_csv(rows), encoding="utf-8")
         pq.write_table(_images(self.scores, self.data.test.ids), folder / task.images_file)
         pq.write_table(self.gallery, folder / "gallery.parquet")
@@ -114,16 +116,6 @@ class Comparison:
             weights_hashes=self.plan.weights_hashes,
         )
         task.write(folder, finished)
-
-    def _addons(self) -> dict[str, Any]:
-        contents: dict[str, Any] = {}
-        if self.cascades is not None:
-            contents["cascades"] = [cascade.to_dict() for cascade in self.cascades]
-        if self.probes is not None:
-            contents["probes"] = {name: own.to_dict() for name, own in self.probes.items()}
-        if self.controls is not None:
-            contents["controls"] = [control.to_dict() for control in self.controls]
-        return contents
 
 
 def _images(scores: Mapping[str, Scores], ids: Sequence[str]) -> Any:

@@ -89,9 +89,17 @@ class _Run:
         plan, settings, task = self.plan, self.plan.settings, self.plan.task
         image_hw: HW = plan.data.test.read(0).size[::-1]
         batch = fitting_batch(image_hw, torch.device(settings.device))
+        timed: dict[str, Any] = {"image_hw": image_hw, "batch": batch}
         with self.watch.stage("costs"):
-            costs = self._costs(image_hw, batch)
-            controls = self._controls(costs, image_hw, batch)
+            costs = measure_in_turns(
+                {c: own.module for c, own in self._survivors().items()},
+                device=settings.device,
+                failures=self.failures,
+                progress=self.progress,
+                **timed,
+            )
+            runs = [run for run in self.controls if run.candidate in costs]
+            controls = finish_controls(runs, self.evaluations, costs, task, settings, **timed)
         evaluations = self._survivors()
         if not evaluations:
             raise RunError(f"every candidate failed: {'; '.join(map(str, self.failures))}")
@@ -99,13 +107,14 @@ class _Run:
         with self.watch.stage("statistics"):
             rows = self._rows(evaluations, costs, image_hw, batch)
             scores = {name: own.scores for name, own in named.items()}
-            found = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
-            contrasts = corrected_contrasts(rows, found)
+            uncorrected = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
+            contrasts = corrected_contrasts(rows, uncorrected)
             verdicts = judge(rows, contrasts)
             cascades = None
             if isinstance(task, PooledTask) and "cascades" in self.addons:
                 labels = task.targets(plan.data.train)
                 cascades = make_cascades(rows, verdicts, named, labels)
+        probes = {str(c): self.probes[c] for c in evaluations if c in self.probes}
         with self.watch.stage("pictures"):
             gallery = task.gallery(evaluations, plan.data, self.prepared)
         return Comparison(
@@ -116,9 +125,7 @@ class _Run:
             evaluations=named,
             gallery=gallery,
             cascades=cascades,
-            probes={str(c): self.probes[c] for c in evaluations}
-            if "probes" in self.addons
-            else None,
+            probes=probes if "probes" in self.addons else None,
             controls=controls if "controls" in self.addons else None,
             failures=tuple(self.failures),
             timing=self.watch.timing(),
@@ -194,27 +201,6 @@ class _Run:
             for c in self.plan.candidates
             if c in self.evaluations and c not in self.failures
         }
-
-    def _costs(self, image_hw: HW, batch: int) -> dict[Candidate, Cost]:
-        return measure_in_turns(
-            {c: own.module for c, own in self._survivors().items()},
-            image_hw=image_hw,
-            batch=batch,
-            device=self.plan.settings.device,
-            failures=self.failures,
-            progress=self.progress,
-        )
-
-    def _controls(self, costs: Mapping[Candidate, Cost], image_hw: HW, batch: int) -> Any:
-        return finish_controls(
-            [run for run in self.controls if run.candidate in costs],
-            self.evaluations,
-            costs,
-            self.plan.task,
-            self.plan.settings,
-            image_hw=image_hw,
-            batch=batch,
-        )
 
     def _rows(
         self,
