@@ -1,13 +1,13 @@
 """Builds both splits of a data set from a source, and reports what is wrong with its files."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from polyscale.data.dataset import MIN_DRAWN, MIN_TRAIN, DenseImages, LabelledImages
@@ -29,18 +29,18 @@ class Usable:
 
     Attributes:
         listing: the usable ones.
-        images: id of an image → what a look at it found.
-        targets: id of an image → what a look at the file of its target found; empty where targets
-            are no files.
+        images: id of an image → what was found in it.
+        targets: id of an image → what was found in the file of its target; empty where targets are
+            no files.
         unreadable: images that cannot be read, or whose targets cannot.
         remarks: what the user should know, as sentences.
     """
 
     listing: Listing
     images: Mapping[str, ImageFacts]
-    targets: Mapping[str, TargetFacts] = field(default_factory=dict)
-    unreadable: tuple[Unreadable, ...] = ()
-    remarks: tuple[str, ...] = ()
+    targets: Mapping[str, TargetFacts]
+    unreadable: tuple[Unreadable, ...]
+    remarks: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.listing)
@@ -55,77 +55,33 @@ class Usable:
         """Of the file of each target."""
         return [self.targets[name] for name in self.listing.ids]
 
-    @property
-    def values(self) -> NDArray[Any]:
-        """The targets, where each image has one."""
-        assert isinstance(self.listing.targets, np.ndarray)
-        return self.listing.targets
-
     def split(self, coding: MaskCoding | DepthCoding | None) -> LabelledImages | DenseImages:
         """The split of a data set; `coding` says what the numbers in targets' files mean."""
-        images, targets = self.listing, self.listing.targets
+        listing, targets = self.listing, self.listing.targets
 
         def read(index: int, min_side: int | None = None) -> Image.Image:
-            return read_image(images.content(index), name=images.ids[index], min_side=min_side)
+            return read_image(listing.content(index), name=listing.ids[index], min_side=min_side)
 
-        fingerprint = _hash(images.ids, [facts.digest for facts in self.image_facts])
+        fingerprint = _hash(listing.ids, [facts.digest for facts in self.image_facts])
         if coding is None:
-            return LabelledImages(images.ids, self.values, read, fingerprint)
+            return LabelledImages(listing.ids, listing.values, read, fingerprint)
         assert isinstance(targets, Listing)
         return DenseImages(
-            ids=images.ids,
+            ids=listing.ids,
             sizes_hw=tuple(facts.image_hw for facts in self.image_facts),
             read=read,
             target=lambda index: coding.read(targets.content(index), targets.ids[index]),
             fingerprint=fingerprint,
             target_fingerprint=_hash(
-                images.ids, [facts.digest for facts in self.target_facts], repr(coding)
+                listing.ids, [facts.digest for facts in self.target_facts], repr(coding)
             ),
         )
 
 
-@dataclass(frozen=True)
-class Assembled:
-    """Both splits.
-
-    Attributes:
-        name: what the user called the data.
-        train: what is trained on.
-        test: what is tested on.
-        about: where the split comes from, in words.
-        class_names: of targets that are classes or labels.
-        report: what was found wrong.
-    """
-
-    name: str
-    train: Usable
-    test: Usable
-    about: str
-    class_names: tuple[str, ...]
-    report: DataReport
-
-    def fields(
-        self, coding: MaskCoding | DepthCoding | None = None, remarks: Iterable[str] = ()
-    ) -> dict[str, Any]:
-        """What every `DataSet` has.
-
-        Args:
-            coding: what the numbers in the files of targets mean, where targets are files.
-            remarks: to be added to the report.
-        """
-        return {
-            "name": self.name,
-            "train": self.train.split(coding),
-            "test": self.test.split(coding),
-            "about": self.about,
-            "report": replace(self.report, remarks=(*self.report.remarks, *remarks)),
-        }
-
-
 def assemble(
     name: str, catalogue: Catalogue, seed: int, cache: Path | None, progress: Progress
-) -> Assembled:
-    """Look at every image and target, leave out what is unusable, divide, and search for copies.
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Read every image and target, leave out what is unusable, divide, and search for copies.
 
     Args:
         name: what the user called the data.
@@ -133,29 +89,45 @@ def assemble(
         seed: of the split, where there is none.
         cache: folder for what is found in files; None keeps nothing.
         progress: told what is being done.
+
+    Returns:
+        What every `DataSet` has, and the names of classes or labels.
     """
     if catalogue.has_classes:
         catalogue = _without_empty_classes(catalogue)
-    splits = _look_at_splits(catalogue, cache, progress)
+    steps = ("data: ",) if catalogue.test is None else ("data: train ", "data: test ")
+    with closing(InspectionCache(cache)) as database:
+        splits = [
+            _inspect(split, catalogue, database, step, progress)
+            for split, step in zip(catalogue.splits, steps, strict=True)
+        ]
     unreadable = tuple(image for split in splits for image in split.unreadable)
     if catalogue.has_classes:
         _check_classes(name, catalogue.class_names, splits, unreadable)
     train, test = splits if len(splits) > 1 else _draw(splits[0], seed)
     _check_enough(name, catalogue.pixels, splits, train, test)
     remarks = [*catalogue.remarks, *(remark for split in splits for remark in split.remarks)]
-    class_names = catalogue.class_names
-    if catalogue.has_classes:
-        remarks += _untested(class_names, test)
+    class_names, more = catalogue.class_names, list[str]()
+    coding: MaskCoding | DepthCoding | None = None
+    if catalogue.pixels is not None:
+        coding, class_names, more = catalogue.pixels.coding(train.target_facts, test.target_facts)
+    elif catalogue.has_classes:
+        more = _untested(class_names, test)
     elif class_names:
         train, test, class_names, more = _without_unlearnable(class_names, train, test)
-        remarks += more
     of_what = "each class" if catalogue.has_classes else "the images"
     about = catalogue.about or f"a third of {of_what} drawn for testing by seed {seed}"
     copies = find_near_duplicates(
         train.image_facts, train.listing.ids, test.image_facts, test.listing.ids
     )
-    report = DataReport(unreadable, copies, tuple(map(printable, remarks)))
-    return Assembled(name, train, test, about + catalogue.sampled, class_names, report)
+    fields = {
+        "name": name,
+        "train": train.split(coding),
+        "test": test.split(coding),
+        "about": about + catalogue.sampled,
+        "report": DataReport(unreadable, copies, tuple(map(printable, [*remarks, *more]))),
+    }
+    return fields, class_names
 
 
 def _hash(ids: Sequence[str], digests: Sequence[bytes], also: str = "") -> str:
@@ -172,42 +144,25 @@ def _draw(everything: Usable, seed: int) -> tuple[Usable, Usable]:
     return replace(everything, listing=train), replace(everything, listing=test)
 
 
-def _look_at_splits(
-    catalogue: Catalogue, cache: Path | None, progress: Progress
-) -> tuple[Usable, ...]:
-    parts = [("", catalogue.train)]
-    if catalogue.test is not None:
-        parts = [("train ", catalogue.train), ("test ", catalogue.test)]
-    database = InspectionCache(cache)
-    try:
-        return tuple(
-            _look(split, catalogue, database, f"data: {step}", progress) for step, split in parts
-        )
-    finally:
-        database.close()
-
-
-def _look(
+def _inspect(
     listing: Listing, catalogue: Catalogue, cache: InspectionCache, step: str, progress: Progress
 ) -> Usable:
     images = inspect(listing, cache=cache, step=f"{step}images", progress=progress)
-    kind = catalogue.pixels
-    if kind is not None:
-        return _look_at_pairs(listing, images, kind, cache, step, progress)
-    good = {i: facts for i, facts in enumerate(images) if isinstance(facts, ImageFacts)}
+    if catalogue.pixels is not None:
+        return _inspect_targets(listing, images, catalogue.pixels, cache, step, progress)
     names = catalogue.class_names if catalogue.has_classes else ("",)
-    return Usable(
-        listing.take(list(good)),
-        {listing.ids[i]: facts for i, facts in good.items()},
-        unreadable=tuple(
-            Unreadable(listing.ids[i], names[int(listing.classes[i])], reason)
-            for i, reason in enumerate(images)
-            if isinstance(reason, str)
-        ),
-    )
+    good: dict[int, ImageFacts] = {}
+    unreadable = []
+    for i, (image_id, image) in enumerate(zip(listing.ids, images, strict=True)):
+        if isinstance(image, str):
+            unreadable.append(Unreadable(image_id, names[int(listing.classes[i])], image))
+        else:
+            good[i] = image
+    facts = {listing.ids[i]: image for i, image in good.items()}
+    return Usable(listing.take(list(good)), facts, {}, tuple(unreadable), ())
 
 
-def _look_at_pairs(
+def _inspect_targets(
     listing: Listing,
     images: Sequence[ImageFacts | str],
     kind: PixelTargets,
@@ -218,9 +173,8 @@ def _look_at_pairs(
     """Which images can be used together with their masks or depth maps."""
     assert isinstance(listing.targets, Listing)
     targets = inspect_targets(
-        listing.targets, kind.word, kind.summary,
-        cache=cache, step=f"{step}{kind.word}s", progress=progress,
-    )  # fmt: skip
+        listing.targets, kind, cache=cache, step=f"{step}{kind.word}s", progress=progress
+    )
     good: list[tuple[int, ImageFacts, TargetFacts]] = []
     unreadable, empty = [], []
     for i, (image, target) in enumerate(zip(images, targets, strict=True)):
@@ -344,7 +298,7 @@ def _without_unlearnable(
     names: tuple[str, ...], train: Usable, test: Usable
 ) -> tuple[Usable, Usable, tuple[str, ...], list[str]]:
     """Take out labels that no training image has: nothing could learn them."""
-    in_train, in_test = (split.values.any(axis=0) for split in (train, test))
+    in_train, in_test = (split.listing.values.any(axis=0) for split in (train, test))
     kept = np.flatnonzero(in_train)
     remarks = []
     unlearnable = [names[i] for i in np.flatnonzero(~in_train)]
@@ -354,7 +308,7 @@ def _without_unlearnable(
     if untested:
         remarks.append(f"Labels without test images: {first_names(untested)}.")
     train, test = (
-        replace(split, listing=replace(split.listing, targets=split.values[:, kept]))
+        replace(split, listing=replace(split.listing, targets=split.listing.values[:, kept]))
         for split in (train, test)
     )
     return train, test, tuple(names[i] for i in kept), remarks

@@ -10,7 +10,6 @@ from polyscale.data.image import image_endings, target_endings
 from polyscale.data.listing import (
     Catalogue,
     Listing,
-    Roles,
     assign_roles,
     list_files,
     of_roles,
@@ -56,7 +55,7 @@ def list_pairs(path: Path, folder: str, pixels: PixelTargets) -> Catalogue:
                 f"{partner}. Add it, or take {folder}/{partner} out."
             )
 
-    def pairs_of(split: str) -> Listing:
+    def list_split(split: str) -> Listing:
         partner = split if split in partners else _same_role(split, partners)
         if partner is None:
             raise InputError(
@@ -65,8 +64,7 @@ def list_pairs(path: Path, folder: str, pixels: PixelTargets) -> Catalogue:
             )
         return _match(path, Path("images") / split, Path(folder) / partner, pixels.word, remarks)
 
-    listings = {s: pairs_of(s) for s in (roles.train, roles.test) if s is not None}
-    return of_roles(roles, listings, remarks=tuple(remarks), pixels=pixels)
+    return replace(of_roles(roles, list_split, pixels=pixels), remarks=tuple(remarks))
 
 
 def list_ade20k(path: Path) -> Catalogue:
@@ -85,14 +83,14 @@ def list_ade20k(path: Path) -> Catalogue:
                     "for other folders use pairs:PATH."
                 )
     remarks: list[str] = []
-    listings = {
-        split: _match(root, Path("images") / split, Path("annotations") / split, "mask", remarks)
+    train, test = (
+        _match(root, Path("images") / split, Path("annotations") / split, "mask", remarks)
         for split in ("training", "validation")
-    }
-    roles = Roles("training", "validation", "ADE20K's own training and validation")
+    )
     names = _ade20k_names(root / "objectInfo150.txt")
     classes = MaskClasses(names=names, first=1, ignored=frozenset({0, IGNORED_VALUE}))
-    return of_roles(roles, listings, remarks=tuple(remarks), pixels=classes)
+    about = "ADE20K's own training and validation"
+    return Catalogue(train, test, about, tuple(remarks), pixels=classes)
 
 
 def _ade20k_names(file: Path) -> tuple[str, ...]:
@@ -138,10 +136,10 @@ def _match(path: Path, images: Path, targets: Path, word: str, remarks: list[str
             )
     remarks += passed_over(others)
     image_files, target_files = (
-        [(found[stem].relative_to(path).as_posix(), found[stem]) for stem in both]
-        for found in (pictures, partners)
+        [(files[stem].relative_to(path).as_posix(), files[stem]) for stem in both]
+        for files in (pictures, partners)
     )
-    return replace(list_files(image_files), targets=list_files(target_files))
+    return list_files(image_files, list_files(target_files))
 
 
 def _by_stem(folder: Path, endings: frozenset[str], others: Counter[str]) -> dict[str, Path]:

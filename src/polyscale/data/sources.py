@@ -20,14 +20,13 @@ from polyscale.data.folder import list_folder
 from polyscale.data.hugging_face import list_hugging_face
 from polyscale.data.imagenet import list_imagenet
 from polyscale.data.listing import Catalogue, Listing, sample_splits
-from polyscale.data.nyu import list_nyu_depth, list_nyu_labels, to_crop
+from polyscale.data.nyu import list_nyu_depth, list_nyu_labels
 from polyscale.data.options import split_options, to_count, to_path
 from polyscale.data.pairs import list_ade20k, list_pairs
 from polyscale.data.pixels import (
     DEPTH_OPTIONS,
     MASK_OPTIONS,
     DepthCoding,
-    MaskClasses,
     to_classes,
     to_depth_coding,
 )
@@ -113,9 +112,8 @@ def load_classification(
     Args:
         source: `rooms`, `folder:PATH`, `csv:PATH`, `hf:NAME`, `hf:PATH` or `imagenet:PATH`, the
             last ones with options behind a question mark: `?per_class=50&label=breed`.
-        seed: of the split, where the data has none, and of the sample `per_class`.
-        cache: folder for what is found in files, so that they are looked at once; None keeps
-            nothing.
+        seed: of the split, where the data has none, and of a sample (`per_class` or `limit`).
+        cache: folder for what is found in files, so that they are read once; None keeps nothing.
         progress: told what is being done.
 
     Raises:
@@ -125,23 +123,19 @@ def load_classification(
     """
     if source == "rooms":
         return load_rooms()
-    data = assemble(source, _list(source, "label", seed), seed, cache, progress)
-    return ClassificationData(class_names=data.class_names, **data.fields())
+    fields, class_names = assemble(source, _list(source, "label", seed), seed, cache, progress)
+    return ClassificationData(class_names=class_names, **fields)
 
 
 def load_folder(path: Path, *, seed: int = 0) -> ClassificationData:
     """Load images in one folder a class, with or without `train/` and `test/` (or `val/`) above.
 
-    Args:
-        path: the folder.
-        seed: of the split, where there is none.
-
     Raises:
         InputError: if the folder, its images or its classes are not enough.
     """
     name = f"folder:{path}"
-    data = assemble(name, _checked(name, list_folder(path)), seed, None, silent)
-    return ClassificationData(class_names=data.class_names, **data.fields())
+    fields, class_names = assemble(name, _checked(name, list_folder(path)), seed, None, silent)
+    return ClassificationData(class_names=class_names, **fields)
 
 
 def load_multilabel(
@@ -149,15 +143,11 @@ def load_multilabel(
 ) -> MultiLabelData:
     """Load a data set with any number of labels for each image; see `load_classification`.
 
-    Args:
-        source: `csv:PATH`, `hf:NAME` or `hf:PATH`, with options behind a question mark:
-            `?labels=COLUMN&separator=;`, and `?limit=N`, images of each split.
-        seed: of the split, where the data has none, and of the images that `limit` draws.
-        cache: folder for what is found in files; None keeps nothing.
-        progress: told what is being done.
+    The source is `csv:PATH`, `hf:NAME` or `hf:PATH`, with options behind a question mark:
+    `?labels=COLUMN&separator=;`, and `?limit=N`, images of each split.
     """
-    data = assemble(source, _list(source, "labels", seed), seed, cache, progress)
-    return MultiLabelData(class_names=data.class_names, **data.fields())
+    fields, class_names = assemble(source, _list(source, "labels", seed), seed, cache, progress)
+    return MultiLabelData(class_names=class_names, **fields)
 
 
 def load_numbers(
@@ -165,15 +155,11 @@ def load_numbers(
 ) -> NumberData:
     """Load a data set with a number for each image; see `load_classification`.
 
-    Args:
-        source: `csv:PATH`, `hf:NAME` or `hf:PATH`, with options behind a question mark:
-            `?number=COLUMN`, and `?limit=N`, images of each split.
-        seed: of the split, where the data has none, and of the images that `limit` draws.
-        cache: folder for what is found in files; None keeps nothing.
-        progress: told what is being done.
+    The source is `csv:PATH`, `hf:NAME` or `hf:PATH`, with options behind a question mark:
+    `?number=COLUMN`, and `?limit=N`, images of each split.
     """
-    data = assemble(source, _list(source, "number", seed), seed, cache, progress)
-    return NumberData(**data.fields())
+    fields, _ = assemble(source, _list(source, "number", seed), seed, cache, progress)
+    return NumberData(**fields)
 
 
 def load_segmentation(
@@ -181,24 +167,14 @@ def load_segmentation(
 ) -> SegmentationData:
     """Load a data set with a class for every pixel; see `load_classification`.
 
-    Args:
-        source: `rooms`, `ade20k:PATH`, `pairs:PATH`, `nyu:PATH`, `hf:NAME` or `hf:PATH`, some with
-            options behind a question mark: `?ignore=255&reduce_zero=1`; all but `rooms` know
-            `?limit=N`, images of each split.
-        seed: of the split, where the data has none, and of the images that `limit` draws.
-        cache: folder for what is found in files; None keeps nothing.
-        progress: told what is being done.
+    The source is `rooms`, `ade20k:PATH`, `pairs:PATH`, `nyu:PATH`, `hf:NAME` or `hf:PATH`, some
+    with options behind a question mark: `?ignore=255&reduce_zero=1`. All but `rooms` know
+    `?limit=N`, images of each split.
     """
     if source == "rooms":
         return rooms_segmentation(cache=cache, progress=progress)
-    catalogue = _list(source, "mask", seed)
-    assert isinstance(catalogue.pixels, MaskClasses)
-    data = assemble(source, catalogue, seed, cache, progress)
-    train, test = data.train.target_facts, data.test.target_facts
-    coding, names = catalogue.pixels.coding([*train, *test])
-    return SegmentationData(
-        class_names=names, **data.fields(coding, coding.unseen(names, train, test))
-    )
+    fields, class_names = assemble(source, _list(source, "mask", seed), seed, cache, progress)
+    return SegmentationData(class_names=class_names, **fields)
 
 
 def load_depth(
@@ -206,41 +182,24 @@ def load_depth(
 ) -> DepthData:
     """Load a data set with a depth for every pixel; see `load_classification`.
 
-    Args:
-        source: `rooms`, `nyu:PATH`, `pairs:PATH`, `hf:NAME` or `hf:PATH`, all but `rooms` with
-            options behind a question mark: `?per_metre=1000&min=0.001&max=10&limit=N`.
-        seed: of the split, where the data has none, and of the images that `limit` draws.
-        cache: folder for what is found in files; None keeps nothing.
-        progress: told what is being done.
+    The source is `rooms`, `nyu:PATH`, `pairs:PATH`, `hf:NAME` or `hf:PATH`, all but `rooms` with
+    options behind a question mark: `?per_metre=1000&min=0.001&max=10&limit=N`.
     """
     if source == "rooms":
         return rooms_depth()
-    scheme, _, options = _parse(source, "depth")
-    crop = to_crop(options.get("crop", "eigen")) if scheme == "nyu" else None
     catalogue = _list(source, "depth", seed)
     coding = catalogue.pixels
     assert isinstance(coding, DepthCoding)
-    data = assemble(source, catalogue, seed, cache, progress)
-    remarks = coding.beyond([*data.train.target_facts, *data.test.target_facts])
+    fields, _ = assemble(source, catalogue, seed, cache, progress)
     return DepthData(
-        min_depth_m=coding.min_m,
-        max_depth_m=coding.max_m,
-        crop_yxyx=crop,
-        **data.fields(coding, remarks),
+        min_depth_m=coding.min_m, max_depth_m=coding.max_m, crop_yxyx=coding.crop_yxyx, **fields
     )
 
 
 def list_source(source: str, task: str, *, seed: int = 0) -> Catalogue:
     """What a data set holds, before any image is opened.
 
-    Args:
-        source: as `load_classification` and the others take it, but not `rooms`.
-        task: a task of `TASKS`, for example "segmentation".
-        seed: of the images that are drawn.
-
-    Raises:
-        InputError: if there is no such data.
-        MissingExtraError: if a package is not installed.
+    The source is not `rooms`; the task is one of `TASKS`.
     """
     (kind,) = (kind for kind, name in TASKS.items() if name == task)
     return _list(source, kind, seed)
@@ -261,11 +220,10 @@ def _checked(source: str, catalogue: Catalogue) -> Catalogue:
     """The catalogue, once all its names can be written into reports."""
     check_names([source], "data")
     check_names(catalogue.class_names, "class name")
-    for split in (catalogue.train, catalogue.test):
-        if split is not None:
-            check_names(split.ids, "file name")
-            if isinstance(split.targets, Listing):
-                check_names(split.targets.ids, "file name")
+    for split in catalogue.splits:
+        check_names(split.ids, "file name")
+        if isinstance(split.targets, Listing):
+            check_names(split.targets.ids, "file name")
     return catalogue
 
 

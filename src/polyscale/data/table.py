@@ -60,8 +60,7 @@ def list_table(path: Path, kind: str, options: Mapping[str, str]) -> Catalogue:
         targets = to_targets(kind, [row.target for row in chosen], class_names)
         return list_files([(row.id, row.path) for row in chosen], targets)
 
-    listings = {s: listing(s) for s in (roles.train, roles.test) if s is not None}
-    return of_roles(roles, listings, class_names=class_names)
+    return of_roles(roles, listing, class_names=class_names)
 
 
 def _read(path: Path, kind: str, options: Mapping[str, str]) -> list[_Row]:

@@ -156,7 +156,7 @@ class DenseWork:
         maps = STEP_PASSES * self.augmented_images + self.settings.seeds * self.kept_images
         options = {**self.data.head_arguments, **self.settings.head_options}
         options["in_channels"] = self.feature_dim(model, num_scales)
-        return float(maps * _head_macs(self.settings.kind, self._grid_hw(model), **options))
+        return float(maps * count_head(self.settings.kind, self._grid_hw(model), **options))
 
     def memory_bytes(
         self, model: Checkpoint, *, num_kept: int, num_joined: int, num_candidates: int
@@ -243,6 +243,14 @@ def size_recipe(
     )
 
 
+@cache
+def count_head(kind: HeadKind, grid_hw: HW, **options: Any) -> int:
+    """Multiply-adds of a dense head for one map."""
+    with torch.device("meta"):
+        head = kind.make(**options)
+    return count_scores(head.eval(), options["in_channels"], grid_hw, grid_hw).macs
+
+
 def fitting_per_class(recipe: Recipe, size: RecipeSize, memory_bytes: int) -> int:
     """Images of each class and split that four fifths of this memory hold; classification only."""
     data = recipe.data
@@ -284,11 +292,3 @@ def _tile_macs(model: Checkpoint, side: int) -> float:
     if side < model.tile_px:
         return 1e9 * model.gmacs * (side / model.tile_px) ** 2
     return 1e9 * get_checkpoint(model.family, model.model, side).gmacs
-
-
-@cache
-def _head_macs(kind: HeadKind, grid_hw: HW, **options: Any) -> int:
-    """Multiply-adds of a dense head for one map."""
-    with torch.device("meta"):
-        head = kind.make(**options)
-    return count_scores(head.eval(), options["in_channels"], grid_hw, grid_hw).macs
