@@ -43,7 +43,7 @@ def no_waiting(monkeypatch):
 
 @pytest.fixture
 def imagenet(image_folder, tmp_path):
-    """Four images of each of three classes, and six flat ones for validation with their solution."""
+    """Four images of each of three classes; six flat ones for validation and their solution."""
     root = tmp_path / "imagenet"
     (root / "val").mkdir(parents=True)
     for name, wnid in WNIDS.items():

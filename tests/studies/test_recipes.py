@@ -12,7 +12,7 @@ from polyscale.studies.compare.family import family_of
 from polyscale.studies.recipes import RECIPES, fitting_per_class, size_recipe
 from polyscale.studies.recipes.size import count_head
 from polyscale.studies.recipes.table import CHECKPOINTS
-from polyscale.tasks import SegmentationSettings, get_task
+from polyscale.tasks import SegmentationSettings
 
 VIT = {
     "ViT-B/16": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12},
