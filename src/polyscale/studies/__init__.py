@@ -1,7 +1,6 @@
 """One question of the paper each."""
 
-from polyscale.records.seams import SeamReport, Seams, WaySeams
-from polyscale.records.shown import Shown, ShownScale
+from polyscale.records.seams import SeamReport
 from polyscale.studies.compare import (
     ComparePlan,
     Comparison,
@@ -26,10 +25,6 @@ __all__ = [
     "Comparison",
     "Progress",
     "SeamReport",
-    "Seams",
-    "Shown",
-    "ShownScale",
-    "WaySeams",
     "check_complete",
     "check_out",
     "compare_seams",

@@ -37,10 +37,8 @@ def check_out(out: Path) -> None:
     try:
         if out.exists() and not out.is_dir():
             raise InputError(f"out must be a folder, but {str(out)!r} is a file. Choose another.")
-        there = _absolute(out).parent
-        while not there.exists():
-            there = there.parent
-        with temporary_folder(there, prefix=f".{_absolute(out).name}-"):
+        existing = next(p for p in _absolute(out).parents if p.exists())
+        with temporary_folder(existing, prefix=f".{_absolute(out).name}-"):
             pass
     except OSError as error:
         raise InputError(
@@ -62,13 +60,13 @@ def is_finished(out: Path, facts: Mapping[str, object], files: Sequence[str]) ->
     """
     if not out.exists() or not any(out.iterdir()):
         return False
-    found = _settings(out / "results.json")
-    if found is None:
+    settings = _settings(out / "results.json")
+    if settings is None:
         raise InputError(
             f"out must be a new folder, but {str(out)!r} holds other files. Choose another."
         )
-    asked = json.loads(json.dumps(dict(facts)))
-    changed = [key for key, value in asked.items() if found.get(key) != value]
+    wanted = json.loads(json.dumps(dict(facts)))
+    changed = [key for key, value in wanted.items() if settings.get(key) != value]
     if changed:
         raise InputError(
             f"out must be a new folder, but {str(out)!r} holds another run "
@@ -91,13 +89,13 @@ def check_complete(out: Path) -> None:
     """
     try:
         failures = json.loads((out / "failures.json").read_text(encoding="utf-8"))
-        told = "; ".join(f"{f['candidate']} ({f['error']})" for f in failures)
+        failed = "; ".join(f"{f['candidate']} ({f['error']})" for f in failures)
     except FileNotFoundError:
         return
     except (ValueError, LookupError, TypeError):
-        told = "failures.json does not say which"
+        failed = "failures.json does not say which"
     raise RunError(
-        f"{told}: failed, the other candidates are in {str(out)!r}. "
+        f"{failed}: failed, the other candidates are in {str(out)!r}. "
         "Delete it and run again; features are kept."
     )
 

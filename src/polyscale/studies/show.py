@@ -53,16 +53,16 @@ def show(module: MultiScale, image: Image.Image) -> Shown:
         return [to_unit(_cells(map_) @ axes).reshape(*map_.shape[1:], 3) for map_ in shown]
 
     scales = []
-    for level, own, on_grid in zip(levels, stitched, pooled, strict=True):
-        own_rgb, on_grid_rgb = coloured(own, own, on_grid)
+    for level, own_grid, on_grid in zip(levels, stitched, pooled, strict=True):
+        own_grid_rgb, on_grid_rgb = coloured(own_grid, own_grid, on_grid)
         scales.append(
             ShownScale(
                 scale=level.scale,
                 image=_resized(module, level, image),
                 tile_hw=level.tile_hw,
                 boxes_yxyx=level.boxes_yxyx,
-                stitched=own,
-                stitched_rgb=own_rgb,
+                stitched=own_grid,
+                stitched_rgb=own_grid_rgb,
                 pooled_rgb=on_grid_rgb,
             )
         )
@@ -80,8 +80,8 @@ def show(module: MultiScale, image: Image.Image) -> Shown:
 def _stitched(module: MultiScale, scale: float, image: Image.Image) -> Map:
     """Features of one scale at its own resolution."""
     config = replace(module.config.with_scales((scale,)), output_grid="largest")
-    alone = MultiScale(module.backbone, config=config)
-    return _as_numpy(alone(alone.preprocess([image])).map)
+    module = MultiScale(module.backbone, config=config)
+    return _as_numpy(module(module.preprocess([image])).map)
 
 
 def _resized(module: MultiScale, level: Level, image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:

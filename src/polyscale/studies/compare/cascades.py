@@ -26,9 +26,9 @@ def make_cascades(
     """For each family with a verdict: scale 1 → several scales, and scale 1 → the larger model.
 
     Args:
-        rows: of all candidates.
-        verdicts: of the run.
-        evaluations: candidate → its probe; `head` is a `ProbeResult`.
+        rows: the rows of all candidates.
+        verdicts: the verdicts of the run.
+        evaluations: candidate → its evaluation, whose `head` is a `ProbeResult`.
         train_labels: classes of the training images (num_train,).
     """
     cascades: list[Cascade] = []

@@ -64,12 +64,12 @@ class Comparison:
     @property
     def scores(self) -> dict[str, Scores]:
         """Candidate → its scores on the test images; `columns` hold every image."""
-        return {name: own.scores for name, own in self.evaluations.items()}
+        return {name: evaluation.scores for name, evaluation in self.evaluations.items()}
 
     @property
     def heads(self) -> dict[str, Any]:
         """Candidate → what was trained."""
-        return {name: own.head for name, own in self.evaluations.items()}
+        return {name: evaluation.head for name, evaluation in self.evaluations.items()}
 
     def to_pandas(self) -> Any:
         """The rows as a pandas table, one line for each candidate.
@@ -84,6 +84,7 @@ class Comparison:
 
     def save(self, folder: Path) -> None:
         """Write everything into an existing folder; see docs/reference/run.md."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         task = self.plan.task
@@ -105,7 +106,12 @@ class Comparison:
                 write_json(folder / f"{name}.json", content)
         rows = [row.to_dict() for row in self.rows]
         (folder / "results.csv").write_text(_csv(rows), encoding="utf-8")
-        pq.write_table(_images(self.scores, self.data.test.ids), folder / task.images_file)
+        ids = list(self.data.test.ids)
+        images = pa.concat_tables(
+            pa.table({"candidate": [candidate] * len(ids), "id": ids, **scores.columns})
+            for candidate, scores in self.scores.items()
+        )
+        pq.write_table(images, folder / task.images_file)
         pq.write_table(self.gallery, folder / "gallery.parquet")
         finished = FinishedRun(
             data=self.data,
@@ -116,16 +122,6 @@ class Comparison:
             weights_hashes=self.plan.weights_hashes,
         )
         task.write(folder, finished)
-
-
-def _images(scores: Mapping[str, Scores], ids: Sequence[str]) -> Any:
-    """One row for each candidate and test image."""
-    import pyarrow as pa
-
-    return pa.concat_tables(
-        pa.table({"candidate": [candidate] * len(ids), "id": list(ids), **own.columns})
-        for candidate, own in scores.items()
-    )
 
 
 def _sweet_spots(rows: Sequence[Result]) -> dict[str, Any]:

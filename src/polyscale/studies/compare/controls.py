@@ -55,8 +55,8 @@ def run_controls(
 
     Args:
         case: the candidate with its features.
-        features: of each scale of its backbone.
-        task: how heads are trained and judged.
+        features: features of each scale of its backbone.
+        task: trains and judges the heads.
         extract: extracts features of other operators.
         weights: `weights_hash` of the backbone.
     """
@@ -109,17 +109,7 @@ def finish_controls(
     image_hw: HW,
     batch: int,
 ) -> tuple[Control, ...]:
-    """Set controls beside their candidates, with what they cost.
-
-    Args:
-        runs: the controls.
-        evaluations: of the candidates.
-        costs: of the candidates.
-        task: how candidates are contrasted.
-        settings: of the run.
-        image_hw: size of the images that are timed, in pixels.
-        batch: images at once for the throughput.
-    """
+    """Set controls beside their candidates, with what they cost, timed as the candidates are."""
     finished = []
     for run in runs:
         candidate, cost = run.candidate, costs[run.candidate]
@@ -185,12 +175,12 @@ def _project(train: Rows, test: Rows, width: int, seed: int) -> tuple[Rows, Rows
 
 
 def _beside(
-    run: ControlRun, own: Evaluation, cost: Cost, task: Task, settings: RunSettings
+    run: ControlRun, evaluation: Evaluation, cost: Cost, task: Task, settings: RunSettings
 ) -> Control:
     name = str(run.candidate)
     if run.evaluation is None:
         return Control(candidate=name, control=run.kind, reason=run.reason)
-    scores = {run.kind: run.evaluation.scores, name: own.scores}
+    scores = {run.kind: run.evaluation.scores, name: evaluation.scores}
     (contrast,) = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
     low, high = task.intervals(scores, seed=settings.seed)[run.kind]
     return Control(

@@ -18,12 +18,7 @@ ByScale = dict[float, Any]
 
 @dataclass(frozen=True)
 class Features:
-    """Of one backbone at some scales.
-
-    Attributes:
-        train: scale → rows (num_train, pooled_dim), or maps.
-        test: scale → rows (num_test, pooled_dim), or maps.
-    """
+    """Features of one backbone: scale → rows (num_images, pooled_dim) or maps, of both splits."""
 
     train: ByScale
     test: ByScale
@@ -61,7 +56,7 @@ class Extractor:
             backbone: a model.
             members: its candidates.
             weights: `weights_hash` of the backbone.
-            failures: where candidates that fail are put.
+            failures: takes the candidates that fail.
         """
 
         def extract(scales: Sequence[float]) -> Features:

@@ -77,10 +77,10 @@ class _Run:
         members = self._on_device(source)
         features = self.extract.candidates(backbone, members, weights, self.failures)
         step = f"{backbone.name}: heads"
-        for done, (candidate, own) in enumerate(features.items()):
+        for done, (candidate, of_scales) in enumerate(features.items()):
             self.progress(step, done, len(members), "candidates")
             with self.failures.of(candidate):
-                self._evaluate(candidate, own)
+                self._evaluate(candidate, of_scales)
         self.progress(step, len(members), len(members), "candidates")
         _move(backbone, "cpu")  # room for the next
 
@@ -92,7 +92,7 @@ class _Run:
         timed: dict[str, Any] = {"image_hw": image_hw, "batch": batch}
         with self.watch.stage("costs"):
             costs = measure_in_turns(
-                {c: own.module for c, own in self._survivors().items()},
+                {c: evaluation.module for c, evaluation in self._survivors().items()},
                 device=settings.device,
                 failures=self.failures,
                 progress=self.progress,
@@ -103,10 +103,10 @@ class _Run:
         evaluations = self._survivors()
         if not evaluations:
             raise RunError(f"every candidate failed: {'; '.join(map(str, self.failures))}")
-        named = {str(c): own for c, own in evaluations.items()}
+        named = {str(c): evaluation for c, evaluation in evaluations.items()}
         with self.watch.stage("statistics"):
             rows = self._rows(evaluations, costs, image_hw, batch)
-            scores = {name: own.scores for name, own in named.items()}
+            scores = {name: evaluation.scores for name, evaluation in named.items()}
             uncorrected = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
             contrasts = corrected_contrasts(rows, uncorrected)
             verdicts = judge(rows, contrasts)
@@ -163,8 +163,8 @@ class _Run:
     def _check_same_images(self, candidate: Candidate, evaluation: Evaluation) -> None:
         """Contrasts are paired, so every candidate is judged on the same test images."""
         unknown = np.isnan(evaluation.scores.image_scores)
-        for other, own in self.evaluations.items():
-            if (np.isnan(own.scores.image_scores) != unknown).any():
+        for other, earlier in self.evaluations.items():
+            if (np.isnan(earlier.scores.image_scores) != unknown).any():
                 raise InputError(
                     f"{candidate} must be judged on the same test images as {other}, but "
                     f"{self.plan.task.name} gives NaN for others of them. Correct its scores."
@@ -217,10 +217,10 @@ class _Run:
             "throughput_batch": batch,
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         }
-        scores = {str(c): own.scores for c, own in evaluations.items()}
+        scores = {str(c): evaluation.scores for c, evaluation in evaluations.items()}
         intervals, made_with = task.intervals(scores, seed=seed), versions()
         rows = []
-        for number, (candidate, own) in enumerate(evaluations.items()):
+        for number, (candidate, evaluation) in enumerate(evaluations.items()):
             file = task.head_file(number)
             rows.append(
                 Result(
@@ -234,17 +234,17 @@ class _Run:
                     data=plan.data.name,
                     metric=task.metric.key,
                     higher_is_better=task.metric.higher_is_better,
-                    value=own.scores.value,
+                    value=evaluation.scores.value,
                     ci_low=intervals[str(candidate)][0],
                     ci_high=intervals[str(candidate)][1],
-                    selection_value=own.selection_value,
-                    num_train=own.num_train,
-                    num_test=own.scores.num_judged,
-                    num_tiles=own.num_tiles,
-                    feature_dim=own.feature_dim,
+                    selection_value=evaluation.selection_value,
+                    num_train=evaluation.num_train,
+                    num_test=evaluation.scores.num_judged,
+                    num_tiles=evaluation.num_tiles,
+                    feature_dim=evaluation.feature_dim,
                     **costs[candidate].facts(),
-                    probe={**({"file": file} if file else {}), **own.facts},
-                    scores=own.scores.others,
+                    probe={**({"file": file} if file else {}), **evaluation.facts},
+                    scores=evaluation.scores.others,
                     settings=facts,
                     versions=made_with,
                 )

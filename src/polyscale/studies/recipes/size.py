@@ -17,7 +17,7 @@ from polyscale.learning.heads.linear_probe import PAPER
 from polyscale.operator.plan import plan_levels
 from polyscale.operator.plan.tiling import Tiling
 from polyscale.studies.recipes.recipe import Checkpoint, Recipe, RecipeData
-from polyscale.studies.recipes.table import get_checkpoint
+from polyscale.studies.recipes.table import CHECKPOINTS
 from polyscale.tasks import MapSettings, RunSettings
 from polyscale.tasks.maps.predictor import count_scores
 from polyscale.types import HW, Candidate
@@ -215,8 +215,8 @@ def size_recipe(
                 feature_dim=work.feature_dim(entry.checkpoint, len(entry.scales)),
             )
         )
-    kept = [_count(model, tuple(sorted(own)), split) for model, own in scales.items()]
-    kept_bytes = sum(work.kept_bytes(model) * len(own) for model, own in scales.items())
+    kept = [_count(model, tuple(sorted(needed)), split) for model, needed in scales.items()]
+    kept_bytes = sum(work.kept_bytes(model) * len(needed) for model, needed in scales.items())
     memory_bytes = max(
         work.memory_bytes(
             entry.checkpoint,
@@ -291,4 +291,4 @@ def _tile_macs(model: Checkpoint, side: int) -> float:
     """Multiply-adds of one square tile; convolutional models also take smaller ones."""
     if side < model.tile_px:
         return 1e9 * model.gmacs * (side / model.tile_px) ** 2
-    return 1e9 * get_checkpoint(model.family, model.model, side).gmacs
+    return 1e9 * CHECKPOINTS[model.family, model.model, side].gmacs

@@ -58,11 +58,6 @@ def get_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def get_checkpoint(family: str, model: str, tile_px: int) -> Checkpoint:
-    """The checkpoint of a model on tiles of a size; names as in the paper's tables."""
-    return CHECKPOINTS[family, model, tile_px]
-
-
 def _read(name: str) -> str:
     return (files("polyscale.studies.recipes") / name).read_text(encoding="utf-8")
 
@@ -98,7 +93,7 @@ def _entries(row: Mapping[str, Any], table: str) -> Iterator[Entry]:
     family = row["family"]
     if family == "ConvNeXt":
         for model, curve in TABLES["curves"].items():
-            checkpoint = get_checkpoint(family, model, row.get("crop_px", 224))
+            checkpoint = CHECKPOINTS[family, model, row.get("crop_px", 224)]
             yield from (Entry(checkpoint=checkpoint, scales=tuple(scales)) for scales in curve)
         return
     lines = [r for r in load_paper(table) if r.family == family and r.method in ("single", "s2")]
@@ -106,7 +101,7 @@ def _entries(row: Mapping[str, Any], table: str) -> Iterator[Entry]:
         lines[1:] = [r for r in load_paper("ablation") if (r.family, r.method) == (family, variant)]
     for line in lines:
         if line.tile_px is not None:
-            checkpoint = get_checkpoint(family, line.model, line.tile_px)
+            checkpoint = CHECKPOINTS[family, line.model, line.tile_px]
             scales = tuple(int(scale) for scale in line.scales)
             yield Entry(checkpoint=checkpoint, scales=scales, published=line.value)
 
@@ -118,5 +113,7 @@ def _notes(lines: Iterable[str]) -> Iterator[str]:
 
 TABLES = json.loads(_read("recipes.json"))
 CHECKPOINTS = {(c.family, c.model, c.tile_px): c for c in _checkpoints()}
+"""Family, model and side of the tiles in pixels → the checkpoint."""
+
 RECIPES: Mapping[str, Recipe] = {row["name"]: _recipe(row) for row in TABLES["recipes"]}
 """Every recipe by its name."""
