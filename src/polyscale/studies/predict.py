@@ -41,7 +41,7 @@ def load_predictor(
         source, scales = backbone or str(facts["backbone"]), tuple(facts["scales"])
         grid = facts["grid"] if isinstance(facts["grid"], str) else tuple(facts["grid"])
         views = ViewSettings(**facts["views"])
-        outputs = _map_task(str(facts["task"])).file_outputs(facts)
+        outputs = _map_task(str(facts["task"])).outputs(facts)
         options = {"source": facts["source"], "dtype": facts["dtype"], "output_grid": grid}
         options |= {name: facts[name] for name in ("merge", "split")}
     except (KeyError, TypeError) as error:

@@ -38,9 +38,9 @@ def predicted(study, comparison, candidate, image):
     scales = plan.candidates[number].scales
     module = plan.settings.module(plan.backbones[plan.candidates[number].backbone], scales)
     head = comparison.heads[candidate]
-    return DensePredictor(module, head, plan.settings.views, plan.task.outputs(plan.data)).predict(
-        image
-    )
+    return DensePredictor(
+        module, head, plan.settings.views, plan.task.outputs(plan.task.head_facts(plan.data))
+    ).predict(image)
 
 
 def test_values_are_those_of_the_pictures_predicted_one_by_one(study, segmented):
@@ -65,7 +65,9 @@ def test_views_may_go_through_the_model_in_parts(study, monkeypatch):
     head = study([CANDIDATES[0]], views=views).heads[CANDIDATES[0]]
     plan = study.plan([CANDIDATES[0]], views=views)
     module = plan.settings.module(plan.backbones["tiny:net_small"], (1,))
-    predictor = DensePredictor(module, head, views, plan.task.outputs(plan.data))
+    predictor = DensePredictor(
+        module, head, views, plan.task.outputs(plan.task.head_facts(plan.data))
+    )
     image = plan.data.test.read(0)
     together = predictor.predict(image)
     monkeypatch.setattr("polyscale.tasks.maps.predictor.VIEWS", 3)

@@ -52,6 +52,19 @@ class View:
     box_yxyx: tuple[int, int, int, int]
     flipped: bool = False
 
+    @property
+    def hw(self) -> HW:
+        """Height and width in pixels."""
+        top, left, bottom, right = self.box_yxyx
+        return bottom - top, right - left
+
+    def on(self, resized_hw: HW, image_hw: HW) -> "View":
+        """The same part of the image after the image was resized."""
+        y, x = (new / old for new, old in zip(resized_hw, image_hw, strict=True))
+        top, left, bottom, right = self.box_yxyx
+        box = (round(top * y), round(left * x), round(bottom * y), round(right * x))
+        return View(box, self.flipped)
+
 
 def views_of(image_hw: HW, settings: ViewSettings) -> tuple[View, ...]:
     """The views of an image of this size; together they cover it."""
