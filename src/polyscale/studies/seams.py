@@ -17,7 +17,7 @@ from polyscale.operator.plan import Level, Tiling, plan_levels
 from polyscale.records.seams import CONTROL, JOIN, SeamReport, Seams, WaySeams
 from polyscale.stats.bootstrap import bootstrap_interval
 from polyscale.studies.neighbours import Distances, gaps_at_edges, seams_between
-from polyscale.studies.pixels import plain_picture, to_pixels
+from polyscale.studies.pixels import resized, to_pixels
 from polyscale.types import HW, Backbone, Progress, format_scale, silent
 
 WAYS: Mapping[str, Mapping[str, Any]] = {
@@ -135,7 +135,7 @@ def compare_seams(
         model=backbone.name,
         scale=scale,
         num_images=len(images),
-        image=to_pixels(plain_picture(images[0]).box(plain.image_hw, (0, 0, *plain.image_hw))),
+        image=to_pixels(resized(images[0], plain.image_hw)),
         ways=tuple(rows),
     )
 

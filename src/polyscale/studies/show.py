@@ -13,7 +13,7 @@ from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.multiscale.resize import resize
 from polyscale.operator.plan import Level
 from polyscale.records.shown import Shown, ShownScale
-from polyscale.studies.pixels import plain_picture, to_pixels
+from polyscale.studies.pixels import resized, to_pixels
 
 Map = Float[np.ndarray, "dim h w"]
 Colours = Float[np.ndarray, "h w 3"]
@@ -86,12 +86,9 @@ def _stitched(module: MultiScale, scale: float, image: Image.Image) -> Map:
 
 def _resized(module: MultiScale, level: Level, image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
     """The picture as the backbone's tiles are cut from it."""
-    picture, base_hw = plain_picture(image), module.backbone.tile_hw
     if module.config.source == "base":
-        pixels = resize(picture.box(base_hw, (0, 0, *base_hw)), level.image_hw)
-    else:
-        pixels = picture.box(level.image_hw, (0, 0, *level.image_hw))
-    return to_pixels(pixels)
+        return to_pixels(resize(resized(image, module.backbone.tile_hw), level.image_hw))
+    return to_pixels(resized(image, level.image_hw))
 
 
 def _as_numpy(maps: Float[Tensor, "1 dim h w"]) -> Map:
