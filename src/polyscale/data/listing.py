@@ -38,11 +38,13 @@ class Listing:
             and may raise `UnreadableImageError`.
         targets: a value for each image along the first axis, as `LabelledImages` has them; or a
             listing of files with a value for every pixel, in the same order.
+        facts: what was found in each file; empty until they are read.
     """
 
     ids: tuple[str, ...]
     content: Callable[[int], Content]
     targets: "NDArray[Any] | Listing | None" = None
+    facts: Sequence[Any] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -51,6 +53,12 @@ class Listing:
     def values(self) -> NDArray[Any]:
         """The targets, where each image has one."""
         assert isinstance(self.targets, np.ndarray)
+        return self.targets
+
+    @property
+    def target_files(self) -> "Listing":
+        """The targets, where there is a file for each image."""
+        assert isinstance(self.targets, Listing)
         return self.targets
 
     @property
@@ -72,7 +80,10 @@ class Listing:
         elif targets is not None:
             targets = targets[chosen]
         return Listing(
-            tuple(self.ids[i] for i in chosen), lambda index: content(int(chosen[index])), targets
+            tuple(self.ids[i] for i in chosen),
+            lambda index: content(int(chosen[index])),
+            targets,
+            [self.facts[i] for i in chosen] if self.facts else (),
         )
 
 
@@ -184,8 +195,8 @@ def assign_roles(
 ) -> Roles:
     """Choose the splits to train and to test on.
 
-    The test split is `test`, or `val` where there is none. A single split serves for both: the
-    test images are drawn from it.
+    The test split is `test`, or `val` where there is none. A single split serves for both: the test
+    images are drawn from it.
     """
     known = list(names)
     for option, value in (("train", train), ("test", test)):

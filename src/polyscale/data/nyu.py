@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from polyscale.data.files import is_file, is_folder, read_matlab, read_text
 from polyscale.data.listing import Catalogue, Listing, list_files
-from polyscale.data.options import to_flag
+from polyscale.data.options import to_choice
 from polyscale.data.pixels import MaskClasses, to_depth_coding
 from polyscale.decode import UnreadableImageError
 from polyscale.errors import InputError, first_line, require
@@ -55,12 +55,9 @@ def list_nyu_depth(path: Path, options: Mapping[str, str]) -> Catalogue:
             takes depth whose holes were painted over, of the labelled file alone; else depth is
             what the sensor saw, as in the customary test.
     """
-    crop = options.get("crop", "eigen")
-    if crop not in ("eigen", "none"):
-        raise InputError(f"option crop of data must be eigen or none, but got {crop!r}.")
-    pixels = to_depth_coding(options)
-    if crop == "eigen":
-        pixels = replace(pixels, crop_yxyx=EIGEN_CROP_YXYX)
+    is_whole = to_choice("crop", options.get("crop", "eigen"), ("eigen", "none"))
+    crop_yxyx = None if is_whole else EIGEN_CROP_YXYX
+    pixels = replace(to_depth_coding(options), crop_yxyx=crop_yxyx)
     file = _labelled(path)
     if file is None and any(is_file(path / name) for name in LISTS.values()):
         if "filled" in options:
@@ -72,7 +69,8 @@ def list_nyu_depth(path: Path, options: Mapping[str, str]) -> Catalogue:
         train, test = (_from_list(path, split, remarks) for split in LISTS)
         about = "NYU Depth v2's own split, from the lists beside the files"
         return Catalogue(train, test, about, tuple(remarks), pixels=pixels)
-    target = "depths" if to_flag("filled", options.get("filled", "0")) else "rawDepths"
+    is_filled = to_choice("filled", options.get("filled", "0"), ("0", "1"))
+    target = "depths" if is_filled else "rawDepths"
     train, test = _from_labelled(file or _missing(path), target, lambda a: a.astype(np.float32))
     return Catalogue(train, test, ABOUT, pixels=pixels)
 

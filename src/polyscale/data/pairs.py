@@ -1,7 +1,6 @@
 """`pairs:PATH` and `ade20k:PATH`: images in one folder, their masks or depth maps in another."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,22 +40,21 @@ def list_pairs(path: Path, folder: str, pixels: PixelTargets) -> Catalogue:
                 f"data must have the folders images and {folder}, but {str(path)!r} has no {name}. "
                 "Check the path."
             )
-    splits = _split_folders(path / "images")
+    splits, partners = (_splits_by_role(path / name) for name in ("images", folder))
     remarks: list[str] = []
     if not splits:
         pairs = _match(path, Path("images"), Path(folder), pixels.word, remarks)
         return Catalogue(pairs, None, None, tuple(remarks), pixels=pixels)
-    roles = assign_roles(splits, where=f"data folder {str(path / 'images')!r}")
-    partners = _split_folders(path / folder)
-    for partner in partners:
-        if _same_role(partner, splits) is None:
+    roles = assign_roles(splits.values(), where=f"data folder {str(path / 'images')!r}")
+    for role, partner in partners.items():
+        if role not in splits:
             raise InputError(
                 f"images of {str(path)!r} must have the split folders of {folder}, but has no "
                 f"{partner}. Add it, or take {folder}/{partner} out."
             )
 
     def list_split(split: str) -> Listing:
-        partner = split if split in partners else _same_role(split, partners)
+        partner = partners.get(role_of(split))
         if partner is None:
             raise InputError(
                 f"{folder} of {str(path)!r} must have the split folders of images, but has no "
@@ -155,9 +153,6 @@ def _by_stem(folder: Path, endings: frozenset[str], others: Counter[str]) -> dic
     return files
 
 
-def _split_folders(folder: Path) -> list[str]:
-    return [c.name for c in folders_in(folder) if role_of(c.name)]
-
-
-def _same_role(split: str, names: Iterable[str]) -> str | None:
-    return next((name for name in names if role_of(name) == role_of(split)), None)
+def _splits_by_role(folder: Path) -> dict[str | None, str]:
+    """Role of a split → name of its folder."""
+    return {role_of(f.name): f.name for f in reversed(folders_in(folder)) if role_of(f.name)}

@@ -14,7 +14,7 @@ from polyscale.data.dataset import IGNORED, Depth, Labels
 from polyscale.data.files import is_file, read_text
 from polyscale.data.image import read_stored
 from polyscale.data.inspection_cache import TargetFacts
-from polyscale.data.options import to_flag, to_number, to_path
+from polyscale.data.options import refusal, to_choice, to_number, to_path
 from polyscale.errors import InputError
 
 IGNORED_VALUE = 255
@@ -218,7 +218,7 @@ def to_classes(options: Mapping[str, str], beside: Path | None = None) -> MaskCl
         names = _read_names(to_path(options["classes"]))
     elif beside is not None and is_file(beside):
         names = _read_names(beside)
-    first = int(to_flag("reduce_zero", options.get("reduce_zero", "0")))
+    first = int(to_choice("reduce_zero", options.get("reduce_zero", "0"), ("0", "1")))
     ignored = _ignored(options.get("ignore"), len(names or ()))
     return MaskClasses(names=names, first=first, ignored=ignored | frozenset(range(first)))
 
@@ -262,8 +262,5 @@ def _ignored(text: str | None, num_names: int) -> frozenset[int]:
     if text == "none":
         return frozenset()
     if not re.fullmatch(r"-?[0-9]{1,18}", text):  # arrays may hold -1
-        raise InputError(
-            f"option ignore of data must be a whole number or none, but got {text!r}. "
-            f"Example: ?ignore={IGNORED_VALUE}"
-        )
+        raise refusal("ignore", "a whole number or none", text, "255")
     return frozenset({int(text)})

@@ -1,8 +1,8 @@
 """A name such as `folder:PATH?per_class=50` → a data set: one table of sources for all targets."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from polyscale.data.assemble import assemble
 from polyscale.data.dataset import (
@@ -49,14 +49,10 @@ ROOMS = ("label", "mask", "depth")
 """Kinds of target that `rooms` offers."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """A scheme.
+class Source(NamedTuple):
+    """How to list what a scheme names, and kind of target → options that the scheme knows.
 
-    Attributes:
-        list: what is behind the colon, kind of target, options → what is there.
-        options: kind of target that it offers → options that it knows, besides `per_class` for
-            classes and `limit` for all others.
+    All know `per_class` for classes and `limit` for other kinds as well.
     """
 
     list: Callable[[str, str, Options], Catalogue]
@@ -124,17 +120,6 @@ def load_classification(
     if source == "rooms":
         return load_rooms()
     fields, class_names = assemble(source, _list(source, "label", seed), seed, cache, progress)
-    return ClassificationData(class_names=class_names, **fields)
-
-
-def load_folder(path: Path, *, seed: int = 0) -> ClassificationData:
-    """Load images in one folder a class, with or without `train/` and `test/` (or `val/`) above.
-
-    Raises:
-        InputError: if the folder, its images or its classes are not enough.
-    """
-    name = f"folder:{path}"
-    fields, class_names = assemble(name, _checked(name, list_folder(path)), seed, None, silent)
     return ClassificationData(class_names=class_names, **fields)
 
 
@@ -207,34 +192,22 @@ def list_source(source: str, task: str, *, seed: int = 0) -> Catalogue:
 
 def _list(source: str, kind: str, seed: int) -> Catalogue:
     """What a source holds, sampled, before any file is opened."""
-    scheme, place, options = _parse(source, kind)
-    num = None
-    for option, least in (("per_class", MIN_DRAWN), ("limit", MIN_TRAIN)):
-        if option in options:
-            num = to_count(option, options[option], least)
-    catalogue = _checked(source, SOURCES[scheme].list(place, kind, options))
-    return catalogue if num is None else sample_splits(catalogue, num, seed=seed)
-
-
-def _checked(source: str, catalogue: Catalogue) -> Catalogue:
-    """The catalogue, once all its names can be written into reports."""
+    known = {scheme: entry for scheme, entry in SOURCES.items() if kind in entry.options}
+    scheme, _, rest = source.partition(":")
+    if scheme not in known or not rest:
+        raise InputError(_no_such_data(source, kind, known))
+    sampling, least = ("per_class", MIN_DRAWN) if kind == "label" else ("limit", MIN_TRAIN)
+    place, options = split_options(rest, (*known[scheme].options[kind], sampling))
+    num = to_count(sampling, options[sampling], least) if sampling in options else None
+    catalogue = known[scheme].list(place, kind, options)
+    # all names must fit into reports
     check_names([source], "data")
     check_names(catalogue.class_names, "class name")
     for split in catalogue.splits:
         check_names(split.ids, "file name")
         if isinstance(split.targets, Listing):
             check_names(split.targets.ids, "file name")
-    return catalogue
-
-
-def _parse(source: str, kind: str) -> tuple[str, str, dict[str, str]]:
-    """The scheme, what is behind the colon, and the options."""
-    known = {scheme: entry for scheme, entry in SOURCES.items() if kind in entry.options}
-    scheme, _, rest = source.partition(":")
-    if scheme not in known or not rest:
-        raise InputError(_no_such_data(source, kind, known))
-    sampling = "per_class" if kind == "label" else "limit"
-    return (scheme, *split_options(rest, (*known[scheme].options[kind], sampling)))
+    return catalogue if num is None else sample_splits(catalogue, num, seed=seed)
 
 
 def _no_such_data(source: str, kind: str, known: Mapping[str, Source]) -> str:

@@ -5,14 +5,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from polyscale.errors import InputError
@@ -193,54 +192,42 @@ def _compute(
     watch = watch or Watch()
     readers, makers = ThreadPoolExecutor(READERS), ThreadPoolExecutor(PIECES_AHEAD)
     try:
-        pieces = (piece for job in jobs for piece in job.pieces())
+        pieces = (piece for _, job in jobs for piece in job)
         pending: deque[Future[Prepared]] = deque()
 
         def submit(num: int) -> None:
             pending.extend(makers.submit(_prepare, p, images, readers) for p in islice(pieces, num))
 
         submit(1)  # it measures how many tiles fit the memory, which two at once would disturb
-        for job in jobs:
-            progress(step, job.images.start * num_tiles, total, "tiles")
+        for shard, job in jobs:
+            progress(step, shard.start * num_tiles, total, "tiles")
             parts: list[list[Tensor]] = []
-            for piece in job.pieces():
+            for piece in job:
                 prepared = pending.popleft().result()
                 submit(PIECES_AHEAD - len(pending))
-                with watch.model(piece.num_tiles), torch.inference_mode():
-                    parts.append([select(level) for level in job.module.run(prepared).scales])
-            for scale, rows in zip(job.module.scales, zip(*parts, strict=True), strict=True):
+                num = len(piece.images) * piece.module.plan.num_tiles
+                with watch.model(num), torch.inference_mode():
+                    parts.append([select(level) for level in piece.module.run(prepared).scales])
+            for scale, rows in zip(job[0].module.scales, zip(*parts, strict=True), strict=True):
                 features = torch.cat(rows).numpy()
                 _check_finite(features, module, scale)
-                yield job.images, scale, features
+                yield shard, scale, features
     finally:  # makers wait for readers, so readers stop first
         readers.shutdown(wait=False, cancel_futures=True)
         makers.shutdown(cancel_futures=True)
     progress(step, total, total, "tiles")
 
 
-@dataclass(frozen=True)
-class _Job:
-    """Images and the scales that they still lack, all of which are made from one decoding."""
+class _Piece(NamedTuple):
+    """Images whose tiles are made at once, and the scales that they still lack."""
 
     images: range
     module: MultiScale
     min_side: int
 
-    @property
-    def num_tiles(self) -> int:
-        return len(self.images) * self.module.plan.num_tiles
 
-    def pieces(self) -> list["_Job"]:
-        """The same in parts that are made at once."""
-        size = max(1, PIECE_TILES // self.module.plan.num_tiles)
-        return [
-            replace(self, images=self.images[i : i + size])
-            for i in range(0, len(self.images), size)
-        ]
-
-
-def _jobs(module: MultiScale, missing: Missing) -> Iterator[_Job]:
-    """What shards lack; scales for which images are decoded alike share a job."""
+def _jobs(module: MultiScale, missing: Missing) -> Iterator[tuple[range, list[_Piece]]]:
+    """A shard, and the pieces of it that lack scales for which images are decoded alike."""
     modules: dict[tuple[float, ...], MultiScale] = {}
     for shard, scales in missing.items():
         by_side: dict[int, list[float]] = {}
@@ -249,19 +236,18 @@ def _jobs(module: MultiScale, missing: Missing) -> Iterator[_Job]:
                 by_side.setdefault(decode_side(module, level), []).append(level.scale)
         for side, group in by_side.items():
             key = tuple(group)
-            modules[key] = modules.get(key) or module.with_scales(key)
-            yield _Job(shard, modules[key], side)
+            modules[key] = part = modules.get(key) or module.with_scales(key)
+            size = max(1, PIECE_TILES // part.plan.num_tiles)
+            pieces = [shard[i : i + size] for i in range(0, len(shard), size)]
+            yield shard, [_Piece(piece, part, side) for piece in pieces]
 
 
-def _prepare(job: _Job, images: Images, readers: ThreadPoolExecutor) -> Prepared:
-    """All tiles of a job's images."""
-
-    def read(index: int) -> Image.Image:
-        return images.read(index, min_side=job.min_side)
-
+def _prepare(piece: _Piece, images: Images, readers: ThreadPoolExecutor) -> Prepared:
+    """All tiles of a piece."""
+    read = partial(images.read, min_side=piece.min_side)
     with torch.inference_mode():
-        pictures = job.module.preprocess(list(readers.map(read, job.images)))
-        return job.module.prepare(pictures, eager=True)
+        pictures = piece.module.preprocess(list(readers.map(read, piece.images)))
+        return piece.module.prepare(pictures, eager=True)
 
 
 def _check_finite(rows: NDArray, module: MultiScale, scale: float) -> None:
