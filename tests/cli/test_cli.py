@@ -217,7 +217,7 @@ def test_compare_without_room_for_its_results_or_its_report(compare, tmp_path, m
         patch.setattr(api, "write_report", full)
         result = compare()
     assert result.returncode == 1
-    assert "(No space left on device), but the run is finished and kept" in result.stderr
+    assert "No space left on device), but the run is finished and kept" in result.stderr
     again = compare()
     assert again.returncode == 0
     assert "already there" in again.stderr
