@@ -5,7 +5,6 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isinf
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +92,7 @@ class Comparison:
             "results": self.rows,
             "contrasts": self.contrasts,
             "verdicts": self.verdicts,
-            "sweet_spots": _sweet_spots(self.rows),
+            "sweet_spots": sweet_spots_by_axis(self.rows),
             "cascades": self.cascades,
             "probes": self.probes,
             "controls": self.controls,
@@ -122,20 +121,6 @@ class Comparison:
             weights_hashes=self.plan.weights_hashes,
         )
         task.write(folder, finished)
-
-
-def _sweet_spots(rows: Sequence[Result]) -> dict[str, Any]:
-    return {
-        axis: [
-            {
-                "budget_low": spot.low,
-                "budget_high": None if isinf(spot.high) else spot.high,
-                "candidate": spot.best.candidate,
-            }
-            for spot in spots
-        ]
-        for axis, spots in sweet_spots_by_axis(rows).items()
-    }
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -194,6 +194,6 @@ def _beside(
         diff_high=contrast.ci_high,
         p_value=contrast.p_value,
         macs=cost.macs,
-        latency_ms=cost.latency.median_ms,
+        latency_ms=cost.latency_ms,
         feature_dim=run.evaluation.feature_dim,
     )

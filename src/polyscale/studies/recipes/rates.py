@@ -22,8 +22,8 @@ NUM_READ = 16
 NUM_TILES = 4
 """Tiles that run through the block at once."""
 
-NUM_RUNS = 5
-"""Runs of which the median time counts."""
+TURNS = 3
+"""Moments in which a call is timed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,8 @@ def _read_rate(images: Listing) -> float:
 
 def _seconds(call: Callable[[], object], device: torch.device) -> float:
     """Median time of several calls, after one call to warm up."""
-    timed = Timed(call, device=device, turn_s=0)
-    for _ in range(NUM_RUNS):
+    timed = Timed(call, device)
+    for _ in range(TURNS):
         timed.turn()
-    return timed.times().median
+    _, median_s, _ = timed.quartiles_s()
+    return median_s
