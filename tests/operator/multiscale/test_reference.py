@@ -95,7 +95,7 @@ def test_gradients_equal_the_reference(token_model):
 
 
 random_calls = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

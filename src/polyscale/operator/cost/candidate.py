@@ -10,8 +10,7 @@ from torch import nn
 from polyscale.operator.cost.count import TileCost, count_tile
 from polyscale.operator.cost.turns import Timed
 from polyscale.operator.multiscale import MultiScale
-from polyscale.operator.multiscale.memory import peak_live_bytes
-from polyscale.operator.multiscale.tile_batch import free_bytes
+from polyscale.operator.multiscale.memory import free_bytes, peak_live_bytes
 from polyscale.operator.plan import Plan
 from polyscale.types import HW, Backbone
 

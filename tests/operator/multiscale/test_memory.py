@@ -4,9 +4,8 @@ import pytest
 import torch
 
 import polyscale
-from polyscale.operator.multiscale import MultiScale, tile_batch
-from polyscale.operator.multiscale.memory import peak_live_bytes
-from polyscale.operator.multiscale.tile_batch import fitting_tiles, free_bytes
+from polyscale.operator.multiscale import MultiScale, memory
+from polyscale.operator.multiscale.memory import fitting_tiles, free_bytes, peak_live_bytes
 
 CPU = torch.device("cpu")
 
@@ -16,7 +15,7 @@ def free(monkeypatch):
     """Pretend that so many bytes are free."""
 
     def set_free(num_bytes):
-        monkeypatch.setattr(tile_batch, "free_bytes", lambda device: num_bytes)
+        monkeypatch.setattr(memory, "free_bytes", lambda device: num_bytes)
 
     return set_free
 
@@ -106,7 +105,7 @@ def test_what_is_free_here():
 def test_a_container_may_have_less(monkeypatch, tmp_path):
     (tmp_path / "memory.max").write_text("1000000\n")
     (tmp_path / "memory.current").write_text("400000\n")
-    monkeypatch.setattr(tile_batch, "CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
     assert free_bytes(CPU) == 600_000
     (tmp_path / "memory.max").write_text("max\n")
     assert free_bytes(CPU) > 1_000_000
