@@ -147,20 +147,19 @@ _Entries = tuple[Ints, Ints, Floats]
 
 def _level_entries(level: Level, slot: int, layout: Layout) -> list[_Entries]:
     """What each tile of a level adds to the rows of an image 0."""
-    slots = np.arange(layout.num_slots)
-    prefix_slots = {"mean": slots[slot : slot + 1], "base": slots if slot == 0 else slots[:0]}
+    num_slots, prefix_slots = layout.num_slots, range(0)
+    if layout.prefix == "mean":
+        prefix_slots = range(slot, slot + 1)
+    elif layout.prefix == "base" and slot == 0:
+        prefix_slots = range(num_slots)
     prefix = np.arange(layout.out_prefix)
-    # for each slot that gets the prefix tokens, all of them
-    prefix_rows = np.add.outer(prefix_slots.get(layout.prefix, slots[:0]), prefix * len(slots))
-    prefix_tokens = np.broadcast_to(prefix, prefix_rows.shape).ravel()
+    prefix_tokens = np.tile(prefix, len(prefix_slots))
+    prefix_rows = np.add.outer(np.array(prefix_slots, np.int64), prefix * num_slots).ravel()
     shares = np.full(prefix_tokens.shape, 1 / level.num_tiles)
-    return [
-        (
-            np.concatenate([layout.num_prefix + tile.cells, prefix_tokens]),
-            np.concatenate(
-                [(layout.out_prefix + tile.outputs) * len(slots) + slot, prefix_rows.ravel()]
-            ),
-            np.concatenate([tile.weights, shares]),
-        )
-        for tile in pool_level(level, dict(layout.cells_hw)[level.tile_hw], layout.grid_hw)
-    ]
+    entries = []
+    for tile in pool_level(level, dict(layout.cells_hw)[level.tile_hw], layout.grid_hw):
+        cell_rows = (layout.out_prefix + tile.outputs) * num_slots + slot
+        tokens = np.concatenate([layout.num_prefix + tile.cells, prefix_tokens])
+        rows = np.concatenate([cell_rows, prefix_rows])
+        entries.append((tokens, rows, np.concatenate([tile.weights, shares])))
+    return entries
