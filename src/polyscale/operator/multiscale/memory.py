@@ -1,23 +1,21 @@
-"""Memory: what a call takes, what is free, and how many tiles fit."""
+"""Memory: what a call takes, and how many tiles fit."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 from weakref import finalize
 
-import psutil
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from polyscale.operator.backbones.memory import free_bytes
 
 SHARE = 0.5
 """Share of the free memory that a chunk may take; the rest is for the output and for others."""
 
 MOST = {"cuda": 64, "cpu": 8}
 """Beyond it a chunk runs little faster: a GPU is full, a CPU's cache is."""
-
-CGROUP = Path("/sys/fs/cgroup")
 
 
 def fitting_tiles(run: Callable[[int], object], device: torch.device) -> int:
@@ -33,19 +31,6 @@ def fitting_tiles(run: Callable[[int], object], device: torch.device) -> int:
     per_tile = max(two - one, 1)
     fitting = int((SHARE * free - (one - per_tile)) // per_tile)
     return 2 ** (max(1, min(fitting, MOST[device.type])).bit_length() - 1)
-
-
-def free_bytes(device: torch.device) -> int:
-    """Bytes that can still be had on a device, within what this process may use."""
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    available = psutil.virtual_memory().available
-    try:  # what a container's limit leaves; it reads "max" where there is none
-        limit = int((CGROUP / "memory.max").read_text())
-        return min(available, limit - int((CGROUP / "memory.current").read_text()))
-    except (OSError, ValueError):
-        return available
 
 
 def peak_live_bytes(call: Callable[[], object], *, held: Iterable[Tensor] = ()) -> int:
