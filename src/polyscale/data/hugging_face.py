@@ -19,7 +19,6 @@ from polyscale.data.listing import (
     Content,
     Listing,
     assign_roles,
-    of_roles,
     split_labels,
     to_targets,
 )
@@ -85,11 +84,11 @@ def list_hugging_face(name: str, kind: str, options: Mapping[str, str]) -> Catal
         return _list_pictures(splits[key], key, column)
 
     if pixels is not None:
-        return of_roles(
-            assign_roles(splits, where=where, **chosen),
-            lambda key: replace(list_pictures(key, image), targets=list_pictures(key, column)),
-            pixels=pixels,
-        )
+        keys, about = assign_roles(splits, where=where, **chosen)
+        listings = [
+            replace(list_pictures(key, image), targets=list_pictures(key, column)) for key in keys
+        ]
+        return Catalogue(listings, about, pixels=pixels)
     target = "number" if kind == "number" else "label"
     separator = options.get("separator", ";")
     values = {key: _values(split, column, kind, separator) for key, split in splits.items()}
@@ -98,22 +97,20 @@ def list_hugging_face(name: str, kind: str, options: Mapping[str, str]) -> Catal
     if len(hidden) == len(values):
         raise InputError(f"{where} must have {target}s, but column {column!r} holds none.")
     remarks = [f"Split without {target}s, left out: {key}." for key in hidden]
-    roles = assign_roles([k for k in values if k not in hidden], where=where, **chosen)
-    used = [key for key in (roles.train, roles.test) if key is not None]
-    classes, names = _classes(features[column], kind, [values[key] for key in used])
+    keys, about = assign_roles([k for k in values if k not in hidden], where=where, **chosen)
+    classes, names = _classes(features[column], kind, [values[key] for key in keys])
 
     def list_known(key: str) -> Listing:
         known = [i for i, value in enumerate(values[key]) if value is not None]
         targets = to_targets(kind, [values[key][i] for i in known], classes)
         return replace(list_pictures(key, image).take(known), targets=targets)
 
-    lost = {key: sum(value is None for value in values[key]) for key in used}
     remarks += [
-        f"Images of split {key} without a {target}, left out: {num}."
-        for key, num in lost.items()
-        if num
+        f"Images of split {key} without a {target}, left out: {values[key].count(None)}."
+        for key in keys
+        if None in values[key]
     ]
-    return of_roles(roles, list_known, remarks=tuple(remarks), class_names=names)
+    return Catalogue([list_known(key) for key in keys], about, remarks, names)
 
 
 def _load_splits(name: str, config: str | None) -> dict[str, Any]:
