@@ -19,7 +19,7 @@ from polyscale.features.keys import Images, decode_side, feature_key
 from polyscale.features.maps import StoredMaps
 from polyscale.features.store import FeatureStore
 from polyscale.operator.multiscale import MultiScale, PartFeatures, Prepared
-from polyscale.records.timing import Watch
+from polyscale.records import Watch
 from polyscale.types import Progress, format_scale
 
 SHARD = 32
