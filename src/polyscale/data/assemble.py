@@ -28,15 +28,8 @@ def assemble(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Read every image and target, leave out what is unusable, divide, and search for copies.
 
-    Args:
-        name: what the user called the data.
-        catalogue: what the source holds.
-        seed: of the split, where there is none.
-        cache: folder for what is found in files; None keeps nothing.
-        progress: told what is being done.
-
-    Returns:
-        What every `DataSet` has, and the names of classes or labels.
+    The name is what the user called the data. Returns what every `DataSet` has, and the names of
+    classes or labels.
     """
     if catalogue.has_classes:
         catalogue = _without_empty_classes(catalogue)

@@ -210,9 +210,9 @@ def draw_test(images: Listing, *, seed: int) -> tuple[Listing, Listing]:
 
 
 def sample(images: Listing, per_class: int, *, seed: int) -> Listing:
-    """At most `per_class` images of each class, drawn as `draw_test` does.
+    """At most `per_class` images of each class, or of all where there are no classes.
 
-    Where the images have no classes it is so many of all. A smaller sample is part of a larger one.
+    They are drawn as `draw_test` does. A smaller sample is part of a larger one.
     """
     members = [members[:per_class] for members in _by_class(images, f"sample {seed}")]
     return images.take(np.sort(np.concatenate(members))) if members else images

@@ -26,11 +26,6 @@ def list_pairs(path: Path, folder: str, pixels: PixelTargets) -> Catalogue:
 
     Both may hold folders called train and test or val; else the test images are drawn. Folders
     below count as a part of the stem.
-
-    Args:
-        path: the folder above both.
-        folder: name of the folder with the targets.
-        pixels: what the targets are.
     """
     for name in ("images", folder):
         if not is_folder(path / name):
