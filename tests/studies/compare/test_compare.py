@@ -101,7 +101,7 @@ def test_saved_files_say_the_same(comparison, tmp_path):
     [
         ([], "at least one"),
         (["pip:efficientnet_lite0@1", "pip:efficientnet_lite0"], "given twice"),
-        (["pip:nothing@1"], "has no model"),
+        (["pip:nothing@1"], "knows no model"),
         (["pip:dinov2_small@0.5,1"], "scales must be at least 1 for pip:dinov2_small"),
     ],
 )

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from polyscale.errors import InputError, first_line
 from polyscale.features import StoreError, weights_hash
 from polyscale.operator.backbones import load
-from polyscale.operator.cost import TURNS, Cost, Meter
+from polyscale.operator.cost import Cost, measure
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Control
 from polyscale.studies.compare.features import Extractor, Features
@@ -183,14 +183,11 @@ def _project(train: Rows, test: Rows, width: int, seed: int) -> tuple[Rows, Rows
 
 
 def _cost(module: MultiScale, device: str, image_hw: HW, batch: int) -> Cost:
-    module.to(device)
-    meter = Meter(module, image_hw=image_hw, batch=batch)
-    for number in range(TURNS):
-        meter.turn(number)
+    cost = measure(module.to(device), image_hw=image_hw, batch=batch)
     module.to("cpu")
     if torch.device(device).type == "cuda":
         torch.cuda.empty_cache()
-    return meter.cost()
+    return cost
 
 
 def _beside(
@@ -213,6 +210,6 @@ def _beside(
         diff_high=contrast.ci_high,
         p_value=contrast.p_value,
         macs=cost.macs,
-        latency_ms=cost.latency.median_ms,
+        latency_ms=cost.latency_ms,
         feature_dim=run.evaluation.feature_dim,
     )

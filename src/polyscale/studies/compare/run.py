@@ -255,7 +255,7 @@ class _Run:
                     num_test=own.scores.num_judged,
                     num_tiles=own.num_tiles,
                     feature_dim=own.feature_dim,
-                    **costs[candidate].facts(),
+                    **vars(costs[candidate]),
                     probe={**({"file": file} if file else {}), **own.facts},
                     scores=own.scores.others,
                     settings=facts,

@@ -190,8 +190,7 @@ def _list_classification(
     if per_class is not None and per_class < MIN_DRAWN:
         raise InputError(f"per_class must be at least {MIN_DRAWN}, but got {per_class}.")
     catalogue = list_imagenet(Path(path).expanduser())
-    assert catalogue.test is not None
-    data, train, test = f"{recipe.data.scheme}:{path}", catalogue.train, catalogue.test
+    data, (train, test) = f"{recipe.data.scheme}:{path}", catalogue.splits
     if per_class is not None:
         data = f"{data}?per_class={per_class}"
         train, test = (sample(split, per_class, seed=choices.seed) for split in (train, test))
@@ -210,14 +209,13 @@ def _list_dense(recipe: Recipe, path: str, choices: Choices) -> tuple[Recipe, st
     if limit is not None:
         data = f"{data}{'&' if '?' in path else '?'}limit={limit}"
     catalogue = list_dense(data, recipe.task, seed=choices.seed)
-    assert catalogue.test is not None
-    test = catalogue.test
+    train, test = catalogue.splits
     recipe = recipe.with_data(
-        num_train=len(catalogue.train),
+        num_train=len(train),
         num_test=len(test),
         image_hw=_typical_hw(test) or recipe.data.image_hw,
     )
-    return recipe, data, catalogue.train
+    return recipe, data, train
 
 
 def _typical_hw(files: Listing) -> HW | None:
