@@ -208,10 +208,8 @@ PixelTargets: TypeAlias = MaskClasses | DepthCoding
 def to_classes(options: Mapping[str, str], beside: Path | None = None) -> MaskClasses:
     """What the options say about the classes in masks.
 
-    Args:
-        options: `ignore`, a number or none; `reduce_zero`, 1 where 0 is no class and 1 the first;
-            `classes`, a file of names.
-        beside: a file of names that is taken if it is there and none is given.
+    They are `ignore`, a number or none; `reduce_zero`, 1 where 0 is no class and 1 the first; and
+    `classes`, a file of names. The file `beside` is taken if it is there and none is given.
     """
     names = None
     if "classes" in options:

@@ -92,15 +92,15 @@ def prepare_recipe(
             data = f"{data}{'&' if '?' in data else '?'}{option}={number}"
     folder = None if weights_dir is None else _check_folders(recipe, weights_dir)
     listed = list_source(data, recipe.task, seed=settings.seed)
-    assert listed.test is not None
-    changes = {"num_train": len(listed.train), "num_test": len(listed.test)}
+    train, test = listed.splits
+    changes = {"num_train": len(train), "num_test": len(test)}
     if recipe.task == "classification":
         changes["num_classes"] = len(listed.class_names)
     return PreparedRecipe(
         recipe=recipe.with_data(**changes),
         weights_dir=folder,
         data=data,
-        images=listed.train,
+        images=train,
         settings=settings,
     )
 
