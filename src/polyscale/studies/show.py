@@ -79,7 +79,7 @@ def show(module: MultiScale, image: Image.Image) -> Shown:
 
 def _stitched(module: MultiScale, scale: float, image: Image.Image) -> Map:
     """Features of one scale at its own resolution."""
-    config = replace(module.config.with_scales((scale,)), output_grid="largest")
+    config = replace(module.config, scales=(scale,), output_grid="largest")
     alone = MultiScale(module.backbone, config=config)
     return _as_numpy(alone(alone.preprocess([image])).map)
 
