@@ -55,8 +55,8 @@ def list_nyu_depth(path: Path, options: Mapping[str, str]) -> Catalogue:
             takes depth whose holes were painted over, of the labelled file alone; else depth is
             what the sensor saw, as in the customary test.
     """
-    is_whole = to_choice("crop", options.get("crop", "eigen"), ("eigen", "none"))
-    crop_yxyx = None if is_whole else EIGEN_CROP_YXYX
+    crop = to_choice("crop", options.get("crop", "eigen"), "eigen", "none")
+    crop_yxyx = EIGEN_CROP_YXYX if crop == "eigen" else None
     pixels = replace(to_depth_coding(options), crop_yxyx=crop_yxyx)
     file = _labelled(path)
     if file is None and any(is_file(path / name) for name in LISTS.values()):
@@ -69,8 +69,8 @@ def list_nyu_depth(path: Path, options: Mapping[str, str]) -> Catalogue:
         listings = [_from_list(path, split, remarks) for split in LISTS]
         about = "NYU Depth v2's own split, from the lists beside the files"
         return Catalogue(listings, about, remarks, pixels=pixels)
-    is_filled = to_choice("filled", options.get("filled", "0"), ("0", "1"))
-    target = "depths" if is_filled else "rawDepths"
+    filled = to_choice("filled", options.get("filled", "0"), "0", "1")
+    target = "depths" if filled == "1" else "rawDepths"
     file = file or _missing(path)
     listings = _from_labelled(file, target, lambda stored: stored.astype(np.float32))
     return Catalogue(listings, ABOUT, pixels=pixels)

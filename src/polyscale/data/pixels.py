@@ -216,7 +216,7 @@ def to_classes(options: Mapping[str, str], beside: Path | None = None) -> MaskCl
         names = _read_names(to_path(options["classes"]))
     elif beside is not None and is_file(beside):
         names = _read_names(beside)
-    first = int(to_choice("reduce_zero", options.get("reduce_zero", "0"), ("0", "1")))
+    first = int(to_choice("reduce_zero", options.get("reduce_zero", "0"), "0", "1"))
     ignored = _ignored(options.get("ignore"), len(names or ()))
     return MaskClasses(names=names, first=first, ignored=ignored | frozenset(range(first)))
 
