@@ -7,9 +7,9 @@ import matplotlib as mpl
 import pytest
 from PIL import Image
 
-from polyscale.report.axes import AXES, THROUGHPUT
 from polyscale.report.chart import Cut, _ticks, cuts_of, draw_chart
 from polyscale.report.curves import draw_png, draw_svg
+from polyscale.report.numbers import AXES, THROUGHPUT
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -144,7 +144,7 @@ def test_a_better_error_stands_higher_in_the_chart(depth):
     by_value = sorted(depth.results, key=lambda result: result.value)
     downwards = [drawing.places[result.candidate][1] for result in by_value]
     assert downwards == sorted(downwards)
-    assert "RMSE, lower is better (axis turned)" in drawing.svg
+    assert "RMSE, lower is better (axis inverted)" in drawing.svg
 
 
 def test_a_curve_is_cut_where_a_verdict_says(depth, run):

@@ -58,7 +58,8 @@ def test_parts_of_a_run_merge_into_it(parts, runs):
     assert [(v.outcome, v.contrast, v.costs) for v in merged.verdicts] == [
         (v.outcome, v.contrast, v.costs) for v in whole.verdicts
     ]
-    assert all(list(picture.answers) == names for picture in merged.pictures)
+    assert [p.id for p in merged.pictures] == [p.id for p in whole.pictures]
+    assert list(merged.images.predictions) == list(whole.images.predictions)
     assert len(merged.maps) == len(whole.maps)
     assert all(set(image.predicted) == set(names) for image in merged.maps)
     if whole.sizes:

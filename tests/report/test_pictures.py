@@ -8,7 +8,7 @@ from PIL import Image
 from polyscale.errors import InputError
 from polyscale.records.seams import SeamReport, Seams, WaySeams
 from polyscale.records.shown import Shown, ShownScale
-from polyscale.report.pictures import check_picture, write_seams, write_shown
+from polyscale.report.pictures import check_picture, write_figure2, write_seams, write_shown
 
 
 def colours(*hw):
@@ -75,7 +75,7 @@ def test_the_picture_says_what_happens(tmp_path):
     text = " ".join(words(tmp_path / "a.svg"))
     for phrase in (
         "cat.png at scales 1, 2, 3",
-        "It runs once a tile: 14 tiles.",
+        "It runs once for each tile: 14 tiles.",
         "16×16 px · 4 tiles of 8",
         "8×8 cells × 1,280 channels",
         "4×4 cells × 3,840 channels",
@@ -134,6 +134,11 @@ def test_kinds_of_files_are_the_same_each_time(ending, start, tmp_path):
     assert sorted(tmp_path.iterdir()) == [first, second]
 
 
+def test_figure2_is_written_like_the_others(tmp_path):
+    write_figure2(tmp_path / "figure.svg")
+    assert "larger models, one scale" in words(tmp_path / "figure.svg")
+
+
 def test_paths_are_refused_early(tmp_path):
     photo = tmp_path / "photo.png"
     buffer = BytesIO()
@@ -146,3 +151,5 @@ def test_paths_are_refused_early(tmp_path):
         check_picture(tmp_path / "none" / "new.png")
     with pytest.raises(InputError, match="another file than the image"):
         check_picture(photo, sources=[photo])
+    with pytest.raises(InputError, match="figure must end in"):
+        check_picture(tmp_path / "figure.gif", argument="figure")

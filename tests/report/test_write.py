@@ -80,11 +80,14 @@ def test_importing_loads_no_heavy_package():
     assert run.stdout.strip() == "[]"
 
 
-def test_a_report_is_written_without_torch(run_folder):
+def test_a_report_is_written_without_torch(runs, tmp_path):
+    """Of two tasks side by side, which takes no chart and loads every module."""
     code = (
-        "import sys; from pathlib import Path; from polyscale.report import write_report; "
-        "write_report(Path(sys.argv[1])); print('torch' in sys.modules)"
+        "import sys; from pathlib import Path; from polyscale.report import draw_report; "
+        "a, b, out = map(Path, sys.argv[1:]); draw_report([a, b], out); "
+        "print('torch' in sys.modules)"
     )
-    command = [sys.executable, "-c", code, str(run_folder)]
+    folders = [str(runs[task]) for task in ("classification", "depth")]
+    command = [sys.executable, "-c", code, *folders, str(tmp_path / "both.html")]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"

@@ -6,21 +6,11 @@ from html import escape
 from io import BytesIO, StringIO
 from typing import Literal
 
-from polyscale.report.axes import MACS, Axis
-from polyscale.report.chart import (
-    GRID,
-    INK,
-    PT,
-    PX_PER_INCH,
-    QUIET,
-    Cut,
-    chart_title,
-    draw_chart,
-    point_places,
-)
+from polyscale.report.chart import Cut, chart_title, draw_chart, point_places
+from polyscale.report.drawing import GRID, INK, PT, PX_PER_INCH, QUIET, settings
+from polyscale.report.names import COLOURS, INKS
+from polyscale.report.numbers import MACS, Axis
 from polyscale.report.run import Run
-from polyscale.report.series import COLOURS, INKS
-from polyscale.report.settings import settings
 
 Variant = Literal["wide", "narrow"]
 SVG_SIZES_PX = {"wide": (960, 560), "narrow": (380, 440)}
@@ -76,19 +66,14 @@ def draw_svg(run: Run, variant: Variant, axis: Axis = MACS, *, cuts: Sequence[Cu
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(out, format="svg", metadata=nothing)
     # the root is written anew: without a fixed size, and with a name for screen readers
-    _, _, root = out.getvalue().partition("<svg ")
-    _, _, body = root.partition(">")
+    body = out.getvalue().partition("<svg ")[2].partition(">")[2]
+    for colour, name in CSS_COLOURS.items():
+        body = body.replace(f": {colour}", f": {name}")
     width, height = (side * PT for side in size_px)
     summary = escape(f"{chart_title(run, axis)}. The table of candidates holds the numbers.")
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'viewBox="0 0 {width:g} {height:g}" class="chart" role="img" '
-        f'aria-label="{summary}">{_themed(body)}'
+        f'aria-label="{summary}">{body}'
     )
     return Drawing(svg, places)
-
-
-def _themed(body: str) -> str:
-    for colour, name in CSS_COLOURS.items():
-        body = body.replace(f": {colour}", f": {name}")
-    return body

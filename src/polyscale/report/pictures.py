@@ -1,4 +1,4 @@
-"""Pictures of studies as files."""
+"""Pictures as files."""
 
 from collections.abc import Callable, Iterable
 from io import BytesIO
@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ENDINGS = (".png", ".svg", ".pdf")
-DPI = 144  # half again the sheet's 96 pixels an inch: sharp on screens with finer pixels
+DPI = 144  # half again the 96 pixels an inch of a drawing: sharp on screens with finer pixels
 
 
-def check_picture(path: Path, *, sources: Iterable[Path] = ()) -> None:
+def check_picture(path: Path, *, sources: Iterable[Path] = (), argument: str = "out") -> None:
     """Refuse, before anything is computed, a path that no picture can be written to.
 
     Args:
         path: of the picture.
         sources: files that must not be overwritten.
+        argument: what the user calls the path.
 
     Raises:
         InputError: if the ending is none of `.png`, `.svg` and `.pdf`, the folder does not exist,
@@ -30,17 +31,18 @@ def check_picture(path: Path, *, sources: Iterable[Path] = ()) -> None:
         MissingExtraError: if matplotlib is not installed.
     """
     require("matplotlib", extra="compare", feature="a picture")
+    shown = repr(str(path))
     if path.suffix.lower() not in ENDINGS:
         raise InputError(
-            f"out must end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}, but got {str(path)!r}."
+            f"{argument} must end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}, but got {shown}."
         )
     if not path.parent.is_dir() or path.is_dir():
         raise InputError(
-            f"out must be a file in a folder that exists, but got {str(path)!r}. "
+            f"{argument} must be a file in a folder that exists, but got {shown}. "
             "Make the folder first, or choose another."
         )
     if path.exists() and any(path.samefile(source) for source in sources):
-        raise InputError(f"out must be another file than the image, but got {str(path)!r}.")
+        raise InputError(f"{argument} must be another file than the image, but got {shown}.")
 
 
 def write_shown(shown: Shown, path: Path, *, title: str) -> None:
@@ -63,9 +65,16 @@ def write_seams(report: SeamReport, path: Path) -> None:
     _write(lambda: draw_seams(report), path)
 
 
+def write_figure2(path: Path) -> None:
+    """Draw the paper's Figure 2 from its published figures; the path as for `write_shown`."""
+    from polyscale.report.figure2 import draw_figure2
+
+    _write(draw_figure2, path)
+
+
 def _write(draw: "Callable[[], Figure]", path: Path) -> None:
-    """The whole file or none, the same each time."""
-    from polyscale.report.settings import settings
+    """Write the whole file or none, with the same bytes each time."""
+    from polyscale.report.drawing import settings
 
     check_picture(path)
     ending = path.suffix.lower().removeprefix(".")

@@ -32,11 +32,8 @@ PaperCost = Literal["gmacs", "printed_gflops", "params_m"]
 class PaperSides:
     """The two sides of the paper's comparison, for a family in one table.
 
-    Attributes:
-        family: name of the family.
-        s2: the smallest model at several scales.
-        small: the smallest model at one scale.
-        larger: the larger models at one scale, by number of parameters.
+    `small` and `s2` are the smallest model at one scale and at several; `larger` are the larger
+    models at one scale, by number of parameters.
     """
 
     family: str
@@ -93,20 +90,21 @@ def call_lines(table: str) -> list[str]:
 def text_table(rows: Sequence[PaperRow]) -> TextTable:
     """The rows of one table, without columns that are empty throughout; notes are numbered."""
     notes = [note for note in dict.fromkeys(row.note for row in rows) if note]
-    columns = [f.name for f in fields(PaperRow) if f.name not in ("table", "note")]
+    numbers = {note: str(i) for i, note in enumerate(notes, start=1)}
+    columns = [f.name for f in fields(PaperRow) if f.name != "table"]
     shown = [c for c in columns if any(getattr(row, c) not in (None, (), "") for row in rows)]
+
+    def cell(row: PaperRow, column: str) -> str:
+        if column == "note":
+            return numbers.get(row.note, "")
+        return _value(row) if column == "value" else _cell(getattr(row, column))
+
     return TextTable(
         title=rows[0].table,
-        heads=(*(HEADS.get(c, c) for c in shown), *(["note"] if notes else [])),
-        numeric=(*(c in NUMBERS for c in shown), *([False] if notes else [])),
-        cells=tuple(
-            (
-                *(_value(row) if c == "value" else _cell(getattr(row, c)) for c in shown),
-                *([str(notes.index(row.note) + 1) if row.note else ""] if notes else []),
-            )
-            for row in rows
-        ),
-        footnotes=tuple(f"{i}: {note}" for i, note in enumerate(notes, start=1)),
+        heads=tuple(HEADS.get(c, c) for c in shown),
+        numeric=tuple(c in NUMBERS for c in shown),
+        cells=tuple(tuple(cell(row, c) for c in shown) for row in rows),
+        footnotes=tuple(f"{number}: {note}" for note, number in numbers.items()),
     )
 
 
@@ -141,10 +139,9 @@ def _points(rows: Sequence[PaperRow], cost: PaperCost) -> list[Point]:
 
 def _call(call: DominanceCall) -> str:
     ratio = f"S² costs {call.s2.cost / call.larger.cost:.2f} × its multiply-adds"
-    if call.winner == "s2":
-        return f"{call.s2.name} dominates {call.larger.name}; {ratio}"
-    if call.winner == "larger":
-        return f"{call.larger.name} dominates {call.s2.name}; {ratio}"
+    if call.winner:
+        sides = (call.s2, call.larger) if call.winner == "s2" else (call.larger, call.s2)
+        return f"{sides[0].name} dominates {sides[1].name}; {ratio}"
     better = "S²" if call.s2.value > call.larger.value else "the larger model"
     return (
         f"neither {call.s2.name} nor {call.larger.name} dominates: {better} is better and costs "

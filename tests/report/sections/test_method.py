@@ -7,8 +7,9 @@ ROWS = [{"kind": "ridge", "alpha": 0.1}, {"kind": "ridge", "alpha": 1.0, "note":
 
 
 def test_facts_that_all_rows_share_are_told_once():
-    assert method.shared_facts(ROWS) == {"kind": "ridge"}
-    assert method.differing_keys(ROWS) == ["alpha", "note"]
+    shared, differing = method.facts(dict(zip("ab", ROWS, strict=True)))
+    assert shared == {"kind": "ridge"}
+    assert differing == {"alpha": {"a": "0.1", "b": "1"}, "note": {"a": "–", "b": "slow"}}
 
 
 def test_facts_are_written_on_one_line():
@@ -29,7 +30,8 @@ def test_limits_name_the_data_and_count_the_pairs(run):
 def test_times_are_told_with_the_longest_stages():
     timing = Timing(wall_s=61.7, model_s=44.1, num_tiles=9, stages={"features": 60, "probe": 9.2})
     assert method.timing_text(timing) == (
-        "62 s in all, 44 s in models, busy 74 % of it; longest: features 60 s, probe 9 s."
+        "62 s in all, 44 s of it in models. While features were computed, a model was running 74 % "
+        "of the time. The longest steps: features 60 s, probe 9 s."
     )
     idle = Timing(wall_s=2, model_s=0, num_tiles=0, stages={})
-    assert method.timing_text(idle) == "2 s in all, 0 s in models."
+    assert method.timing_text(idle) == "2 s in all, 0 s of it in models."

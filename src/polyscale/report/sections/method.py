@@ -1,6 +1,6 @@
 """The data, how it was measured, and what that can't tell."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -12,8 +12,8 @@ from polyscale.types import Source
 
 SOURCES: dict[Source, str] = {
     "base": (
-        "base: larger scales are enlarged from the image at the model’s own size, so that no new "
-        "pixel enters. This is the fair comparison with a larger model, which sees that size too."
+        "base: larger scales are enlarged from the image at the model’s own size, so they hold no "
+        "new detail. This is the fair comparison with a larger model, which sees that size too."
     ),
     "native": (
         "native: larger scales are resized from the original picture, so that they can show detail "
@@ -42,7 +42,7 @@ REDUCTIONS: dict[Reduction, str] = {
 
 
 def data_section(run: Run) -> Markup | None:
-    """What the images are, and what was found wrong with them."""
+    """What the images are, and which problems they have."""
     return render("data.html", run=run, data=run.data) if run.data else None
 
 
@@ -50,6 +50,7 @@ def method_section(run: Run) -> Markup:
     """Terms, settings and versions, and the limits of it all."""
     exact, reduction = run.task.right_or_wrong, run.task.reduction
     reduced = REDUCTIONS[reduction].format(name=run.words.name) if reduction else ""
+    titles = {"probe": "Head", "settings": "Settings", "versions": "Versions and hardware"}
     return render(
         "method.html",
         run=run,
@@ -59,45 +60,32 @@ def method_section(run: Run) -> Markup:
         reduction="" if exact else reduced,
         timing=timing_text(run.timing) if run.timing else "",
         facts=[
-            (title, *_facts(run, field))
-            for title, field in (
-                ("Head", "probe"),
-                ("Settings", "settings"),
-                ("Versions and hardware", "versions"),
-            )
+            (title, *facts({name: getattr(row, field) for name, row in run.rows.items()}))
+            for field, title in titles.items()
         ],
         limits=limits(run),
     )
 
 
-def _facts(run: Run, field: str) -> tuple[dict[str, str], list[str], list[tuple[str, list[str]]]]:
-    """What all rows share, the names of what differs among them, and that for each row."""
-    rows = {name: getattr(result, field) for name, result in run.rows.items()}
-    shared = shared_facts(list(rows.values()))
-    differing = differing_keys(list(rows.values()))
-    return (
-        {fact_name(key): fact_text(value) for key, value in shared.items()},
-        [fact_name(key) for key in differing],
-        [
-            (name, [fact_text(row[key]) if key in row else "–" for key in differing])
-            for name, row in rows.items()
-        ],
-    )
+def facts(
+    rows: Mapping[str, Mapping[str, Any]],
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Facts about candidates as text.
 
-
-def shared_facts(facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Entries that all rows agree on."""
-    first = facts[0]
-    return {
-        key: first[key] for key in first if all(key in f and f[key] == first[key] for f in facts)
-    }
-
-
-def differing_keys(facts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Keys on which rows disagree, or that some lack."""
-    shared = shared_facts(facts)
-    keys: Iterable[str] = dict.fromkeys(key for one in facts for key in one)
-    return [key for key in keys if key not in shared]
+    Returns:
+        The facts that all candidates share, by their names, and for each of the others what it is
+        for each candidate.
+    """
+    shared, differing = {}, {}
+    for key in dict.fromkeys(key for row in rows.values() for key in row):
+        values = [row[key] for row in rows.values() if key in row]
+        if len(values) == len(rows) and all(value == values[0] for value in values):
+            shared[fact_name(key)] = fact_text(values[0])
+        else:
+            differing[fact_name(key)] = {
+                name: fact_text(row[key]) if key in row else "–" for name, row in rows.items()
+            }
+    return shared, differing
 
 
 def fact_text(value: object) -> str:
@@ -119,32 +107,33 @@ def fact_name(key: object) -> str:
 
 
 def timing_text(timing: Timing) -> str:
-    """`62 s in all, 48 s in models, busy 77 % of it; longest: extract 40 s`, and a full stop."""
-    text = f"{timing.wall_s:,.0f} s in all, {timing.model_s:,.0f} s in models"
+    """`62 s in all, 44 s of it in models.`, and what took longest, where that is known."""
+    text = f"{timing.wall_s:,.0f} s in all, {timing.model_s:,.0f} s of it in models."
     if timing.busy_share is not None:
-        text += f", busy {100 * timing.busy_share:.0f} % of it"
+        share = f"{100 * timing.busy_share:.0f} %"
+        text += f" While features were computed, a model was running {share} of the time."
     stages = sorted(timing.stages.items(), key=lambda item: -item[1])[:5]
     longest = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in stages)
-    return f"{text}; longest: {longest}." if longest else f"{text}."
+    return f"{text} The longest steps: {longest}." if longest else text
 
 
 def limits(run: Run) -> list[str]:
     """What the numbers can't tell."""
     row, num_pairs = run.results[0], len(run.contrasts)
-    found = [
+    sentences = [
         f"One data set: {row.data}, with {row.num_train:,} training and {row.num_test:,} test "
-        "images. Other images may answer differently.",
+        "images. The answer may differ on other images.",
         "One split into training and test images, and one training of the head. The intervals "
-        "say how far the test images carry, not how another split or training would come out.",
+        "cover the choice of test images, not the choice of training images or another training.",
         "One head on frozen features. Fine-tuning or another task may rank the candidates "
         "differently.",
-        "Time and memory are of one machine at batch 1. Multiply-adds are of the model and carry "
-        "over; time does not.",
+        "Time and memory were measured on one machine at batch 1. Multiply-adds are the same on "
+        "any machine; time is not.",
     ]
     if num_pairs > 1:
-        found.append(
-            f"{num_pairs} pairs were tested and no p-value in the table is corrected for that: "
-            "one in twenty falls below 0.05 by chance where nothing differs. Those that verdicts "
-            "are drawn from are corrected (Holm)."
+        sentences.append(
+            f"{num_pairs} pairs were tested, and the p-values in the table are not corrected for "
+            "that: if nothing differs, one in twenty falls below 0.05 by chance. The p-values that "
+            "verdicts rest on are corrected (Holm)."
         )
-    return found
+    return sentences
