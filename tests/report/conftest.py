@@ -159,7 +159,7 @@ def verdict(run) -> Verdict:
 def no_charts(monkeypatch):
     """Drawing is most of the time that a page takes; what is drawn has tests of its own."""
 
-    def draw(run, variant, axis, cuts):
+    def draw(run, variant, axis):
         return Drawing("<svg></svg>", dict.fromkeys(run.rows, (0.5, 0.5)))
 
     monkeypatch.setattr("polyscale.report.sections.candidates.draw_svg", draw)

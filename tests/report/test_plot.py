@@ -15,8 +15,8 @@ def test_a_line_spans_the_frame_and_ticks_are_where_they_say():
         y_text="{:.0%}".format,
         mark=(20, 0.7),
     )
-    (line,) = plot.lines
-    (x0, y0), (x1, y1), (x2, _) = corners(line.path)
+    ((_, path, _),) = plot.lines
+    (x0, y0), (x1, y1), (x2, _) = corners(path)
     assert (x0, x2) == (LEFT, RIGHT)
     assert TOP <= y1 < y0 <= BOTTOM
     assert plot.mark == (x1, y1)
@@ -34,5 +34,5 @@ def test_a_logarithmic_axis_puts_equal_factors_at_equal_steps():
     )
     first, second, third = (at for at, _ in plot.x_ticks)
     assert second - first == pytest.approx(third - second)
-    for _, middle, low, high in plot.lines[0].dots:
+    for _, middle, low, high in plot.lines[0][2]:
         assert high < middle < low  # upwards is less

@@ -33,11 +33,13 @@ def paper(
     from polyscale.errors import require
 
     if figure is not None:
-        from polyscale.report.pictures import check_picture, write_figure2
+        from polyscale.report.pictures import check_picture, write_picture
 
         check_picture(figure, argument="figure")
         require("scipy", extra="compare", feature="polyscale paper --figure")
-        write_figure2(figure)
+        from polyscale.report.figure2 import draw_figure2
+
+        write_picture(draw_figure2, figure)
         errors.print(f"figure: {figure}", soft_wrap=True)
         return
     if csv:

@@ -1,7 +1,6 @@
 """The chart: a metric against a cost, by model size and by scale."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import floor, log10
 from typing import Any
 
@@ -29,29 +28,15 @@ Costs = Mapping[str, float]
 """Of each candidate, on one axis."""
 
 
-@dataclass(frozen=True)
-class Cut:
-    """Where a verdict interpolated the small model's curve: at the cost of a larger model.
-
-    Attributes:
-        larger: the larger candidate.
-        ends: the candidates of the curve on either side.
-        value: of the curve there.
-    """
-
-    larger: str
-    ends: tuple[str, ...]
-    value: float
-
-
-def cuts_of(run: Run, axis: Axis) -> list[Cut]:
-    """Where the verdicts of a run interpolated curves on one kind of cost."""
-    return [
-        Cut(cost.larger, cost.s2, run.rows[cost.larger].value + run.words.sign * cost.difference)
+def cuts_of(run: Run, axis: Axis) -> list[tuple[Result, float]]:
+    """The larger models at whose cost a verdict interpolated a curve, and its value there."""
+    larger = [
+        (run.rows[cost.larger], run.words.sign * cost.difference)
         for verdict in run.verdicts
         for cost in verdict.costs
         if cost.axis == axis.key and cost.rule == "interpolated"
     ]
+    return [(result, result.value + difference) for result, difference in larger]
 
 
 def draw_chart(
@@ -59,9 +44,8 @@ def draw_chart(
     size_px: tuple[int, int],
     *,
     axis: Axis = MACS,
-    cuts: Sequence[Cut] = (),
     narrow: bool = False,
-    titled: bool = False,
+    alone: bool = False,
     id_prefix: str = "chart",
 ) -> Figure:
     """Each candidate as a point with its interval; lines join models of a family, and scale sets.
@@ -70,23 +54,23 @@ def draw_chart(
         run: with a cost on that axis for each candidate.
         size_px: width and height in CSS pixels, 96 an inch.
         axis: the kind of cost.
-        cuts: of the small model's curve, by verdicts on that cost.
         narrow: smaller marks and text, and more room beside the points, for a phone.
-        titled: whether the title is drawn; a page has its own.
+        alone: with a title, and without interpolated points, which only a page explains.
         id_prefix: of the ids of lines and points in an SVG.
     """
     figure = new_figure(*size_px)
     axes = figure.add_subplot()
     costs = run.costs(axis)
     _draw_lines(axes, run, costs, narrow=narrow, id_prefix=id_prefix)
-    _draw_cuts(axes, run, costs, cuts)
+    if not alone:
+        _draw_cuts(axes, run, axis, costs)
     for number, result in enumerate(run.results):
         gid = f"{id_prefix}-point-{number}"
         style = run.styles[result.family]
         _draw_point(axes, result, costs[result.candidate], style, narrow=narrow, gid=gid)
     _draw_axes(axes, axis, list(costs.values()), run.words, narrow=narrow)
     _draw_legend(axes, narrow=narrow)
-    if titled:
+    if alone:
         title = chart_title(run, axis)
         axes.set_title(title, loc="left", pad=36, fontsize=17 * PT, weight="bold", color=INK)
     # margins first, since labels are placed among what is then drawn
@@ -132,14 +116,12 @@ def _draw_lines(axes: Axes, run: Run, costs: Costs, *, narrow: bool, id_prefix: 
             )
 
 
-def _draw_cuts(axes: Axes, run: Run, costs: Costs, cuts: Sequence[Cut]) -> None:
-    """A cross on the curve, and a dotted line from it to the larger model."""
-    for cut in cuts:
-        larger, cost = run.rows[cut.larger], costs[cut.larger]
-        colour = run.styles[larger.family].colour
-        ends = [cut.value, larger.value]
-        axes.plot([cost] * 2, ends, ":", color=colour, linewidth=1.4, zorder=1.5)
-        axes.plot(cost, cut.value, "x", color=INK, markersize=6.5, markeredgewidth=1.6, zorder=4)
+def _draw_cuts(axes: Axes, run: Run, axis: Axis, costs: Costs) -> None:
+    """A cross where a curve was interpolated, and a dotted line from it to the larger model."""
+    for larger, value in cuts_of(run, axis):
+        colour, cost = run.styles[larger.family].colour, costs[larger.candidate]
+        axes.plot([cost] * 2, [value, larger.value], ":", color=colour, linewidth=1.4, zorder=1.5)
+        axes.plot(cost, value, "x", color=INK, markersize=6.5, markeredgewidth=1.6, zorder=4)
 
 
 def _draw_point(

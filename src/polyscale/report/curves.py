@@ -1,12 +1,12 @@
 """The chart as a PNG, and as an SVG for each kind of cost: one drawing, three sizes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO, StringIO
 from typing import Literal
 
-from polyscale.report.chart import Cut, chart_title, draw_chart, point_places
+from polyscale.report.chart import chart_title, draw_chart, point_places
 from polyscale.report.drawing import GRID, INK, PT, PX_PER_INCH, QUIET, settings
 from polyscale.report.names import COLOURS, INKS
 from polyscale.report.numbers import MACS, Axis
@@ -41,27 +41,24 @@ def draw_png(run: Run) -> bytes:
     dpi = PX_PER_INCH * PNG_WIDTH_PX / PNG_SIZE_PX[0]
     out = BytesIO()
     with settings("png"):
-        figure = draw_chart(run, PNG_SIZE_PX, titled=True)
+        figure = draw_chart(run, PNG_SIZE_PX, alone=True)
         figure.savefig(out, format="png", dpi=dpi, metadata={"Software": None})
     return out.getvalue()
 
 
-def draw_svg(run: Run, variant: Variant, axis: Axis = MACS, *, cuts: Sequence[Cut] = ()) -> Drawing:
+def draw_svg(run: Run, variant: Variant, axis: Axis = MACS) -> Drawing:
     """The chart as an `<svg>` element for a page, its text left as text.
 
     Args:
         run: what was found.
         variant: `wide`, or `narrow` for a phone; ids differ, so that a page can hold both.
         axis: the kind of cost.
-        cuts: of the small model's curve, by verdicts on that cost.
     """
     size_px = SVG_SIZES_PX[variant]
     prefix = f"{axis.key}-{variant}"
     out = StringIO()
     with settings(prefix):
-        figure = draw_chart(
-            run, size_px, axis=axis, cuts=cuts, narrow=variant == "narrow", id_prefix=prefix
-        )
+        figure = draw_chart(run, size_px, axis=axis, narrow=variant == "narrow", id_prefix=prefix)
         places = point_places(figure, run, axis)
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(out, format="svg", metadata=nothing)

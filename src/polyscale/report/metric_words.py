@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from polyscale.records import Metric
+from polyscale.records import Contrast, Metric
 from polyscale.report.numbers import LEVEL, MINUS, NBSP, three_digits
 
 
@@ -100,6 +100,10 @@ class MetricWords:
     def finding(self, difference: float, low: float, high: float) -> str:
         """`+12.5 points (95 % interval +6.3 to +18.8)`."""
         return f"{self.gap(difference)} ({LEVEL} interval {self.interval(low, high)})"
+
+    def contrast(self, contrast: Contrast) -> str:
+        """The finding of two candidates on the same images."""
+        return self.finding(contrast.difference, contrast.ci_low, contrast.ci_high)
 
     def margin(self, margin: float) -> str:
         """`±1`, `±0.01 m`: in points, or in the metric's own unit."""

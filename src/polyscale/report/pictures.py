@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyscale.errors import InputError, require
-from polyscale.records.seams import SeamReport
-from polyscale.records.shown import Shown
 from polyscale.report.files import replace_file
 
 if TYPE_CHECKING:
@@ -45,35 +43,13 @@ def check_picture(path: Path, *, sources: Iterable[Path] = (), argument: str = "
         raise InputError(f"{argument} must be another file than the image, but got {shown}.")
 
 
-def write_shown(shown: Shown, path: Path, *, title: str) -> None:
-    """Draw what `polyscale.studies.show` found.
+def write_picture(draw: "Callable[[], Figure]", path: Path) -> None:
+    """Write a drawing with the same bytes each time, the whole file or none.
 
     Args:
-        shown: the picture and its scales.
+        draw: makes the drawing, under settings that do not depend on the user's own.
         path: ends in `.png`, `.svg` or `.pdf`.
-        title: of the picture, for example its file's name.
     """
-    from polyscale.report.show_picture import draw_shown
-
-    _write(lambda: draw_shown(shown, title=title), path)
-
-
-def write_seams(report: SeamReport, path: Path) -> None:
-    """Draw what `polyscale.studies.compare_seams` found; the path as for `write_shown`."""
-    from polyscale.report.seams_picture import draw_seams
-
-    _write(lambda: draw_seams(report), path)
-
-
-def write_figure2(path: Path) -> None:
-    """Draw the paper's Figure 2 from its published figures; the path as for `write_shown`."""
-    from polyscale.report.figure2 import draw_figure2
-
-    _write(draw_figure2, path)
-
-
-def _write(draw: "Callable[[], Figure]", path: Path) -> None:
-    """Write the whole file or none, with the same bytes each time."""
     from polyscale.report.drawing import settings
 
     check_picture(path)

@@ -6,6 +6,8 @@ from math import log10
 
 from matplotlib.ticker import MaxNLocator
 
+Dot = tuple[float, float, float, float]
+"""Left, top, and the lower and the upper end of the interval."""
 LEFT, RIGHT, TOP, BOTTOM = 46, 348, 12, 194  # of the frame, in a view box of 360 × 230
 
 
@@ -21,24 +23,22 @@ class Series:
     high: Sequence[float] = ()
 
 
-@dataclass(frozen=True)
-class PlacedLine:
-    """A line as an SVG path; `dots` are its points with the ends of their intervals."""
-
-    path: str
-    style: str
-    colour: str
-    dots: tuple[tuple[float, float, float, float], ...]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """Everything of a chart in units of its view box; ticks are places and their texts."""
+    """Everything of a chart in units of its view box.
+
+    Attributes:
+        x_ticks: places and texts.
+        y_ticks: places and texts.
+        x_label: below the chart.
+        lines: each as an SVG path, and its points with the ends of their intervals.
+        mark: a point.
+    """
 
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
     x_label: str
-    lines: tuple[PlacedLine, ...]
+    lines: tuple[tuple[Series, str, list[Dot]], ...]
     mark: tuple[float, float] | None
 
 
@@ -76,12 +76,11 @@ def place(
     def up(y: float) -> float:
         return round(BOTTOM - (BOTTOM - TOP) * _share(y, bottom, top), 2)
 
-    def placed(line: Series) -> PlacedLine:
+    def placed(line: Series) -> tuple[Series, str, list[Dot]]:
         points = [(across(x), up(y)) for x, y in zip(line.x, line.y, strict=True)]
         ends = [(up(low), up(high)) for low, high in zip(line.low, line.high, strict=True)]
         path = "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
-        dots = tuple((*point, *end) for point, end in zip(points, ends, strict=False))
-        return PlacedLine(path, line.style, line.colour, dots)
+        return line, path, [(*xy, *end) for xy, end in zip(points, ends, strict=False)]
 
     shown = [x for x in x_ticks if min(xs) <= scale(x) <= max(xs)]
     return Plot(

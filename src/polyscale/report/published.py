@@ -55,22 +55,18 @@ class TextTable:
 
 def paper_sides(table: str) -> list[PaperSides]:
     """The sides of each family, in a table whose rows have costs."""
-    rows = load_paper(table)
-    return [
-        _sides(family, [r for r in rows if r.family == family])
-        for family in dict.fromkeys(row.family for row in rows)
-    ]
+    families: dict[str, list[PaperRow]] = {}
+    for row in load_paper(table):
+        families.setdefault(row.family, []).append(row)
+    return [_sides(family, rows) for family, rows in families.items()]
 
 
 def paper_calls(table: str, cost: PaperCost = "gmacs") -> dict[str, list[DominanceCall]]:
     """For each family who dominates whom: every S² point against every larger model.
 
     The paper gives no answers to single images, so these calls compare figures and test nothing.
-    Rows without that cost or without a value are left out.
-
-    Args:
-        table: one of `COSTED`.
-        cost: `gmacs` is counted in the same way for all rows, `printed_gflops` is not.
+    Rows without that cost or without a value are left out. `gmacs` is counted in the same way for
+    all rows of a table of `COSTED`, `printed_gflops` is not.
     """
     return {
         sides.family: dominance_calls(_points(sides.s2, cost), _points(sides.larger, cost))
@@ -114,27 +110,22 @@ def row_name(row: PaperRow) -> str:
 
 
 def _sides(family: str, rows: Sequence[PaperRow]) -> PaperSides:
-    small = min((r for r in rows if r.method == "single"), key=_size)
-    others = [r for r in rows if r.model != small.model]
+    single = sorted((r for r in rows if r.method == "single"), key=lambda r: r.params_m or 0)
+    small = single[0]
     return PaperSides(
         family=family,
         s2=tuple(r for r in rows if r.model == small.model and r.method == "s2"),
         small=small,
-        larger=tuple(sorted((r for r in others if r.method == "single"), key=_size)),
+        larger=tuple(r for r in single if r.model != small.model),
     )
 
 
-def _size(row: PaperRow) -> float:
-    return row.params_m or 0
-
-
 def _points(rows: Sequence[PaperRow], cost: PaperCost) -> list[Point]:
-    points = []
-    for row in rows:
-        price = getattr(row, cost)
-        if price is not None and row.value is not None:
-            points.append(Point(row_name(row), price, better_sign(row.metric) * row.value))
-    return points
+    return [
+        Point(row_name(row), getattr(row, cost), better_sign(row.metric) * row.value)
+        for row in rows
+        if getattr(row, cost) is not None and row.value is not None
+    ]
 
 
 def _call(call: DominanceCall) -> str:

@@ -8,15 +8,6 @@ from polyscale.report.run import Run
 MAX_ROLES = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScaleGain:
-    """What several scales did for a backbone, `contrast` with the several scales first."""
-
-    single: Result
-    multi: Result
-    contrast: Contrast
-
-
 @dataclass(frozen=True)
 class Role:
     """A candidate in its part, and the page's colour of that part."""
@@ -46,15 +37,14 @@ class Sides:
     others: tuple[Role, ...] = ()
 
 
-def scale_gains(run: Run) -> list[ScaleGain]:
-    """For each backbone: scale 1 against its several scales, chosen on the training images."""
+def scale_gains(run: Run) -> list[Contrast]:
+    """For each backbone: its several scales, chosen on the training images, against scale 1."""
     gains = []
     for backbone in dict.fromkeys(result.backbone for result in run.results):
         several = [r for r in run.results if r.backbone == backbone and len(r.scales) > 1]
         single, multi = run.at_scale_1(backbone), max(several, key=selection, default=None)
         if single is not None and multi is not None:
-            contrast = run.contrast(multi.candidate, single.candidate)
-            gains.append(ScaleGain(single=single, multi=multi, contrast=contrast))
+            gains.append(run.contrast(multi.candidate, single.candidate))
     return gains
 
 
@@ -71,7 +61,8 @@ def sides_of(run: Run) -> list[Sides]:
     """
     pairs: list[tuple[Result, Result | None]] = [(v.s2, v.larger) for v in run.verdicts]
     judged = {v.s2.backbone for v in run.verdicts}
-    pairs += [(g.multi, None) for g in scale_gains(run) if g.multi.backbone not in judged]
+    others = [run.rows[gain.first] for gain in scale_gains(run)]
+    pairs += [(s2, None) for s2 in others if s2.backbone not in judged]
     if pairs:
         return [_sides(run.at_scale_1(s2.backbone), s2, larger) for s2, larger in pairs]
     colours = ("var(--quiet)", "var(--accent)", "var(--mark-1)")

@@ -113,11 +113,11 @@ def _evidence(run: Run, verdict: Verdict) -> str:
             f"{lead}{gap}, but {_doubt(run, contrast)}. {_ahead(run, contrast)} "
             f"{_more_images(verdict)}"
         )
-    found = words.finding(contrast.difference, contrast.ci_low, contrast.ci_high)
+    ending = ""
     if verdict.outcome == "equivalent":
         margin = words.margin(contrast.margin)
-        return f"{lead}{found}, within the margin of {margin} that counts as no difference."
-    return f"{lead}{found}."
+        ending = f", within the margin of {margin} that counts as no difference"
+    return f"{lead}{words.contrast(contrast)}{ending}."
 
 
 def _alone(run: Run, verdict: Verdict) -> str:
@@ -129,7 +129,7 @@ def _alone(run: Run, verdict: Verdict) -> str:
     return (
         f"At one scale alone, {run.models[single.backbone]} reaches "
         f"{run.words.value(single.value)}; its difference from the larger model is "
-        f"{run.words.finding(contrast.difference, contrast.ci_low, contrast.ci_high)}."
+        f"{run.words.contrast(contrast)}."
     )
 
 
@@ -199,11 +199,8 @@ def best_fact(run: Run) -> str:
         f"{words.sentence(best.value, best.num_test)} "
         f"({LEVEL} interval {words.bounds(best.ci_low, best.ci_high)}{words.lower})"
     )
-    gain = next((g for g in scale_gains(run) if g.multi == best), None)
+    gain = next((g for g in scale_gains(run) if g.first == best.candidate), None)
     if gain is None:
         return f"{lead}."
-    contrast = gain.contrast
-    return (
-        f"{lead}, and at scale 1 alone {words.second(gain.single.value)}: "
-        f"{words.finding(contrast.difference, contrast.ci_low, contrast.ci_high)}."
-    )
+    alone = words.second(run.rows[gain.second].value)
+    return f"{lead}, and at scale 1 alone {alone}: {words.contrast(gain)}."

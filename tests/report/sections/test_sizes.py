@@ -67,8 +67,8 @@ def test_a_page_has_a_row_a_size_and_a_line_a_candidate(segmentation):
     assert len(page.rows) == len(segmentation.sizes.num_objects)
     assert [row.num for row in page.rows] == list(segmentation.sizes.num_objects)
     assert len(page.plot.lines) == 3
-    for line in page.plot.lines:
-        for x, y, low, high in line.dots:
+    for _, _, dots in page.plot.lines:
+        for x, y, low, high in dots:
             assert 46 <= x <= 348
             assert high <= y <= low  # down is more in an SVG
 

@@ -1,7 +1,6 @@
 """Budgets, cascades, controls and other probes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -21,13 +20,8 @@ FEATURES = {"cls": "class token", "mean": "mean of map", "both": "both"}
 """Pooled features that a linear probe is given: their key, and the title of a column."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FewShot:
-    """The metric of each candidate by the number of labelled images of each class."""
-
-    shots: tuple[int, ...]
-    rows: Mapping[str, Mapping[int, Shots]]
-    plot: Plot
+FewShot = tuple[Plot, tuple[int, ...], Mapping[str, Mapping[int, Shots]]]
+"""Curves; the numbers of images of each class; candidate → number of images → values."""
 
 
 def budgets_section(run: Run) -> Markup | None:
@@ -89,7 +83,7 @@ def probes_section(run: Run) -> Markup | None:
 
 
 def few_shot(run: Run, probes: Mapping[str, Probes]) -> FewShot | None:
-    """Each candidate's curve over the number of labelled images of each class."""
+    """Each candidate's metric by the number of labelled images of each class."""
     rows = {
         name: {point.shots: point for point in probes[name].few_shot if point.mean is not None}
         for name in run.rows
@@ -120,7 +114,7 @@ def few_shot(run: Run, probes: Mapping[str, Probes]) -> FewShot | None:
         x_at=shots,
         y_text=run.words.tick,
     )
-    return FewShot(shots=shots, rows=rows, plot=plot)
+    return plot, shots, rows
 
 
 def _end(point: Shots, end: float | None) -> float:

@@ -1,17 +1,16 @@
 """The top of the page: the answer, and the answer at equal cost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from polyscale.records import CostVerdict, Outcome, Verdict
+from polyscale.records import Contrast, CostVerdict, Outcome, Verdict
 from polyscale.report.metric_words import MetricWords
 from polyscale.report.names import scales_phrase
 from polyscale.report.numbers import AXES, interval_limit, ratio
 from polyscale.report.render import render
 from polyscale.report.run import Run
-from polyscale.report.sides import ScaleGain, scale_gains
+from polyscale.report.sides import scale_gains
 from polyscale.report.words import best_fact, verdict_text, without_verdict
 
 TAGS: dict[Outcome, str] = {
@@ -34,21 +33,8 @@ _WITHIN: dict[Outcome, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class CostLine:
-    """What the page says of a larger model and a kind of cost.
-
-    Attributes:
-        verdict: what is put into words.
-        noun: the kind of cost.
-        tag: the outcome in two or three words.
-        sentence: what it rests on.
-    """
-
-    verdict: CostVerdict
-    noun: str
-    tag: str
-    sentence: str
+CostLine = tuple[CostVerdict, str]
+"""A verdict at equal cost, and what it rests on as a sentence."""
 
 
 def answer_section(run: Run) -> Markup:
@@ -71,18 +57,18 @@ def equal_cost_section(run: Run) -> Markup | None:
         "equal_cost.html",
         run=run,
         answers=[(verdict, *cost_lines(run, verdict)) for verdict in run.verdicts],
-        gains=[(gain_sentence(run, gain), gain.contrast) for gain in gains],
+        gains=[(gain_sentence(run, gain), gain) for gain in gains],
+        axes=AXES,
+        tags=TAGS,
         limit=interval_limit((c.ci_low, c.ci_high) for c in run.contrasts),
     )
 
 
-def gain_sentence(run: Run, gain: ScaleGain) -> str:
+def gain_sentence(run: Run, gain: Contrast) -> str:
     """`efficientnet_lite0, scale 1 → scales 1, 2: +9.2 points (95 % interval +4.0 to +14.4)`."""
-    contrast = gain.contrast
-    return (
-        f"{run.models[gain.single.backbone]}, scale 1 → {scales_phrase(gain.multi.scales)}: "
-        f"{run.words.finding(contrast.difference, contrast.ci_low, contrast.ci_high)}"
-    )
+    multi = run.rows[gain.first]
+    scales = scales_phrase(multi.scales)
+    return f"{run.models[multi.backbone]}, scale 1 → {scales}: {run.words.contrast(gain)}"
 
 
 def cost_lines(run: Run, verdict: Verdict) -> tuple[list[CostLine], dict[str, list[CostLine]]]:
@@ -91,19 +77,16 @@ def cost_lines(run: Run, verdict: Verdict) -> tuple[list[CostLine], dict[str, li
     Returns:
         The lines against the headline's larger model, and those against others by their names.
     """
-    first, others = [], dict[str, list[CostLine]]()
+    first: list[CostLine] = []
+    others: dict[str, list[CostLine]] = {}
     for cost in verdict.costs:
         larger = run.models[run.rows[cost.larger].backbone]
-        noun, tag = AXES[cost.axis].noun, TAGS[cost.outcome]
-        sentence = _sentence(run, cost, noun, larger)
+        sentence = _sentence(run, cost, AXES[cost.axis].noun, larger)
         more = (cost.num_test_needed or 0) - cost.contrasts[0].num_test
         if more > 0:
             sentence += f" About {more:,} more test images would settle it."
-        line = CostLine(verdict=cost, noun=noun, tag=tag, sentence=sentence)
-        if cost.larger == verdict.larger.candidate:
-            first.append(line)
-        else:
-            others.setdefault(larger, []).append(line)
+        is_first = cost.larger == verdict.larger.candidate
+        (first if is_first else others.setdefault(larger, [])).append((cost, sentence))
     return first, others
 
 

@@ -1,15 +1,14 @@
 """All candidates: the chart, the tables, the pairs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
 from polyscale.records import Contrast, Result
 from polyscale.report.chart import cuts_of
-from polyscale.report.curves import Drawing, draw_svg
-from polyscale.report.numbers import AXES, NBSP, Axis, interval_limit
+from polyscale.report.curves import Variant, draw_svg
+from polyscale.report.numbers import AXES, NBSP, interval_limit
 from polyscale.report.render import render
 from polyscale.report.run import Run
 from polyscale.report.sides import scale_gains
@@ -30,26 +29,14 @@ HEAD_COLUMNS: tuple[HeadColumn, ...] = (
 """Of a trained head: the key in `Result.probe`, a column's title, the value as text."""
 
 
-@dataclass(frozen=True)
-class Chart:
-    """The metric against one kind of cost, for a desk and for a phone."""
-
-    axis: Axis
-    wide: Drawing
-    narrow: Drawing
-    is_cut: bool
-
-
 def chart_section(run: Run) -> Markup:
-    """The metric against each kind of cost that every candidate has."""
-    charts = []
-    for axis in AXES.values():
-        if len(run.costs(axis)) == len(run.results):
-            cuts = cuts_of(run, axis)
-            wide, narrow = (draw_svg(run, size, axis, cuts=cuts) for size in ("wide", "narrow"))
-            charts.append(Chart(axis, wide, narrow, bool(cuts)))
+    """The metric against each kind of cost that every candidate has, for a desk and for a phone."""
+    axes = [axis for axis in AXES.values() if len(run.costs(axis)) == len(run.results)]
+    variants: tuple[Variant, ...] = ("wide", "narrow")
+    charts = [(axis, {name: draw_svg(run, name, axis) for name in variants}) for axis in axes]
+    has_cuts = any(cuts_of(run, axis) for axis in axes)
     # what matplotlib drew; it escapes what it writes
-    return render("chart.html", run=run, charts=charts, drawn=Markup)
+    return render("chart.html", run=run, charts=charts, has_cuts=has_cuts, drawn=Markup)
 
 
 def candidates_section(run: Run) -> Markup:
@@ -84,8 +71,7 @@ def contrasts_section(run: Run) -> Markup | None:
         return None
     key: Sequence[Contrast] = run.contrasts
     if len(run.contrasts) > MAX_OPEN_CONTRASTS:
-        gains = [gain.contrast for gain in scale_gains(run)]
-        key = [*(verdict.contrast for verdict in run.verdicts), *gains]
+        key = [*(verdict.contrast for verdict in run.verdicts), *scale_gains(run)]
     limit = interval_limit((c.ci_low, c.ci_high) for c in run.contrasts)
     return render("contrasts.html", run=run, key_contrasts=key, limit=limit)
 
