@@ -54,7 +54,7 @@ def draw_chart(
         run: with a cost on that axis for each candidate.
         size_px: width and height in CSS pixels, 96 an inch.
         axis: the kind of cost.
-        narrow: smaller marks and text, and more room beside the points, for a phone.
+        narrow: for a phone: smaller marks and text, and more room beside the points.
         alone: with a title, and without interpolated points, which only a page explains.
         id_prefix: of the ids of lines and points in an SVG.
     """

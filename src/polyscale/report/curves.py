@@ -47,13 +47,7 @@ def draw_png(run: Run) -> bytes:
 
 
 def draw_svg(run: Run, variant: Variant, axis: Axis = MACS) -> Drawing:
-    """The chart as an `<svg>` element for a page, its text left as text.
-
-    Args:
-        run: what was found.
-        variant: `wide`, or `narrow` for a phone; ids differ, so that a page can hold both.
-        axis: the kind of cost.
-    """
+    """The chart as an `<svg>` element, its text left as text; ids differ within a page."""
     size_px = SVG_SIZES_PX[variant]
     prefix = f"{axis.key}-{variant}"
     out = StringIO()

@@ -89,15 +89,7 @@ def add_image(
     smooth: bool = False,
     **options: Any,
 ) -> None:
-    """Draw pixels, 8-bit or 0 to 1, so that they fill a box.
-
-    Args:
-        sheet: what is drawn on.
-        box: the place.
-        pixels: of the image.
-        smooth: for photographs; else each pixel is one square.
-        options: further ones of `imshow`.
-    """
+    """Draw pixels, 8-bit or 0 to 1, so that they fill a box: `smooth`, or each as one square."""
     sheet.imshow(
         pixels,
         extent=(box.left, box.right, box.bottom, box.top),

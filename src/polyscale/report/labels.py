@@ -40,13 +40,8 @@ def place_labels(
     """Write each label where it overlaps least with markers, intervals, lines and other labels.
 
     Greedy, in the order given: exact placement is NP-hard, and a chart has a dozen points. A label
-    far from its point gets a thin leader.
-
-    Args:
-        axes: laid out already, its limits fixed.
-        labels: one for each point.
-        lines: corners of each line, in data coordinates.
-        fontsize: in points.
+    far from its point gets a thin leader. The axes must be laid out already; lines are given by
+    their corners in data coordinates.
     """
     points = [_to_points(axes, label.xy) for label in labels]
     obstacles = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]

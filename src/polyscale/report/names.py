@@ -18,19 +18,12 @@ MARKERS = ("circle", "square", "triangle", "diamond")
 
 @dataclass(frozen=True)
 class FamilyStyle:
-    """How a family is drawn: one colour and one shape, so that they differ in grey print too.
+    """How a family is drawn: one colour and one shape, so that they differ in grey print too."""
 
-    Attributes:
-        colour: of marks and lines.
-        ink: of text, a darker one.
-        marker: the shape's name.
-        css: name of the colour in a page, which has another colour in the dark.
-    """
-
-    colour: str
-    ink: str
+    colour: str  # of marks and lines
+    ink: str  # of text, darker
     marker: str
-    css: str
+    css: str  # name of the colour in a page, which has another colour in the dark
 
 
 def scales_text(scales: Iterable[float]) -> str:

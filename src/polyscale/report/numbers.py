@@ -11,23 +11,14 @@ LEVEL = f"95{NBSP}%"
 
 @dataclass(frozen=True)
 class Axis:
-    """A kind of cost, as a reader sees it.
+    """A kind of cost, as a reader sees it."""
 
-    Attributes:
-        key: the field of a result that holds it.
-        noun: its name in sentences and headings.
-        label: its name under the chart.
-        unit: of values as they are shown.
-        unit_size: what one unit is in the field of the result.
-        turned: whether more is better, so that the axis runs from right to left.
-    """
-
-    key: str
-    noun: str
-    label: str
+    key: str  # the field of a result that holds it
+    noun: str  # in sentences and headings
+    label: str  # under the chart
     unit: str
-    unit_size: float = 1
-    turned: bool = False
+    unit_size: float = 1  # in the field of the result
+    turned: bool = False  # whether more is better, so that the axis runs from right to left
 
     def tick(self, value: float) -> str:
         """`0.5 G`: a value on the axis."""

@@ -16,12 +16,7 @@ _LINK = re.compile(r'<(?:section|header)[^>]* id="([\w-]+)" data-nav="([^"]*)"')
 
 
 def render_page(run: Run, sections: Sequence[Section] = ()) -> str:
-    """The report as one self-contained page.
-
-    Args:
-        run: what was found.
-        sections: further ones, shown before the data and the method.
-    """
+    """The report as one self-contained page; further sections stand before the data."""
     shown = [section(run) for section in (*FINDINGS, *sections, *ABOUT)]
     parts = [escape(part) for part in shown if part is not None]
     title = f"Do you need a larger vision model? {run.results[0].data}, {run.date}"
@@ -29,12 +24,7 @@ def render_page(run: Run, sections: Sequence[Section] = ()) -> str:
 
 
 def render_side_by_side(runs: Sequence[Run], note: str) -> str:
-    """Runs that are not compared with each other, one after the other.
-
-    Args:
-        runs: what was found.
-        note: why they are not compared.
-    """
+    """Runs one after the other, with a note why they are not compared with each other."""
     shown = [(run, plain_answers(run), candidates_table(run)) for run in runs]
     title = f"{len(runs)} runs side by side, {max(run.date for run in runs)}"
     return _page(title, [render("side_by_side.html", note=note, runs=shown)], runs)

@@ -18,14 +18,9 @@ DPI = 144  # half again the 96 pixels an inch of a drawing: sharp on screens wit
 def check_picture(path: Path, *, sources: Iterable[Path] = (), argument: str = "out") -> None:
     """Refuse, before anything is computed, a path that no picture can be written to.
 
-    Args:
-        path: of the picture.
-        sources: files that must not be overwritten.
-        argument: what the user calls the path.
-
     Raises:
         InputError: if the ending is none of `.png`, `.svg` and `.pdf`, the folder does not exist,
-            or the path is that of a source.
+            or the path is that of a source, which must not be overwritten.
         MissingExtraError: if matplotlib is not installed.
     """
     require("matplotlib", extra="compare", feature="a picture")
@@ -44,12 +39,7 @@ def check_picture(path: Path, *, sources: Iterable[Path] = (), argument: str = "
 
 
 def write_picture(draw: "Callable[[], Figure]", path: Path) -> None:
-    """Write a drawing with the same bytes each time, the whole file or none.
-
-    Args:
-        draw: makes the drawing, under settings that do not depend on the user's own.
-        path: ends in `.png`, `.svg` or `.pdf`.
-    """
+    """Write a drawing with the same bytes each time, whatever the user's settings of matplotlib."""
     from polyscale.report.drawing import settings
 
     check_picture(path)

@@ -25,15 +25,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """Everything of a chart in units of its view box.
-
-    Attributes:
-        x_ticks: places and texts.
-        y_ticks: places and texts.
-        x_label: below the chart.
-        lines: each as an SVG path, and its points with the ends of their intervals.
-        mark: a point.
-    """
+    """Everything of a chart in units of its view box: ticks as places and texts, lines as paths."""
 
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
@@ -54,14 +46,8 @@ def place(
 ) -> Plot:
     """Place lines of values against a cost or a count.
 
-    Args:
-        series: the lines.
-        x_label: below the chart.
-        x_text: a value of the x axis as text.
-        y_text: a value of the y axis as text.
-        x_at: where its ticks are; the axis is then logarithmic. None is a linear one.
-        x_pad: share of the width that stays free at either end.
-        mark: a point to be marked.
+    The x axis is linear, or logarithmic where its ticks are given (`x_at`). A share of the width
+    (`x_pad`) stays free at either end; `mark` is a point to be marked.
     """
     scale = float if x_at is None else log10
     xs = [scale(x) for line in series for x in line.x]

@@ -24,7 +24,6 @@ HEADS = {
 NUMBERS = frozenset(HEADS) | {"value", "scales"}
 DIGITS = {"rmse": 4, "information_bits": 3, "loss": 3}
 """Decimals of a metric's values in the paper; other metrics have one."""
-
 PaperCost = Literal["gmacs", "printed_gflops", "params_m"]
 
 
@@ -58,7 +57,14 @@ def paper_sides(table: str) -> list[PaperSides]:
     families: dict[str, list[PaperRow]] = {}
     for row in load_paper(table):
         families.setdefault(row.family, []).append(row)
-    return [_sides(family, rows) for family, rows in families.items()]
+    sides = []
+    for family, rows in families.items():
+        single = sorted((r for r in rows if r.method == "single"), key=lambda r: r.params_m or 0)
+        small = single[0]
+        s2 = tuple(r for r in rows if r.model == small.model and r.method == "s2")
+        larger = tuple(r for r in single if r.model != small.model)
+        sides.append(PaperSides(family=family, s2=s2, small=small, larger=larger))
+    return sides
 
 
 def paper_calls(table: str, cost: PaperCost = "gmacs") -> dict[str, list[DominanceCall]]:
@@ -107,17 +113,6 @@ def text_table(rows: Sequence[PaperRow]) -> TextTable:
 def row_name(row: PaperRow) -> str:
     """A model and its scales, for example `ViT-B/16 (1, 2)`."""
     return f"{row.model} ({', '.join(format_scale(scale) for scale in row.scales)})"
-
-
-def _sides(family: str, rows: Sequence[PaperRow]) -> PaperSides:
-    single = sorted((r for r in rows if r.method == "single"), key=lambda r: r.params_m or 0)
-    small = single[0]
-    return PaperSides(
-        family=family,
-        s2=tuple(r for r in rows if r.model == small.model and r.method == "s2"),
-        small=small,
-        larger=tuple(r for r in single if r.model != small.model),
-    )
 
 
 def _points(rows: Sequence[PaperRow], cost: PaperCost) -> list[Point]:

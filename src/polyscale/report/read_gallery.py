@@ -29,11 +29,7 @@ def read_gallery(
 ) -> dict[str, tuple[Any, ...]]:
     """`pictures` of answers, or `maps` where its columns are those of maps.
 
-    Args:
-        path: of the gallery.
-        images: of the same run.
-        names: the candidates, each of which must have a map for each image.
-        num_classes: of labels; None where maps are of depth.
+    Maps are of labels where there are classes, and otherwise of depth.
 
     Raises:
         InputError: if the file is missing or damaged, or lacks a picture.

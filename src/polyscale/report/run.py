@@ -8,21 +8,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from numpy.typing import NDArray
 
-from polyscale.records import (
-    Cascade,
-    ClassIous,
-    Contrast,
-    Control,
-    DataRecord,
-    Failure,
-    Metric,
-    Probes,
-    Result,
-    Sizes,
-    TaskRecord,
-    Timing,
-    Verdict,
-)
+from polyscale import records
 from polyscale.report.metric_words import MetricWords
 from polyscale.report.names import FamilyStyle, family_styles, model_names, short_names
 from polyscale.report.numbers import THROUGHPUT, Axis
@@ -85,23 +71,14 @@ Target = Shaped[NDArray, "h w"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MapImage:
-    """A test image on which candidates differ in their pixels.
-
-    Attributes:
-        id: of the image in its data set.
-        jpeg: the image's bytes.
-        size_wh: width and height in pixels, of all of it.
-        truth: labels or metres.
-        predicted: by each candidate.
-        scores: of each candidate on this image; None where nothing is known.
-    """
+    """A test image on which candidates differ in their pixels; mappings are from the candidate."""
 
     id: str
     jpeg: bytes
     size_wh: tuple[int, int]
     truth: Target
     predicted: Mapping[str, Target]
-    scores: Mapping[str, float | None]
+    scores: Mapping[str, float | None]  # on this image; None where nothing is known
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -118,22 +95,22 @@ class Run:
     """
 
     folder: str = ""
-    task: TaskRecord
-    results: tuple[Result, ...]
-    contrasts: tuple[Contrast, ...]
-    verdicts: tuple[Verdict, ...]
+    task: records.TaskRecord
+    results: tuple[records.Result, ...]
+    contrasts: tuple[records.Contrast, ...]
+    verdicts: tuple[records.Verdict, ...]
     images: Images
     pictures: tuple[Picture, ...] = ()
     maps: tuple[MapImage, ...] = ()
     date: str
-    cascades: tuple[Cascade, ...] = ()
-    controls: tuple[Control, ...] = ()
-    probes: Mapping[str, Probes] = field(default_factory=dict)
-    classes: ClassIous | None = None
-    sizes: Sizes | None = None
-    data: DataRecord | None = None
-    failures: tuple[Failure, ...] = ()
-    timing: Timing | None = None
+    cascades: tuple[records.Cascade, ...] = ()
+    controls: tuple[records.Control, ...] = ()
+    probes: Mapping[str, records.Probes] = field(default_factory=dict)
+    classes: records.ClassIous | None = None
+    sizes: records.Sizes | None = None
+    data: records.DataRecord | None = None
+    failures: tuple[records.Failure, ...] = ()
+    timing: records.Timing | None = None
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -157,7 +134,7 @@ class Run:
         return family_styles(self.results)
 
     @cached_property
-    def rows(self) -> dict[str, Result]:
+    def rows(self) -> dict[str, records.Result]:
         """Candidate → its row: families as they come, and within each by multiply-adds."""
         families = list(self.styles)
         ordered = sorted(self.results, key=lambda r: (families.index(r.family), r.macs))
@@ -180,7 +157,7 @@ class Run:
         """Images a second of each candidate, where that was measured."""
         return self.costs(THROUGHPUT)
 
-    def contrast(self, first: str, second: str) -> Contrast:
+    def contrast(self, first: str, second: str) -> records.Contrast:
         """The contrast of two candidates, turned round where it was written the other way."""
         return find_contrast(self.contrasts, first, second)
 
@@ -189,11 +166,11 @@ class Run:
         costs = {r.candidate: getattr(r, axis.key) for r in self.results}
         return {name: float(cost) for name, cost in costs.items() if cost}
 
-    def at_scale_1(self, backbone: str) -> Result | None:
+    def at_scale_1(self, backbone: str) -> records.Result | None:
         """The row of a backbone at scale 1, if it was run."""
         return next((r for r in self.results if (r.backbone, r.scales) == (backbone, (1,))), None)
 
     def score_words(self, key: str) -> MetricWords:
         """The words for one of the other metrics of the rows; plain ones where there are none."""
         known = {metric.key: metric for metric in (self.task.metric, *self.task.scores)}
-        return MetricWords(known.get(key) or Metric(key=key, name=key.replace("_", " ")))
+        return MetricWords(known.get(key) or records.Metric(key=key, name=key.replace("_", " ")))

@@ -31,12 +31,7 @@ STEPS = (
 
 
 def draw_shown(shown: Shown, *, title: str) -> Figure:
-    """Draw one row for each scale, to be read from left to right.
-
-    Args:
-        shown: the picture and its scales.
-        title: of the drawing, for example the file's name.
-    """
+    """Draw one row for each scale, to be read from left to right."""
     aspects = [_aspect(_canvas(scale)) for scale in shown.scales]
     heights = [PANEL * min(TALLEST, aspect) for aspect in aspects]
     rows_h = sum(heights) + len(heights) * (CAPTION + BETWEEN_ROWS)

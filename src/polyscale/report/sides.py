@@ -24,12 +24,10 @@ class Role:
 
 @dataclass(frozen=True)
 class Sides:
-    """Up to three candidates, and which pairs of them are compared.
+    """Up to three candidates in the order in which they are shown.
 
-    Attributes:
-        roles: in the order in which they are shown.
-        s2: the one with several scales; None where there is none.
-        others: what it is compared with: its single scale, the larger model, as far as run.
+    `s2` is the one with several scales, if there is one, and `others` are what it is compared
+    with: its single scale and the larger model, as far as they were run.
     """
 
     roles: tuple[Role, ...]

@@ -45,19 +45,12 @@ _LEADS: dict[Direction, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictText:
-    """What the top of the page says of a family.
-
-    Attributes:
-        head: the answer in a sentence.
-        evidence: the two values and their difference.
-        cost: what the several scales cost against the larger model.
-        alone: the small model at one scale against the larger; empty where it was not run.
-    """
+    """What the top of the page says of a family, in sentences."""
 
     head: str
     evidence: str
-    cost: str
-    alone: str
+    cost: str  # of the several scales, compared with the larger model
+    alone: str  # about the small model at one scale; empty where it was not run
 
 
 def verdict_text(run: Run, verdict: Verdict) -> VerdictText:

@@ -18,17 +18,11 @@ NEEDED = ("jinja2", "matplotlib", "pyarrow", "scipy", "statsmodels")
 
 @dataclass(frozen=True)
 class Written:
-    """A report that was drawn.
-
-    Attributes:
-        path: of the page.
-        answers: what it says at its top, as lines of text.
-        notes: what its reader must know of how runs were put together.
-    """
+    """A report that was drawn."""
 
     path: Path
-    answers: tuple[str, ...]
-    notes: tuple[str, ...]
+    answers: tuple[str, ...]  # what it says at its top, as lines of text
+    notes: tuple[str, ...]  # what its reader must know of how runs were put together
 
 
 def write_report(run: Path, *, sections: Sequence["Callable[[Run], Markup | None]"] = ()) -> Path:

@@ -24,21 +24,16 @@ MAX_MISTAKES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class ClassRow:
-    """A class: what there is of it, its value by role, the gains over the other roles.
+    """A class: what there is of it, and its accuracy or IoU.
 
-    Attributes:
-        name: of the class.
-        num_images: test images that show it.
-        px_share: its share of the judged pixels, where classes are of pixels.
-        is_few: whether there is too little of it to speak alone.
-        values: accuracy or IoU of each role; None where the class is on no test image.
-        gains: of the several scales, with 95 % intervals.
-        alone: images that only the several scales get right, and that only the other does.
+    `values` are of each role, None where the class is on no test image. `gains` are of the several
+    scales over each other role; `alone` are the images that only the several scales get right, and
+    that only the other role does.
     """
 
     name: str
     num_images: int
-    px_share: float | None = None
+    px_share: float | None = None  # of the judged pixels
     is_few: bool
     values: tuple[float | None, ...]
     gains: tuple[Gain | None, ...]
@@ -47,38 +42,22 @@ class ClassRow:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Confusion:
-    """Which classes a candidate mistakes for which.
-
-    Attributes:
-        candidate: whose answers.
-        counts: of images, rows the true class, columns the answer; None where there are too many
-            classes to show.
-        mistakes: true class, answer and number of images of the most frequent ones.
-    """
+    """Which classes a candidate mistakes for which, in numbers of images."""
 
     candidate: str
-    counts: NDArray[np.int64] | None
-    mistakes: tuple[tuple[str, str, int], ...]
+    counts: NDArray[np.int64] | None  # (true class, predicted class); None with many classes
+    mistakes: tuple[tuple[str, str, int], ...]  # true class, predicted class, images
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassPage:
-    """A family class by class.
-
-    Attributes:
-        sides: its candidates.
-        rows: the largest gain first.
-        num_hidden: rows in the middle that are left out.
-        limit: where the axis of gains ends.
-        classes: names of the rows and columns of the matrices.
-        confusions: of the several scales, and of what they stand against.
-    """
+    """A family class by class."""
 
     sides: Sides
-    rows: tuple[ClassRow, ...]
-    num_hidden: int
-    limit: float
-    classes: Texts
+    rows: tuple[ClassRow, ...]  # the largest gain first
+    num_hidden: int  # rows in the middle that are left out
+    limit: float  # where the axis of gains ends
+    classes: Texts  # of the rows and columns of the matrices
     confusions: tuple[Confusion, ...]
 
 

@@ -1,7 +1,8 @@
 """Test images on which candidates differ: their answers, or maps beside the truth."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from math import floor, log10
 
 import numpy as np
@@ -21,8 +22,6 @@ MAX_CHARS = 6_500_000
 """Of all maps together, in base64: a page of it still opens at once on a phone."""
 MIN_SHARE = 0.0005
 """Classes with a smaller share of an image are not in its legend."""
-
-Painter = Callable[[Target], str]
 
 
 @dataclass(frozen=True)
@@ -48,21 +47,13 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class SideBySide:
-    """An image with everything beside it.
-
-    Attributes:
-        image: the image.
-        truth_uri: its target.
-        panels: one for each candidate that is shown.
-        legend: colours of classes, and their names.
-        ends_m: depths at the ends of the colours of depth.
-    """
+    """An image with everything beside it."""
 
     image: MapImage
     truth_uri: str
     panels: tuple[Panel, ...]
-    legend: tuple[tuple[str, str], ...]
-    ends_m: tuple[float, float] | None
+    legend: tuple[tuple[str, str], ...]  # colours and names of classes
+    ends_m: tuple[float, float] | None  # depths at the ends of the colours
 
     @property
     def num_chars(self) -> int:
@@ -140,10 +131,14 @@ def draw_gallery(run: Run) -> tuple[list[SideBySide], float | None]:
         The images, and where the colours of errors of depth end, in metres.
     """
     roles = _roles(run)
-    limit_m = None if run.classes else _error_limit(run.maps, [role for role, _ in roles])
+    maps = [
+        replace(image, predicted={n: image.predicted[n] for n in roles if n in image.predicted})
+        for image in run.maps
+    ]
+    limit_m = None if run.classes else _error_limit(maps)
     drawn: list[SideBySide] = []
     room = MAX_CHARS
-    for image in run.maps:
+    for image in maps:
         one = _draw(run, image, roles, limit_m)
         room -= one.num_chars
         if room < 0:
@@ -152,7 +147,7 @@ def draw_gallery(run: Run) -> tuple[list[SideBySide], float | None]:
     return drawn, limit_m
 
 
-def _roles(run: Run) -> list[tuple[Role, bool]]:
+def _roles(run: Run) -> dict[str, tuple[Role, bool]]:
     """Each candidate that is shown, and whether it starts a family.
 
     Pictures take room, so they are of those candidates alone that the verdict of a family rests on.
@@ -164,65 +159,47 @@ def _roles(run: Run) -> list[tuple[Role, bool]]:
     for roles in families.values():
         new = [role for role in roles if role.candidate not in shown]
         shown |= {role.candidate: (role, role == new[0]) for role in new}
-    return list(shown.values())
+    return shown
 
 
 def _draw(
-    run: Run, image: MapImage, roles: Sequence[tuple[Role, bool]], limit_m: float | None
+    run: Run, image: MapImage, roles: Mapping[str, tuple[Role, bool]], limit_m: float | None
 ) -> SideBySide:
-    scores = [image.scores.get(role.candidate) for role, _ in roles]
-    known = [score for score in scores if score is not None]
-    best = max(known, key=lambda score: run.words.sign * score, default=None)
-    ends_m = None if run.classes else map_pictures.depth_ends(image.truth)
-    target_uri, error_uri = _painters(image, run.classes, ends_m, limit_m)
-    return SideBySide(
-        image=image,
-        truth_uri=target_uri(image.truth),
-        panels=tuple(
-            Panel(
-                role=role,
-                predicted_uri=target_uri(image.predicted[role.candidate]),
-                error_uri=error_uri(image.predicted[role.candidate]),
-                score=score,
-                is_best=score is not None and score == best and len(known) > 1,
-                starts_row=starts_row,
-            )
-            for (role, starts_row), score in zip(roles, scores, strict=True)
-            if role.candidate in image.predicted
-        ),
-        legend=_legend(image, roles, run.classes) if run.classes else (),
-        ends_m=ends_m,
-    )
-
-
-def _painters(
-    image: MapImage,
-    classes: ClassIous | None,
-    ends_m: tuple[float, float] | None,
-    limit_m: float | None,
-) -> tuple[Painter, Painter]:
-    """How a target becomes a picture, and how its error does."""
-    if classes:
-        photo, num = map_pictures.decode(image.jpeg), len(classes.names)
-        return (
-            lambda labels: map_pictures.labels_uri(labels, num),
-            lambda labels: map_pictures.wrong_labels_uri(image.truth, labels, photo),
+    scores = [s for name in image.predicted if (s := image.scores[name]) is not None]
+    best = max(scores, key=lambda s: run.words.sign * s) if len(scores) > 1 else None
+    target_uri: Callable[[Target], str]
+    error_uri: Callable[[Target], str]
+    ends_m, legend = None, tuple[tuple[str, str], ...]()
+    if run.classes:
+        photo, legend = map_pictures.decode(image.jpeg), _legend(image, run.classes)
+        target_uri = partial(map_pictures.labels_uri, num_classes=len(run.classes.names))
+        error_uri = partial(map_pictures.wrong_labels_uri, image.truth, photo=photo)
+    else:
+        assert limit_m is not None
+        ends_m = map_pictures.depth_ends(image.truth)
+        target_uri = partial(map_pictures.depth_uri, ends_m=ends_m)
+        error_uri = partial(map_pictures.depth_error_uri, image.truth, limit_m=limit_m)
+    panels = [
+        Panel(
+            role=roles[name][0],
+            predicted_uri=target_uri(target),
+            error_uri=error_uri(target),
+            score=image.scores[name],
+            is_best=best is not None and image.scores[name] == best,
+            starts_row=roles[name][1],
         )
-    assert ends_m is not None
-    assert limit_m is not None
-    return (
-        lambda depth_m: map_pictures.depth_uri(depth_m, ends_m),
-        lambda depth_m: map_pictures.depth_error_uri(image.truth, depth_m, limit_m),
+        for name, target in image.predicted.items()
+    ]
+    truth_uri = target_uri(image.truth)
+    return SideBySide(
+        image=image, truth_uri=truth_uri, panels=tuple(panels), legend=legend, ends_m=ends_m
     )
 
 
-def _legend(
-    image: MapImage, roles: Sequence[tuple[Role, bool]], classes: ClassIous
-) -> tuple[tuple[str, str], ...]:
+def _legend(image: MapImage, classes: ClassIous) -> tuple[tuple[str, str], ...]:
     """Classes of the image, the largest first, and what is ignored."""
     num = len(classes.names)
-    predicted = [image.predicted.get(role.candidate) for role, _ in roles]
-    maps = [image.truth, *(target for target in predicted if target is not None)]
+    maps = [image.truth, *image.predicted.values()]
     counts = np.array([np.bincount(m[m >= 0].ravel(), minlength=num) for m in maps])
     there = np.flatnonzero(counts.max(axis=0) > MIN_SHARE * image.truth.size)
     order = sorted(there, key=lambda i: (-counts[0, i], -counts[:, i].max()))
@@ -232,14 +209,10 @@ def _legend(
     return tuple(legend)
 
 
-def _error_limit(maps: Sequence[MapImage], roles: Sequence[Role]) -> float:
+def _error_limit(maps: Sequence[MapImage]) -> float:
     """Where the colours of errors end: one digit, and few errors are larger."""
-    errors = [
-        np.abs(image.predicted[role.candidate] - image.truth)[::4, ::4].ravel()
-        for image in maps
-        for role in roles
-        if role.candidate in image.predicted
-    ]
+    pairs = [(image.truth, target) for image in maps for target in image.predicted.values()]
+    errors = [np.abs(target - truth)[::4, ::4].ravel() for truth, target in pairs]
     known = np.concatenate([e[np.isfinite(e)] for e in errors]) if errors else np.array([])
     limit = float(np.percentile(known, 95)) if known.size else 1.0
     digit = 10.0 ** floor(log10(max(limit, 0.01)))

@@ -34,23 +34,14 @@ class SizeRow:
 
 @dataclass(frozen=True, kw_only=True)
 class SizePage:
-    """A family by size of object.
-
-    Attributes:
-        sides: its candidates.
-        against: the roles that gains are over.
-        plot: lines of the roles over size.
-        rows: the smallest size first.
-        sentence: whether small objects gain more.
-        limit: where the axis of gains ends.
-    """
+    """A family by size of object."""
 
     sides: Sides
-    against: tuple[Role, ...]
+    against: tuple[Role, ...]  # the roles that gains are over
     plot: Plot | None
-    rows: tuple[SizeRow, ...]
-    sentence: str
-    limit: float
+    rows: tuple[SizeRow, ...]  # the smallest size first
+    sentence: str  # whether small objects gain more
+    limit: float  # where the axis of gains ends
 
 
 def sizes_section(run: Run) -> Markup | None:
@@ -120,14 +111,7 @@ def size_sentence(
     gains: Sequence[Gain | None],
     words: MetricWords,
 ) -> str:
-    """Which objects several scales help most, as far as intervals tell.
-
-    Args:
-        titles: of the bins, the smallest first.
-        num_objects: in each.
-        gains: of several scales over one.
-        words: of the metric.
-    """
+    """Which objects several scales help most, as far as intervals tell; the smallest bins first."""
 
     def finding(gain: Gain) -> str:
         return words.finding(gain.difference, gain.ci_low, gain.ci_high)
