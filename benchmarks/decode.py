@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from polyscale.data import image as module
+from polyscale import decode as module
 from polyscale.decode import read_image
 from polyscale.studies.environment import versions
 

@@ -1,5 +1,7 @@
 """Small models and images that several tests share."""
 
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,16 @@ from PIL import Image
 from torch import nn
 
 from polyscale.types import TileFeatures
+
+
+def pytest_collection_finish():
+    """Exclude the imported libraries from later garbage collections.
+
+    Their millions of objects would make each collection take most of a second, and statsmodels
+    collects at every correction of p-values.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +49,6 @@ class TinyBackbone(nn.Module):
         self.model = TokenModel(num_prefix, dim, patch)
         self.name, self.tile_hw, self.grid_hw = "tiny", (tile, tile), (tile // patch,) * 2
         self.dim, self.num_prefix, self.has_cls = dim, num_prefix, num_prefix > 0
-        self.in_channels = 3
         self.fixed_tile, self.mean, self.std = fixed_tile, (0.5,) * 3, (0.25,) * 3
         self.in_channels = 3
         self.patch = patch

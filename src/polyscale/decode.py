@@ -100,10 +100,7 @@ def check_file(state: os.stat_result, max_bytes: int = MAX_FILE_BYTES) -> None:
 
 def upright_rgb(image: Image.Image) -> Image.Image:
     """8-bit RGB, turned as its EXIF orientation says; 16-bit grey is scaled, not clipped."""
-    return _to_rgb(ImageOps.exif_transpose(image))
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
+    image = ImageOps.exif_transpose(image)
     if image.mode == "F":
         raise ValueError("its pixels are floating point, which has no fixed range")
     if image.mode.startswith("I;16") or image.mode == "I":

@@ -26,10 +26,8 @@ def facts(data):
 def find(train, test):
     """Pairs of indices."""
     found = find_near_duplicates(
-        [facts(encoded(i)) for i in train],
-        [str(i) for i in range(len(train))],
-        [facts(data) for data in test],
-        [str(i) for i in range(len(test))],
+        {str(i): facts(encoded(image)) for i, image in enumerate(train)},
+        {str(i): facts(data) for i, data in enumerate(test)},
     )
     return [(int(d.train_id), int(d.test_id)) for d in found]
 
@@ -84,8 +82,10 @@ def test_flat_and_tiny_images_count_by_their_bytes_alone():
 def test_the_nearest_is_named(photographs):
     a = photographs[0]
     data = encoded(a, "JPEG", quality=90)
-    train = [facts(encoded(a, "JPEG", quality=5)), facts(encoded(photographs[1])), facts(data)]
-    (pair,) = find_near_duplicates(train, "abc", [facts(data)], "d")
+    train = [encoded(a, "JPEG", quality=5), encoded(photographs[1]), data]
+    (pair,) = find_near_duplicates(
+        {name: facts(own) for name, own in zip("abc", train, strict=True)}, {"d": facts(data)}
+    )
     assert (pair.train_id, pair.distance, pair.same_bytes) == ("c", 0, True)
 
 

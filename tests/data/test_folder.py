@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from polyscale.data import load_classification, load_folder
+from polyscale.data import load_classification
 from polyscale.errors import InputError
 from polyscale.records import RUN_MARKS
+
+
+def load_folder(path, **options):
+    return load_classification(f"folder:{path}", **options)
 
 
 def test_split_is_stratified_and_seeded(image_folder):

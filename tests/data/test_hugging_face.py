@@ -4,7 +4,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from polyscale.data import load_classification, load_folder, load_rooms
+from polyscale.data import load_classification, load_rooms
 from polyscale.errors import InputError, MissingExtraError, RunError
 
 ROOMS = files("polyscale.data") / "rooms"
@@ -79,7 +79,7 @@ def test_arrow_file(make, tmp_path):
 
 
 def test_image_folder(image_folder):
-    data, own = load_classification(f"hf:{image_folder}"), load_folder(image_folder)
+    data, own = (load_classification(f"{kind}:{image_folder}") for kind in ("hf", "folder"))
     assert data.class_names == own.class_names
     assert (len(data.train), len(data.test)) == (24, 12)
 

@@ -107,7 +107,7 @@ def test_a_file_touched_just_now_is_not_trusted(image_folder, tmp_path, looks):
     run([file], tmp_path / "cache")
     database = InspectionCache(tmp_path / "cache")
     assert database.digest(file, file.stat()) is None
-    assert database.facts(run([file])[0].digest) is not None
+    assert database.get("images", run([file])[0].digest) is not None
     database.close()
 
 

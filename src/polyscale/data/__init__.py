@@ -17,13 +17,12 @@ from polyscale.data.inspection_cache import default_inspection_cache
 from polyscale.data.sources import (
     load_classification,
     load_depth,
-    load_folder,
     load_multilabel,
     load_numbers,
     load_segmentation,
 )
 from polyscale.decode import read_image
-from polyscale.records import DataReport, NearDuplicate, Unreadable
+from polyscale.records import DataReport
 
 __all__ = [
     "IGNORED",
@@ -35,14 +34,11 @@ __all__ = [
     "DepthData",
     "LabelledImages",
     "MultiLabelData",
-    "NearDuplicate",
     "NumberData",
     "SegmentationData",
-    "Unreadable",
     "default_inspection_cache",
     "load_classification",
     "load_depth",
-    "load_folder",
     "load_multilabel",
     "load_numbers",
     "load_rooms",

@@ -1,131 +1,32 @@
 """Builds both splits of a data set from a source, and reports what is wrong with its files."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from polyscale.data.dataset import MIN_DRAWN, MIN_TRAIN, DenseImages, LabelledImages
 from polyscale.data.duplicates import find_near_duplicates
 from polyscale.data.files import printable
 from polyscale.data.inspection import inspect, inspect_targets
-from polyscale.data.inspection_cache import ImageFacts, InspectionCache, TargetFacts
+from polyscale.data.inspection_cache import InspectionCache
 from polyscale.data.listing import Catalogue, Listing, draw_test
 from polyscale.data.pixels import DepthCoding, MaskCoding, PixelTargets, first_names
 from polyscale.decode import read_image
 from polyscale.errors import InputError
 from polyscale.records import DataReport, Unreadable
-from polyscale.types import Progress
-
-
-@dataclass(frozen=True)
-class Usable:
-    """The usable images of a listing, what is known of them, and why others were left out.
-
-    Attributes:
-        listing: the usable ones.
-        images: id of an image → what a look at it found.
-        targets: id of an image → what a look at the file of its target found; empty where targets
-            are no files.
-        unreadable: images that cannot be read, or whose targets cannot.
-        remarks: what the user should know, as sentences.
-    """
-
-    listing: Listing
-    images: Mapping[str, ImageFacts]
-    targets: Mapping[str, TargetFacts] = field(default_factory=dict)
-    unreadable: tuple[Unreadable, ...] = ()
-    remarks: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.listing)
-
-    @property
-    def image_facts(self) -> list[ImageFacts]:
-        """Of each image."""
-        return [self.images[name] for name in self.listing.ids]
-
-    @property
-    def target_facts(self) -> list[TargetFacts]:
-        """Of the file of each target."""
-        return [self.targets[name] for name in self.listing.ids]
-
-    @property
-    def values(self) -> NDArray[Any]:
-        """The targets, where each image has one."""
-        assert isinstance(self.listing.targets, np.ndarray)
-        return self.listing.targets
-
-    def split(self, coding: MaskCoding | DepthCoding | None) -> LabelledImages | DenseImages:
-        """The split of a data set; `coding` says what the numbers in targets' files mean."""
-        images, targets = self.listing, self.listing.targets
-
-        def read(index: int, min_side: int | None = None) -> Image.Image:
-            return read_image(images.content(index), name=images.ids[index], min_side=min_side)
-
-        fingerprint = _hash(images.ids, [facts.digest for facts in self.image_facts])
-        if coding is None:
-            return LabelledImages(images.ids, self.values, read, fingerprint)
-        assert isinstance(targets, Listing)
-        return DenseImages(
-            ids=images.ids,
-            sizes_hw=tuple(facts.image_hw for facts in self.image_facts),
-            read=read,
-            target=lambda index: coding.read(targets.content(index), targets.ids[index]),
-            fingerprint=fingerprint,
-            target_fingerprint=_hash(
-                images.ids, [facts.digest for facts in self.target_facts], repr(coding)
-            ),
-        )
-
-
-@dataclass(frozen=True)
-class Assembled:
-    """Both splits.
-
-    Attributes:
-        name: what the user called the data.
-        train: what is trained on.
-        test: what is tested on.
-        about: where the split comes from, in words.
-        class_names: of targets that are classes or labels.
-        report: what was found wrong.
-    """
-
-    name: str
-    train: Usable
-    test: Usable
-    about: str
-    class_names: tuple[str, ...]
-    report: DataReport
-
-    def fields(
-        self, coding: MaskCoding | DepthCoding | None = None, remarks: Iterable[str] = ()
-    ) -> dict[str, Any]:
-        """What every `DataSet` has.
-
-        Args:
-            coding: what the numbers in the files of targets mean, where targets are files.
-            remarks: to be added to the report.
-        """
-        return {
-            "name": self.name,
-            "train": self.train.split(coding),
-            "test": self.test.split(coding),
-            "about": self.about,
-            "report": replace(self.report, remarks=(*self.report.remarks, *remarks)),
-        }
+from polyscale.types import HW, Progress
 
 
 def assemble(
     name: str, catalogue: Catalogue, seed: int, cache: Path | None, progress: Progress
-) -> Assembled:
-    """Look at every image and target, leave out what is unusable, divide, and search for copies.
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Read every image and target, leave out what is unusable, divide, and search for copies.
 
     Args:
         name: what the user called the data.
@@ -133,139 +34,109 @@ def assemble(
         seed: of the split, where there is none.
         cache: folder for what is found in files; None keeps nothing.
         progress: told what is being done.
+
+    Returns:
+        What every `DataSet` has, and the names of classes or labels.
     """
     if catalogue.has_classes:
         catalogue = _without_empty_classes(catalogue)
-    splits = _look_at_splits(catalogue, cache, progress)
-    unreadable = tuple(image for split in splits for image in split.unreadable)
+    steps = ("data: ",) if catalogue.test is None else ("data: train ", "data: test ")
+    unreadable: list[Unreadable] = []
+    remarks: list[str] = []
+    with closing(InspectionCache(cache)) as database:
+        splits = [
+            _inspect(split, catalogue, database, step, progress, unreadable, remarks)
+            for split, step in zip(catalogue.splits, steps, strict=True)
+        ]
     if catalogue.has_classes:
         _check_classes(name, catalogue.class_names, splits, unreadable)
-    train, test = splits if len(splits) > 1 else _draw(splits[0], seed)
-    _check_enough(name, catalogue.pixels, splits, train, test)
-    remarks = [*catalogue.remarks, *(remark for split in splits for remark in split.remarks)]
+    train, test = splits if len(splits) > 1 else draw_test(splits[0], seed=seed)
+    reasons = [*(f"{u.id}: {u.reason}" for u in unreadable), *remarks]
+    _check_enough(name, catalogue.pixels, train, test, reasons)
+    remarks = [*catalogue.remarks, *remarks]
     class_names = catalogue.class_names
-    if catalogue.has_classes:
+    coding: MaskCoding | DepthCoding | None = None
+    if catalogue.pixels is not None:
+        coding, class_names, more = catalogue.pixels.coding(
+            *(split.target_files.facts for split in (train, test))
+        )
+        remarks += more
+    elif catalogue.has_classes:
         remarks += _untested(class_names, test)
     elif class_names:
         train, test, class_names, more = _without_unlearnable(class_names, train, test)
         remarks += more
     of_what = "each class" if catalogue.has_classes else "the images"
     about = catalogue.about or f"a third of {of_what} drawn for testing by seed {seed}"
-    copies = find_near_duplicates(
-        train.image_facts, train.listing.ids, test.image_facts, test.listing.ids
-    )
-    report = DataReport(unreadable, copies, tuple(map(printable, remarks)))
-    return Assembled(name, train, test, about + catalogue.sampled, class_names, report)
+    copies = find_near_duplicates(*(dict(zip(s.ids, s.facts, strict=True)) for s in (train, test)))
+    fields = {
+        "name": name,
+        "train": _to_split(train, coding),
+        "test": _to_split(test, coding),
+        "about": about + catalogue.sampled,
+        "report": DataReport(tuple(unreadable), copies, tuple(map(printable, remarks))),
+    }
+    return fields, class_names
 
 
-def _hash(ids: Sequence[str], digests: Sequence[bytes], also: str = "") -> str:
-    """Changes with any name, with any digest and with `also`."""
-    whole = blake2b(digest_size=16)
-    for name, digest in zip(ids, digests, strict=True):
-        whole.update(f"{name}\0{digest.hex()}\n".encode())
-    whole.update(also.encode())
-    return whole.hexdigest()
-
-
-def _draw(everything: Usable, seed: int) -> tuple[Usable, Usable]:
-    train, test = draw_test(everything.listing, seed=seed)
-    return replace(everything, listing=train), replace(everything, listing=test)
-
-
-def _look_at_splits(
-    catalogue: Catalogue, cache: Path | None, progress: Progress
-) -> tuple[Usable, ...]:
-    parts = [("", catalogue.train)]
-    if catalogue.test is not None:
-        parts = [("train ", catalogue.train), ("test ", catalogue.test)]
-    database = InspectionCache(cache)
-    try:
-        return tuple(
-            _look(split, catalogue, database, f"data: {step}", progress) for step, split in parts
-        )
-    finally:
-        database.close()
-
-
-def _look(
-    listing: Listing, catalogue: Catalogue, cache: InspectionCache, step: str, progress: Progress
-) -> Usable:
-    images = inspect(listing, cache=cache, step=f"{step}images", progress=progress)
-    kind = catalogue.pixels
-    if kind is not None:
-        return _look_at_pairs(listing, images, kind, cache, step, progress)
-    good = {i: facts for i, facts in enumerate(images) if isinstance(facts, ImageFacts)}
-    names = catalogue.class_names if catalogue.has_classes else ("",)
-    return Usable(
-        listing.take(list(good)),
-        {listing.ids[i]: facts for i, facts in good.items()},
-        unreadable=tuple(
-            Unreadable(listing.ids[i], names[int(listing.classes[i])], reason)
-            for i, reason in enumerate(images)
-            if isinstance(reason, str)
-        ),
-    )
-
-
-def _look_at_pairs(
+def _inspect(
     listing: Listing,
-    images: Sequence[ImageFacts | str],
-    kind: PixelTargets,
+    catalogue: Catalogue,
     cache: InspectionCache,
     step: str,
     progress: Progress,
-) -> Usable:
-    """Which images can be used together with their masks or depth maps."""
-    assert isinstance(listing.targets, Listing)
-    targets = inspect_targets(
-        listing.targets, kind.word, kind.summary,
-        cache=cache, step=f"{step}{kind.word}s", progress=progress,
-    )  # fmt: skip
-    good: list[tuple[int, ImageFacts, TargetFacts]] = []
-    unreadable, empty = [], []
+    unreadable: list[Unreadable],
+    remarks: list[str],
+) -> Listing:
+    """The images that can be used, together with their masks or depth maps where they have some.
+
+    Others are added to `unreadable`, or counted in `remarks`.
+    """
+    kind, ids = catalogue.pixels, listing.ids
+    images = inspect(listing, cache=cache, step=f"{step}images", progress=progress)
+    if kind is None:
+        names = catalogue.class_names if catalogue.has_classes else ("",)
+        unreadable += [
+            Unreadable(ids[i], names[int(listing.classes[i])], reason)
+            for i, reason in enumerate(images)
+            if isinstance(reason, str)
+        ]
+        good = [i for i, facts in enumerate(images) if not isinstance(facts, str)]
+        return replace(listing.take(good), facts=[images[i] for i in good])
+    files, word = listing.target_files, kind.word
+    targets = inspect_targets(files, kind, cache=cache, step=f"{step}{word}s", progress=progress)
+    good, empty = list[int](), list[int]()
     for i, (image, target) in enumerate(zip(images, targets, strict=True)):
-        image_id, target_id = listing.ids[i], listing.targets.ids[i]
         if isinstance(image, str):
-            unreadable.append(Unreadable(image_id, "", image))
+            unreadable.append(Unreadable(ids[i], "", image))
         elif isinstance(target, str):
-            unreadable.append(Unreadable(image_id, "", f"its {kind.word} {target_id}: {target}"))
-        elif image.image_hw != target.target_hw:
-            raise _other_size(kind.word, image_id, image, target_id, target)
-        elif kind.check(target_id, target):
-            good.append((i, image, target))
+            unreadable.append(Unreadable(ids[i], "", f"its {word} {files.ids[i]}: {target}"))
         else:
-            empty.append(image_id)
-    remarks = (f"Images whose {kind.word} has no pixel that counts, left out: {len(empty)}, "
-               f"for example {empty[0]}.",) if empty else ()  # fmt: skip
-    return Usable(
-        listing.take([i for i, _, _ in good]),
-        {listing.ids[i]: image for i, image, _ in good},
-        {listing.ids[i]: target for i, _, target in good},
-        tuple(unreadable),
-        remarks,
-    )
+            _check_size(word, ids[i], image.image_hw, files.ids[i], target.target_hw)
+            (good if kind.check(files.ids[i], target) else empty).append(i)
+    if empty:
+        remarks.append(
+            f"Images whose {word} has no pixel that counts, left out: {len(empty)}, for example "
+            f"{ids[empty[0]]}."
+        )
+    usable_targets = replace(files.take(good), facts=[targets[i] for i in good])
+    return replace(listing.take(good), targets=usable_targets, facts=[images[i] for i in good])
 
 
-def _other_size(
-    word: str, image_id: str, image: ImageFacts, target_id: str, target: TargetFacts
-) -> InputError:
-    (height, width), (target_height, target_width) = image.image_hw, target.target_hw
-    return InputError(
-        f"{word} {target_id} must have the size of its image {image_id} ({width}×{height} px "
-        f"upright), but has {target_width}×{target_height} px. Resize it with nearest neighbours, "
-        "or check that the two belong together."
-    )
+def _check_size(word: str, image_id: str, image_hw: HW, target_id: str, target_hw: HW) -> None:
+    if image_hw != target_hw:
+        (height, width), (target_height, target_width) = image_hw, target_hw
+        raise InputError(
+            f"{word} {target_id} must have the size of its image {image_id} ({width}×{height} px "
+            f"upright), but has {target_width}×{target_height} px. Resize it with nearest "
+            "neighbours, or check that the two belong together."
+        )
 
 
 def _check_enough(
-    name: str, kind: PixelTargets | None, splits: Sequence[Usable], train: Usable, test: Usable
+    name: str, kind: PixelTargets | None, train: Listing, test: Listing, reasons: Sequence[str]
 ) -> None:
-    """Refuse a data set with too few usable images; why others were left out is told."""
-    reasons = [
-        reason
-        for split in splits
-        for reason in (*(f"{u.id}: {u.reason}" for u in split.unreadable[:1]), *split.remarks)
-    ]
+    """Refuse a data set with too few usable images; the reasons say why others were left out."""
     why = f" ({reasons[0]})" if reasons else ""
     with_target = f" with a {kind.word}" if kind is not None else ""
     advice = kind.advice if kind is not None else "Add images, or repair the files."
@@ -275,6 +146,37 @@ def _check_enough(
                 f"data {name} must have at least {minimum} {split} images{with_target} that "
                 f"can be used, but has {len(usable)}{why}. {advice}"
             )
+
+
+def _to_split(
+    listing: Listing, coding: MaskCoding | DepthCoding | None
+) -> LabelledImages | DenseImages:
+    """The split of a data set; `coding` says what the numbers in targets' files mean."""
+
+    def read(index: int, min_side: int | None = None) -> Image.Image:
+        return read_image(listing.content(index), name=listing.ids[index], min_side=min_side)
+
+    fingerprint = _hash(listing.ids, listing.facts)
+    if coding is None:
+        return LabelledImages(listing.ids, listing.values, read, fingerprint)
+    targets = listing.target_files
+    return DenseImages(
+        ids=listing.ids,
+        sizes_hw=tuple(facts.image_hw for facts in listing.facts),
+        read=read,
+        target=lambda index: coding.read(targets.content(index), targets.ids[index]),
+        fingerprint=fingerprint,
+        target_fingerprint=_hash(listing.ids, targets.facts, repr(coding)),
+    )
+
+
+def _hash(ids: Sequence[str], facts: Sequence[Any], also: str = "") -> str:
+    """Changes with any name, with any file's bytes and with `also`."""
+    whole = blake2b(digest_size=16)
+    for name, fact in zip(ids, facts, strict=True):
+        whole.update(f"{name}\0{fact.digest.hex()}\n".encode())
+    whole.update(also.encode())
+    return whole.hexdigest()
 
 
 def _without_empty_classes(catalogue: Catalogue) -> Catalogue:
@@ -302,14 +204,14 @@ def _without_empty_classes(catalogue: Catalogue) -> Catalogue:
 def _check_classes(
     name: str,
     class_names: Sequence[str],
-    splits: Sequence[Usable],
+    splits: Sequence[Listing],
     unreadable: Sequence[Unreadable],
 ) -> None:
     """Refuse classes with too few images, and say why they lost images."""
     if len(class_names) < 2:
         return  # ClassificationData says so better
     minimum = MIN_TRAIN if len(splits) > 1 else MIN_DRAWN
-    counts = np.bincount(splits[0].listing.classes, minlength=len(class_names))
+    counts = np.bincount(splits[0].classes, minlength=len(class_names))
     rare = int(counts.argmin())
     if counts[rare] < minimum:
         lost = [u for u in unreadable if u.class_name == class_names[rare]]
@@ -325,9 +227,9 @@ def _check_classes(
         )
 
 
-def _untested(class_names: Sequence[str], test: Usable) -> list[str]:
+def _untested(class_names: Sequence[str], test: Listing) -> list[str]:
     """What to say about classes that cannot be tested well."""
-    counts = np.bincount(test.listing.classes, minlength=len(class_names))
+    counts = np.bincount(test.classes, minlength=len(class_names))
     untested = [n for n, count in zip(class_names, counts, strict=True) if not count]
     remarks = []
     if untested:
@@ -341,8 +243,8 @@ def _untested(class_names: Sequence[str], test: Usable) -> list[str]:
 
 
 def _without_unlearnable(
-    names: tuple[str, ...], train: Usable, test: Usable
-) -> tuple[Usable, Usable, tuple[str, ...], list[str]]:
+    names: tuple[str, ...], train: Listing, test: Listing
+) -> tuple[Listing, Listing, tuple[str, ...], list[str]]:
     """Take out labels that no training image has: nothing could learn them."""
     in_train, in_test = (split.values.any(axis=0) for split in (train, test))
     kept = np.flatnonzero(in_train)
@@ -353,8 +255,5 @@ def _without_unlearnable(
     untested = [names[i] for i in np.flatnonzero(in_train & ~in_test)]
     if untested:
         remarks.append(f"Labels without test images: {first_names(untested)}.")
-    train, test = (
-        replace(split, listing=replace(split.listing, targets=split.values[:, kept]))
-        for split in (train, test)
-    )
+    train, test = (replace(split, targets=split.values[:, kept]) for split in (train, test))
     return train, test, tuple(names[i] for i in kept), remarks

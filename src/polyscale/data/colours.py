@@ -23,20 +23,12 @@ CHROMA = (0.06, 0.16)  # a colour looks grey below, and glares above
 LIGHTNESS = (0.4, 0.87)  # seen on dark and on light paper
 
 # Björn Ottosson, A perceptual color space for image processing (2020): linear sRGB → cones → OKLab
-CONES = np.array(
-    [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-)
-OKLAB = np.array(
-    [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
-)
+CONES = np.array([[0.4122214708, 0.5363325363, 0.0514459929],
+                  [0.2119034982, 0.6806995451, 0.1073969566],
+                  [0.0883024619, 0.2817188376, 0.6299787005]])  # fmt: skip
+OKLAB = np.array([[0.2104542553, 0.7936177850, -0.0040720468],
+                  [1.9779984951, -2.4285922050, 0.4505937099],
+                  [0.0259040371, 0.7827717662, -0.8086757660]])  # fmt: skip
 
 
 def colour_labels(labels: Labels, num_classes: int) -> UInt8[NDArray[np.uint8], "h w 3"]:

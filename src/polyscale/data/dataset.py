@@ -41,10 +41,8 @@ class ReadImage(Protocol):
     def __call__(self, index: int, min_side: int | None = None) -> Image.Image:
         """Decode an image as 8-bit RGB, upright.
 
-        Args:
-            index: of the image.
-            min_side: a side in pixels that is enough, see `read_image`. It changes the pixels, so
-                it belongs to the key of whatever is kept of them.
+        `min_side` is a side in pixels that is enough, see `read_image`. It changes the pixels, so
+        it belongs to the key of whatever is kept of them.
         """
         ...
 
@@ -102,20 +100,21 @@ class DenseImages:
     def take(self, indices: NDArray[np.integer]) -> "DenseImages":
         """The images at the indices, in their order."""
         chosen = [int(i) for i in indices]
-        read, target, words = self.read, self.target, repr(chosen).encode()
 
-        def read_chosen(index: int, min_side: int | None = None) -> Image.Image:
-            return read(chosen[index], min_side=min_side)
+        def read(index: int, min_side: int | None = None) -> Image.Image:
+            return self.read(chosen[index], min_side=min_side)
+
+        def change(fingerprint: str) -> str:
+            words = repr(chosen) + fingerprint
+            return blake2b(words.encode(), digest_size=16).hexdigest()
 
         return DenseImages(
             tuple(self.ids[i] for i in chosen),
             tuple(self.sizes_hw[i] for i in chosen),
-            read_chosen,
-            lambda index: target(chosen[index]),
-            *(
-                blake2b(words + fingerprint.encode(), digest_size=16).hexdigest()
-                for fingerprint in (self.fingerprint, self.target_fingerprint)
-            ),
+            read,
+            lambda index: self.target(chosen[index]),
+            change(self.fingerprint),
+            change(self.target_fingerprint),
         )
 
 
@@ -153,11 +152,7 @@ class DataSet(Generic[Split]):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationData(DataSet[LabelledImages]):
-    """A data set for classification: one class an image.
-
-    Attributes:
-        class_names: in the order of the labels.
-    """
+    """A data set for classification: one class an image, an index into the class names."""
 
     class_names: tuple[str, ...]
 
@@ -177,9 +172,8 @@ class ClassificationData(DataSet[LabelledImages]):
 class MultiLabelData(DataSet[LabelledImages]):
     """A data set with any number of labels an image, none included.
 
-    Attributes:
-        class_names: of the labels, in the order of the targets' columns. Each is the label of at
-            least one training image.
+    The class names are those of the labels, in the order of the targets' columns. Each is the label
+    of at least one training image.
     """
 
     class_names: tuple[str, ...]
@@ -208,11 +202,7 @@ class NumberData(DataSet[LabelledImages]):
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationData(DataSet[DenseImages]):
-    """A data set for semantic segmentation: a class for every pixel.
-
-    Attributes:
-        class_names: in the order of the labels.
-    """
+    """A data set for semantic segmentation: a class for every pixel, see `Labels`."""
 
     class_names: tuple[str, ...]
 

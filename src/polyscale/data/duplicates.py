@@ -6,7 +6,7 @@ a candidate, and the thumbnails of both must correlate too: either sign alone is
 scenes that only look alike.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,22 +36,14 @@ BLOCK = 1024
 
 
 def find_near_duplicates(
-    train: Sequence[ImageFacts],
-    train_ids: Sequence[str],
-    test: Sequence[ImageFacts],
-    test_ids: Sequence[str],
+    train: Mapping[str, ImageFacts], test: Mapping[str, ImageFacts]
 ) -> tuple[NearDuplicate, ...]:
-    """Test images with a copy among the training images, each with the nearest one.
-
-    Args:
-        train: facts of the training images.
-        train_ids: their names.
-        test: facts of the test images.
-        test_ids: their names.
-    """
-    same = {facts.digest: i for i, facts in reversed(list(enumerate(train)))}
-    copies = {j: (0, same[f.digest], True) for j, f in enumerate(test) if f.digest in same}
-    for i, j, bits in _close_pairs(train, test):
+    """Test images with a copy among the training images, each with the nearest one."""
+    train_ids, train_facts = list(train), list(train.values())
+    test_ids, test_facts = list(test), list(test.values())
+    same = {facts.digest: i for i, facts in reversed(list(enumerate(train_facts)))}
+    copies = {j: (0, same[f.digest], True) for j, f in enumerate(test_facts) if f.digest in same}
+    for i, j, bits in _close_pairs(train_facts, test_facts):
         if j not in copies or ((bits, i) < copies[j][:2] and not copies[j][2]):
             copies[j] = (bits, i, False)
     return tuple(
@@ -64,10 +56,8 @@ def _close_pairs(
     train: Sequence[ImageFacts], test: Sequence[ImageFacts]
 ) -> Iterator[tuple[int, int, int]]:
     """Index of a training image, of a test image, and the bits in which they differ."""
-    (rows, train_signs, train_pixels), (columns, test_signs, test_pixels) = (
-        _signs(train),
-        _signs(test),
-    )
+    rows, train_signs, train_pixels = _signs(train)
+    columns, test_signs, test_pixels = _signs(test)
     for i in range(0, len(rows), BLOCK):
         for j in range(0, len(columns), BLOCK):
             # of signs, equal less different bits
@@ -85,7 +75,7 @@ def _signs(
     pixels = np.array([images[i].pixels for i in large], dtype=np.float32)
     pixels = pixels.reshape(len(large), THUMB_PX**2)
     spread = pixels.std(axis=1, keepdims=True)
-    hashes = np.array([dhash(images[i]) for i in large], dtype=bool).reshape(len(large), 64)
+    hashes = np.array([_dhash(images[i]) for i in large], dtype=bool).reshape(len(large), 64)
     ones = hashes.sum(axis=1)
     telling = (spread[:, 0] >= MIN_CONTRAST) & (ones >= ONES[0]) & (ones <= ONES[1])
     standard = (pixels - pixels.mean(axis=1, keepdims=True)) / np.maximum(spread, 1e-6)
@@ -93,7 +83,7 @@ def _signs(
     return np.array(large, dtype=np.int64)[telling], signs[telling], standard[telling]
 
 
-def dhash(facts: ImageFacts) -> NDArray[np.bool_]:
+def _dhash(facts: ImageFacts) -> NDArray[np.bool_]:
     """64 bits: whether each of 8×9 grey pixels is brighter than its left neighbour."""
     thumb = Image.fromarray(facts.pixels.reshape(THUMB_PX, THUMB_PX))
     grey = np.asarray(thumb.resize((9, 8), Image.Resampling.BILINEAR))

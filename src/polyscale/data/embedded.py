@@ -1,6 +1,7 @@
 """`rooms`: rendered scenes that come with the package, with a class, masks and depth."""
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.resources import files
@@ -46,9 +47,9 @@ def load_rooms() -> ClassificationData:
     Raises:
         MissingExtraError: if pyarrow is not installed.
     """
-    tables = [_Table.read_split(split, "label") for split in ("train", "test")]
+    tables = [_Table.read_column("label", split) for split in ("train", "test")]
     train, test = (
-        LabelledImages(t.ids, np.asarray(t.cells["label"], dtype=np.int64), t.read, t.fingerprint)
+        LabelledImages(t.ids, np.asarray(t.cells, dtype=np.int64), t.read, t.fingerprint)
         for t in tables
     )
     names = tuple(tables[0].features["label"]["names"])
@@ -61,29 +62,22 @@ def rooms_segmentation(*, cache: Path | None, progress: Progress) -> Segmentatio
     The images have the fingerprint of `load_rooms`, so that features are shared with it.
     """
     classes = MaskClasses(names=CLASS_NAMES, first=1, ignored=frozenset({0}))
-    coding, names = classes.coding([])
-    train, test = (_Table.read_split(split, "semantic") for split in ("train", "test"))
-    database = InspectionCache(cache)
-    try:
-        train_facts, test_facts = (
+    tables = {split: _Table.read_column("semantic", split) for split in ("train", "test")}
+    with closing(InspectionCache(cache)) as database:
+        facts = [
             inspect_targets(
-                table.targets("semantic"), classes.word, classes.summary,
+                table.targets, classes,
                 cache=database, step=f"data: {split} masks", progress=progress,
             )
-            for table, split in ((train, "train"), (test, "test"))
-        )  # fmt: skip
-    finally:
-        database.close()
-    remarks = coding.unseen(
-        names,
-        [facts for facts in train_facts if isinstance(facts, TargetFacts)],
-        [facts for facts in test_facts if isinstance(facts, TargetFacts)],
-    )
+            for split, table in tables.items()
+        ]  # fmt: skip
+    train, test = ([own for own in split if isinstance(own, TargetFacts)] for split in facts)
+    coding, names, remarks = classes.coding(train, test)
     return SegmentationData(
         name="rooms",
         class_names=names,
-        train=train.dense("semantic", coding),
-        test=test.dense("semantic", coding),
+        train=tables["train"].split(coding),
+        test=tables["test"].split(coding),
         about=ABOUT,
         report=DataReport(remarks=tuple(remarks)),
     )
@@ -91,65 +85,64 @@ def rooms_segmentation(*, cache: Path | None, progress: Progress) -> Segmentatio
 
 def rooms_depth() -> DepthData:
     """Metres along the optical axis, 0.23 to 4.99, in steps of a centimetre."""
-    coding = DepthCoding()
     train, test = (
-        _Table.read_split(split, "depth").dense("depth", coding) for split in ("train", "test")
+        _Table.read_column("depth", split).split(DepthCoding()) for split in ("train", "test")
     )
     return DepthData(name="rooms", train=train, test=test, about=ABOUT)
 
 
 @dataclass(frozen=True)
 class _Table:
-    """One split as it lies in its file.
+    """One split as it lies in its file, with one kind of target; nothing is decoded.
 
     Attributes:
         ids: name of each image.
-        cells: column → its cells; pictures are their encoded bytes.
+        images: encoded bytes of each image.
+        cells: target of each image; the encoded bytes of a picture.
         features: column → what it holds, as Hugging Face writes it.
         fingerprint: of the whole file.
     """
 
     ids: tuple[str, ...]
-    cells: dict[str, Any]
+    images: Any
+    cells: Any
     features: dict[str, Any]
     fingerprint: str
 
     @classmethod
-    def read_split(cls, split: str, column: str) -> "_Table":
-        """The images of a split and another column, nothing decoded."""
+    def read_column(cls, column: str, split: str) -> "_Table":
+        """The images of a split, and the targets in a column."""
         require("pyarrow", extra="compare", feature="The data set rooms")
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         content = (files("polyscale.data") / "rooms" / f"{split}.parquet").read_bytes()
         table = pq.read_table(pa.BufferReader(content), columns=["id", "image", column])
-        cells = {name: table[name].combine_chunks() for name in ("image", column)}
+        cells = table[column].combine_chunks()
         return cls(
             tuple(table["id"].to_pylist()),
-            {n: c.field("bytes") if pa.types.is_struct(c.type) else c for n, c in cells.items()},
+            table["image"].combine_chunks().field("bytes"),
+            cells.field("bytes") if pa.types.is_struct(cells.type) else cells,
             json.loads(table.schema.metadata[b"huggingface"])["info"]["features"],
             blake2b(content, digest_size=16).hexdigest(),
         )
 
     def read(self, index: int, min_side: int | None = None) -> Image.Image:
         """One image; see `ReadImage`."""
-        return read_image(
-            self.cells["image"][index].as_py(), name=self.ids[index], min_side=min_side
-        )
+        return read_image(self.images[index].as_py(), name=self.ids[index], min_side=min_side)
 
-    def targets(self, column: str) -> Listing:
-        """The masks or depth maps of a column."""
-        cells = self.cells[column]
-        return Listing(self.ids, lambda index: cells[index].as_py())
+    @property
+    def targets(self) -> Listing:
+        """The masks or depth maps."""
+        return Listing(self.ids, lambda index: self.cells[index].as_py())
 
-    def dense(self, column: str, coding: MaskCoding | DepthCoding) -> DenseImages:
+    def split(self, coding: MaskCoding | DepthCoding) -> DenseImages:
         """The split with a target for every pixel."""
-        targets = self.targets(column)
         return DenseImages(
             ids=self.ids,
             sizes_hw=(SIZE_HW,) * len(self.ids),
             read=self.read,
-            target=lambda index: coding.read(targets.content(index), targets.ids[index]),
+            target=lambda index: coding.read(self.cells[index].as_py(), self.ids[index]),
             fingerprint=self.fingerprint,
             target_fingerprint=self.fingerprint,  # the file holds both
         )

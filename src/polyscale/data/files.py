@@ -20,28 +20,8 @@ OTHERS_SHARE = 10
 files that are wanted: that is a whole disk, or a home, and no data set."""
 
 
-def is_folder(path: Path) -> bool:
-    """Whether it is one that can be seen."""
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):  # a path that is too long, or not allowed
-        return False
-
-
-def is_file(path: Path) -> bool:
-    """Whether it is a regular file that can be seen."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def exists(path: Path) -> bool:
-    """Whether there is anything of that name."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
+# unlike the methods of `Path`, these are False for a path that is too long or not allowed
+is_folder, is_file, exists = os.path.isdir, os.path.isfile, os.path.exists
 
 
 def printable(text: str) -> str:
@@ -103,14 +83,10 @@ def folders_in(folder: Path) -> list[Path]:
 def files_below(
     folder: Path, endings: frozenset[str], others: Counter[str] | None = None
 ) -> list[Path]:
-    """The files below a folder with certain endings, in order.
+    """The files below a folder with certain endings (in lower case with their dot), in order.
 
-    Nothing hidden is found, and nothing in polyscale's own runs.
-
-    Args:
-        folder: to be walked through.
-        endings: of the files' names, in lower case with their dot.
-        others: counts the endings of all other files.
+    Nothing hidden is found, and nothing in polyscale's own runs. `others` counts the endings of all
+    other files.
     """
 
     def stop(error: OSError) -> None:

@@ -7,7 +7,7 @@ are until they are read, and are decoded by `read_image` alone.
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from polyscale.data.listing import (
     split_labels,
     to_targets,
 )
-from polyscale.data.pixels import to_classes, to_depth_coding
+from polyscale.data.pixels import PixelTargets, to_classes, to_depth_coding
 from polyscale.errors import InputError, RunError, first_line, require
 
 DATA_ENDINGS = frozenset({".arrow", ".csv", ".json", ".jsonl", ".parquet", ".tar", ".txt", ".zip"})
@@ -46,6 +46,20 @@ COLUMN_NAMES = {
 """What a column holds → what it may be called: that decides among several columns of its type."""
 
 
+TYPES: dict[str, tuple[set[str], set[str]]] = {
+    "image": ({"image"}, set()),
+    "label": ({"class"}, {"text", "whole"}),
+    "labels": ({"list"}, {"text"}),
+    "number": ({"float"}, {"whole"}),
+    "mask": ({"image"}, {"image"}),
+    "depth": ({"image"}, {"image"}),
+}
+"""What a column holds → types (see `_type_of`) that are sure to, and that may if called so."""
+
+RIVALS = {"mask": COLUMN_NAMES["depth"], "depth": COLUMN_NAMES["mask"]}
+"""Names of columns of pictures that are not sure to hold this."""
+
+
 def list_hugging_face(name: str, kind: str, options: Mapping[str, str]) -> Catalogue:
     """The images of a data set and their targets.
 
@@ -57,30 +71,49 @@ def list_hugging_face(name: str, kind: str, options: Mapping[str, str]) -> Catal
             `separator` of labels that are text, default `;`; and those of masks and depth.
     """
     require("datasets", extra="datasets", feature=f"hf:{name}")
-    pixels = (
-        to_classes(options) if kind == "mask"
-        else to_depth_coding(options) if kind == "depth"
-        else None
-    )  # fmt: skip
+    pixels: PixelTargets | None = None
+    if kind in ("mask", "depth"):
+        pixels = to_classes(options) if kind == "mask" else to_depth_coding(options)
     splits = _load_splits(name, options.get("config"))
     where = f"data hf:{name}"
     features = next(iter(splits.values())).features
     image = _find("image", features, options.get("image"), where)
     column = _find(kind, features, options.get(kind), where, image)
-    wanted = {role: options.get(role) for role in ("train", "test")}
+    chosen = {role: options.get(role) for role in ("train", "test")}
+
+    def list_pictures(key: str, column: str) -> Listing:
+        return _list_pictures(splits[key], key, column)
+
     if pixels is not None:
-        roles = assign_roles(splits, where=where, **wanted)
-        listings = {key: _pairs(split, key, image, column) for key, split in splits.items()}
-        return of_roles(roles, listings, pixels=pixels)
-    remarks: list[str] = []
-    values = _values_of_splits(splits, kind, column, options.get("separator", ";"), where, remarks)
-    roles = assign_roles(values, where=where, **wanted)
-    chosen = [key for key in (roles.train, roles.test) if key is not None]
-    keys, names = _classes(features[column], kind, [values[key] for key in chosen])
-    listings = {
-        key: _listing(splits[key], key, image, kind, values[key], keys, remarks) for key in chosen
-    }
-    return of_roles(roles, listings, remarks=tuple(remarks), class_names=names)
+        return of_roles(
+            assign_roles(splits, where=where, **chosen),
+            lambda key: replace(list_pictures(key, image), targets=list_pictures(key, column)),
+            pixels=pixels,
+        )
+    target = "number" if kind == "number" else "label"
+    separator = options.get("separator", ";")
+    values = {key: _values(split, column, kind, separator) for key, split in splits.items()}
+    # the labels of many test splits are hidden
+    hidden = [key for key, v in values.items() if set(v) <= {None, -1 if kind == "label" else None}]
+    if len(hidden) == len(values):
+        raise InputError(f"{where} must have {target}s, but column {column!r} holds none.")
+    remarks = [f"Split without {target}s, left out: {key}." for key in hidden]
+    roles = assign_roles([k for k in values if k not in hidden], where=where, **chosen)
+    used = [key for key in (roles.train, roles.test) if key is not None]
+    classes, names = _classes(features[column], kind, [values[key] for key in used])
+
+    def list_known(key: str) -> Listing:
+        known = [i for i, value in enumerate(values[key]) if value is not None]
+        targets = to_targets(kind, [values[key][i] for i in known], classes)
+        return replace(list_pictures(key, image).take(known), targets=targets)
+
+    lost = {key: sum(value is None for value in values[key]) for key in used}
+    remarks += [
+        f"Images of split {key} without a {target}, left out: {num}."
+        for key, num in lost.items()
+        if num
+    ]
+    return of_roles(roles, list_known, remarks=tuple(remarks), class_names=names)
 
 
 def _load_splits(name: str, config: str | None) -> dict[str, Any]:
@@ -137,52 +170,8 @@ def _check_size(path: Path) -> None:
             )
 
 
-def _values_of_splits(
-    splits: Mapping[str, Any],
-    kind: str,
-    column: str,
-    separator: str,
-    where: str,
-    remarks: list[str],
-) -> dict[str, list[Any]]:
-    """Values of the splits that have any: those of many test splits are hidden."""
-    every = {key: _values(split, column, kind, separator) for key, split in splits.items()}
-    hidden = (None, -1) if kind == "label" else (None,)
-    known = {key: v for key, v in every.items() if any(value not in hidden for value in v)}
-    what = "numbers" if kind == "number" else "labels"
-    if not known:
-        raise InputError(f"{where} must have {what}, but column {column!r} holds none.")
-    remarks += [f"Split without {what}, left out: {key}." for key in every if key not in known]
-    return known
-
-
-def _pairs(split: Any, key: str, image: str, target: str) -> Listing:
-    ids = tuple(f"{key}/{i}" for i in range(len(split)))
-    return Listing(ids, _contents(split, image), Listing(ids, _contents(split, target)))
-
-
-def _listing(
-    split: Any,
-    key: str,
-    image: str,
-    kind: str,
-    values: Sequence[Any],
-    classes: Sequence[Any],
-    remarks: list[str],
-) -> Listing:
-    """The images of a split whose targets are known."""
-    known = [i for i, value in enumerate(values) if value is not None]
-    if len(known) < len(values):
-        what = "number" if kind == "number" else "label"
-        lost = len(values) - len(known)
-        remarks.append(f"Images of split {key} without a {what}, left out: {lost}.")
-    ids = tuple(f"{key}/{i}" for i in range(len(values)))
-    images = Listing(ids, _contents(split, image)).take(known)
-    return replace(images, targets=to_targets(kind, [values[i] for i in known], classes))
-
-
-def _contents(split: Any, column: str) -> Callable[[int], Content]:
-    """Index of a row → the file or the bytes of its picture; nothing is decoded."""
+def _list_pictures(split: Any, key: str, column: str) -> Listing:
+    """The files or the bytes of pictures in a column; nothing is decoded."""
     from datasets import Image
 
     rows = split.select_columns([column]).cast_column(column, Image(decode=False))
@@ -193,7 +182,7 @@ def _contents(split: Any, column: str) -> Callable[[int], Content]:
             return bytes(cell["bytes"])
         return Path(cell["path"]) if cell.get("path") else b""
 
-    return content
+    return Listing(tuple(f"{key}/{i}" for i in range(len(split))), content)
 
 
 def _values(split: Any, column: str, kind: str, separator: str) -> list[Any]:
@@ -244,8 +233,10 @@ def _find(
     It is another one than `image`.
     """
     sure, possible = (
-        [name for name in names if name != image] for names in _candidates(kind, features)
+        [name for name, f in features.items() if name != image and _type_of(f) in types]
+        for types in TYPES[kind]
     )
+    sure = [name for name in sure if name.lower() not in RIVALS.get(kind, ())]
     if wanted in (*sure, *possible):
         return wanted
     sure_called, possible_called = (
@@ -254,7 +245,10 @@ def _find(
     for choice in (sure, sure_called, [] if sure else possible_called):
         if wanted is None and len(choice) == 1:
             return choice[0]
-    columns = ", ".join(f"{name} ({_type_name(f)})" for name, f in features.items())
+    columns = ", ".join(
+        f"{name} ({f.dtype if type(f).__name__ == 'Value' else type(f).__name__})"
+        for name, f in features.items()
+    )
     problem = "none is sure to be it" if wanted is None else f"{wanted!r} is none"
     raise InputError(
         f"{where} must have a column with the {kind}, but of {columns} {problem}. "
@@ -262,51 +256,21 @@ def _find(
     )
 
 
-def _candidates(kind: str, features: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Columns that are of a kind by their type, and those that may be if they are called so."""
-    from datasets import ClassLabel
+def _type_of(feature: Any) -> str:
+    """`image`, `class`, `text`, `whole` (numbers), `float` or `list` (of labels); else nothing."""
+    from datasets import ClassLabel, Image
 
-    def columns(fits: Callable[[Any], bool]) -> list[str]:
-        return [name for name, feature in features.items() if fits(feature)]
-
-    def is_text(feature: Any) -> bool:
-        return getattr(feature, "dtype", None) in ("string", "large_string")
-
-    def is_whole(feature: Any) -> bool:
-        dtype = str(getattr(feature, "dtype", ""))
-        return type(feature).__name__ == "Value" and (
-            dtype == "bool" or dtype.startswith(("int", "uint"))
-        )
-
-    def is_labels(feature: Any) -> bool:
-        inner = getattr(feature, "feature", None)
-        return isinstance(inner, ClassLabel) or is_text(inner) or is_whole(inner)
-
-    if kind == "label":
-        classes = columns(lambda f: isinstance(f, ClassLabel))
-        return classes, columns(lambda f: is_text(f) or is_whole(f))
-    if kind == "labels":
-        return columns(is_labels), columns(is_text)
-    if kind == "number":
-        floats = columns(lambda f: str(getattr(f, "dtype", "")).startswith("float"))
-        return floats, columns(is_whole)
-    images = columns(_is_image)
-    if kind == "image":
-        return images, []
-    rival = COLUMN_NAMES["depth" if kind == "mask" else "mask"]
-    return [name for name in images if name.lower() not in rival], images
-
-
-def _is_image(feature: Any) -> bool:
-    from datasets import Image
-
-    if isinstance(feature, Image):
-        return True
+    dtype = str(getattr(feature, "dtype", ""))
     if isinstance(feature, dict):
-        return set(feature) == {"bytes", "path"}
-    return getattr(feature, "dtype", None) in ("binary", "large_binary")
-
-
-def _type_name(feature: Any) -> str:
-    name = type(feature).__name__
-    return str(feature.dtype) if name == "Value" else name
+        return "image" if set(feature) == {"bytes", "path"} else ""
+    if isinstance(feature, Image) or dtype in ("binary", "large_binary"):
+        return "image"
+    if isinstance(feature, ClassLabel):
+        return "class"
+    if hasattr(feature, "feature"):
+        return "list" if _type_of(feature.feature) in ("class", "text", "whole") else ""
+    if dtype in ("string", "large_string"):
+        return "text"
+    if dtype == "bool" or dtype.startswith(("int", "uint")):
+        return "whole"
+    return "float" if dtype.startswith("float") else ""

@@ -16,21 +16,10 @@ from polyscale.decode import (
     check_file,
     clear_errors,
     opened,
-    read_image,
     upright_rgb,
 )
 from polyscale.errors import InputError
 from polyscale.types import HW
-
-__all__ = [
-    "UnreadableImageError",
-    "check_file",
-    "image_endings",
-    "read_image",
-    "read_stored",
-    "read_thumb",
-    "target_endings",
-]
 
 THUMB_PX = 16
 """Side of the grey thumbnails that images are compared by."""
@@ -101,7 +90,9 @@ def read_stored(source: Path | bytes, *, name: str, word: str) -> Shaped[NDArray
         InputError: if it holds colours, or its format does not keep values.
     """
     with clear_errors(name):
-        data = source if isinstance(source, bytes) else _read_bytes(source)
+        if isinstance(source, Path):
+            check_file(source.stat())
+        data = source.read_bytes() if isinstance(source, Path) else source
     if data.startswith(b"\x93NUMPY"):
         return _read_npy(data, name, word)
     with clear_errors(name), opened(data) as image:
@@ -118,11 +109,6 @@ def read_stored(source: Path | bytes, *, name: str, word: str) -> Shaped[NDArray
             f"{ADVICE[word]}"
         )
     return values.astype(np.uint8) if mode == "1" else values // scale if scale > 1 else values
-
-
-def _read_bytes(file: Path) -> bytes:
-    check_file(file.stat())
-    return file.read_bytes()
 
 
 def _read_npy(data: bytes, name: str, word: str) -> NDArray[Any]:

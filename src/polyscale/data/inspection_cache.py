@@ -1,19 +1,18 @@
 """What was found in images and targets, kept between runs.
 
-Tables: a file's path, size and times → a hash of its bytes → what was found. A changed file has
-other times, and bytes that come from elsewhere than a file are found by their hash. Every batch is
-one transaction, so that a run may be killed at any moment. The cache only saves time: where the
-disk refuses or the file is damaged, images are looked at again.
+A file's path, size and times lead to a hash of its bytes, and the hash to what was found in them.
+A changed file has other times, and bytes that do not come from a file are found by their hash. The
+cache only saves time: where the disk refuses or the database is damaged, files are read again.
 """
 
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -27,7 +26,7 @@ FORMAT = 2
 SETTLED_S = 2.0
 """Files touched less than this ago are not kept: clocks of file systems may be as coarse."""
 
-_TABLES = """
+CREATE = """
 CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, stat TEXT NOT NULL, digest BLOB NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS images (digest BLOB PRIMARY KEY, height INTEGER NOT NULL,
@@ -35,10 +34,22 @@ CREATE TABLE IF NOT EXISTS images (digest BLOB PRIMARY KEY, height INTEGER NOT N
 CREATE TABLE IF NOT EXISTS targets (key BLOB PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;
 """
 
+SELECT = {
+    "files": "SELECT stat, digest FROM files WHERE path = ?",
+    "images": "SELECT height, width, thumb FROM images WHERE digest = ?",
+    "targets": "SELECT facts FROM targets WHERE key = ?",
+}
+
+INSERT = {
+    "files": "INSERT OR REPLACE INTO files VALUES (?, ?, ?)",
+    "images": "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?)",
+    "targets": "INSERT OR REPLACE INTO targets VALUES (?, ?)",
+}
+
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What a look at a readable image found.
+    """What was found in a readable image.
 
     Attributes:
         digest: of its bytes, 16 bytes.
@@ -58,7 +69,7 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class TargetFacts:
-    """What a look at a readable mask or depth map found.
+    """What was found in a readable mask or depth map.
 
     Attributes:
         digest: of its bytes, 16 bytes.
@@ -80,76 +91,56 @@ def default_inspection_cache() -> Path:
 
 
 class InspectionCache:
-    """Facts about images, in one file; may be used from several threads.
+    """Rows of three tables in one SQLite file; may be used from several threads.
 
     Args:
-        folder: where the file lies; None keeps nothing. Made when it is needed.
+        folder: where the file lies, made when it is needed; None keeps nothing after `close`.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self._lock = Lock()
-        self._database: sqlite3.Connection | None = None
+        self._added: dict[str, list[tuple[Any, ...]]] = {table: [] for table in INSERT}
+        database = None
         if folder is not None:
             file = folder / f"inspected-{FORMAT}.sqlite"
-            self._database = _opened(file)
-            if self._database is None:  # damaged
+            database = _opened(file)
+            if database is None:  # damaged
                 with suppress(OSError):
                     file.unlink()
-                    self._database = _opened(file)
+                    database = _opened(file)
+        self._database = database or sqlite3.connect("", check_same_thread=False)
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+        self._database.close()
+
+    def get(self, table: str, key: bytes) -> tuple[Any, ...] | None:
+        """The row of a key, without the key."""
+        with self._lock, suppress(sqlite3.Error):
+            return self._database.execute(SELECT[table], (key,)).fetchone()
+        return None
+
+    def add(self, table: str, key: bytes, *row: Any) -> None:
+        """Keep a row from the next `commit` on."""
+        self._added[table].append((key, *row))
 
     def digest(self, path: Path, stat: os.stat_result) -> bytes | None:
         """The hash of a file's bytes, if it is known and the file has not changed."""
-        row = self._one("SELECT digest, stat FROM files WHERE path = ?", os.fsencode(path))
-        return row[0] if row is not None and row[1] == _stamp(stat) else None
+        row = self.get("files", os.fsencode(path))
+        return row[1] if row is not None and row[0] == _stamp(stat) else None
 
-    def facts(self, digest: bytes) -> ImageFacts | None:
-        """What is known about an image."""
-        row = self._one("SELECT height, width, thumb FROM images WHERE digest = ?", digest)
-        return None if row is None else ImageFacts(digest, (row[0], row[1]), row[2])
+    def add_file(self, path: Path, stat: os.stat_result, digest: bytes) -> None:
+        """Keep the hash of a file's bytes, unless the file has changed only just now."""
+        if max(stat.st_mtime, stat.st_ctime) < time.time() - SETTLED_S:
+            self.add("files", os.fsencode(path), _stamp(stat), digest)
 
-    def target(self, key: bytes) -> str | None:
-        """What is known about a target, as it was kept."""
-        row = self._one("SELECT facts FROM targets WHERE key = ?", key)
-        return None if row is None else row[0]
-
-    def keep(
-        self,
-        images: Iterable[ImageFacts],
-        files: Iterable[tuple[Path, os.stat_result, bytes]],
-        targets: Iterable[tuple[bytes, str]] = (),
-    ) -> None:
-        """Keep what was found."""
-        settled = time.time() - SETTLED_S
-        rows = [
-            (os.fsencode(path), _stamp(stat), digest)
-            for path, stat, digest in files
-            if max(stat.st_mtime, stat.st_ctime) < settled
-        ]
-        with self._lock, suppress(sqlite3.Error):
-            if self._database is not None:
-                with self._database:  # one transaction
-                    self._database.executemany(
-                        "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?)",
-                        [(i.digest, *i.image_hw, i.thumb) for i in images],
-                    )
-                    self._database.executemany(
-                        "INSERT OR REPLACE INTO targets VALUES (?, ?)", list(targets)
-                    )
-                    self._database.executemany(
-                        "INSERT OR REPLACE INTO files VALUES (?, ?, ?)", rows
-                    )
-
-    def _one(self, query: str, key: bytes) -> tuple | None:
-        with self._lock, suppress(sqlite3.Error):
-            if self._database is not None:
-                return self._database.execute(query, (key,)).fetchone()
-        return None
+    def commit(self) -> None:
+        """Write what was added, as one transaction: a run may be killed at any moment."""
+        with self._lock, suppress(sqlite3.Error), self._database:
+            for table, rows in self._added.items():
+                self._database.executemany(INSERT[table], rows)
+        for rows in self._added.values():
+            rows.clear()
 
 
 def _opened(file: Path) -> sqlite3.Connection | None:
@@ -157,7 +148,7 @@ def _opened(file: Path) -> sqlite3.Connection | None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(file, timeout=10, check_same_thread=False)
-        database.executescript(_TABLES)
+        database.executescript(CREATE)
         return database
     except (OSError, sqlite3.Error):
         if database is not None:

@@ -1,6 +1,6 @@
 """What a source names, before any image is opened, and how it is divided into train and test."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -38,14 +38,28 @@ class Listing:
             and may raise `UnreadableImageError`.
         targets: a value for each image along the first axis, as `LabelledImages` has them; or a
             listing of files with a value for every pixel, in the same order.
+        facts: what was found in each file; empty until they are read.
     """
 
     ids: tuple[str, ...]
     content: Callable[[int], Content]
     targets: "NDArray[Any] | Listing | None" = None
+    facts: Sequence[Any] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """The targets, where each image has one."""
+        assert isinstance(self.targets, np.ndarray)
+        return self.targets
+
+    @property
+    def target_files(self) -> "Listing":
+        """The targets, where there is a file for each image."""
+        assert isinstance(self.targets, Listing)
+        return self.targets
 
     @property
     def has_classes(self) -> bool:
@@ -55,9 +69,7 @@ class Listing:
     @property
     def classes(self) -> NDArray[np.int64]:
         """Class of each image (num_images,); 0 for all of them where the targets are no classes."""
-        if isinstance(self.targets, np.ndarray) and self.has_classes:
-            return self.targets
-        return np.zeros(len(self), np.int64)
+        return self.values if self.has_classes else np.zeros(len(self), np.int64)
 
     def take(self, indices: Sequence[int] | NDArray[np.int64]) -> "Listing":
         """The images at the indices, in their order."""
@@ -68,7 +80,10 @@ class Listing:
         elif targets is not None:
             targets = targets[chosen]
         return Listing(
-            tuple(self.ids[i] for i in chosen), lambda index: content(int(chosen[index])), targets
+            tuple(self.ids[i] for i in chosen),
+            lambda index: content(int(chosen[index])),
+            targets,
+            [self.facts[i] for i in chosen] if self.facts else (),
         )
 
 
@@ -99,6 +114,11 @@ class Catalogue:
         """Whether each image has exactly one class."""
         return self.train.has_classes
 
+    @property
+    def splits(self) -> tuple[Listing, ...]:
+        """Both splits, or the only one."""
+        return (self.train,) if self.test is None else (self.train, self.test)
+
     def change(self, function: Callable[[Listing], Listing], **fields: Any) -> "Catalogue":
         """Both splits changed by a function, and other fields replaced."""
         test = None if self.test is None else function(self.test)
@@ -128,12 +148,10 @@ def to_targets(kind: str, values: Sequence[Any], class_names: Sequence[str]) -> 
     """Targets of images as an array with the images along the first axis.
 
     Args:
-        kind: of target: `label`, `labels` or `number`.
-        values: of each image: its class, a collection of labels, or a number.
+        kind: `label` (a class for each image, which becomes its index, int64), `labels` (a
+            collection, which becomes a column for each label, bool) or `number` (float64).
+        values: of each image.
         class_names: of classes or labels.
-
-    Returns:
-        An index for each class, int64; a column for each label, bool; or numbers, float64.
     """
     if kind == "number":
         return np.array(values, dtype=np.float64)
@@ -177,8 +195,8 @@ def assign_roles(
 ) -> Roles:
     """Choose the splits to train and to test on.
 
-    The test split is `test`, or `val` where there is none. A single split serves for both: the
-    test images are drawn from it.
+    The test split is `test`, or `val` where there is none. A single split serves for both: the test
+    images are drawn from it.
     """
     known = list(names)
     for option, value in (("train", train), ("test", test)):
@@ -203,10 +221,10 @@ def assign_roles(
     return Roles(train, test, f"the data's own {train} and {test}{left_out}")
 
 
-def of_roles(roles: Roles, listings: Mapping[str, Listing], **fields: Any) -> Catalogue:
-    """The catalogue of the chosen splits."""
-    test = None if roles.test is None else listings[roles.test]
-    return Catalogue(listings[roles.train], test, roles.about, **fields)
+def of_roles(roles: Roles, list_split: Callable[[str], Listing], **fields: Any) -> Catalogue:
+    """The catalogue of the chosen splits, each of which `list_split` gives by its name."""
+    test = None if roles.test is None else list_split(roles.test)
+    return Catalogue(list_split(roles.train), test, roles.about, **fields)
 
 
 def draw_test(images: Listing, *, seed: int) -> tuple[Listing, Listing]:

@@ -13,6 +13,7 @@ as BTS takes it from `rawDepths`.
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from polyscale.data.files import is_file, is_folder, read_matlab, read_text
 from polyscale.data.listing import Catalogue, Listing, list_files
-from polyscale.data.options import to_flag
+from polyscale.data.options import to_choice
 from polyscale.data.pixels import MaskClasses, to_depth_coding
 from polyscale.decode import UnreadableImageError
 from polyscale.errors import InputError, first_line, require
@@ -50,10 +51,13 @@ def list_nyu_depth(path: Path, options: Mapping[str, str]) -> Catalogue:
 
     Args:
         path: the labelled file, or a folder with it or with lists.
-        options: those of depth, and `filled`: 1 takes depth whose holes were painted over, of the
-            labelled file alone; else depth is what the sensor saw, as in the customary test.
+        options: those of depth; `crop`, the part that is tested: `eigen` or `none`; and `filled`: 1
+            takes depth whose holes were painted over, of the labelled file alone; else depth is
+            what the sensor saw, as in the customary test.
     """
-    pixels = to_depth_coding(options)
+    is_whole = to_choice("crop", options.get("crop", "eigen"), ("eigen", "none"))
+    crop_yxyx = None if is_whole else EIGEN_CROP_YXYX
+    pixels = replace(to_depth_coding(options), crop_yxyx=crop_yxyx)
     file = _labelled(path)
     if file is None and any(is_file(path / name) for name in LISTS.values()):
         if "filled" in options:
@@ -65,7 +69,8 @@ def list_nyu_depth(path: Path, options: Mapping[str, str]) -> Catalogue:
         train, test = (_from_list(path, split, remarks) for split in LISTS)
         about = "NYU Depth v2's own split, from the lists beside the files"
         return Catalogue(train, test, about, tuple(remarks), pixels=pixels)
-    target = "depths" if to_flag("filled", options.get("filled", "0")) else "rawDepths"
+    is_filled = to_choice("filled", options.get("filled", "0"), ("0", "1"))
+    target = "depths" if is_filled else "rawDepths"
     train, test = _from_labelled(file or _missing(path), target, lambda a: a.astype(np.float32))
     return Catalogue(train, test, ABOUT, pixels=pixels)
 
@@ -75,11 +80,7 @@ def list_nyu_labels(path: Path) -> Catalogue:
     file = _labelled(path) or _missing(path)
     _require()
     mapping = file.parent / MAPPING
-    to_40 = None
-    if is_file(mapping):
-        to_40, names = _read_mapping(mapping)
-    else:
-        names = _read_names(file)
+    to_40, names = _read_mapping(mapping) if is_file(mapping) else (None, _read_names(file))
 
     def decode(stored: NDArray) -> NDArray[np.uint16]:
         return (stored if to_40 is None else to_40[stored]).astype(np.uint16)
@@ -87,13 +88,6 @@ def list_nyu_labels(path: Path) -> Catalogue:
     train, test = _from_labelled(file, "labels", decode)
     classes = MaskClasses(names=names, first=1, ignored=frozenset({0}))
     return Catalogue(train, test, ABOUT, pixels=classes)
-
-
-def to_crop(text: str) -> tuple[float, float, float, float] | None:
-    """The part that is tested: `eigen` or `none`."""
-    if text not in ("eigen", "none"):
-        raise InputError(f"option crop of data must be eigen or none, but got {text!r}.")
-    return EIGEN_CROP_YXYX if text == "eigen" else None
 
 
 def _labelled(path: Path) -> Path | None:
@@ -110,39 +104,34 @@ def _missing(path: Path) -> Path:
 
 def _from_labelled(
     file: Path, target: str, decode: Callable[[NDArray], NDArray[Any]]
-) -> tuple[Listing, Listing]:
+) -> list[Listing]:
     """Training and test images of the labelled file; `decode` makes targets of stored numbers."""
     _require()
     total = _check_shapes(file, target)
-    if not is_file(file.parent / SPLITS):
+    splits_file = file.parent / SPLITS
+    if not is_file(splits_file):
         raise InputError(
             f"{SPLITS} must lie beside {LABELLED}, but is not in {str(file.parent)!r}. "
             "Download it from the data set's page."
         )
-    splits = read_matlab(file.parent / SPLITS, "trainNdxs", "testNdxs")
-    train, test = (
-        _listing(file, target, decode, _numbers(file.parent / SPLITS, key, splits[key], total))
-        for key in ("trainNdxs", "testNdxs")
-    )
-    return train, test
+    splits = read_matlab(splits_file, "trainNdxs", "testNdxs")
+    numbers = [_to_numbers(splits_file, key, splits[key], range(1, total + 1)) for key in splits]
+    return [_listing(file, target, decode, split) for split in numbers]
 
 
 def _check_shapes(file: Path, target: str) -> int:
     """The number of images, once it is clear that images and targets fit each other."""
-    shapes, kinds = [], []
     with _opened(file) as content:
         for name in ("images", target):
-            shape = getattr(content.get(name), "shape", None)
-            if shape is None:
+            if not hasattr(content.get(name), "shape"):
                 raise InputError(
                     f"{str(file)!r} must hold images and {target}, but has no {name}. "
                     f"Is it {LABELLED}?"
                 )
-            shapes.append(shape)
-            kinds.append(content[name].dtype.kind)
-    images, targets = shapes
+        images, targets = content["images"].shape, content[target].shape
+        kinds = {content[name].dtype.kind for name in ("images", target)}
     fits = len(images) == 4 and images[1] == 3 and targets == images[:1] + images[2:]
-    if not fits or not set(kinds) <= set("uif"):
+    if not fits or not kinds <= set("uif"):
         raise InputError(
             f"{str(file)!r} must hold numbers, images × 3 × width × height, and {target} of the "
             f"same number and size, but images has shape {images} and {target} {targets}. "
@@ -151,18 +140,14 @@ def _check_shapes(file: Path, target: str) -> int:
     return int(images[0])
 
 
-def _numbers(file: Path, key: str, stored: Any, total: int) -> list[int]:
-    """The images of a split, counted from 1."""
-    numbers = np.ravel(stored)
-    if numbers.dtype.kind not in "uif" or not (np.isfinite(numbers) & (numbers % 1 == 0)).all():
+def _to_numbers(file: Path, key: str, stored: Any, valid: range) -> list[int]:
+    """Whole numbers of a MATLAB file."""
+    numbers = np.ravel(stored).tolist()
+    wrong = [number for number in numbers if number not in valid]
+    if wrong:
         raise InputError(
-            f"{str(file)!r} must hold numbers of images, but {key} holds something else. "
-            "Take the data set's own file."
-        )
-    if numbers.size and not 1 <= numbers.min() <= numbers.max() <= total:
-        raise InputError(
-            f"{str(file)!r} must hold numbers of images from 1 to {total}, but "
-            f"{key} goes from {numbers.min():g} to {numbers.max():g}. Take the data set's own file."
+            f"{key} of {str(file)!r} must hold whole numbers from {valid[0]} to {valid[-1]}, but "
+            f"holds {wrong[0]!r}. Take the data set's own file."
         )
     return [int(number) for number in numbers]
 
@@ -193,13 +178,8 @@ def _read_mapping(file: Path) -> tuple[NDArray[np.uint16], tuple[str, ...]]:
     """Number of a class among 894 → among 40, with 0 for none, and the names of the 40."""
     mapping = read_matlab(file, "mapClass", "className")
     names = tuple(str(name) for name in np.ravel(mapping["className"]))
-    numbers = np.ravel(mapping["mapClass"])
-    if numbers.dtype.kind not in "uif" or not ((numbers >= 0) & (numbers <= len(names))).all():
-        raise InputError(
-            f"mapClass of {str(file)!r} must hold numbers from 0 to {len(names)}, one for each "
-            "name in className, but holds others. Take the data set's own file."
-        )
-    return np.concatenate([[0], numbers]).astype(np.uint16), names
+    numbers = _to_numbers(file, "mapClass", mapping["mapClass"], range(len(names) + 1))
+    return np.array([0, *numbers], dtype=np.uint16), names
 
 
 def _read_names(file: Path) -> tuple[str, ...]:
@@ -250,8 +230,9 @@ def _from_list(path: Path, split: str, remarks: list[str]) -> Listing:
     images: list[tuple[str, Path]] = []
     depths: list[tuple[str, Path]] = []
     missing: list[str] = []
-    for image, depth in _read_list(file):
-        base = _base(path, split, image, depth)
+    for image, depth in _read_list(file).items():
+        bases = [path / place for place in PLACES[split]]
+        base = next((b for b in bases if is_file(b / image) and is_file(b / depth)), None)
         if base is None:
             missing.append(image)
         else:
@@ -271,24 +252,18 @@ def _from_list(path: Path, split: str, remarks: list[str]) -> Listing:
     return list_files(images, list_files(depths))
 
 
-def _read_list(file: Path) -> Iterator[tuple[str, str]]:
-    """Image and depth of each line."""
-    seen: set[str] = set()
+def _read_list(file: Path) -> dict[str, str]:
+    """Image → depth, of each line."""
+    depth_of: dict[str, str] = {}
     for number, line in enumerate(read_text(file, "list").splitlines(), 1):
         words = [word.lstrip("/") for word in line.split()]
-        if not words:
-            continue
         problem = ""
-        if len(words) < 2:
+        if len(words) == 1:
             problem = f"it must name two files, but is {line!r}"
-        elif words[0] in seen:
+        elif words and words[0] in depth_of:
             problem = f"{words[0]} stands in the list already"
         if problem:
             raise InputError(f"list {str(file)!r}, line {number}: {problem}. Correct the line.")
-        seen.add(words[0])
-        yield words[0], words[1]
-
-
-def _base(path: Path, split: str, image: str, depth: str) -> Path | None:
-    bases = (path / place for place in PLACES[split])
-    return next((b for b in bases if is_file(b / image) and is_file(b / depth)), None)
+        if words:
+            depth_of[words[0]] = words[1]
+    return depth_of

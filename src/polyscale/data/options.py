@@ -36,6 +36,12 @@ def to_path(text: str) -> Path:
         return Path(text)
 
 
+def refusal(name: str, rule: str, text: str, example: str = "") -> InputError:
+    """The error of an option that breaks a rule; the example is a value that does not."""
+    hint = f" Example: ?{name}={example}" if example else ""
+    return InputError(f"option {name} of data must be {rule}, but got {text!r}.{hint}")
+
+
 def to_number(name: str, text: str) -> float:
     """A number above 0."""
     try:
@@ -43,24 +49,19 @@ def to_number(name: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise InputError(
-            f"option {name} of data must be a number above 0, but got {text!r}. Example: ?{name}=10"
-        )
+        raise refusal(name, "a number above 0", text, "10")
     return value
 
 
 def to_count(name: str, text: str, least: int) -> int:
     """A whole number."""
     if not (text.isascii() and text.isdigit() and len(text) < 19) or int(text) < least:
-        raise InputError(
-            f"option {name} of data must be a whole number of at least {least}, but got {text!r}. "
-            f"Example: ?{name}=100"
-        )
+        raise refusal(name, f"a whole number of at least {least}", text, "100")
     return int(text)
 
 
-def to_flag(name: str, text: str) -> bool:
-    """`1` or `0`."""
-    if text not in ("0", "1"):
-        raise InputError(f"option {name} of data must be 0 or 1, but got {text!r}.")
-    return text == "1"
+def to_choice(name: str, text: str, choices: tuple[str, str]) -> bool:
+    """Whether it is the second of two choices."""
+    if text not in choices:
+        raise refusal(name, " or ".join(choices), text)
+    return text == choices[1]

@@ -1,7 +1,6 @@
 """`pairs:PATH` and `ade20k:PATH`: images in one folder, their masks or depth maps in another."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from polyscale.data.image import image_endings, target_endings
 from polyscale.data.listing import (
     Catalogue,
     Listing,
-    Roles,
     assign_roles,
     list_files,
     of_roles,
@@ -42,22 +40,21 @@ def list_pairs(path: Path, folder: str, pixels: PixelTargets) -> Catalogue:
                 f"data must have the folders images and {folder}, but {str(path)!r} has no {name}. "
                 "Check the path."
             )
-    splits = _split_folders(path / "images")
+    splits, partners = (_splits_by_role(path / name) for name in ("images", folder))
     remarks: list[str] = []
     if not splits:
         pairs = _match(path, Path("images"), Path(folder), pixels.word, remarks)
         return Catalogue(pairs, None, None, tuple(remarks), pixels=pixels)
-    roles = assign_roles(splits, where=f"data folder {str(path / 'images')!r}")
-    partners = _split_folders(path / folder)
-    for partner in partners:
-        if _same_role(partner, splits) is None:
+    roles = assign_roles(splits.values(), where=f"data folder {str(path / 'images')!r}")
+    for role, partner in partners.items():
+        if role not in splits:
             raise InputError(
                 f"images of {str(path)!r} must have the split folders of {folder}, but has no "
                 f"{partner}. Add it, or take {folder}/{partner} out."
             )
 
-    def pairs_of(split: str) -> Listing:
-        partner = split if split in partners else _same_role(split, partners)
+    def list_split(split: str) -> Listing:
+        partner = partners.get(role_of(split))
         if partner is None:
             raise InputError(
                 f"{folder} of {str(path)!r} must have the split folders of images, but has no "
@@ -65,8 +62,7 @@ def list_pairs(path: Path, folder: str, pixels: PixelTargets) -> Catalogue:
             )
         return _match(path, Path("images") / split, Path(folder) / partner, pixels.word, remarks)
 
-    listings = {s: pairs_of(s) for s in (roles.train, roles.test) if s is not None}
-    return of_roles(roles, listings, remarks=tuple(remarks), pixels=pixels)
+    return replace(of_roles(roles, list_split, pixels=pixels), remarks=tuple(remarks))
 
 
 def list_ade20k(path: Path) -> Catalogue:
@@ -85,14 +81,14 @@ def list_ade20k(path: Path) -> Catalogue:
                     "for other folders use pairs:PATH."
                 )
     remarks: list[str] = []
-    listings = {
-        split: _match(root, Path("images") / split, Path("annotations") / split, "mask", remarks)
+    train, test = (
+        _match(root, Path("images") / split, Path("annotations") / split, "mask", remarks)
         for split in ("training", "validation")
-    }
-    roles = Roles("training", "validation", "ADE20K's own training and validation")
+    )
     names = _ade20k_names(root / "objectInfo150.txt")
     classes = MaskClasses(names=names, first=1, ignored=frozenset({0, IGNORED_VALUE}))
-    return of_roles(roles, listings, remarks=tuple(remarks), pixels=classes)
+    about = "ADE20K's own training and validation"
+    return Catalogue(train, test, about, tuple(remarks), pixels=classes)
 
 
 def _ade20k_names(file: Path) -> tuple[str, ...]:
@@ -138,10 +134,10 @@ def _match(path: Path, images: Path, targets: Path, word: str, remarks: list[str
             )
     remarks += passed_over(others)
     image_files, target_files = (
-        [(found[stem].relative_to(path).as_posix(), found[stem]) for stem in both]
-        for found in (pictures, partners)
+        [(files[stem].relative_to(path).as_posix(), files[stem]) for stem in both]
+        for files in (pictures, partners)
     )
-    return replace(list_files(image_files), targets=list_files(target_files))
+    return list_files(image_files, list_files(target_files))
 
 
 def _by_stem(folder: Path, endings: frozenset[str], others: Counter[str]) -> dict[str, Path]:
@@ -157,9 +153,6 @@ def _by_stem(folder: Path, endings: frozenset[str], others: Counter[str]) -> dic
     return files
 
 
-def _split_folders(folder: Path) -> list[str]:
-    return [c.name for c in folders_in(folder) if role_of(c.name)]
-
-
-def _same_role(split: str, names: Iterable[str]) -> str | None:
-    return next((name for name in names if role_of(name) == role_of(split)), None)
+def _splits_by_role(folder: Path) -> dict[str | None, str]:
+    """Role of a split → name of its folder."""
+    return {role_of(f.name): f.name for f in reversed(folders_in(folder)) if role_of(f.name)}

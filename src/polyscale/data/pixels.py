@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
@@ -14,7 +14,7 @@ from polyscale.data.dataset import IGNORED, Depth, Labels
 from polyscale.data.files import is_file, read_text
 from polyscale.data.image import read_stored
 from polyscale.data.inspection_cache import TargetFacts
-from polyscale.data.options import to_flag, to_number, to_path
+from polyscale.data.options import refusal, to_choice, to_number, to_path
 from polyscale.errors import InputError
 
 IGNORED_VALUE = 255
@@ -25,6 +25,32 @@ MIN_DEPTH_M, MAX_DEPTH_M = 1e-3, 10.0
 
 MASK_OPTIONS = ("ignore", "reduce_zero", "classes")
 DEPTH_OPTIONS = ("per_metre", "min", "max")
+
+
+@dataclass(frozen=True)
+class MaskCoding:
+    """What the stored numbers of masks mean.
+
+    Attributes:
+        values: the stored number of each label, rising.
+        ignored: numbers of pixels without a class; so are all that are not in `values`.
+    """
+
+    values: tuple[int, ...]
+    ignored: frozenset[int]
+
+    def read(self, source: Path | bytes, name: str) -> Labels:
+        """The labels of a mask."""
+        stored = read_stored(source, name=name, word="mask")
+        if stored.dtype in (np.uint8, np.uint16):
+            return self._labels(np.arange(np.iinfo(stored.dtype).max + 1))[stored]
+        return self._labels(stored)
+
+    def _labels(self, stored: NDArray) -> NDArray[np.int16]:
+        values = np.array(self.values)
+        label = np.searchsorted(values, stored).clip(max=len(values) - 1)
+        known = (values[label] == stored) & ~np.isin(stored, list(self.ignored))
+        return np.where(known, label, IGNORED).astype(np.int16)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,19 +94,21 @@ class MaskClasses:
                 highest = "" if self.names is None else f" to {last:g}"
                 raise InputError(
                     f"mask {name} must hold classes from {self.first}{highest} (ignored: "
-                    f"{self.ignored_words}), but holds {value:g}. Correct the mask, or the classes."
+                    f"{self._ignored_words}), but holds {value:g}. Correct the mask, or the "
+                    "classes."
                 )
         return bool(values)
 
-    def coding(self, masks: Sequence[TargetFacts]) -> tuple["MaskCoding", tuple[str, ...]]:
-        """What the stored numbers mean, and the class names in the order of the labels."""
-        if self.names is not None:
-            values = range(self.first, self.first + len(self.names))
-            coding, names = MaskCoding(tuple(values), self.ignored), self.names
+    def coding(
+        self, train: Sequence[TargetFacts], test: Sequence[TargetFacts]
+    ) -> tuple[MaskCoding, tuple[str, ...], list[str]]:
+        """What the stored numbers mean, the class names, and remarks on what a split lacks."""
+        occurring = [{int(v) for mask in masks for v in mask.values} for masks in (train, test)]
+        values, names = sorted(set().union(*occurring) - self.ignored), self.names
+        if names is None:
+            names = tuple(map(str, values))
         else:
-            occurring = sorted({int(v) for mask in masks for v in mask.values} - self.ignored)
-            coding = MaskCoding(tuple(occurring), self.ignored)
-            names = tuple(map(str, occurring))
+            values = list(range(self.first, self.first + len(names)))
         if len(names) > np.iinfo(np.int16).max:
             raise InputError(
                 f"masks must hold at most {np.iinfo(np.int16).max} classes, but hold {len(names)}. "
@@ -89,61 +117,23 @@ class MaskClasses:
         if len(names) < 2:
             raise InputError(
                 f"masks must hold at least two classes, but hold only {', '.join(names) or 'none'} "
-                f"besides those ignored ({self.ignored_words}). Where 255 is a class, say "
+                f"besides those ignored ({self._ignored_words}). Where 255 is a class, say "
                 "?ignore=none."
             )
-        return coding, names
+        remarks = []
+        for split, seen, consequence in (
+            ("training", occurring[0], "nothing can learn them"),
+            ("test", occurring[1], "nothing is known of how well they are found"),
+        ):
+            absent = [n for n, v in zip(names, values, strict=True) if v not in seen - self.ignored]
+            if absent:
+                listed = first_names(absent)
+                remarks.append(f"Classes in no {split} image: {listed}; {consequence}.")
+        return MaskCoding(tuple(values), self.ignored), names, remarks
 
     @property
-    def ignored_words(self) -> str:
-        """The ignored numbers, for a sentence."""
+    def _ignored_words(self) -> str:
         return ", ".join(map(str, sorted(self.ignored))) or "none"
-
-
-@dataclass(frozen=True)
-class MaskCoding:
-    """What the stored numbers of masks mean.
-
-    Attributes:
-        values: the stored number of each label, rising.
-        ignored: numbers of pixels without a class; so are all that are not in `values`.
-    """
-
-    values: tuple[int, ...]
-    ignored: frozenset[int]
-
-    def read(self, source: Path | bytes, name: str) -> Labels:
-        """The labels of a mask."""
-        stored = read_stored(source, name=name, word="mask")
-        if stored.dtype in (np.uint8, np.uint16):
-            return self._labels(np.arange(np.iinfo(stored.dtype).max + 1))[stored]
-        return self._labels(stored)
-
-    def _labels(self, stored: NDArray) -> NDArray[np.int16]:
-        values = np.array(self.values)
-        label = np.searchsorted(values, stored).clip(max=len(values) - 1)
-        known = (values[label] == stored) & ~np.isin(stored, list(self.ignored))
-        return np.where(known, label, IGNORED).astype(np.int16)
-
-    def unseen(
-        self,
-        names: Sequence[str],
-        train: Sequence[TargetFacts],
-        test: Sequence[TargetFacts],
-    ) -> list[str]:
-        """What to say about classes that a split lacks."""
-        remarks = []
-        for split, masks, consequence in (
-            ("training", train, "nothing can learn them"),
-            ("test", test, "nothing is known of how well they are found"),
-        ):
-            seen = {value for mask in masks for value in mask.values} - self.ignored
-            absent = [n for n, value in zip(names, self.values, strict=True) if value not in seen]
-            if absent:
-                remarks.append(
-                    f"Classes in no {split} image: {first_names(absent)}; {consequence}."
-                )
-        return remarks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +145,7 @@ class DepthCoding:
             (millimetres), 1 for others.
         min_m: nearer pixels do not count.
         max_m: likewise farther ones.
+        crop_yxyx: as `DepthData` has it.
     """
 
     word: ClassVar[str] = "depth map"
@@ -165,6 +156,8 @@ class DepthCoding:
     per_metre: float | None = None
     min_m: float = MIN_DEPTH_M
     max_m: float = MAX_DEPTH_M
+    # fingerprints of targets hold the `repr`, and the crop changes no target
+    crop_yxyx: tuple[float, float, float, float] | None = field(default=None, repr=False)
 
     @staticmethod
     def summary(stored: NDArray) -> tuple[float, ...]:
@@ -185,16 +178,17 @@ class DepthCoding:
         unit = self._unit(depth.dtype)
         return depth.values[0] / unit <= self.max_m and depth.values[1] / unit >= self.min_m
 
-    def beyond(self, depths: Sequence[TargetFacts]) -> list[str]:
-        """What to say where depth maps have pixels that are too far to count."""
-        farthest = [depth.values[1] / self._unit(depth.dtype) for depth in depths]
+    def coding(
+        self, train: Sequence[TargetFacts], test: Sequence[TargetFacts]
+    ) -> tuple["DepthCoding", tuple[str, ...], list[str]]:
+        """Itself, no class names, and a remark on pixels that are too far to count."""
+        farthest = [depth.values[1] / self._unit(depth.dtype) for depth in (*train, *test)]
         num = sum(metres > self.max_m for metres in farthest)
-        if not num:
-            return []
-        return [
+        remark = (
             f"Depth maps with pixels beyond {self.max_m:g} m, which do not count: {num} of "
-            f"{len(depths)}, the farthest at {max(farthest):.4g} m. Say ?max= if they should."
-        ]
+            f"{len(farthest)}, the farthest at {max(farthest):.4g} m. Say ?max= if they should."
+        )
+        return self, (), [remark] if num else []
 
     def read(self, source: Path | bytes, name: str) -> Depth:
         """The metres of a depth map, NaN where they are not known."""
@@ -219,32 +213,28 @@ def to_classes(options: Mapping[str, str], beside: Path | None = None) -> MaskCl
             `classes`, a file of names.
         beside: a file of names that is taken if it is there and none is given.
     """
-    file = to_path(options["classes"]) if "classes" in options else beside
-    given = "classes" in options or (file is not None and is_file(file))
-    names = _read_names(file) if file is not None and given else None
-    reduce_zero = to_flag("reduce_zero", options.get("reduce_zero", "0"))
-    ignored = _ignored(options.get("ignore"), 0 if names is None else len(names))
-    return MaskClasses(
-        names=names, first=int(reduce_zero), ignored=ignored | ({0} if reduce_zero else set())
-    )
+    names = None
+    if "classes" in options:
+        names = _read_names(to_path(options["classes"]))
+    elif beside is not None and is_file(beside):
+        names = _read_names(beside)
+    first = int(to_choice("reduce_zero", options.get("reduce_zero", "0"), ("0", "1")))
+    ignored = _ignored(options.get("ignore"), len(names or ()))
+    return MaskClasses(names=names, first=first, ignored=ignored | frozenset(range(first)))
 
 
 def to_depth_coding(options: Mapping[str, str]) -> DepthCoding:
     """What the options say about depth: `per_metre`, `min` and `max`."""
-    per_metre = options.get("per_metre")
-    low, high = (
-        to_number(name, options[name]) if name in options else default
-        for name, default in (("min", MIN_DEPTH_M), ("max", MAX_DEPTH_M))
+    per_metre, low, high = (
+        to_number(name, options[name]) if name in options else None for name in DEPTH_OPTIONS
     )
-    if low >= high:
+    coding = DepthCoding(per_metre=per_metre, min_m=low or MIN_DEPTH_M, max_m=high or MAX_DEPTH_M)
+    if coding.min_m >= coding.max_m:
         raise InputError(
-            f"option min of data must be below max ({high:g} metres), but got {low:g}. Lower it."
+            f"option min of data must be below max ({coding.max_m:g} metres), but got "
+            f"{coding.min_m:g}. Lower it."
         )
-    return DepthCoding(
-        per_metre=None if per_metre is None else to_number("per_metre", per_metre),
-        min_m=low,
-        max_m=high,
-    )
+    return coding
 
 
 def first_names(names: Sequence[str]) -> str:
@@ -272,8 +262,5 @@ def _ignored(text: str | None, num_names: int) -> frozenset[int]:
     if text == "none":
         return frozenset()
     if not re.fullmatch(r"-?[0-9]{1,18}", text):  # arrays may hold -1
-        raise InputError(
-            f"option ignore of data must be a whole number or none, but got {text!r}. "
-            f"Example: ?ignore={IGNORED_VALUE}"
-        )
+        raise refusal("ignore", "a whole number or none", text, "255")
     return frozenset({int(text)})

@@ -7,46 +7,23 @@ import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TypeVar
+from typing import Any, get_type_hints
 
 from polyscale.errors import InputError, near_matches
 
-Number = TypeVar("Number", int, float)
-
 TABLES = (
-    "classification",
-    "segmentation",
-    "depth",
-    "ablation",
-    "multimodal",
-    "robot",
-    "reconstruction",
-    "capacity",
-    "pretraining",
-)
+    "classification", "segmentation", "depth", "ablation", "multimodal", "robot", "reconstruction",
+    "capacity", "pretraining",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class PaperRow:
     """One figure of the paper; None or empty where the paper gives nothing.
 
-    Attributes:
-        table: name of the table in `TABLES`.
-        family: how the models were pre-trained.
-        model: the architecture.
-        method: `single`, `s2` or a variant of S².
-        sizes_px: sides of the inputs in pixels.
-        tile_px: side of the tiles in pixels.
-        scales: the sizes as multiples of the tile.
-        task: the benchmark.
-        metric: key of the metric, for example `top1`.
-        value: value of the metric, as printed.
-        printed_gflops: cost as printed: 10⁹ multiply-adds, not counted in the same way in each row.
-        gmacs: 10⁹ multiply-adds of the backbone, counted by `polyscale.operator.cost.vit_macs`.
-        params_m: millions of parameters of the backbone.
-        images_per_s: images a second, as printed.
-        num_trials: number of trials of a success rate.
-        note: caveats.
+    Sizes and tiles are sides in pixels, scales are multiples of the tile. `printed_gflops` is the
+    cost as printed, which is not counted in the same way in each row; `gmacs` are 10⁹ multiply-adds
+    counted by `polyscale.operator.cost.vit_macs`.
     """
 
     table: str
@@ -102,26 +79,16 @@ def _text(name: str) -> list[str]:
     return file.read_text(encoding="utf-8").splitlines()
 
 
+PARSE: dict[Any, Callable[[str], Any]] = {
+    str: str,
+    tuple[int, ...]: lambda cell: tuple(map(int, cell.split())),
+    tuple[float, ...]: lambda cell: tuple(map(float, cell.split())),
+    int | None: lambda cell: int(cell) if cell else None,
+    float | None: lambda cell: float(cell) if cell else None,
+}
+"""Type of a column → what makes it of a cell."""
+
+
 def _row(line: dict[str, str]) -> PaperRow:
-    return PaperRow(
-        table=line["table"],
-        family=line["family"],
-        model=line["model"],
-        method=line["method"],
-        sizes_px=tuple(int(size) for size in line["sizes_px"].split()),
-        tile_px=_number(line["tile_px"], int),
-        scales=tuple(float(scale) for scale in line["scales"].split()),
-        task=line["task"],
-        metric=line["metric"],
-        value=_number(line["value"], float),
-        printed_gflops=_number(line["printed_gflops"], float),
-        gmacs=_number(line["gmacs"], float),
-        params_m=_number(line["params_m"], float),
-        images_per_s=_number(line["images_per_s"], float),
-        num_trials=_number(line["num_trials"], int),
-        note=line["note"],
-    )
-
-
-def _number(text: str, kind: Callable[[str], Number]) -> Number | None:
-    return kind(text) if text else None
+    types = get_type_hints(PaperRow)
+    return PaperRow(**{name: PARSE[kind](line[name]) for name, kind in types.items()})

@@ -1,8 +1,8 @@
 """A name such as `folder:PATH?per_class=50` → a data set: one table of sources for all targets."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from polyscale.data.assemble import assemble
 from polyscale.data.dataset import (
@@ -20,14 +20,13 @@ from polyscale.data.folder import list_folder
 from polyscale.data.hugging_face import list_hugging_face
 from polyscale.data.imagenet import list_imagenet
 from polyscale.data.listing import Catalogue, Listing, sample_splits
-from polyscale.data.nyu import list_nyu_depth, list_nyu_labels, to_crop
+from polyscale.data.nyu import list_nyu_depth, list_nyu_labels
 from polyscale.data.options import split_options, to_count, to_path
 from polyscale.data.pairs import list_ade20k, list_pairs
 from polyscale.data.pixels import (
     DEPTH_OPTIONS,
     MASK_OPTIONS,
     DepthCoding,
-    MaskClasses,
     to_classes,
     to_depth_coding,
 )
@@ -50,14 +49,10 @@ ROOMS = ("label", "mask", "depth")
 """Kinds of target that `rooms` offers."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """A scheme.
+class Source(NamedTuple):
+    """How to list what a scheme names, and kind of target → options that the scheme knows.
 
-    Attributes:
-        list: what is behind the colon, kind of target, options → what is there.
-        options: kind of target that it offers → options that it knows, besides `per_class` for
-            classes and `limit` for all others.
+    All know `per_class` for classes and `limit` for other kinds as well.
     """
 
     list: Callable[[str, str, Options], Catalogue]
@@ -113,9 +108,8 @@ def load_classification(
     Args:
         source: `rooms`, `folder:PATH`, `csv:PATH`, `hf:NAME`, `hf:PATH` or `imagenet:PATH`, the
             last ones with options behind a question mark: `?per_class=50&label=breed`.
-        seed: of the split, where the data has none, and of the sample `per_class`.
-        cache: folder for what is found in files, so that they are looked at once; None keeps
-            nothing.
+        seed: of the split, where the data has none, and of a sample (`per_class` or `limit`).
+        cache: folder for what is found in files, so that they are read once; None keeps nothing.
         progress: told what is being done.
 
     Raises:
@@ -125,23 +119,8 @@ def load_classification(
     """
     if source == "rooms":
         return load_rooms()
-    data = assemble(source, _list(source, "label", seed), seed, cache, progress)
-    return ClassificationData(class_names=data.class_names, **data.fields())
-
-
-def load_folder(path: Path, *, seed: int = 0) -> ClassificationData:
-    """Load images in one folder a class, with or without `train/` and `test/` (or `val/`) above.
-
-    Args:
-        path: the folder.
-        seed: of the split, where there is none.
-
-    Raises:
-        InputError: if the folder, its images or its classes are not enough.
-    """
-    name = f"folder:{path}"
-    data = assemble(name, _checked(name, list_folder(path)), seed, None, silent)
-    return ClassificationData(class_names=data.class_names, **data.fields())
+    fields, class_names = assemble(source, _list(source, "label", seed), seed, cache, progress)
+    return ClassificationData(class_names=class_names, **fields)
 
 
 def load_multilabel(
@@ -149,15 +128,11 @@ def load_multilabel(
 ) -> MultiLabelData:
     """Load a data set with any number of labels for each image; see `load_classification`.
 
-    Args:
-        source: `csv:PATH`, `hf:NAME` or `hf:PATH`, with options behind a question mark:
-            `?labels=COLUMN&separator=;`, and `?limit=N`, images of each split.
-        seed: of the split, where the data has none, and of the images that `limit` draws.
-        cache: folder for what is found in files; None keeps nothing.
-        progress: told what is being done.
+    The source is `csv:PATH`, `hf:NAME` or `hf:PATH`, with options behind a question mark:
+    `?labels=COLUMN&separator=;`, and `?limit=N`, images of each split.
     """
-    data = assemble(source, _list(source, "labels", seed), seed, cache, progress)
-    return MultiLabelData(class_names=data.class_names, **data.fields())
+    fields, class_names = assemble(source, _list(source, "labels", seed), seed, cache, progress)
+    return MultiLabelData(class_names=class_names, **fields)
 
 
 def load_numbers(
@@ -165,15 +140,11 @@ def load_numbers(
 ) -> NumberData:
     """Load a data set with a number for each image; see `load_classification`.
 
-    Args:
-        source: `csv:PATH`, `hf:NAME` or `hf:PATH`, with options behind a question mark:
-            `?number=COLUMN`, and `?limit=N`, images of each split.
-        seed: of the split, where the data has none, and of the images that `limit` draws.
-        cache: folder for what is found in files; None keeps nothing.
-        progress: told what is being done.
+    The source is `csv:PATH`, `hf:NAME` or `hf:PATH`, with options behind a question mark:
+    `?number=COLUMN`, and `?limit=N`, images of each split.
     """
-    data = assemble(source, _list(source, "number", seed), seed, cache, progress)
-    return NumberData(**data.fields())
+    fields, _ = assemble(source, _list(source, "number", seed), seed, cache, progress)
+    return NumberData(**fields)
 
 
 def load_segmentation(
@@ -181,24 +152,14 @@ def load_segmentation(
 ) -> SegmentationData:
     """Load a data set with a class for every pixel; see `load_classification`.
 
-    Args:
-        source: `rooms`, `ade20k:PATH`, `pairs:PATH`, `nyu:PATH`, `hf:NAME` or `hf:PATH`, some with
-            options behind a question mark: `?ignore=255&reduce_zero=1`; all but `rooms` know
-            `?limit=N`, images of each split.
-        seed: of the split, where the data has none, and of the images that `limit` draws.
-        cache: folder for what is found in files; None keeps nothing.
-        progress: told what is being done.
+    The source is `rooms`, `ade20k:PATH`, `pairs:PATH`, `nyu:PATH`, `hf:NAME` or `hf:PATH`, some
+    with options behind a question mark: `?ignore=255&reduce_zero=1`. All but `rooms` know
+    `?limit=N`, images of each split.
     """
     if source == "rooms":
         return rooms_segmentation(cache=cache, progress=progress)
-    catalogue = _list(source, "mask", seed)
-    assert isinstance(catalogue.pixels, MaskClasses)
-    data = assemble(source, catalogue, seed, cache, progress)
-    train, test = data.train.target_facts, data.test.target_facts
-    coding, names = catalogue.pixels.coding([*train, *test])
-    return SegmentationData(
-        class_names=names, **data.fields(coding, coding.unseen(names, train, test))
-    )
+    fields, class_names = assemble(source, _list(source, "mask", seed), seed, cache, progress)
+    return SegmentationData(class_names=class_names, **fields)
 
 
 def load_depth(
@@ -206,76 +167,46 @@ def load_depth(
 ) -> DepthData:
     """Load a data set with a depth for every pixel; see `load_classification`.
 
-    Args:
-        source: `rooms`, `nyu:PATH`, `pairs:PATH`, `hf:NAME` or `hf:PATH`, all but `rooms` with
-            options behind a question mark: `?per_metre=1000&min=0.001&max=10&limit=N`.
-        seed: of the split, where the data has none, and of the images that `limit` draws.
-        cache: folder for what is found in files; None keeps nothing.
-        progress: told what is being done.
+    The source is `rooms`, `nyu:PATH`, `pairs:PATH`, `hf:NAME` or `hf:PATH`, all but `rooms` with
+    options behind a question mark: `?per_metre=1000&min=0.001&max=10&limit=N`.
     """
     if source == "rooms":
         return rooms_depth()
-    scheme, _, options = _parse(source, "depth")
-    crop = to_crop(options.get("crop", "eigen")) if scheme == "nyu" else None
     catalogue = _list(source, "depth", seed)
     coding = catalogue.pixels
     assert isinstance(coding, DepthCoding)
-    data = assemble(source, catalogue, seed, cache, progress)
-    remarks = coding.beyond([*data.train.target_facts, *data.test.target_facts])
+    fields, _ = assemble(source, catalogue, seed, cache, progress)
     return DepthData(
-        min_depth_m=coding.min_m,
-        max_depth_m=coding.max_m,
-        crop_yxyx=crop,
-        **data.fields(coding, remarks),
+        min_depth_m=coding.min_m, max_depth_m=coding.max_m, crop_yxyx=coding.crop_yxyx, **fields
     )
 
 
 def list_dense(source: str, task: str, *, seed: int = 0) -> Catalogue:
     """What a data set of `load_segmentation` or `load_depth` holds, before any file is opened.
 
-    Args:
-        source: of one of the two, but not `rooms`.
-        task: "segmentation" or "depth".
-        seed: of the images that `limit` draws.
-
-    Raises:
-        InputError: if there is no such data.
-        MissingExtraError: if a package is not installed.
+    The source is not `rooms`; the task is "segmentation" or "depth".
     """
     return _list(source, "depth" if task == "depth" else "mask", seed)
 
 
 def _list(source: str, kind: str, seed: int) -> Catalogue:
     """What a source holds, sampled, before any file is opened."""
-    scheme, place, options = _parse(source, kind)
-    num = None
-    for option, least in (("per_class", MIN_DRAWN), ("limit", MIN_TRAIN)):
-        if option in options:
-            num = to_count(option, options[option], least)
-    catalogue = _checked(source, SOURCES[scheme].list(place, kind, options))
-    return catalogue if num is None else sample_splits(catalogue, num, seed=seed)
-
-
-def _checked(source: str, catalogue: Catalogue) -> Catalogue:
-    """The catalogue, once all its names can be written into reports."""
-    check_names([source], "data")
-    check_names(catalogue.class_names, "class name")
-    for split in (catalogue.train, catalogue.test):
-        if split is not None:
-            check_names(split.ids, "file name")
-            if isinstance(split.targets, Listing):
-                check_names(split.targets.ids, "file name")
-    return catalogue
-
-
-def _parse(source: str, kind: str) -> tuple[str, str, dict[str, str]]:
-    """The scheme, what is behind the colon, and the options."""
     known = {scheme: entry for scheme, entry in SOURCES.items() if kind in entry.options}
     scheme, _, rest = source.partition(":")
     if scheme not in known or not rest:
         raise InputError(_no_such_data(source, kind, known))
-    sampling = "per_class" if kind == "label" else "limit"
-    return (scheme, *split_options(rest, (*known[scheme].options[kind], sampling)))
+    sampling, least = ("per_class", MIN_DRAWN) if kind == "label" else ("limit", MIN_TRAIN)
+    place, options = split_options(rest, (*known[scheme].options[kind], sampling))
+    num = to_count(sampling, options[sampling], least) if sampling in options else None
+    catalogue = known[scheme].list(place, kind, options)
+    # all names must fit into reports
+    check_names([source], "data")
+    check_names(catalogue.class_names, "class name")
+    for split in catalogue.splits:
+        check_names(split.ids, "file name")
+        if isinstance(split.targets, Listing):
+            check_names(split.targets.ids, "file name")
+    return catalogue if num is None else sample_splits(catalogue, num, seed=seed)
 
 
 def _no_such_data(source: str, kind: str, known: Mapping[str, Source]) -> str:

@@ -3,11 +3,9 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from polyscale.data.files import exists, read_text
 from polyscale.data.listing import (
@@ -28,8 +26,7 @@ COLUMNS = {
 """What a column holds → what it is called unless the user says otherwise."""
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
     id: str
     path: Path
     target: Any
@@ -53,27 +50,22 @@ def list_table(path: Path, kind: str, options: Mapping[str, str]) -> Catalogue:
         class_names = tuple(sorted({row.target for row in rows}))
     elif kind == "labels":
         class_names = tuple(sorted({label for row in rows for label in row.target}))
-    roles = assign_roles(sorted({row.split for row in rows}), where=f"table {str(path)!r}")
 
-    def listing(split: str) -> Listing:
+    def list_split(split: str) -> Listing:
         chosen = [row for row in rows if row.split == split]
         targets = to_targets(kind, [row.target for row in chosen], class_names)
         return list_files([(row.id, row.path) for row in chosen], targets)
 
-    listings = {s: listing(s) for s in (roles.train, roles.test) if s is not None}
-    return of_roles(roles, listings, class_names=class_names)
+    roles = assign_roles(sorted({row.split for row in rows}), where=f"table {str(path)!r}")
+    return of_roles(roles, list_split, class_names=class_names)
 
 
 def _read(path: Path, kind: str, options: Mapping[str, str]) -> list[_Row]:
-    columns = {
-        role: options.get(role, column)
-        for role, column in COLUMNS.items()
-        if role in ("image", kind, "split")
-    }
-    text = read_text(path, "table")
+    columns = {role: options.get(role, COLUMNS[role]) for role in ("image", kind, "split")}
+    text = io.StringIO(read_text(path, "table"), newline="")
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[_Row] = []
+    reader = csv.DictReader(text, delimiter=delimiter, strict=True)
+    rows: dict[str, _Row] = {}
     lines: dict[str, int] = {}
     try:
         names = reader.fieldnames or []
@@ -83,13 +75,11 @@ def _read(path: Path, kind: str, options: Mapping[str, str]) -> list[_Row]:
                     f"table {str(path)!r} must have a column {column!r}, but has "
                     f"{', '.join(names) or 'none'}. Name the right one with ?{role}=COLUMN."
                 )
-        to_target = partial(_to_target, kind, options.get("separator", ";"))
         for cells in reader:
-            row = _row(path, cells, columns, kind, to_target)
-            if row.id in lines:
+            row = _to_row(path, cells, columns, kind, options.get("separator", ";"))
+            if row.id in rows:
                 raise ValueError(f"{row.id!r} is already in line {lines[row.id]}")
-            lines[row.id] = reader.line_num
-            rows.append(row)
+            rows[row.id], lines[row.id] = row, reader.line_num
     except InputError:
         raise
     except (csv.Error, ValueError) as error:
@@ -98,39 +88,37 @@ def _read(path: Path, kind: str, options: Mapping[str, str]) -> list[_Row]:
         ) from error
     if not rows:
         raise InputError(f"table {str(path)!r} must name images, but is empty. Add lines.")
-    return rows
+    return list(rows.values())
 
 
-def _row(
+def _to_row(
     path: Path,
     cells: Mapping[str | None, str | None],
     columns: Mapping[str, str],
     kind: str,
-    to_target: Callable[[str], Any],
+    separator: str,
 ) -> _Row:
     """One line; a ValueError says what is wrong with it."""
     if None in cells or None in cells.values():
         raise ValueError("its number of cells is not the header's")
     values = {role: (cells.get(column) or "").strip() for role, column in columns.items()}
+    image, target, split = values.values()
     for role in ("image", kind):
         if not values[role] and role != "labels":
             raise ValueError(f"{columns[role]} is empty")
-    if columns["split"] in cells and role_of(values["split"]) is None:
-        raise ValueError(
-            f"{columns['split']} must be train, val or test, but is {values['split']!r}"
-        )
-    file = path.parent / values["image"]
+    if columns["split"] in cells and role_of(split) is None:
+        raise ValueError(f"{columns['split']} must be train, val or test, but is {split!r}")
+    file = path.parent / image
     if not exists(file):
-        raise ValueError(f"there is no file {values['image'][:200]!r} beside the table")
-    return _Row(values["image"], file, to_target(values[kind]), values["split"])
-
-
-def _to_target(kind: str, separator: str, cell: str) -> Any:
-    """The cell's class, labels or number."""
+        raise ValueError(f"there is no file {image[:200]!r} beside the table")
     if kind == "label":
-        return cell
+        return _Row(image, file, target, split)
     if kind == "labels":
-        return split_labels(cell, separator)
+        return _Row(image, file, split_labels(target, separator), split)
+    return _Row(image, file, _to_number(target), split)
+
+
+def _to_number(cell: str) -> float:
     try:
         number = float(cell)
     except ValueError:

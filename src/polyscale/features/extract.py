@@ -2,24 +2,24 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from torch import Tensor
 
 from polyscale.errors import InputError
 from polyscale.features.keys import Images, decode_side, feature_key
 from polyscale.features.maps import StoredMaps
 from polyscale.features.store import FeatureStore
-from polyscale.operator.multiscale import MultiScale, MultiScaleFeatures, Prepared
-from polyscale.records.timing import Watch
+from polyscale.operator.multiscale import MultiScale, PartFeatures, Prepared
+from polyscale.records import Watch
 from polyscale.types import Progress, format_scale
 
 SHARD = 32
@@ -42,11 +42,8 @@ backbones differ from their float16 by less than one part in a thousand)."""
 Feature = Literal["cls", "mean", "both"]
 """The class token, the mean over the cells of the map, or one after the other."""
 
-ByScale: TypeAlias = dict[float, NDArray]
-"""Scale → one row of features an image."""
-
-Select: TypeAlias = Callable[[MultiScale, MultiScaleFeatures], ByScale]
-"""Takes what is kept from the features of some images."""
+Missing: TypeAlias = Mapping[range, Sequence[float]]
+"""Images of one file → scales whose features of them are not kept."""
 
 
 def extract_pooled(
@@ -79,76 +76,23 @@ def extract_pooled(
     keys = {
         level.scale: feature_key(module, level, images, weights) for level in module.plan.levels
     }
-    dim = module.backbone.dim * (1 + module.backbone.has_cls)
-    rows: dict[tuple[float, range], NDArray[np.float32]] = {}
-
-    def is_kept(shard: range, scale: float) -> bool:
-        kept = store.read(keys[scale], shard.start, shard.stop, (dim,))
-        if kept is not None:
-            rows[scale, shard] = kept
-        return kept is not None
-
-    def keep(shard: range, scale: float, computed: NDArray[np.float32]) -> None:
-        store.write(keys[scale], shard.start, shard.stop, computed)
-        rows[scale, shard] = computed
-
-    missing = _missing(module, images, is_kept)
-    _compute(module, images, missing, _pooled, keep, step, progress, watch or Watch())
-    return {s: np.concatenate([rows[s, shard] for shard in missing]) for s in keys}
-
-
-def _pooled(module: MultiScale, features: MultiScaleFeatures) -> ByScale:
-    return {
-        scale: level.pooled.to("cpu", torch.float32).numpy()
-        for scale, level in zip(module.scales, features.scales, strict=True)
+    row_shape = (module.backbone.dim * (1 + module.backbone.has_cls),)
+    shards = _shards(images)
+    rows = {
+        (shard, scale): store.read(key, shard.start, shard.stop, row_shape)
+        for shard in shards
+        for scale, key in keys.items()
     }
+    missing = {shard: [scale for scale in keys if rows[shard, scale] is None] for shard in shards}
+    with closing(_compute(module, images, missing, _pooled, step, progress, watch)) as computed:
+        for shard, scale, pooled in computed:
+            store.write(keys[scale], shard.start, shard.stop, pooled)
+            rows[shard, scale] = pooled
+    return {scale: np.concatenate([rows[shard, scale] for shard in shards]) for scale in keys}
 
 
-def pooled_columns(
-    scales: Sequence[float],
-    *,
-    dim: int,
-    has_cls: bool,
-    feature: Feature = "both",
-    keep: Collection[float] | None = None,
-) -> NDArray[np.int64]:
-    """Indices into `MultiScaleFeatures.pooled`, in the order in which they stand there.
-
-    Args:
-        scales: of the pooled features, in their order.
-        dim: width of one token.
-        has_cls: whether each scale is laid out as (class token, mean cell) or the mean cell alone.
-        feature: what to take of each scale.
-        keep: the scales to take; None takes all.
-
-    Returns:
-        Columns (num_columns,), rising.
-
-    Raises:
-        InputError: if a scale in `keep` is not there, or the model has no class token.
-
-    Examples:
-        >>> pooled_columns((1, 2), dim=2, has_cls=True, feature="mean").tolist()
-        [2, 3, 6, 7]
-    """
-    if feature not in get_args(Feature):
-        raise InputError(f"feature must be 'cls', 'mean' or 'both', but got {feature!r}.")
-    if feature == "cls" and not has_cls:
-        raise InputError(
-            "feature must be 'mean' or 'both' for a model without a class token, but got 'cls'."
-        )
-    if missing := [scale for scale in keep or () if scale not in scales]:
-        raise InputError(
-            f"keep must be among the scales {tuple(scales)}, but got {missing[0]}. "
-            "Extract that scale first."
-        )
-    parts = ("cls", "mean") if has_cls else ("mean",)
-    wanted = [
-        (keep is None or scale in keep) and feature in ("both", part)
-        for scale in scales
-        for part in parts
-    ]
-    return np.flatnonzero(np.repeat(wanted, dim))
+def _pooled(level: PartFeatures) -> Tensor:
+    return level.pooled.to("cpu", torch.float32)
 
 
 def extract_maps(
@@ -163,102 +107,127 @@ def extract_maps(
 ) -> dict[float, StoredMaps]:
     """Maps of each scale, float16 and channels last, on the module's output grid.
 
-    Maps that are kept already are read once and verified before anything is computed.
-
-    Args:
-        module: the backbone with all scales that are wanted on this grid.
-        images: one split.
-        store: where maps are kept.
-        weights: `weights_hash` of the backbone.
-        step: how progress calls it.
-        progress: told after every shard.
-        watch: measures the time in which the model runs.
-
-    Raises:
-        InputError: if features are not finite.
-        StoreError: if the disk refuses.
+    Maps that are kept already are read once and verified before anything is computed. Arguments and
+    errors are those of `extract_pooled`.
     """
     grid_hw = module.plan.grid_hw
-    row_shape = (*grid_hw, module.backbone.dim)
+    map_shape = (*grid_hw, module.backbone.dim)
     keys = {
         level.scale: feature_key(module, level, images, weights, map_hw=grid_hw)
         for level in module.plan.levels
     }
-
-    def is_kept(shard: range, scale: float) -> bool:
-        return store.has(keys[scale], shard.start, shard.stop, row_shape, MAP_DTYPE)
-
-    def keep(shard: range, scale: float, maps: NDArray[np.float16]) -> None:
-        store.write(keys[scale], shard.start, shard.stop, maps)
-
-    missing = _missing(module, images, is_kept)
-    _compute(module, images, missing, _maps, keep, step, progress, watch or Watch())
+    missing = {
+        shard: [
+            scale
+            for scale, key in keys.items()
+            if not store.has(key, shard.start, shard.stop, map_shape, MAP_DTYPE)
+        ]
+        for shard in _shards(images)
+    }
+    with closing(_compute(module, images, missing, _map, step, progress, watch)) as computed:
+        for shard, scale, maps in computed:
+            store.write(keys[scale], shard.start, shard.stop, maps)
     return {
-        scale: StoredMaps(store, key, list(missing), row_shape, dtype=MAP_DTYPE)
+        scale: StoredMaps(store, key, list(missing), map_shape, dtype=MAP_DTYPE)
         for scale, key in keys.items()
     }
 
 
-def _maps(module: MultiScale, features: MultiScaleFeatures) -> ByScale:
-    return {
-        scale: level.map.permute(0, 2, 3, 1).to("cpu", torch.float16).contiguous().numpy()
-        for scale, level in zip(module.scales, features.scales, strict=True)
-    }
+def _map(level: PartFeatures) -> Tensor:
+    return level.map.permute(0, 2, 3, 1).to("cpu", torch.float16).contiguous()
 
 
-def _missing(
-    module: MultiScale, images: Images, is_kept: Callable[[range, float], bool]
-) -> dict[range, list[float]]:
-    """Shard → scales whose features are not kept."""
-    shards = [range(i, min(i + SHARD, len(images))) for i in range(0, len(images), SHARD)]
-    return {shard: [s for s in module.scales if not is_kept(shard, s)] for shard in shards}
+def _shards(images: Images) -> list[range]:
+    return [range(i, min(i + SHARD, len(images))) for i in range(0, len(images), SHARD)]
+
+
+def pooled_columns(
+    scales: Sequence[float], *, dim: int, has_cls: bool, feature: Feature = "both"
+) -> NDArray[np.int64]:
+    """Indices into `MultiScaleFeatures.pooled`, in the order in which they stand there.
+
+    Args:
+        scales: of the pooled features, in their order.
+        dim: width of one token.
+        has_cls: whether each scale is laid out as (class token, mean cell) or the mean cell alone.
+        feature: what to take of each scale.
+
+    Returns:
+        Columns (num_columns,), rising.
+
+    Raises:
+        InputError: if there is no such feature, or the model has no class token.
+
+    Examples:
+        >>> pooled_columns((1, 2), dim=2, has_cls=True, feature="mean").tolist()
+        [2, 3, 6, 7]
+    """
+    if feature not in get_args(Feature):
+        raise InputError(f"feature must be 'cls', 'mean' or 'both', but got {feature!r}.")
+    if feature == "cls" and not has_cls:
+        raise InputError(
+            "feature must be 'mean' or 'both' for a model without a class token, but got 'cls'."
+        )
+    parts = ("cls", "mean") if has_cls else ("mean",)
+    is_taken = [feature in ("both", part) for part in parts]
+    return np.flatnonzero(np.repeat(is_taken * len(scales), dim))
 
 
 def _compute(
     module: MultiScale,
     images: Images,
-    missing: Mapping[range, Sequence[float]],
-    select: Select,
-    keep: Callable[[range, float, NDArray], None],
+    missing: Missing,
+    select: Callable[[PartFeatures], Tensor],
     step: str,
     progress: Progress,
-    watch: Watch,
-) -> None:
-    """Compute what shards lack, and keep it as soon as a shard is done."""
+    watch: Watch | None,
+) -> Generator[tuple[range, float, NDArray], None, None]:
+    """What shards lack: images, scale and features, as soon as a shard is done.
+
+    The next pieces' images are read meanwhile. An error or Ctrl-C cancels the images that no thread
+    has begun to read.
+    """
     jobs = list(_jobs(module, missing))
-    total = len(images) * module.plan.num_tiles
-    with closing(_run(jobs, images, select, watch)) as computed:
-        for job in jobs:
-            progress(step, job.images.start * module.plan.num_tiles, total, "tiles")
-            for scale, rows in next(computed).items():
-                _check_finite(rows, module, scale)
-                keep(job.images, scale, rows)
+    num_tiles, total = module.plan.num_tiles, len(images) * module.plan.num_tiles
+    watch = watch or Watch()
+    readers, makers = ThreadPoolExecutor(READERS), ThreadPoolExecutor(PIECES_AHEAD)
+    try:
+        pieces = (piece for _, job in jobs for piece in job)
+        pending: deque[Future[Prepared]] = deque()
+
+        def submit(num: int) -> None:
+            pending.extend(makers.submit(_prepare, p, images, readers) for p in islice(pieces, num))
+
+        submit(1)  # it measures how many tiles fit the memory, which two at once would disturb
+        for shard, job in jobs:
+            progress(step, shard.start * num_tiles, total, "tiles")
+            parts: list[list[Tensor]] = []
+            for piece in job:
+                prepared = pending.popleft().result()
+                submit(PIECES_AHEAD - len(pending))
+                num = len(piece.images) * piece.module.plan.num_tiles
+                with watch.model(num), torch.inference_mode():
+                    parts.append([select(level) for level in piece.module.run(prepared).scales])
+            for scale, rows in zip(job[0].module.scales, zip(*parts, strict=True), strict=True):
+                features = torch.cat(rows).numpy()
+                _check_finite(features, module, scale)
+                yield shard, scale, features
+    finally:  # makers wait for readers, so readers stop first
+        readers.shutdown(wait=False, cancel_futures=True)
+        makers.shutdown(cancel_futures=True)
     progress(step, total, total, "tiles")
 
 
-@dataclass(frozen=True)
-class _Job:
-    """Images and the scales that they still lack, all of which are made from one decoding."""
+class _Piece(NamedTuple):
+    """Images whose tiles are made at once, and the scales that they still lack."""
 
     images: range
     module: MultiScale
     min_side: int
 
-    @property
-    def num_tiles(self) -> int:
-        return len(self.images) * self.module.plan.num_tiles
 
-    def pieces(self) -> list["_Job"]:
-        """The same in parts that are made at once."""
-        size = max(1, PIECE_TILES // self.module.plan.num_tiles)
-        return [
-            replace(self, images=self.images[i : i + size])
-            for i in range(0, len(self.images), size)
-        ]
-
-
-def _jobs(module: MultiScale, missing: Mapping[range, Sequence[float]]) -> Iterator[_Job]:
-    """What shards lack; scales for which images are decoded alike share a job."""
+def _jobs(module: MultiScale, missing: Missing) -> Iterator[tuple[range, list[_Piece]]]:
+    """A shard, and the pieces of it that lack scales for which images are decoded alike."""
     modules: dict[tuple[float, ...], MultiScale] = {}
     for shard, scales in missing.items():
         by_side: dict[int, list[float]] = {}
@@ -267,49 +236,18 @@ def _jobs(module: MultiScale, missing: Mapping[range, Sequence[float]]) -> Itera
                 by_side.setdefault(decode_side(module, level), []).append(level.scale)
         for side, group in by_side.items():
             key = tuple(group)
-            modules[key] = modules.get(key) or module.with_scales(key)
-            yield _Job(shard, modules[key], side)
+            modules[key] = part = modules.get(key) or module.with_scales(key)
+            size = max(1, PIECE_TILES // part.plan.num_tiles)
+            pieces = [shard[i : i + size] for i in range(0, len(shard), size)]
+            yield shard, [_Piece(piece, part, side) for piece in pieces]
 
 
-def _run(
-    jobs: Sequence[_Job], images: Images, select: Select, watch: Watch
-) -> Generator[ByScale, None, None]:
-    """Features of one job after another; the next pieces' images are read meanwhile.
-
-    An error or Ctrl-C cancels the images that no thread has begun to read.
-    """
-    readers, makers = ThreadPoolExecutor(READERS), ThreadPoolExecutor(PIECES_AHEAD)
-    try:
-        pieces = (piece for job in jobs for piece in job.pieces())
-
-        def submit(num: int) -> list[Future[Prepared]]:
-            return [makers.submit(_prepare, p, images, readers) for p in islice(pieces, num)]
-
-        pending = deque(submit(1))
-        wait(pending)  # it measures how many tiles fit the memory, which two at once would disturb
-        pending.extend(submit(PIECES_AHEAD - 1))
-        for job in jobs:
-            parts = []
-            for piece in job.pieces():
-                prepared = pending.popleft().result()
-                pending.extend(submit(1))
-                with watch.model(piece.num_tiles), torch.inference_mode():
-                    parts.append(select(job.module, job.module.run(prepared)))
-            yield {s: np.concatenate([part[s] for part in parts]) for s in job.module.scales}
-    finally:  # makers wait for readers, so readers stop first
-        readers.shutdown(wait=False, cancel_futures=True)
-        makers.shutdown(cancel_futures=True)
-
-
-def _prepare(job: _Job, images: Images, readers: ThreadPoolExecutor) -> Prepared:
-    """All tiles of a job's images."""
-
-    def read(index: int) -> Image.Image:
-        return images.read(index, min_side=job.min_side)
-
+def _prepare(piece: _Piece, images: Images, readers: ThreadPoolExecutor) -> Prepared:
+    """All tiles of a piece."""
+    read = partial(images.read, min_side=piece.min_side)
     with torch.inference_mode():
-        pictures = job.module.preprocess(list(readers.map(read, job.images)))
-        return job.module.prepare(pictures, eager=True)
+        pictures = piece.module.preprocess(list(readers.map(read, piece.images)))
+        return piece.module.prepare(pictures, eager=True)
 
 
 def _check_finite(rows: NDArray, module: MultiScale, scale: float) -> None:

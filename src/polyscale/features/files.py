@@ -33,7 +33,7 @@ def whole_file(file: Path) -> Iterator[Path]:
         OSError: if the disk refuses.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    with _owned(lambda: _new_file(file.parent)) as partial:
+    with _owned(lambda: _create_file(file.parent)) as partial:
         try:
             yield partial
             os.replace(partial, file)  # noqa: PTH105 - atomic also over a file
@@ -46,11 +46,8 @@ def whole_file(file: Path) -> Iterator[Path]:
 def temporary_folder(parent: Path | None = None, prefix: str = "") -> Iterator[Path]:
     """A new folder that is deleted when the block ends.
 
-    Those of the same parent and prefix that were left by killed processes are deleted first.
-
-    Args:
-        parent: where it is made; None is the system's folder for temporary files.
-        prefix: begins its name, before `polyscale-`.
+    Those of the same parent and prefix that were left by killed processes are deleted first. The
+    prefix stands before `polyscale-`; without a parent it is the system's folder for such things.
 
     Raises:
         OSError: if the disk refuses.
@@ -84,7 +81,7 @@ def delete(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _new_file(folder: Path) -> str:
+def _create_file(folder: Path) -> str:
     descriptor, name = tempfile.mkstemp(PARTIAL, dir=folder)
     os.close(descriptor)
     return name

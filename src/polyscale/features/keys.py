@@ -40,15 +40,7 @@ class Images(Sized, Protocol):
 def feature_key(
     module: MultiScale, level: Level, images: Images, weights: str, **facts: object
 ) -> str:
-    """A name for the features of one scale.
-
-    Args:
-        module: backbone and choices.
-        level: the scale.
-        images: one split.
-        weights: `weights_hash` of the backbone.
-        facts: anything else that they depend on.
-    """
+    """A name for the features of one scale; `facts` are anything else that they depend on."""
     backbone = module.backbone
     return FeatureStore.key(
         {

@@ -4,7 +4,6 @@ import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 from uuid import uuid4
 
 from polyscale.errors import InputError
@@ -25,9 +24,8 @@ _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 def parse_bytes(text: str, *, name: str) -> int:
     """A size as people write it in bytes: `20GB` is 20 000 000 000.
 
-    Args:
-        text: a number with an optional unit from B to TB, in capitals or not.
-        name: what the error calls the size, for example "--memory".
+    The number may have a unit from B to TB, in capitals or not. Errors call the size `name`, for
+    example "--memory".
 
     Raises:
         InputError: if it is no size, below one byte, or more than any disk holds.
@@ -49,23 +47,20 @@ def evict(folder: Path, limit_bytes: int, keep: set[str]) -> int:
     Args:
         folder: of the store.
         limit_bytes: what all keys may take together.
-        keep: keys that stay whatever they take.
+        keep: names of keys that stay whatever they take.
 
     Returns:
         Bytes that are left.
     """
-    keys = sorted((_measure(key) for key in key_folders(folder)), key=lambda key: key.used)
-    total = sum(key.num_bytes for key in keys)
-    for key in keys:
-        if total <= limit_bytes:
-            break
-        if key.folder.name in keep:
-            continue
-        leaving = folder / f"{LEAVING}{uuid4().hex}"
-        with suppress(OSError):  # another run was faster
-            key.folder.rename(leaving)
-        shutil.rmtree(leaving, ignore_errors=True)
-        total -= key.num_bytes
+    keys = sorted((*_use_of(key), key) for key in _key_folders(folder))
+    total = sum(num_bytes for _, num_bytes, _ in keys)
+    for _, num_bytes, key in keys:
+        if total > limit_bytes and key.name not in keep:
+            leaving = folder / f"{LEAVING}{uuid4().hex}"
+            with suppress(OSError):  # another run was faster
+                key.rename(leaving)
+            shutil.rmtree(leaving, ignore_errors=True)
+            total -= num_bytes
     return total
 
 
@@ -74,11 +69,11 @@ def remove_leftovers(folder: Path) -> None:
     with suppress(OSError):  # someone else deletes the folder
         for leaving in folder.glob(f"{LEAVING}*"):  # whoever began may be alive: both delete it
             shutil.rmtree(leaving, ignore_errors=True)
-        for key in key_folders(folder):
+        for key in _key_folders(folder):
             remove_abandoned(key.glob(f"*{PARTIAL}"))
 
 
-def key_folders(folder: Path) -> list[Path]:
+def _key_folders(folder: Path) -> list[Path]:
     """The folders of all keys; none where there is no store."""
     try:
         return [path for path in folder.iterdir() if KEY.fullmatch(path.name)]
@@ -86,19 +81,12 @@ def key_folders(folder: Path) -> list[Path]:
         return []
 
 
-class _Measured(NamedTuple):
-    """What a key takes on the disk, and when it was last used, in seconds since 1970."""
-
-    folder: Path
-    used: float
-    num_bytes: int
-
-
-def _measure(folder: Path) -> _Measured:
+def _use_of(folder: Path) -> tuple[float, int]:
+    """When a key was last used, in seconds since 1970, and the bytes that it takes on the disk."""
     used, num_bytes = 0.0, 0
     with suppress(OSError):
         used = folder.stat().st_mtime
         for file in folder.iterdir():
             with suppress(OSError):
                 num_bytes += file.stat().st_size
-    return _Measured(folder, used, num_bytes)
+    return used, num_bytes

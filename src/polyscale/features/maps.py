@@ -41,31 +41,26 @@ class MapSource(Protocol):
         ...
 
 
-class ArrayMaps:
-    """Maps that are in memory.
-
-    Args:
-        array: all of them.
-    """
-
-    def __init__(self, array: MapArray) -> None:
-        self._array = array
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Images, height and width of the grid, channels."""
-        num, h, w, channels = self._array.shape
-        return num, h, w, channels
+class _WithShape:
+    shape: tuple[int, int, int, int]
 
     def __len__(self) -> int:
-        return len(self._array)
+        return self.shape[0]
+
+
+class ArrayMaps(_WithShape):
+    """Maps that are all in memory."""
+
+    def __init__(self, array: MapArray) -> None:
+        num, h, w, channels = array.shape
+        self._array, self.shape = array, (num, h, w, channels)
 
     def take(self, indices: NDArray[np.integer]) -> MapArray:
         """A copy of the maps of some images."""
         return self._array[_checked(indices, len(self))]
 
 
-class StoredMaps:
+class StoredMaps(_WithShape):
     """The maps of one scale, kept in a store.
 
     Args:
@@ -90,9 +85,6 @@ class StoredMaps:
         self._starts = np.array([s.start for s in shards])
         self.shape = (shards[-1].stop, *map_shape)
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
     def take(self, indices: NDArray[np.integer]) -> MapArray:
         """The maps of some images, in the order of the indices.
 
@@ -112,7 +104,7 @@ class StoredMaps:
         return taken
 
 
-class JoinedMaps:
+class JoinedMaps(_WithShape):
     """Several scales of the same images side by side along channels.
 
     Args:
@@ -130,24 +122,28 @@ class JoinedMaps:
                 "maps must have the same number of images and the same grid, "
                 f"but got images × height × width {shapes}."
             )
-        self._maps = tuple(maps)
+        self._maps: tuple[MapSource, ...] = tuple(maps)
         self.shape = (*maps[0].shape[:3], sum(m.shape[3] for m in maps))
-        self._loaded: ArrayMaps | None = None
         if memory_bytes:
-            self._loaded = _load_if_fits(self, memory_bytes)
-
-    def __len__(self) -> int:
-        return self.shape[0]
+            self._load_if_fits(memory_bytes)
 
     def take(self, indices: NDArray[np.integer]) -> MapArray:
         """The maps of some images, in the order of the indices."""
-        if self._loaded is not None:
-            return self._loaded.take(indices)
         taken = [m.take(indices) for m in self._maps]
         return taken[0] if len(taken) == 1 else np.concatenate(taken, axis=-1)
 
+    def _load_if_fits(self, memory_bytes: int) -> None:
+        one = self.take(np.array([0]))
+        if len(self) * one.nbytes > memory_bytes:
+            return
+        array = np.empty(self.shape, one.dtype)
+        for start in range(0, len(self), IMAGES_AT_ONCE):
+            stop = min(start + IMAGES_AT_ONCE, len(self))
+            array[start:stop] = self.take(np.arange(start, stop))
+        self._maps = (ArrayMaps(array),)
 
-class SummedMaps:
+
+class SummedMaps(_WithShape):
     """Several scales of the same images, one on top of the other.
 
     Args:
@@ -159,32 +155,22 @@ class SummedMaps:
         self._maps, self._divisor = tuple(maps), len(maps) if mean else 1
         self.shape = maps[0].shape
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
     def take(self, indices: NDArray[np.integer]) -> MapArray:
         """The maps of some images, float32."""
         total = sum(m.take(indices).astype(np.float32) for m in self._maps)
         return np.asarray(total) / self._divisor
 
 
-class RegriddedMaps:
+class RegriddedMaps(_WithShape):
     """Maps as `MultiScale` would give them on another output grid: the mean over each cell's area.
 
     Equal to it where a scale is a whole number of tiles; where tiles overlap, cells are averaged
     twice.
-
-    Args:
-        maps: on their own grid.
-        grid_hw: cells that are wanted.
     """
 
     def __init__(self, maps: MapSource, grid_hw: HW) -> None:
         self._maps = maps
         self.shape = (maps.shape[0], *grid_hw, maps.shape[3])
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def take(self, indices: NDArray[np.integer]) -> MapArray:
         """The maps of some images, in the order of the indices."""
@@ -196,18 +182,6 @@ class RegriddedMaps:
         return np.einsum(
             "yh,xw,nhwc->nyxc", rows, columns, taken.astype(np.float32), optimize=True
         ).astype(taken.dtype)
-
-
-def _load_if_fits(maps: MapSource, memory_bytes: int) -> ArrayMaps | None:
-    """All maps, if they take no more than this."""
-    one = maps.take(np.array([0]))
-    if len(maps) * one.nbytes > memory_bytes:
-        return None
-    array = np.empty(maps.shape, one.dtype)
-    for start in range(0, len(maps), IMAGES_AT_ONCE):
-        stop = min(start + IMAGES_AT_ONCE, len(maps))
-        array[start:stop] = maps.take(np.arange(start, stop))
-    return ArrayMaps(array)
 
 
 def _checked(indices: NDArray[np.integer], num: int) -> NDArray[np.integer]:

@@ -62,17 +62,12 @@ class FeatureStore:
         self.folder = folder
         self._limit_bytes = limit_bytes
         self._used: set[str] = set()
-        self._num_bytes: int | None = None  # of all keys; not known before the first is written
-        self._left_bytes = 0  # after the last eviction
+        self._room_bytes = 0.0  # that may be written before keys have to go
         self._has_warned = False
 
     @staticmethod
     def key(facts: Mapping[str, object]) -> str:
-        """A short name for everything that the features depend on.
-
-        Args:
-            facts: JSON-like; any change gives another key.
-        """
+        """A short name for everything that the features depend on; `facts` must be JSON."""
         canonical = json.dumps(facts, sort_keys=True)
         return blake2b(canonical.encode(), digest_size=12).hexdigest()
 
@@ -179,16 +174,11 @@ class FeatureStore:
             )
 
     def _make_room(self, added_bytes: int) -> None:
-        if self._limit_bytes is None:
-            return
-        if self._num_bytes is None:
-            self._num_bytes = evict(self.folder, self._limit_bytes, self._used)
-        else:
-            self._num_bytes += added_bytes
-        # where what is in use is more than the limit, look for room again when as much has come
-        if self._num_bytes > max(self._limit_bytes, self._left_bytes * 1.1):
-            self._num_bytes = evict(self.folder, self._limit_bytes, self._used)
-            self._left_bytes = self._num_bytes
+        self._room_bytes -= added_bytes
+        if self._limit_bytes is not None and self._room_bytes < 0:
+            left = evict(self.folder, self._limit_bytes, self._used)
+            # where the keys in use are all that is left, look again when a tenth has been added
+            self._room_bytes = max(self._limit_bytes - left, left * 0.1)
 
 
 def _refused(what: str, where: Path, error: OSError) -> StoreError:

@@ -7,10 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from polyscale.data.published import PaperRow
-from polyscale.records import better_sign
 from polyscale.report.drawing import GRID
 from polyscale.report.names import COLOURS, scales_text
-from polyscale.report.published import COSTED, PaperSides, paper_sides
+from polyscale.report.published import COSTED, ERRORS, PaperSides, paper_sides
 
 YLABELS = {"top1": "top-1, %", "miou": "mIoU, %", "rmse": "RMSE, m (lower is better)"}
 SIZE_COLOUR, SCALE_COLOUR = COLOURS[0], COLOURS[1]
@@ -52,7 +51,7 @@ def _draw_panel(axes: Axes, sides: PaperSides, *, title: str) -> None:
     axes.grid(color=GRID, linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
-    if better_sign(sides.small.metric) < 0:
+    if sides.small.metric in ERRORS:
         axes.invert_yaxis()  # up is better in every panel
 
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from polyscale.data.published import PaperRow, load_paper
-from polyscale.records import better_sign
 from polyscale.stats.frontier import DominanceCall, Point, dominance_calls
 from polyscale.types import format_scale
 
 COSTED = ("classification", "segmentation", "depth")
 """Tables whose rows have costs."""
+
+ERRORS = frozenset({"rmse"})
+"""Metrics of these tables of which less is better."""
 
 HEADS = {
     "sizes_px": "sizes, px",
@@ -117,7 +119,7 @@ def row_name(row: PaperRow) -> str:
 
 def _points(rows: Sequence[PaperRow], cost: PaperCost) -> list[Point]:
     return [
-        Point(row_name(row), getattr(row, cost), better_sign(row.metric) * row.value)
+        Point(row_name(row), getattr(row, cost), -row.value if row.metric in ERRORS else row.value)
         for row in rows
         if getattr(row, cost) is not None and row.value is not None
     ]

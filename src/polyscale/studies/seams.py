@@ -15,7 +15,7 @@ from polyscale.operator.backbones import load
 from polyscale.operator.multiscale import Images, MultiScale
 from polyscale.operator.plan import Level, Tiling, plan_levels
 from polyscale.records.seams import CONTROL, JOIN, SeamReport, Seams, WaySeams
-from polyscale.stats.bootstrap import bootstrap_interval
+from polyscale.stats import bootstrap_interval
 from polyscale.studies.neighbours import Distances, Gaps, gaps_at_edges, outside, seams_between
 from polyscale.studies.pixels import plain_picture, to_pixels
 from polyscale.types import HW, Backbone, Progress, format_scale, silent

@@ -8,23 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyscale.data import ClassificationData, load_classification
-from polyscale.learning.heads import Protocol, paper_seed_accuracies, probe
+from polyscale.learning.heads import ProbeResult, Protocol, paper_seed_accuracies, probe
 from polyscale.records import METRICS
 from polyscale.tasks.options import option
 from polyscale.tasks.pooled import PooledTask, pooled_evaluation
-from polyscale.tasks.settings import FEATURE_WORDS, PooledSettings, Rows, check_choice
-from polyscale.tasks.task import CLASS_SOURCES, AddOn, Case, Evaluation, Scores, intervals_text
+from polyscale.tasks.settings import PooledSettings, Rows, check_choice
+from polyscale.tasks.task import CLASS_SOURCES, AddOn, Case, Evaluation, Scores
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationSettings(PooledSettings):
-    """What a comparison of classifiers depends on besides the data and the candidates.
-
-    Attributes:
-        protocol: of the probe: "fast" converges, "paper" trains as the paper does.
-        probes: whether other probes are tried on the same features: neighbours, few shots, seeds.
-        controls: whether what S² does is taken apart, which runs models on large images.
-    """
+    """What a comparison of classifiers depends on besides the data and the candidates."""
 
     protocol: Protocol = option(
         "fast",
@@ -69,31 +63,15 @@ class Classification(PooledTask):
 
     def fit_predict(self, train: Rows, targets: NDArray, test: Rows, settings: Any) -> NDArray:
         """Predicted class of each test image."""
-        found = probe(
-            train,
-            targets,
-            test,
-            protocol=settings.protocol,
-            seed=settings.seed,
-            device=settings.device,
-        )
-        return found.probabilities.argmax(axis=1)
+        return _fit(train, targets, test, settings).probabilities.argmax(axis=1)
 
     def evaluate(self, case: Case) -> Evaluation:
         """The probe, which cross-validates by itself; `head` is its `ProbeResult`."""
-        data, settings = case.data, case.settings
-        labels, names = data.test.labels, np.array(data.class_names)
-        found = probe(
-            case.train,
-            data.train.labels,
-            case.test,
-            protocol=settings.protocol,
-            seed=settings.seed,
-            device=settings.device,
-        )
-        predicted = found.probabilities.argmax(axis=1)
+        labels, names = case.data.test.labels, np.array(case.data.class_names)
+        result = _fit(case.train, case.data.train.labels, case.test, case.settings)
+        predicted = result.probabilities.argmax(axis=1)
         correct = predicted == labels
-        of_truth = found.probabilities[np.arange(len(labels)), labels]
+        of_truth = result.probabilities[np.arange(len(labels)), labels]
         scores = Scores(
             value=float(correct.mean()),
             columns={
@@ -108,32 +86,26 @@ class Classification(PooledTask):
         return pooled_evaluation(
             case,
             scores,
-            selection_value=found.cv_accuracy,
-            head=found,
-            facts=found.summary(),
+            selection_value=result.cv_accuracy,
+            head=result,
+            facts=result.summary(),
         )
 
     def seed_values(self, case: Case, seeds: Sequence[int]) -> tuple[float, ...]:
         """Accuracies with other seeds; those of the paper's protocol are trained together."""
         if case.settings.protocol != "paper":
             return super().seed_values(case, seeds)
-        train, test = case.data.train.labels, case.data.test.labels
-        device = case.settings.device
-        return paper_seed_accuracies(
-            case.train, train, case.test, test, seeds=list(seeds), device=device
-        )
+        train, test = (case.train, case.data.train.labels), (case.test, case.data.test.labels)
+        return paper_seed_accuracies(*train, *test, seeds=list(seeds), device=case.settings.device)
 
     def facts(self, data: Any, settings: Any) -> dict[str, Any]:
         """What the probe sees, and where intervals come from."""
-        return {
-            "features": f"per scale: {FEATURE_WORDS[settings.feature]}",
-            "intervals": intervals_text(self),
-        }
+        return {"features": settings.about_features, "intervals": self.about_intervals}
 
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
         """Cascades always; other probes and controls where they are asked for."""
-        asked: tuple[AddOn, ...] = ("probes", "controls")
-        return ("cascades", *(name for name in asked if getattr(settings, name)))
+        optional: tuple[AddOn, ...] = ("probes", "controls")
+        return ("cascades", *(name for name in optional if getattr(settings, name)))
 
     def data_facts(self, data: ClassificationData) -> dict[str, Any]:
         """With the training and test images of each class."""
@@ -143,3 +115,8 @@ class Classification(PooledTask):
         )
         counts = dict(zip(data.class_names, zip(train, test, strict=True), strict=True))
         return super().data_facts(data) | {"classes": counts}
+
+
+def _fit(train: Rows, labels: NDArray, test: Rows, settings: ClassificationSettings) -> ProbeResult:
+    protocol, seed, device = settings.protocol, settings.seed, settings.device
+    return probe(train, labels, test, protocol=protocol, seed=seed, device=device)

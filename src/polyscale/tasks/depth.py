@@ -1,7 +1,7 @@
 """Depth: metres of every pixel, judged by RMSE."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -77,15 +77,9 @@ class Depth(MapTask):
         """The range of depths."""
         return {"min_depth_m": data.min_depth_m, "max_depth_m": data.max_depth_m}
 
-    def outputs(self, data: DepthData) -> Metres:
-        """Metres."""
-        return Metres(1)
+    head_facts = head_arguments
 
-    def head_facts(self, data: DepthData) -> dict[str, Any]:
-        """The range of depths."""
-        return self.head_arguments(data)
-
-    def file_outputs(self, facts: Mapping[str, Any]) -> Metres:
+    def outputs(self, head_facts: Mapping[str, Any]) -> Metres:
         """Metres."""
         return Metres(1)
 
@@ -93,13 +87,8 @@ class Depth(MapTask):
         self, target: NDArray, predicted: NDArray, data: DepthData
     ) -> Float[NDArray[np.float64], " 6"]:
         """`DEPTH_METRICS` of one image."""
-        return depth_errors(
-            target,
-            predicted,
-            min_m=data.min_depth_m,
-            max_m=data.max_depth_m,
-            crop_yxyx=data.crop_yxyx,
-        )
+        low, high = data.min_depth_m, data.max_depth_m
+        return depth_errors(target, predicted, min_m=low, max_m=high, crop_yxyx=data.crop_yxyx)
 
     def collect(self, images: Sequence[NDArray[np.float64]]) -> Scores:
         """Means over the images of which any depth is known."""
@@ -116,21 +105,12 @@ class Depth(MapTask):
 
     def quick_value(self, targets: NDArray, predicted: NDArray, data: DepthData) -> float:
         """RMSE, without a crop; the largest that it can be where no depth is known."""
-        low, high = data.min_depth_m, data.max_depth_m
-        errors = np.stack(
-            [
-                depth_errors(t, p, min_m=low, max_m=high)
-                for t, p in zip(targets, predicted, strict=True)
-            ]
-        )
-        if np.isnan(errors[:, 0]).all():
-            return data.max_depth_m
-        return depth_metrics(errors)["rmse"]
+        whole, pairs = replace(data, crop_yxyx=None), zip(targets, predicted, strict=True)
+        errors = np.stack([self.judge(truth, each, whole) for truth, each in pairs])
+        known = not np.isnan(errors[:, 0]).all()
+        return depth_metrics(errors)["rmse"] if known else data.max_depth_m
 
     def data_facts(self, data: DepthData) -> dict[str, Any]:
         """With the range and the part of images that is judged."""
-        return super().data_facts(data) | {
-            "min_depth_m": data.min_depth_m,
-            "max_depth_m": data.max_depth_m,
-            "crop_yxyx": data.crop_yxyx and list(data.crop_yxyx),
-        }
+        crop = {"crop_yxyx": data.crop_yxyx and list(data.crop_yxyx)}
+        return super().data_facts(data) | self.head_facts(data) | crop

@@ -32,23 +32,20 @@ class Multilabel(PooledTask):
     reduction = None
     about = "ridge regression onto each label, on centred pooled features"
 
-    def check_data(self, data: Any) -> None:
-        """Refuse targets that are not 0 or 1, and labels without an example in either split."""
-        super().check_data(data)
-        num = len(data.class_names)
-        for name, images in (("train", data.train), ("test", data.test)):
-            targets = np.asarray(images.targets)
-            if targets.shape != (len(images), num) or not np.isin(targets, (0, 1)).all():
-                raise InputError(
-                    f"targets of the {name} images of {data.name} must be 0 or 1 for each of "
-                    f"{num} labels, but their shape is {targets.shape}."
-                )
-            if not targets.any(axis=0).all():
-                absent = data.class_names[int(targets.any(axis=0).argmin())]
-                raise InputError(
-                    f"data {data.name} must have a {name} image with label {absent!r}, but has "
-                    "none. Add some, or take the label out."
-                )
+    def check_split(self, images: Any, split: str, data: Any) -> None:
+        """Raise an InputError for targets that are not 0 or 1, or a label that no image has."""
+        targets, num = np.asarray(images.targets), len(data.class_names)
+        if targets.shape[1:] != (num,) or not np.isin(targets, (0, 1)).all():
+            raise InputError(
+                f"targets of the {split} images of {data.name} must be 0 or 1 for each of "
+                f"{num} labels, but their shape is {targets.shape}."
+            )
+        if not targets.any(axis=0).all():
+            absent = data.class_names[int(targets.any(axis=0).argmin())]
+            raise InputError(
+                f"data {data.name} must have a {split} image with label {absent!r}, but has "
+                "none. Add some, or take the label out."
+            )
 
     def targets(self, images: Any) -> NDArray[np.bool_]:
         """Whether each image has each label (num_images, num_labels)."""
@@ -69,21 +66,12 @@ class Multilabel(PooledTask):
 
     def weighted(self, predictions: NDArray, targets: NDArray) -> WeightedMetric:
         """Mean average precision; labels that are on no image of a resample are left out."""
-
-        def mean_precision(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-            each = [
-                average_precision(scores, truth, shares)
-                for scores, truth in zip(predictions.T, targets.T, strict=True)
-            ]
-            return np.nanmean(each, axis=0)
-
-        return mean_precision
+        return lambda shares: np.nanmean(label_precisions(predictions, targets, shares), axis=0)
 
     def details(self, predictions: NDArray, targets: NDArray) -> list[float]:
         """The average precision of each label."""
         even = np.full((1, len(targets)), 1 / len(targets))
-        columns = zip(predictions.T, targets.T, strict=True)
-        return [float(average_precision(scores, truth, even)[0]) for scores, truth in columns]
+        return label_precisions(predictions, targets, even)[:, 0].tolist()
 
     def own_files(self) -> tuple[str, ...]:
         """The average precision of each label."""
@@ -93,10 +81,18 @@ class Multilabel(PooledTask):
         """Candidate → label → average precision."""
         names = run.data.class_names
         content = {
-            candidate: dict(zip(names, own.scores.details, strict=True))
-            for candidate, own in run.evaluations.items()
+            candidate: dict(zip(names, evaluation.scores.details, strict=True))
+            for candidate, evaluation in run.evaluations.items()
         }
         write_json(folder / "labels.json", content)
+
+
+def label_precisions(
+    predictions: NDArray, targets: NDArray, shares: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Average precision of each label (num_labels, resamples)."""
+    columns = zip(predictions.T, targets.T, strict=True)
+    return np.stack([average_precision(scores, truth, shares) for scores, truth in columns])
 
 
 def average_precision(
@@ -114,8 +110,8 @@ def average_precision(
     order = np.argsort(-scores, kind="stable")
     ranked, right = scores[order], shares[:, order] * truth[order]
     last = np.searchsorted(-ranked, -ranked, side="right") - 1
-    found, seen = right.cumsum(axis=1)[:, last], shares[:, order].cumsum(axis=1)[:, last]
-    precision = np.divide(found, seen, out=np.zeros_like(seen), where=seen > 0)
+    hits, seen = right.cumsum(axis=1)[:, last], shares[:, order].cumsum(axis=1)[:, last]
+    precision = np.divide(hits, seen, out=np.zeros_like(seen), where=seen > 0)
     total = right.sum(axis=1)
     return np.divide(
         (right * precision).sum(axis=1), total, out=np.full_like(total, np.nan), where=total > 0

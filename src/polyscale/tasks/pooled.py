@@ -14,8 +14,8 @@ from polyscale.features import pooled_columns
 from polyscale.operator.multiscale import MultiScale
 from polyscale.stats import WeightedMetric
 from polyscale.tasks.files import most_divided, thumbnail
-from polyscale.tasks.settings import FEATURE_WORDS, PooledSettings, Rows, RunSettings
-from polyscale.tasks.task import Case, Evaluation, Scores, Task, intervals_text
+from polyscale.tasks.settings import PooledSettings, Rows, RunSettings
+from polyscale.tasks.task import Case, Evaluation, Scores, Task
 from polyscale.types import Candidate
 
 NUM_FOLDS = 5
@@ -41,9 +41,9 @@ class PooledTask(Task):
 
         Args:
             train: features of the training images (num_train, dim).
-            targets: theirs (num_train, ...).
+            targets: of the training images (num_train, ...).
             test: features of the test images (num_test, dim).
-            settings: of the run, an instance of `settings_type`.
+            settings: an instance of `settings_type`.
 
         Returns:
             One prediction for each test image (num_test, ...).
@@ -52,9 +52,9 @@ class PooledTask(Task):
     def score_images(self, predictions: NDArray, targets: NDArray) -> Mapping[str, NDArray]:
         """Judge every test image: name → one number for each image (num_test,).
 
-        With the columns that `statistics` names (without any: one named like the metric). The means
-        of those that are named like another metric become its value. If `right_or_wrong`, a column
-        `correct` of booleans.
+        There must be the columns that `statistics` names, or else one named like the metric; with
+        `right_or_wrong`, a column `correct` of booleans. A column that is named like one of
+        `other_metrics` gives its value: the mean.
         """
         return {}
 
@@ -66,7 +66,7 @@ class PooledTask(Task):
         return None
 
     def details(self, predictions: NDArray, targets: NDArray) -> Any:
-        """What else `write` needs to know of the test images; it stands in `Scores.details`."""
+        """What else `write` needs to know of the test images: `Scores.details`."""
         return None
 
     def targets(self, images: Any) -> NDArray:
@@ -88,10 +88,9 @@ class PooledTask(Task):
         details = self.details(predictions, targets)
         shared: dict[str, Any] = {"columns": columns, "others": others, "details": details}
         if weighted := self.weighted(predictions, targets):
-            even = np.full((1, len(targets)), 1 / len(targets))
-            value = float(weighted(even)[0])
-            own = next(iter(columns.values()), np.full(len(targets), np.nan))
-            return Scores(value=value, weighted=weighted, image_scores=own, **shared)
+            value = float(weighted(np.full((1, len(targets)), 1 / len(targets)))[0])
+            image_scores = next(iter(columns.values()), np.full(len(targets), np.nan))
+            return Scores(value=value, weighted=weighted, image_scores=image_scores, **shared)
         names = ("correct",) if self.right_or_wrong else self.averaged
         for name in names:
             if name not in columns or len(columns[name]) != len(targets):
@@ -102,34 +101,36 @@ class PooledTask(Task):
                 )
         if self.right_or_wrong:
             correct = columns["correct"].astype(bool)
-            value = float(correct.mean())
-            return Scores(value=value, correct=correct, image_scores=correct, **shared)
+            return Scores(
+                value=float(correct.mean()), correct=correct, image_scores=correct, **shared
+            )
         statistics = np.stack([columns[name] for name in names], axis=1).astype(np.float64)
         known = np.isfinite(statistics).all(axis=1)
-        statistics = statistics[known]
-        value = float(self.reduce(statistics.mean(axis=0)[None])[0])
-        own = np.where(known, columns[names[0]], np.nan)
-        return Scores(value=value, statistics=statistics, image_scores=own, **shared)
+        return Scores(
+            value=float(self.reduce(statistics[known].mean(axis=0)[None])[0]),
+            statistics=statistics[known],
+            image_scores=np.where(known, columns[names[0]], np.nan),
+            **shared,
+        )
 
     def selection_value(self, train: Rows, targets: NDArray, settings: Any) -> float:
         """The metric on training images, each predicted from the other folds."""
         fold = np.random.default_rng(settings.seed).permutation(len(train)) % NUM_FOLDS
-        order, parts = [], []
-        for held in range(min(NUM_FOLDS, len(train))):
-            inside = fold == held
-            parts.append(
-                self.fit_predict(train[~inside], targets[~inside], train[inside], settings)
+        parts = [
+            self.fit_predict(
+                train[fold != held], targets[fold != held], train[fold == held], settings
             )
-            order.append(np.flatnonzero(inside))
-        predictions = np.concatenate(parts)[np.argsort(np.concatenate(order))]
-        return self.score(predictions, targets).value
+            for held in range(min(NUM_FOLDS, len(train)))
+        ]
+        order = np.argsort(np.argsort(fold, kind="stable"))
+        return self.score(np.concatenate(parts)[order], targets).value
 
     def evaluate(self, case: Case) -> Evaluation:
         """Predict the test images, and cross-validate on the training images."""
         data, settings = case.data, case.settings
         train, test = self.targets(data.train), self.targets(data.test)
         predictions = self.fit_predict(case.train, train, case.test, settings)
-        _check_predictions(predictions, len(test))
+        _check_predictions(np.asarray(predictions), len(test))
         scores = self.score(predictions, test)
         words = {
             "label": [self.text(target, data) for target in test],
@@ -150,53 +151,54 @@ class PooledTask(Task):
         )
 
     def check_data(self, data: Any) -> None:
-        """Refuse data without a target for each image.
-
-        Raises:
-            InputError: if there is none, or their numbers differ.
-        """
+        """Raise an InputError for data without a target for each image."""
         super().check_data(data)
-        for name, images in (("train", data.train), ("test", data.test)):
+        for split, images in (("train", data.train), ("test", data.test)):
             try:
                 num = len(self.targets(images))
             except AttributeError:  # data of another task
                 num = 0
             if num != len(images) or not num:
                 raise InputError(
-                    f"data {data.name} must have one target for each {name} image for task "
+                    f"data {data.name} must have one target for each {split} image for task "
                     f"{self.name}, but has {num} for {len(images)} images."
                 )
+            self.check_split(images, split, data)
+
+    def check_split(self, images: Any, split: str, data: Any) -> None:
+        """Raise an InputError for targets of a split, "train" or "test", that cannot be used."""
 
     def check(self, module: MultiScale, candidate: Candidate, data: Any, settings: Any) -> None:
-        """Refuse the class token of a model that has none."""
+        """Raise an InputError for the class token of a model that has none."""
         has_cls = module.backbone.has_cls
         pooled_columns(candidate.scales, dim=1, has_cls=has_cls, feature=settings.feature)
 
     def facts(self, data: Any, settings: Any) -> dict[str, Any]:
-        """What heads see, their targets, and where intervals come from."""
+        """Also the targets, and what heads see."""
         return {
             "train_targets": _fingerprint(self.targets(data.train)),
             "test_targets": _fingerprint(self.targets(data.test)),
-            "features": f"per scale: {FEATURE_WORDS[settings.feature]}",
-            "intervals": intervals_text(self),
+            "features": settings.about_features,
+            **super().facts(data, settings),
         }
 
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
         """Images on which candidates differ, the most divided first."""
         import pyarrow as pa
 
-        scores = [own.scores.image_scores for own in evaluations.values()]
-        chosen, test = most_divided(scores, GALLERY_SIZE), data.test
-        labels = self.targets(test)
-        images = [{"bytes": thumbnail(test.read(i)), "path": f"{i}.jpg"} for i in chosen]
-        text, image = pa.string(), pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-        return pa.table(
+        scores = [evaluation.scores.image_scores for evaluation in evaluations.values()]
+        test, targets = data.test, self.targets(data.test)
+        image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+        rows = [
             {
-                "id": pa.array([test.ids[i] for i in chosen], text),
-                "label": pa.array([self.text(labels[i], data) for i in chosen], text),
-                "image": pa.array(images, image),
+                "id": test.ids[i],
+                "label": self.text(targets[i], data),
+                "image": {"bytes": thumbnail(test.read(i)), "path": f"{i}.jpg"},
             }
-        )
+            for i in most_divided(scores, GALLERY_SIZE)
+        ]
+        schema = pa.schema({"id": pa.string(), "label": pa.string(), "image": image})
+        return pa.Table.from_pylist(rows, schema)
 
 
 def pooled_evaluation(case: Case, scores: Scores, **others: Any) -> Evaluation:
@@ -228,7 +230,6 @@ def ridge_predictions(train: Rows, targets: NDArray, test: Rows) -> NDArray[np.f
 
 
 def _check_predictions(predictions: NDArray, num_test: int) -> None:
-    predictions = np.asarray(predictions)
     if len(predictions) != num_test:
         raise InputError(
             f"predictions must be one for each of {num_test} test images, but there are "

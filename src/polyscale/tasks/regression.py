@@ -16,8 +16,8 @@ from polyscale.tasks.settings import Rows
 class Regression(PooledTask):
     """Ridge regression for each candidate.
 
-    R² is one less the squared errors over the squared distances of the targets from their mean, of
-    all test images: 1 is perfect, 0 is no better than their mean.
+    R² is 1 minus the squared errors over the squared distances of the targets from their mean, of
+    all test images: 1 is perfect, 0 is no better than predicting the mean.
     """
 
     name = "regression"
@@ -32,17 +32,15 @@ class Regression(PooledTask):
     reduction = None
     about = "ridge regression on centred pooled features"
 
-    def check_data(self, data: Any) -> None:
-        """Refuse targets that are no numbers, or are all equal."""
-        super().check_data(data)
-        for name, images in (("train", data.train), ("test", data.test)):
-            targets = np.asarray(images.targets)
-            number = targets.ndim == 1 and targets.dtype.kind in "iuf"
-            if not (number and np.isfinite(targets).all() and np.ptp(targets) > 0):
-                raise InputError(
-                    f"targets of the {name} images of {data.name} must be finite numbers, one for "
-                    "each image and not all equal. Check the column."
-                )
+    def check_split(self, images: Any, split: str, data: Any) -> None:
+        """Raise an InputError for targets that are not numbers, or are all equal."""
+        targets = np.asarray(images.targets)
+        numbers = targets.ndim == 1 and targets.dtype.kind in "iuf"
+        if not (numbers and np.isfinite(targets).all() and np.ptp(targets) > 0):
+            raise InputError(
+                f"targets of the {split} images of {data.name} must be finite numbers, one for "
+                "each image and not all equal. Check the column."
+            )
 
     def fit_predict(self, train: Rows, targets: NDArray, test: Rows, settings: Any) -> NDArray:
         """The predicted number of each test image."""
@@ -64,5 +62,4 @@ class Regression(PooledTask):
         error, mean, squared = means.T
         spread = squared - mean**2
         known = spread > 1e-12 * squared
-        ratio = np.divide(error, spread, out=np.ones_like(error), where=known)
-        return 1 - ratio
+        return 1 - np.divide(error, spread, out=np.ones_like(error), where=known)

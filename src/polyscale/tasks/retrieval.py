@@ -38,16 +38,14 @@ class Retrieval(PooledTask):
     )
     about = "none: nearest neighbours by the cosine of pooled features"
 
-    def check_data(self, data: Any) -> None:
-        """Refuse data in which no image has a partner of its class."""
-        super().check_data(data)
-        for name, images in (("train", data.train), ("test", data.test)):
-            _, counts = np.unique(images.targets, return_counts=True)
-            if counts.max() < 2 or len(counts) < 2:
-                raise InputError(
-                    f"data {data.name} must have two classes, and one with two {name} images, "
-                    "so that there is something to find. Add images."
-                )
+    def check_split(self, images: Any, split: str, data: Any) -> None:
+        """Raise an InputError where no image has a partner of its class."""
+        _, counts = np.unique(images.targets, return_counts=True)
+        if counts.max() < 2 or len(counts) < 2:
+            raise InputError(
+                f"data {data.name} must have two classes, and one with two {split} images, "
+                "so that there is something to find. Add images."
+            )
 
     def fit_predict(self, train: Rows, targets: NDArray, test: Rows, settings: Any) -> NDArray:
         """The other test images of each, nearest first (num_test, num_test - 1)."""
@@ -69,8 +67,8 @@ class Retrieval(PooledTask):
             places = np.flatnonzero(targets[ranked] == targets[query])
             if len(places):
                 precision = np.arange(1, len(places) + 1) / (places + 1)
-                found = (precision.mean(), places[0] < 1, places[0] < 5)
-                for name, value in zip(COLUMNS, found, strict=True):
+                scores = (precision.mean(), places[0] < 1, places[0] < 5)
+                for name, value in zip(COLUMNS, scores, strict=True):
                     columns[name][query] = value
         return columns
 

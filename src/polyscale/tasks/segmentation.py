@@ -18,15 +18,13 @@ from polyscale.learning.heads.dense.augment import AugmentSettings
 from polyscale.learning.heads.dense.segmentation import predict_labels
 from polyscale.records import METRICS, write_json
 from polyscale.stats import (
-    ImageCounts,
     ObjectIous,
     PixelCounts,
     class_iou,
     count_pixels,
+    iou_by_size,
     object_ious,
     segmentation_metrics,
-    size_means,
-    sizes_json,
     stack_counts,
 )
 from polyscale.tasks.maps.predictor import Outputs
@@ -66,12 +64,7 @@ class Labels(Outputs):
 
 @dataclass(frozen=True)
 class LabelDetails:
-    """What files of segmentation are made from.
-
-    Attributes:
-        counts: pixels by class.
-        objects: of each test image.
-    """
+    """What files of segmentation are made from: pixels by class, objects of each test image."""
 
     counts: PixelCounts
     objects: tuple[ObjectIous, ...]
@@ -94,39 +87,29 @@ class Segmentation(MapTask):
         """The number of classes."""
         return {"num_classes": len(data.class_names)}
 
-    def outputs(self, data: SegmentationData) -> Labels:
-        """Classes."""
-        return Labels(len(data.class_names), tuple(data.class_names))
-
     def head_facts(self, data: SegmentationData) -> dict[str, Any]:
         """The names of the classes."""
         return {"class_names": list(data.class_names)}
 
-    def file_outputs(self, facts: Mapping[str, Any]) -> Labels:
+    def outputs(self, head_facts: Mapping[str, Any]) -> Labels:
         """Classes by their names."""
-        return Labels(len(facts["class_names"]), tuple(facts["class_names"]))
+        names = tuple(head_facts["class_names"])
+        return Labels(len(names), names)
 
     def judge(
         self, target: NDArray, predicted: NDArray, data: SegmentationData
-    ) -> tuple[ImageCounts, ObjectIous]:
+    ) -> tuple[PixelCounts, ObjectIous]:
         """Pixels by class, and objects."""
         num = len(data.class_names)
         return count_pixels(target, predicted, num), object_ious(target, predicted, num)
 
-    def collect(self, images: Sequence[tuple[ImageCounts, ObjectIous]]) -> Scores:
+    def collect(self, images: Sequence[tuple[PixelCounts, ObjectIous]]) -> Scores:
         """One confusion over all images."""
-        counts = stack_counts([found for found, _ in images])
+        counts = stack_counts([image for image, _ in images])
         metrics = segmentation_metrics(counts)
-        truth = counts.truth.sum(axis=1)
-        right = counts.intersection.sum(axis=1)
-        accuracy = np.divide(right, truth, out=np.full(len(truth), np.nan), where=truth > 0)
-        union = counts.judged_union
-        iou = np.divide(
-            counts.intersection, union, out=np.full(union.shape, np.nan), where=counts.truth > 0
-        )
-        known = truth > 0
-        own = np.full(len(truth), np.nan)
-        own[known] = np.nanmean(iou[known], axis=1)
+        truth, union = counts.truth.sum(axis=1), counts.judged_union
+        accuracy = _ratio(counts.intersection.sum(axis=1), truth, truth > 0)
+        iou = np.ma.masked_invalid(_ratio(counts.intersection, union, counts.truth > 0))
         return Scores(
             value=metrics.pop("miou"),
             others=metrics,
@@ -136,7 +119,7 @@ class Segmentation(MapTask):
                 "union": union.tolist(),
                 "pixel_accuracy": accuracy.tolist(),
             },
-            image_scores=own,
+            image_scores=iou.mean(axis=1).filled(np.nan),
             details=LabelDetails(counts, tuple(objects for _, objects in images)),
         )
 
@@ -150,7 +133,7 @@ class Segmentation(MapTask):
 
     def data_facts(self, data: SegmentationData) -> dict[str, Any]:
         """With the names of the classes."""
-        return super().data_facts(data) | {"class_names": list(data.class_names)}
+        return super().data_facts(data) | self.head_facts(data)
 
     def own_files(self) -> tuple[str, ...]:
         """Of classes and objects."""
@@ -159,11 +142,18 @@ class Segmentation(MapTask):
     def write(self, folder: Path, run: FinishedRun) -> None:
         """IoU by class and by size of object, every object, and the heads."""
         super().write(folder, run)
-        details = {name: own.scores.details for name, own in run.evaluations.items()}
+        details = {name: each.scores.details for name, each in run.evaluations.items()}
         write_json(folder / "classes.json", _classes(run.data, details))
-        means = size_means({n: d.objects for n, d in details.items()}, seed=run.settings.seed)
-        write_json(folder / "sizes.json", sizes_json(means, _pairs(run)))
+        objects = {name: own.objects for name, own in details.items()}
+        sizes = iou_by_size(objects, _pairs(run), seed=run.settings.seed)
+        write_json(folder / "sizes.json", sizes.to_dict())
         _write_objects(run.data, details, folder / "objects.parquet")
+
+
+def _ratio(
+    part: NDArray[np.integer], whole: NDArray[np.integer], known: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=known)
 
 
 def _classes(data: SegmentationData, details: Mapping[str, LabelDetails]) -> dict[str, Any]:
@@ -174,8 +164,8 @@ def _classes(data: SegmentationData, details: Mapping[str, LabelDetails]) -> dic
         "test_px": truth.sum(axis=0).tolist(),
         "test_images": (truth > 0).sum(axis=0).tolist(),
         "iou": {
-            name: [None if np.isnan(v) else v for v in class_iou(own.counts).tolist()]
-            for name, own in details.items()
+            name: [None if np.isnan(v) else v for v in class_iou(each.counts).tolist()]
+            for name, each in details.items()
         },
     }
 
@@ -209,15 +199,15 @@ def _write_objects(data: SegmentationData, details: Mapping[str, LabelDetails], 
 
     names, ids = np.array(data.class_names), np.array(data.test.ids, dtype=object)
     tables = []
-    for candidate, own in details.items():
-        counts = [len(objects) for objects in own.objects]
-        classes = np.concatenate([o.class_index for o in own.objects]).astype(int)
+    for candidate, each in details.items():
+        counts = [len(objects) for objects in each.objects]
+        classes = np.concatenate([o.class_index for o in each.objects]).astype(int)
         columns = {
             "candidate": [candidate] * sum(counts),
             "id": np.repeat(ids, counts).tolist(),
             "class": names[classes],
-            "area_px": np.concatenate([o.area_px for o in own.objects]),
-            "iou": np.concatenate([o.iou for o in own.objects]).astype(np.float32),
+            "area_px": np.concatenate([o.area_px for o in each.objects]),
+            "iou": np.concatenate([o.iou for o in each.objects]).astype(np.float32),
         }
         tables.append(pa.table(columns))
     pq.write_table(pa.concat_tables(tables), path)

@@ -32,11 +32,7 @@ FEATURE_WORDS: dict[Feature, str] = {
 
 
 def parse_tile_batch(text: str) -> int | Literal["auto"]:
-    """`auto`, or a number of tiles.
-
-    Raises:
-        InputError: if it is neither.
-    """
+    """`auto`, or a number of tiles; anything else is an InputError."""
     if text == "auto":
         return "auto"
     try:
@@ -49,14 +45,7 @@ def parse_tile_batch(text: str) -> int | Literal["auto"]:
 class RunSettings(ABC):
     """How backbones run, and how candidates are compared: the options of every task.
 
-    Attributes:
-        source: what larger scales are resized from: the image at the model's own size ("base") or
-            the original picture ("native").
-        dtype: what backbones compute in; "auto" is bf16 where the machine multiplies it natively.
-        tile_batch: tiles that go through a backbone at once; "auto" is what fits the memory.
-        seed: of splits, folds and resampling.
-        device: where backbones run, for example "cuda".
-        margin: of the metric, in its unit; a smaller difference counts as none.
+    The help of each option says what it means.
     """
 
     features: ClassVar[Literal["pooled", "maps"]]
@@ -84,10 +73,9 @@ class RunSettings(ABC):
     )
 
     def __post_init__(self) -> None:
-        if self.source not in SOURCES:
-            raise InputError(f"source must be 'base' or 'native', but got {self.source!r}.")
-        if self.tile_batch != "auto" and (
-            not isinstance(self.tile_batch, int) or self.tile_batch < 1
+        check_choice("source", self.source, SOURCES)
+        if self.tile_batch != "auto" and not (
+            isinstance(self.tile_batch, int) and self.tile_batch >= 1
         ):
             raise InputError(f"tile_batch must be auto or at least 1, but got {self.tile_batch}.")
         if self.dtype != "auto":
@@ -108,14 +96,8 @@ class RunSettings(ABC):
 
     def module(self, backbone: Backbone, scales: Sequence[float], **options: Any) -> MultiScale:
         """The operator with these settings, and further options of `MultiScaleConfig`."""
-        return MultiScale(
-            backbone,
-            scales,
-            source=self.source,
-            tile_batch=self.tile_batch,
-            dtype=self.precision,
-            **options,
-        )
+        options |= {"source": self.source, "tile_batch": self.tile_batch, "dtype": self.precision}
+        return MultiScale(backbone, scales, **options)
 
     def extraction_modules(
         self, backbone: Backbone, scales: Sequence[float]
@@ -138,11 +120,7 @@ class RunSettings(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class PooledSettings(RunSettings):
-    """The options of tasks that describe each image by one row of numbers.
-
-    Attributes:
-        feature: what heads see of each scale: the class token, the mean cell, or both.
-    """
+    """The options of tasks that describe each image by one row of numbers."""
 
     features: ClassVar[Literal["pooled", "maps"]] = "pooled"
 
@@ -156,6 +134,11 @@ class PooledSettings(RunSettings):
     def __post_init__(self) -> None:
         check_choice("feature", self.feature, get_args(Feature))
         super().__post_init__()
+
+    @property
+    def about_features(self) -> str:
+        """What heads see, in words."""
+        return f"per scale: {FEATURE_WORDS[self.feature]}"
 
     def join(
         self, features: Mapping[float, Rows], module: MultiScale, *, for_training: bool = False
@@ -174,10 +157,6 @@ def pooled_rows(
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Refuse a value that is none of the choices.
-
-    Raises:
-        InputError: naming the argument and the choices.
-    """
+    """Raise an InputError, which names the choices, for a value that is none of them."""
     if value not in choices:
         raise InputError(f"{name} must be {' or '.join(map(repr, choices))}, but got {value!r}.")

@@ -78,7 +78,6 @@ class Evaluation:
     """A candidate after training and test.
 
     Attributes:
-        scores: on the test images.
         selection_value: the metric on training images that the head had not seen: scale sets and
             larger models are chosen by it.
         head: what was trained, as files or add-ons of the task need it.
@@ -86,8 +85,8 @@ class Evaluation:
         module: images → anything; what is timed. Its method `counted(image_hw)`, where it has one,
             gives the operations for one image; otherwise they are those of the operator.
         feature_dim: numbers that describe one image, or one place of its map.
-        num_train: images that the head learned from.
         num_tiles: times that the backbone runs for one image.
+        test: features of the test images, where the gallery needs them again.
     """
 
     scores: Scores
@@ -98,6 +97,7 @@ class Evaluation:
     feature_dim: int
     num_train: int
     num_tiles: int
+    test: Any = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,17 +105,13 @@ class Case:
     """One candidate with its features, ready for a head.
 
     Attributes:
-        candidate: backbone and scales.
         module: the operator that computes its features.
         train: features of the training images: rows (num_train, dim), or maps.
         test: features of the test images, likewise.
-        data: the data set.
-        settings: of the run.
-        prepared: what `Task.prepare` gave.
+        prepared: what `Task.prepare` returned.
         feature_keys: change when anything changes that the training features depend on.
         store: folder in which trained heads may be kept.
         stage: name → a context in which time counts for that stage.
-        progress: told what is being done.
     """
 
     candidate: Candidate
@@ -135,13 +131,7 @@ class Case:
 class FinishedRun:
     """What a task's own files are made from.
 
-    Attributes:
-        data: the data set.
-        settings: of the run.
-        rows: one for each candidate.
-        verdicts: whether the larger model is needed.
-        evaluations: candidate → what was found.
-        weights_hashes: backbone → hash of its weights.
+    `evaluations` are by the name of the candidate, `weights_hashes` by the name of the backbone.
     """
 
     data: Any
@@ -155,15 +145,11 @@ class FinishedRun:
 class Task(ABC):
     """A kind of target: how heads learn it, and how they are judged.
 
-    Only `name`, `metric`, `settings_type` and `evaluate` have no default here. `PooledTask` and
-    `MapTask` have more defaults, for features of whole images and of their places.
+    `name`, `metric`, `settings_type`, `evaluate` and `gallery` have no default here. `PooledTask`
+    and `MapTask` have more defaults, for features of whole images and of their places.
 
     Attributes:
-        name: as the user writes it.
-        metric: what candidates are judged by.
-        other_metrics: further metrics, shown beside it.
-        settings_type: the class of its settings.
-        data_type: the class of its data sets.
+        metric: what candidates are judged by; `other_metrics` are shown beside it.
         sources: what the loader takes, as help lists it.
         loader: what `load` calls, a static method such as `load_classification`.
         right_or_wrong: whether each image is either right or wrong, so that exact tests apply.
@@ -189,12 +175,12 @@ class Task(ABC):
     samples: ClassVar[str] = "test images"
 
     def load(self, source: str, *, seed: int, cache: Path | None, progress: Progress) -> Any:
-        """Load the data that a user names.
+        """Load the data that a user names, for example `folder:PATH`.
 
         Args:
-            source: for example `folder:PATH`.
-            seed: of a split, where the data have none.
-            cache: folder for what is found in images; None keeps nothing.
+            source: what the user names.
+            seed: of the split, where the data have none.
+            cache: folder for what is known of images between runs; None keeps nothing.
             progress: told what is being done.
 
         Raises:
@@ -208,11 +194,7 @@ class Task(ABC):
         return self.loader(source, seed=seed, cache=cache, progress=progress)
 
     def check_data(self, data: Any) -> None:
-        """Refuse data of another task.
-
-        Raises:
-            InputError: naming the task.
-        """
+        """Raise an InputError for data of another task."""
         if not isinstance(data, self.data_type):
             load = getattr(self.loader, "__name__", "its own loader")
             raise InputError(
@@ -223,15 +205,11 @@ class Task(ABC):
     def check(  # noqa: B027 - everything may fit
         self, module: MultiScale, candidate: Candidate, data: Any, settings: Any
     ) -> None:
-        """Refuse settings that do not fit a candidate or the data, before any model runs.
-
-        Raises:
-            InputError: naming the option.
-        """
+        """Raise an InputError, before any model runs, for settings that do not fit the others."""
 
     def facts(self, data: Any, settings: Any) -> dict[str, Any]:
         """What else the numbers depend on, as every row of results keeps it."""
-        return {}
+        return {"intervals": self.about_intervals}
 
     def prepare(self, data: Any, settings: Any) -> Any:
         """What is shared by all candidates; its `train` and `test` are the images to extract."""
@@ -256,26 +234,34 @@ class Task(ABC):
         self, scores: Mapping[str, Scores], *, seed: int
     ) -> dict[str, tuple[float, float]]:
         """95 % interval of the metric of each candidate."""
-        first = next(iter(scores.values()))
-        if first.correct is not None:
-            return accuracy_intervals(_each(scores, "correct"))
-        if first.statistics is not None:
-            return image_intervals(_each(scores, "statistics"), self.reduce, seed=seed)
-        return weighted_intervals(_each(scores, "weighted"), first.num_judged, seed=seed)
+        kind, values, num_images = _resampled(scores)
+        if kind == "correct":
+            return accuracy_intervals(values)
+        if kind == "statistics":
+            return image_intervals(values, self.reduce, seed=seed)
+        return weighted_intervals(values, num_images, seed=seed)
 
     def contrasts(
         self, scores: Mapping[str, Scores], *, margin: float, seed: int
     ) -> list[Contrast]:
         """Every pair of candidates: their difference, its intervals and its tests."""
-        first = next(iter(scores.values()))
-        shared: dict[str, Any] = {"margin": margin, "seed": seed}
-        if first.correct is not None:
-            correct = _each(scores, "correct")
-            return paired_contrasts(correct, metric=self.metric.key, **shared)
-        shared["metric"] = self.metric
-        if first.statistics is not None:
-            return image_contrasts(_each(scores, "statistics"), self.reduce, **shared)
-        return weighted_contrasts(_each(scores, "weighted"), first.num_judged, **shared)
+        kind, values, num_images = _resampled(scores)
+        options: dict[str, Any] = {"margin": margin, "seed": seed}
+        if kind == "correct":
+            return paired_contrasts(values, metric=self.metric.key, **options)
+        if kind == "statistics":
+            return image_contrasts(values, self.reduce, metric=self.metric, **options)
+        return weighted_contrasts(values, num_images, metric=self.metric, **options)
+
+    @property
+    def about_intervals(self) -> str:
+        """Where intervals come from, in words."""
+        bootstrap = "bootstrap over test images"
+        if self.right_or_wrong:
+            kinds = f"Wilson's for accuracies; of differences, percentiles of a paired {bootstrap}"
+        else:
+            kinds = f"percentiles of a {bootstrap}, paired for differences"
+        return f"95 %: {kinds}, 10 000 resamples"
 
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
         """What else the run loop should do."""
@@ -320,18 +306,9 @@ class Task(ABC):
         """Write what the task adds to the folder of a run."""
 
 
-def intervals_text(task: Task) -> str:
-    """Where intervals come from, as every row of results keeps it."""
-    if task.right_or_wrong:
-        return (
-            "95 %: Wilson's for accuracies; of differences, percentiles of a paired bootstrap over "
-            "test images, 10 000 resamples"
-        )
-    return (
-        "95 %: percentiles of a bootstrap over test images, paired for differences, "
-        "10 000 resamples"
-    )
-
-
-def _each(scores: Mapping[str, Scores], field: str) -> dict[str, Any]:
-    return {name: getattr(own, field) for name, own in scores.items()}
+def _resampled(scores: Mapping[str, Scores]) -> tuple[str, dict[str, Any], int]:
+    """The field of scores that is resampled, its value for each candidate, and images judged."""
+    first = next(iter(scores.values()))
+    kinds = ("correct", "statistics", "weighted")
+    kind = next(kind for kind in kinds if getattr(first, kind) is not None)
+    return kind, {name: getattr(each, kind) for name, each in scores.items()}, first.num_judged

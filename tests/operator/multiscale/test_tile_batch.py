@@ -6,7 +6,7 @@ import torch
 import polyscale
 from polyscale.operator.multiscale import MultiScale, tile_batch
 from polyscale.operator.multiscale.memory import peak_live_bytes
-from polyscale.operator.multiscale.tile_batch import fitting_tiles, free_bytes
+from polyscale.operator.multiscale.tile_batch import fitting_tiles
 
 CPU = torch.device("cpu")
 
@@ -97,19 +97,6 @@ def test_measuring_leaves_no_trace():
     assert [part.training for part in model] == [True, False]
     for name, value in module.state_dict().items():
         assert torch.equal(value, before[name])
-
-
-def test_what_is_free_here():
-    assert 2**20 < free_bytes(CPU) < 2**50
-
-
-def test_a_container_may_have_less(monkeypatch, tmp_path):
-    (tmp_path / "memory.max").write_text("1000000\n")
-    (tmp_path / "memory.current").write_text("400000\n")
-    monkeypatch.setattr(tile_batch, "CGROUP", tmp_path)
-    assert free_bytes(CPU) == 600_000
-    (tmp_path / "memory.max").write_text("max\n")
-    assert free_bytes(CPU) > 1_000_000
 
 
 @pytest.mark.parametrize("batch", [1, 8])

@@ -67,13 +67,12 @@ def test_a_model_that_fails_only_while_it_is_timed(study, monkeypatch):
 
 
 def test_a_scale_that_gives_nan_fails_the_candidates_with_it(study, monkeypatch):
-    whole, take = study(), extract._pooled
+    whole, check = study(), extract._check_finite
 
-    def broken(module, features):
-        found = take(module, features)
-        return {s: rows * np.float32("nan") if s == 2 else rows for s, rows in found.items()}
+    def broken(rows, module, scale):
+        check(rows * np.float32("nan") if scale == 2 else rows, module, scale)
 
-    monkeypatch.setattr(extract, "_pooled", broken)
+    monkeypatch.setattr(extract, "_check_finite", broken)
     comparison = study()
     (failure,) = comparison.failures
     assert failure.candidate == f"{SMALL}@1,2"

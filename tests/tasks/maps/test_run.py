@@ -14,6 +14,7 @@ from polyscale.learning.heads.dense.augment import AugmentSettings
 from polyscale.learning.heads.dense.head_file import load_head
 from polyscale.learning.heads.dense.views import ViewSettings
 from polyscale.studies import plan_compare
+from polyscale.studies.predict import load_predictor
 from polyscale.tasks import DensePredictor, DepthSettings, SegmentationSettings
 
 CANDIDATES = ["tiny:net_small@1", "tiny:net_small@1,2", "tiny:net_large@1"]
@@ -39,9 +40,9 @@ def predicted(study, comparison, candidate, image):
     scales = plan.candidates[number].scales
     module = plan.settings.module(plan.backbones[plan.candidates[number].backbone], scales)
     head = comparison.heads[candidate]
-    return DensePredictor(module, head, plan.settings.views, plan.task.outputs(plan.data)).predict(
-        image
-    )
+    return DensePredictor(
+        module, head, plan.settings.views, plan.task.outputs(plan.task.head_facts(plan.data))
+    ).predict(image)
 
 
 def test_values_are_those_of_the_pictures_predicted_one_by_one(study, segmented):
@@ -66,7 +67,9 @@ def test_views_may_go_through_the_model_in_parts(study, monkeypatch):
     head = study([CANDIDATES[0]], views=views).heads[CANDIDATES[0]]
     plan = study.plan([CANDIDATES[0]], views=views)
     module = plan.settings.module(plan.backbones["tiny:net_small"], (1,))
-    predictor = DensePredictor(module, head, views, plan.task.outputs(plan.data))
+    predictor = DensePredictor(
+        module, head, views, plan.task.outputs(plan.task.head_facts(plan.data))
+    )
     image = plan.data.test.read(0)
     together = predictor.predict(image)
     monkeypatch.setattr("polyscale.tasks.maps.predictor.VIEWS", 3)
@@ -114,6 +117,18 @@ def test_files_say_what_the_comparison_says(segmented, tmp_path):
         assert row["probe"]["file"] == f"heads/{number}.safetensors"
         assert loaded.facts["candidate"] == row["candidate"]
         assert loaded.facts["class_names"] == classes["names"]
+
+
+def test_exchanged_heads_are_noticed(segmented, tmp_path):
+    segmented.save(tmp_path)
+    first, other = (tmp_path / f"heads/{number}.safetensors" for number in (0, 1))
+    first.rename(tmp_path / "head.safetensors")
+    other.rename(first)
+    (tmp_path / "head.safetensors").rename(other)
+    for file, wrong in ((first, CANDIDATES[1]), (other, CANDIDATES[0])):
+        load_head(file)  # whole, with a checksum that is right
+        with pytest.raises(InputError, match=f"must belong to .* it belongs to {wrong}\\. "):
+            load_predictor(file)
 
 
 def test_depth_is_judged_in_metres(study):

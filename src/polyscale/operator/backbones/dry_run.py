@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from polyscale.errors import InputError, first_line
+from polyscale.operator.backbones.memory import MemoryGuard
 from polyscale.types import HW
 
 T = TypeVar("T")
@@ -89,14 +90,15 @@ def probe(
     Raises:
         InputError: if the model fails on the tile.
     """
-    tile = zero_tiles(module, 1, in_channels, tile_hw)
+    _, device = model_dtype_device(module)
+    guard = MemoryGuard(device, name)
     try:
-        with dry_run(module), torch.compiler.set_stance("force_eager"):
-            return call(tile)
+        with dry_run(module), torch.compiler.set_stance("force_eager"), guard:
+            return call(zero_tiles(module, 1, in_channels, tile_hw))
     except (InputError, torch.OutOfMemoryError):
         raise
     except Exception as error:
         raise InputError(
-            f"model {name} must take a tile {tuple(tile.shape)}, but fails on it: "
+            f"model {name} must take a tile {(1, in_channels, *tile_hw)}, but fails on it: "
             f"{first_line(error)}. Check tile_hw and in_channels."
         ) from error

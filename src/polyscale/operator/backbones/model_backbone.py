@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import prod
 from typing import Any, TypeVar
 
 from jaxtyping import Float
@@ -15,6 +16,9 @@ from polyscale.operator.backbones.options import ReadOptions
 from polyscale.operator.backbones.positions import concatenate, has_aspect, map_alone, split_tokens
 from polyscale.operator.backbones.preprocessing import Channels, Preprocessing
 from polyscale.types import HW, TileFeatures
+
+MAX_CELLS = 4096**2
+"""Cells of a tile's map: more would fill the memory, and no model looks closer than its pixels."""
 
 T = TypeVar("T")
 
@@ -205,6 +209,12 @@ class ModelBackbone(nn.Module):
         if not shape[1]:
             raise InputError(
                 f"model {self.name} must give at least one channel, but gives a map of {shape}."
+            )
+        if prod(shape[2:]) > MAX_CELLS:
+            raise InputError(
+                f"model {self.name} must give a map of at most {MAX_CELLS} cells, but gives "
+                f"{shape} for a tile of {tile_h}×{tile_w} px. Wrap a function that returns a "
+                "smaller map."
             )
         if not self.reading.any_aspect and not has_aspect(shape[2:], self.tile_hw):
             last = has_aspect(shape[1:3], self.tile_hw)

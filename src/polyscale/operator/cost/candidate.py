@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from polyscale.operator.backbones.memory import free_bytes
 from polyscale.operator.cost.count import TileCost, count_tile
 from polyscale.operator.cost.turns import Timed
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.multiscale.memory import peak_live_bytes
-from polyscale.operator.multiscale.tile_batch import free_bytes
 from polyscale.operator.plan import Plan
 from polyscale.types import HW, Backbone
 

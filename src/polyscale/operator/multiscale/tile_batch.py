@@ -1,11 +1,10 @@
 """How many tiles fit into the memory: measured, not guessed."""
 
 from collections.abc import Callable
-from pathlib import Path
 
-import psutil
 import torch
 
+from polyscale.operator.backbones.memory import free_bytes
 from polyscale.operator.multiscale.memory import peak_live_bytes
 
 SHARE = 0.5
@@ -13,8 +12,6 @@ SHARE = 0.5
 
 MOST = {"cuda": 64, "cpu": 8}
 """Beyond it a chunk runs little faster: a GPU is full, a CPU's cache is."""
-
-CGROUP = Path("/sys/fs/cgroup")
 
 
 def fitting_tiles(run: Callable[[int], object], device: torch.device) -> int:
@@ -34,21 +31,3 @@ def fitting_tiles(run: Callable[[int], object], device: torch.device) -> int:
     per_tile = max(two - one, 1)
     fitting = int((SHARE * free - (one - per_tile)) // per_tile)
     return 2 ** (max(1, min(fitting, MOST[device.type])).bit_length() - 1)
-
-
-def free_bytes(device: torch.device) -> int:
-    """Bytes that can still be had on a device, within what this process may use."""
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return free + unused
-    return min(psutil.virtual_memory().available, _left_in_cgroup())
-
-
-def _left_in_cgroup() -> int:
-    """What a container's limit leaves, where there is one."""
-    try:
-        limit = int((CGROUP / "memory.max").read_text())  # "max" where there is no limit
-        return limit - int((CGROUP / "memory.current").read_text())
-    except (OSError, ValueError):
-        return 2**63

@@ -1,13 +1,13 @@
 """Small models that pass on what they are unsure of, and what that saves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.records import Cascade, CascadeChoice, Result, Verdict
+from polyscale.records import Cascade, Result, Verdict
 from polyscale.stats import (
     CascadeAnswers,
     cascade_curve,
@@ -105,7 +105,5 @@ def _cascade(
         thresholds=tuple(np.minimum(curve.thresholds[kept], 2.0).tolist()),
         **lists,
         area_gain=curve.area_gain,
-        chosen=CascadeChoice(
-            **{**asdict(chosen), "threshold": min(chosen.threshold, 2.0)},
-        ),
+        chosen=replace(chosen, threshold=min(chosen.threshold, 2.0)),
     )

@@ -5,7 +5,6 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isinf
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +92,10 @@ class Comparison:
             "results": rows,
             "contrasts": [contrast.to_dict() for contrast in self.contrasts],
             "verdicts": [verdict.to_dict() for verdict in self.verdicts],
-            "sweet_spots": _sweet_spots(self.rows),
+            "sweet_spots": {
+                axis: [spot.to_dict() for spot in spots]
+                for axis, spots in sweet_spots_by_axis(self.rows).items()
+            },
             "timing": self.timing.to_dict(),
             "data": task.data_facts(self.data),
             **self._addons(),
@@ -134,20 +136,6 @@ def _images(scores: Mapping[str, Scores], ids: Sequence[str]) -> Any:
         pa.table({"candidate": [candidate] * len(ids), "id": list(ids), **own.columns})
         for candidate, own in scores.items()
     )
-
-
-def _sweet_spots(rows: Sequence[Result]) -> dict[str, Any]:
-    return {
-        axis: [
-            {
-                "budget_low": spot.low,
-                "budget_high": None if isinf(spot.high) else spot.high,
-                "candidate": spot.best.candidate,
-            }
-            for spot in spots
-        ]
-        for axis, spots in sweet_spots_by_axis(rows).items()
-    }
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

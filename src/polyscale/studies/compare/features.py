@@ -6,8 +6,7 @@ from typing import Any
 
 from polyscale.features import FeatureStore, StoreError, extract_maps, extract_pooled
 from polyscale.operator.multiscale import MultiScale
-from polyscale.records import FEATURES_STAGE
-from polyscale.records.timing import Watch
+from polyscale.records import FEATURES_STAGE, Watch
 from polyscale.studies.compare.failures import Failures
 from polyscale.tasks import RunSettings
 from polyscale.types import Backbone, Candidate, Progress

@@ -12,8 +12,7 @@ from torch import nn
 from polyscale.errors import InputError, RunError
 from polyscale.features import FeatureStore, feature_key, temporary_folder
 from polyscale.operator.cost import Cost, fitting_batch
-from polyscale.records import Probes, Result
-from polyscale.records.timing import Watch
+from polyscale.records import Probes, Result, Watch
 from polyscale.stats import corrected_contrasts, judge
 from polyscale.studies.compare.cascades import make_cascades
 from polyscale.studies.compare.comparison import Comparison

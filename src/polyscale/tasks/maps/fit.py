@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -13,54 +13,43 @@ from polyscale.learning.heads.dense import Maps, Targets, TrainSettings, train_h
 from polyscale.learning.heads.dense.augment import online_batches
 from polyscale.learning.heads.dense.cells import fit_patches
 from polyscale.learning.heads.dense.train import cached_batches
-from polyscale.learning.training import Batches
+from polyscale.learning.training import Batches, TrainContext
 from polyscale.tasks.maps.samples import ChosenRows, MapSplit
 from polyscale.tasks.maps.settings import MapSettings
 from polyscale.tasks.task import Case
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A trained head.
-
-    Attributes:
-        head: in evaluation mode, on the CPU.
-        facts: how it was trained, as a row of results keeps it.
-    """
-
-    head: nn.Module
-    facts: dict[str, Any]
-
-
 def fit_head(
-    case: Case, targets: Targets, arguments: Mapping[str, Any], *, number: int, step: str
-) -> Fitted:
+    case: Case, targets: Targets, arguments: Mapping[str, Any], *, seed: int, step: str
+) -> tuple[nn.Module, dict[str, Any]]:
     """Train the head of the settings for one candidate.
 
-    A trained head is kept in the store like features are, and a training that was cut short goes
-    on where it was.
+    A trained head is kept in the store like features are, and a training that was interrupted
+    continues where it stopped.
 
     Args:
         case: the candidate, its maps, and the `MapSplit` of the run.
         targets: of the training samples, on a raster.
         arguments: what the head must know of the data.
-        number: of the training; it is added to the seed of the run.
+        seed: of this training.
         step: how progress and errors call it.
+
+    Returns:
+        The head in evaluation mode, on the CPU; and how it was trained, for the row of results.
     """
     settings: MapSettings = case.settings
-    seed = settings.seed + number
+    about = {"head": f"{settings.head}: {settings.kind.about}"}
     if settings.kind.training is None:
-        return _fit_patches(case, targets, arguments, seed=seed, step=step)
+        start = time.perf_counter()
+        head = _fit_patches(case, targets, arguments, seed=seed, step=step)
+        return head.eval(), {**about, "train_s": time.perf_counter() - start}
     training = replace(settings.training or settings.kind.training, seed=seed)
     with torch.random.fork_rng([]):
         torch.manual_seed(training.seed)
         options = {**arguments, **settings.head_options}
         head = settings.kind.make(in_channels=case.module.out_channels, **options)
     fingerprint = _fingerprint(case, arguments, training, head.config)
-    report = train_head(
-        head,
-        _batches(case, targets, training),
-        training,
+    context = TrainContext(
         device=settings.device,
         dtype=settings.precision,
         checkpoint=case.store.folder / fingerprint / "head.safetensors",
@@ -68,6 +57,7 @@ def fit_head(
         progress=case.progress,
         step=step,
     )
+    report = train_head(head, _batches(case, targets, training), training, context)
     facts = {
         "training": asdict(training),
         "steps": report.steps,
@@ -75,15 +65,14 @@ def fit_head(
         "loss": report.final_loss,
         "losses": list(report.losses),
     }
-    return Fitted(head.cpu().eval(), {"head": _words(settings), **facts})
+    return head.cpu().eval(), {**about, **facts}
 
 
 def _fit_patches(
     case: Case, targets: Targets, arguments: Mapping[str, Any], *, seed: int, step: str
-) -> Fitted:
+) -> nn.Module:
     settings, split = case.settings, case.prepared
-    start = time.perf_counter()
-    head = fit_patches(
+    return fit_patches(
         settings.head,
         ChosenRows(case.train, split.learn),
         ChosenRows(targets, split.learn),
@@ -93,7 +82,6 @@ def _fit_patches(
         **arguments,
         **settings.head_options,
     )
-    return Fitted(head.eval(), {"head": _words(settings), "train_s": time.perf_counter() - start})
 
 
 def _fingerprint(
@@ -105,7 +93,7 @@ def _fingerprint(
         {
             "maps": list(case.feature_keys),
             "merge": settings.merge,
-            "learn": [int(i) for i in case.prepared.images],
+            "learn": case.prepared.images.tolist(),
             "targets": case.data.train.target_fingerprint,
             "label_px": settings.label_px,
             "head_arguments": dict(arguments),
@@ -130,7 +118,3 @@ def _batches(case: Case, targets: Targets, training: TrainSettings) -> Batches:
 
     train = case.data.train.take(split.images)
     return online_batches(train, extract, settings.augment, **shared)
-
-
-def _words(settings: MapSettings) -> str:
-    return f"{settings.head}: {settings.kind.about}"

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from polyscale.tasks.files import GALLERY_PX, jpeg, most_divided
-from polyscale.tasks.maps.evaluate import MapEvaluation, predict_image
+from polyscale.tasks.maps.evaluate import predict_image
 from polyscale.tasks.maps.predictor import Outputs
 from polyscale.tasks.maps.samples import Samples, nearest
-from polyscale.types import HW, Candidate
+from polyscale.tasks.task import Evaluation
+from polyscale.types import Candidate
 
 NUM_IMAGES = 12
 
@@ -21,14 +22,9 @@ UNKNOWN = {"label": 2**16 - 1, "depth": 0}
 
 
 def gallery_table(
-    evaluations: Mapping[Candidate, MapEvaluation], samples: Samples, outputs: Outputs
+    evaluations: Mapping[Candidate, Evaluation], samples: Samples, outputs: Outputs
 ) -> Any:
     """The image, its truth and every candidate's prediction, at most `GALLERY_PX` a side.
-
-    Args:
-        evaluations: of the candidates.
-        samples: every view of every test image.
-        outputs: what scores mean.
 
     Returns:
         A pyarrow table with one row for each picture. An image is a JPEG; truth and predictions are
@@ -36,24 +32,33 @@ def gallery_table(
     """
     import pyarrow as pa
 
-    scores = [own.scores.image_scores for own in evaluations.values()]
-    images = samples.images
-    rows: list[tuple[str, str, str | None, bytes, float | None]] = []
-    for index in most_divided(scores, NUM_IMAGES, equal_too=True):
-        id_, small_hw = images.ids[index], _small(images.sizes_hw[index])
-        image = images.read(index).resize(small_hw[::-1], Image.Resampling.LANCZOS)
-        truth = to_png(nearest(images.target(index), small_hw))
-        rows += [(id_, "image", None, jpeg(image), None), (id_, "truth", None, truth, None)]
-        for candidate, own in evaluations.items():
-            predicted = predict_image(own.head, own.maps, samples, index, outputs)
-            picture = to_png(nearest(predicted, small_hw))
-            score = float(own.scores.image_scores[index])
-            rows.append((id_, "prediction", str(candidate), picture, score))
     text = pa.string()
     fields = {"id": text, "kind": text, "candidate": text, "bytes": pa.binary()}
     schema = pa.schema({**fields, "score": pa.float64()})
-    columns: list[Any] = list(zip(*rows, strict=True)) or [[]] * len(schema)
-    return pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema)
+    rows: list[dict[str, Any]] = []
+    images = samples.images
+    image_scores = [evaluation.scores.image_scores for evaluation in evaluations.values()]
+    for index in most_divided(image_scores, NUM_IMAGES, equal_too=True):
+        share = min(1.0, GALLERY_PX / max(images.sizes_hw[index]))
+        height, width = (max(1, round(side * share)) for side in images.sizes_hw[index])
+        small = images.read(index).resize((width, height), Image.Resampling.LANCZOS)
+        truth = to_png(nearest(images.target(index), (height, width)))
+        pictures: list[dict[str, Any]] = [
+            {"kind": "image", "bytes": jpeg(small)},
+            {"kind": "truth", "bytes": truth},
+        ]
+        for candidate, evaluation in evaluations.items():
+            predicted = predict_image(evaluation.head, evaluation.test, samples, index, outputs)
+            pictures.append(
+                {
+                    "kind": "prediction",
+                    "candidate": str(candidate),
+                    "bytes": to_png(nearest(predicted, (height, width))),
+                    "score": float(evaluation.scores.image_scores[index]),
+                }
+            )
+        rows += [{"id": images.ids[index], **picture} for picture in pictures]
+    return pa.Table.from_pylist(rows, schema)
 
 
 def to_png(target: NDArray) -> bytes:
@@ -66,8 +71,3 @@ def to_png(target: NDArray) -> bytes:
     buffer = BytesIO()
     Image.fromarray(grey).save(buffer, "PNG")  # optimize=True: thrice the time, 2 % less
     return buffer.getvalue()
-
-
-def _small(image_hw: HW) -> HW:
-    share = min(1.0, GALLERY_PX / max(image_hw))
-    return max(1, round(image_hw[0] * share)), max(1, round(image_hw[1] * share))

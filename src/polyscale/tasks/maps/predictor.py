@@ -73,30 +73,24 @@ class DensePredictor(nn.Module):
         image_hw = (images.shape[-2], images.shape[-1])
         views = views_of(image_hw, self.views)
         maps = torch.stack([self.module(_part(images, view)).map for view in views], dim=1)
-        return [predict_pixels(self.head, own, views, image_hw, self.outputs) for own in maps]
+        return [predict_pixels(self.head, each, views, image_hw, self.outputs) for each in maps]
 
     def predict(self, image: Image.Image) -> NDArray:
         """Labels or metres (h, w) of an 8-bit RGB picture of any size."""
         image_hw = (image.height, image.width)
         views = views_of(image_hw, self.views)
+        maps = []
         with torch.inference_mode():
-            maps = torch.cat(
-                [
-                    self.module(self.module.preprocess([cut(image, view) for view in some])).map
-                    for some in (views[i : i + VIEWS] for i in range(0, len(views), VIEWS))
-                ]
-            )
-            return predict_pixels(self.head, maps, views, image_hw, self.outputs)
-
-    def views_of(self, image_hw: HW) -> tuple[View, ...]:
-        """What the model sees of an image of this size."""
-        return tuple(views_of(image_hw, self.views))
+            for start in range(0, len(views), VIEWS):
+                parts = [cut(image, view) for view in views[start : start + VIEWS]]
+                maps.append(self.module(self.module.preprocess(parts)).map)
+            return predict_pixels(self.head, torch.cat(maps), views, image_hw, self.outputs)
 
     def counted(self, image_hw: HW) -> TileCost:
         """Parameters, and operations for an image of this size."""
-        views = views_of(image_hw, self.views)
-        tiles = count_plan(self.module.backbone, self.module.plan)
-        head = count_head(self.head, self.module, view_hw(views[0]))
+        views, plan = views_of(image_hw, self.views), self.module.plan
+        tiles = count_plan(self.module.backbone, plan)
+        head = count_scores(self.head, self.module.out_channels, plan.grid_hw, views[0].hw)
         return TileCost(
             params=tiles.params + head.params,
             macs=(tiles.macs + head.macs) * len(views),
@@ -115,33 +109,23 @@ def predict_pixels(
     """Labels or metres (h, w) of an image, from the maps of its views."""
     maps = maps.float()
     shrink = min(1.0, sqrt(SCORES_BYTES / (4 * outputs.num_outputs * prod(image_hw))))
-    small_hw = _shrunk(image_hw, shrink)
+    height, width = (max(1, round(side * shrink)) for side in image_hw)
+    small_hw = (height, width)
     if len(views) == 1 and not views[0].flipped:
         coarse = getattr(head, "cell_scores", None)  # scores are these, enlarged
         scores = coarse(maps) if coarse else head.scores(maps, small_hw)  # type: ignore[operator]
         return outputs.predict(scores, image_hw)[0]
-    small = [_smaller(view, image_hw, small_hw) for view in views]
+    small = [view.on(small_hw, image_hw) for view in views]
     parts = [
-        head.scores(own[None], view_hw(view))[0]  # type: ignore[operator]
-        for own, view in zip(maps, small, strict=True)
+        head.scores(each[None], view.hw)[0]  # type: ignore[operator]
+        for each, view in zip(maps, small, strict=True)
     ]
     return outputs.predict(merge_scores(small_hw, small, parts)[None], image_hw)[0]
-
-
-def count_head(head: nn.Module, module: MultiScale, out_hw: HW) -> TileCost:
-    """What a head costs for one map of the operator."""
-    return count_scores(head, module.out_channels, module.plan.grid_hw, out_hw)
 
 
 def count_scores(head: nn.Module, channels: int, grid_hw: HW, out_hw: HW) -> TileCost:
     """What a head costs for one map of so many channels and cells."""
     return count_call(_Scores(head, out_hw), (1, channels, *grid_hw))
-
-
-def view_hw(view: View) -> HW:
-    """Height and width in pixels."""
-    top, left, bottom, right = view.box_yxyx
-    return bottom - top, right - left
 
 
 class _Scores(nn.Module):
@@ -159,16 +143,3 @@ def _part(images: Tensor, view: View) -> Tensor:
     top, left, bottom, right = view.box_yxyx
     part = images[..., top:bottom, left:right]
     return part.flip(-1) if view.flipped else part
-
-
-def _shrunk(image_hw: HW, share: float) -> HW:
-    return max(1, round(image_hw[0] * share)), max(1, round(image_hw[1] * share))
-
-
-def _smaller(view: View, image_hw: HW, small_hw: HW) -> View:
-    """The view of a smaller copy of the image."""
-    y, x = (small / whole for small, whole in zip(small_hw, image_hw, strict=True))
-    top, left, bottom, right = view.box_yxyx
-    return View(
-        (round(top * y), round(left * x), round(bottom * y), round(right * x)), view.flipped
-    )

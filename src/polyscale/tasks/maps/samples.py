@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from itertools import chain
 from math import ceil
 from os import cpu_count
 from typing import Any
@@ -23,13 +24,7 @@ READERS = min(4, cpu_count() or 1)
 
 @dataclass(frozen=True)
 class Samples:
-    """Views of images, one after the other.
-
-    Attributes:
-        images: where they come from.
-        image: index of the image that each view shows.
-        views: the part of it, and whether it is mirrored.
-    """
+    """Views of images, one after the other: `image` is the index of the image that each shows."""
 
     images: DenseImages
     image: tuple[int, ...]
@@ -38,12 +33,9 @@ class Samples:
     @classmethod
     def of(cls, images: DenseImages, settings: ViewSettings) -> "Samples":
         """Every view of every image."""
-        pairs = [
-            (i, view)
-            for i, image_hw in enumerate(images.sizes_hw)
-            for view in views_of(image_hw, settings)
-        ]
-        return cls(images, tuple(i for i, _ in pairs), tuple(view for _, view in pairs))
+        each = [views_of(image_hw, settings) for image_hw in images.sizes_hw]
+        image = tuple(i for i, views in enumerate(each) for _ in views)
+        return cls(images, image, tuple(chain.from_iterable(each)))
 
     def __len__(self) -> int:
         return len(self.image)
@@ -60,71 +52,52 @@ class Samples:
 
     def take(self, indices: NDArray[np.integer]) -> "Samples":
         """Some of the views, in the order of the indices."""
-        chosen = indices.tolist()
-        return Samples(
-            self.images,
-            tuple(self.image[i] for i in chosen),
-            tuple(self.views[i] for i in chosen),
-        )
+        image, views = ([own[i] for i in indices] for own in (self.image, self.views))
+        return Samples(self.images, tuple(image), tuple(views))
 
-    def of_image(self, index: int) -> list[int]:
-        """The views of an image."""
-        found = np.searchsorted(self.image, [index, index + 1])
-        return list(range(*found))
+    def of_image(self, index: int) -> NDArray[np.int64]:
+        """Indices of the views of an image."""
+        return np.arange(*np.searchsorted(self.image, [index, index + 1]))
 
     def read(self, index: int, min_side: int | None = None) -> Image.Image:
         """A view as 8-bit RGB; `min_side` is enough for its shorter side."""
         i, view = self.image[index], self.views[index]
         if self._is_whole(index):
             return self.images.read(i, min_side=min_side)
-        height, width = self.images.sizes_hw[i]
-        top, left, bottom, right = view.box_yxyx
-        share = max(height / (bottom - top), width / (right - left))
-        image = self.images.read(i, min_side=None if min_side is None else ceil(min_side * share))
-        # it may have been decoded smaller
-        y, x = image.height / height, image.width / width
-        box = (round(top * y), round(left * x), round(bottom * y), round(right * x))
-        return cut(image, replace(view, box_yxyx=box))
+        image_hw = self.images.sizes_hw[i]
+        if min_side is not None:
+            min_side = ceil(min_side * max(a / b for a, b in zip(image_hw, view.hw, strict=True)))
+        image = self.images.read(i, min_side=min_side)
+        return cut(image, view.on((image.height, image.width), image_hw))
 
     def target(self, index: int) -> NDArray:
         """What is known of the pixels of a view."""
-        i, view = self.image[index], self.views[index]
+        view = self.views[index]
         top, left, bottom, right = view.box_yxyx
-        target = self.images.target(i)[top:bottom, left:right]
+        target = self.images.target(self.image[index])[top:bottom, left:right]
         return target[:, ::-1] if view.flipped else target
 
     def _is_whole(self, index: int) -> bool:
-        view = self.views[index]
-        height, width = self.images.sizes_hw[self.image[index]]
-        return view.box_yxyx == (0, 0, height, width) and not view.flipped
+        return self.views[index] == View((0, 0, *self.images.sizes_hw[self.image[index]]))
 
 
 class RasterTargets:
     """Targets of samples on a raster of one size, by their nearest pixels.
 
-    Read once and kept where they fit, else read for every batch.
-
-    Args:
-        samples: whose targets.
-        raster_hw: rows and columns.
-        memory_bytes: what they may take.
+    They are read once where they fit into `memory_bytes`, or else for every batch.
     """
 
     def __init__(self, samples: Samples, raster_hw: HW, *, memory_bytes: int) -> None:
         self._samples, self._raster_hw = samples, raster_hw
-        self._kept: NDArray | None = None
-        first = self._raster(0)
-        if first.nbytes * len(samples) <= memory_bytes:
-            self._kept = self._read(range(len(samples)))
+        fits = self._raster(0).nbytes * len(samples) <= memory_bytes
+        self._kept = self._read(range(len(samples))) if fits else None
 
     def __len__(self) -> int:
         return len(self._samples)
 
     def take(self, indices: NDArray[np.integer]) -> NDArray:
         """Of some samples (num, raster_h, raster_w)."""
-        if self._kept is not None:
-            return self._kept[indices]
-        return self._read(indices.tolist())
+        return self._read(indices.tolist()) if self._kept is None else self._kept[indices]
 
     def _read(self, indices: Sequence[int]) -> NDArray:
         with ThreadPoolExecutor(READERS) as readers:
@@ -135,12 +108,7 @@ class RasterTargets:
 
 
 class ChosenRows:
-    """Some of the maps, or of the targets, of samples.
-
-    Args:
-        rows: all of them.
-        indices: which.
-    """
+    """The maps, or the targets, of the samples at the indices."""
 
     def __init__(self, rows: Any, indices: NDArray[np.int64]) -> None:
         self._rows, self._indices = rows, indices
@@ -155,7 +123,7 @@ class ChosenRows:
         return len(self._indices)
 
     def take(self, indices: NDArray[np.integer]) -> NDArray:
-        """Of some of the chosen."""
+        """Those at the indices among the chosen."""
         return self._rows.take(self._indices[indices])
 
 
@@ -198,18 +166,12 @@ class MapSplit:
 
     def raster(self, tile_hw: HW, settings: MapSettings) -> RasterTargets:
         """Targets of `train` on a raster of the tiles' aspect, read once for each aspect."""
-        raster_hw = raster_size(tile_hw, settings.label_px)
-        if raster_hw not in self.rasters:
-            memory_bytes = settings.memory_bytes
-            targets = RasterTargets(self.train, raster_hw, memory_bytes=memory_bytes)
-            self.rasters[raster_hw] = targets
-        return self.rasters[raster_hw]
-
-
-def raster_size(tile_hw: HW, longer_px: int) -> HW:
-    """Rows and columns of a raster with this longer side."""
-    height, width = (max(1, round(longer_px * side / max(tile_hw))) for side in tile_hw)
-    return height, width
+        height, width = (max(1, round(settings.label_px * s / max(tile_hw))) for s in tile_hw)
+        if (height, width) not in self.rasters:
+            self.rasters[height, width] = RasterTargets(
+                self.train, (height, width), memory_bytes=settings.memory_bytes
+            )
+        return self.rasters[height, width]
 
 
 def nearest(target: NDArray, raster_hw: HW) -> NDArray:

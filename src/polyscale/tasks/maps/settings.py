@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
 import torch
+from typing_extensions import Self
 
 from polyscale.errors import InputError, first_line, near_matches, require
 from polyscale.features import JoinedMaps, MapSource, RegriddedMaps, SummedMaps, parse_bytes
@@ -21,8 +22,6 @@ from polyscale.tasks.settings import RunSettings
 from polyscale.types import HW, Backbone
 
 GIGABYTE = 10**9
-
-Own = TypeVar("Own", bound="MapSettings")
 
 KINDS = {
     "head_options": Mapping,
@@ -59,11 +58,7 @@ VIEW_OPTIONS = (
 
 
 def parse_grid(text: str) -> str | HW:
-    """`base`, `largest`, or `32x32` → the grid.
-
-    Raises:
-        InputError: if it is none of these.
-    """
+    """`base`, `largest`, or `32x32` → the grid; anything else is an InputError."""
     if text in ("base", "largest"):
         return text
     parts = text.lower().replace("×", "x").split("x")
@@ -76,27 +71,23 @@ def parse_grid(text: str) -> str | HW:
 class MapSettings(RunSettings):
     """What such a comparison depends on besides the data and the candidates.
 
+    The help of each option says what it means. Fields without an option, and more:
+
     Attributes:
-        head: name of the head that is trained on each candidate's maps.
-        head_options: arguments of its own, by name.
-        training: how it is trained; None takes what the head brings.
-        grid: cells of the fused map: those of the model's own tile ("base", the paper's), those of
-            the candidate's largest scale ("largest"), or any (height, width).
-        merge: how scales are put together: side by side ("concat", the paper's), or summed or
-            averaged, the controls of Table 12.
+        head_options: arguments of the head, by name.
+        training: how the head is trained; None takes what the head brings.
+        grid: "base" is the paper's.
+        merge: whether scales are put side by side ("concat", the paper's), or summed or averaged,
+            the controls of Table 12.
         split: False runs each scale as one large tile, the control of Table 11.
-        views: how an image is cut for the model in training and test, and whether its mirror image
-            is seen at test.
-        augment: how training images are altered; None trains on features that are kept. With it,
-            backbones run anew on every batch.
-        seeds: trainings of each head, each with a seed of its own. The first one is judged in full;
-            the others tell how far another training would come out.
+        views: how an image is cut in training and test, and whether test images are also mirrored.
+        augment: how training images are altered; None trains on features that are kept.
+        seeds: the first training is judged in full; the others show how far results spread.
         held_out: share of the training images that heads don't learn from: they choose among
             candidates.
         label_px: longer side of the raster on which heads learn; test images are judged at their
             own size.
-        memory_bytes: what kept features may take in memory while heads learn; more are read from
-            the disk batch by batch, with the same result.
+        memory_bytes: more features are read from the disk batch by batch, with the same result.
     """
 
     features: ClassVar[Literal["pooled", "maps"]] = "maps"
@@ -180,24 +171,20 @@ class MapSettings(RunSettings):
         """The head."""
         return self.heads[self.head]
 
-    def with_steps(self: Own, steps: int) -> Own:
-        """The same with another number of training steps; at most a tenth are warm-up.
-
-        Raises:
-            InputError: if the head is fitted in one go, or `steps` is below 1.
-        """
-        own = self.training or self.kind.training
-        if own is None:
+    def with_steps(self, steps: int) -> Self:
+        """The same with another number of training steps; at most a tenth are warm-up."""
+        training = self.training or self.kind.training
+        if training is None:
             raise InputError(
                 f"steps must not be given for head {self.head}, which is fitted in one go. "
                 "Leave it out."
             )
-        return replace(self, training=own.with_steps(steps))
+        return replace(self, training=training.with_steps(steps))
 
     def module(self, backbone: Backbone, scales: Sequence[float], **options: Any) -> MultiScale:
         """The operator with these settings, and further options of `MultiScaleConfig`."""
-        own = {"output_grid": self.grid, "merge": self.merge, "split": self.split}
-        return super().module(backbone, scales, **{**own, "prefix": "none", **options})
+        defaults = {"output_grid": self.grid, "merge": self.merge, "split": self.split}
+        return super().module(backbone, scales, **{**defaults, "prefix": "none", **options})
 
     def extraction_modules(
         self, backbone: Backbone, scales: Sequence[float]
@@ -221,10 +208,6 @@ class MapSettings(RunSettings):
 
     def check_head(self, in_channels: int, arguments: Mapping[str, Any]) -> None:
         """Make the head once, before hours go into its features.
-
-        Args:
-            in_channels: of its maps.
-            arguments: what it must know of the data.
 
         Raises:
             InputError: if an option is not known, breaks a rule, or cannot be kept as JSON.

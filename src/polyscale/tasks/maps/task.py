@@ -2,8 +2,8 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import partial
 from math import prod
 from pathlib import Path
 from statistics import stdev
@@ -11,25 +11,26 @@ from typing import Any
 
 import psutil
 from numpy.typing import NDArray
+from torch import nn
 
 from polyscale.errors import InputError
 from polyscale.learning.heads.dense.head_file import save_head
+from polyscale.learning.heads.dense.views import views_of
 from polyscale.operator.multiscale import MultiScale
-from polyscale.tasks.maps.evaluate import (
-    MapEvaluation,
-    judge_images,
-    predict_rasters,
-)
-from polyscale.tasks.maps.fit import Fitted, fit_head
+from polyscale.tasks.maps.evaluate import predict_image, predict_rasters
+from polyscale.tasks.maps.fit import fit_head
 from polyscale.tasks.maps.gallery import gallery_table
-from polyscale.tasks.maps.predictor import DensePredictor, Outputs, count_head
-from polyscale.tasks.maps.samples import MapSplit
+from polyscale.tasks.maps.predictor import DensePredictor, Outputs, count_scores
+from polyscale.tasks.maps.samples import READERS, MapSplit, Samples
 from polyscale.tasks.maps.settings import GIGABYTE, MapSettings
-from polyscale.tasks.task import Case, FinishedRun, Scores, Task, intervals_text
+from polyscale.tasks.task import Case, Evaluation, FinishedRun, Scores, Task
 from polyscale.types import Candidate
 
 HEAD_SETTINGS = ("source", "grid", "merge", "split", "views", "margin", "seed")
-"""Of a run, that a head's file keeps."""
+"""Settings of the run that the file of a head keeps."""
+
+REPORT_EVERY = 8
+"""Test images between two reports of progress."""
 
 
 class MapTask(Task):
@@ -40,20 +41,12 @@ class MapTask(Task):
         """What a head must know of the data, besides the channels of its maps."""
 
     @abstractmethod
-    def outputs(self, data: Any) -> Outputs:
-        """What scores mean."""
-
-    @abstractmethod
     def head_facts(self, data: Any) -> dict[str, Any]:
-        """What the file of a head must keep of the data, so that `file_outputs` can read it."""
+        """What the file of a head must keep of the data, so that `outputs` can read it."""
 
     @abstractmethod
-    def file_outputs(self, facts: Mapping[str, Any]) -> Outputs:
-        """What scores mean, by what the file of a head keeps.
-
-        Raises:
-            KeyError: if the file does not say.
-        """
+    def outputs(self, head_facts: Mapping[str, Any]) -> Outputs:
+        """What the scores of a head mean; a KeyError where the facts do not say."""
 
     @abstractmethod
     def judge(self, target: NDArray, predicted: NDArray, data: Any) -> Any:
@@ -68,7 +61,7 @@ class MapTask(Task):
         """The metric on rasters (num, h, w) of held-out training images."""
 
     def check_data(self, data: Any) -> None:
-        """Refuse data of another task, or with too few images to hold one out."""
+        """Raise an InputError also for too few images to hold one out."""
         super().check_data(data)
         if len(data.train) < 2:
             raise InputError(
@@ -77,7 +70,7 @@ class MapTask(Task):
             )
 
     def check(self, module: MultiScale, candidate: Candidate, data: Any, settings: Any) -> None:
-        """Try the head's options, and refuse maps of which not even one batch fits the memory."""
+        """Raise an InputError for wrong options of the head, or maps too large for the memory."""
         settings.check_head(module.out_channels, self.head_arguments(data))
         training = settings.training or settings.kind.training
         batch = training.batch if training else 1
@@ -97,81 +90,79 @@ class MapTask(Task):
             "test_targets": data.test.target_fingerprint,
             "features": "per scale: the map on the output grid, kept in float16",
             "judged": "test images at their own size; scores are resized to it bilinearly",
-            "intervals": intervals_text(self),
+            **super().facts(data, settings),
         }
 
     def prepare(self, data: Any, settings: Any) -> MapSplit:
         """Views of the images, and which of them are held out."""
         return MapSplit.of(data, settings)
 
-    def evaluate(self, case: Case) -> MapEvaluation:
+    def evaluate(self, case: Case) -> Evaluation:
         """Train a head for each seed; the first one is judged in full."""
         settings: MapSettings = case.settings
         split: MapSplit = case.prepared
-        fitted, selection_value = self._fit(case)
-        predictor = DensePredictor(
-            case.module, fitted[0].head, settings.views, self.outputs(case.data)
-        )
-        with case.stage("judging"):
-            scores = [self._judge(case, own, number) for number, own in enumerate(fitted)]
-        image_hw = case.data.test.sizes_hw[0]
-        views = len(predictor.views_of(image_hw))
-        cost = count_head(fitted[0].head, case.module, image_hw)
-        return MapEvaluation(
-            scores=scores[0],
-            selection_value=selection_value,
-            head=fitted[0].head,
-            facts={
-                **fitted[0].facts,
-                "params": cost.params,
-                "macs": cost.macs,
-                "views": views,
-                **_seeds([own.value for own in scores]),
-                "grid_hw": list(case.module.plan.grid_hw),
-                "chosen_by": f"{self.metric.key} on {settings.held_out:.3g} of the training "
-                "images, from which heads don't learn",
-            },
-            module=predictor,
-            feature_dim=case.module.out_channels,
-            num_train=len(split.images),
-            num_tiles=case.module.plan.num_tiles * views,
-            maps=case.test,
-        )
-
-    def _fit(self, case: Case) -> tuple[list[Fitted], float]:
-        """The heads of all seeds, and the metric of the first on held-out training images."""
-        settings, split, data = case.settings, case.prepared, case.data
+        outputs = self.outputs(self.head_facts(case.data))
         targets = split.raster(case.module.backbone.tile_hw, settings)
-        fitted = [
+        arguments, seeds = self.head_arguments(case.data), range(settings.seeds)
+        trainings = [
             fit_head(
                 case,
                 targets,
-                self.head_arguments(data),
-                number=number,
+                arguments,
+                seed=settings.seed + number,
                 step=_step(case, f"{settings.head} head", number),
             )
-            for number in range(settings.seeds)
+            for number in seeds
         ]
-        rasters = predict_rasters(
-            fitted[0].head, case.train, targets, split.held, self.outputs(data)
+        head, facts = trainings[0]
+        rasters = predict_rasters(head, case.train, targets, split.held, outputs)
+        selection_value = self.quick_value(*rasters, case.data)
+        with case.stage("judging"):
+            scores = [self._judge(case, trainings[i][0], outputs, i) for i in seeds]
+        image_hw, plan = case.data.test.sizes_hw[0], case.module.plan
+        num_views = len(views_of(image_hw, settings.views))
+        cost = count_scores(head, case.module.out_channels, plan.grid_hw, image_hw)
+        return Evaluation(
+            scores=scores[0],
+            selection_value=selection_value,
+            head=head,
+            facts={
+                **facts,
+                "params": cost.params,
+                "macs": cost.macs,
+                "views": num_views,
+                **_spread([each.value for each in scores]),
+                "grid_hw": list(plan.grid_hw),
+                "chosen_by": f"{self.metric.key} on {settings.held_out:.3g} of the training "
+                "images, from which heads don't learn",
+            },
+            module=DensePredictor(case.module, head, settings.views, outputs),
+            feature_dim=case.module.out_channels,
+            num_train=len(split.images),
+            num_tiles=plan.num_tiles * num_views,
+            test=case.test,
         )
-        return fitted, self.quick_value(*rasters, data)
 
-    def _judge(self, case: Case, fitted: Fitted, number: int) -> Scores:
-        images = judge_images(
-            fitted.head,
-            case.test,
-            case.prepared.test,
-            self.outputs(case.data),
-            partial(self.judge, data=case.data),
-            step=_step(case, "test images", number),
-            progress=case.progress,
-        )
-        return self.collect(images)
+    def _judge(self, case: Case, head: nn.Module, outputs: Outputs, number: int) -> Scores:
+        """Every test image at its own size."""
+        samples: Samples = case.prepared.test
+
+        def judge(index: int) -> Any:
+            predicted = predict_image(head, case.test, samples, index, outputs)
+            return self.judge(samples.images.target(index), predicted, case.data)
+
+        step, num, judged = _step(case, "test images", number), len(samples.images), []
+        with ThreadPoolExecutor(READERS) as workers:
+            for done, image in enumerate(workers.map(judge, range(num))):
+                if done % REPORT_EVERY == 0:
+                    case.progress(step, done, num, "images")
+                judged.append(image)
+        case.progress(step, num, num, "images")
+        return self.collect(judged)
 
     def gallery(self, evaluations: Any, data: Any, prepared: Any) -> Any:
         """Images, their truth, and every candidate's prediction."""
-        return gallery_table(evaluations, prepared.test, self.outputs(data))
+        return gallery_table(evaluations, prepared.test, self.outputs(self.head_facts(data)))
 
     def head_file(self, number: int) -> str:
         """In the folder of the run."""
@@ -207,8 +198,6 @@ def _step(case: Case, what: str, number: int) -> str:
     return f"{case.candidate}: {what}{f', seed {number + 1}' if number else ''}"
 
 
-def _seeds(values: Sequence[float]) -> dict[str, Any]:
-    """What other seeds give; which test images were drawn is no part of their spread."""
-    if len(values) < 2:
-        return {}
-    return {"seed_values": list(values), "seed_std": stdev(values)}
+def _spread(values: Sequence[float]) -> dict[str, Any]:
+    """Of trainings with other seeds; the choice of test images has no part in it."""
+    return {"seed_values": list(values), "seed_std": stdev(values)} if len(values) > 1 else {}
