@@ -166,6 +166,6 @@ def test_a_curve_is_interpolated_where_a_verdict_says(depth, run):
 
 
 def test_a_single_candidate_has_a_point_and_no_line(run):
-    ids = ids_of(draw_svg(replace(run, results=run.results[:1]), "wide").svg)
+    ids = ids_of(draw_svg(replace(run, results=run.results[:1], verdicts=()), "wide").svg)
     assert "macs-wide-point-0" in ids
     assert not [i for i in ids if "-size-" in i or "-scale-" in i]
