@@ -157,3 +157,7 @@ def test_paths_are_refused_early(tmp_path):
         check_picture(photo, sources=[photo])
     with pytest.raises(InputError, match="figure must end in"):
         check_picture(tmp_path / "figure.gif", argument="figure")
+    loop = tmp_path / "loop.png"
+    loop.symlink_to(loop)
+    with pytest.raises(InputError, match="out must be a file in a folder that exists, but got"):
+        check_picture(loop)

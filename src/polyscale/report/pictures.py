@@ -20,7 +20,8 @@ def check_picture(path: Path, *, sources: Iterable[Path] = (), argument: str = "
 
     Raises:
         InputError: if the ending is none of `.png`, `.svg` and `.pdf`, the folder does not exist,
-            or the path is that of a source, which must not be overwritten.
+            or the path is that of a source, which must not be overwritten, or of a link that leads
+            nowhere.
         MissingExtraError: if matplotlib is not installed.
     """
     require("matplotlib", extra="compare", feature="a picture")
@@ -29,7 +30,8 @@ def check_picture(path: Path, *, sources: Iterable[Path] = (), argument: str = "
         raise InputError(
             f"{argument} must end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}, but got {shown}."
         )
-    if not path.parent.is_dir() or path.is_dir():
+    leads_nowhere = path.is_symlink() and not path.exists()
+    if not path.parent.is_dir() or path.is_dir() or leads_nowhere:
         raise InputError(
             f"{argument} must be a file in a folder that exists, but got {shown}. "
             "Make the folder first, or choose another."
