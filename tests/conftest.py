@@ -70,11 +70,9 @@ def token_model():
     return TokenModel
 
 
-@pytest.fixture
-def image_folder(tmp_path):
+def make_textures(root):
     """Three classes of textures, told apart by the period of their stripes; 12 images each."""
     generator = np.random.default_rng(0)
-    root = tmp_path / "textures"
     for label, period in {"fine": 4, "medium": 8, "coarse": 16}.items():
         (root / label).mkdir(parents=True)
         for i in range(12):
@@ -83,6 +81,11 @@ def image_folder(tmp_path):
             pixels = 128 + 60 * stripes[:, None, None] + generator.normal(0, 40, (64, 80, 3))
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / label / f"{i}.png")
     return root
+
+
+@pytest.fixture
+def image_folder(tmp_path):
+    return make_textures(tmp_path / "textures")
 
 
 @pytest.fixture

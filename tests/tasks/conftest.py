@@ -4,15 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
+from tests.tiny_study import CANDIDATES, FAST, make_models, use_models
 
 from polyscale.data import DataReport
 from polyscale.studies import plan_compare, run_compare
-from polyscale.studies.compare import plan
-
-SMALL, LARGE = "tiny:net_small", "tiny:net_large"
-CANDIDATES = [f"{SMALL}@1", f"{SMALL}@1,2", f"{LARGE}@1"]
 
 
 @dataclass(frozen=True)
@@ -75,21 +71,12 @@ def make_data():
 
 
 @pytest.fixture
-def run_task(tiny_backbone, monkeypatch):
+def run_task(monkeypatch):
     """Runs a comparison of three tiny candidates."""
-    monkeypatch.setattr("polyscale.operator.cost.candidate.TURN_S", 0)
-    monkeypatch.setattr("polyscale.studies.costs.TURNS", 2)
-    for module in ("image_bootstrap", "intervals"):
-        monkeypatch.setattr(f"polyscale.stats.{module}.NUM_RESAMPLES", 500)
-    models = {}
-    for seed, (name, dim) in enumerate({SMALL: 6, LARGE: 12}.items()):
-        torch.manual_seed(seed)
-        models[name] = tiny_backbone(dim=dim)
-        models[name].name = name
-    monkeypatch.setattr(plan, "load", lambda source: models[source])
+    use_models(monkeypatch, make_models())
 
     def run(data, task, candidates=CANDIDATES, **settings):
-        options = task.settings_type(dtype="fp32", tile_batch=16, **settings)
+        options = task.settings_type(**FAST, **settings)
         return run_compare(plan_compare(data, candidates, options, task=task))
 
     return run

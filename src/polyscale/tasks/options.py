@@ -96,13 +96,20 @@ def options_of(kind: type) -> dict[str, tuple[str, Option]]:
     return found
 
 
-def make_settings(kind: type[Settings], given: Mapping[str, Any], *, task: str) -> Settings:
+def make_settings(
+    kind: type[Settings],
+    given: Mapping[str, Any],
+    *,
+    task: str,
+    start: Mapping[str, Any] | None = None,
+) -> Settings:
     """Settings from what is given on the command line.
 
     Args:
         kind: class of the settings.
         given: name of an option → what is given; None or False where it is left out.
         task: what errors call the task.
+        start: fields that differ from the defaults where they are not given.
 
     Raises:
         InputError: if an option is not one of the task, or breaks its rule.
@@ -125,7 +132,7 @@ def make_settings(kind: type[Settings], given: Mapping[str, Any], *, task: str) 
             changes.append((own.change, value))
         else:
             direct[target] = value if own.parse is None else own.parse(value)
-    settings = kind(**direct)
+    settings = kind(**{**(start or {}), **direct})
     for change, value in changes:
         settings = change(settings, value)
     return settings
