@@ -8,6 +8,7 @@ Real weights, no network: the photographs come with scikit-image, scikit-learn a
 import argparse
 import json
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -16,7 +17,8 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from polyscale.operator.backbones import load
-from polyscale.report.pictures import write_seams
+from polyscale.report.pictures import write_picture
+from polyscale.report.seams_picture import draw_seams
 from polyscale.studies import SeamReport, compare_seams, load_untiled
 from polyscale.studies.environment import versions
 
@@ -41,7 +43,7 @@ def main() -> None:
                 print(json.dumps(row), flush=True)
                 rows.append(row)
             if options.picture and (model, scale) == (MODELS[0], SCALES[0]):
-                write_seams(report, options.picture)
+                write_picture(partial(draw_seams, report), options.picture)
     if options.out:
         record = {
             "date": date.today().isoformat(),

@@ -1,5 +1,6 @@
 """`polyscale seams`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ def seams(
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import read_image
     from polyscale.operator.backbones import load
-    from polyscale.report.pictures import check_picture, write_seams
+    from polyscale.report.pictures import check_picture, write_picture
     from polyscale.studies.seams import compare_seams, load_untiled
 
     if out:
@@ -68,5 +69,7 @@ def seams(
     )
     output.print(make_table(heads, rows))
     if out:
-        write_seams(report, out)
+        from polyscale.report.seams_picture import draw_seams
+
+        write_picture(partial(draw_seams, report), out)
         output.print(f"picture: {out}", soft_wrap=True)
