@@ -68,6 +68,7 @@ def assemble(
         "test": _to_split(test, coding),
         "about": about + catalogue.sampled,
         "report": DataReport(tuple(unreadable), copies, tuple(map(printable, remarks))),
+        "is_drawn": len(splits) == 1,
     }
     return fields, class_names
 

@@ -25,6 +25,7 @@ from polyscale.records.data import (
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
+from polyscale.records.repeats import DrawKind, DrawnContrast, Repeat, Repeats
 from polyscale.records.result import Contrast, Result
 from polyscale.records.tables import (
     AnswerPicture,
@@ -54,6 +55,8 @@ __all__ = [
     "CostVerdict",
     "DataRecord",
     "DataReport",
+    "DrawKind",
+    "DrawnContrast",
     "Estimate",
     "Failure",
     "FieldError",
@@ -69,6 +72,8 @@ __all__ = [
     "Probes",
     "Record",
     "Reduction",
+    "Repeat",
+    "Repeats",
     "Result",
     "Rule",
     "Seeds",

@@ -15,6 +15,7 @@ from polyscale.records import (
     Control,
     Failure,
     Probes,
+    Repeats,
     Result,
     Timing,
     Verdict,
@@ -39,6 +40,7 @@ class Comparison:
         cascades: of each family with a verdict, where the task has them.
         probes: candidate → what other probes find; None where they were not asked for.
         controls: what S² does, taken apart; None where that was not asked for.
+        repeats: the comparison on other draws of the images; None where that was not asked for.
         failures: candidates that gave no result, and why.
         timing: where the time went.
     """
@@ -52,6 +54,7 @@ class Comparison:
     cascades: tuple[Cascade, ...] | None
     probes: dict[str, Probes] | None
     controls: tuple[Control, ...] | None
+    repeats: Repeats | None
     failures: tuple[Failure, ...]
     timing: Timing
 
@@ -96,6 +99,7 @@ class Comparison:
             "cascades": self.cascades,
             "probes": self.probes,
             "controls": self.controls,
+            "repeats": self.repeats,
             "failures": self.failures or None,
             "timing": self.timing,
             "data": task.data_facts(self.data),
