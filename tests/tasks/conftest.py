@@ -15,6 +15,23 @@ SMALL, LARGE = "tiny:net_small", "tiny:net_large"
 CANDIDATES = [f"{SMALL}@1", f"{SMALL}@1,2", f"{LARGE}@1"]
 
 
+@pytest.fixture(scope="module")
+def models(tiny_backbone):
+    """Small untrained models, which `load` finds by their names; and statistics that are quick."""
+    models = {}
+    for seed, (name, dim) in enumerate({SMALL: 6, LARGE: 12}.items()):
+        torch.manual_seed(seed)
+        models[name] = tiny_backbone(dim=dim)
+        models[name].name = name
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("polyscale.operator.cost.candidate.TURN_S", 0)
+        patch.setattr("polyscale.studies.costs.TURNS", 2)
+        for module in ("image_bootstrap", "intervals"):
+            patch.setattr(f"polyscale.stats.{module}.NUM_RESAMPLES", 500)
+        patch.setattr(plan, "load", lambda source: models[source])
+        yield models
+
+
 @dataclass(frozen=True)
 class Split:
     """Images in memory, and a target for each."""
@@ -64,7 +81,7 @@ def make_split(kind, num, seed):
     return Split(ids, pixels, targets, f"{seed}-{num}")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_data():
     """A data set whose targets are "labels", "brightness" or "class"."""
 
@@ -74,19 +91,9 @@ def make_data():
     return make
 
 
-@pytest.fixture
-def run_task(tiny_backbone, monkeypatch):
+@pytest.fixture(scope="module")
+def run_task(models):
     """Runs a comparison of three tiny candidates."""
-    monkeypatch.setattr("polyscale.operator.cost.candidate.TURN_S", 0)
-    monkeypatch.setattr("polyscale.studies.costs.TURNS", 2)
-    for module in ("image_bootstrap", "intervals"):
-        monkeypatch.setattr(f"polyscale.stats.{module}.NUM_RESAMPLES", 500)
-    models = {}
-    for seed, (name, dim) in enumerate({SMALL: 6, LARGE: 12}.items()):
-        torch.manual_seed(seed)
-        models[name] = tiny_backbone(dim=dim)
-        models[name].name = name
-    monkeypatch.setattr(plan, "load", lambda source: models[source])
 
     def run(data, task, candidates=CANDIDATES, **settings):
         options = task.settings_type(dtype="fp32", tile_batch=16, **settings)
