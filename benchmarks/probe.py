@@ -32,7 +32,7 @@ from sklearn.preprocessing import StandardScaler
 
 from polyscale.learning.heads import fit_logistic_probe
 from polyscale.learning.heads.logistic import LAMBDAS
-from polyscale.learning.heads.logistic_solver import Linear, gradient_ratio, standardise
+from polyscale.learning.heads.logistic_solver import Problem, standardise
 from polyscale.studies.environment import versions
 
 CONTENDERS = ("floor", "ours", "sklearn:1e-4", "sklearn:1e-5", "sklearn64:1e-7")
@@ -143,10 +143,9 @@ def by_sklearn(train, labels, test, *, regulariser: float, tolerance: float, dty
 
 def certify(model, train, labels, regulariser: float) -> float:
     """The norm of the gradient that ours is judged by, for theirs."""
-    rows, _ = standardise(train, train[:1])
-    width = np.sqrt(train.shape[1])
-    linear = Linear(width * model.coef_.astype(np.float64), model.intercept_.astype(np.float64))
-    return gradient_ratio(rows, labels, linear, regulariser)
+    weights = np.sqrt(train.shape[1]) * model.coef_.astype(np.float64)
+    ours = np.concatenate([weights, model.intercept_[:, None].astype(np.float64)], axis=1)
+    return Problem.of(standardise(train), labels).gradient_ratio(ours, regulariser)
 
 
 def by_sklearn_cv(train, labels, test, *, tolerance: float):

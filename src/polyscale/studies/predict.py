@@ -13,10 +13,11 @@ from PIL import Image
 from polyscale.data import read_image
 from polyscale.errors import InputError, RunError, first_line
 from polyscale.features import weights_hash
-from polyscale.learning.heads.dense.head_file import check_fits, load_head
+from polyscale.learning.heads.dense.head_file import check_candidate, check_fits, load_head
 from polyscale.learning.heads.dense.views import ViewSettings
 from polyscale.operator.backbones import load
 from polyscale.operator.multiscale import MultiScale, check_device
+from polyscale.records import Result, read_json
 from polyscale.studies.run_folder import check_out
 from polyscale.tasks import DensePredictor, MapTask, get_task
 from polyscale.tasks.maps.predictor import Outputs
@@ -49,12 +50,15 @@ def load_predictor(
         device: where both run.
 
     Raises:
-        InputError: if the file is no head, or the backbone is not the one it was trained on.
+        InputError: if the file is no head, it belongs to another candidate than the results of its
+            run say, or the backbone is not the one it was trained on.
         MissingExtraError: if a package is not installed.
     """
     check_device(device)
     loaded = load_head(Path(file))
     facts = loaded.facts
+    if (candidate := _candidate_of(Path(file))) is not None:
+        check_candidate(loaded, candidate)
     try:
         source, scales = backbone or str(facts["backbone"]), tuple(facts["scales"])
         grid = facts["grid"] if isinstance(facts["grid"], str) else tuple(facts["grid"])
@@ -84,6 +88,17 @@ def load_predictor(
     )
     predictor = DensePredictor(module, loaded.head, views, outputs)
     return LoadedPredictor(predictor.to(torch.device(device)).eval(), name, outputs)
+
+
+def _candidate_of(file: Path) -> str | None:
+    """The candidate to which a file belongs, by the results of its run, if it still lies there."""
+    folder = file.absolute().parent
+    try:
+        results = read_json(folder.parent / "results.json", tuple[Result, ...])
+    except InputError:
+        return None
+    name = f"{folder.name}/{file.name}"
+    return next((row.candidate for row in results if row.probe.get("file") == name), None)
 
 
 def write_prediction(

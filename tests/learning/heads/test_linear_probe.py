@@ -97,7 +97,7 @@ def test_seeds_have_an_accuracy_each():
         assert result.summary()["cv_accuracy"] is None
         assert result.out_of_fold is None
     assert len(set(accuracies)) > 1
-    with pytest.raises(InputError, match="test_labels must be one a row of 50, from 0 to 2"):
+    with pytest.raises(InputError, match="test_labels must be one per row of 50, from 0 to 2"):
         paper_seed_accuracies(train, labels, test, truth + 1)
 
 
@@ -115,7 +115,7 @@ def test_bad_settings(options, message):
 
 def test_bad_input():
     train, labels, test = clusters()
-    with pytest.raises(InputError, match="labels must be one a row of 100"):
+    with pytest.raises(InputError, match="labels must be one per row of 100"):
         fit_paper_probe(train, labels[1:], test)
 
 
@@ -161,7 +161,7 @@ def test_more_shots_than_the_smallest_class_has_are_skipped():
 
 def test_few_shot_bad_input():
     rows, labels = few_clusters(32)
-    with pytest.raises(InputError, match="test_labels must be one a row of 32, from 0 to 3"):
+    with pytest.raises(InputError, match="test_labels must be one per row of 32, from 0 to 3"):
         few_shot(rows, labels, rows, labels[:-1])
     with pytest.raises(InputError, match=r"shots and num_draws must be at least 1, but got \[0\]"):
         few_shot(rows, labels, rows, labels, shots=[0])

@@ -153,7 +153,7 @@ def bad(what):
     ("what", "message"),
     [
         ("nan", "train must be finite, but got NaN or infinity in row 7"),
-        ("rows", r"labels must be one a row of 30, but got shape \(29,\)"),
+        ("rows", r"labels must be one per row of 30, but got shape \(29,\)"),
         ("one class", "labels must hold at least two classes, but got one"),
         ("rare", "labels must hold each class at least 2 times, but got class 2 1 times"),
         ("missing", "labels must hold each class at least 2 times, but got class 1 0 times"),

@@ -4,7 +4,6 @@ from sklearn.linear_model import Ridge, RidgeClassifier
 
 from polyscale.errors import InputError
 from polyscale.learning.heads import accumulate, ridge_error, ridge_path, screen_ridge, total
-from polyscale.learning.heads.logistic_solver import Rows, predict
 
 ALPHAS = (1e-2, 1.0, 100.0)
 
@@ -106,7 +105,7 @@ def test_ridge_is_scikit_learns(num_classes):
         np.testing.assert_allclose(model.intercept, oracle.intercept_, atol=1e-6)
         error = ((one_hot - oracle.predict(exact)) ** 2).sum(axis=1).mean()
         assert ridge_error(model, moments) == pytest.approx(error, rel=1e-6)
-        answers = predict(Rows.plain(exact), model).argmax(axis=1)
+        answers = (exact @ model.weights.T + model.intercept).argmax(axis=1)
         expected = RidgeClassifier(alpha=alpha).fit(exact, labels).predict(exact)
         assert (answers == expected).all()
 
@@ -132,13 +131,13 @@ def test_bad_input():
         accumulate([])
     with pytest.raises(InputError, match=r"shards must have \(12, 4\) columns .* got \(5, 4\)"):
         accumulate([(rows, targets, 0 * labels), (rows[:, :5], targets, 0 * labels)])
-    with pytest.raises(InputError, match="targets must be one a row of 2600, but got 2599"):
+    with pytest.raises(InputError, match="targets must be one per row of 2600, but got 2599"):
         accumulate([(rows, targets[1:], 0 * labels)])
     with pytest.raises(
         InputError, match="targets must be finite, but got NaN or infinity in row 0"
     ):
         accumulate([(rows, np.nan * targets, 0 * labels)])
-    with pytest.raises(InputError, match="folds must be one a row of 2600, each from 0 to 0"):
+    with pytest.raises(InputError, match="folds must be one per row of 2600, each from 0 to 0"):
         accumulate([(rows, targets, folds)])
     with pytest.raises(InputError, match="alphas must be above 0"):
         ridge_path(moments, [1.0, 0.0])

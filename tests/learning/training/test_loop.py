@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from polyscale.errors import InputError, RunError
-from polyscale.learning.training import loop, train
+from polyscale.learning.training import TrainContext, loop, train
 from polyscale.learning.training.checkpoint import SET_ASIDE, read_checkpoint
 
 
 def trained(toy, settings=None, **options):
     module, settings = toy.module(), settings or toy.SETTINGS
-    report = train(module, toy.loss, toy.batches(settings), settings, **options)
+    report = train(module, toy.loss, toy.batches(settings), settings, TrainContext(**options))
     return module, report
 
 
@@ -73,15 +73,17 @@ def test_the_same_seed_gives_the_same_weights(toy, unbroken):
 def test_a_training_that_stops_anywhere_ends_the_same(toy, tmp_path, unbroken, cut):
     file = tmp_path / "checkpoint"
     with pytest.raises(InputError, match="stop"):
-        train(toy.module(), toy.loss, stop_at(toy, cut), toy.SETTINGS, checkpoint=file)
+        train(
+            toy.module(), toy.loss, stop_at(toy, cut), toy.SETTINGS, TrainContext(checkpoint=file)
+        )
     reached = cut // 5 * 5
     module = toy.module(seed=3 if reached else 0)  # the weights come from the checkpoint
-    report = train(module, toy.loss, toy.batches(), toy.SETTINGS, checkpoint=file)
+    report = train(module, toy.loss, toy.batches(), toy.SETTINGS, TrainContext(checkpoint=file))
     assert report.resumed_from == reached
     assert_same(module, unbroken[0])
     assert (report.losses, report.final_loss) == (unbroken[1].losses, unbroken[1].final_loss)
     again = toy.module(seed=4)
-    report = train(again, toy.loss, toy.batches(), toy.SETTINGS, checkpoint=file)
+    report = train(again, toy.loss, toy.batches(), toy.SETTINGS, TrainContext(checkpoint=file))
     assert report.resumed_from == 24
     assert_same(again, unbroken[0])
 
@@ -91,9 +93,9 @@ def test_a_checkpoint_is_never_old(toy, tmp_path, unbroken, monkeypatch):
     monkeypatch.setattr(loop, "KEEP_EVERY_S", 0.0)
     file = tmp_path / "checkpoint"
     with pytest.raises(InputError, match="stop"):
-        train(toy.module(), toy.loss, stop_at(toy, 4), toy.SETTINGS, checkpoint=file)
+        train(toy.module(), toy.loss, stop_at(toy, 4), toy.SETTINGS, TrainContext(checkpoint=file))
     module = toy.module(seed=3)
-    report = train(module, toy.loss, toy.batches(), toy.SETTINGS, checkpoint=file)
+    report = train(module, toy.loss, toy.batches(), toy.SETTINGS, TrainContext(checkpoint=file))
     assert report.resumed_from == 4
     assert_same(module, unbroken[0])
 
@@ -164,10 +166,12 @@ def test_a_checkpoint_of_another_training_is_set_aside(toy, tmp_path, change, to
 
     def again(**more):
         module = toy.module(dropout=change.get("dropout", 0.2))
-        return module, train(module, toy.loss, toy.batches(), settings, **options, **more)
+        return module, train(
+            module, toy.loss, toy.batches(), settings, TrainContext(**options, **more)
+        )
 
     expected, _ = again()
-    with pytest.warns(UserWarning, match=f"of another training: {told}. Training begins anew"):
+    with pytest.warns(UserWarning, match=f"of another training: {told}. Training starts again"):
         module, report = again(checkpoint=file)
     assert report.resumed_from == 0
     assert_same(module, expected)
@@ -205,10 +209,10 @@ def damage(content, kind, generator):
 
 @pytest.mark.parametrize("kind", ["bit", "zeros", "noise", "cut", "longer", "moved"])
 def test_random_damage_is_always_found(toy, tmp_path, unbroken, kind):
-    """Wherever it is: training begins anew and ends as if nothing had been there."""
+    """Wherever it is: training starts again and ends as if nothing had been there."""
     file = tmp_path / "checkpoint"
     with pytest.raises(InputError, match="stop"):
-        train(toy.module(), toy.loss, stop_at(toy, 12), toy.SETTINGS, checkpoint=file)
+        train(toy.module(), toy.loss, stop_at(toy, 12), toy.SETTINGS, TrainContext(checkpoint=file))
     good = file.read_bytes()
     generator = np.random.default_rng(0)
     for _ in range(300):
@@ -217,7 +221,7 @@ def test_random_damage_is_always_found(toy, tmp_path, unbroken, kind):
         if bad != good:
             with pytest.raises(ValueError, match="is damaged"):
                 read_checkpoint(file, {})
-    with pytest.warns(UserWarning, match="is damaged.*Training begins anew"):
+    with pytest.warns(UserWarning, match="is damaged.*Training starts again"):
         module, report = trained(toy, checkpoint=file)
     assert report.resumed_from == 0
     assert_same(module, unbroken[0])
@@ -246,7 +250,13 @@ def test_a_loss_that_is_not_finite_names_the_step(toy, tmp_path):
 
     file = tmp_path / "checkpoint"
     with pytest.raises(RunError, match="large: the loss is nan at step 13 of 24. Lower"):
-        train(toy.module(), toy.loss, batches, toy.SETTINGS, checkpoint=file, step="large")
+        train(
+            toy.module(),
+            toy.loss,
+            batches,
+            toy.SETTINGS,
+            TrainContext(checkpoint=file, step="large"),
+        )
     # what was good is kept
     assert trained(toy, checkpoint=file)[1].resumed_from == 10
 

@@ -9,7 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from polyscale.learning.training import ItemBatches, TrainSettings, batch_indices, train
+from polyscale.learning.training import (
+    ItemBatches,
+    TrainContext,
+    TrainSettings,
+    batch_indices,
+    train,
+)
 
 NUM_CLASSES = 3
 SETTINGS = TrainSettings(
@@ -71,7 +77,7 @@ def train_slowly(checkpoint):
         time.sleep(0.02)
         return batches()(step)
 
-    train(module(), loss, slow, SETTINGS, checkpoint=checkpoint)
+    train(module(), loss, slow, SETTINGS, TrainContext(checkpoint=checkpoint))
 
 
 def train_until_interrupted(checkpoint):
@@ -89,4 +95,10 @@ def train_until_interrupted(checkpoint):
         rows, labels = zip(*items[:4], strict=True)
         return torch.stack(rows), torch.stack(labels)
 
-    train(module(), loss, ItemBatches(50, read, collate), SETTINGS, checkpoint=checkpoint)
+    train(
+        module(),
+        loss,
+        ItemBatches(50, read, collate),
+        SETTINGS,
+        TrainContext(checkpoint=checkpoint),
+    )

@@ -14,6 +14,7 @@ from polyscale.learning.heads.dense.augment import AugmentSettings
 from polyscale.learning.heads.dense.head_file import load_head
 from polyscale.learning.heads.dense.views import ViewSettings
 from polyscale.studies import plan_compare
+from polyscale.studies.predict import load_predictor
 from polyscale.tasks import DensePredictor, DepthSettings, SegmentationSettings
 
 CANDIDATES = ["tiny:net_small@1", "tiny:net_small@1,2", "tiny:net_large@1"]
@@ -116,6 +117,18 @@ def test_files_say_what_the_comparison_says(segmented, tmp_path):
         assert row["probe"]["file"] == f"heads/{number}.safetensors"
         assert loaded.facts["candidate"] == row["candidate"]
         assert loaded.facts["class_names"] == classes["names"]
+
+
+def test_exchanged_heads_are_noticed(segmented, tmp_path):
+    segmented.save(tmp_path)
+    first, other = (tmp_path / f"heads/{number}.safetensors" for number in (0, 1))
+    first.rename(tmp_path / "head.safetensors")
+    other.rename(first)
+    (tmp_path / "head.safetensors").rename(other)
+    for file, wrong in ((first, CANDIDATES[1]), (other, CANDIDATES[0])):
+        load_head(file)  # whole, with a checksum that is right
+        with pytest.raises(InputError, match=f"must belong to .* it belongs to {wrong}\\. "):
+            load_predictor(file)
 
 
 def test_depth_is_judged_in_metres(study):

@@ -1,14 +1,13 @@
 """The linear probe by its protocol: converged logistic regression, or the paper's 30 epochs.
 
 The paper's head (Shi et al., ECCV 2024, image classification) is one layer on frozen features,
-trained for 30 epochs at learning rate 5e-4 and batch 512. Unstated there, and declared here: AdamW
-with weight decay 0.01, a cosine schedule to zero without warm-up, no augmentation, features as they
-are. Few-shot accuracies come from the logistic probe on several draws.
+trained for 30 epochs at learning rate 5e-4 and batch 512. Unstated there, and chosen here: AdamW
+with weight decay 0.01, a cosine schedule to zero without warm-up, no augmentation, features that
+are not standardised. Few-shot accuracies come from the logistic probe on several draws.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -33,7 +32,7 @@ Protocol = Literal["fast", "paper"]
 """Converged logistic regression, or the paper's 30 epochs."""
 
 FEW_SHOT_REGULARISER = 1e-2
-"""λ for every draw, fixed beforehand: one image of each class leaves nothing to choose it on."""
+"""λ of every draw, fixed beforehand: one image per class leaves nothing to choose it on."""
 
 
 def probe(
@@ -56,7 +55,7 @@ def probe(
         device: where the paper's layer is trained.
 
     Raises:
-        InputError: if rows don't fit or are not finite, or a class is missing or too rare.
+        InputError: if rows do not match or are not finite, or a class is missing or too rare.
     """
     if protocol not in get_args(Protocol):
         raise InputError(f"protocol must be 'fast' or 'paper', but got {protocol!r}.")
@@ -70,10 +69,10 @@ class PaperSettings:
     """How the layer is trained.
 
     Attributes:
-        epochs: passes over the training images.
+        epochs: number of passes over the training images.
         learning_rate: at the first step.
-        batch: images a step; the last batch of an epoch may be smaller.
-        weight_decay: AdamW's.
+        batch: images per step; the last batch of an epoch may be smaller.
+        weight_decay: of AdamW.
     """
 
     epochs: int = 30
@@ -92,6 +91,10 @@ class PaperSettings:
                 f"but got {self.learning_rate} and {self.weight_decay}."
             )
 
+    def num_steps(self, num_images: int) -> int:
+        """Training steps on this many images."""
+        return self.epochs * -(-num_images // self.batch)
+
 
 PAPER = PaperSettings()
 
@@ -106,9 +109,9 @@ def fit_paper_probe(
     device: str = "cpu",
     cross_validate: bool = True,
 ) -> ProbeResult:
-    """Train on all training images and once more without each fold, whose images it then predicts.
+    """Train on all training images, and once more without each fold, whose images it then predicts.
 
-    Nothing is chosen: the folds are for the accuracy on images that were not seen.
+    Nothing is chosen: the folds give the accuracy on images that were not seen.
 
     Args:
         train: features (num_train, dim).
@@ -120,20 +123,26 @@ def fit_paper_probe(
         cross_validate: whether to train without each fold too; otherwise a class may have one row.
 
     Raises:
-        InputError: if rows don't fit or are not finite, or a class is missing or too rare.
+        InputError: if rows do not match or are not finite, or a class is missing or too rare.
     """
     num_classes = check_split(train, labels, test, at_least=2 if cross_validate else 1)
-    everything = np.arange(len(train))
+
+    def trained_on(rows: NDArray[np.int64]) -> nn.Linear:
+        generator = torch.Generator().manual_seed(seed)
+        layer = _initial_layer(train.shape[1], num_classes, generator).to(device)
+        _train(layer, train, labels, rows, settings, generator)
+        return layer
+
     num_folds, out_of_fold, log_loss, accuracy = 0, None, np.nan, np.nan
     if cross_validate:
         folds = stratified_folds(labels, seed)
         num_folds, out_of_fold = int(folds.max()) + 1, np.empty((len(train), num_classes))
         for fold in range(num_folds):
-            kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-            layer = _train(train, labels, kept, num_classes, seed, settings, device)
-            out_of_fold[held] = _predict(layer, train, held, settings.batch)
+            layer = trained_on(np.flatnonzero(folds != fold))
+            held_out = np.flatnonzero(folds == fold)
+            out_of_fold[held_out] = _predict(layer, train, held_out, settings.batch)
         log_loss, accuracy = fold_scores(out_of_fold, labels, folds)
-    layer = _train(train, labels, everything, num_classes, seed, settings, device)
+    layer = trained_on(np.arange(len(train)))
     return ProbeResult(
         probabilities=_predict(layer, test, np.arange(len(test)), settings.batch),
         regulariser=settings.weight_decay,
@@ -143,7 +152,7 @@ def fit_paper_probe(
         num_folds=num_folds,
         gradient_ratio=float("nan"),
         converged=False,
-        num_iterations=settings.epochs * -(-len(train) // settings.batch),
+        num_iterations=settings.num_steps(len(train)),
         out_of_fold=out_of_fold,
         head=f"one linear layer, AdamW, {settings.epochs} epochs, learning rate "
         f"{settings.learning_rate:g}, batch {settings.batch}, cosine schedule",
@@ -161,85 +170,76 @@ def paper_seed_accuracies(
     settings: PaperSettings = PAPER,
     device: str = "cpu",
 ) -> tuple[float, ...]:
-    """Accuracy on the test images, one a seed: their variance is that of the training.
+    """Accuracy on the test images for each seed of the initial weights and the order of images.
 
-    Args:
-        train: features (num_train, dim).
-        labels: 0 … classes - 1 (num_train,).
-        test: features (num_test, dim).
-        test_labels: (num_test,).
-        seeds: of the initial weights and the order of images.
-        settings: of the training.
-        device: where the layer is trained, for example "cuda".
+    The other arguments are those of `fit_paper_probe`.
 
     Raises:
-        InputError: if rows don't fit or are not finite, or a class is missing.
+        InputError: if rows do not match or are not finite, or a class is missing.
     """
     check_test_labels(test_labels, len(test), check_split(train, labels, test))
-    fit = partial(fit_paper_probe, settings=settings, device=device, cross_validate=False)
-    results = [fit(train, labels, test, seed=seed) for seed in seeds]
-    return tuple(float((r.probabilities.argmax(axis=1) == test_labels).mean()) for r in results)
+    return tuple(
+        fit_paper_probe(
+            train, labels, test, seed=seed, settings=settings, device=device, cross_validate=False
+        ).accuracy(test_labels)
+        for seed in seeds
+    )
+
+
+def _initial_layer(dim: int, num_classes: int, generator: torch.Generator) -> nn.Linear:
+    """With torch's own initial weights, but drawn from the generator."""
+    layer = nn.utils.skip_init(nn.Linear, dim, num_classes)
+    for parameter in layer.parameters():
+        nn.init.uniform_(parameter, -(dim**-0.5), dim**-0.5, generator=generator)
+    return layer
 
 
 def _train(
+    layer: nn.Linear,
     train: Features,
     labels: Labels,
     rows: NDArray[np.int64],
-    num_classes: int,
-    seed: int,
     settings: PaperSettings,
-    device: str,
-) -> nn.Linear:
-    generator = torch.Generator().manual_seed(seed)
-    layer = nn.Linear(train.shape[1], num_classes, device="meta").to_empty(device=device)
-    with torch.no_grad():
-        # torch's own initial weights, but from our generator
-        bound = train.shape[1] ** -0.5
-        for parameter in layer.parameters():
-            parameter.copy_(
-                torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator)
-            )
+    generator: torch.Generator,
+) -> None:
     optimiser = torch.optim.AdamW(
         layer.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
-    num_steps = settings.epochs * -(-len(rows) // settings.batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, num_steps)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.num_steps(len(rows)))
     for _ in range(settings.epochs):
-        order = rows[torch.randperm(len(rows), generator=generator).numpy()]
-        for start in range(0, len(order), settings.batch):
-            chosen = order[start : start + settings.batch]
-            target = torch.from_numpy(labels[chosen].astype(np.int64)).to(device)
+        order = torch.randperm(len(rows), generator=generator)
+        for chosen in order.split(settings.batch):
+            batch = rows[chosen.numpy()]
+            target = torch.from_numpy(labels[batch].astype(np.int64)).to(layer.weight.device)
             optimiser.zero_grad()
-            F.cross_entropy(layer(_tensor(train, chosen, device)), target).backward()
+            F.cross_entropy(_logits(layer, train, batch), target).backward()
             optimiser.step()
             schedule.step()
-    return layer
 
 
 @torch.no_grad()
 def _predict(
     layer: nn.Linear, features: Features, rows: NDArray[np.int64], batch: int
 ) -> NDArray[np.float64]:
-    device = str(layer.weight.device)
-    batches = [
-        layer(_tensor(features, rows[start : start + batch], device)).double().softmax(dim=1)
-        for start in range(0, len(rows), batch)
-    ]
-    return torch.cat(batches).cpu().numpy()
+    batches = [rows[start : start + batch] for start in range(0, len(rows), batch)]
+    return np.concatenate(
+        [_logits(layer, features, b).double().softmax(dim=1).cpu().numpy() for b in batches]
+    )
 
 
-def _tensor(features: Features, rows: NDArray[np.int64], device: str) -> Tensor:
-    return torch.from_numpy(features[rows].astype(np.float32, copy=False)).to(device)
+def _logits(layer: nn.Linear, features: Features, rows: NDArray[np.int64]) -> Tensor:
+    inputs = torch.from_numpy(features[rows].astype(np.float32, copy=False))
+    return layer(inputs.to(layer.weight.device))
 
 
 @dataclass(frozen=True)
 class FewShot:
-    """Accuracy from some number of training images of each class.
+    """Accuracy from a number of training images per class.
 
     Attributes:
-        shots: training images of each class.
-        accuracies: on the test images, one a draw; empty where it was skipped.
-        skipped: why it was, or None.
+        shots: training images per class.
+        accuracies: on the test images, one per draw; empty where the number was skipped.
+        skipped: why it was skipped, or None.
     """
 
     shots: int
@@ -271,16 +271,15 @@ def few_shot(
         train: features (num_train, dim).
         labels: 0 … classes - 1 (num_train,).
         test: features (num_test, dim).
-        test_labels: (num_test,).
-        shots: images of each class; more than the smallest class has are skipped.
+        test_labels: classes of the test images (num_test,).
+        shots: images per class; numbers above the size of the smallest class are skipped.
         num_draws: how often to draw.
         seed: of the draws.
 
     Raises:
-        InputError: if rows don't fit or are not finite, or shots or draws are below 1.
+        InputError: if rows do not match or are not finite, or shots or draws are below 1.
     """
-    num_classes = check_split(train, labels, test)
-    check_test_labels(test_labels, len(test), num_classes)
+    check_test_labels(test_labels, len(test), check_split(train, labels, test))
     if num_draws < 1 or not shots or min(shots) < 1:
         raise InputError(
             f"shots and num_draws must be at least 1, but got {list(shots)} and {num_draws}."
@@ -288,15 +287,15 @@ def few_shot(
     orders = [
         np.random.default_rng((seed, draw)).permutation(len(train)) for draw in range(num_draws)
     ]
+
+    def accuracy(drawn: Labels) -> float:
+        return fit_logistic_probe(
+            train[drawn], labels[drawn], test, regulariser=FEW_SHOT_REGULARISER
+        ).accuracy(test_labels)
+
     smallest = int(np.bincount(labels).min())
     return [
-        FewShot(
-            number,
-            tuple(
-                _accuracy(train, labels, test, test_labels, first_of_each(labels, order, number))
-                for order in orders
-            ),
-        )
+        FewShot(number, tuple(accuracy(first_of_each(labels, o, number)) for o in orders))
         if number <= smallest
         else FewShot(number, (), f"the smallest class has {smallest} training images")
         for number in shots
@@ -307,10 +306,3 @@ def first_of_each(labels: Labels, order: Labels, number: int) -> Labels:
     """Rows of the first `number` of each class in the order."""
     classes = range(int(labels.max()) + 1)
     return np.concatenate([order[labels[order] == label][:number] for label in classes])
-
-
-def _accuracy(
-    train: Features, labels: Labels, test: Features, test_labels: Labels, drawn: Labels
-) -> float:
-    result = fit_logistic_probe(train[drawn], labels[drawn], test, regulariser=FEW_SHOT_REGULARISER)
-    return float((result.probabilities.argmax(axis=1) == test_labels).mean())

@@ -1,40 +1,31 @@
-"""The objective of logistic regression on standardised rows, and the solver that minimises it.
+"""Logistic regression on standardised rows, at one regulariser.
 
-The objective is the mean cross-entropy plus λ/2 · ‖W‖², the intercept free; two classes share one
-vector of weights. Everything goes block by block, so that no copy is made of the features: products
-are in the block's precision, sums over blocks in float64.
+The objective is the mean cross-entropy plus λ/2 · ‖W‖², with an unpenalised intercept; two classes
+share one vector of weights. Rows are read block by block, so that the features are never copied:
+products have the precision of the rows, sums over blocks are in float64.
 
-The solver is L-BFGS for a convex function whose values are known to single precision only. SciPy's
-line search compares values of the function. Near the solution these differ by less than float32 can
-tell, and the search gives up a digit or two early. The derivative along the search direction keeps
-its sign far longer, so this search looks for its zero, and asks of the value only that it does not
-rise beyond its own noise (the "approximate Wolfe" conditions of Hager and Zhang, SIAM Journal on
-Optimization 16, 2005).
+A model is a table of one row per class (one row in all for two classes): its weights, and in the
+last column its intercept.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
-from scipy.special import softmax
+from numpy.typing import NDArray
+from scipy.linalg import cholesky, solve_triangular
+from scipy.special import log_softmax, softmax
 
+from polyscale.learning.heads.lbfgs import Array, Point, minimise
 from polyscale.learning.heads.probe_data import BLOCK, Features, Labels
 
-Array = NDArray[np.float64]
+Precision: TypeAlias = type[np.floating]
+"""`numpy.float32` or `numpy.float64`."""
 
 ROTATE_UP_TO = 2048
-"""Rows up to which an eigendecomposition of their Gram matrix costs less than it saves."""
-
-MEMORY = 10
-"""Pairs of steps and changes of the gradient that L-BFGS keeps."""
-
-NOISE = 1e-6
-"""By how much a value may rise, relative to itself."""
-
-MAX_TRIALS = 12
-"""Step lengths that are tried along one direction."""
+"""Number of rows up to which an eigendecomposition of their Gram matrix saves time."""
 
 
 @dataclass(frozen=True)
@@ -42,38 +33,44 @@ class Rows:
     """(features - mean) · scale, never held as a whole.
 
     Attributes:
-        features: as they were extracted (num, dim).
-        mean: of the training rows, in the features' own precision: what is lost by rounding it,
-            the free intercept makes up for (dim,).
-        scale: so that the training rows have a mean squared norm of 1; 0 for a constant column
+        features: as extracted (num, dim).
+        mean: of the training rows, in the features' own precision; the intercept makes up for
+            what rounding it loses (dim,).
+        scale: such that the training rows have a mean squared norm of 1; 0 for a constant column
             (dim,).
-        chosen: which rows of the features these are; None is all.
+        dtype: precision of the products.
+        chosen: indices of the rows to use; None means all.
     """
 
     features: Features
     mean: Features
     scale: Array
+    dtype: Precision = np.float64
     chosen: NDArray[np.int64] | None = None
 
     @classmethod
-    def plain(cls, features: Features) -> "Rows":
+    def plain(cls, features: Features, dtype: Precision = np.float64) -> "Rows":
         """The features as they are."""
         dim = features.shape[1]
-        return cls(features, np.zeros(dim, features.dtype), np.ones(dim))
+        return cls(features, np.zeros(dim, features.dtype), np.ones(dim), dtype)
 
     def __len__(self) -> int:
         return len(self.features if self.chosen is None else self.chosen)
 
     def subset(self, chosen: NDArray[np.int64]) -> "Rows":
-        """A part of the rows."""
+        """Some of these rows."""
         return replace(self, chosen=chosen if self.chosen is None else self.chosen[chosen])
 
-    def blocks(self, dtype: DTypeLike) -> Iterator[tuple[slice, Features]]:
-        """Which rows, and features - mean; the scale is left to the weights.
+    def of_others(self, features: Features) -> "Rows":
+        """Rows of other images, standardised the same; their products are in float64."""
+        return Rows(features, self.mean, self.scale)
+
+    def blocks(self) -> Iterator[tuple[slice, Features]]:
+        """A range of rows, and their features - mean; the scale is left to the weights.
 
         The block lies in a buffer that the next block overwrites.
         """
-        buffer = np.empty((min(BLOCK, len(self)), len(self.mean)), dtype)
+        buffer = np.empty((min(BLOCK, len(self)), len(self.mean)), self.dtype)
         for start in range(0, len(self), BLOCK):
             where = slice(start, min(start + BLOCK, len(self)))
             raw = self.features[where if self.chosen is None else self.chosen[where]]
@@ -81,244 +78,197 @@ class Rows:
             np.subtract(raw, self.mean, out=block, casting="same_kind")
             yield where, block
 
-    def gram(self, dtype: DTypeLike) -> Features:
-        """Mean outer product of the standardised rows (dim, dim), as precise as the dtype."""
-        total = np.zeros((len(self.mean),) * 2, dtype)
-        for _, block in self.blocks(dtype):
+    def products(self, weights: Array) -> Iterator[tuple[slice, Features]]:
+        """A range of rows, and their standardised features times weights (dim, outputs)."""
+        scaled = (self.scale[:, None] * weights).astype(self.dtype)
+        for where, block in self.blocks():
+            yield where, block @ scaled
+
+    def gram(self) -> Features:
+        """Mean outer product of the standardised rows (dim, dim)."""
+        total = np.zeros((len(self.mean),) * 2, self.dtype)
+        for _, block in self.blocks():
             total += block.T @ block
-        scale = self.scale.astype(dtype)
+        scale = self.scale.astype(self.dtype)
         total *= scale[:, None]
         total *= scale / len(self)
         return total
 
 
-def standardise(train: Features, test: Features) -> tuple[Rows, Rows]:
-    """Each column to mean 0 and equal variance over the training rows; constant columns to 0."""
-    precise = np.float64 if train.dtype == np.float64 else np.float32
-    mean = train.mean(axis=0, dtype=np.float64).astype(precise)
-    rows = Rows(train, mean, np.ones(len(mean)))
+def standardise(train: Features, dtype: Precision = np.float64) -> Rows:
+    """Bring each column to mean 0 and equal variance; constant columns become 0."""
+    mean = train.mean(axis=0, dtype=np.float64)
+    rows = Rows(train, mean.astype(np.promote_types(train.dtype, np.float32)), np.ones(len(mean)))
     first, second = np.zeros(len(mean)), np.zeros(len(mean))
-    for _, block in rows.blocks(np.float64):
+    for _, block in rows.blocks():
         first += block.sum(axis=0)
         second += np.einsum("ij,ij->j", block, block)
     deviation = np.sqrt(np.maximum(second / len(train) - (first / len(train)) ** 2, 0))
     varies = deviation > 1e-9 * (1 + np.abs(mean))
     scale = np.where(varies, 1 / np.where(varies, deviation, 1), 0) / np.sqrt(max(varies.sum(), 1))
-    return replace(rows, scale=scale), Rows(test, mean, scale)
+    return replace(rows, scale=scale, dtype=dtype)
 
 
 def rotate_if_few(train: Rows, test: Rows) -> tuple[Rows, Rows]:
     """Where there are fewer rows than columns, rotate onto the principal axes of the training rows.
 
-    The solution lies in the span of those rows, so this changes nothing but the number of
-    columns, which becomes at most the number of rows.
+    The solution lies in the span of those rows, so this only changes the number of columns, which
+    becomes at most the number of rows.
     """
     if len(train) >= len(train.mean) or len(train) > ROTATE_UP_TO:
         return train, test
-    dense = _dense(train)
+    dense = (train.features - train.mean) * train.scale
     squares, left = np.linalg.eigh(dense @ dense.T)
     keep = squares > 1e-13 * squares.max(initial=0.0)
     if not keep.any():  # all columns are constant
         return train, test
     singular = np.sqrt(squares[keep])
     axes = dense.T @ (left[:, keep] / singular)
-    rotated = np.empty((len(test), len(singular)))
-    for where, block in test.blocks(np.float64):
-        rotated[where] = (block * test.scale) @ axes
-    return Rows.plain(left[:, keep] * singular), Rows.plain(rotated)
-
-
-def _dense(rows: Rows) -> Array:
-    """All at once (num, dim), for few rows."""
-    dense = np.empty((len(rows), len(rows.mean)))
-    for where, block in rows.blocks(np.float64):
-        np.multiply(block, rows.scale, out=dense[where])
-    return dense
+    rotated = np.concatenate([product for _, product in test.products(axes)])
+    return Rows.plain(left[:, keep] * singular, train.dtype), Rows.plain(rotated)
 
 
 @dataclass(frozen=True)
-class Linear:
-    """Weights (classes, dim) and intercept (classes,); one row of each for two classes."""
+class Problem:
+    """Logistic regression of labels on rows, before λ is known.
 
-    weights: Array
-    intercept: Array
-
-
-def num_outputs(num_classes: int) -> int:
-    """Vectors of weights: one a class, but one for two classes."""
-    return num_classes if num_classes > 2 else 1
-
-
-def loss_and_gradient(
-    rows: Rows, labels: Labels, model: Linear, penalty: float, dtype: DTypeLike
-) -> tuple[float, Linear]:
-    """Value and gradient of the objective at a model.
-
-    Args:
+    Attributes:
         rows: standardised features.
-        labels: classes (num,).
-        model: where the objective is evaluated.
-        penalty: λ.
-        dtype: of the products.
+        labels: 0 … classes - 1, every class present (num,).
+        gram: mean outer product of these rows, or of more rows like them, since it only shapes the
+            steps (dim, dim).
     """
-    scaled = (model.weights * rows.scale).astype(dtype)
-    intercept = model.intercept.astype(dtype)
-    of_weights, of_intercept = np.zeros(model.weights.shape), np.zeros(len(intercept))
-    loss = 0.0
-    for where, block in rows.blocks(dtype):
-        loss_here, residual = _cross_entropy(block @ scaled.T + intercept, labels[where])
-        loss += loss_here
-        of_weights += residual.T @ block
-        of_intercept += residual.sum(axis=0, dtype=np.float64)
-    of_weights *= rows.scale / len(rows)
-    of_weights += penalty * model.weights
-    value = loss / len(rows) + penalty / 2 * float((model.weights**2).sum())
-    return value, Linear(of_weights, of_intercept / len(rows))
+
+    rows: Rows
+    labels: Labels
+    gram: Features
+
+    @classmethod
+    def of(cls, rows: Rows, labels: Labels) -> "Problem":
+        """The problem of these rows."""
+        return cls(rows, labels, rows.gram())
+
+    def subset(self, chosen: NDArray[np.int64]) -> "Problem":
+        """The problem of some of the rows."""
+        return replace(self, rows=self.rows.subset(chosen), labels=self.labels[chosen])
+
+    def with_products_in(self, dtype: Precision) -> "Problem":
+        """The same problem, solved in another precision."""
+        return replace(self, rows=replace(self.rows, dtype=dtype))
+
+    @cached_property
+    def prior(self) -> Array:
+        """The model that only knows how frequent each class is, where fits start."""
+        logs = np.log(np.bincount(self.labels))
+        intercept = logs - logs.mean() if len(logs) > 2 else logs[1:] - logs[:1]
+        return np.concatenate([np.zeros((len(intercept), len(self.gram))), intercept[:, None]], 1)
+
+    @cached_property
+    def gradient_at_zero(self) -> float:
+        """Norm of the gradient where all weights are zero, which is the same for every λ."""
+        return float(np.linalg.norm(self.value_and_gradient(0 * self.prior, 0)[1]))
+
+    def value_and_gradient(self, model: Array, penalty: float) -> tuple[float, Array]:
+        """Value and gradient of the objective at a model; the penalty is λ."""
+        rows, weights = self.rows, model[:, :-1]
+        scaled = (weights * rows.scale).astype(rows.dtype)
+        intercept = model[:, -1].astype(rows.dtype)
+        loss, gradient = 0.0, np.zeros(model.shape)
+        for where, block in rows.blocks():
+            block_loss, residual = _cross_entropy(block @ scaled.T + intercept, self.labels[where])
+            loss += block_loss
+            gradient[:, :-1] += residual.T @ block
+            gradient[:, -1] += residual.sum(axis=0, dtype=np.float64)
+        gradient /= len(rows)
+        gradient[:, :-1] *= rows.scale
+        gradient[:, :-1] += penalty * weights
+        return loss / len(rows) + penalty / 2 * float((weights**2).sum()), gradient
+
+    def relative_gradient(self, gradient: Array) -> float:
+        """Norm of a gradient over that of the gradient at zero."""
+        smallest = float(np.finfo(float).tiny)
+        return float(np.linalg.norm(gradient)) / max(self.gradient_at_zero, smallest)
+
+    def gradient_ratio(self, model: Array, penalty: float) -> float:
+        """How far a model is from the solution: its relative gradient, computed in float64."""
+        exact = self.with_products_in(np.float64)
+        return exact.relative_gradient(exact.value_and_gradient(model, penalty)[1])
+
+    def preconditioner(self, penalty: float) -> Array:
+        """The change of variables in which the objective is nearly round, lower triangular.
+
+        The Hessian is the mean of (diag(p) - p pᵀ) ⊗ x xᵀ, plus λ. Its bound of Böhning (Annals of
+        the Institute of Statistical Mathematics 44, 1992) puts one matrix over the classes in front
+        of S = mean of x xᵀ. Here that is h · I, with h the variance of a class by the training
+        labels, which is the Hessian at zero up to the coupling of the classes. With F Fᵀ =
+        h · S + λ · I for the weights, and h for the intercept, the variables v = Fᵀ w make it about
+        the identity, and L-BFGS needs tens of steps instead of hundreds.
+        """
+        shares = np.bincount(self.labels) / len(self.labels)
+        curvature = float((shares * (1 - shares)).mean())
+        shifted = self.gram.astype(np.float64)
+        # never singular in floating point, however weak λ is
+        ridge = max(penalty / curvature, 1e-10 * float(np.trace(shifted)), 1e-12)
+        shifted[np.diag_indices_from(shifted)] += ridge
+        factor = np.eye(len(shifted) + 1)
+        factor[:-1, :-1] = cholesky(shifted, lower=True, overwrite_a=True, check_finite=False)
+        factor *= np.sqrt(curvature)
+        return factor
+
+    def fit(
+        self, penalty: float, preconditioner: Array, start: Array, tolerance: float
+    ) -> tuple[Array, int]:
+        """Minimise the objective at one λ.
+
+        Args:
+            penalty: λ.
+            preconditioner: for this λ, of this problem or one like it.
+            start: the model to start from.
+            tolerance: relative gradient at which to stop.
+
+        Returns:
+            The model, and the number of steps.
+        """
+
+        def solve(right: Array, *, transposed: bool) -> Array:
+            solved = solve_triangular(
+                preconditioner, right.T, lower=True, trans=int(transposed), check_finite=False
+            )
+            return np.ascontiguousarray(solved.T)
+
+        def model_of(variables: Array) -> Array:
+            return solve(variables.reshape(start.shape), transposed=True)
+
+        def function(variables: Array) -> Point:
+            value, gradient = self.value_and_gradient(model_of(variables), penalty)
+            by_variables = solve(gradient, transposed=False).ravel()
+            return Point(variables, value, by_variables, self.relative_gradient(gradient))
+
+        point, num_steps = minimise(function, (start @ preconditioner).ravel(), tolerance=tolerance)
+        return model_of(point.at), num_steps
 
 
-def predict(rows: Rows, model: Linear, dtype: DTypeLike = np.float64) -> Array:
-    """Probabilities (num, num_classes)."""
-    scaled = (model.weights * rows.scale).astype(dtype)
-    num_classes = max(2, len(scaled))
-    probabilities = np.empty((len(rows), num_classes))
-    for where, block in rows.blocks(dtype):
-        logits = (block @ scaled.T).astype(np.float64) + model.intercept
+def predict(rows: Rows, model: Array) -> Array:
+    """Probabilities (num, classes)."""
+    probabilities = np.empty((len(rows), max(2, len(model))))
+    for where, logits in rows.products(model[:, :-1].T):
+        logits = logits.astype(np.float64) + model[:, -1]
         probabilities[where] = softmax(_all_classes(logits), axis=1)
     return probabilities
 
 
-def gradient_ratio(rows: Rows, labels: Labels, model: Linear, penalty: float) -> float:
-    """Norm of the objective's gradient at a solution, over its norm at zero, in float64.
-
-    Written apart from what the solver sees, so that a mistake there would show here.
-    """
-    num_classes, dim = max(2, len(model.weights)), model.weights.shape[1]
-    scaled = model.weights * rows.scale
-    # gradients by the logits of all classes, for the two kinds of model; ones stand for the
-    # intercept
-    here, at_zero = np.zeros((num_classes, dim + 1)), np.zeros((num_classes, dim + 1))
-    for where, block in rows.blocks(np.float64):
-        extended = np.concatenate([block * rows.scale, np.ones((len(block), 1))], axis=1)
-        here += softmax(_all_classes(block @ scaled.T + model.intercept), axis=1).T @ extended
-        at_zero += extended.sum(axis=0) / num_classes
-        sums = _class_sums(extended, labels[where], num_classes)
-        here -= sums
-        at_zero -= sums
-    outputs = slice(-len(model.weights), None)
-    here[outputs, :-1] += penalty * len(rows) * model.weights
-    norm, norm_at_zero = (float(np.linalg.norm(g[outputs])) for g in (here, at_zero))
-    return norm / max(norm_at_zero, float(np.finfo(float).tiny)) if norm else 0.0
-
-
-def _class_sums(block: Array, labels: Labels, num_classes: int) -> Array:
-    order = np.argsort(labels, kind="stable")
-    present, starts = np.unique(labels[order], return_index=True)
-    sums = np.zeros((num_classes, block.shape[1]))
-    sums[present] = np.add.reduceat(block[order], starts, axis=0)
-    return sums
-
-
 def _all_classes(logits: Features) -> Features:
-    """With the zero that the first of two classes has."""
+    """With the zero of the first class, where two classes share one column."""
     if logits.shape[1] > 1:
         return logits
     return np.concatenate([np.zeros_like(logits), logits], axis=1)
 
 
 def _cross_entropy(logits: Features, labels: Labels) -> tuple[float, Features]:
-    """Its sum, and its derivative by the logits, made in place where it can be."""
-    num_outputs, truth = logits.shape[1], (np.arange(len(labels)), labels)
-    logits = _all_classes(logits)
-    logits -= logits.max(axis=1, keepdims=True)
-    of_truth = logits[truth].sum(dtype=np.float64)
-    np.exp(logits, out=logits)
-    total = logits.sum(axis=1, keepdims=True)
-    logits /= total
-    logits[truth] -= 1
-    return float(np.log(total).sum(dtype=np.float64) - of_truth), logits[:, -num_outputs:]
-
-
-@dataclass(frozen=True)
-class Point:
-    """A point at which the function was evaluated.
-
-    Attributes:
-        at: the variables (num,).
-        value: of the function.
-        gradient: (num,).
-        size: what has to become small: here the relative norm of the gradient.
-    """
-
-    at: Array
-    value: float
-    gradient: Array
-    size: float
-
-
-Function = Callable[[Array], Point]
-
-
-def minimise(
-    function: Function, start: Array, *, tolerance: float, max_iterations: int = 1000
-) -> tuple[Point, int]:
-    """Follow L-BFGS steps until `size` is at most the tolerance, or no step helps.
-
-    Args:
-        function: convex, and such that a step of the negative gradient is about right.
-        start: (num,).
-        tolerance: for `size`.
-        max_iterations: after which to stop anyway.
-
-    Returns:
-        The last point, and how many steps led there.
-    """
-    here = function(start)
-    pairs: deque[tuple[Array, Array]] = deque(maxlen=MEMORY)
-    for iteration in range(max_iterations):
-        if here.size <= tolerance:
-            return here, iteration
-        there = _search(function, here, _direction(here.gradient, pairs))
-        if there is None:
-            return here, iteration
-        pairs.append((there.at - here.at, there.gradient - here.gradient))
-        here = there
-    return here, max_iterations
-
-
-def _direction(gradient: Array, pairs: deque[tuple[Array, Array]]) -> Array:
-    """Two loops over the pairs: Nocedal and Wright, algorithm 7.4."""
-    direction = -gradient
-    shares = []
-    for step, change in reversed(pairs):
-        share = (step @ direction) / (step @ change)
-        direction -= share * change
-        shares.append(share)
-    if pairs:
-        step, change = pairs[-1]
-        direction *= (step @ change) / (change @ change)
-    for (step, change), share in zip(pairs, reversed(shares), strict=True):
-        direction += (share - (change @ direction) / (step @ change)) * step
-    return direction
-
-
-def _search(function: Function, here: Point, direction: Array) -> Point | None:
-    """A point along the direction where the slope has come near zero, from either side."""
-    slope = float(here.gradient @ direction)
-    low, low_slope, high, high_slope, length = 0.0, slope, np.inf, 0.0, 1.0
-    for _ in range(MAX_TRIALS):
-        there = function(here.at + length * direction)
-        new_slope = float(there.gradient @ direction)
-        risen = there.value > here.value + NOISE * abs(here.value)
-        if not risen and abs(new_slope) <= 0.9 * abs(slope):
-            return there
-        if new_slope > 0 or risen or not np.isfinite(there.value):
-            high, high_slope = length, new_slope
-        else:
-            low, low_slope = length, new_slope
-        if not np.isfinite(high):
-            length *= 4
-            continue
-        # where a straight line through both slopes is zero, away from the ends
-        share = low_slope / (low_slope - high_slope) if high_slope > 0 else 0.5
-        length = low + float(np.clip(share, 0.1, 0.9)) * (high - low)
-    return None
+    """Its sum over the rows, and its derivative with respect to the logits."""
+    truth = np.arange(len(labels)), labels
+    log_probabilities = log_softmax(_all_classes(logits), axis=1)
+    loss = -float(log_probabilities[truth].sum(dtype=np.float64))
+    residual = np.exp(log_probabilities, out=log_probabilities)
+    residual[truth] -= 1
+    return loss, residual[:, -logits.shape[1] :]

@@ -1,4 +1,4 @@
-"""What every probe takes and returns: checked rows and labels, columns, folds, results."""
+"""What every probe takes and returns: checked features and labels, folds, results."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,8 @@ from polyscale.errors import InputError
 Features = NDArray[np.floating]
 Labels = NDArray[np.int64]
 
-"""The class token, the mean over the cells of the map, or one after the other."""
-
 BLOCK = 1024
-"""Rows at once: enough for BLAS, few enough for the cache."""
+"""Number of rows that are read at once: enough for BLAS, few enough for the cache."""
 
 MAX_FOLDS = 5
 
@@ -25,10 +23,11 @@ class ProbeResult:
 
     Attributes:
         probabilities: of each class (num_test, num_classes).
-        regulariser: the chosen λ, relative to the mean squared norm of an image's features; the
-            weight decay of a probe that is trained by the paper's protocol.
-        at_edge: whether it is the strongest or weakest that was tried.
-        cv_accuracy: of the chosen λ, cross-validated on the training images; NaN without.
+        regulariser: the chosen λ, relative to the mean squared norm of an image's features; with
+            the paper's protocol the weight decay.
+        at_edge: whether it is the strongest or weakest λ that could be chosen.
+        cv_accuracy: cross-validated on the training images, with the chosen λ; NaN without
+            cross-validation.
         cv_log_loss: likewise, in nats.
         num_folds: of the cross-validation; 0 without.
         gradient_ratio: norm of the gradient at the solution over that at zero; NaN if not computed.
@@ -36,8 +35,8 @@ class ProbeResult:
         num_iterations: of the final fit.
         out_of_fold: probabilities of each training image by the model that did not see it
             (num_train, num_classes); None without cross-validation.
-        head: what was trained, in words.
-        chosen_by: how λ was chosen, in words; None is by cross-validation.
+        head: description of what was trained.
+        chosen_by: description of how λ was chosen; None means by cross-validation.
     """
 
     probabilities: NDArray[np.float64]
@@ -52,6 +51,10 @@ class ProbeResult:
     out_of_fold: NDArray[np.floating] | None = None
     head: str = "multinomial logistic regression on standardised pooled features"
     chosen_by: str | None = None
+
+    def accuracy(self, labels: Labels) -> float:
+        """Share of the test images whose most probable class is their label (num_test,)."""
+        return float((self.probabilities.argmax(axis=1) == labels).mean())
 
     def summary(self) -> dict[str, object]:
         """Everything but the probabilities, as a row of results keeps it."""
@@ -70,15 +73,15 @@ class ProbeResult:
 
 
 def check_features(features: Features, name: str) -> None:
-    """Stop unless it is (rows, columns), neither zero, of finite numbers.
+    """Refuse features that are not (rows, columns), neither of them 0, of finite numbers.
 
     Raises:
-        InputError: with the first row that is not finite.
+        InputError: if they are not; for NaN and infinity it names the first row.
     """
     if features.ndim != 2 or 0 in features.shape:
         raise InputError(
             f"{name} must have at least one row and one column, but got shape {features.shape}. "
-            "Pass one row an image."
+            "Pass one row per image."
         )
     if not np.issubdtype(features.dtype, np.floating):
         raise InputError(
@@ -94,23 +97,31 @@ def check_features(features: Features, name: str) -> None:
             )
 
 
-def check_labels(labels: Labels, num_rows: int, *, at_least: int = 1) -> int:
-    """Stop unless there is one a row, 0 … classes - 1, two classes or more, none too rare.
+def check_split(train: Features, labels: Labels, test: Features, *, at_least: int = 1) -> int:
+    """Check training rows, their labels and the test rows together.
 
     Args:
-        labels: to check.
-        num_rows: of the features.
-        at_least: rows that each class must have.
+        train: features (num_train, dim).
+        labels: 0 … classes - 1, at least two classes (num_train,).
+        test: features (num_test, dim).
+        at_least: number of training rows that each class must have.
 
     Returns:
         The number of classes.
 
     Raises:
-        InputError: with what is wrong.
+        InputError: if features or labels break a rule.
     """
-    if labels.ndim != 1 or len(labels) != num_rows:
+    check_features(train, "train")
+    check_features(test, "test")
+    if train.shape[1] != test.shape[1]:
         raise InputError(
-            f"labels must be one a row of {num_rows}, but got shape {labels.shape}. "
+            f"test must have the {train.shape[1]} columns of train, but got {test.shape[1]}. "
+            "Take both from the same backbone and scales."
+        )
+    if labels.shape != (len(train),):
+        raise InputError(
+            f"labels must be one per row of {len(train)}, but got shape {labels.shape}. "
             "Pass labels and features in the same order."
         )
     if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
@@ -127,46 +138,27 @@ def check_labels(labels: Labels, num_rows: int, *, at_least: int = 1) -> int:
         rarest = int(counts.argmin())
         raise InputError(
             f"labels must hold each class at least {at_least} times, but got class {rarest} "
-            f"{counts[rarest]} times. Add images of it, or leave it out and number the rest anew."
+            f"{counts[rarest]} times. Add images of it, or leave it out and renumber the others."
         )
     return len(counts)
 
 
-def check_split(train: Features, labels: Labels, test: Features, *, at_least: int = 1) -> int:
-    """Check training rows, their labels and the test rows together.
-
-    Returns:
-        The number of classes.
-
-    Raises:
-        InputError: with what is wrong.
-    """
-    check_features(train, "train")
-    check_features(test, "test")
-    if train.shape[1] != test.shape[1]:
-        raise InputError(
-            f"test must have the {train.shape[1]} columns of train, but got {test.shape[1]}. "
-            "Take both from the same backbone and scales."
-        )
-    return check_labels(labels, len(train), at_least=at_least)
-
-
 def check_test_labels(labels: Labels, num_rows: int, num_classes: int) -> None:
-    """Stop unless there is one a row, of the classes that were trained on.
+    """Refuse test labels that are not one per row, or not of a class that was trained on.
 
     Raises:
-        InputError: with what is wrong.
+        InputError: if they break a rule.
     """
     if labels.shape != (num_rows,) or labels.min() < 0 or labels.max() >= num_classes:
         raise InputError(
-            f"test_labels must be one a row of {num_rows}, from 0 to {num_classes - 1}, "
+            f"test_labels must be one per row of {num_rows}, from 0 to {num_classes - 1}, "
             f"but got shape {labels.shape}, {labels.min(initial=0)} to {labels.max(initial=0)}. "
             "Number them like the training labels."
         )
 
 
 def stratified_folds(labels: Labels, seed: int = 0) -> NDArray[np.int64]:
-    """The fold that holds out each row: five, or as many as the rarest class has rows.
+    """The fold that holds out each row (num,): five folds, or as many as the rarest class has rows.
 
     Args:
         labels: each class at least twice (num,).
@@ -174,25 +166,27 @@ def stratified_folds(labels: Labels, seed: int = 0) -> NDArray[np.int64]:
     """
     num_folds = int(min(MAX_FOLDS, np.bincount(labels).min()))
     splitter = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
-    fold = np.empty(len(labels), np.int64)
+    folds = np.empty(len(labels), np.int64)
     for number, (_, held_out) in enumerate(splitter.split(labels, labels)):
-        fold[held_out] = number
-    return fold
+        folds[held_out] = number
+    return folds
 
 
 def fold_scores(
     out_of_fold: NDArray[np.floating], labels: Labels, folds: NDArray[np.int64]
 ) -> tuple[float, float]:
-    """Log loss, in nats, and accuracy, each the mean over folds of the mean over rows.
+    """Log loss, in nats, and accuracy: of each, the mean over folds of the mean over rows.
 
     Args:
         out_of_fold: probabilities (num, classes).
         labels: classes (num,).
         folds: the fold that held out each row (num,).
     """
-    of_truth = out_of_fold[np.arange(len(labels)), labels]
-    losses = -np.log(np.maximum(of_truth.astype(np.float64), np.finfo(np.float32).tiny))
+    of_truth = out_of_fold[np.arange(len(labels)), labels].astype(np.float64)
+    losses = -np.log(np.maximum(of_truth, np.finfo(np.float32).tiny))
     right = out_of_fold.argmax(axis=1) == labels
     sizes = np.bincount(folds)
-    means = [np.bincount(folds, weights=values) / sizes for values in (losses, right)]
-    return float(means[0].mean()), float(means[1].mean())
+    log_loss, accuracy = (
+        float((np.bincount(folds, weights=values) / sizes).mean()) for values in (losses, right)
+    )
+    return log_loss, accuracy

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from polyscale.errors import InputError
-from polyscale.learning.heads.logistic_solver import Linear
 from polyscale.learning.heads.probe_data import BLOCK, Features, check_features
 
 Array = NDArray[np.float64]
@@ -113,6 +112,14 @@ def total(folds: Iterable[Moments]) -> Moments:
     for moments in rest:
         first = first + moments
     return first
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear map: weights (outputs, dim) and intercept (outputs,)."""
+
+    weights: Array
+    intercept: Array
 
 
 @dataclass(frozen=True)
@@ -215,12 +222,12 @@ def _check_shard(
             )
     if len(targets) != len(features):
         raise InputError(
-            f"targets must be one a row of {len(features)}, but got {len(targets)}. "
+            f"targets must be one per row of {len(features)}, but got {len(targets)}. "
             "Pass all in the same order."
         )
     if fold.shape != (len(features),) or fold.min() < 0 or fold.max() >= num_folds:
         raise InputError(
-            f"folds must be one a row of {len(features)}, each from 0 to {num_folds - 1}, "
+            f"folds must be one per row of {len(features)}, each from 0 to {num_folds - 1}, "
             f"but got shape {fold.shape}, {fold.min(initial=0)} to {fold.max(initial=0)}. "
             "Pass all in the same order."
         )

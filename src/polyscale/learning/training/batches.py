@@ -21,7 +21,7 @@ that take long are `ItemBatches`.
 """
 
 READERS = 4
-"""Threads that read items."""
+"""Number of threads that read items."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ItemBatches(Generic[Item, Batch]):
     An interruption waits for the items that are being read, never for the rest of the batch.
 
     Attributes:
-        size: items in each batch.
+        size: number of items in each batch.
         read: step and place in the batch → one item; called in threads.
         collate: the items of a batch, in order → the batch; called in the thread that trains, so
             that it may run a model.
@@ -47,17 +47,11 @@ class ItemBatches(Generic[Item, Batch]):
 
 
 def batch_indices(step: int, *, num_examples: int, batch: int, seed: int) -> NDArray[np.int64]:
-    """Indices of the examples of a step (batch,).
+    """Indices of the examples of a step (batch,), counted from step 0.
 
     Every epoch is a shuffle of all examples. Epochs follow one another without a gap: what is left
     at the end of one begins the next batch. Every example comes equally often, but a batch that
     lies across two epochs may hold an example twice.
-
-    Args:
-        step: from 0.
-        num_examples: in all.
-        batch: examples of each step.
-        seed: of the order.
     """
     places = np.arange(step * batch, (step + 1) * batch)
     epochs = [

@@ -2,13 +2,13 @@
 
 A checkpoint is one safetensors file, whole or absent. It holds weights, buffers, the moments of
 AdamW and the losses so far, with a checksum, and as JSON everything that the training depends on.
-A checkpoint that is damaged or belongs to another training is set aside, with a warning, and
-training begins anew.
+A checkpoint that is damaged or belongs to another training is renamed, with a warning, and
+training starts again.
 """
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -23,47 +23,38 @@ from polyscale.learning.training.optimiser import TrainSettings
 from polyscale.learning.training.tensor_file import read_tensors, write_tensors
 
 FORMAT = 2
-"""Raised when a checkpoint means something else."""
+"""Increased when the content of a checkpoint changes its meaning."""
 
 KEY = "polyscale_checkpoint"
 
 WHAT = "a checkpoint"
 
 SET_ASIDE = ".unused"
-"""Ends the name of a checkpoint that could not be used."""
+"""Suffix of a checkpoint that could not be used."""
 
 SLOTS = ("step", "exp_avg", "exp_avg_sq")
-"""What AdamW keeps of each parameter."""
+"""What AdamW keeps for each parameter."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class TrainState:
     """What changes from step to step.
 
     Attributes:
         module: what is trained.
         optimiser: of its parameters.
-        scaler: of fp16 gradients; does nothing where it is off.
+        scaler: of fp16 gradients; it does nothing where it is off.
+        losses: of all steps; those of steps to come mean nothing.
+        steps: number of completed steps.
+        seconds: that these steps took.
     """
 
     module: nn.Module
     optimiser: torch.optim.AdamW
     scaler: torch.amp.GradScaler
-
-
-@dataclass(frozen=True)
-class Completed:
-    """The part of a training that is done.
-
-    Attributes:
-        steps: completed.
-        losses: of these steps.
-        seconds: they took.
-    """
-
-    steps: int
-    losses: Float[Tensor, " steps"]
-    seconds: float
+    losses: Float[Tensor, " all_steps"]
+    steps: int = 0
+    seconds: float = 0.0
 
 
 def training_identity(
@@ -92,45 +83,45 @@ def training_identity(
     return json.loads(json.dumps(identity))
 
 
-def save_checkpoint(
-    file: Path, state: TrainState, completed: Completed, identity: Mapping[str, Any]
-) -> None:
+def save_checkpoint(file: Path, state: TrainState, identity: Mapping[str, Any]) -> None:
     """Write the state of a training between two steps.
 
     Raises:
         RunError: if the disk refuses.
     """
     tensors = {f"module.{name}": t for name, t in state.module.state_dict().items()}
-    tensors |= {f"adam.{name}": t for name, t in _moments(state)}
-    tensors["losses"] = completed.losses
+    for name, parameter in state.module.named_parameters():
+        for slot, value in state.optimiser.state.get(parameter, {}).items():
+            tensors[f"adam.{slot}.{name}"] = value
+    tensors["losses"] = state.losses[: state.steps]
     about = {
         "identity": identity,
-        "steps": completed.steps,
-        "seconds": completed.seconds,
+        "steps": state.steps,
+        "seconds": state.seconds,
         "scaler": state.scaler.state_dict(),
     }
     write_tensors(file, tensors, KEY, about, what=WHAT)
 
 
-def resume(file: Path, state: TrainState, identity: Mapping[str, Any]) -> Completed | None:
-    """Bring a training to where a checkpoint left it; None where there is none to use.
+def resume(file: Path, state: TrainState, identity: Mapping[str, Any]) -> None:
+    """Bring a training to where its checkpoint left it, if there is one that can be used.
 
     Warns:
-        UserWarning: if the file cannot be used; it is renamed and training begins anew.
+        UserWarning: if the file cannot be used; it is renamed, and training starts again.
 
     Raises:
         RunError: if the file can neither be used nor renamed.
     """
     require("safetensors", extra="compare", feature=WHAT)  # before any long work
     if not file.exists():
-        return None
+        return
     try:
         about, tensors = read_checkpoint(file, identity)
-    except FileNotFoundError:  # another run has set it aside
-        return None
+    except FileNotFoundError:  # another run has renamed it
+        return
     except ValueError as error:
         _set_aside(file, error)
-        return None
+        return
     module, optimiser = state.module, state.optimiser
     module.load_state_dict({name: tensors[f"module.{name}"] for name in module.state_dict()})
     for name, parameter in module.named_parameters():
@@ -141,13 +132,8 @@ def resume(file: Path, state: TrainState, identity: Mapping[str, Any]) -> Comple
             }
     if about["scaler"]:  # it was on
         state.scaler.load_state_dict(about["scaler"])
-    return Completed(about["steps"], tensors["losses"], about["seconds"])
-
-
-def _moments(state: TrainState) -> Iterator[tuple[str, Tensor]]:
-    for name, parameter in state.module.named_parameters():
-        for slot, value in state.optimiser.state.get(parameter, {}).items():
-            yield f"{slot}.{name}", value
+    state.steps, state.seconds = about["steps"], about["seconds"]
+    state.losses[: state.steps] = tensors["losses"]
 
 
 def read_checkpoint(
@@ -165,11 +151,11 @@ def read_checkpoint(
         raise ValueError(f"is damaged ({error})") from error
     if not has_checksum or not isinstance(about, dict):
         raise ValueError("is damaged, or no checkpoint of this version")
-    there = about["identity"]
+    saved = about["identity"]
     different = [
-        f"{name} is {there.get(name)!r} there and {identity.get(name)!r} here"
-        for name in {**there, **identity}
-        if there.get(name) != identity.get(name)
+        f"{name} is {saved.get(name)!r} there and {identity.get(name)!r} here"
+        for name in {**saved, **identity}
+        if saved.get(name) != identity.get(name)
     ]
     if different:
         raise ValueError(f"is of another training: {'; '.join(different)}")
@@ -188,7 +174,7 @@ def _set_aside(file: Path, reason: ValueError) -> None:
             "Delete it, or choose another file."
         ) from error
     warnings.warn(
-        f"checkpoint {str(file)!r} {reason}. Training begins anew, and the file is now "
+        f"checkpoint {str(file)!r} {reason}. Training starts again, and the file is now "
         f"{aside.name!r}.",
         stacklevel=4,
     )

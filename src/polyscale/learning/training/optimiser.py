@@ -13,13 +13,13 @@ Schedule = Literal["cosine", "poly", "constant"]
 """The learning rate after warm-up: half a cosine to zero, (1 - step / steps)^0.9, or constant."""
 
 MINIMA = {"steps": 1, "batch": 1, "warmup_steps": 0, "seed": 0, "checkpoint_every": 1}
-"""Whole-number settings and the least value of each."""
+"""Whole-number settings and the smallest value of each."""
 
 POLY_POWER = 0.9
 """The usual power in segmentation since DeepLab, arXiv 1606.00915."""
 
 MAX_WARMUP = 10
-"""Where the number of steps is lowered, at most one step in so many is warm-up."""
+"""Where the number of steps is lowered, at most one step in this many is warm-up."""
 
 
 def is_number(value: object) -> bool:
@@ -33,8 +33,8 @@ class TrainSettings:
 
     Attributes:
         steps: number of batches in all.
-        batch: examples in each batch.
-        learning_rate: its highest value.
+        batch: number of examples in each batch.
+        learning_rate: at its highest.
         weight_decay: of weights; biases and norms have none.
         warmup_steps: steps in which the learning rate rises from zero.
         schedule: of the learning rate after warm-up.
@@ -77,12 +77,9 @@ class TrainSettings:
             raise InputError(f"weight_decay must be at least 0, but got {self.weight_decay!r}.")
 
     def with_steps(self, steps: int) -> "TrainSettings":
-        """The same training in another number of steps.
+        """The same training with another number of steps.
 
         The number of warm-up steps stays, but with fewer steps it is at most a tenth of them.
-
-        Args:
-            steps: at least 1.
 
         Raises:
             InputError: if it is not a whole number of at least 1.
@@ -110,11 +107,8 @@ def make_optimiser(module: nn.Module, settings: TrainSettings) -> torch.optim.Ad
 def learning_rate(step: int, settings: TrainSettings) -> float:
     """The learning rate of one step: linear warm-up, then the schedule, which ends at zero.
 
-    The schedule runs over the steps after warm-up, so that the rate has no jump.
-
-    Args:
-        step: 0 … steps - 1.
-        settings: of the training.
+    The schedule runs over the steps after warm-up, so that the rate has no jump. The first step
+    is 0.
     """
     if step < settings.warmup_steps:
         return settings.learning_rate * (step + 1) / settings.warmup_steps

@@ -17,16 +17,16 @@ from polyscale.errors import RunError, first_line, require
 from polyscale.features import whole_file
 
 CHECKSUM = "polyscale_checksum"
-"""Where the checksum stands in the metadata of a file."""
+"""Key of the checksum in the metadata of a file."""
 
 
 class TensorFile(NamedTuple):
-    """What a file holds.
+    """Content of a file.
 
     Attributes:
         about: the JSON that was saved with the tensors; None where the file is of another kind.
         tensors: by name, on the CPU.
-        has_checksum: whether the file has one, which then was found right.
+        has_checksum: whether the file has a checksum, which then matched.
     """
 
     about: Any
@@ -41,10 +41,10 @@ def write_tensors(
 
     Args:
         file: to write.
-        tensors: by name; some may be the same, as tied weights are.
-        key: what kind of file it is.
+        tensors: by name; they may share memory, as tied weights do.
+        key: the kind of file.
         about: JSON-like.
-        what: how errors call the file, for example "a checkpoint".
+        what: name of the kind of file in errors, for example "a checkpoint".
 
     Raises:
         RunError: if the disk refuses.
@@ -72,12 +72,12 @@ def read_tensors(file: Path, key: str, *, what: str) -> TensorFile:
 
     Args:
         file: to read.
-        key: what kind of file is expected.
-        what: how errors call the file.
+        key: the expected kind of file.
+        what: name of the kind of file in errors.
 
     Raises:
-        FileNotFoundError: if there is none.
-        ValueError: if it is no whole safetensors file, or its checksum does not match.
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a whole safetensors file, or its checksum does not match.
         MissingExtraError: if safetensors is not installed.
     """
     require("safetensors", extra="compare", feature=what)

@@ -13,7 +13,7 @@ from polyscale.learning.heads.dense import Maps, Targets, TrainSettings, train_h
 from polyscale.learning.heads.dense.augment import online_batches
 from polyscale.learning.heads.dense.cells import fit_patches
 from polyscale.learning.heads.dense.train import cached_batches
-from polyscale.learning.training import Batches
+from polyscale.learning.training import Batches, TrainContext
 from polyscale.tasks.maps.samples import ChosenRows, MapSplit
 from polyscale.tasks.maps.settings import MapSettings
 from polyscale.tasks.task import Case
@@ -49,10 +49,7 @@ def fit_head(
         options = {**arguments, **settings.head_options}
         head = settings.kind.make(in_channels=case.module.out_channels, **options)
     fingerprint = _fingerprint(case, arguments, training, head.config)
-    report = train_head(
-        head,
-        _batches(case, targets, training),
-        training,
+    context = TrainContext(
         device=settings.device,
         dtype=settings.precision,
         checkpoint=case.store.folder / fingerprint / "head.safetensors",
@@ -60,6 +57,7 @@ def fit_head(
         progress=case.progress,
         step=step,
     )
+    report = train_head(head, _batches(case, targets, training), training, context)
     facts = {
         "training": asdict(training),
         "steps": report.steps,

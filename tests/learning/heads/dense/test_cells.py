@@ -146,8 +146,6 @@ def test_learns_and_a_file_can_make_it_again(toy, kind):
     target = torch.from_numpy(targets.array).long()
     guess = head.scores(x, (12, 12)).argmax(dim=1)
     assert (guess == target)[target >= 0].float().mean() > 0.8
-    assert head.loss(x, target) < 0.75
-    assert head.loss(x, torch.full_like(target, -1)) == 0
     twin = type(head)(**head.config)
     twin.load_state_dict(head.state_dict())
     assert torch.equal(twin.eval().scores(x, (9, 9)), head.scores(x, (9, 9)))

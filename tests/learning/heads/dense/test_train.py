@@ -8,7 +8,7 @@ import torch
 from polyscale.errors import InputError
 from polyscale.features import FeatureStore, JoinedMaps, StoredMaps
 from polyscale.learning.heads.dense.train import cached_batches, train_head
-from polyscale.learning.training import batch_indices
+from polyscale.learning.training import TrainContext, batch_indices
 
 
 def test_maps_and_targets_stay_together(toy):
@@ -38,11 +38,11 @@ def test_targets_of_other_images(toy):
         cached_batches(maps, toy.ArrayTargets(targets.array[:9]), batch=2, seed=0)
 
 
-@pytest.mark.parametrize("dtype", ["fp32", "bf16", "fp16"])
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
 def test_the_toy_is_learned(toy, dtype):
     settings = replace(toy.SETTINGS, steps=150, learning_rate=0.05)
     head = toy.head()
-    report = train_head(head, toy.batches(settings), settings, dtype=dtype)
+    report = train_head(head, toy.batches(settings), settings, context=TrainContext(dtype=dtype))
     maps, target = toy.batches(replace(settings, batch=10))(0)
     right = head.scores(maps, (12, 12)).argmax(1) == target
     assert right[target >= 0].float().mean() > 0.9

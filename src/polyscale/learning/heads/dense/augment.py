@@ -1,10 +1,10 @@
 """Augmented images for online training, where features are extracted anew in every step.
 
 The recipe is that of mmsegmentation for ADE20K: a random size, a random crop in which no class
-takes all, a flip, and changed colours. For depth, `resize=(1, 1)`: a larger picture looks nearer
-while its metres stay, so a head would learn that size says nothing. Training as in VPD
-(arXiv 2303.02153) crops, flips and changes colours, but does not resize; its CutDepth, which pastes
-depth into the picture, is left out. Colours change by the photometric distortion of SSD
+takes everything, a flip, and changed colours. For depth, `resize=(1, 1)`: a larger picture looks
+nearer while its depth in metres stays, so a head would learn that size says nothing. Training in
+VPD (arXiv 2303.02153) also crops, flips and changes colours without resizing; its CutDepth, which
+pastes depth into the picture, is left out. Colours change by the photometric distortion of SSD
 (arXiv 1512.02325, section 2.2).
 """
 
@@ -26,10 +26,10 @@ from polyscale.learning.training.optimiser import is_number
 from polyscale.types import HW
 
 MAX_CROPS = 10
-"""Crops that are drawn until one has more than one class."""
+"""Number of crops that are drawn, at most, until one has several classes."""
 
 PAD_RGB = (124, 116, 104)
-"""The mean of ImageNet, which says nothing to most backbones."""
+"""The mean of ImageNet, which is close to 0 after normalisation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +37,14 @@ class AugmentSettings:
     """How training images are augmented.
 
     Attributes:
-        crop_hw: height and width in pixels of what the backbone is given.
-        resize: the shorter side becomes the crop's shorter side times a number between these two;
-            the ratio of sides stays. (1, 1) for depth, see `check_for_depth`.
-        max_class_share: a crop in which one class takes more is drawn again, up to 10 times; labels
-            only.
-        flip: half of the pictures are mirrored.
-        colours: brightness, contrast, saturation and hue, each changed in half of the pictures.
+        crop_hw: height and width in pixels of the images that the backbone is given.
+        resize: the shorter side becomes the crop's shorter side times a random number between these
+            two; the aspect ratio stays. (1, 1) for depth, see `check_for_depth`.
+        max_class_share: a crop in which one class has a larger share is drawn again, up to 10
+            times; it only applies to labels.
+        flip: whether half of the pictures are mirrored.
+        colours: whether brightness, contrast, saturation and hue are changed, each in half of the
+            pictures.
     """
 
     crop_hw: HW
@@ -73,7 +74,7 @@ class AugmentSettings:
         if tuple(self.resize) != (1, 1):
             raise InputError(
                 f"augment.resize must be (1, 1) for depth, but got {tuple(self.resize)}. A larger "
-                "picture looks nearer, while its metres stay. Pass resize=(1, 1)."
+                "picture looks nearer, while its depth in metres stays. Pass resize=(1, 1)."
             )
 
 
@@ -90,17 +91,17 @@ def online_batches(
     seed: int,
     device: str = "cpu",
 ) -> ItemBatches[tuple[Image.Image, NDArray], MapBatch]:
-    """Batches of augmented images, through the backbone in every step.
+    """Batches of augmented images, which run through the backbone in every step.
 
     Images are read and augmented in threads; the backbone runs in the thread that trains.
 
     Args:
-        images: what to learn from.
+        images: the training images.
         extract: pictures, all as large as the crop → their fused maps.
         augment: how they are changed.
-        batch: images of each step, in the order of `batch_indices`.
+        batch: number of images per step, in the order of `batch_indices`.
         seed: of the order and of the changes.
-        device: where the tensors go.
+        device: of the tensors.
     """
 
     def read(step: int, place: int) -> tuple[Image.Image, NDArray]:
@@ -119,18 +120,18 @@ def online_batches(
 def change(
     image: Image.Image, target: NDArray, settings: AugmentSettings, generator: np.random.Generator
 ) -> tuple[Image.Image, NDArray]:
-    """One picture and its target, resized, cropped, flipped, recoloured and filled up.
+    """One picture and its target: resized, cropped, flipped, recoloured and padded.
 
-    Pixels beyond the picture, to the right and below, are ignored; depth there is not known.
+    Targets of the padding, to the right and below, are ignored labels or unknown depth.
 
     Args:
         image: 8-bit RGB.
-        target: `Labels` or `Depth` (height, width); no value is changed, only its place.
-        settings: how.
-        generator: what chance is drawn from.
+        target: `Labels` or `Depth` (height, width); values only move, none is changed.
+        settings: how they are changed.
+        generator: of the random numbers.
     """
     size_hw = _resized_hw(target.shape, settings, generator)
-    rows, columns = (_nearest(was, now) for was, now in zip(target.shape, size_hw, strict=True))
+    rows, columns = (_nearest(*sides) for sides in zip(target.shape, size_hw, strict=True))
     top, left = _choose_crop(target, rows, columns, settings, generator)
     bottom, right = (
         min(start + crop, size)
@@ -143,7 +144,7 @@ def change(
         picture, target = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT), target[:, ::-1]
     if settings.colours:
         picture = change_colours(picture, generator)
-    return _filled(picture, target, settings.crop_hw)
+    return _padded(picture, target, settings.crop_hw)
 
 
 def _resized_hw(
@@ -155,7 +156,7 @@ def _resized_hw(
 
 
 def _nearest(num: int, resized: int) -> NDArray[np.int64]:
-    """Which pixel is nearest to the centre of each after resizing (resized,)."""
+    """The pixel nearest to the centre of each pixel after resizing (resized,)."""
     return ((np.arange(resized) + 0.5) * (num / resized)).astype(np.int64).clip(0, num - 1)
 
 
@@ -181,8 +182,8 @@ def _choose_crop(
     return top, left
 
 
-def _filled(picture: Image.Image, target: NDArray, crop_hw: HW) -> tuple[Image.Image, NDArray]:
-    """Both as large as the crop."""
+def _padded(picture: Image.Image, target: NDArray, crop_hw: HW) -> tuple[Image.Image, NDArray]:
+    """Picture and target, padded to the size of the crop."""
     full = np.full(crop_hw, np.nan if target.dtype.kind == "f" else IGNORED, target.dtype)
     full[: target.shape[0], : target.shape[1]] = target
     if picture.size == crop_hw[::-1]:
@@ -193,14 +194,10 @@ def _filled(picture: Image.Image, target: NDArray, crop_hw: HW) -> tuple[Image.I
 
 
 def change_colours(image: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """Brightness, contrast, saturation and hue, each changed in half of the cases.
+    """Change brightness, contrast, saturation and hue of an 8-bit RGB image, each with chance ½.
 
     Ranges are those of mmsegmentation: brightness ±32 of 255, contrast and saturation × 0.5 … 1.5,
-    hue ±36 degrees. Contrast comes before or after saturation and hue, by chance.
-
-    Args:
-        image: 8-bit RGB.
-        generator: what chance is drawn from.
+    hue ±36 degrees. Contrast comes before or after saturation and hue, at random.
     """
     brightness = _sometimes(generator, -32, 32, unchanged=0)
     contrast = _sometimes(generator, 0.5, 1.5, unchanged=1)
@@ -211,23 +208,23 @@ def change_colours(image: Image.Image, generator: np.random.Generator) -> Image.
     if contrast_first:
         image = _rescale(image, factor=contrast)
     if saturation != 1 or hue_degrees != 0:
-        hue, colourful, value = image.convert("HSV").split()
+        hues, saturations, values = image.convert("HSV").split()
         turn = round(hue_degrees * 256 / 360)
-        hue = hue.point([(tone + turn) % 256 for tone in range(256)])
-        hsv = Image.merge("HSV", (hue, _rescale(colourful, factor=saturation), value))
-        image = hsv.convert("RGB")
+        hues = hues.point([(hue + turn) % 256 for hue in range(256)])
+        saturations = _rescale(saturations, factor=saturation)
+        image = Image.merge("HSV", (hues, saturations, values)).convert("RGB")
     return image if contrast_first else _rescale(image, factor=contrast)
 
 
 def _sometimes(
     generator: np.random.Generator, low: float, high: float, *, unchanged: float
 ) -> float:
-    """Drawn from a range in half of the cases; both numbers are drawn in any case."""
+    """A number from the range with chance ½, else the unchanged one; both are always drawn."""
     drawn = generator.uniform(low, high)
     return drawn if generator.random() < 0.5 else unchanged
 
 
 def _rescale(image: Image.Image, *, factor: float = 1, offset: float = 0) -> Image.Image:
-    """Every channel times a factor plus an offset, rounded and kept within 0 … 255."""
+    """Multiply every channel by a factor and add an offset, rounded and clipped to 0 … 255."""
     table = (np.arange(256) * factor + offset).round().clip(0, 255).astype(int).tolist()
     return image.point(table * len(image.getbands()))

@@ -1,10 +1,10 @@
 """Heads that are fitted to labelled cells in seconds: nearest cells, and logistic regression.
 
-A cell of a feature map is one row, and its class is that of most of its pixels.
+Each cell of a feature map is one row, with the class of most of its pixels.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,39 +15,29 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 from torch import Tensor, nn
 
-from polyscale.data.dataset import IGNORED
+from polyscale.data import IGNORED
 from polyscale.errors import InputError
 from polyscale.learning.heads.dense.segmentation import (
-    LabelTensor,
     LinearSegmentation,
     SegmentationHead,
 )
 from polyscale.learning.heads.dense.train import Maps, MapTensor, Targets, constructor_arguments
-from polyscale.learning.heads.logistic import (
-    LAMBDAS,
-    LARGE,
-    Precision,
-    Preconditioner,
-    Problem,
-    choose_penalty,
-    class_variance,
-    frequencies,
-)
-from polyscale.learning.heads.logistic_solver import Linear, Rows, standardise
+from polyscale.learning.heads.logistic import choose_penalty, product_precision
+from polyscale.learning.heads.logistic_solver import Problem, Rows, standardise
 from polyscale.learning.heads.neighbours import TEMPERATURE
 from polyscale.types import HW, Progress, silent
 
 IMAGES = 16
-"""Maps read at once."""
+"""Number of maps that are read at once."""
 
 MIN_ROWS = 16
-"""Rows of each class that a sample keeps, where there are so many."""
+"""Number of rows of each class that a sample keeps, where there are that many."""
 
 BLOCK = 1024
-"""Cells at once, each compared with the whole bank of neighbours."""
+"""Number of cells at once, each compared with the whole bank of neighbours."""
 
 TOLERANCE = 1e-4
-"""Relative gradient norm of the final logistic fit: labels of cells do not change beyond it."""
+"""Relative gradient of the final logistic fit; a smaller one does not change labels of cells."""
 
 UNSEEN = -1e4
 """Logit of a class without a training cell."""
@@ -60,7 +50,7 @@ class Cells:
     Attributes:
         features: as extracted (rows, channels), float32.
         labels: class of each (rows,).
-        images: which image each is from (rows,).
+        images: index of the image of each (rows,).
     """
 
     features: NDArray[np.float32]
@@ -71,15 +61,15 @@ class Cells:
 def cell_labels(labels: NDArray[np.integer], grid_hw: HW, num_classes: int) -> NDArray[np.int64]:
     """The most frequent class of the labelled pixels whose centres lie in each cell.
 
-    Of equally frequent ones the first. A cell without a labelled pixel is `IGNORED`.
+    Of equally frequent classes the first is taken. A cell without a labelled pixel is `IGNORED`.
 
     Args:
         labels: of pixels (num, label_h, label_w), with `IGNORED`.
-        grid_hw: cells along each side.
+        grid_hw: number of cells along each side.
         num_classes: labels are below it.
 
     Returns:
-        (num, *grid_hw).
+        Classes (num, *grid_hw).
     """
     num, (grid_h, grid_w) = len(labels), grid_hw
     row, column = (
@@ -105,19 +95,19 @@ def sample_cells(
     step: str = "cells",
     progress: Progress = silent,
 ) -> Cells:
-    """Labelled cells of all images, or at most about `max_rows` of them.
+    """Labelled cells of all images, or a sample of about `max_rows` of them.
 
-    A sample takes the same share of each class, and at least 16 cells where a class has so many,
-    so that the rare ones stay.
+    A sample takes the same share of each class, but at least 16 cells where a class has that many,
+    so that rare classes stay.
 
     Args:
         maps: features.
         targets: labels of the same images.
         num_classes: labels are below it.
         seed: of the sample.
-        max_rows: not exceeded by more than the least of each class.
-        step: how progress calls it.
-        progress: told the images that were read.
+        max_rows: size of the sample; only the cells of rare classes may exceed it.
+        step: name of the step in progress.
+        progress: told the number of images that were read.
 
     Raises:
         InputError: if maps and targets differ in number, or there are less than two classes.
@@ -152,24 +142,24 @@ def _sample(labels: NDArray[np.int64], seed: int, max_rows: int) -> NDArray[np.i
     """Indices of labelled cells, rising."""
     share = min(1.0, max_rows / max((labels != IGNORED).sum(), 1))
     generator = np.random.default_rng(seed)
-    taken = []
+    chosen = [np.empty(0, np.int64)]
     for label in np.unique(labels[labels != IGNORED]):
         members = np.flatnonzero(labels == label)
         number = min(len(members), max(MIN_ROWS, round(share * len(members))))
-        taken.append(generator.choice(members, number, replace=False))
-    return np.sort(np.concatenate(taken)) if taken else np.empty(0, np.int64)
+        chosen.append(generator.choice(members, number, replace=False))
+    return np.sort(np.concatenate(chosen))
 
 
 class NeighbourSegmentation(SegmentationHead):
-    """Cells of training images vote; nothing of it is trained.
+    """The nearest cells of training images vote; nothing is trained.
 
-    Channels are standardised by the training cells, then each cell is brought to length 1.
+    Channels are standardised by the training cells, then each cell is scaled to length 1.
 
     Args:
         in_channels: of the maps.
         num_classes: at least 2.
-        num_rows: cells in the bank.
-        k: how many neighbours vote.
+        num_rows: number of cells in the bank.
+        k: number of neighbours that vote.
     """
 
     mean: Tensor
@@ -184,7 +174,7 @@ class NeighbourSegmentation(SegmentationHead):
         self.num_classes, self.k = num_classes, min(k, num_rows)
         self.register_buffer("mean", torch.zeros(in_channels))
         self.register_buffer("deviation", torch.ones(in_channels))
-        # half the space on the disk, at a precision that cosines do not miss
+        # half the space on the disk, and precise enough for cosines
         self.register_buffer("bank", torch.zeros(num_rows, in_channels, dtype=torch.float16))
         self.register_buffer("labels", torch.zeros(num_rows, dtype=torch.int64))
 
@@ -192,12 +182,7 @@ class NeighbourSegmentation(SegmentationHead):
     def remember(
         self, features: Float[Tensor, "num_rows channels"], labels: Int64[Tensor, " num_rows"]
     ) -> None:
-        """Fill the bank.
-
-        Args:
-            features: of labelled cells.
-            labels: their classes.
-        """
+        """Fill the bank with labelled cells and their classes."""
         self.mean.copy_(features.mean(dim=0))
         spread = features.std(dim=0, correction=0)
         self.deviation.copy_(torch.where(spread > 0, spread, 1))
@@ -206,7 +191,7 @@ class NeighbourSegmentation(SegmentationHead):
 
     @torch.no_grad()
     def cell_scores(self, maps: MapTensor) -> Float[Tensor, "batch num_classes h w"]:
-        """Votes of the cells, the classes' sum 1."""
+        """Votes for each class, which sum to 1 over the classes."""
         batch, _, h, w = maps.shape
         cells = self._directions(maps.float().permute(0, 2, 3, 1).flatten(0, 2))
         bank = self.bank.float()
@@ -216,13 +201,6 @@ class NeighbourSegmentation(SegmentationHead):
             weight = (cosine / TEMPERATURE).softmax(dim=1)
             block_votes.scatter_add_(1, self.labels[nearest], weight)
         return votes.view(batch, h, w, -1).permute(0, 3, 1, 2)
-
-    def loss(self, maps: MapTensor, target: LabelTensor) -> Float[Tensor, ""]:
-        """Mean log loss of the labels, with 1 part in 10⁶ for every class; without gradient."""
-        votes = self.scores(maps, (target.shape[-2], target.shape[-1])) + 1e-6
-        known = target != IGNORED
-        total = F.nll_loss(votes.log(), target, ignore_index=IGNORED, reduction="sum")
-        return total / known.sum().clamp(min=1)
 
     def _directions(self, cells: Float[Tensor, "n channels"]) -> Float[Tensor, "n channels"]:
         return F.normalize((cells - self.mean) / self.deviation, dim=1)
@@ -236,43 +214,37 @@ def fit_cells_logistic(
     Args:
         cells: features and labels; classes without a cell never win.
         num_classes: labels are below it.
-        seed: of the halves that λ is chosen on.
-        regulariser: λ, relative to the mean squared norm of the standardised features.
+        seed: of the halves on which λ is chosen.
+        regulariser: λ, relative to the mean squared norm of the standardised features; None chooses
+            it.
 
     Raises:
         InputError: if λ is to be chosen, and fewer than two classes are in both halves.
     """
     present, labels = np.unique(cells.labels, return_inverse=True)
-    rows, _ = standardise(cells.features, cells.features[:1])
-    dtype = np.float32 if cells.features.size >= LARGE else np.float64
-    gram = rows.gram(dtype)
+    rows = standardise(cells.features, product_precision(cells.features))
+    problem = Problem.of(rows, labels)
     if regulariser is None:
-        regulariser = _choose_regulariser(rows, labels, cells.images, gram, dtype, seed)
-    preconditioner = Preconditioner.of(gram, class_variance(labels), regulariser)
-    start = frequencies(labels, len(gram))
-    model, _ = Problem.of(rows, labels, dtype).fit(regulariser, preconditioner, start, TOLERANCE)
+        regulariser = _choose_regulariser(problem, cells.images, seed)
+    preconditioner = problem.preconditioner(regulariser)
+    model, _ = problem.fit(regulariser, preconditioner, problem.prior, TOLERANCE)
     return _as_head(model, rows, present, num_classes)
 
 
-def _choose_regulariser(
-    rows: Rows,
-    labels: NDArray[np.int64],
-    images: NDArray[np.int64],
-    gram: NDArray[np.floating],
-    dtype: Precision,
-    seed: int,
-) -> float:
-    """λ by the log loss of cells in images that were held out, each half of them in turn.
+def _choose_regulariser(problem: Problem, images: NDArray[np.int64], seed: int) -> float:
+    """λ by the log loss of cells in images that were held out, each half of the images in turn.
 
     A class whose cells are all in one half has no part in the choice.
     """
-    seen = np.unique(np.stack([labels, images], axis=1), axis=0)[:, 0]  # classes, once an image
-    kept = np.flatnonzero(np.bincount(seen)[labels] > 1)
+    labels = problem.labels
+    # the class of each pair of class and image
+    of_pairs = np.unique(np.stack([labels, images], axis=1), axis=0)[:, 0]
+    kept = np.flatnonzero(np.bincount(of_pairs)[labels] > 1)
     folds = np.full(len(labels), -1)
     if len(kept):
         splitter = StratifiedGroupKFold(2, shuffle=True, random_state=seed)
-        for fold, (_, held) in enumerate(splitter.split(kept, labels[kept], images[kept])):
-            folds[kept[held]] = fold
+        for fold, (_, held_out) in enumerate(splitter.split(kept, labels[kept], images[kept])):
+            folds[kept[held_out]] = fold
     shared = np.intersect1d(labels[folds == 0], labels[folds == 1])
     if len(shared) < 2:
         raise InputError(
@@ -281,21 +253,21 @@ def _choose_regulariser(
         )
     kept = np.flatnonzero(np.isin(labels, shared))
     compact = np.searchsorted(shared, labels[kept])
-    return LAMBDAS[choose_penalty(rows.subset(kept), compact, folds[kept], gram, dtype).index]
+    return choose_penalty(replace(problem.subset(kept), labels=compact), folds[kept]).penalty
 
 
 @torch.no_grad()
 def _as_head(
-    model: Linear, rows: Rows, present: NDArray[np.int64], num_classes: int
+    model: NDArray[np.float64], rows: Rows, present: NDArray[np.int64], num_classes: int
 ) -> LinearSegmentation:
-    """The same map as a module: standardised by the norm, the rest in the weights."""
+    """The model as a module: its norm standardises, and the weights contain the rest."""
     head = LinearSegmentation(in_channels=len(rows.mean), num_classes=num_classes)
     constant = rows.scale == 0
     size = 1 / np.where(constant, 1, rows.scale)
     variance = np.maximum(size**2 - head.norm.eps, 0)
-    weights = model.weights * rows.scale * np.sqrt(variance + head.norm.eps)
-    intercept = model.intercept
-    if len(present) == 2:  # they share one vector
+    weights = model[:, :-1] * rows.scale * np.sqrt(variance + head.norm.eps)
+    intercept = model[:, -1]
+    if len(present) == 2:  # both share one vector
         weights, intercept = (np.concatenate([0 * a, a]) for a in (weights, intercept))
     assert head.norm.running_mean is not None
     assert head.norm.running_var is not None
@@ -325,16 +297,16 @@ def fit_patches(
     Args:
         kind: "knn" or "logistic".
         maps: features of the training images.
-        targets: labels of the same.
+        targets: labels of the same images.
         num_classes: labels are below it.
         seed: of the sample of cells, and of the folds.
-        max_rows: cells of the sample, about.
-        step: how progress calls it.
-        progress: told the images that were read.
-        options: `k` of "knn"; `regulariser`, the λ, of "logistic", instead of one chosen.
+        max_rows: approximate number of cells in the sample.
+        step: name of the step in progress.
+        progress: told the number of images that were read.
+        options: `k` of "knn"; `regulariser` of "logistic", a fixed λ instead of a chosen one.
 
     Returns:
-        A `DenseHead` in evaluation mode.
+        A head in evaluation mode.
 
     Raises:
         InputError: if the kind or an option is not known, maps and targets differ in number, or
@@ -350,16 +322,21 @@ def fit_patches(
         step=step,
         progress=progress,
     )
-    if kind == "knn":
-        return _fit_neighbours(cells, num_classes, **options).eval()
-    return fit_cells_logistic(cells, num_classes, seed, **options).eval()
+    if kind == "logistic":
+        return fit_cells_logistic(cells, num_classes, seed, **options).eval()
+    num_rows, channels = cells.features.shape
+    head = NeighbourSegmentation(
+        in_channels=channels, num_classes=num_classes, num_rows=num_rows, **options
+    )
+    head.remember(torch.from_numpy(cells.features), torch.from_numpy(cells.labels))
+    return head.eval()
 
 
 def check_patch_options(kind: str, options: Mapping[str, Any]) -> None:
-    """Refuse a kind or an option that is not known, see `fit_patches`.
+    """Refuse kinds and options that `fit_patches` does not know, and options that are not above 0.
 
     Raises:
-        InputError: naming it.
+        InputError: naming the kind or the option.
     """
     known = {"knn": {"k"}, "logistic": {"regulariser"}}
     if kind not in known:
@@ -372,12 +349,3 @@ def check_patch_options(kind: str, options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         if not value > 0:
             raise InputError(f"{name} must be above 0, but got {value}.")
-
-
-def _fit_neighbours(cells: Cells, num_classes: int, *, k: int = 20) -> nn.Module:
-    num_rows, channels = cells.features.shape
-    head = NeighbourSegmentation(
-        in_channels=channels, num_classes=num_classes, num_rows=num_rows, k=k
-    )
-    head.remember(torch.from_numpy(cells.features), torch.from_numpy(cells.labels))
-    return head

@@ -1,4 +1,4 @@
-"""What all depth heads share, metres of cells → metres of pixels, and the linear head: 256 bins."""
+"""The base of all depth heads, their loss, and the linear head with 256 bins of depth."""
 
 from typing import Literal, get_args
 
@@ -12,33 +12,33 @@ from polyscale.learning.heads.dense.train import MapTensor, constructor_argument
 from polyscale.types import HW
 
 LAMBDA = 0.5
-"""How much of a common factor's cost SiLog forgives: nothing at 0, everything at 1."""
+"""Share of the cost of a common factor that SiLog forgives: nothing at 0, everything at 1."""
 
 TINY = 1e-12
-"""Below this the square root is flat, or its gradient at no error would be infinite."""
+"""Smallest number whose square root is taken; at 0 its gradient would be infinite."""
 
 Weighing = Literal["softmax", "linear"]
-"""Logits to weights: their softmax, or ReLU(logits) + 0.1 made to sum to 1."""
+"""How logits become weights: by softmax, or as ReLU(logits) + 0.1 divided by their sum."""
 
 FLOOR = 0.1
-"""Added to linear weights, so that no pixel has none."""
+"""Added to linear weights, so that no pixel has only weights of 0."""
 
 FINER = 4
-"""Points along each side of a cell that the linear head's loss compares: enough for the slope
-between cells."""
+"""Number of points along each side of a cell that the linear head's loss compares: enough for the
+slope between cells."""
 
 Coarse = Float[Tensor, "batch 1 h w"]
 """Depth in metres at a head's own resolution."""
 
 
 class DepthHead(nn.Module):
-    """What depth heads share: their range, their loss, and the way to the size of a picture.
+    """The base of depth heads: their range, their loss, and resizing to the size of a picture.
 
     A head defines `forward`: maps → depth in metres at its own resolution, within the range.
 
     Args:
-        min_depth_m: nothing nearer is predicted; above 0.
-        max_depth_m: nor farther.
+        min_depth_m: the smallest depth that is predicted; above 0.
+        max_depth_m: the largest.
     """
 
     finer = 1
@@ -57,13 +57,13 @@ class DepthHead(nn.Module):
     ) -> Float[Tensor, ""]:
         """SiLog against the pixel in the middle of each cell, at the head's own resolution.
 
-        Pixels are taken and not averaged: a mean across an edge is a depth that is nowhere. At the
-        size of the pictures the linear head's steps take five times as long on a CPU, and it learns
-        no more from them (rooms, 7×7 cells, 40 steps: RMSE 0.440 m both ways).
+        Pixels are picked, not averaged: a mean across an edge is a depth that occurs nowhere. At
+        the size of the pictures the linear head's steps take five times as long on a CPU, and it
+        learns no more from them (rooms, 7×7 cells, 40 steps: RMSE 0.440 m both ways).
 
         Args:
             maps: fused features.
-            target: depth in metres, of any size; NaN is unknown.
+            target: depth in metres, at any resolution; NaN is unknown.
         """
         depth_m = self(maps)
         if self.finer > 1:
@@ -79,16 +79,16 @@ class DepthHead(nn.Module):
 
 
 def sigmoid_metres(logits: Tensor, min_depth_m: float, max_depth_m: float) -> Tensor:
-    """Any number to a depth in the range.
+    """Map any number to a depth in the range.
 
-    The usual sigmoid × max depth gives depths below the least, whose logarithms run away; with
-    the 1 mm of NYUv2 the difference is nil.
+    The usual sigmoid × largest depth also gives depths below the smallest, whose logarithms become
+    very large; with the smallest depth of NYUv2, 1 mm, the difference is negligible.
     """
     return min_depth_m + (max_depth_m - min_depth_m) * logits.float().sigmoid()
 
 
 def resize_metres(depth_m: Coarse, out_hw: HW) -> Coarse:
-    """Bilinear, pixel centres at halves; never leaves the range of what it is given."""
+    """Resize bilinearly, with pixel centres at halves, which never leaves the range of depths."""
     return F.interpolate(depth_m, out_hw, mode="bilinear", align_corners=False)
 
 
@@ -109,8 +109,8 @@ def silog_loss(
 
     Args:
         predicted_m: above 0.
-        depth_m: the truth; pixels that are NaN, nearer than `min_m` or farther than `max_m` count
-            for nothing.
+        depth_m: the truth; pixels that are NaN, nearer than `min_m` or farther than `max_m` are
+            ignored.
         min_m: above 0.
         max_m: above `min_m`.
         forgiven: λ.
@@ -132,21 +132,21 @@ def silog_loss(
 class LinearDepthBins(DepthHead):
     """Batch norm and one linear layer, after the linear depth head of DINOv2.
 
-    Bins stand evenly from the least to the most depth, and a cell's depth is their mean under its
+    Bins are evenly spaced over the range of depths, and the depth of a cell is their mean under its
     weights. (Oquab et al., "DINOv2", 2023, section 7.4, after Bhat et al., "AdaBins", CVPR 2021.)
-    What differs from there: weights are a softmax, as in AdaBins, that starts from 1 / depth; the
-    linear ones of DINOv2 begin near the middle of the range and need many thousands of steps to
-    leave it. (On 80 held-out training rooms, EfficientNet-Lite0 at scales 1 and 2: RMSE 0.37 m in
-    400 steps, the linear ones 0.40 m in 800.) Channels are standardised by the batch norm, since
-    scales and models differ in size. No CLS token is joined to the cells; depth and not features
-    is brought to the size of the picture; the loss is SiLog alone, λ 0.5, with no gradient term.
+    Some things differ. Weights are a softmax, as in AdaBins, that starts from 1 / depth; the linear
+    weights of DINOv2 start near the middle of the range and need many thousands of steps to leave
+    it. (On 80 held-out training rooms, EfficientNet-Lite0 at scales 1 and 2: RMSE 0.37 m in 400
+    steps; with linear weights 0.40 m in 800.) The batch norm standardises channels, since features
+    of several scales and models differ in size. No CLS token is joined to the cells. The depth, not
+    the features, is resized to the picture. The loss is SiLog alone, λ 0.5, with no gradient term.
 
     Args:
         in_channels: of the maps.
         min_depth_m: the first bin.
         max_depth_m: the last bin.
-        num_bins: in all.
-        weighing: "linear" is what DINOv2 does.
+        num_bins: number of bins.
+        weighing: "linear" is that of DINOv2.
     """
 
     bins_m: Tensor
@@ -168,7 +168,7 @@ class LinearDepthBins(DepthHead):
             raise InputError(f"num_bins must be at least 2, but got {num_bins}.")
         if weighing not in get_args(Weighing):
             raise InputError(f"weighing must be 'softmax' or 'linear', but got {weighing!r}.")
-        # the layer has weights of its own for every channel, so that affine ones add nothing
+        # the layer weighs every channel itself, so an affine part of the norm would add nothing
         self.standardise = nn.BatchNorm2d(in_channels, affine=False)
         self.linear = nn.Conv2d(in_channels, num_bins, 1)
         bins_m = torch.linspace(min_depth_m, max_depth_m, num_bins)

@@ -14,19 +14,19 @@ class DptDepth(DepthHead):
     """The neck and head of Depth Anything, as transformers builds them, with metric depth.
 
     Ranftl et al., "Vision transformers for dense prediction", ICCV 2021; Yang et al., "Depth
-    Anything", CVPR 2024. There the four levels come from four depths of the model. Here is one map
-    of all scales, so each level is made from it, by a projection of its own, to 4, 2, 1 and ½
-    times the grid. Channels are standardised first. Depth is the least depth plus a sigmoid times
-    the range.
+    Anything", CVPR 2024. There the four levels come from four depths of the model. Here there is
+    one map of all scales, so each level is made from it by a projection of its own, at 4, 2, 1 and
+    ½ times the grid. Channels are standardised first. Depth is the smallest depth plus a sigmoid
+    times the range.
 
     Args:
         in_channels: of the maps.
-        min_depth_m: nothing nearer is predicted.
-        max_depth_m: nor farther.
+        min_depth_m: the smallest depth that is predicted.
+        max_depth_m: the largest.
         neck_channels: of the four levels, from fine to coarse.
         fusion_channels: of the levels when they are joined; even.
         head_channels: of the last hidden layer.
-        cell_px: predictions a side of a cell; 8 is where fusion ends.
+        cell_px: number of predictions along each side of a cell; fusion itself ends at 8.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class DptDepth(DepthHead):
         self.neck, self.head = _depth_anything(self.config)
 
     def forward(self, maps: MapTensor) -> Coarse:
-        """Depth in metres, `cell_px` to a side of a cell."""
+        """Depth in metres; each side of a cell becomes `cell_px` predictions."""
         h, w = maps.shape[-2:]
         cells = self.standardise(maps).flatten(2).transpose(1, 2)
         # the neck drops the first token of each level: the CLS token of a ViT
@@ -59,7 +59,7 @@ class DptDepth(DepthHead):
 
 
 def _depth_anything(config: dict[str, Any]) -> tuple[nn.Module, nn.Module]:
-    """Neck, and head without its last function, which is ours."""
+    """The neck, and the head without its last function, which `forward` applies."""
     require("transformers", extra="transformers", feature="the head 'dpt'")
     from transformers import DepthAnythingConfig
     from transformers.models.depth_anything import modeling_depth_anything as depth_anything

@@ -1,4 +1,4 @@
-"""A trained head as a file: weights, and as JSON how to make the head and what it was trained on.
+"""A trained head as a file: its weights, and as JSON how to make it and what it was trained on.
 
 The file is safetensors with a checksum, see `polyscale.learning.training.tensor_file`; nothing in
 it can be executed.
@@ -18,7 +18,7 @@ from polyscale.learning.heads.dense.registry import HEADS, HeadKind
 from polyscale.learning.training import read_tensors, write_tensors
 
 FORMAT = 2
-"""Raised when a file means something else. Files of format 1 are the same without a checksum."""
+"""Increased when the content of a file changes its meaning. Format 1 has no checksum."""
 
 KEY = "polyscale_head"
 
@@ -31,10 +31,10 @@ class LoadedHead:
 
     Attributes:
         head: a `DenseHead` in `eval` mode, on the CPU.
-        name: its kind, as the registry calls it.
+        name: its kind, by the name in the registry.
         facts: what was saved with it.
         config: the arguments that made it.
-        file: where it came from.
+        file: the file.
     """
 
     head: nn.Module
@@ -45,14 +45,14 @@ class LoadedHead:
 
 
 def save_head(path: Path, head: nn.Module, *, name: str, facts: Mapping[str, Any]) -> None:
-    """Keep a trained head; the file is whole or absent.
+    """Write a trained head; the file is whole or absent.
 
     Args:
         path: of the file.
         head: whose `config` makes it again.
-        name: its kind, as the registry calls it.
+        name: its kind, by the name in the registry.
         facts: what the head was trained on, JSON-like. "task" is a key of `HEADS`; `check_fits`
-            compares "backbone", "weights_hash" and "scales".
+            compares "backbone", "weights_hash" and "scales", and `check_candidate` "candidate".
 
     Raises:
         RunError: if the disk refuses.
@@ -66,26 +66,27 @@ def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> Loaded
 
     Args:
         path: of the file.
-        kinds: heads by name; None takes those of the task that the file names.
+        kinds: heads by name; None means those of the task that the file names.
 
     Raises:
         InputError: if the file is damaged, holds no head of polyscale, one that this version does
-            not know, or weights that are not finite or do not fit its configuration.
+            not know, or weights that are not finite or do not match its configuration.
     """
     about, tensors = _read(path)
     name, config, facts = about["name"], about["config"], about["facts"]
     kinds = _kinds_of(path, facts) if kinds is None else kinds
     with torch.device("meta"):  # a configuration may claim any size
-        expected = {
-            n: tuple(t.shape) for n, t in _make(path, name, config, kinds).state_dict().items()
-        }
-    actual = {n: tuple(t.shape) for n, t in tensors.items()}
-    for tensor in sorted(expected.keys() | actual.keys()):
-        if expected.get(tensor) != actual.get(tensor):
+        expected = _make(path, name, config, kinds).state_dict()
+    shapes, expected_shapes = (
+        {name: list(tensor.shape) for name, tensor in state.items()}
+        for state in (tensors, expected)
+    )
+    for tensor in sorted(shapes.keys() | expected_shapes.keys()):
+        shape, expected_shape = shapes.get(tensor), expected_shapes.get(tensor)
+        if shape != expected_shape:
             raise InputError(
-                f"head {str(path)!r} must hold the weights of its configuration, but {tensor} is "
-                f"{_shape_text(actual.get(tensor))}, not {_shape_text(expected.get(tensor))}. "
-                "Train it again."
+                f"head {str(path)!r} must hold the weights of its configuration, but the shape of "
+                f"{tensor} is {shape}, not {expected_shape}. Train it again."
             )
         if not tensors[tensor].isfinite().all():
             raise InputError(
@@ -97,13 +98,32 @@ def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> Loaded
     return LoadedHead(head.eval(), name, facts, config, path)
 
 
+def check_candidate(loaded: LoadedHead, candidate: str) -> None:
+    """Refuse the head of another candidate; files that name no candidate are accepted.
+
+    Args:
+        loaded: the head.
+        candidate: to which it must belong.
+
+    Raises:
+        InputError: if it belongs to another one.
+    """
+    saved = loaded.facts.get("candidate", candidate)
+    if saved != candidate:
+        raise InputError(
+            f"head {str(loaded.file)!r} must belong to {candidate}, as the results of its run say, "
+            f"but it belongs to {saved}. Its file was exchanged with another: put it back, or run "
+            "the comparison again."
+        )
+
+
 def check_fits(
     loaded: LoadedHead,
     *,
     channels: int,
     weights_hash: str,
     backbone: str,
-    scales: Sequence[float] | None = None,
+    scales: Sequence[float],
 ) -> None:
     """Refuse features that a head was not trained on.
 
@@ -112,28 +132,27 @@ def check_fits(
         channels: of the features.
         weights_hash: of the backbone that makes them.
         backbone: its name.
-        scales: of the features; None leaves them to the channels.
+        scales: of the features.
 
     Raises:
-        InputError: naming all that differs.
+        InputError: naming everything that differs.
     """
-    there = {**loaded.facts, "channels": loaded.config.get("in_channels")}
-    here: dict[str, Any] = {
+    trained_on = {**loaded.facts, "channels": loaded.config.get("in_channels")}
+    given = {
         "backbone": backbone,
         "weights_hash": weights_hash,
         "channels": channels,
+        "scales": [float(scale) for scale in scales],
     }
-    if scales is not None:
-        here["scales"] = [float(scale) for scale in scales]
-    differ = [
-        f"{name} {there.get(name)!r}, not {value!r}"
-        for name, value in here.items()
-        if there.get(name) != value
+    different = [
+        f"{name} {trained_on.get(name)!r}, not {value!r}"
+        for name, value in given.items()
+        if trained_on.get(name) != value
     ]
-    if differ:
+    if different:
         raise InputError(
             f"head {str(loaded.file)!r} must have been trained on these features, but it is a head "
-            f"of other features: {'; '.join(differ)}. Choose the file that was made with this "
+            f"of other features: {'; '.join(different)}. Choose the file that was made with this "
             "backbone and these scales, or train a head on them."
         )
 
@@ -148,11 +167,6 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
             f"head must be a whole safetensors file, but {str(path)!r} is not "
             f"({first_line(error)}). Take a file that `polyscale compare` wrote."
         ) from error
-    _check_about(path, about, has_checksum)
-    return about, tensors
-
-
-def _check_about(path: Path, about: object, has_checksum: bool) -> None:
     if not isinstance(about, dict) or "format" not in about:
         raise InputError(
             f"head must be a head of polyscale, but {str(path)!r} holds other weights. "
@@ -171,8 +185,9 @@ def _check_about(path: Path, about: object, has_checksum: bool) -> None:
     for name, kind in (("name", str), ("config", dict), ("facts", dict)):
         if not isinstance(about.get(name), kind):
             raise InputError(
-                f"head {str(path)!r} must have a {name}, but it has none of use. Train it again."
+                f"head {str(path)!r} must have a {name}, but it has no valid one. Train it again."
             )
+    return about, tensors
 
 
 def _kinds_of(path: Path, facts: Mapping[str, Any]) -> Mapping[str, HeadKind]:
@@ -196,14 +211,10 @@ def _make(
     make = kinds[name].make
     try:
         inspect.signature(make).bind(**config)
-        with torch.random.fork_rng([]):  # initial weights are of no use
+        with torch.random.fork_rng([]):  # the initial weights are replaced
             return make(**config)
     except (TypeError, ValueError, RuntimeError, MemoryError) as error:
         raise InputError(
             f"head {str(path)!r} must have a configuration of {name}, but got {dict(config)} "
             f"({first_line(error)}). Use the version of polyscale that wrote it."
         ) from error
-
-
-def _shape_text(shape: tuple[int, ...] | None) -> str:
-    return "absent" if shape is None else "×".join(map(str, shape)) or "one number"

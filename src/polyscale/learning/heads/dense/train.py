@@ -1,7 +1,6 @@
-"""What a dense head is, and its training on feature maps that were extracted before."""
+"""The interface of dense heads, and their training on feature maps that were extracted before."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -12,8 +11,16 @@ from torch import Tensor, nn
 
 from polyscale.errors import InputError
 from polyscale.features import MapSource
-from polyscale.learning.training import Batches, TrainReport, TrainSettings, batch_indices, train
-from polyscale.types import HW, Progress, silent
+from polyscale.learning.training import (
+    Batches,
+    TrainContext,
+    TrainReport,
+    TrainSettings,
+    batch_indices,
+    train,
+)
+from polyscale.learning.training.loop import PLAIN
+from polyscale.types import HW
 
 MapTensor: TypeAlias = Float[Tensor, "batch channels h w"]
 """Fused features of some images."""
@@ -26,32 +33,27 @@ MapBatch: TypeAlias = tuple[MapTensor, Tensor]
 class DenseHead(Protocol):
     """A `torch.nn.Module` on fused multi-scale maps.
 
-    `num_outputs` of `scores` is the number of classes for segmentation, where the highest score
-    wins and scores of several views of an image may be averaged; and 1 for depth, in metres.
+    For segmentation, `scores` has one output per class, the highest wins, and scores of several
+    views of an image may be averaged. For depth it has one output, in metres.
     """
 
     def loss(self, maps: MapTensor, target: Tensor) -> Float[Tensor, ""]:
-        """What training minimises.
+        """The quantity that training minimises.
 
         Args:
             maps: fused features.
             target: labels (batch, label_h, label_w), int64 with `IGNORED` (-1), or depth in metres,
-                float32 with NaN; of the same extent as the maps, of any size.
+                float32 with NaN; it covers the same part of the image, at any resolution.
         """
         ...
 
     def scores(self, maps: MapTensor, out_hw: HW) -> Float[Tensor, "batch num_outputs out_h out_w"]:
-        """Scores of each pixel of an image of this size.
-
-        Args:
-            maps: fused features.
-            out_hw: in pixels.
-        """
+        """Scores of each pixel of an image of this size in pixels."""
         ...
 
 
 def constructor_arguments(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """The `config` of a head: what its constructor was given, as JSON has it.
+    """The `config` of a head: the arguments of its constructor, in types that JSON knows.
 
     Args:
         variables: `locals()` in the first line of the constructor.
@@ -83,45 +85,22 @@ def train_head(
     head: nn.Module,
     batches: Batches[MapBatch],
     settings: TrainSettings,
-    *,
-    device: str = "cpu",
-    dtype: str = "fp32",
-    checkpoint: Path | None = None,
-    fingerprint: str = "",
-    progress: Progress = silent,
-    step: str = "head",
+    context: TrainContext = PLAIN,
 ) -> TrainReport:
-    """Train a `DenseHead` in place; all arguments are those of `polyscale.learning.training.train`.
+    """Train a `DenseHead` in place, see `polyscale.learning.training.train`.
 
     Args:
         head: with its initial weights.
         batches: for example `cached_batches` or `online_batches`.
         settings: of the training.
-        device: where.
-        dtype: precision.
-        checkpoint: a file to resume from if it exists.
-        fingerprint: of everything that the batches depend on.
-        progress: told the steps that are done.
-        step: how progress and errors call the head.
+        context: where it runs, and its checkpoint.
     """
     assert isinstance(head, DenseHead), type(head)
-    return train(
-        head,
-        _loss,
-        batches,
-        settings,
-        device=device,
-        dtype=dtype,
-        checkpoint=checkpoint,
-        fingerprint=fingerprint,
-        progress=progress,
-        step=step,
-    )
+    return train(head, _loss, batches, settings, context)
 
 
 def _loss(head: nn.Module, batch: MapBatch) -> Tensor:
-    assert isinstance(head, DenseHead)
-    return head.loss(*batch)
+    return head.loss(*batch)  # type: ignore[operator]
 
 
 def cached_batches(
@@ -129,14 +108,14 @@ def cached_batches(
 ) -> Batches[MapBatch]:
     """Batches of features that were extracted before.
 
-    There are no flips: a flipped map is not the map of a flipped image.
+    Maps are not flipped: a flipped map is not the map of a flipped image.
 
     Args:
         maps: of all training images.
-        targets: of the same.
-        batch: images of each step, in the order of `batch_indices`.
+        targets: of the same images.
+        batch: number of images per step, in the order of `batch_indices`.
         seed: of the order.
-        device: where the tensors go.
+        device: of the tensors.
 
     Raises:
         InputError: if there is not one target for each map.
@@ -156,12 +135,12 @@ def cached_batches(
 
 
 def maps_tensor(maps: Tensor, device: str) -> MapTensor:
-    """float32, channels last in memory, of which a head may keep gradients."""
+    """Maps in float32, channels last in memory, through which gradients can flow."""
     maps = maps.to(device).to(torch.float32, memory_format=torch.channels_last)
     return maps.clone() if maps.is_inference() else maps
 
 
 def target_tensor(target: NDArray, device: str) -> Tensor:
-    """Labels as int64, depth as float32."""
+    """A target as a tensor: labels as int64, depth as float32."""
     moved = torch.from_numpy(target).to(device)
     return moved.to(torch.float32 if moved.is_floating_point() else torch.int64)

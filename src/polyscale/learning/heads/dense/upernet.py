@@ -1,13 +1,12 @@
 """UPerNet, the paper's head for segmentation, and the four levels that it and others expect.
 
-A frozen backbone gives one map, at one stride; UPerNet, Mask2Former and DPT expect four. The S²
-paper does not say how it made four of one. This is one way, used by every such head here: the
-simple feature pyramid of ViTDet (Li et al., "Exploring plain vision transformer backbones for
-object detection", ECCV 2022, section 3), in which transposed convolutions make the finer levels
-and pooling the coarser one, each from the same map, without a top-down path. Two things differ.
-Channels are standardised first, since features of several scales and models differ in size by
-orders of magnitude; and channels are brought to `channels` before the levels part, not after,
-since joined scales have thousands.
+A frozen backbone gives one map, at one stride; UPerNet and Mask2Former expect four. The S² paper
+does not say how it made four maps of one. Both heads here use the simple feature pyramid of ViTDet
+(Li et al., "Exploring plain vision transformer backbones for object detection", ECCV 2022, section
+3), in which transposed convolutions make the finer levels and pooling makes the coarser one, each
+from the same map, without a top-down path. Two things differ. Channels are standardised first,
+since features of several scales and models differ in size by orders of magnitude. And the number
+of channels is reduced before the levels part, not after, since joined scales have thousands.
 """
 
 from collections.abc import Sequence
@@ -26,10 +25,10 @@ from polyscale.learning.heads.dense.segmentation import (
 from polyscale.learning.heads.dense.train import MapTensor, constructor_arguments
 
 AUXILIARY_WEIGHT = 0.4
-"""Of the auxiliary head's loss, as is customary (MMSegmentation, transformers)."""
+"""Weight of the auxiliary head's loss, as is customary (MMSegmentation, transformers)."""
 
 LABELS_PER_CELL = 2
-"""Labels along each side of a cell of the finest level that the loss looks at."""
+"""Number of labels along each side of a cell of the finest level that the loss uses."""
 
 Levels: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
 """From fine to coarse, each (batch, channels, level_h, level_w)."""
@@ -44,7 +43,7 @@ class LayerNorm2d(nn.LayerNorm):
 
 
 class FourLevels(nn.Module):
-    """One map to four, at 4, 2, 1 and ½ times its grid; half of an odd side is rounded up.
+    """Four maps from one, at 4, 2, 1 and ½ times its grid; half of an odd side is rounded up.
 
     A grid of 7×7 gives 28×28, 14×14, 7×7 and 4×4; one of 1×1 gives 4×4, 2×2, 1×1 and 1×1.
 
@@ -55,7 +54,7 @@ class FourLevels(nn.Module):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        # the projection has weights of its own for every channel, so that affine ones add nothing
+        # the projection weighs every channel itself, so an affine norm would add nothing
         self.standardise = nn.BatchNorm2d(in_channels, affine=False)
         self.project = nn.Sequential(nn.Conv2d(in_channels, channels, 1), LayerNorm2d(channels))
         self.finest = nn.Sequential(
@@ -84,14 +83,14 @@ class UPerNetSegmentation(SegmentationHead):
     """Four levels, pyramid pooling of the coarsest, a top-down path, all levels joined.
 
     Source: Xiao et al., "Unified perceptual parsing for scene understanding", ECCV 2018, as
-    transformers implements it after MMSegmentation. Logits stand at 4 times the map's grid.
+    transformers implements it after MMSegmentation. Logits have 4 times the grid of the map.
 
     Args:
         in_channels: of the maps.
         num_classes: at least 2.
         channels: of the levels and within the head; 512 is the customary size.
-        pool_sizes: sides of the grids that the coarsest level is pooled to.
-        auxiliary: whether a small head on the third level learns along, to be thrown away.
+        pool_sizes: sides of the grids to which the coarsest level is pooled.
+        auxiliary: whether a small head on the third level is also trained; predictions ignore it.
     """
 
     def __init__(
@@ -114,7 +113,7 @@ class UPerNetSegmentation(SegmentationHead):
         return self.decode(self.levels(maps))
 
     def loss(self, maps: MapTensor, target: LabelTensor) -> Float[Tensor, ""]:
-        """Mean cross-entropy of the labels, with the auxiliary head's part."""
+        """Mean cross-entropy of the labels, plus that of the auxiliary head."""
         levels = self.levels(maps)
         target = subsample(
             target, (LABELS_PER_CELL * levels[0].shape[-2], LABELS_PER_CELL * levels[0].shape[-1])

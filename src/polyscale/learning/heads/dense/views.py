@@ -1,4 +1,4 @@
-"""Views of an image at test time: all of it, or squares along its longer side; and mirrored."""
+"""Views of an image at test time: all of it, or squares along its longer side; also mirrored."""
 
 import math
 from collections.abc import Sequence
@@ -23,10 +23,11 @@ class ViewSettings:
     """Which views of an image are predicted and averaged.
 
     Attributes:
-        windows: "whole" squashes the image to what the backbone takes; "slide" keeps its shape by
-            squares as large as the shorter side.
-        overlap: of neighbouring squares, at least, as a share of their side: 0 to below 1.
-        flip: each view also mirrored, which doubles the cost.
+        windows: "whole" squashes the image to the shape that the backbone takes; "slide" keeps the
+            shape of its content by cutting squares as large as the shorter side.
+        overlap: smallest overlap of neighbouring squares, as a share of their side: from 0 to below
+            1.
+        flip: whether each view is also mirrored, which doubles the cost.
     """
 
     windows: Windows = "whole"
@@ -46,7 +47,7 @@ class View:
 
     Attributes:
         box_yxyx: top, left, bottom and right in pixels.
-        flipped: left and right are swapped.
+        flipped: whether left and right are swapped.
     """
 
     box_yxyx: tuple[int, int, int, int]
@@ -91,12 +92,12 @@ def cut(image: Image.Image, view: View) -> Image.Image:
 def merge_scores(
     image_hw: HW, views: Sequence[View], scores: Sequence[Float[Tensor, "num_outputs h w"]]
 ) -> Float[Tensor, "num_outputs height width"]:
-    """Scores of the whole image: the mean over the views that show a pixel.
+    """Scores of the whole image: for each pixel, the mean over the views that show it.
 
     Args:
         image_hw: size of the image in pixels.
-        views: which cover it.
-        scores: of each view at its size in pixels.
+        views: of the image; together they cover it.
+        scores: of each view, at its size in pixels.
     """
     total = torch.zeros(len(scores[0]), *image_hw, device=scores[0].device)
     num_views = torch.zeros(image_hw, device=total.device)
@@ -108,7 +109,7 @@ def merge_scores(
 
 
 def _starts(length: int, side: int, overlap: float) -> list[int]:
-    """Where squares begin, evenly spread, as few as the overlap allows."""
+    """Where squares start: evenly spread, as few as the overlap allows."""
     if length == side:
         return [0]
     stride = max(1, math.floor(side * (1 - overlap) + 1e-9))  # 480 · ⅔ is 320, not 319.99…

@@ -21,8 +21,8 @@ VPD_PAPER_TRAINING = TrainSettings(
     schedule="poly",
     checkpoint_every=1000,
 )
-"""Of the same configuration. There the rate starts and ends at 3 % instead of 0, and reaches that
-end a thousand steps before the last."""
+"""Training of the same configuration, in which the learning rate starts and ends at 3 % of its
+highest value instead of 0, and reaches its end a thousand steps before the last."""
 
 NUM_DECONV = 3
 
@@ -32,18 +32,18 @@ class VpdDepth(DepthHead):
 
     Zhao et al., "Unleashing text-to-image diffusion models for visual perception", ICCV 2023: three
     transposed convolutions of stride 2 with batch norm and ReLU, a 3×3 convolution, upsampling,
-    two more convolutions, a sigmoid. There the map is joined from four levels of a diffusion
-    model by a 1×1 convolution; here it is joined from the scales by the same, after channels were
-    standardised.
+    two more convolutions, a sigmoid. There a 1×1 convolution joins four levels of a diffusion
+    model to one map; here it joins the scales, after channels were standardised.
 
     Args:
         in_channels: of the maps.
-        min_depth_m: nothing nearer is predicted.
-        max_depth_m: nor farther.
-        feature_channels: of the joined map; a multiple of 16, the groups of its norm.
+        min_depth_m: the smallest depth that is predicted.
+        max_depth_m: the largest.
+        feature_channels: of the joined map; a multiple of 16, the number of groups of its norm.
         deconv_channels: of each transposed convolution.
         channels: of the convolutions after them.
-        upsample: by which the map grows between these; predictions are 8 × this a side of a cell.
+        upsample: factor by which the map grows between these convolutions; each side of a cell
+            becomes 8 × `upsample` predictions.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class VpdDepth(DepthHead):
         )
 
     def forward(self, maps: MapTensor) -> Coarse:
-        """Depth in metres, 8 × `upsample` to a side of a cell."""
+        """Depth in metres; each side of a cell becomes 8 × `upsample` predictions."""
         return sigmoid_metres(self.layers(maps), *self.range_m)
 
 
