@@ -86,9 +86,12 @@ def pairs_folder(scenes_folder, tmp_path):
 
 @pytest.fixture(scope="session")
 def textures(tmp_path_factory):
+    return make_textures(tmp_path_factory.mktemp("images") / "textures")
+
+
+def make_textures(root):
     """Three classes of textures, told apart by the period of their stripes; 12 images each."""
     generator = np.random.default_rng(0)
-    root = tmp_path_factory.mktemp("images") / "textures"
     for label, period in {"fine": 4, "medium": 8, "coarse": 16}.items():
         (root / label).mkdir(parents=True)
         for i in range(12):

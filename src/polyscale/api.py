@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from polyscale import studies
+from polyscale.errors import RunError, first_line
 from polyscale.report import write_report
 from polyscale.studies import (
+    REPORT_FILES,
     Progress,
     check_out,
     is_finished,
@@ -35,15 +37,34 @@ class Comparison(studies.Comparison):
 
         Raises:
             InputError: if the folder holds anything else.
-            RunError: if the disk refuses.
+            RunError: if the disk refuses, or the report fails; the run is kept then.
         """
         out = Path(out)
         check_out(out)
         if not is_finished(out, self.plan.facts, self.plan.files):
             with new_run(out) as folder:
                 self.save(folder)
-                write_report(folder)
-        return out / "report.html"
+        return complete_report(out)
+
+
+def complete_report(out: Path) -> Path:
+    """Write the report of a finished run that has none yet.
+
+    Returns:
+        The path of `report.html`.
+
+    Raises:
+        RunError: if that fails; the run is kept.
+    """
+    if not all((out / name).is_file() for name in REPORT_FILES):
+        try:
+            write_report(out)
+        except Exception as error:
+            raise RunError(
+                f"report of {str(out)!r} cannot be written ({first_line(error)}), but the run is "
+                f"finished and kept. To try again, run: polyscale report {out}"
+            ) from error
+    return out / "report.html"
 
 
 def compare(

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import polyscale
-from polyscale import errors
+from polyscale import api, errors
 from polyscale.studies import run_files
 from polyscale.studies.compare import comparison
 from polyscale.tasks import Classification, ClassificationSettings
@@ -202,8 +202,8 @@ def test_compare_goes_on_without_a_model_that_fails(compare, tmp_path, monkeypat
 
 
 @pytest.mark.weights
-def test_compare_without_room_for_its_results(compare, tmp_path, monkeypatch):
-    def full(*args):
+def test_compare_without_room_for_its_results_or_its_report(compare, tmp_path, monkeypatch):
+    def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
@@ -213,7 +213,15 @@ def test_compare_without_room_for_its_results(compare, tmp_path, monkeypatch):
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert "cannot be written (No space left on device). Make room" in line
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "textures"]
-    assert compare().returncode == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(api, "write_report", full)
+        result = compare()
+    assert result.returncode == 1
+    assert "No space left on device), but the run is finished and kept" in result.stderr
+    again = compare()
+    assert again.returncode == 0
+    assert "already there" in again.stderr
+    assert (tmp_path / "out" / "report.html").is_file()
 
 
 @pytest.mark.weights

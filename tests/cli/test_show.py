@@ -52,7 +52,7 @@ def test_seams_prints_a_row_a_way(photo, run, tmp_path):
         (["show", "text.png"], "text.png cannot be read (no image format"),
         (["show", "photo.png", "--out", "a.jpg"], "out must end in"),
         (["show", "photo.png", "--out", "photo.png"], "another file"),
-        (["show", "photo.png", "--model", "pip:dino"], "has no model 'dino'"),
+        (["show", "photo.png", "--model", "pip:dino"], "knows no model 'dino'"),
         (["show", "photo.png", "--scales", "x"], "scales must be numbers"),
         (["show", "photo.png", "--aspect", "fit"], "aspect must be one of"),
         (["show", "photo.png", "--overlap", "2"], "overlap must be between 0 and 0.9"),

@@ -1,7 +1,12 @@
+from importlib.resources import files
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_image
+
+from polyscale.data import load_segmentation
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +33,24 @@ def photographs(photograph):
         for y in (0, p.height // 2)
     ]
     return [*pictures, *quarters]
+
+
+NUM_ROOMS = 40
+
+
+@pytest.fixture(scope="session")
+def rooms_folder(tmp_path_factory):
+    """The first images of both splits of `rooms`, as Parquet files."""
+    folder = tmp_path_factory.mktemp("rooms")
+    for split in ("train", "test"):
+        table = pq.read_table(files("polyscale.data") / "rooms" / f"{split}.parquet")
+        pq.write_table(table.slice(0, NUM_ROOMS), folder / f"{split}.parquet")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rooms_segmentation():
+    return load_segmentation("rooms")
 
 
 SIZE_HW = (40, 56)

@@ -64,14 +64,15 @@ def test_samples_are_nested_and_keep_the_order():
     ],
 )
 def test_roles(names, train, test, about):
-    roles = assign_roles(names, where="x")
-    assert (roles.train, roles.test) == (train, test)
-    assert about is None or roles.about == about
+    splits, words = assign_roles(names, where="x")
+    assert splits == [train, test][: len(splits)]
+    assert (words is None) == (test is None) == (len(splits) == 1)
+    assert about is None or words == about
 
 
 def test_roles_by_the_user():
-    roles = assign_roles(["a", "b", "train"], where="x", train="b", test="a")
-    assert (roles.train, roles.test) == ("b", "a")
+    splits, _ = assign_roles(["a", "b", "train"], where="x", train="b", test="a")
+    assert splits == ["b", "a"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from polyscale.data.published import TABLES, load_paper, paper_csv
 from polyscale.errors import InputError
-from polyscale.operator.cost.closed_form import vit_macs
+from polyscale.operator.cost import vit_macs
 
 # width, depth, patch size, ratio of the MLP; DINOv2's gated MLP of 4096 counts as ratio 4
 VITS = {

@@ -6,14 +6,14 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from polyscale.data import load_depth, load_rooms, load_segmentation
+from polyscale.data import load_depth, load_rooms
 
 README = (files("polyscale.data") / "rooms" / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def rooms():
-    return load_segmentation("rooms")
+@pytest.fixture
+def rooms(rooms_segmentation):
+    return rooms_segmentation
 
 
 def test_features_are_shared_with_classification(rooms):

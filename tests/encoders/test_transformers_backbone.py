@@ -7,7 +7,7 @@ import torch
 
 import polyscale
 from polyscale.encoders import transformers_backbone
-from polyscale.encoders.resize import resize_map
+from polyscale.encoders.shared import resize_map
 from polyscale.errors import InputError, MissingExtraError
 from polyscale.operator.multiscale import MultiScale
 

@@ -10,7 +10,7 @@ from polyscale.features import DamagedFeaturesWarning, FeatureStore, StoreError
 
 ROWS = np.arange(6, dtype=np.float32).reshape(2, 3)
 
-NUM_DAMAGES = 40
+NUM_DAMAGES = 20
 
 
 def test_written_rows_are_read_back(tmp_path):

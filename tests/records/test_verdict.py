@@ -14,7 +14,8 @@ def verdict():
         return Result(
             candidate=candidate, backbone=backbone, family="f", tile_hw=(224, 224), source="base",
             scales=tuple(map(int, scales.split(","))), task="classification", data="d",
-            metric="accuracy", value=value, ci_low=0.1, ci_high=0.9, selection_value=value,
+            metric="accuracy", higher_is_better=True, value=value, ci_low=0.1, ci_high=0.9,
+            selection_value=value,
             num_train=1, num_test=100, num_tiles=1, feature_dim=1, params=params, macs=macs,
             flops=1, latency_ms=float(macs), latency_low_ms=1.0, latency_high_ms=1.0,
             peak_bytes=macs, probe={"kind": "x"}, settings={}, versions={},

@@ -146,3 +146,7 @@ def test_paths_are_refused_early(tmp_path):
         check_picture(tmp_path / "none" / "new.png")
     with pytest.raises(InputError, match="another file than the image"):
         check_picture(photo, sources=[photo])
+    loop = tmp_path / "loop.png"
+    loop.symlink_to(loop)
+    with pytest.raises(InputError, match="out must be a file in a folder that exists, but got"):
+        check_picture(loop)

@@ -16,6 +16,7 @@ def make_row(
     given = {
         "family": "f",
         "metric": "accuracy",
+        "higher_is_better": True,
         "value": 0.5,
         "latency_ms": macs / 1e8,
         "peak_bytes": int(macs / 1e3),

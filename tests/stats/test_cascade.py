@@ -111,7 +111,7 @@ def test_mistakes():
         cascade_curve(found, small_cost=5, extra_cost=-1)
     with pytest.raises(InputError, match="max_cost must be at least the small model's 2"):
         choose_threshold(cascade_curve(found, **COSTS), max_cost=1)
-    with pytest.raises(InputError, match="three arrays with one entry an image"):
+    with pytest.raises(InputError, match="three arrays with one entry for each image"):
         CascadeAnswers(
             confidence=np.ones(2), small_correct=np.ones(3, bool), large_correct=np.ones(2, bool)
         )

@@ -77,7 +77,7 @@ def test_mistakes():
     with pytest.raises(InputError, match=r"same images for every candidate.*\[19, 20\]"):
         image_contrasts(rows, mean_of_images, metric=METRICS["rmse"], margin=0.1)
     with pytest.raises(InputError, match="margin must be above 0"):
-        image_contrasts(rows, mean_of_images, metric=METRICS["rmse"], margin=0)
+        image_contrasts({"a": rows["a"]}, mean_of_images, metric=METRICS["rmse"], margin=0)
     rows["b"] = np.full((20, 1), np.nan)
     with pytest.raises(InputError, match="20 rows of b are not"):
         image_intervals(rows, mean_of_images)

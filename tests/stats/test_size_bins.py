@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from polyscale.errors import InputError
-from polyscale.stats import ObjectIous, size_bins, size_contrasts, size_means, sizes_json
+from polyscale.records import Sizes
+from polyscale.stats import ObjectIous, iou_by_size
 
 EDGES_PX = (0, 100, 200, float("inf"))
 
@@ -24,10 +25,10 @@ def objects():
 
 
 def test_means_are_over_all_objects_of_a_bin(objects):
-    sizes = size_means(objects, edges_px=EDGES_PX)
+    sizes = iou_by_size(objects, edges_px=EDGES_PX)
     area = np.concatenate([one.area_px for one in objects["first"]])
     iou = np.concatenate([one.iou for one in objects["first"]])
-    small, none, large = size_bins(sizes, "first")
+    small, none, large = sizes.iou["first"]
     assert none is None
     assert sizes.num_objects == ((area < 100).sum(), 0, (area >= 200).sum())
     assert small.value == pytest.approx(iou[area < 100].mean())
@@ -39,24 +40,25 @@ def test_means_are_over_all_objects_of_a_bin(objects):
 
 def test_contrasts_are_paired(objects):
     """Both vary with the images, their difference does not."""
-    sizes = size_means(objects, edges_px=EDGES_PX)
-    small, none, large = size_contrasts(sizes, "second", "first")
+    sizes = iou_by_size(objects, [("second", "first")], edges_px=EDGES_PX)
+    small, none, large = sizes.gain("second", "first")
     assert none is None
-    for value in (small.value, small.ci_low, small.ci_high):
+    for value in (small.difference, small.ci_low, small.ci_high):
         assert value == pytest.approx(0.2)
-    assert (large.value, large.ci_low, large.ci_high) == (0, 0, 0)
+    assert (large.difference, large.ci_low, large.ci_high) == (0, 0, 0)
 
 
 def test_a_rare_object_that_some_resamples_miss_has_an_interval(objects):
     alone = ObjectIous(np.array([0]), np.array([150]), np.array([0.5]))
     one = [alone, *objects["first"][1:]]
-    rare = size_bins(size_means({"a": one}, edges_px=EDGES_PX), "a")[1]
+    rare = iou_by_size({"a": one}, edges_px=EDGES_PX).iou["a"][1]
     assert (rare.value, rare.ci_low, rare.ci_high) == (0.5, 0.5, 0.5)
 
 
 def test_the_file(objects):
-    content = sizes_json(size_means(objects), [("second", "first")])
-    assert json.loads(json.dumps(content, allow_nan=False)) == content
+    sizes = iou_by_size(objects, [("second", "first")])
+    content = json.loads(json.dumps(sizes.to_dict(), allow_nan=False))
+    assert Sizes.from_dict(content) == sizes
     assert content["edges_px"] == [0, 256, 1024, 4096, 16384, None]
     assert [len(content["num_objects"]), len(content["iou"]["first"])] == [5, 5]
     assert content["iou"]["first"][4] is None
@@ -66,6 +68,6 @@ def test_the_file(objects):
 
 def test_mistakes(objects):
     with pytest.raises(InputError, match="must be the same for every candidate"):
-        size_means({"a": objects["first"], "b": objects["first"][1:]})
+        iou_by_size({"a": objects["first"], "b": objects["first"][1:]})
     with pytest.raises(InputError, match="at least one image"):
-        size_means({"a": []})
+        iou_by_size({"a": []})

@@ -230,3 +230,13 @@ def test_at_equal_cost_a_candidate_stands_for_itself(row):
     (verdict,) = judge(rows, paired_contrasts(right))
     found = cost_verdict(verdict, "macs", "l@1")
     assert (found.rule, found.s2, found.cost_ratio) == ("within", ("s@1,2",), 1)
+
+
+def test_smallest_times_all_then_one_fewer_each_step():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.6]) == pytest.approx([1, 1])
+
+
+def test_nothing_to_correct():
+    assert holm([]) == []
+    assert holm([0.2]) == pytest.approx([0.2])

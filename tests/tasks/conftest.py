@@ -4,32 +4,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
+from tests.tiny_study import CANDIDATES, FAST, make_models, use_models
 
 from polyscale.data import DataReport
 from polyscale.studies import plan_compare, run_compare
-from polyscale.studies.compare import plan
-
-SMALL, LARGE = "tiny:net_small", "tiny:net_large"
-CANDIDATES = [f"{SMALL}@1", f"{SMALL}@1,2", f"{LARGE}@1"]
 
 
 @pytest.fixture(scope="module")
-def models(tiny_backbone):
-    """Small untrained models, which `load` finds by their names; and statistics that are quick."""
-    models = {}
-    for seed, (name, dim) in enumerate({SMALL: 6, LARGE: 12}.items()):
-        torch.manual_seed(seed)
-        models[name] = tiny_backbone(dim=dim)
-        models[name].name = name
+def models():
+    """The small models, which `load` gives by their names until the module is through."""
+    made = make_models()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("polyscale.operator.cost.candidate.TURN_S", 0)
-        patch.setattr("polyscale.studies.costs.TURNS", 2)
-        for module in ("image_bootstrap", "intervals"):
-            patch.setattr(f"polyscale.stats.{module}.NUM_RESAMPLES", 500)
-        patch.setattr(plan, "load", lambda source: models[source])
-        yield models
+        use_models(patch, made)
+        yield made
 
 
 @dataclass(frozen=True)
@@ -96,7 +84,7 @@ def run_task(models):
     """Runs a comparison of three tiny candidates."""
 
     def run(data, task, candidates=CANDIDATES, **settings):
-        options = task.settings_type(dtype="fp32", tile_batch=16, **settings)
+        options = task.settings_type(**FAST, **settings)
         return run_compare(plan_compare(data, candidates, options, task=task))
 
     return run

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperCommand
@@ -25,6 +25,9 @@ class SettingsCommand(TyperCommand):
 
     They are added when the command itself is asked for, because settings need torch.
     """
+
+    lists_tasks: ClassVar[bool] = True
+    """Whether help lists the tasks and the data that each takes."""
 
     @cached_property
     def groups(self) -> "dict[str, dict[str, Option]]":
@@ -79,13 +82,14 @@ class SettingsCommand(TyperCommand):
                 (f"--{n}" if o.value_type is bool else f"--{n} <{o.value_type.__name__}>", o.help)
                 for n, o in options.items()
             ]
-        sections["Tasks and their data"] = [
-            (
-                f"{task.name} (default)" if task.name == DEFAULT else task.name,
-                task.sources or "a data set that is loaded in Python",
-            )
-            for task in loadable_tasks()
-        ]
+        if self.lists_tasks:
+            sections["Tasks and their data"] = [
+                (
+                    f"{task.name} (default)" if task.name == DEFAULT else task.name,
+                    task.sources or "a data set that is loaded in Python",
+                )
+                for task in loadable_tasks()
+            ]
         for title, records in sections.items():
             with formatter.section(title):
                 formatter.write_dl(records)
@@ -169,9 +173,10 @@ def run_plan(
         tell: prints what stands before the answers.
 
     Raises:
-        RunError: if a candidate failed; everything is written then.
+        RunError: if a candidate or the report failed; everything else is written then.
     """
-    from polyscale.report import read_answers, write_report
+    from polyscale.api import complete_report
+    from polyscale.report import read_answers
     from polyscale.studies import check_complete, is_finished, new_run, run_compare
 
     for note in plan.data.notes:
@@ -185,10 +190,10 @@ def run_plan(
             )
         with new_run(out) as folder:
             comparison.save(folder)
-            write_report(folder)
+    page = complete_report(out)
     if tell is not None:
         tell()
     for answer in read_answers(out):
         output.print(answer, soft_wrap=True)
-    output.print(f"report: {out / 'report.html'}", soft_wrap=True)
+    output.print(f"report: {page}", soft_wrap=True)
     check_complete(out)

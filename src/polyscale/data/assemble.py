@@ -28,19 +28,12 @@ def assemble(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Read every image and target, leave out what is unusable, divide, and search for copies.
 
-    Args:
-        name: what the user called the data.
-        catalogue: what the source holds.
-        seed: of the split, where there is none.
-        cache: folder for what is found in files; None keeps nothing.
-        progress: told what is being done.
-
-    Returns:
-        What every `DataSet` has, and the names of classes or labels.
+    The name is what the user called the data. Returns what every `DataSet` has, and the names of
+    classes or labels.
     """
     if catalogue.has_classes:
         catalogue = _without_empty_classes(catalogue)
-    steps = ("data: ",) if catalogue.test is None else ("data: train ", "data: test ")
+    steps = ("data: train ", "data: test ") if len(catalogue.splits) > 1 else ("data: ",)
     unreadable: list[Unreadable] = []
     remarks: list[str] = []
     with closing(InspectionCache(cache)) as database:
@@ -54,7 +47,7 @@ def assemble(
     reasons = [*(f"{u.id}: {u.reason}" for u in unreadable), *remarks]
     _check_enough(name, catalogue.pixels, train, test, reasons)
     remarks = [*catalogue.remarks, *remarks]
-    class_names = catalogue.class_names
+    class_names = tuple(catalogue.class_names)
     coding: MaskCoding | DepthCoding | None = None
     if catalogue.pixels is not None:
         coding, class_names, more = catalogue.pixels.coding(
@@ -181,23 +174,24 @@ def _hash(ids: Sequence[str], facts: Sequence[Any], also: str = "") -> str:
 
 def _without_empty_classes(catalogue: Catalogue) -> Catalogue:
     """Take out classes that no image has, and renumber the others."""
-    names, train, test = catalogue.class_names, catalogue.train, catalogue.test
-    in_train = np.bincount(train.classes, minlength=len(names)) > 0
-    in_test = in_train if test is None else np.bincount(test.classes, minlength=len(names)) > 0
-    if (in_test & ~in_train).any():
-        only = names[int(np.flatnonzero(in_test & ~in_train)[0])]
+    names = catalogue.class_names
+    counts = [np.bincount(split.classes, minlength=len(names)) for split in catalogue.splits]
+    is_there = counts[0] > 0
+    only_tested = np.flatnonzero((counts[-1] > 0) & ~is_there).tolist()
+    if only_tested:
         raise InputError(
-            f"class {only!r} has test images but no training images. "
+            f"class {names[only_tested[0]]!r} has test images but no training images. "
             "Both splits need the same classes."
         )
-    if in_train.all():
+    if is_there.all():
         return catalogue
-    new = np.cumsum(in_train) - 1
-    missing = [n for n, there in zip(names, in_train, strict=True) if not there]
-    return catalogue.change(
-        lambda split: replace(split, targets=new[split.classes]),
-        class_names=tuple(n for n, there in zip(names, in_train, strict=True) if there),
-        remarks=(*catalogue.remarks, f"Classes without images, left out: {first_names(missing)}."),
+    missing = [names[i] for i in np.flatnonzero(~is_there).tolist()]
+    new = np.cumsum(is_there) - 1
+    return replace(
+        catalogue,
+        splits=[replace(split, targets=new[split.classes]) for split in catalogue.splits],
+        class_names=[names[i] for i in np.flatnonzero(is_there).tolist()],
+        remarks=[*catalogue.remarks, f"Classes without images, left out: {first_names(missing)}."],
     )
 
 

@@ -86,7 +86,9 @@ def _palette() -> UInt8[NDArray[np.uint8], "colours 3"]:
     rgb = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     lab = _oklab(rgb)
     chroma = np.hypot(lab[:, 1], lab[:, 2])
-    seen = _within(chroma, CHROMA) & _within(lab[:, 0], LIGHTNESS)
+    ends = np.array([CHROMA, LIGHTNESS])
+    values = np.stack([chroma, lab[:, 0]], axis=1)
+    seen = ((ends[:, 0] < values) & (values < ends[:, 1])).all(axis=1)
     rgb, lab = rgb[seen], lab[seen]
     nearest = np.linalg.norm(lab - _oklab(np.array([NEUTRAL], dtype=float)), axis=1)
     chosen = []
@@ -94,10 +96,6 @@ def _palette() -> UInt8[NDArray[np.uint8], "colours 3"]:
         chosen.append(int(nearest.argmax()))
         nearest = np.minimum(nearest, np.linalg.norm(lab - lab[chosen[-1]], axis=1))
     return rgb[chosen].astype(np.uint8)
-
-
-def _within(values: NDArray, ends: tuple[float, float]) -> NDArray[np.bool_]:
-    return (ends[0] < values) & (values < ends[1])
 
 
 def _oklab(rgb: Float[NDArray, "colours 3"]) -> Float[NDArray, "colours 3"]:

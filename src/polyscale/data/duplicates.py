@@ -75,7 +75,8 @@ def _signs(
     pixels = np.array([images[i].pixels for i in large], dtype=np.float32)
     pixels = pixels.reshape(len(large), THUMB_PX**2)
     spread = pixels.std(axis=1, keepdims=True)
-    hashes = np.array([_dhash(images[i]) for i in large], dtype=bool).reshape(len(large), 64)
+    hashes = np.array([_hash(images[i].pixels) for i in large], dtype=bool)
+    hashes = hashes.reshape(len(large), 64)
     ones = hashes.sum(axis=1)
     telling = (spread[:, 0] >= MIN_CONTRAST) & (ones >= ONES[0]) & (ones <= ONES[1])
     standard = (pixels - pixels.mean(axis=1, keepdims=True)) / np.maximum(spread, 1e-6)
@@ -83,8 +84,8 @@ def _signs(
     return np.array(large, dtype=np.int64)[telling], signs[telling], standard[telling]
 
 
-def _dhash(facts: ImageFacts) -> NDArray[np.bool_]:
+def _hash(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """64 bits: whether each of 8×9 grey pixels is brighter than its left neighbour."""
-    thumb = Image.fromarray(facts.pixels.reshape(THUMB_PX, THUMB_PX))
+    thumb = Image.fromarray(pixels.reshape(THUMB_PX, THUMB_PX))
     grey = np.asarray(thumb.resize((9, 8), Image.Resampling.BILINEAR))
     return (grey[:, 1:] > grey[:, :-1]).ravel()

@@ -93,21 +93,13 @@ def rooms_depth() -> DepthData:
 
 @dataclass(frozen=True)
 class _Table:
-    """One split as it lies in its file, with one kind of target; nothing is decoded.
-
-    Attributes:
-        ids: name of each image.
-        images: encoded bytes of each image.
-        cells: target of each image; the encoded bytes of a picture.
-        features: column → what it holds, as Hugging Face writes it.
-        fingerprint: of the whole file.
-    """
+    """One split as it lies in its file, with one kind of target; nothing is decoded."""
 
     ids: tuple[str, ...]
-    images: Any
-    cells: Any
-    features: dict[str, Any]
-    fingerprint: str
+    images: Any  # encoded bytes of each
+    cells: Any  # target of each image; the encoded bytes of a picture
+    features: dict[str, Any]  # column → what it holds, as Hugging Face writes it
+    fingerprint: str  # of the whole file
 
     @classmethod
     def read_column(cls, column: str, split: str) -> "_Table":

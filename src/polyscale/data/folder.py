@@ -6,11 +6,8 @@ from pathlib import Path
 
 from polyscale.data.files import files_below, folders_in, is_folder, passed_over, printable
 from polyscale.data.image import image_endings
-from polyscale.data.listing import Catalogue, Roles, assign_roles, list_classes, of_roles, role_of
+from polyscale.data.listing import Catalogue, assign_roles, list_classes, role_of
 from polyscale.errors import InputError
-
-Images = list[tuple[str, Path, str]]
-"""Id, path and class name of images."""
 
 
 def list_folder(path: Path) -> Catalogue:
@@ -23,25 +20,19 @@ def list_folder(path: Path) -> Catalogue:
         raise InputError(f"data folder {str(path)!r} does not exist. Check the path.")
     others = Counter[str]()
     folders, beside = _split_folders(path)
-    roles = Roles("", None, None)
-    if folders:
-        roles = assign_roles(folders, where=f"data folder {str(path)!r}")
-    splits = {
-        s: _list_images(path / s, path, others) for s in (roles.train, roles.test) if s is not None
-    }
-    names = list(dict.fromkeys(class_name for _, _, class_name in splits[roles.train]))
-    if roles.test is not None:
-        test_names = {class_name for _, _, class_name in splits[roles.test]}
-        check_classes_known(test_names, names, f"{roles.test}/", f"{roles.train}/ of {path}")
-    remarks = passed_over(others)
-    if beside and roles.test is not None:
-        remarks += (f"Folders beside the splits, passed over: {', '.join(beside)}.",)
-    return of_roles(
-        roles,
-        lambda split: list_classes(splits[split], names),
-        remarks=remarks,
-        class_names=tuple(names),
+    names, about = (
+        assign_roles(folders, where=f"data folder {str(path)!r}") if folders else ([""], None)
     )
+    splits = [_list_images(path / name, others) for name in names]
+    class_names = list(dict.fromkeys(class_name for _, class_name in splits[0]))
+    remarks = passed_over(others)
+    if len(splits) > 1:
+        test_names = [class_name for _, class_name in splits[1]]
+        check_classes_known(test_names, class_names, f"{names[1]}/", f"{names[0]}/ of {path}")
+        if beside:
+            remarks += (f"Folders beside the splits, passed over: {', '.join(beside)}.",)
+    listings = [list_classes(images, class_names, path) for images in splits]
+    return Catalogue(listings, about, remarks, class_names)
 
 
 def check_classes_known(test: Iterable[str], train: Iterable[str], where: str, other: str) -> None:
@@ -65,10 +56,10 @@ def _split_folders(path: Path) -> tuple[list[str], list[str]]:
     return splits, beside
 
 
-def _list_images(folder: Path, root: Path, others: Counter[str]) -> Images:
-    """The images in class folders, class by class; counts the endings of other files."""
+def _list_images(folder: Path, others: Counter[str]) -> list[tuple[Path, str]]:
+    """The images in class folders with their classes; counts the endings of other files."""
     images = [
-        (file.relative_to(root).as_posix(), file, child.name)
+        (file, child.name)
         for child in folders_in(folder)
         for file in files_below(child, image_endings(), others)
     ]

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from polyscale.data.listing import (
     Content,
     Listing,
     assign_roles,
-    of_roles,
     split_labels,
     to_targets,
 )
@@ -79,41 +79,31 @@ def list_hugging_face(name: str, kind: str, options: Mapping[str, str]) -> Catal
     features = next(iter(splits.values())).features
     image = _find("image", features, options.get("image"), where)
     column = _find(kind, features, options.get(kind), where, image)
-    chosen = {role: options.get(role) for role in ("train", "test")}
-
-    def list_pictures(key: str, column: str) -> Listing:
-        return _list_pictures(splits[key], key, column)
-
+    assign = partial(
+        assign_roles, where=where, train=options.get("train"), test=options.get("test")
+    )
+    pictures = {key: _list_pictures(split, key, image) for key, split in splits.items()}
     if pixels is not None:
-        return of_roles(
-            assign_roles(splits, where=where, **chosen),
-            lambda key: replace(list_pictures(key, image), targets=list_pictures(key, column)),
-            pixels=pixels,
-        )
-    target = "number" if kind == "number" else "label"
-    separator = options.get("separator", ";")
+        keys, about = assign(splits)
+        targets = {key: _list_pictures(splits[key], key, column) for key in keys}
+        listings = [replace(pictures[key], targets=targets[key]) for key in keys]
+        return Catalogue(listings, about, pixels=pixels)
+    separator, word = options.get("separator", ";"), "number" if kind == "number" else "label"
     values = {key: _values(split, column, kind, separator) for key, split in splits.items()}
     # the labels of many test splits are hidden
     hidden = [key for key, v in values.items() if set(v) <= {None, -1 if kind == "label" else None}]
     if len(hidden) == len(values):
-        raise InputError(f"{where} must have {target}s, but column {column!r} holds none.")
-    remarks = [f"Split without {target}s, left out: {key}." for key in hidden]
-    roles = assign_roles([k for k in values if k not in hidden], where=where, **chosen)
-    used = [key for key in (roles.train, roles.test) if key is not None]
-    classes, names = _classes(features[column], kind, [values[key] for key in used])
-
-    def list_known(key: str) -> Listing:
+        raise InputError(f"{where} must have {word}s, but column {column!r} holds none.")
+    keys, about = assign(key for key in values if key not in hidden)
+    classes, names = _classes(features[column], kind, [values[key] for key in keys])
+    listings, remarks = [], [f"Split without {word}s, left out: {key}." for key in hidden]
+    for key in keys:
         known = [i for i, value in enumerate(values[key]) if value is not None]
-        targets = to_targets(kind, [values[key][i] for i in known], classes)
-        return replace(list_pictures(key, image).take(known), targets=targets)
-
-    lost = {key: sum(value is None for value in values[key]) for key in used}
-    remarks += [
-        f"Images of split {key} without a {target}, left out: {num}."
-        for key, num in lost.items()
-        if num
-    ]
-    return of_roles(roles, list_known, remarks=tuple(remarks), class_names=names)
+        lost = len(values[key]) - len(known)
+        remarks += [f"Images of split {key} without a {word}, left out: {lost}."] if lost else []
+        chosen = to_targets(kind, [values[key][i] for i in known], classes)
+        listings.append(replace(pictures[key].take(known), targets=chosen))
+    return Catalogue(listings, about, remarks, names)
 
 
 def _load_splits(name: str, config: str | None) -> dict[str, Any]:

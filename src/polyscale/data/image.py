@@ -78,12 +78,7 @@ def read_stored(source: Path | bytes, *, name: str, word: str) -> Shaped[NDArray
     """The numbers of a picture's one channel or of an array of two dimensions.
 
     A palette's indices are the numbers; its colours are not looked at. Pictures are turned upright,
-    as `read_image` does.
-
-    Args:
-        source: a file or its bytes.
-        name: how errors call it.
-        word: what it is: a key of `ADVICE`.
+    as `read_image` does. Errors call the file `name`; `word` is what it is, a key of `ADVICE`.
 
     Raises:
         UnreadableImageError: if the file is broken.

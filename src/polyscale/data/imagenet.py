@@ -54,12 +54,9 @@ def list_imagenet(path: Path) -> Catalogue:
         truth = _ground_truth(path, flat)
         test = [(f, truth[f.stem]) for f in flat]
     check_classes_known([wnid for _, wnid in test], wnids, "val/", f"train/ of {images}")
-    train_listing, test_listing = (
-        list_classes([(f.relative_to(images).as_posix(), f, wnid) for f, wnid in files], wnids)
-        for files in (train, test)
-    )
+    listings = [list_classes(files, wnids, images) for files in (train, test)]
     about = "ImageNet's own train and val"
-    return Catalogue(train_listing, test_listing, about, class_names=_names(path, wnids))
+    return Catalogue(listings, about, class_names=_names(path, wnids))
 
 
 def _class_folders(folder: Path) -> list[str]:

@@ -31,16 +31,9 @@ Row = tuple[Any, ...]
 def inspect(
     images: Listing, *, cache: InspectionCache, step: str, progress: Progress
 ) -> list[ImageFacts | str]:
-    """Read every image, in threads.
+    """For each image what was found in it, or the reason why it cannot be used.
 
-    Args:
-        images: what to read.
-        cache: what earlier runs found.
-        step: how progress calls it.
-        progress: told after every batch.
-
-    Returns:
-        For each image what was found, or the reason why it cannot be used.
+    Files are read in threads, unless the cache knows them. Progress is told after every batch.
     """
     inspection = _Inspection(images, "images", b"", _examine_image, cache)
     return [
@@ -61,7 +54,7 @@ def _examine_image(data: bytes, name: str) -> Row:
 def inspect_targets(
     targets: Listing, kind: PixelTargets, *, cache: InspectionCache, step: str, progress: Progress
 ) -> list[TargetFacts | str]:
-    """Read every mask or depth map; see `inspect`."""
+    """The same for masks or depth maps."""
 
     def examine(data: bytes, name: str) -> Row:
         stored = read_stored(data, name=name, word=kind.word)
@@ -84,10 +77,9 @@ class _Inspection:
     Attributes:
         files: to be read.
         table: of the cache.
-        salt: makes the key of a file in this table, with its bytes' hash.
+        salt: together with the hash of a file's bytes, it makes the key in the table.
         examine: bytes and name → a row of the table; raises `UnreadableImageError` if the file
             cannot be used, or `InputError` if the data set cannot. Called from several threads.
-        cache: what earlier runs found.
     """
 
     files: Listing

@@ -92,8 +92,8 @@ class Catalogue:
     """What a source holds.
 
     Attributes:
-        train: what is trained on, or everything where the source has no splits.
-        test: what is tested on, or None where that has yet to be drawn.
+        splits: what is trained on and what is tested on; or everything, where the test images have
+            yet to be drawn.
         about: where the split comes from, in words; None where it has yet to be drawn.
         remarks: what the user should know, as sentences.
         class_names: of targets that are classes or labels.
@@ -101,28 +101,17 @@ class Catalogue:
         sampled: how the images were sampled, to be added to `about`.
     """
 
-    train: Listing
-    test: Listing | None
+    splits: Sequence[Listing]
     about: str | None
-    remarks: tuple[str, ...] = ()
-    class_names: tuple[str, ...] = ()
+    remarks: Sequence[str] = ()
+    class_names: Sequence[str] = ()
     pixels: PixelTargets | None = None
     sampled: str = ""
 
     @property
     def has_classes(self) -> bool:
         """Whether each image has exactly one class."""
-        return self.train.has_classes
-
-    @property
-    def splits(self) -> tuple[Listing, ...]:
-        """Both splits, or the only one."""
-        return (self.train,) if self.test is None else (self.train, self.test)
-
-    def change(self, function: Callable[[Listing], Listing], **fields: Any) -> "Catalogue":
-        """Both splits changed by a function, and other fields replaced."""
-        test = None if self.test is None else function(self.test)
-        return replace(self, train=function(self.train), test=test, **fields)
+        return self.splits[0].has_classes
 
 
 def list_files(
@@ -133,10 +122,12 @@ def list_files(
     return Listing(tuple(name for name, _ in files), paths.__getitem__, targets)
 
 
-def list_classes(files: Sequence[tuple[str, Path, str]], names: Sequence[str]) -> Listing:
-    """A listing of files with one class each: id, path and class name; `names` are all classes."""
-    labels = to_targets("label", [class_name for _, _, class_name in files], names)
-    return list_files([(name, path) for name, path, _ in files], labels)
+def list_classes(
+    files: Sequence[tuple[Path, str]], class_names: Sequence[str], root: Path
+) -> Listing:
+    """A listing of files with one class name each; their ids are their paths below the root."""
+    labels = to_targets("label", [name for _, name in files], class_names)
+    return list_files([(path.relative_to(root).as_posix(), path) for path, _ in files], labels)
 
 
 def split_labels(cell: str, separator: str) -> frozenset[str]:
@@ -170,21 +161,6 @@ def to_targets(kind: str, values: Sequence[Any], class_names: Sequence[str]) -> 
     return targets
 
 
-@dataclass(frozen=True)
-class Roles:
-    """The names of the splits that are used.
-
-    Attributes:
-        train: the split to train on.
-        test: the split to test on, or None where it has yet to be drawn.
-        about: both in words, or None.
-    """
-
-    train: str
-    test: str | None
-    about: str | None
-
-
 def role_of(name: str) -> str | None:
     """`train`, `val` or `test`, whatever the data calls it; None for any other name."""
     return next((role for role, names in ROLES.items() if name.lower() in names), None)
@@ -192,11 +168,11 @@ def role_of(name: str) -> str | None:
 
 def assign_roles(
     names: Iterable[str], *, where: str, train: str | None = None, test: str | None = None
-) -> Roles:
-    """Choose the splits to train and to test on.
+) -> tuple[Sequence[str], str | None]:
+    """Choose the splits to train and to test on, and say in words where they come from.
 
     The test split is `test`, or `val` where there is none. A single split serves for both: the test
-    images are drawn from it.
+    images are drawn from it, and there are no words yet.
     """
     known = list(names)
     for option, value in (("train", train), ("test", test)):
@@ -207,7 +183,7 @@ def assign_roles(
     by_role = {role: next((n for n in known if role_of(n) == role), None) for role in ROLES}
     train = train or by_role["train"]
     if train is None and test is None and len(known) == 1:
-        return Roles(known[0], None, None)
+        return known, None
     test = test or next((n for n in (by_role["test"], by_role["val"]) if n and n != train), None)
     if train is None or train == test:
         raise InputError(
@@ -215,16 +191,10 @@ def assign_roles(
             "Rename them, or leave one."
         )
     if test is None:
-        return Roles(train, None, None)
+        return [train], None
     unused = [n for n in known if n not in (train, test)]
     left_out = f"; {' and '.join(unused)} left out" if unused else ""
-    return Roles(train, test, f"the data's own {train} and {test}{left_out}")
-
-
-def of_roles(roles: Roles, list_split: Callable[[str], Listing], **fields: Any) -> Catalogue:
-    """The catalogue of the chosen splits, each of which `list_split` gives by its name."""
-    test = None if roles.test is None else list_split(roles.test)
-    return Catalogue(list_split(roles.train), test, roles.about, **fields)
+    return [train, test], f"the data's own {train} and {test}{left_out}"
 
 
 def draw_test(images: Listing, *, seed: int) -> tuple[Listing, Listing]:
@@ -240,9 +210,9 @@ def draw_test(images: Listing, *, seed: int) -> tuple[Listing, Listing]:
 
 
 def sample(images: Listing, per_class: int, *, seed: int) -> Listing:
-    """At most `per_class` images of each class, drawn as `draw_test` does.
+    """At most `per_class` images of each class, or of all where there are no classes.
 
-    Where the images have no classes it is so many of all. A smaller sample is part of a larger one.
+    They are drawn as `draw_test` does. A smaller sample is part of a larger one.
     """
     members = [members[:per_class] for members in _by_class(images, f"sample {seed}")]
     return images.take(np.sort(np.concatenate(members))) if members else images
@@ -251,8 +221,9 @@ def sample(images: Listing, per_class: int, *, seed: int) -> Listing:
 def sample_splits(catalogue: Catalogue, num: int, *, seed: int) -> Catalogue:
     """At most `num` images of each split, of each class where the images have classes."""
     of = "of a class in" if catalogue.has_classes else "of"
-    return catalogue.change(
-        lambda split: sample(split, num, seed=seed),
+    return replace(
+        catalogue,
+        splits=[sample(split, num, seed=seed) for split in catalogue.splits],
         sampled=f"; at most {num} images {of} each split drawn by seed {seed}",
     )
 

@@ -55,8 +55,8 @@ def list_nyu_depth(path: Path, options: Mapping[str, str]) -> Catalogue:
             takes depth whose holes were painted over, of the labelled file alone; else depth is
             what the sensor saw, as in the customary test.
     """
-    is_whole = to_choice("crop", options.get("crop", "eigen"), ("eigen", "none"))
-    crop_yxyx = None if is_whole else EIGEN_CROP_YXYX
+    crop = to_choice("crop", options.get("crop", "eigen"), "eigen", "none")
+    crop_yxyx = EIGEN_CROP_YXYX if crop == "eigen" else None
     pixels = replace(to_depth_coding(options), crop_yxyx=crop_yxyx)
     file = _labelled(path)
     if file is None and any(is_file(path / name) for name in LISTS.values()):
@@ -66,13 +66,14 @@ def list_nyu_depth(path: Path, options: Mapping[str, str]) -> Catalogue:
                 "Leave it out."
             )
         remarks: list[str] = []
-        train, test = (_from_list(path, split, remarks) for split in LISTS)
+        listings = [_from_list(path, split, remarks) for split in LISTS]
         about = "NYU Depth v2's own split, from the lists beside the files"
-        return Catalogue(train, test, about, tuple(remarks), pixels=pixels)
-    is_filled = to_choice("filled", options.get("filled", "0"), ("0", "1"))
-    target = "depths" if is_filled else "rawDepths"
-    train, test = _from_labelled(file or _missing(path), target, lambda a: a.astype(np.float32))
-    return Catalogue(train, test, ABOUT, pixels=pixels)
+        return Catalogue(listings, about, remarks, pixels=pixels)
+    filled = to_choice("filled", options.get("filled", "0"), "0", "1")
+    target = "depths" if filled == "1" else "rawDepths"
+    file = file or _missing(path)
+    listings = _from_labelled(file, target, lambda stored: stored.astype(np.float32))
+    return Catalogue(listings, ABOUT, pixels=pixels)
 
 
 def list_nyu_labels(path: Path) -> Catalogue:
@@ -85,9 +86,8 @@ def list_nyu_labels(path: Path) -> Catalogue:
     def decode(stored: NDArray) -> NDArray[np.uint16]:
         return (stored if to_40 is None else to_40[stored]).astype(np.uint16)
 
-    train, test = _from_labelled(file, "labels", decode)
     classes = MaskClasses(names=names, first=1, ignored=frozenset({0}))
-    return Catalogue(train, test, ABOUT, pixels=classes)
+    return Catalogue(_from_labelled(file, "labels", decode), ABOUT, pixels=classes)
 
 
 def _labelled(path: Path) -> Path | None:

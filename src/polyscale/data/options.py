@@ -60,8 +60,8 @@ def to_count(name: str, text: str, least: int) -> int:
     return int(text)
 
 
-def to_choice(name: str, text: str, choices: tuple[str, str]) -> bool:
-    """Whether it is the second of two choices."""
+def to_choice(name: str, text: str, *choices: str) -> str:
+    """One of some words."""
     if text not in choices:
         raise refusal(name, " or ".join(choices), text)
-    return text == choices[1]
+    return text

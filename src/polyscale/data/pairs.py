@@ -1,7 +1,6 @@
 """`pairs:PATH` and `ade20k:PATH`: images in one folder, their masks or depth maps in another."""
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 from polyscale.data.files import files_below, folders_in, is_file, is_folder, passed_over, read_text
@@ -11,7 +10,6 @@ from polyscale.data.listing import (
     Listing,
     assign_roles,
     list_files,
-    of_roles,
     role_of,
 )
 from polyscale.data.pixels import IGNORED_VALUE, MaskClasses, PixelTargets
@@ -28,11 +26,6 @@ def list_pairs(path: Path, folder: str, pixels: PixelTargets) -> Catalogue:
 
     Both may hold folders called train and test or val; else the test images are drawn. Folders
     below count as a part of the stem.
-
-    Args:
-        path: the folder above both.
-        folder: name of the folder with the targets.
-        pixels: what the targets are.
     """
     for name in ("images", folder):
         if not is_folder(path / name):
@@ -44,8 +37,8 @@ def list_pairs(path: Path, folder: str, pixels: PixelTargets) -> Catalogue:
     remarks: list[str] = []
     if not splits:
         pairs = _match(path, Path("images"), Path(folder), pixels.word, remarks)
-        return Catalogue(pairs, None, None, tuple(remarks), pixels=pixels)
-    roles = assign_roles(splits.values(), where=f"data folder {str(path / 'images')!r}")
+        return Catalogue([pairs], None, remarks, pixels=pixels)
+    names, about = assign_roles(splits.values(), where=f"data folder {str(path / 'images')!r}")
     for role, partner in partners.items():
         if role not in splits:
             raise InputError(
@@ -62,7 +55,7 @@ def list_pairs(path: Path, folder: str, pixels: PixelTargets) -> Catalogue:
             )
         return _match(path, Path("images") / split, Path(folder) / partner, pixels.word, remarks)
 
-    return replace(of_roles(roles, list_split, pixels=pixels), remarks=tuple(remarks))
+    return Catalogue([list_split(name) for name in names], about, remarks, pixels=pixels)
 
 
 def list_ade20k(path: Path) -> Catalogue:
@@ -81,14 +74,14 @@ def list_ade20k(path: Path) -> Catalogue:
                     "for other folders use pairs:PATH."
                 )
     remarks: list[str] = []
-    train, test = (
+    listings = [
         _match(root, Path("images") / split, Path("annotations") / split, "mask", remarks)
         for split in ("training", "validation")
-    )
+    ]
     names = _ade20k_names(root / "objectInfo150.txt")
     classes = MaskClasses(names=names, first=1, ignored=frozenset({0, IGNORED_VALUE}))
     about = "ADE20K's own training and validation"
-    return Catalogue(train, test, about, tuple(remarks), pixels=classes)
+    return Catalogue(listings, about, remarks, pixels=classes)
 
 
 def _ade20k_names(file: Path) -> tuple[str, ...]:

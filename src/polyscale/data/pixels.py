@@ -208,17 +208,15 @@ PixelTargets: TypeAlias = MaskClasses | DepthCoding
 def to_classes(options: Mapping[str, str], beside: Path | None = None) -> MaskClasses:
     """What the options say about the classes in masks.
 
-    Args:
-        options: `ignore`, a number or none; `reduce_zero`, 1 where 0 is no class and 1 the first;
-            `classes`, a file of names.
-        beside: a file of names that is taken if it is there and none is given.
+    They are `ignore`, a number or none; `reduce_zero`, 1 where 0 is no class and 1 the first; and
+    `classes`, a file of names. The file `beside` is taken if it is there and none is given.
     """
     names = None
     if "classes" in options:
         names = _read_names(to_path(options["classes"]))
     elif beside is not None and is_file(beside):
         names = _read_names(beside)
-    first = int(to_choice("reduce_zero", options.get("reduce_zero", "0"), ("0", "1")))
+    first = int(to_choice("reduce_zero", options.get("reduce_zero", "0"), "0", "1"))
     ignored = _ignored(options.get("ignore"), len(names or ()))
     return MaskClasses(names=names, first=first, ignored=ignored | frozenset(range(first)))
 

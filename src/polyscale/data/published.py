@@ -44,13 +44,28 @@ class PaperRow:
     note: str
 
 
+PARSE: dict[Any, Callable[[str], Any]] = {
+    str: str,
+    tuple[int, ...]: lambda cell: tuple(map(int, cell.split())),
+    tuple[float, ...]: lambda cell: tuple(map(float, cell.split())),
+    int | None: lambda cell: int(cell) if cell else None,
+    float | None: lambda cell: float(cell) if cell else None,
+}
+"""Type of a column → what makes it of a cell."""
+
+
 def load_paper(table: str | None = None) -> list[PaperRow]:
     """Rows of one table, or of all.
 
     Raises:
         InputError: if there is no such table.
     """
-    return [_row(line) for name in _chosen(table) for line in csv.DictReader(_text(name))]
+    types = get_type_hints(PaperRow)
+    return [
+        PaperRow(**{column: PARSE[kind](line[column]) for column, kind in types.items()})
+        for name in _chosen(table)
+        for line in csv.DictReader(_text(name))
+    ]
 
 
 def paper_csv(table: str | None = None) -> str:
@@ -77,18 +92,3 @@ def _chosen(table: str | None) -> tuple[str, ...]:
 def _text(name: str) -> list[str]:
     file = files("polyscale.data") / "paper_tables" / f"{name}.csv"
     return file.read_text(encoding="utf-8").splitlines()
-
-
-PARSE: dict[Any, Callable[[str], Any]] = {
-    str: str,
-    tuple[int, ...]: lambda cell: tuple(map(int, cell.split())),
-    tuple[float, ...]: lambda cell: tuple(map(float, cell.split())),
-    int | None: lambda cell: int(cell) if cell else None,
-    float | None: lambda cell: float(cell) if cell else None,
-}
-"""Type of a column → what makes it of a cell."""
-
-
-def _row(line: dict[str, str]) -> PaperRow:
-    types = get_type_hints(PaperRow)
-    return PaperRow(**{name: PARSE[kind](line[name]) for name, kind in types.items()})

@@ -13,7 +13,6 @@ from polyscale.data.listing import (
     Listing,
     assign_roles,
     list_files,
-    of_roles,
     role_of,
     split_labels,
     to_targets,
@@ -56,8 +55,8 @@ def list_table(path: Path, kind: str, options: Mapping[str, str]) -> Catalogue:
         targets = to_targets(kind, [row.target for row in chosen], class_names)
         return list_files([(row.id, row.path) for row in chosen], targets)
 
-    roles = assign_roles(sorted({row.split for row in rows}), where=f"table {str(path)!r}")
-    return of_roles(roles, list_split, class_names=class_names)
+    names, about = assign_roles(sorted({row.split for row in rows}), where=f"table {str(path)!r}")
+    return Catalogue([list_split(name) for name in names], about, class_names=class_names)
 
 
 def _read(path: Path, kind: str, options: Mapping[str, str]) -> list[_Row]:

@@ -8,8 +8,7 @@ import copy
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from polyscale.encoders.multiscale import as_multiscale
-from polyscale.encoders.resize import resize_map
+from polyscale.encoders.shared import as_multiscale, resize_map
 from polyscale.errors import InputError
 from polyscale.operator.multiscale import MultiScale
 from polyscale.types import Backbone
@@ -18,14 +17,7 @@ STRIDES_PX = (2, 4, 8, 16, 32)
 
 
 class SmpEncoder(nn.Module):
-    """The fused map, resized to the strides that an smp decoder expects.
-
-    Args:
-        multiscale: what gives the features.
-        depth: as for `smp_encoder`, like the others.
-        output_stride: see there.
-        finest_stride: see there.
-    """
+    """The fused map, resized to the strides that an smp decoder expects; see `smp_encoder`."""
 
     # smp asks these before it compiles, exports or scripts an encoder
     _is_torch_compilable = True
@@ -33,12 +25,7 @@ class SmpEncoder(nn.Module):
     _is_torch_scriptable = False
 
     def __init__(
-        self,
-        multiscale: MultiScale,
-        *,
-        depth: int = 5,
-        output_stride: int = 32,
-        finest_stride: int = 4,
+        self, multiscale: MultiScale, *, depth: int, output_stride: int, finest_stride: int
     ) -> None:
         super().__init__()
         if depth not in range(1, 6):
@@ -59,28 +46,23 @@ class SmpEncoder(nn.Module):
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """Pixels of the image a cell, of each level, that of the image itself first."""
+        """Pixels of the image for a cell of each level, beginning with the image itself."""
         return tuple(min(2**level, self.output_stride) for level in range(self.depth + 1))
 
     @property
     def output_stride(self) -> int:
-        """Of the coarsest level, in pixels."""
+        """Stride of the coarsest level, in pixels."""
         return min(self._limit, 2**self.depth)
 
     @property
     def out_channels(self) -> list[int]:
-        """Of each level, that of the image itself first."""
-        return [self.in_channels] + [
-            self.multiscale.out_channels if stride >= self.finest_stride else 0
-            for stride in self.strides[1:]
-        ]
+        """Channels of each level, beginning with the image itself."""
+        full = self.multiscale.out_channels
+        levels = [full if stride >= self.finest_stride else 0 for stride in self.strides[1:]]
+        return [self.in_channels, *levels]
 
     def set_in_channels(self, in_channels: int, pretrained: bool = True) -> None:
-        """What smp asks of an encoder for other images.
-
-        Raises:
-            InputError: unless there are as many as the backbone takes.
-        """
+        """Called by smp for images of another number of channels, which are refused."""
         if in_channels != self.in_channels:
             raise InputError(
                 f"in_channels must be {self.in_channels}, as {self.multiscale.backbone.name} takes "
@@ -88,11 +70,7 @@ class SmpEncoder(nn.Module):
             )
 
     def make_dilated(self, output_stride: int) -> None:
-        """What smp asks where levels are not to get coarser, as in DeepLab.
-
-        Raises:
-            InputError: if it is none of 8, 16 and 32 px.
-        """
+        """Called by smp where levels are not to get coarser, as in DeepLab."""
         if output_stride not in (8, 16, 32):
             raise InputError(
                 f"output_stride must be 8, 16 or 32, but got {output_stride!r}. Try 32."
@@ -110,7 +88,7 @@ class SmpEncoder(nn.Module):
         levels = [images]
         for stride, channels in zip(self.strides[1:], self.out_channels[1:], strict=True):
             out_hw = (-(-height // stride), -(-width // stride))
-            # without channels there is only a size to tell, as in smp's own encoders of this kind
+            # a level without channels only tells its size, as in smp's own encoders of this kind
             levels.append(
                 resize_map(map_, out_hw) if channels else map_.new_empty(len(map_), 0, *out_hw)
             )
@@ -141,10 +119,10 @@ def smp_encoder(
     Args:
         multiscale: made by `polyscale.wrap`, or a backbone of `polyscale.load`. The encoder holds a
             copy, so that models made from one entry can be moved and trained independently.
-        depth: levels after the image, 1 to 5; smp gives its own.
-        output_stride: px, of the coarsest level at most; 8, 16 or 32; smp gives its own.
-        finest_stride: px; finer levels have no channels, as stride 2 has none in smp's own
-            `mit_b0`: they would cost the most memory and tell nothing new. smp 0.6 and later
+        depth: number of levels after the image, 1 to 5; smp gives its own.
+        output_stride: largest stride in pixels: 8, 16 or 32; smp gives its own.
+        finest_stride: in pixels; finer levels have no channels, as stride 2 has none in smp's own
+            `mit_b0`: they would cost the most memory and add no information. smp 0.6 and later
             take that in every decoder; 2 gives every level channels.
 
     Raises:

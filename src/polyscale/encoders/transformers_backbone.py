@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from polyscale.encoders.multiscale import as_multiscale
+from polyscale.encoders.shared import as_multiscale
 from polyscale.errors import InputError, require
 from polyscale.operator.backbones.blueprint import blueprint_of
 from polyscale.operator.multiscale import MultiScale
@@ -83,10 +83,13 @@ def transformers_backbone(
             "Leave it out for that of the output grid."
         )
     multiscale = as_multiscale(multiscale)
+    plan = multiscale.plan
+    largest_px = max(level.image_hw[0] for level in plan.levels)
     config = PolyscaleBackboneConfig(
         form=form,
         hidden_size=multiscale.out_channels,
-        patch_size=patch_size or (None if form == "map" else _patch_size(multiscale)),
+        patch_size=patch_size
+        or (None if form == "map" else max(1, round(largest_px / plan.grid_hw[0]))),
         num_channels=getattr(multiscale.backbone, "in_channels", 3),
         blueprint=_blueprint(multiscale.backbone),
         operator=json.loads(multiscale.config.to_json()),
@@ -102,8 +105,3 @@ def _blueprint(backbone: Backbone) -> dict[str, Any] | None:
         return blueprint_of(backbone)
     except InputError:
         return None
-
-
-def _patch_size(multiscale: MultiScale) -> int:
-    plan = multiscale.plan
-    return max(1, round(max(level.image_hw[0] for level in plan.levels) / plan.grid_hw[0]))

@@ -1,8 +1,9 @@
 """The backbone as transformers' own are written. Imports transformers."""
 
 import json
-import math
 from dataclasses import replace
+from itertools import chain
+from math import ceil
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from transformers.backbone_utils import BackboneConfigMixin, BackboneMixin
 from transformers.modeling_outputs import BackboneOutput
 from transformers.utils.generic import can_return_tuple
 
-from polyscale.encoders.resize import resize_map
+from polyscale.encoders.shared import resize_map
 from polyscale.errors import InputError
 from polyscale.operator.backbones.blueprint import build
 from polyscale.operator.multiscale import MultiScale, MultiScaleConfig, MultiScaleFeatures
@@ -109,13 +110,12 @@ class TransformersBackbone(BackboneMixin, PreTrainedModel):  # type: ignore[misc
         if module is not self or not self._on_meta or self.multiscale is None:
             return
         self.multiscale.requires_grad_(not self.config.frozen)  # lost as parameters are replaced
-        own = {**dict(self.multiscale.named_parameters()), **dict(self.multiscale.named_buffers())}
-        missing = [n for n, t in own.items() if not getattr(t, "_is_hf_initialized", False)]
+        tensors = _tensors(self.multiscale.backbone)
+        missing = [n for n, t in tensors.items() if not getattr(t, "_is_hf_initialized", False)]
         if missing:
-            fresh = build(self.config.blueprint)
-            made = {**dict(fresh.named_parameters()), **dict(fresh.named_buffers())}
+            initial = _tensors(build(self.config.blueprint))
             for name in missing:
-                own[name].copy_(made[name.removeprefix("backbone.")])
+                tensors[name].copy_(initial[name])
 
     @property
     def gradient_checkpointing(self) -> bool:
@@ -153,8 +153,7 @@ class TransformersBackbone(BackboneMixin, PreTrainedModel):  # type: ignore[misc
                 "Put it where the head keeps it: model.backbone = backbone."
             )
         hidden = output_hidden_states
-        if hidden is None:
-            hidden = self.config.output_hidden_states
+        hidden = self.config.output_hidden_states if hidden is None else hidden
         features = self.multiscale(pixel_values)
         names = self.stage_names if hidden else self.out_features
         stages = dict(zip(names, self._stages(features, pixel_values, names), strict=True))
@@ -173,7 +172,9 @@ class TransformersBackbone(BackboneMixin, PreTrainedModel):  # type: ignore[misc
         if self.config.form == "map":
             patched = self.config.patch_size is not None
             return [resize_map(map_, self._grid_hw(pixel_values)) if patched else map_]
-        return [_resized(map_, PYRAMID[self.stage_names.index(name)]) for name in names]
+        factors = [PYRAMID[self.stage_names.index(name)] for name in names]
+        height, width = map_.shape[-2:]
+        return [resize_map(map_, (ceil(height * f), ceil(width * f))) for f in factors]
 
     def _grid_hw(self, pixel_values: Tensor) -> HW:
         """Cells that the head expects."""
@@ -187,10 +188,8 @@ class TransformersBackbone(BackboneMixin, PreTrainedModel):  # type: ignore[misc
         return height // patch, width // patch
 
 
-def _resized(map_: Tensor, factor: float) -> Tensor:
-    """At so many times its own grid, rounded up."""
-    height, width = map_.shape[-2:]
-    return resize_map(map_, (math.ceil(height * factor), math.ceil(width * factor)))
+def _tensors(module: Any) -> dict[str, Tensor]:
+    return dict(chain(module.named_parameters(), module.named_buffers()))
 
 
 def _tokens(features: MultiScaleFeatures, grid_hw: HW) -> Float[Tensor, "batch 1+h*w channels"]:

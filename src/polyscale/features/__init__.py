@@ -2,7 +2,7 @@
 
 from polyscale.features.extract import Feature, extract_maps, extract_pooled, pooled_columns
 from polyscale.features.files import temporary_folder, whole_file
-from polyscale.features.keys import Images, decode_side, feature_key, library_versions, weights_hash
+from polyscale.features.keys import decode_side, feature_key, library_versions, weights_hash
 from polyscale.features.limit import parse_bytes
 from polyscale.features.maps import (
     ArrayMaps,
@@ -25,7 +25,6 @@ __all__ = [
     "DamagedFeaturesWarning",
     "Feature",
     "FeatureStore",
-    "Images",
     "JoinedMaps",
     "LostFeaturesError",
     "MapSource",

@@ -19,7 +19,7 @@ from polyscale.features.keys import Images, decode_side, feature_key
 from polyscale.features.maps import StoredMaps
 from polyscale.features.store import FeatureStore
 from polyscale.operator.multiscale import MultiScale, PartFeatures, Prepared
-from polyscale.records.timing import Watch
+from polyscale.records import Watch
 from polyscale.types import Progress, format_scale
 
 SHARD = 32
@@ -58,16 +58,9 @@ def extract_pooled(
 ) -> dict[float, NDArray[np.float32]]:
     """Pooled features of each scale (num_images, pooled_dim), from the store or computed.
 
-    A scale's features do not depend on the other scales, so each is kept on its own.
-
-    Args:
-        module: the backbone with all scales that any candidate needs.
-        images: one split.
-        store: where features are kept.
-        weights: `weights_hash` of the backbone.
-        step: how progress calls it.
-        progress: told after every shard.
-        watch: measures the time in which the model runs.
+    A scale's features do not depend on the other scales, so each is kept on its own. `weights` is
+    the `weights_hash` of the backbone; progress is told after every shard, and the watch measures
+    the time in which the model runs.
 
     Raises:
         InputError: if features are not finite.

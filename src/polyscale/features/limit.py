@@ -42,15 +42,8 @@ def parse_bytes(text: str, *, name: str) -> int:
 def evict(folder: Path, limit_bytes: int, keep: set[str]) -> int:
     """Delete keys, longest unused first, until the rest is within the limit.
 
-    A key is renamed first, so that another run finds it whole or not at all.
-
-    Args:
-        folder: of the store.
-        limit_bytes: what all keys may take together.
-        keep: names of keys that stay whatever they take.
-
-    Returns:
-        Bytes that are left.
+    A key is renamed first, so that another run finds it whole or not at all. Those named in `keep`
+    stay, whatever they take. Returns the bytes that are left.
     """
     keys = sorted((*_use_of(key), key) for key in _key_folders(folder))
     total = sum(num_bytes for _, num_bytes, _ in keys)

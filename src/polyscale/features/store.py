@@ -74,7 +74,7 @@ class FeatureStore:
     def has(
         self, key: str, start: int, stop: int, row_shape: Shape, dtype: DTypeLike = np.float32
     ) -> bool:
-        """Whether `read` would give rows. All are read and verified, in the memory of one."""
+        """Whether `read` would give rows; all are verified, in the memory of one."""
         one = np.empty((1, *row_shape), dtype)
         return self._read(key, range(start, stop), one, places=[0] * (stop - start))
 

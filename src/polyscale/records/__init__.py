@@ -1,7 +1,6 @@
-"""What a run finds, with one schema: what files keep, and what a report reads, merges and shows."""
+"""The results of a run: one schema for what files keep and what a report reads and merges."""
 
 from polyscale.records.addons import (
-    FEATURES_STAGE,
     Cascade,
     CascadeChoice,
     Control,
@@ -11,10 +10,8 @@ from polyscale.records.addons import (
     Seeds,
     Shots,
     SweetSpot,
-    Timing,
 )
 from polyscale.records.codec import FieldError, Record, decode, read_json, write_json
-from polyscale.records.contrast import Contrast
 from polyscale.records.data import (
     ClassIous,
     DataRecord,
@@ -27,8 +24,8 @@ from polyscale.records.data import (
     Unreadable,
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
-from polyscale.records.metric import METRICS, Metric, better_sign
-from polyscale.records.result import Result
+from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
+from polyscale.records.result import Contrast, Result
 from polyscale.records.tables import (
     AnswerPicture,
     ImageRow,
@@ -37,7 +34,7 @@ from polyscale.records.tables import (
     PredictionRow,
     TextRow,
 )
-from polyscale.records.task import Reduction, TaskRecord
+from polyscale.records.timing import FEATURES_STAGE, Timing, Watch
 from polyscale.records.verdict import COST_AXES, CostAxis, CostVerdict, Outcome, Rule, Verdict
 
 __all__ = [
@@ -84,7 +81,7 @@ __all__ = [
     "Timing",
     "Unreadable",
     "Verdict",
-    "better_sign",
+    "Watch",
     "decode",
     "is_run",
     "read_json",

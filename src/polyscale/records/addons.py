@@ -1,18 +1,23 @@
-"""What a study adds to its rows: cascades, controls, other probes, failures and times."""
+"""What a study adds to its rows: cascades, controls, other probes, failures, budgets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
-from polyscale.records.codec import Count, NotNegative, Positive, PositiveCount, Record, Share
-
-FEATURES_STAGE = "features"
-"""The stage in which the models run."""
+from polyscale.records.codec import (
+    Count,
+    NotNegative,
+    Positive,
+    PositiveCount,
+    Record,
+    Share,
+    check_lengths,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CascadeChoice(Record):
-    """A cascade at one threshold."""
+    """A cascade at one threshold; fields as in `Cascade`."""
 
     threshold: NotNegative
     share: Share
@@ -23,21 +28,20 @@ class CascadeChoice(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Cascade(Record):
-    """A small model that passes on images of which it is unsure; lists by rising cost.
+    """A small model that passes on images of which it is unsure. Lists are by rising cost.
 
     Attributes:
         small: candidate that sees every image.
-        large: candidate that sees those of which the small one is unsure.
-        kind: whether that is the small model at several scales or a larger one.
+        large: candidate that sees the images that are passed on.
+        kind: whether `large` is the small model at several scales or a larger model.
         axis: the kind of cost.
-        thresholds: of the small model's highest probability; 2 sends every image on.
-        share: of images that go on.
-        cost: mean of an image.
-        accuracy: of the cascade.
-        random_accuracy: where as many images go on, drawn at random.
+        thresholds: of the small model's highest probability; 2 passes on every image.
+        share: of images that are passed on.
+        cost: mean cost of an image.
+        random_accuracy: if as many images are passed on, but drawn at random.
         area_gain: mean gain over random choice, over all shares.
-        chosen: the test images at the threshold that did best on cross-validated answers to the
-            training images, for no more than the large one costs alone.
+        chosen: the test images at the threshold that is best on cross-validated answers to the
+            training images and costs no more than `large` alone.
     """
 
     small: str
@@ -59,22 +63,18 @@ class Cascade(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Control(Record):
-    """A control beside its candidate; numbers are None where it could not run.
+    """A control beside its candidate; numbers are None, and there is a reason, if it cannot run.
 
     Attributes:
         candidate: what it is a control of.
         control: what was taken away.
-        value: the metric of the control on the test images.
-        ci_low: lower end of its 95 % interval.
-        ci_high: its upper end.
-        difference: metric of the control less that of the candidate.
-        diff_low: lower end of its paired 95 % interval.
-        diff_high: its upper end.
+        value: the metric of the control on the test images, with its 95 % interval.
+        difference: metric of the control less that of the candidate; `diff_low` and `diff_high`
+            are the ends of its paired 95 % interval.
         p_value: McNemar's exact test, two-sided, not corrected.
-        macs: multiply-adds of one image.
-        latency_ms: median time of one image.
+        macs: multiply-adds for one image.
+        latency_ms: median time for one image.
         feature_dim: numbers that describe one image.
-        reason: why it could not run, or None.
     """
 
     candidate: str
@@ -94,7 +94,7 @@ class Control(Record):
 
 @dataclass(frozen=True)
 class Knn(Record):
-    """The metric of k nearest neighbours, and its 95 % interval."""
+    """The metric of k nearest neighbours by cosine, with its 95 % interval."""
 
     k: PositiveCount
     value: float
@@ -104,15 +104,10 @@ class Knn(Record):
 
 @dataclass(frozen=True)
 class Shots(Record):
-    """The metric from a few training images of each class, over several draws of them.
+    """The metric from a few training images of each class.
 
-    Attributes:
-        shots: images of each class.
-        mean: over the draws; None where it was skipped.
-        low: of the worst draw.
-        high: of the best draw.
-        draws: how many.
-        skipped: why it was, or None.
+    `mean`, `low` and `high` are over several draws of the images; they are None if it was skipped
+    for the reason in `skipped`.
     """
 
     shots: PositiveCount
@@ -133,13 +128,13 @@ class Seeds(Record):
 
 @dataclass(frozen=True)
 class Probes(Record):
-    """What other probes say of a candidate.
+    """Results of other probes on the features of a candidate.
 
     Attributes:
-        knn: neighbours by cosine.
+        knn: nearest neighbours.
         few_shot: the metric by number of training images.
-        features: the metric by what the probe sees of each scale.
-        seeds: spread over seeds: of the folds that choose the regulariser, or of the training.
+        features: the metric by what the probe gets of each scale.
+        seeds: spread over the seeds of the folds that choose the regulariser, or of the training.
     """
 
     knn: Knn
@@ -150,13 +145,7 @@ class Probes(Record):
 
 @dataclass(frozen=True)
 class Failure(Record):
-    """A candidate that gave no result.
-
-    Attributes:
-        candidate: as the user writes it.
-        error: why, in one line.
-        kind: of the error, as Python names it.
-    """
+    """A candidate without a result: why, in one line, and the name of the Python exception."""
 
     candidate: str
     error: str
@@ -167,46 +156,12 @@ class Failure(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timing(Record):
-    """Seconds of a run.
-
-    Attributes:
-        wall_s: from its beginning to its end.
-        model_s: in which a model ran over images.
-        num_tiles: that it saw; features that were kept cost none.
-        stages: name → seconds; a stage inside another counts for itself alone.
-    """
-
-    wall_s: NotNegative
-    model_s: NotNegative
-    num_tiles: Count
-    stages: Mapping[str, NotNegative] = field(default_factory=dict)
-
-    @property
-    def busy_share(self) -> float | None:
-        """Share of the time for features in which a model ran; None where none did."""
-        stage_s = self.stages.get(FEATURES_STAGE)
-        return self.model_s / stage_s if self.num_tiles and stage_s else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The times as JSON holds them, with the share."""
-        return {**super().to_dict(), "busy_share": self.busy_share}
-
-
-@dataclass(frozen=True, kw_only=True)
 class SweetSpot(Record):
-    """The candidate to take for a range of budgets; the last range has no end."""
+    """The candidate to take for budgets from `budget_low` up to, but without, `budget_high`.
+
+    The last range has no end.
+    """
 
     budget_low: Positive
     budget_high: Positive | None
     candidate: str
-
-
-def check_lengths(*lists: tuple[object, ...]) -> None:
-    """Refuse lists that do not belong together.
-
-    Raises:
-        ValueError: if they differ in length.
-    """
-    if len(set(map(len, lists))) > 1:
-        raise ValueError("must hold lists of one length, but they differ")

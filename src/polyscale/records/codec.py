@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from functools import cache
-from math import isfinite
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
@@ -26,13 +25,13 @@ from typing import (
 
 from polyscale.errors import InputError
 
-Made = TypeVar("Made")
+T = TypeVar("T")
 Place: TypeAlias = tuple[str | int, ...]
 """Keys and indices from the top of a file to a value."""
 
 AGAIN = "Run polyscale compare again, or use the version of polyscale that wrote the run."
 LARGEST = 1e30
-"""Numbers beyond it are no measurements, and overflow when they are multiplied."""
+"""Numbers beyond it cannot be measurements, and would overflow when they are multiplied."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,14 @@ NotNegative: TypeAlias = Annotated[float, Range("of at least 0", 0)]
 Count: TypeAlias = Annotated[int, Range("of at least 0", 0, 2**63)]
 PositiveCount: TypeAlias = Annotated[int, Range("above 0", 1, 2**63)]
 
+PLAIN: Mapping[Any, tuple[str, Range]] = {
+    str: ("text", Range("", 0)),
+    bool: ("true or false", Range("", 0)),
+    int: ("a whole number", Range("no larger than 2^63", -(2**63), 2**63)),
+    float: ("a number", Range(f"no larger than {LARGEST:g}", -LARGEST)),
+}
+"""Types of plain values: their names in errors, and the range of numbers without a range."""
+
 
 class FieldError(ValueError):
     """A value breaks the rule of its field: where it is, and what is wrong with it."""
@@ -60,35 +67,30 @@ class FieldError(ValueError):
 
     def __str__(self) -> str:
         """`row 2: latency_ms must be a number above 0, but is 'x'`."""
-        is_row = bool(self.place) and isinstance(self.place[0], int)
-        keys = self.place[1:] if is_row else self.place
+        row, keys = "", self.place
+        if keys and isinstance(keys[0], int):
+            row, keys = f"row {keys[0] + 1}", keys[1:]
         path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
-        row = f"row {int(self.place[0]) + 1}" if is_row else ""
         where = ": ".join(filter(None, (row, path.lstrip("."))))
         return f"{where} {self.wrong}".lstrip()
 
 
 @dataclass(frozen=True)
 class Record:
-    """A part of a run that goes to JSON and back."""
+    """A part of a run that is written as JSON and read again."""
 
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON holds it."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls: type[Made], row: object) -> Made:
-        """Read what `to_dict` wrote, after its way through JSON.
+    def from_dict(cls: type[T], row: object) -> T:
+        """Read what `to_dict` gave, after it was written as JSON.
 
         Raises:
             FieldError: if a field is missing or breaks its rule.
         """
         return decode(cls, row)
-
-    @classmethod
-    def completed(cls, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A row of an older version with the fields that it did not write yet."""
-        return row
 
 
 def decode(kind: Any, value: Any, place: Place = ()) -> Any:
@@ -97,7 +99,7 @@ def decode(kind: Any, value: Any, place: Place = ()) -> Any:
     Args:
         kind: a type hint, for example `tuple[Result, ...]`.
         value: what `json.loads` gave.
-        place: where it stands in its file.
+        place: where the value is in its file.
 
     Raises:
         FieldError: if a field is missing or breaks its rule.
@@ -106,23 +108,24 @@ def decode(kind: Any, value: Any, place: Place = ()) -> Any:
         return value
     if is_dataclass(kind):
         return _decode_record(kind, value, place)
-    if kind in (str, int, float, bool):
-        return _decode_plain(kind, value, place)
+    if kind in PLAIN:
+        return _decode_plain(kind, PLAIN[kind][1], value, place)
     origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, UnionType):  # with None: what may be empty
+    if origin in (Union, UnionType):  # with None, for a field that may be empty
         (inner,) = (argument for argument in arguments if argument is not NoneType)
         return None if value is None else decode(inner, value, place)
     if origin is Annotated:
-        return _decode_number(*arguments, value=value, place=place)
+        number, limits = arguments
+        return _decode_plain(number, limits, value, place)
     if origin is Literal:
         if not isinstance(value, str) or value not in arguments:
-            raise wrong(place, f"one of {', '.join(map(repr, arguments))}", value)
+            raise _wrong(place, f"one of {', '.join(map(repr, arguments))}", value)
         return value
     if origin is tuple:
         return _decode_list(arguments, value, place)
     if not isinstance(value, dict):
-        raise wrong(place, "an object", value)
-    return {key: decode(arguments[1], own, (*place, key)) for key, own in value.items()}
+        raise _wrong(place, "an object", value)
+    return {key: decode(arguments[1], entry, (*place, key)) for key, entry in value.items()}
 
 
 def read_json(path: Path, kind: Any) -> Any:
@@ -142,21 +145,24 @@ def read_json(path: Path, kind: Any) -> Any:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write readable JSON without NaN, which other readers refuse."""
-    path.write_text(f"{json.dumps(content, indent=2, allow_nan=False)}\n", encoding="utf-8")
+    """Write readable JSON, records included. NaN is refused: other programs cannot read it."""
+    text = json.dumps(content, indent=2, allow_nan=False, default=lambda record: record.to_dict())
+    path.write_text(f"{text}\n", encoding="utf-8")
 
 
 def check_exists(path: Path) -> None:
-    """Refuse a file of a run that is not there.
-
-    Raises:
-        InputError: if it is missing.
-    """
+    """Raise InputError if a file of a run is missing."""
     if not path.is_file():
         raise InputError(
             f"{path} must be a file that polyscale compare wrote, but is missing. "
             "Name the folder of a finished run, or run polyscale compare again."
         )
+
+
+def check_lengths(*lists: tuple[object, ...]) -> None:
+    """Raise ValueError if lists that belong together differ in length."""
+    if len(set(map(len, lists))) > 1:
+        raise ValueError("must hold lists of one length, but they differ")
 
 
 def damaged(path: Path, reason: object) -> InputError:
@@ -165,8 +171,7 @@ def damaged(path: Path, reason: object) -> InputError:
     return InputError(f"{path} must be as polyscale compare wrote it, but: {first_line}. {AGAIN}")
 
 
-def wrong(place: Place, rule: str, value: object) -> FieldError:
-    """The error of a value that breaks a rule."""
+def _wrong(place: Place, rule: str, value: object) -> FieldError:
     text = repr(value)
     shown = text if len(text) <= 60 else f"{text[:57]}..."
     return FieldError(place, f"must be {rule}, but is {shown}")
@@ -179,63 +184,40 @@ def _hints(kind: type) -> dict[str, Any]:
 
 def _decode_record(kind: Any, value: Any, place: Place) -> Any:
     if not isinstance(value, dict):
-        raise wrong(place, "an object", value)
-    row = kind.completed(value) if issubclass(kind, Record) else value
-    made = {}
+        raise _wrong(place, "an object", value)
+    given = {}
     for field in fields(kind):
-        if field.name in row:
-            made[field.name] = decode(
-                _hints(kind)[field.name], row[field.name], (*place, field.name)
-            )
+        inner = (*place, field.name)
+        if field.name in value:
+            given[field.name] = decode(_hints(kind)[field.name], value[field.name], inner)
         elif field.default is MISSING and field.default_factory is MISSING:
-            raise FieldError((*place, field.name), "must be there, but is missing")
+            raise FieldError(inner, "must be there, but is missing")
     try:
-        return kind(**made)
-    except FieldError:
-        raise
+        return kind(**given)
     except ValueError as error:  # a rule about several fields
         raise FieldError(place, str(error)) from error
 
 
-def _decode_list(arguments: tuple[Any, ...], value: Any, place: Place) -> Any:
+def _decode_list(kinds: tuple[Any, ...], value: Any, place: Place) -> Any:
     if not isinstance(value, list):
-        raise wrong(place, "a list", value)
-    if arguments[-1] is not ...:
-        if len(value) != len(arguments):
-            raise wrong(place, f"a list of {len(arguments)}", value)
-        kinds: tuple[Any, ...] = arguments
-    else:
-        kinds = (arguments[0],) * len(value)
-    return tuple(
-        decode(kind, own, (*place, i))
-        for i, (kind, own) in enumerate(zip(kinds, value, strict=True))
-    )
+        raise _wrong(place, "a list", value)
+    if kinds[-1] is ...:
+        kinds = (kinds[0],) * len(value)
+    elif len(value) != len(kinds):
+        raise _wrong(place, f"a list of {len(kinds)}", value)
+    entries = zip(kinds, value, strict=True)
+    return tuple(decode(kind, entry, (*place, i)) for i, (kind, entry) in enumerate(entries))
 
 
-_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-
-
-def _decode_plain(kind: type, value: Any, place: Place) -> Any:
-    fits = isinstance(value, (int, float) if kind is float else kind)
-    if not fits or (isinstance(value, bool) and kind is not bool):
-        raise wrong(place, _NAMES[kind], value)
+def _decode_plain(kind: Any, limits: Range, value: Any, place: Place) -> Any:
+    name, rule = PLAIN[kind][0], limits.rule
+    if isinstance(value, bool) is not (kind is bool) or not isinstance(
+        value, (int, float) if kind is float else kind
+    ):
+        raise _wrong(place, name if limits is PLAIN[kind][1] else f"{name} {rule}", value)
     if isinstance(value, str):
         if any("\ud800" <= character <= "\udfff" for character in value):
-            raise wrong(place, "text without lone surrogates", value)
-    elif isinstance(value, float):
-        if not isfinite(value) or abs(value) > LARGEST:
-            raise wrong(place, f"{_NAMES[kind]} no larger than {LARGEST:g}", value)
-    elif abs(value) > 2**63:
-        raise wrong(place, f"{_NAMES[kind]} no larger than 2^63", value)
+            raise _wrong(place, "text without lone surrogates", value)
+    elif kind is not bool and not limits.low <= value <= limits.high:  # false for NaN
+        raise _wrong(place, f"{name} {rule}", value)
     return value
-
-
-def _decode_number(kind: type, limits: Range, *, value: Any, place: Place) -> Any:
-    rule = f"{_NAMES[kind]} {limits.rule}"
-    try:
-        number = _decode_plain(kind, value, place)
-    except FieldError as error:
-        raise wrong(place, rule, value) from error
-    if not limits.low <= number <= limits.high:
-        raise wrong(place, rule, value)
-    return number

@@ -1,15 +1,14 @@
-"""What a run keeps of its data: how many images there are, and what was found wrong with them."""
+"""What a run keeps of its data: how many images there are, and what was wrong with them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from polyscale.records.addons import check_lengths
-from polyscale.records.codec import Count, Record, Share
+from polyscale.records.codec import Count, Record, Share, check_lengths
 
 
 @dataclass(frozen=True)
 class Unreadable(Record):
-    """An image that was left out: its name, its class, and why it cannot be used."""
+    """An image that was left out, and why it cannot be read."""
 
     id: str
     class_name: str
@@ -18,13 +17,10 @@ class Unreadable(Record):
 
 @dataclass(frozen=True)
 class NearDuplicate(Record):
-    """A test image that is nearly the same as a training image.
+    """A test image and the training image nearest to it.
 
-    Attributes:
-        train_id: the training image that is nearest to it.
-        test_id: its name.
-        distance: bits of 64 in which their perceptual hashes differ.
-        same_bytes: whether the two files are equal.
+    `distance` is the number of bits, of 64, in which their perceptual hashes differ; `same_bytes`
+    says whether the files are equal.
     """
 
     train_id: str
@@ -35,7 +31,7 @@ class NearDuplicate(Record):
 
 @dataclass(frozen=True)
 class DataReport(Record):
-    """What was found wrong with a data set; `remarks` are sentences."""
+    """What was wrong with a data set; `remarks` are sentences."""
 
     unreadable: tuple[Unreadable, ...] = ()
     near_duplicates: tuple[NearDuplicate, ...] = ()
@@ -43,7 +39,7 @@ class DataReport(Record):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """All of it as sentences for people."""
+        """Everything as sentences for people."""
         notes = []
         if self.unreadable:
             first = self.unreadable[0]
@@ -67,17 +63,14 @@ class DataRecord(Record):
     """The data of a run: the content of `data.json`.
 
     Attributes:
-        name: of the data.
-        about: how it was split.
-        num_train: training images.
-        num_test: test images.
-        classes: training and test images of each class; empty where an image has no single class.
-        report: what was found wrong with the images.
-        class_names: of pixels, where those have classes.
-        min_depth_m: depths from here on are judged, in metres, where pixels have a depth.
-        max_depth_m: up to here.
+        about: how the data were split.
+        classes: training and test images of each class; empty if images have no single class.
+        report: what was wrong with the images.
+        class_names: of pixels, if pixels have classes.
+        min_depth_m: depths from `min_depth_m` to `max_depth_m` metres are judged, if pixels have
+            depths.
         crop_yxyx: the part of each image that is judged, as shares of its height and width (top,
-            left, bottom, right); None for all of it.
+            left, bottom, right); None judges everything.
     """
 
     name: str
@@ -94,14 +87,14 @@ class DataRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassIous(Record):
-    """IoU class by class, in the order of the labels: the content of `classes.json`.
+    """IoU of each class, in the order of the labels: the content of `classes.json`.
 
     Attributes:
         names: of the classes.
-        train_px: pixels of each in the training images; empty in files of older runs.
-        test_px: pixels of each in the test images.
-        test_images: test images that show it.
-        iou: of each candidate; None for a class that is on no test image.
+        train_px: pixels of each class in the training images, or nothing.
+        test_px: pixels of each class in the test images.
+        test_images: number of test images that show it.
+        iou: of each candidate; None for a class that no test image shows.
     """
 
     names: tuple[str, ...]
@@ -134,7 +127,7 @@ class Gain(Record):
 
 @dataclass(frozen=True)
 class SizeContrast(Record):
-    """First less second candidate in each bin; None where there is no object."""
+    """First less second candidate in each bin; None if the bin has no object."""
 
     first: str
     second: str
@@ -143,12 +136,12 @@ class SizeContrast(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes(Record):
-    """Mean IoU of objects by how many pixels they have: the content of `sizes.json`.
+    """Mean IoU of objects by their number of pixels: the content of `sizes.json`.
 
     Attributes:
-        edges_px: of the bins, rising; None for no end.
+        edges_px: rising limits of the bins; None for no limit.
         num_objects: in each bin.
-        iou: of each candidate in each bin; None where there is no object.
+        iou: of each candidate in each bin; None if the bin has no object.
         contrasts: differences of candidates in each bin.
     """
 
@@ -158,19 +151,20 @@ class Sizes(Record):
     contrasts: tuple[SizeContrast, ...]
 
     def __post_init__(self) -> None:
-        bins = (own.bins for own in self.contrasts)
+        bins = (contrast.bins for contrast in self.contrasts)
         check_lengths(self.edges_px[1:], self.num_objects, *self.iou.values(), *bins)
-        inner = [edge for edge in self.edges_px[:-1] if edge is not None]
-        last = self.edges_px[-1] if self.edges_px else None
-        edges = [*inner, *([] if last is None else [last])]
-        if len(inner) != len(self.edges_px) - 1 or sorted(set(edges)) != edges:
+        *inner, last = self.edges_px or (None, None)
+        edges = inner if last is None else [*inner, last]
+        if edges != sorted(edge for edge in set(edges) if edge is not None):
             raise ValueError("must hold rising edges_px, of which only the last may be null")
 
     def gain(self, first: str, second: str) -> tuple[Gain | None, ...] | None:
-        """Of two candidates in each bin, turned round where it was written the other way."""
-        for own in self.contrasts:
-            if (own.first, own.second) == (first, second):
-                return own.bins
-            if (own.first, own.second) == (second, first):
-                return tuple(b and Gain(-b.difference, -b.ci_high, -b.ci_low) for b in own.bins)
+        """First less second candidate in each bin, also if they were compared the other way."""
+        for contrast in self.contrasts:
+            if (contrast.first, contrast.second) == (first, second):
+                return contrast.bins
+            if (contrast.first, contrast.second) == (second, first):
+                return tuple(
+                    b and Gain(-b.difference, -b.ci_high, -b.ci_low) for b in contrast.bins
+                )
         return None

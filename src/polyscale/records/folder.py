@@ -1,13 +1,13 @@
-"""The files of a run folder: what each holds, and what tells a run from any other folder."""
+"""The files of a run folder: the schema of each, and which files mark a folder as a run."""
 
 from pathlib import Path
 from typing import Any
 
-from polyscale.records.addons import Cascade, Control, Failure, Probes, SweetSpot, Timing
-from polyscale.records.contrast import Contrast
+from polyscale.records.addons import Cascade, Control, Failure, Probes, SweetSpot
 from polyscale.records.data import ClassIous, DataRecord, Sizes
-from polyscale.records.result import Result
-from polyscale.records.task import TaskRecord
+from polyscale.records.metric import TaskRecord
+from polyscale.records.result import Contrast, Result
+from polyscale.records.timing import Timing
 from polyscale.records.verdict import CostAxis, Verdict
 
 FILES: dict[str, Any] = {
@@ -28,12 +28,12 @@ FILES: dict[str, Any] = {
 """The schema of each JSON file of a run; `tables` has that of the Parquet files."""
 
 REQUIRED = ("task.json", "results.json", "contrasts.json")
-"""The JSON files that a run cannot do without."""
+"""The JSON files without which a run cannot be read."""
 
 RUN_MARKS = ("results.json", "report.html")
-"""Files that every run holds. A folder with both is no data, wherever it lies."""
+"""Files of every run. A folder that holds both is never taken for data."""
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a study wrote this folder."""
+    """Whether the folder is a run."""
     return all((folder / name).is_file() for name in RUN_MARKS)

@@ -1,17 +1,33 @@
-"""Metrics: what they are called, their unit, and which way is better."""
+"""Metrics, and what a report must know of a task: names, units, and which direction is better."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+from polyscale.records.codec import Record
+
+Reduction = Literal["mean", "mean_iou"]
+"""How means over images become the metric: of one column, or intersections over unions."""
+
+
+class Directed:
+    """A record that says whether more of its metric is better."""
+
+    higher_is_better: bool
+
+    @property
+    def sign(self) -> int:
+        """1 if more is better, -1 if less is."""
+        return 1 if self.higher_is_better else -1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metric:
-    """A number that a candidate is judged by, and the words for it.
+class Metric(Directed):
+    """A number by which candidates are judged, and the words for it.
 
     Attributes:
         key: its name in files.
-        name: its name at the beginning of a sentence or over a column.
-        unit: of a value: "%" for a share that is shown in per cent, "m" for metres, "" for none.
-        higher_is_better: False for errors.
+        name: its name at the beginning of a sentence or above a column.
+        unit: of a value: "%" for a share that is shown in per cent, "m" for metres, or "".
         noun: its name inside a sentence; "" takes `name`.
         sentence: what a candidate does to get its value, with {value} and {num}; "" says
             "has a NOUN of {value} on {num} test images".
@@ -28,11 +44,6 @@ class Metric:
     sentence: str = ""
     second: str = "of"
     about: str = ""
-
-    @property
-    def sign(self) -> int:
-        """1 where more is better, -1 where less is."""
-        return 1 if self.higher_is_better else -1
 
 
 METRICS = {
@@ -77,12 +88,35 @@ METRICS = {
 }
 """The metrics of built-in tasks, by key."""
 
-LOWER_IS_BETTER = frozenset(
-    {"mse", "loss", *(key for key, metric in METRICS.items() if not metric.higher_is_better)}
-)
-"""Errors; of every other metric, more is better."""
 
+@dataclass(frozen=True, kw_only=True)
+class TaskRecord(Record):
+    """How a report reads the runs of a task: the content of `task.json`.
 
-def better_sign(metric: str) -> int:
-    """1 where more of a metric is better, -1 where less is."""
-    return -1 if metric in LOWER_IS_BETTER else 1
+    Attributes:
+        task: name of the task.
+        metric: the metric by which candidates are judged.
+        scores: the other metrics.
+        images_file: the file that holds one row for each candidate and test image.
+        right_or_wrong: whether each image is either right or wrong (in a column `correct`), so that
+            exact tests apply; otherwise images are resampled.
+        statistics: columns of `images_file` that are averaged over resampled images.
+        reduction: how these means become the metric; None if runs of the task cannot be merged.
+        samples: what is tested, in words.
+    """
+
+    task: str
+    metric: Metric
+    scores: tuple[Metric, ...] = ()
+    images_file: str = "images.parquet"
+    right_or_wrong: bool = False
+    statistics: tuple[str, ...] = ()
+    reduction: Reduction | None = "mean"
+    samples: str = "test images"
+
+    def __post_init__(self) -> None:
+        if "/" in self.images_file or "\\" in self.images_file:
+            raise ValueError("must name an images_file of the same folder")
+        columns = 2 if self.reduction == "mean_iou" else 1
+        if not self.right_or_wrong and self.reduction and len(self.statistics) != columns:
+            raise ValueError(f"must hold {columns} statistics for the reduction {self.reduction!r}")

@@ -1,48 +1,38 @@
-"""Facts about a candidate: what a study finds, files keep and a report shows."""
+"""The rows of a run: facts about one candidate, and about two candidates on the same images."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from polyscale.records.codec import Count, Positive, PositiveCount, Record
-from polyscale.records.metric import better_sign
+from polyscale.records.codec import Count, Positive, PositiveCount, Record, Share
+from polyscale.records.metric import Directed
 from polyscale.types.backbone import HW, Source
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result(Record):
+class Result(Directed, Record):
     """One row of facts about a candidate on a task.
 
     Attributes:
         candidate: as the user writes it, `SOURCE@SCALES`.
         backbone: the model's source.
-        family: models of one family differ in size alone.
+        family: models of one family differ only in size.
         scales: relative to the backbone's own size.
         tile_hw: the backbone's own size in pixels.
         source: what larger scales are resized from.
-        task: for example "classification".
-        data: name of the data.
-        metric: for example "accuracy".
-        higher_is_better: False if the metric is an error.
-        value: the metric on the test images, 0 to 1 for accuracy.
-        ci_low: lower end of the 95 % interval of `value`.
-        ci_high: its upper end.
-        selection_value: the metric in cross-validation on the training images: what may be looked
-            at when choosing among candidates.
-        num_train: training images.
-        num_test: test images.
-        num_tiles: times the backbone runs for one image.
+        value: the metric on the test images, 0 to 1 for accuracy; `ci_low` and `ci_high` are the
+            ends of its 95 % interval.
+        selection_value: the metric in cross-validation on the training images, by which candidates
+            may be chosen.
+        num_tiles: how often the backbone runs for one image.
         feature_dim: numbers that describe one image.
-        params: parameters of the backbone, and of a head where there is one.
-        macs: multiply-adds for one image over all tiles.
-        flops: floating-point operations for one image over all tiles.
-        latency_ms: median time for one image, batch 1, in milliseconds.
-        latency_low_ms: its lower quartile.
-        latency_high_ms: its upper quartile.
-        throughput: median images a second in batches; None in files of older runs.
-        throughput_low: its lower quartile.
-        throughput_high: its upper quartile.
-        peak_bytes: largest sum of live tensors while one image runs, parameters included.
+        params: parameters of the backbone, and of a head if there is one.
+        macs: multiply-adds for one image over all tiles; `flops` are its floating-point operations.
+        latency_ms: median time for one image in batches of one; `latency_low_ms` and
+            `latency_high_ms` are its quartiles.
+        throughput: median number of images a second in batches, None if it was not measured;
+            `throughput_low` and `throughput_high` are its quartiles.
+        peak_bytes: largest sum of live tensors while one image runs, including parameters.
         probe: what was trained on the features, and how well it converged.
         scores: other metrics on the test images, by key.
         settings: everything the user chose.
@@ -58,7 +48,7 @@ class Result(Record):
     task: str
     data: str
     metric: str
-    higher_is_better: bool = True
+    higher_is_better: bool
     value: float
     ci_low: float
     ci_high: float
@@ -83,16 +73,61 @@ class Result(Record):
     versions: Mapping[str, str]
 
     @property
-    def sign(self) -> int:
-        """1 where more is better, -1 where less is."""
-        return 1 if self.higher_is_better else -1
-
-    @property
     def backbone_params(self) -> int:
         """Parameters without a head's: what makes a model large."""
         return self.params - int(self.probe.get("params", 0))
 
-    @classmethod
-    def completed(cls, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Older rows do not say which way is better."""
-        return {"higher_is_better": better_sign(str(row.get("metric"))) > 0, **row}
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast(Directed, Record):
+    """Two candidates on the same test images.
+
+    Differences, intervals and margin are in the metric's own unit: 0.01 of accuracy is one
+    percentage point.
+
+    Attributes:
+        difference: metric of the first less metric of the second.
+        ci_low: lower end of the 95 % paired-bootstrap interval of the difference; `ci_high` is the
+            upper end.
+        ci90_low: lower end of the 90 % interval, on which a test of equivalence at 5 % is based.
+        only_first: test images that only the first gets right, and `only_second` those that only
+            the second gets right; None for metrics without right and wrong.
+        p_value: of a difference, two-sided, not corrected: McNemar's exact test for accuracy.
+        p_holm: the same with Holm's correction; None if no verdict is drawn from the contrast.
+        margin: largest difference that counts as none.
+        p_equivalence: that the difference is within the margin (two one-sided score tests), not
+            corrected; `p_equivalence_holm` is corrected as `p_holm`.
+    """
+
+    first: str
+    second: str
+    metric: str
+    higher_is_better: bool
+    difference: float
+    ci_low: float
+    ci_high: float
+    ci90_low: float
+    ci90_high: float
+    only_first: Count | None
+    only_second: Count | None
+    p_value: Share
+    p_holm: Share | None = None
+    margin: Positive
+    p_equivalence: Share
+    p_equivalence_holm: Share | None = None
+    num_test: PositiveCount
+
+    def turned(self) -> "Contrast":
+        """The same two candidates with the second one first."""
+        return replace(
+            self,
+            first=self.second,
+            second=self.first,
+            difference=-self.difference,
+            ci_low=-self.ci_high,
+            ci_high=-self.ci_low,
+            ci90_low=-self.ci90_high,
+            ci90_high=-self.ci90_low,
+            only_first=self.only_second,
+            only_second=self.only_first,
+        )

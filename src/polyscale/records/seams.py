@@ -1,4 +1,4 @@
-"""Seams: how much features disagree across tile borders."""
+"""How much features differ across tile borders."""
 
 from __future__ import annotations
 
@@ -10,42 +10,37 @@ if TYPE_CHECKING:
     from jaxtyping import Float, UInt8
 
 CONTROL = "untiled"
-"""Name of the control among ways."""
+"""Name of the control: the model run on one large tile."""
 
 JOIN = " = "
-"""Between the names of ways that come to the same tiles."""
+"""Stands between the names of ways of cutting that give the same tiles."""
 
 
 @dataclass(frozen=True, eq=False)
 class Seams:
-    """Cosine distance of neighbouring cells, 0 to 2, averaged over both directions.
-
-    Attributes:
-        border_each: of neighbours with a tile border between them, for each image.
-        interior_each: of other neighbours, for each image.
-    """
+    """Cosine distance of neighbouring cells, 0 to 2, of each image: at borders and elsewhere."""
 
     border_each: Float[np.ndarray, " images"]
     interior_each: Float[np.ndarray, " images"]
 
     @property
     def border(self) -> float:
-        """Across borders, mean over images."""
+        """Mean over images of the distance across borders."""
         return float(self.border_each.mean())
 
     @property
     def interior(self) -> float:
-        """Elsewhere, mean over images."""
+        """Mean over images of the other distances."""
         return float(self.interior_each.mean())
 
     @property
     def num_images(self) -> int:
-        """Images."""
+        """Number of images."""
         return len(self.border_each)
 
     @property
     def excess(self) -> float:
-        """How much more neighbours differ across borders: 0 is no seam, 1 twice as much."""
+        """How much more neighbours differ across borders: 0 is no seam, 1 is twice as much."""
         return self.border / self.interior - 1
 
 
@@ -54,17 +49,17 @@ class WaySeams:
     """The seams that one way of cutting leaves.
 
     Attributes:
-        name: of the way; `CONTROL` is the model run on one large tile.
-        num_tiles: how often the model runs at this scale; 1 of the control's, larger, tile.
-        seams: at the borders of the plain grid, whatever this way's own tiles.
+        name: of the way, or `CONTROL`.
+        num_tiles: how often the model runs at this scale; 1 for the control's larger tile.
+        seams: at the borders of the plain grid, wherever this way's own borders are.
         excess_ci: 95 % interval of the excess over images; None for one image.
-        change: excess less that of the plain grid; None for the plain grid.
-        change_ci: its paired 95 % interval.
-        over_control: excess less that of the control; None for the control, or where it is absent.
-        over_control_ci: its paired 95 % interval.
-        added_excess: the excess at edges of tiles where the plain grid has none; None where there
-            are none.
-        disagreement: of one image: distance of each cell to its neighbour at the right or below,
+        change: excess less that of the plain grid, with its paired 95 % interval; None for the
+            plain grid.
+        over_control: excess less that of the control, with its paired 95 % interval; None for the
+            control, or if there is none.
+        added_excess: excess at those borders of this way where the plain grid has none; None if
+            there are no such borders.
+        disagreement: of one image: distance of each cell to its neighbour on the right or below,
             whichever is larger.
     """
 
@@ -82,14 +77,10 @@ class WaySeams:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SeamReport:
-    """Ways of cutting the same images, side by side.
+    """Ways of cutting the same images at one scale.
 
-    Attributes:
-        model: name of the backbone.
-        scale: at which the images were cut.
-        num_images: images.
-        image: the first of them as it was resized.
-        ways: the plain grid first; the control last, where there is one.
+    The plain grid is the first of `ways`; the control is the last, if there is one. `image` is the
+    first image after resizing.
     """
 
     model: str

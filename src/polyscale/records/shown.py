@@ -1,4 +1,4 @@
-"""What `polyscale show` draws: one picture on its way through the operator."""
+"""What `polyscale show` draws: the steps of the operator on one picture."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ class ShownScale:
     """One scale of a picture.
 
     Attributes:
-        scale: relative to the model's own size.
-        image: the picture as it is resized for this scale.
-        tile_hw: size of a tile, in pixels.
-        boxes_yxyx: top, left, bottom and right edge of each tile, in pixels of `image`; they may
-            reach beyond it, which is padding.
-        stitched: features at the scale's own resolution, before they are pooled.
-        stitched_rgb: the same as colours, 0 to 1.
-        pooled_rgb: the features pooled onto the output grid, as colours, 0 to 1.
+        image: the picture after resizing for this scale.
+        tile_hw: in pixels.
+        boxes_yxyx: top, left, bottom and right edge of each tile, in pixels of `image`; what
+            reaches beyond the image is padding.
+        stitched: features at the scale's own resolution; `stitched_rgb` shows them in colours,
+            0 to 1.
+        pooled_rgb: the features pooled to the output grid, in colours, 0 to 1.
     """
 
     scale: float
@@ -38,15 +37,9 @@ class ShownScale:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shown:
-    """A picture, its scales and what they are fused to.
+    """A picture, its scales in the order in which they are joined, and the operator's output.
 
-    Attributes:
-        model: name of the backbone.
-        dim: channels of one scale.
-        image: the picture as it was given.
-        scales: in the order in which they are concatenated.
-        fused: the operator's output.
-        fused_rgb: the same as colours, 0 to 1.
+    `dim` is the number of channels of one scale; `fused_rgb` shows `fused` in colours, 0 to 1.
     """
 
     model: str

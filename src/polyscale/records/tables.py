@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageRow:
-    """A row of any file of images: a candidate on a test image. A task adds its statistics."""
+    """A row of any file of images: a candidate on a test image. Tasks add their statistics."""
 
     candidate: str
     id: str
@@ -22,12 +22,7 @@ class ImageRow:
 
 @dataclass(frozen=True, kw_only=True)
 class TextRow(ImageRow):
-    """A row of a task whose targets and predictions can be read as text.
-
-    Attributes:
-        label: the target.
-        prediction: what the candidate predicts.
-    """
+    """A row of a task whose targets (`label`) and predictions can be shown as text."""
 
     label: str
     prediction: str
@@ -35,12 +30,7 @@ class TextRow(ImageRow):
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionRow(TextRow):
-    """A row of `predictions.parquet`: one of several answers, which is right or wrong.
-
-    Attributes:
-        probability: what it gives to the true class.
-        correct: whether it is right.
-    """
+    """A row of `predictions.parquet`; `probability` is that of the true class."""
 
     probability: float
     correct: bool
@@ -60,12 +50,9 @@ class MapPicture:
     """A row of `gallery.parquet` of maps: one of several pictures of a test image.
 
     Attributes:
-        id: of the image.
-        kind: "image", "truth" or "prediction".
-        candidate: whose prediction it is, or None.
+        kind: "image", "truth" or "prediction"; predictions have a `candidate` and a `score`.
         bytes: JPEG of an image; 16-bit grey PNG of labels (65535 is ignored), or of millimetres
             (0 is unknown).
-        score: the metric on this image, or None.
     """
 
     id: str
@@ -77,18 +64,14 @@ class MapPicture:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectRow(ImageRow):
-    """A row of `objects.parquet`: an object of the truth; its class is in the column `class`."""
+    """A row of `objects.parquet`: an object of the truth. A column `class` holds its class."""
 
     area_px: int
     iou: float
 
 
 def column_names(path: Path) -> list[str]:
-    """The columns that a file has.
-
-    Raises:
-        InputError: if the file is missing or damaged.
-    """
+    """The columns of a file; InputError if the file is missing or damaged."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -103,9 +86,9 @@ def read_table(path: Path, kind: type, more: Sequence[str] = ()) -> dict[str, "p
     """The columns of a Parquet file, each as the type that its schema names.
 
     Args:
-        path: the file.
-        kind: a row as a data class.
-        more: further columns, taken as they are.
+        path: of the file.
+        kind: dataclass of a row.
+        more: further columns, which are not checked.
 
     Raises:
         InputError: if the file is missing or damaged, or a column is missing, empty in places
@@ -132,20 +115,16 @@ def read_table(path: Path, kind: type, more: Sequence[str] = ()) -> dict[str, "p
 def _cast(column: "pa.ChunkedArray", name: str, kind: Any) -> "pa.ChunkedArray":
     import pyarrow as pa
 
+    holds = pa.types
     plain = {str: pa.string(), bytes: pa.binary(), float: pa.float64(), int: pa.int64()}
     may_be_empty = type(None) in get_args(kind)
     if column.null_count and not may_be_empty:
         raise ValueError(f"the column {name!r} must hold a value in every row")
     inner = next(iter(get_args(kind)), kind) if may_be_empty else kind
-    if inner is bool and not pa.types.is_boolean(column.type):
+    if inner is bool and not holds.is_boolean(column.type):
         raise ValueError(f"the column {name!r} must hold true or false, but holds {column.type}")
-    if inner is float and not pa.types.is_null(column.type) and not _is_number(column.type):
+    numbers = (holds.is_floating, holds.is_integer, holds.is_null)
+    if inner is float and not any(is_kind(column.type) for is_kind in numbers):
         raise ValueError(f"the column {name!r} must hold numbers, but holds {column.type}")
     # whatever type a writer chose for it: an empty list has none
     return column.cast(plain[inner]) if inner in plain else column
-
-
-def _is_number(kind: "pa.DataType") -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))

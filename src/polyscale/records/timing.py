@@ -1,10 +1,42 @@
 """Where the time of a run goes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
-from polyscale.records import Timing
+from polyscale.records.codec import Count, NotNegative, Record
+
+FEATURES_STAGE = "features"
+"""The stage in which the models run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing(Record):
+    """Seconds of a run.
+
+    Attributes:
+        wall_s: from beginning to end.
+        model_s: time in which a model ran over images.
+        num_tiles: tiles that it saw; features from the cache need none.
+        stages: name → seconds, without those of stages inside it.
+    """
+
+    wall_s: NotNegative
+    model_s: NotNegative
+    num_tiles: Count
+    stages: Mapping[str, NotNegative] = field(default_factory=dict)
+
+    @property
+    def busy_share(self) -> float | None:
+        """Share of the time for features in which a model ran; None if no model ran."""
+        stage_s = self.stages.get(FEATURES_STAGE)
+        return self.model_s / stage_s if self.num_tiles and stage_s else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The times and the share, for JSON."""
+        return {**super().to_dict(), "busy_share": self.busy_share}
 
 
 class Watch:
@@ -13,32 +45,32 @@ class Watch:
     def __init__(self) -> None:
         self._start = time.perf_counter()
         self._stages: dict[str, float] = {}
-        self._inside_s = 0.0  # of stages inside the one that runs
+        self._inner_s = 0.0  # of stages inside the current one
         self._model_s = 0.0
         self._num_tiles = 0
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """What runs inside belongs to the stage."""
-        start, outside_s = time.perf_counter(), self._inside_s
-        self._inside_s = 0.0
+        """Count the time inside for a stage."""
+        start, outer_s = time.perf_counter(), self._inner_s
+        self._inner_s = 0.0
         try:
             yield
         finally:
             spent = time.perf_counter() - start
-            self._stages[name] = self._stages.get(name, 0.0) + spent - self._inside_s
-            self._inside_s = outside_s + spent
+            self._stages[name] = self._stages.get(name, 0.0) + spent - self._inner_s
+            self._inner_s = outer_s + spent
 
     @contextmanager
     def model(self, num_tiles: int) -> Iterator[None]:
-        """A model runs inside, and its results are waited for."""
+        """Count the time inside, in which a model must run to its end."""
         start = time.perf_counter()
         yield
         self._model_s += time.perf_counter() - start
         self._num_tiles += num_tiles
 
     def timing(self) -> Timing:
-        """What it shows now."""
+        """The seconds up to now."""
         return Timing(
             wall_s=time.perf_counter() - self._start,
             model_s=self._model_s,

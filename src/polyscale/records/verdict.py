@@ -1,18 +1,17 @@
-"""Answers: is the larger model needed, on its own and for each kind of cost?"""
+"""Answers: is the larger model needed, whatever the cost and at each kind of cost?"""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from polyscale.records.codec import Positive, PositiveCount, Record, Share
-from polyscale.records.contrast import Contrast
-from polyscale.records.result import Result
+from polyscale.records.result import Contrast, Result
 
 Outcome = Literal["s2", "larger", "equivalent", "inconclusive"]
-"""Several scales win, the larger model wins, they do equally well, or the images can't tell."""
+"""Several scales win, the larger model wins, they are equally good, or the images cannot tell."""
 
 CostAxis = Literal["macs", "latency_ms", "peak_bytes", "params"]
 COST_AXES: tuple[CostAxis, ...] = ("macs", "latency_ms", "peak_bytes", "params")
-"""Fields of `Result` that a cost is read from; each has its own verdict."""
+"""Fields of `Result` that are costs; there is a verdict for each."""
 
 Rule = Literal["within", "beyond", "interpolated"]
 
@@ -24,21 +23,19 @@ class CostVerdict(Record):
     Attributes:
         axis: the kind of cost.
         larger: the larger candidate, at one scale; its cost is the budget.
-        outcome: who does better within the budget.
-        rule: what was compared with it: a candidate `within` the budget, one `beyond` it where
-            none is within, or the curve of the small model `interpolated` in log cost.
+        outcome: which is better within the budget.
+        rule: what was compared with it: a candidate `within` the budget, one `beyond` it if none
+            is within, or the curve of the small model, `interpolated` in log cost.
         s2: that candidate, or the two on either side of the budget.
-        weight: share of the second of the two, 0 to 1; 0 where there is one.
-        cost_ratio: cost of what was compared over that of the larger; 1 where interpolated.
-        difference: metric of what was compared less the larger's, turned so that more is better.
-        ci_low: lower end of its 95 % interval.
-        ci_high: its upper end.
-        p_holm: that they differ, corrected.
-        p_equivalence_holm: that they differ by less than the margin, corrected.
-        contrasts: what it rests on, each with the several scales first.
-        num_test_needed: test images, in all, that would settle it with a power of 80 % were the
-            observed figures the true ones: a projection; None where it is settled, or more than
-            any test set holds.
+        weight: share of the second of the two, 0 to 1; 0 for one candidate.
+        cost_ratio: cost of what was compared over the budget; 1 if interpolated.
+        difference: metric of what was compared less the larger's, turned so that more is better;
+            `ci_low` and `ci_high` are the ends of its 95 % interval.
+        p_holm: corrected p-value of a difference; `p_equivalence_holm` is that of equivalence.
+        contrasts: what the verdict rests on, each with the several scales first.
+        num_test_needed: projected number of test images, in all, that would settle the verdict
+            with a power of 80 % if the observed figures were the true ones; None if it is settled,
+            or if more are needed than any test set holds.
     """
 
     axis: CostAxis
@@ -66,18 +63,13 @@ class Verdict(Record):
     """Whether a family's larger model is needed.
 
     Attributes:
-        family: the family.
-        outcome: which one is better whatever the cost, if either.
+        outcome: which is better whatever the cost.
         s2: the smaller backbone at several scales.
         larger: the larger backbone at one scale.
         contrast: the two on the test images, `s2` first.
-        macs_ratio: multiply-adds of `s2` over those of `larger`.
-        latency_ratio: latency of `s2` over that of `larger`.
-        memory_ratio: peak memory of `s2` over that of `larger`.
-        params_ratio: parameters of `s2` over those of `larger`.
+        macs_ratio: multiply-adds of `s2` over those of `larger`; the other ratios likewise.
         num_test_needed: as in `CostVerdict`.
-        costs: for every larger model of the family and every kind of cost, the verdict at equal
-            cost.
+        costs: the verdict for every larger model of the family at every kind of cost.
     """
 
     family: str

@@ -10,9 +10,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from polyscale.data.published import PaperRow
 from polyscale.errors import InputError
-from polyscale.records import better_sign
 from polyscale.report.files import replace_file
-from polyscale.report.published import COSTED, PaperSides, paper_sides
+from polyscale.report.published import COSTED, ERRORS, PaperSides, paper_sides
 from polyscale.report.series import COLOURS
 from polyscale.types import format_scale
 
@@ -73,7 +72,7 @@ def _draw_panel(axes: Axes, sides: PaperSides, *, title: str) -> None:
     axes.grid(color="#E3E6EA", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
-    if better_sign(sides.small.metric) < 0:
+    if sides.small.metric in ERRORS:
         axes.invert_yaxis()  # up is better in every panel
 
 

@@ -26,7 +26,7 @@ def check_picture(path: Path, *, sources: Iterable[Path] = ()) -> None:
 
     Raises:
         InputError: if the ending is none of `.png`, `.svg` and `.pdf`, the folder does not exist,
-            or the path is that of a source.
+            or the path is that of a source or of a link that leads nowhere.
         MissingExtraError: if matplotlib is not installed.
     """
     require("matplotlib", extra="compare", feature="a picture")
@@ -34,7 +34,8 @@ def check_picture(path: Path, *, sources: Iterable[Path] = ()) -> None:
         raise InputError(
             f"out must end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}, but got {str(path)!r}."
         )
-    if not path.parent.is_dir() or path.is_dir():
+    leads_nowhere = path.is_symlink() and not path.exists()
+    if not path.parent.is_dir() or path.is_dir() or leads_nowhere:
         raise InputError(
             f"out must be a file in a folder that exists, but got {str(path)!r}. "
             "Make the folder first, or choose another."

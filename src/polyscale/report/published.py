@@ -5,12 +5,14 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from polyscale.data.published import PaperRow, load_paper
-from polyscale.records import better_sign
 from polyscale.stats.frontier import DominanceCall, Point, dominance_calls
 from polyscale.types import format_scale
 
 COSTED = ("classification", "segmentation", "depth")
 """Tables whose rows have costs."""
+
+ERRORS = frozenset({"rmse"})
+"""Metrics of these tables of which less is better."""
 
 HEADS = {
     "sizes_px": "sizes, px",
@@ -135,7 +137,9 @@ def _points(rows: Sequence[PaperRow], cost: PaperCost) -> list[Point]:
     for row in rows:
         price = getattr(row, cost)
         if price is not None and row.value is not None:
-            points.append(Point(row_name(row), price, better_sign(row.metric) * row.value))
+            points.append(
+                Point(row_name(row), price, -row.value if row.metric in ERRORS else row.value)
+            )
     return points
 
 

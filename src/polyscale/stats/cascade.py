@@ -1,8 +1,8 @@
-"""A cascade: the small model answers; where it is unsure, several scales or a larger one do.
+"""A cascade: a small model answers, and passes on the images of which it is unsure.
 
-An image goes on where the small model's confidence is below a threshold. The cost of an image is
-that of the small model plus, for those that go on, the extra cost: all of a larger model, but for
-several scales only what scale 1 has not computed already (their cost less the small model's).
+An image is passed on if the small model's confidence is below a threshold. It costs what the small
+model costs and, if it is passed on, the extra cost: all of a larger model, or, for the same model
+at several scales, only what scale 1 has not computed already.
 """
 
 from dataclasses import dataclass
@@ -13,30 +13,28 @@ from numpy.typing import NDArray
 from scipy.integrate import trapezoid
 
 from polyscale.errors import InputError
+from polyscale.records import CascadeChoice
 
-Confidence = Float[NDArray[np.floating], " num_images"]
-Correct = Bool[NDArray[np.bool_], " num_images"]
+Thresholds = Float[NDArray[np.float64], " num_thresholds"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CascadeAnswers:
-    """What the two models say of each image.
+    """What the two models answer to each image.
 
-    Attributes:
-        confidence: of the small model: its highest probability, or the margin to the second.
-        small_correct: whether the small model is right.
-        large_correct: whether the one behind it is.
+    `confidence` is the small model's, for example its highest probability.
     """
 
-    confidence: Confidence
-    small_correct: Correct
-    large_correct: Correct
+    confidence: Float[NDArray[np.floating], " num_images"]
+    small_correct: Bool[NDArray[np.bool_], " num_images"]
+    large_correct: Bool[NDArray[np.bool_], " num_images"]
 
     def __post_init__(self) -> None:
         shapes = [a.shape for a in (self.confidence, self.small_correct, self.large_correct)]
         if len(set(shapes)) != 1 or len(shapes[0]) != 1 or shapes[0][0] == 0:
             raise InputError(
-                f"answers must be three arrays with one entry an image, but got shapes {shapes}."
+                "answers must be three arrays with one entry for each image, but got shapes "
+                f"{shapes}."
             )
         if not np.isfinite(self.confidence).all():
             raise InputError("confidence must be finite, but holds NaN or infinity.")
@@ -44,34 +42,36 @@ class CascadeAnswers:
 
 @dataclass(frozen=True, kw_only=True)
 class CascadeCurve:
-    """Every threshold that makes a difference, by rising cost (num_thresholds,).
+    """Every threshold that makes a difference, by rising cost.
 
     Attributes:
-        thresholds: an image goes on below it; the first sends none, the last, infinity, all.
-        share: of images that go on, 0 to 1.
-        cost: mean of an image.
+        thresholds: images below it are passed on; the first passes on none, the last, infinity,
+            all.
+        share: of images that are passed on, 0 to 1.
+        cost: mean cost of an image.
         accuracy: of the cascade, 0 to 1.
-        random_accuracy: expected where as many images go on, but drawn at random.
+        random_accuracy: expected if as many images are passed on, but drawn at random.
     """
 
-    thresholds: Float[NDArray[np.float64], " num_thresholds"]
-    share: Float[NDArray[np.float64], " num_thresholds"]
-    cost: Float[NDArray[np.float64], " num_thresholds"]
-    accuracy: Float[NDArray[np.float64], " num_thresholds"]
-    random_accuracy: Float[NDArray[np.float64], " num_thresholds"]
+    thresholds: Thresholds
+    share: Thresholds
+    cost: Thresholds
+    accuracy: Thresholds
+    random_accuracy: Thresholds
 
     @property
     def area_gain(self) -> float:
         """Mean gain in accuracy over random choice, over all shares from none to all.
 
-        Between two thresholds the curve is straight: a coin may pick either for each image.
+        The curve is straight between two thresholds, one of which may be chosen at random for each
+        image.
         """
         return float(trapezoid(self.accuracy - self.random_accuracy, self.share))
 
-    def at(self, threshold: float) -> "CascadePoint":
-        """The curve where images below `threshold` go on; it need not be one of its own."""
+    def at(self, threshold: float) -> CascadeChoice:
+        """The cascade at any threshold, which need not be one of `thresholds`."""
         i = min(int(np.searchsorted(self.thresholds, threshold)), len(self.thresholds) - 1)
-        return CascadePoint(
+        return CascadeChoice(
             threshold=threshold,
             share=float(self.share[i]),
             cost=float(self.cost[i]),
@@ -80,24 +80,13 @@ class CascadeCurve:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class CascadePoint:
-    """A cascade at one threshold, as in `CascadeCurve`."""
-
-    threshold: float
-    share: float
-    cost: float
-    accuracy: float
-    random_accuracy: float
-
-
 def cascade_curve(answers: CascadeAnswers, *, small_cost: float, extra_cost: float) -> CascadeCurve:
-    """Accuracy and cost at every distinct threshold, exactly.
+    """Accuracy and cost at every distinct threshold.
 
     Args:
-        answers: to images on which no threshold was chosen, or is yet to be.
-        small_cost: of the small model, for one image.
-        extra_cost: of what comes behind it, for an image that goes on.
+        answers: to the images whose accuracy is wanted.
+        small_cost: cost of the small model for one image.
+        extra_cost: further cost of an image that is passed on.
 
     Raises:
         InputError: if a cost is negative.
@@ -109,19 +98,19 @@ def cascade_curve(answers: CascadeAnswers, *, small_cost: float, extra_cost: flo
         )
     order = np.argsort(answers.confidence, kind="stable")
     confidence = answers.confidence[order].astype(np.float64)
-    # images of equal confidence go on together: a threshold stands at the first of each group
+    # images of equal confidence are passed on together: a threshold stands at the first of each
     thresholds, first = np.unique(confidence, return_index=True)
-    num_sent = np.append(first, len(confidence))
+    num_passed_on = np.append(first, len(confidence))
     gained = answers.large_correct[order].astype(int) - answers.small_correct[order]
     gain = np.concatenate([[0], np.cumsum(gained)]) / len(confidence)
-    base = answers.small_correct.mean()
-    share = num_sent / len(confidence)
+    small_accuracy = answers.small_correct.mean()
+    share = num_passed_on / len(confidence)
     return CascadeCurve(
         thresholds=np.append(thresholds, np.inf),
         share=share,
         cost=small_cost + share * extra_cost,
-        accuracy=base + gain[num_sent],
-        random_accuracy=base + share * gain[-1],
+        accuracy=small_accuracy + gain[num_passed_on],
+        random_accuracy=small_accuracy + share * gain[-1],
     )
 
 
@@ -129,18 +118,18 @@ def choose_threshold(curve: CascadeCurve, *, max_cost: float) -> float:
     """The threshold of the highest accuracy within a budget; of equal ones the cheapest.
 
     Args:
-        curve: of calibration images: cross-validated answers to training images, not test images.
-        max_cost: mean cost of an image that may not be passed.
+        curve: of cross-validated answers to training images, never of test images.
+        max_cost: the highest mean cost of an image.
 
     Raises:
         InputError: if the small model alone costs more.
     """
-    within = curve.cost <= max_cost
-    if not within[0]:
+    fits = curve.cost <= max_cost
+    if not fits[0]:
         raise InputError(
             f"max_cost must be at least the small model's {curve.cost[0]:g}, but got {max_cost:g}."
         )
-    return float(curve.thresholds[np.argmax(np.where(within, curve.accuracy, -np.inf))])
+    return float(curve.thresholds[np.argmax(np.where(fits, curve.accuracy, -np.inf))])
 
 
 def run_cascade(
@@ -150,23 +139,12 @@ def run_cascade(
     small_cost: float,
     extra_cost: float,
     max_cost: float,
-) -> CascadePoint:
-    """The test images at a threshold chosen on other images.
+) -> CascadeChoice:
+    """The cascade on the test images, at the threshold that is best on calibration images.
 
-    The cost on the test images may pass the budget a little: they are other images.
-
-    Args:
-        calibration: cross-validated answers to the training images.
-        test: answers to the test images.
-        small_cost: as in `cascade_curve`.
-        extra_cost: as in `cascade_curve`.
-        max_cost: as in `choose_threshold`.
-
-    Raises:
-        InputError: as those two.
+    Since these are other images, the cost on the test images may exceed `max_cost` a little. See
+    `cascade_curve` and `choose_threshold` for the arguments and errors.
     """
-    chosen = choose_threshold(
-        cascade_curve(calibration, small_cost=small_cost, extra_cost=extra_cost),
-        max_cost=max_cost,
-    )
-    return cascade_curve(test, small_cost=small_cost, extra_cost=extra_cost).at(chosen)
+    costs = {"small_cost": small_cost, "extra_cost": extra_cost}
+    threshold = choose_threshold(cascade_curve(calibration, **costs), max_cost=max_cost)
+    return cascade_curve(test, **costs).at(threshold)

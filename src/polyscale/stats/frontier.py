@@ -1,4 +1,4 @@
-"""Cost against quality: who dominates, who is on the front, what a curve holds between points."""
+"""Cost against quality: dominance, fronts, values between two points, what to take at a budget."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,19 +6,15 @@ from itertools import pairwise
 from math import log
 from typing import Literal
 
+import numpy as np
+
 from polyscale.errors import InputError
-from polyscale.records import CostAxis, Result
+from polyscale.records import COST_AXES, CostAxis, Result, SweetSpot
 
 
 @dataclass(frozen=True)
 class Point:
-    """A candidate at its cost.
-
-    Attributes:
-        name: of the candidate.
-        cost: in any one unit, above 0.
-        value: more is better; of an error, its negative.
-    """
+    """A candidate at its cost, which is above 0. A higher value is better: errors are negated."""
 
     name: str
     cost: float
@@ -38,18 +34,9 @@ class DominanceCall:
     winner: Literal["s2", "larger"] | None
 
 
-def point(
-    result: Result, axis: CostAxis, by: Literal["value", "selection_value"] = "value"
-) -> Point:
-    """A result at one of its costs.
-
-    Args:
-        result: a row.
-        axis: the kind of cost.
-        by: the metric on the test images, or the one in cross-validation on the training images.
-    """
-    quality = result.sign * getattr(result, by)
-    return Point(result.candidate, getattr(result, axis), quality)
+def selection_point(result: Result, axis: CostAxis) -> Point:
+    """A candidate at one of its costs, with its metric in cross-validation as the value."""
+    return Point(result.candidate, getattr(result, axis), result.sign * result.selection_value)
 
 
 def dominates(a: Point, b: Point) -> bool:
@@ -59,9 +46,9 @@ def dominates(a: Point, b: Point) -> bool:
 
 
 def dominance_calls(s2: Iterable[Point], larger: Iterable[Point]) -> list[DominanceCall]:
-    """Every point of S² against every larger model, by figures alone.
+    """Every point of S² against every larger model, without tests or intervals.
 
-    For figures without answers to single images, such as a paper's: no test, no interval.
+    For figures without answers to single images, such as those of a paper.
     """
     larger = list(larger)
     return [DominanceCall(a, b, _winner(a, b)) for a in s2 for b in larger]
@@ -82,18 +69,17 @@ def pareto_front(points: Iterable[Point]) -> list[Point]:
     return front
 
 
-def bracket(curve: Sequence[Point], cost: float) -> tuple[Point, Point, float] | None:
-    """The neighbours of a cost on a curve, and the share of the dearer one, linear in log cost.
+def interpolate_at_cost(curve: Sequence[Point], cost: float) -> float | None:
+    """Value of a curve at a cost, linear in log cost between points; None outside the curve.
 
-    Args:
-        curve: points of different costs, in any order.
-        cost: where to cut it.
+    Log cost, because gains come with factors of cost. A curve that is linear in cost would promise
+    less between two points; choosing one of two models at random for each image achieves that.
 
-    Returns:
-        The cheaper, the dearer and the weight, 0 to 1; None outside the curve.
+    >>> interpolate_at_cost([Point("a", 10, 0.5), Point("b", 1000, 0.7)], 100)
+    0.6
 
     Raises:
-        InputError: if two points have one cost: a curve can't have two values there.
+        InputError: if two points have the same cost, where a curve cannot have two values.
     """
     ordered = sorted(curve, key=lambda p: p.cost)
     for a, b in pairwise(ordered):
@@ -102,28 +88,30 @@ def bracket(curve: Sequence[Point], cost: float) -> tuple[Point, Point, float] |
                 f"curve must have one value at each cost, but {a.name} and {b.name} both cost "
                 f"{a.cost:g}. Take its pareto_front first."
             )
-    for a, b in pairwise(ordered):
-        if a.cost <= cost <= b.cost:
-            return a, b, log(cost / a.cost) / log(b.cost / a.cost)
-    return None
-
-
-def interpolate_at_cost(curve: Sequence[Point], cost: float) -> float | None:
-    """Value of a curve at a cost, linear in log cost between points; None outside of them.
-
-    Log cost, because gains come with factors of cost: a straight line in cost would promise less
-    between two points, and a mix of the two, image by image, gives that straight line.
-
-    >>> interpolate_at_cost([Point("a", 10, 0.5), Point("b", 1000, 0.7)], 100)
-    0.6
-
-    Raises:
-        InputError: as `bracket`.
-    """
-    if len(curve) == 1 and curve[0].cost == cost:
-        return curve[0].value
-    found = bracket(curve, cost)
-    if found is None:
+    if not ordered or not ordered[0].cost <= cost <= ordered[-1].cost:
         return None
-    a, b, weight = found
-    return (1 - weight) * a.value + weight * b.value
+    log_costs = [log(p.cost / ordered[0].cost) for p in ordered]
+    return float(np.interp(log(cost / ordered[0].cost), log_costs, [p.value for p in ordered]))
+
+
+def sweet_spots(results: Sequence[Result], axis: CostAxis) -> list[SweetSpot]:
+    """Which candidate to take at each budget: both sizes and scales (the paper's section 3.3).
+
+    Candidates are chosen by cross-validation on the training images, so that the test value of
+    the chosen one is not biased. No candidate fits a budget below the first range.
+
+    Args:
+        results: rows of one task, with several scale sets of as many sizes as were run.
+        axis: the kind of cost.
+    """
+    front = pareto_front(selection_point(result, axis) for result in results)
+    ends = [*(later.cost for later in front[1:]), None]
+    return [
+        SweetSpot(budget_low=best.cost, budget_high=end, candidate=best.name)
+        for best, end in zip(front, ends, strict=True)
+    ]
+
+
+def sweet_spots_by_axis(results: Sequence[Result]) -> dict[CostAxis, list[SweetSpot]]:
+    """`sweet_spots` for every kind of cost."""
+    return {axis: sweet_spots(results, axis) for axis in COST_AXES}

@@ -1,7 +1,7 @@
-"""Metrics that are not a mean of rights and wrongs: paired bootstrap over whole images.
+"""Paired bootstrap over whole images, for metrics that are not a mean of right answers.
 
-An image is what was drawn, so an image is what is resampled: never its pixels or tokens, which
-come together. Every candidate sees the same resamples.
+Images were sampled, so images are resampled: never their pixels or tokens, which depend on each
+other. All candidates are scored on the same resamples.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from polyscale.errors import InputError
 from polyscale.records import Contrast, Metric
-from polyscale.stats.equivalence import ALPHA
-from polyscale.stats.intervals import NUM_RESAMPLES, percentile_interval
+from polyscale.stats.intervals import NUM_RESAMPLES, difference_intervals, percentile_interval
+from polyscale.stats.segmentation import share_or_nan
 
 Statistics = Float[NDArray[np.floating], "num_test num_statistics"]
 Reduce = Callable[
@@ -28,23 +28,22 @@ WeightedMetric = Callable[
 """The share of each image in many resamples → the metric of each resample."""
 
 CHUNK = 500
-"""Resamples at once: their draws take 4 MB for each thousand images."""
+"""Resamples that are drawn at once: they take 4 MB for each thousand images."""
 
 
 def mean_iou(sums: Float[NDArray[np.float64], "resamples two_classes"]) -> NDArray[np.float64]:
-    """Mean intersection over union, one confusion over all images.
+    """Mean intersection over union, from one confusion matrix over all images.
 
     Args:
-        sums: per image, first the intersections of all classes, then their unions, in pixels.
-            A class that is on no image of a resample is left out of its mean.
+        sums: first the intersections of all classes, then their unions, in pixels of an average
+            image. Classes that are on no image of a resample are left out of its mean.
     """
     intersection, union = np.split(sums, 2, axis=1)
-    iou = np.divide(intersection, union, out=np.full_like(union, np.nan), where=union > 0)
-    return np.nanmean(iou, axis=1)
+    return np.nanmean(share_or_nan(intersection, union), axis=1)
 
 
 def mean_of_images(means: Float[NDArray[np.float64], "resamples one"]) -> NDArray[np.float64]:
-    """A metric that is computed per image and then averaged, such as NYUv2's RMSE."""
+    """A metric that is computed for each image and then averaged, such as NYUv2's RMSE."""
     return means[:, 0]
 
 
@@ -56,28 +55,21 @@ def image_contrasts(
     margin: float,
     seed: int = 0,
 ) -> list[Contrast]:
-    """Each pair of candidates by a metric of sums over images.
-
-    The p-values are read off the bootstrap: twice the share of resamples on the far side of zero,
-    and the larger share beyond either end of the margin; never below one over the resamples.
+    """Compare each pair of candidates by a metric that is computed from means over images.
 
     Args:
-        statistics: for each candidate, per image what the metric sums.
-        reduce: means of these over images → the metric, for many resamples at once.
-        metric: its name, and which way is better.
-        margin: in its unit; a smaller difference counts as none.
-        seed: of the resampling.
+        statistics: for each candidate, the numbers that are averaged over images.
+        reduce: their means → the metric, for many resamples at once.
+        metric: its key, and which direction is better.
+        margin: largest difference that counts as none, in the unit of the metric.
+        seed: random seed of the resampling.
 
     Raises:
         InputError: if candidates were not judged on the same number of images, a statistic is not
             finite, or the margin is not above 0.
     """
-    if margin <= 0:
-        raise InputError(f"margin must be above 0, in units of {metric.key}, but got {margin:g}.")
-    num_test = _num_images(statistics)
-    resampled = _resampled(_of_means(statistics, reduce), num_test, seed)
-    values = {c: float(reduce(rows.mean(axis=0)[None])[0]) for c, rows in statistics.items()}
-    return _contrasts(values, resampled, metric, margin, num_test)
+    metrics, num_test = _weighted(statistics, reduce)
+    return weighted_contrasts(metrics, num_test, metric=metric, margin=margin, seed=seed)
 
 
 def weighted_contrasts(
@@ -88,57 +80,82 @@ def weighted_contrasts(
     margin: float,
     seed: int = 0,
 ) -> list[Contrast]:
-    """As `image_contrasts`, for a metric that cannot be computed from means over images.
+    """Compare each pair of candidates by a metric of weighted images; see `image_contrasts`.
+
+    P-values are shares of resamples: twice the share beyond zero, and the larger of the shares
+    beyond either end of the margin. They are never below one over the number of resamples.
 
     Args:
         metrics: for each candidate, shares of the test images → its metric.
-        num_test: test images.
-        metric: its name, and which way is better.
-        margin: in its unit; a smaller difference counts as none.
-        seed: of the resampling.
+        num_test: number of test images.
+        metric: its key, and which direction is better.
+        margin: largest difference that counts as none, in the unit of the metric.
+        seed: random seed of the resampling.
+
+    Raises:
+        InputError: if the margin is not above 0.
     """
+    if margin <= 0:
+        raise InputError(f"margin must be above 0, in units of {metric.key}, but got {margin:g}.")
     resampled = _resampled(metrics, num_test, seed)
-    even = np.full((1, num_test), 1 / num_test)
-    values = {name: float(of_shares(even)[0]) for name, of_shares in metrics.items()}
-    return _contrasts(values, resampled, metric, margin, num_test)
+    equal_shares = np.full((1, num_test), 1 / num_test)
+    values = {name: float(of_shares(equal_shares)[0]) for name, of_shares in metrics.items()}
+    contrasts = []
+    for first, second in combinations(metrics, 2):
+        differences = resampled[first] - resampled[second]
+        below, above = _p(differences <= 0), _p(differences >= 0)
+        contrasts.append(
+            Contrast(
+                first=first,
+                second=second,
+                metric=metric.key,
+                higher_is_better=metric.higher_is_better,
+                difference=values[first] - values[second],
+                **difference_intervals(differences),
+                only_first=None,
+                only_second=None,
+                p_value=min(1.0, 2 * min(below, above)),
+                margin=margin,
+                p_equivalence=max(_p(differences <= -margin), _p(differences >= margin)),
+                num_test=num_test,
+            )
+        )
+    return contrasts
 
 
 def image_intervals(
     statistics: Mapping[str, Statistics], reduce: Reduce, *, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
-    """95 % interval of each candidate's metric: percentiles over resampled images.
-
-    The resamples are those of `image_contrasts` with the same seed.
-
-    Args:
-        statistics: for each candidate, per image what the metric sums.
-        reduce: means of these over images → the metric, for many resamples at once.
-        seed: of the resampling.
+    """95 % interval of each candidate's metric, on the resamples of `image_contrasts`.
 
     Raises:
         InputError: if candidates were not judged on the same number of images, or a statistic is
             not finite.
     """
-    return weighted_intervals(_of_means(statistics, reduce), _num_images(statistics), seed=seed)
+    metrics, num_test = _weighted(statistics, reduce)
+    return weighted_intervals(metrics, num_test, seed=seed)
 
 
 def weighted_intervals(
     metrics: Mapping[str, WeightedMetric], num_test: int, *, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
-    """As `image_intervals`, for a metric that cannot be computed from means over images."""
+    """95 % interval of each candidate's metric, on the resamples of `weighted_contrasts`."""
     resampled = _resampled(metrics, num_test, seed)
     return {name: percentile_interval(values) for name, values in resampled.items()}
 
 
 def draw_images(num_images: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """Bootstrap resamples as the share of each image (CHUNK, num_images), all in chunks."""
+    """All bootstrap resamples in chunks, as the share of each image (CHUNK, num_images)."""
     rng = np.random.default_rng(seed)
-    even = np.full(num_images, 1 / num_images)
+    equal_shares = np.full(num_images, 1 / num_images)
     for _ in range(0, NUM_RESAMPLES, CHUNK):
-        yield rng.multinomial(num_images, even, size=CHUNK) / num_images
+        yield rng.multinomial(num_images, equal_shares, size=CHUNK) / num_images
 
 
-def _num_images(statistics: Mapping[str, Statistics]) -> int:
+def _weighted(
+    statistics: Mapping[str, Statistics], reduce: Reduce
+) -> tuple[dict[str, WeightedMetric], int]:
+    """A metric of means over images as one of weighted images, and the number of images."""
     lengths = {len(rows) for rows in statistics.values()}
     if len(lengths) != 1 or 0 in lengths:
         raise InputError(
@@ -146,76 +163,28 @@ def _num_images(statistics: Mapping[str, Statistics]) -> int:
             f"but got {sorted(lengths)} rows."
         )
     for name, rows in statistics.items():
-        broken = int((~np.isfinite(rows)).any(axis=1).sum())
-        if broken:
+        num_broken = int((~np.isfinite(rows)).any(axis=1).sum())
+        if num_broken:
             raise InputError(
-                f"statistics must be finite, but {broken} rows of {name} are not. "
+                f"statistics must be finite, but {num_broken} rows of {name} are not. "
                 "Leave these images out for every candidate."
             )
-    return lengths.pop()
 
-
-def _of_means(statistics: Mapping[str, Statistics], reduce: Reduce) -> dict[str, WeightedMetric]:
-    def of(rows: Statistics) -> WeightedMetric:
+    def weighted(rows: Statistics) -> WeightedMetric:
         return lambda shares: reduce(shares @ rows)
 
-    return {name: of(rows) for name, rows in statistics.items()}
+    return {name: weighted(rows) for name, rows in statistics.items()}, lengths.pop()
 
 
 def _resampled(
     metrics: Mapping[str, WeightedMetric], num_test: int, seed: int
 ) -> dict[str, NDArray[np.float64]]:
     parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in metrics}
-    for drawn in draw_images(num_test, seed):
+    for shares in draw_images(num_test, seed):
         for name, of_shares in metrics.items():
-            parts[name].append(of_shares(drawn))
+            parts[name].append(of_shares(shares))
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def _contrasts(
-    values: Mapping[str, float],
-    resampled: Mapping[str, NDArray[np.float64]],
-    metric: Metric,
-    margin: float,
-    num_test: int,
-) -> list[Contrast]:
-    return [
-        _contrast(
-            a, b, values[a] - values[b], resampled[a] - resampled[b], metric, margin, num_test
-        )
-        for a, b in combinations(values, 2)
-    ]
-
-
-def _contrast(
-    first: str,
-    second: str,
-    difference: float,
-    differences: NDArray[np.float64],
-    metric: Metric,
-    margin: float,
-    num_test: int,
-) -> Contrast:
-    low, high = percentile_interval(differences)
-    low90, high90 = percentile_interval(differences, 1 - 2 * ALPHA)
-    return Contrast(
-        first=first,
-        second=second,
-        metric=metric.key,
-        higher_is_better=metric.higher_is_better,
-        difference=difference,
-        ci_low=low,
-        ci_high=high,
-        ci90_low=low90,
-        ci90_high=high90,
-        only_first=None,
-        only_second=None,
-        p_value=min(1.0, 2 * min(_share(differences <= 0), _share(differences >= 0))),
-        margin=margin,
-        p_equivalence=max(_share(differences <= -margin), _share(differences >= margin)),
-        num_test=num_test,
-    )
-
-
-def _share(far: NDArray[np.bool_]) -> float:
-    return (int(far.sum()) + 1) / (len(far) + 1)
+def _p(is_beyond: NDArray[np.bool_]) -> float:
+    return (int(is_beyond.sum()) + 1) / (len(is_beyond) + 1)

@@ -1,119 +1,122 @@
-"""Who meets whom at equal cost, from costs and cross-validation alone: the test images only judge.
+"""What is compared at equal cost, chosen from costs and cross-validation, never from test images.
 
-The cost of the larger model is the budget. What the small model at several scales does with it
-is the best of its scale sets that fit; between two scale sets, its curve, linear in log cost.
+The cost of the larger model is the budget. The small model at several scales spends it on the
+best scale set that fits; between two scale sets, its curve is linear in log cost.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from math import log
+from typing import NamedTuple
 
-from polyscale.records import COST_AXES, CostAxis, Result
-from polyscale.stats.frontier import bracket, pareto_front, point
+from polyscale.records import COST_AXES, CostAxis, Result, Rule
+from polyscale.stats.frontier import pareto_front, selection_point
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bracket:
-    """Two neighbours on the small model's curve; `weight` is the share of the dearer."""
+class Pairing(NamedTuple):
+    """S² and a larger model, as candidates.
 
-    cheaper: Result
-    dearer: Result
-    weight: float
+    `s2` is one candidate, or two neighbours on the small model's curve, which are mixed with
+    `weight` as the share of the dearer one.
+    """
+
+    s2: tuple[str, ...]
+    larger: str
+    weight: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
-    """A larger model and what stands against it on one kind of cost.
+    """A larger model at one kind of cost, and the pairings on which a verdict may rest.
 
-    Attributes:
-        axis: the kind of cost.
-        larger: at one scale; its cost is the budget.
-        within: the best at several scales that costs no more, if any does.
-        beyond: the best at several scales that costs more, if any does.
-        bracket: where the budget cuts the small model's curve, scale 1 included; None outside.
+    There is always one `within` or `beyond` the budget: the best of the scale sets that cost no
+    more, or else of those that cost more. One is `interpolated` if the budget lies between two
+    candidates of the small model's front.
     """
 
     axis: CostAxis
     larger: Result
-    within: Result | None
-    beyond: Result | None
-    bracket: Bracket | None
+    pairings: Mapping[Rule, Pairing]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sides:
-    """A family's small model and its larger ones.
+    """A family's small model and its larger models.
 
     Attributes:
-        curve: the small model at all its scale sets, scale 1 included.
-        s2: those with several scales.
-        larger: the larger models at one scale.
+        curve: the small model at all its scale sets, including scale 1.
+        s2: those with several scales; at least one.
+        larger: the larger models at one scale; at least one.
     """
 
     curve: tuple[Result, ...]
     s2: tuple[Result, ...]
     larger: tuple[Result, ...]
 
+    @property
+    def best(self) -> tuple[Result, Result]:
+        """The best of `s2` and of `larger` in cross-validation, whatever they cost."""
+        return _best(self.s2), _best(self.larger)
+
+    def matches(self) -> list[Match]:
+        """Every larger model at every kind of cost."""
+        return [
+            Match(axis=axis, larger=larger, pairings=self._pairings(axis, larger))
+            for larger in self.larger
+            for axis in COST_AXES
+        ]
+
+    def _pairings(self, axis: CostAxis, larger: Result) -> dict[Rule, Pairing]:
+        budget = getattr(larger, axis)
+        fitting = [result for result in self.s2 if getattr(result, axis) <= budget]
+        rule: Rule = "within" if fitting else "beyond"
+        pairings = {rule: Pairing((_best(fitting or self.s2).candidate,), larger.candidate)}
+        front = pareto_front(selection_point(result, axis) for result in self.curve)
+        for cheaper, dearer in pairwise(front):
+            if cheaper.cost < budget < dearer.cost:
+                weight = log(budget / cheaper.cost) / log(dearer.cost / cheaper.cost)
+                s2 = cheaper.name, dearer.name
+                pairings["interpolated"] = Pairing(s2, larger.candidate, weight)
+        return pairings
+
+
+def sides_by_family(results: Sequence[Result]) -> dict[str, Sides]:
+    """The sides of each family that has them."""
+    families = dict.fromkeys(result.family for result in results)
+    sides = {name: sides_of([r for r in results if r.family == name]) for name in families}
+    return {name: both for name, both in sides.items() if both}
+
 
 def sides_of(family: Sequence[Result]) -> Sides | None:
     """The smallest backbone that was run at several scales, and the larger ones at one.
 
     Returns:
-        None where there is no such pair.
+        None if there are no such backbones.
     """
-    multi = [r for r in family if len(r.scales) > 1]
-    if not multi:
+    several_scales = [r for r in family if len(r.scales) > 1]
+    if not several_scales:
         return None
-    small = min(multi, key=lambda r: r.backbone_params)
-    same = [r for r in family if _weights(r) == _weights(small)]
+    small = min(several_scales, key=lambda r: r.backbone_params)
+    curve = tuple(r for r in family if _weights(r) == _weights(small))
     larger = tuple(
         r
         for r in family
-        if r not in same and r.scales == (1,) and r.backbone_params > small.backbone_params
+        if r not in curve and r.scales == (1,) and r.backbone_params > small.backbone_params
     )
     if not larger:
         return None
-    return Sides(curve=tuple(same), s2=tuple(r for r in multi if r in same), larger=larger)
+    return Sides(curve=curve, s2=tuple(r for r in curve if len(r.scales) > 1), larger=larger)
 
 
-def best(results: Iterable[Result]) -> Result | None:
-    """The best in cross-validation on the training images."""
-    return max(results, key=_quality, default=None)
-
-
-def matches(sides: Sides) -> list[Match]:
-    """Every larger model on every kind of cost."""
-    return [_match(sides, larger, axis) for larger in sides.larger for axis in COST_AXES]
+def _best(results: Iterable[Result]) -> Result:
+    return max(results, key=lambda r: r.sign * r.selection_value)
 
 
 def _weights(result: Result) -> str:
-    """The backbone, whatever the size of its tiles.
+    """The backbone without the size of its tiles.
 
-    The small model at one scale may be run on larger tiles than at several, with more parameters
-    for their positions, and is no larger model.
+    The small model at one scale may be run on larger tiles than at several scales. It then has
+    more parameters, for their positions, but is no larger model.
     """
     return result.backbone.partition("?tile=")[0]
-
-
-def _quality(result: Result) -> float:
-    return point(result, "params", "selection_value").value
-
-
-def _match(sides: Sides, larger: Result, axis: CostAxis) -> Match:
-    budget = getattr(larger, axis)
-    return Match(
-        axis=axis,
-        larger=larger,
-        within=best(r for r in sides.s2 if getattr(r, axis) <= budget),
-        beyond=best(r for r in sides.s2 if getattr(r, axis) > budget),
-        bracket=_bracket(sides.curve, axis, budget),
-    )
-
-
-def _bracket(curve: Iterable[Result], axis: CostAxis, budget: float) -> Bracket | None:
-    by_name = {r.candidate: r for r in curve}
-    front = pareto_front(point(r, axis, "selection_value") for r in by_name.values())
-    found = bracket(front, budget)
-    # at an end the curve is a candidate, which stands for itself
-    if found is None or found[2] in (0, 1):
-        return None
-    return Bracket(cheaper=by_name[found[0].name], dearer=by_name[found[1].name], weight=found[2])

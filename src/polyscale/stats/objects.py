@@ -11,20 +11,14 @@ from polyscale.data.dataset import IGNORED, Labels
 from polyscale.stats.segmentation import check_classes
 
 AREA_EDGES_PX = (0, 256, 1024, 4096, 16384, float("inf"))
-"""Bins of object area, half-open: squares of 16, 32, 64 and 128 pixels a side."""
+"""Limits of half-open bins of object area: squares with sides of 16, 32, 64 and 128 pixels."""
 
 EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True)
 class ObjectIous:
-    """The objects of one image.
-
-    Attributes:
-        class_index: class of each.
-        area_px: pixels in the truth.
-        iou: 0–1.
-    """
+    """The objects of one image: their class, their pixels in the truth, and their IoU (0 to 1)."""
 
     class_index: Int64[NDArray[np.int64], " num_objects"]
     area_px: Int64[NDArray[np.int64], " num_objects"]
@@ -43,42 +37,37 @@ def object_ious(
 ) -> ObjectIous:
     """IoU of each connected component of the truth.
 
-    An object is a component C of one class, pixels being joined to all eight neighbours. Semantic
-    predictions know no objects, so C is held against those predicted components of its class that
-    overlap it: |C ∩ P| / |C ∪ P|, with P their union. Two objects that were predicted as one blob
-    are both marked down for it. Ignored pixels belong to nothing.
+    An object is a component C of one class, in which pixels are joined to all eight neighbours.
+    Semantic predictions have no objects, so C is compared with the union P of those predicted
+    components of its class that overlap it: |C ∩ P| / |C ∪ P|. Two objects that are predicted as
+    one component both lose by it. Ignored pixels belong to no object.
 
     Args:
         labels: the truth.
-        predicted: an index of a class for every pixel.
-        num_classes: in all.
-        min_area_px: smaller components are left out: crumbs at the edges of others.
+        predicted: index of a class for every pixel.
+        num_classes: number of classes.
+        min_area_px: smaller components are left out, since many are fragments of other objects.
 
     Raises:
-        InputError: if the shapes differ, or an entry is no class.
+        InputError: if the shapes differ, or an entry is not a class.
     """
     check_classes(labels, predicted, num_classes)
     predicted = np.where(labels == IGNORED, IGNORED, predicted)
-    # find_objects wants 1, 2, …; entry c is where class c is
-    boxes = ndimage.find_objects(labels.astype(np.int32) + 1, num_classes)
-    others = ndimage.find_objects(predicted.astype(np.int32) + 1, num_classes)
-    found = []
-    for c, (box, other) in enumerate(zip(boxes, others, strict=True)):
+    # find_objects numbers classes from 1; entry c of its list is the box around class c
+    true_boxes = ndimage.find_objects(labels.astype(np.int32) + 1, num_classes)
+    predicted_boxes = ndimage.find_objects(predicted.astype(np.int32) + 1, num_classes)
+    objects = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
+    for c, (box, predicted_box) in enumerate(zip(true_boxes, predicted_boxes, strict=True)):
         if box is None:
             continue
-        crop = _around(box, other or box)
+        crop = tuple(
+            slice(min(a.start, b.start), max(a.stop, b.stop))
+            for a, b in zip(box, predicted_box or box, strict=True)
+        )
         area_px, iou = _components(labels[crop] == c, predicted[crop] == c)
-        keep = area_px >= min_area_px
-        found.append((np.full(int(keep.sum()), c), area_px[keep], iou[keep]))
-    if not found:
-        return ObjectIous(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-    return ObjectIous(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-
-
-def _around(one: tuple[slice, ...], other: tuple[slice, ...]) -> tuple[slice, ...]:
-    return tuple(
-        slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
-    )
+        kept = area_px >= min_area_px
+        objects.append((np.full(int(kept.sum()), c), area_px[kept], iou[kept]))
+    return ObjectIous(*(np.concatenate(parts) for parts in zip(*objects, strict=True)))
 
 
 def _components(
@@ -89,9 +78,9 @@ def _components(
     blobs, num_blobs = ndimage.label(predicted, EIGHT_NEIGHBOURS)
     area_px = np.bincount(objects.ravel(), minlength=num_objects + 1)[1:]
     blob_px = np.bincount(blobs.ravel(), minlength=num_blobs + 1)
-    both = truth & predicted
+    overlap = truth & predicted
     pairs, shared_px = np.unique(
-        objects[both].astype(np.int64) * (num_blobs + 1) + blobs[both], return_counts=True
+        objects[overlap].astype(np.int64) * (num_blobs + 1) + blobs[overlap], return_counts=True
     )
     owner, blob = np.divmod(pairs, num_blobs + 1)
     shared = np.bincount(owner, shared_px, num_objects + 1)[1:]

@@ -1,12 +1,12 @@
-"""How many test images would settle it: a projection from what was observed.
+"""How many test images would settle a comparison, projected from what was observed.
 
-Both functions of a sample size take the observed shares for the true ones. The test images that
-gave them were few, or there would be nothing to project: the answer is an order of magnitude.
+The observed shares are taken for the true ones. They come from few test images, or there would be
+nothing to project, so the answers are orders of magnitude.
 """
 
 from collections.abc import Callable
 from functools import cache
-from math import ceil, sqrt
+from math import sqrt
 
 import numpy as np
 from scipy.stats import binom, norm
@@ -16,24 +16,24 @@ from polyscale.stats.equivalence import ALPHA, check_margin, restricted_variance
 
 POWER = 0.8
 MAX_IMAGES = 10_000_000
-"""Beyond it nobody collects test images: the answer is None."""
+"""More test images than anyone collects: the answer is None."""
 
 
 def mcnemar_power(
     num_test: int, first_share: float, second_share: float, *, alpha: float = ALPHA
 ) -> float:
-    """Chance that McNemar's exact test, two-sided, finds a difference.
+    """Probability that McNemar's exact test, two-sided, finds a difference.
 
-    Exact: a sum over how many images are discordant, and which way they fall.
+    It is exact: a sum over the number of discordant images and how they are divided.
 
     Args:
-        num_test: test images.
+        num_test: number of test images.
         first_share: true share of images that only the first candidate gets right.
-        second_share: that only the second gets right.
-        alpha: a p-value below it is a find.
+        second_share: true share of images that only the second gets right.
+        alpha: p-values below it are significant.
 
     Raises:
-        InputError: if the shares are none.
+        InputError: if the shares are negative or sum to more than 1.
     """
     _check_shares(first_share, second_share)
     discordant_share = first_share + second_share
@@ -41,28 +41,21 @@ def mcnemar_power(
         return 0.0
     low, high = binom.ppf([1e-10, 1 - 1e-10], num_test, discordant_share)
     discordant = np.arange(int(low), int(high) + 1)
-    # the most images on the losing side that still make a find; -1 where there is none
-    edge = binom.ppf(alpha / 2, discordant, 0.5)
-    edge = np.where(binom.cdf(edge, discordant, 0.5) <= alpha / 2, edge, edge - 1)
+    # the most images on the losing side of a significant result; -1 if no result is significant
+    most = binom.ppf(alpha / 2, discordant, 0.5)
+    most = np.where(binom.cdf(most, discordant, 0.5) <= alpha / 2, most, most - 1)
     toss = first_share / discordant_share
-    found = binom.cdf(edge, discordant, toss) + binom.sf(discordant - edge - 1, discordant, toss)
-    return float(np.sum(binom.pmf(discordant, num_test, discordant_share) * found))
+    power = binom.cdf(most, discordant, toss) + binom.sf(discordant - most - 1, discordant, toss)
+    return float(np.sum(binom.pmf(discordant, num_test, discordant_share) * power))
 
 
 def equivalence_power(
     num_test: int, first_share: float, second_share: float, margin: float, *, alpha: float = ALPHA
 ) -> float:
-    """Chance that the two one-sided score tests find the candidates equal, by normal theory.
+    """Probability that the two one-sided score tests find equivalence, by normal theory.
 
-    Args:
-        num_test: test images.
-        first_share: true share of images that only the first candidate gets right.
-        second_share: that only the second gets right.
-        margin: a difference below it counts as none.
-        alpha: a p-value below it is a find.
-
-    Raises:
-        InputError: if the shares are none, or the margin is not between 0 and 1.
+    Arguments and errors are those of `mcnemar_power`; `margin` is the largest difference that
+    counts as none, and must be between 0 and 1.
     """
     _check_shares(first_share, second_share)
     check_margin(margin)
@@ -75,18 +68,25 @@ def equivalence_power(
     return float(max(inside, 0.0))
 
 
-@cache  # a candidate meets the same larger model on every kind of cost
+@cache  # a candidate is compared with the same larger model at every kind of cost
 def images_to_differ(
-    first_share: float, second_share: float, *, alpha: float = ALPHA, power: float = POWER
+    first_share: float,
+    second_share: float,
+    *,
+    alpha: float = ALPHA,
+    power: float = POWER,
+    max_images: int = MAX_IMAGES,
 ) -> int | None:
-    """Test images with which McNemar's exact test would find the difference.
+    """Total number of test images with which McNemar's exact test would find the difference.
 
     Returns:
-        How many in all; None where the shares are equal, or more than `MAX_IMAGES` are needed.
+        None if the shares are equal, or more than about `max_images` are needed.
     """
     if first_share == second_share:
         return None
-    return _fewest(lambda n: mcnemar_power(n, first_share, second_share, alpha=alpha), power)
+    return _fewest(
+        lambda n: mcnemar_power(n, first_share, second_share, alpha=alpha), power, max_images
+    )
 
 
 @cache
@@ -98,48 +98,25 @@ def images_to_equate(
     alpha: float = ALPHA,
     power: float = POWER,
 ) -> int | None:
-    """Test images with which the two would be found equal within the margin.
+    """Total number of test images with which the two would be found equal within the margin.
 
     Returns:
-        How many in all; None where the difference is not within the margin, or more than
-        `MAX_IMAGES` are needed.
+        None if the difference is not within the margin, or more than `MAX_IMAGES` are needed.
     """
     if abs(first_share - second_share) >= margin:
         return None
     return _fewest(
-        lambda n: equivalence_power(n, first_share, second_share, margin, alpha=alpha), power
+        lambda n: equivalence_power(n, first_share, second_share, margin, alpha=alpha),
+        power,
+        MAX_IMAGES,
     )
 
 
-def trials_per_arm(
-    first: float, second: float, *, alpha: float = ALPHA, power: float = POWER
-) -> int:
-    """Trials in each of two independent arms that tell two success rates apart.
-
-    By normal theory (Fleiss, Levin and Paik 2003, equation 4.14), for example for a robot that
-    starts anew each time. Trials from shared starts are paired: see `images_to_differ`.
-
-    >>> trials_per_arm(7 / 16, 10 / 16)
-    111
-
-    Raises:
-        InputError: if the rates are equal or not between 0 and 1.
-    """
-    if not (0 <= first <= 1 and 0 <= second <= 1) or first == second:
-        raise InputError(
-            f"rates must be two numbers from 0 to 1 that differ, but got {first:g} and {second:g}."
-        )
-    mean = (first + second) / 2
-    under_none = norm.isf(alpha / 2) * sqrt(2 * mean * (1 - mean))
-    under_some = norm.ppf(power) * sqrt(first * (1 - first) + second * (1 - second))
-    return ceil(((under_none + under_some) / (first - second)) ** 2 - 1e-9)
-
-
-def _fewest(power_of: Callable[[int], float], power: float) -> int | None:
-    """The number of images at which the power is reached, by doubling and halving."""
+def _fewest(power_of: Callable[[int], float], power: float, max_images: int) -> int | None:
+    """The smallest number of images that has the power, by doubling and halving."""
     high = 8
     while power_of(high) < power:
-        if high >= MAX_IMAGES:
+        if high >= max_images:
             return None
         high *= 2
     low = high // 2

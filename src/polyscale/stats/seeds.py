@@ -1,4 +1,4 @@
-"""Several trainings of the same head: spread between seeds, kept apart from that of the images."""
+"""Several trainings of the same head: spread between seeds, apart from the spread over images."""
 
 from dataclasses import dataclass
 
@@ -18,12 +18,12 @@ class SeedSpread:
 
     Attributes:
         values: of each seed, over all test images.
-        mean: of them.
-        seed_std: standard deviation between seeds: how another training would come out. The test
-            images are the same, so their sampling is no part of it.
-        ci_low: lower end of the mean's 95 % interval over test images: how other images would
-            come out. Each resampled image brings its values of all seeds.
-        ci_high: its upper end.
+        mean: of the values.
+        seed_std: standard deviation between seeds: how another training would turn out on the same
+            test images.
+        ci_low: lower end of the 95 % interval of the mean over test images: how other images would
+            turn out with the same trainings.
+        ci_high: upper end of this interval.
     """
 
     values: tuple[float, ...]
@@ -36,12 +36,12 @@ class SeedSpread:
 def over_seeds(
     values: Float[NDArray[np.number], "num_seeds num_test"], *, seed: int = 0
 ) -> SeedSpread:
-    """What seeds and what test images add to the uncertainty, apart.
+    """Separate the uncertainty that comes from seeds from the one that comes from test images.
 
     Args:
-        values: of each seed and image: right (1) or wrong (0), an error, or the difference of two
+        values: for each seed and image, right (1) or wrong (0), an error, or the difference of two
             candidates in either.
-        seed: of the resampling.
+        seed: random seed of the resampling.
 
     Raises:
         InputError: if there are fewer than three seeds, or no images.
@@ -52,10 +52,10 @@ def over_seeds(
             f"but got shape {values.shape}. Train the head with more seeds."
         )
     by_seed = values.mean(axis=1)
-    means = resampled_means(values.mean(axis=0, dtype=np.float64)[:, None], seed)[:, 0]
-    low, high = percentile_interval(means)
+    by_image = values.mean(axis=0, dtype=np.float64)
+    low, high = percentile_interval(resampled_means(by_image[:, None], seed)[:, 0])
     return SeedSpread(
-        values=tuple(float(v) for v in by_seed),
+        values=tuple(by_seed.tolist()),
         mean=float(by_seed.mean()),
         seed_std=float(by_seed.std(ddof=1)),
         ci_low=low,

@@ -1,4 +1,4 @@
-"""Intersections and unions: what segmentation is judged by, counted per image."""
+"""Intersections and unions: what segmentation is judged by, counted for each image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,72 +10,60 @@ from numpy.typing import NDArray
 from polyscale.data.dataset import IGNORED, Labels
 from polyscale.errors import InputError
 
-
-@dataclass(frozen=True)
-class ImageCounts:
-    """Pixels of one image by class; pixels that are ignored in the truth are in none.
-
-    Attributes:
-        intersection: truth and prediction agree.
-        truth: of the class.
-        predicted: said to be of the class.
-    """
-
-    intersection: Int64[NDArray[np.int64], " num_classes"]
-    truth: Int64[NDArray[np.int64], " num_classes"]
-    predicted: Int64[NDArray[np.int64], " num_classes"]
-
-    @property
-    def union(self) -> Int64[NDArray[np.int64], " num_classes"]:
-        """Of the class, or said to be."""
-        return self.truth + self.predicted - self.intersection
+Counts = Int64[NDArray[np.int64], "*num_images num_classes"]
 
 
 @dataclass(frozen=True)
 class PixelCounts:
-    """The same of many images; fields as `ImageCounts`."""
+    """Pixels of one image, or of many, by class, without those that the truth ignores.
 
-    intersection: Int64[NDArray[np.int64], "num_images num_classes"]
-    truth: Int64[NDArray[np.int64], "num_images num_classes"]
-    predicted: Int64[NDArray[np.int64], "num_images num_classes"]
+    Attributes:
+        intersection: pixels of the class that are predicted as this class.
+        truth: pixels of the class.
+        predicted: pixels that are predicted as the class.
+    """
+
+    intersection: Counts
+    truth: Counts
+    predicted: Counts
 
     @property
-    def union(self) -> Int64[NDArray[np.int64], "num_images num_classes"]:
-        """Of the class, or said to be."""
+    def union(self) -> Counts:
+        """Pixels of the class, or predicted as it."""
         return self.truth + self.predicted - self.intersection
 
     @property
-    def judged_union(self) -> Int64[NDArray[np.int64], "num_images num_classes"]:
-        """`union`, and 0 for classes that no image shows, so that all are judged by the same."""
+    def judged_union(self) -> Counts:
+        """`union` of many images; 0 for classes that no image shows, so that none is judged."""
         return np.where(self.truth.any(axis=0), self.union, 0)
 
 
 def count_pixels(
     labels: Labels, predicted: Int[NDArray[np.integer], "h w"], num_classes: int
-) -> ImageCounts:
+) -> PixelCounts:
     """Count one image.
 
     Args:
-        labels: the truth; pixels that are `IGNORED` are not counted, whatever is predicted there.
-        predicted: an index of a class for every pixel.
-        num_classes: in all.
+        labels: the truth; pixels that are `IGNORED` are not counted.
+        predicted: index of a class for every pixel.
+        num_classes: number of classes.
 
     Raises:
-        InputError: if the shapes differ, or an entry is no class.
+        InputError: if the shapes differ, or an entry is not a class.
     """
     check_classes(labels, predicted, num_classes)
-    # one number for each pair of classes; row 0 is what is ignored
+    # one number for each pair of classes; row 0 holds what is ignored
     pairs = np.add(labels, 1, dtype=np.intp) * num_classes + predicted
     confusion = np.bincount(pairs.ravel(), minlength=(num_classes + 1) * num_classes)
     judged = confusion.reshape(num_classes + 1, num_classes)[1:]
-    return ImageCounts(judged.diagonal().copy(), judged.sum(axis=1), judged.sum(axis=0))
+    return PixelCounts(judged.diagonal().copy(), judged.sum(axis=1), judged.sum(axis=0))
 
 
-def stack_counts(images: Sequence[ImageCounts]) -> PixelCounts:
-    """Many images, one a row.
+def stack_counts(images: Sequence[PixelCounts]) -> PixelCounts:
+    """The counts of many images, one in each row.
 
     Raises:
-        InputError: if there are none.
+        InputError: if there are no images.
     """
     if not images:
         raise InputError("images must hold at least one image, but got none.")
@@ -89,19 +77,19 @@ def stack_counts(images: Sequence[ImageCounts]) -> PixelCounts:
 def class_iou(counts: PixelCounts) -> Float[NDArray[np.float64], " num_classes"]:
     """Intersection over union of each class, over all images at once.
 
-    A class that is nowhere in the truth has NaN, so that every prediction is judged by the same
-    classes. Where it is predicted, the classes that are there lose those pixels.
+    It is NaN for a class that no image shows, so that every prediction is judged by the same
+    classes. Pixels that are predicted as such a class are missing from the right class.
     """
-    return _shares(counts.intersection.sum(axis=0), counts.judged_union.sum(axis=0))
+    return share_or_nan(counts.intersection.sum(axis=0), counts.judged_union.sum(axis=0))
 
 
 def segmentation_metrics(counts: PixelCounts) -> dict[str, float]:
-    """Metrics of one confusion over all images, 0–1; never means of the images' own.
+    """Metrics of one confusion matrix over all images, 0 to 1; never means over images.
 
     Returns:
         `miou`, the mean of `class_iou` without its NaNs; `pixel_accuracy`, the share of judged
-        pixels that are right; `mean_accuracy`, the mean over classes of the truth of the share of
-        their pixels that are right.
+        pixels that are right; `mean_accuracy`, the share of each class's pixels that are right,
+        averaged over the classes of the truth.
 
     Raises:
         InputError: if all pixels are ignored.
@@ -115,7 +103,7 @@ def segmentation_metrics(counts: PixelCounts) -> dict[str, float]:
     return {
         "miou": float(np.nanmean(class_iou(counts))),
         "pixel_accuracy": float(intersection.sum() / truth.sum()),
-        "mean_accuracy": float(np.nanmean(_shares(intersection, truth))),
+        "mean_accuracy": float(np.nanmean(share_or_nan(intersection, truth))),
     }
 
 
@@ -126,9 +114,9 @@ def check_classes(labels: NDArray, predicted: NDArray, num_classes: int) -> None
             f"predicted must have the shape of labels {labels.shape}, but got {predicted.shape}. "
             "Resize the scores, not the labels."
         )
+    if not labels.size:
+        return
     for name, entries, lowest in (("labels", labels, IGNORED), ("predicted", predicted, 0)):
-        if not entries.size:
-            continue
         low, high = int(entries.min()), int(entries.max())
         if low < lowest or high >= num_classes:
             raise InputError(
@@ -136,5 +124,6 @@ def check_classes(labels: NDArray, predicted: NDArray, num_classes: int) -> None
             )
 
 
-def _shares(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+def share_or_nan(part: NDArray[np.number], whole: NDArray[np.number]) -> NDArray[np.float64]:
+    """`part` over `whole`, and NaN where `whole` is 0."""
     return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)

@@ -1,79 +1,89 @@
 """From rows to an answer: is the larger model needed, and at which cost?
 
 Everything that is compared is chosen first, from costs and cross-validation on the training
-images (`matched`). Those comparisons are the family over which p-values are corrected. Then each
-is decided (`trial`).
+images (`matched`). P-values are corrected over all these comparisons. Then each is decided
+(`trial`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from polyscale.records import Contrast, CostVerdict, Outcome, Result, Rule, Verdict
-from polyscale.stats.holm import holm
-from polyscale.stats.matched import Match, Sides, best, matches, sides_of
-from polyscale.stats.trial import Trial, decide, images_needed, mixed_trial, trial
-
-Key = tuple[str, str, str, float]
-"""Of a comparison: the candidate with several scales, the dearer one that its curve goes on to (or
-""), the larger model, and the weight of the dearer."""
+from polyscale.stats.matched import Match, Pairing, Sides, sides_by_family
+from polyscale.stats.trial import decide, images_needed, mixed_contrast, more_is_better
 
 
 @dataclass(frozen=True)
-class _Judged:
-    """A comparison with its corrected p-values."""
+class _Trial:
+    """A comparison with corrected p-values.
 
-    trial: Trial
+    Attributes:
+        contrasts: the one or two contrasts behind it, each with S² first.
+        total: the comparison as one contrast; more is better.
+        p_holm: corrected p-value of a difference.
+        p_equivalence_holm: corrected p-value of equivalence.
+        num_trials: comparisons over which they are corrected.
+    """
+
+    contrasts: tuple[Contrast, ...]
+    total: Contrast
     p_holm: float
     p_equivalence_holm: float
+    num_trials: int
 
     @property
     def outcome(self) -> Outcome:
-        return decide(self.trial, self.p_holm, self.p_equivalence_holm)
+        return decide(self.total, self.p_holm, self.p_equivalence_holm)
+
+    @property
+    def num_test_needed(self) -> int | None:
+        if self.outcome != "inconclusive":
+            return None
+        return images_needed(self.total, num_trials=self.num_trials)
+
+    @property
+    def corrected(self) -> tuple[Contrast, ...]:
+        """The contrasts, with the corrected p-values if there is only one."""
+        if len(self.contrasts) > 1:
+            return self.contrasts
+        return (_with_p(self.contrasts[0], self.p_holm, self.p_equivalence_holm),)
 
 
 def judge(results: Sequence[Result], contrasts: Sequence[Contrast]) -> list[Verdict]:
-    """One verdict for each family that has a larger size to do without.
+    """One verdict for each family that has a larger model.
 
-    In each family, the smallest backbone that was run at several scales stands against the larger
-    ones at one scale. Which of its scale sets, and which larger model, is chosen by
-    cross-validation on the training images, so that the test images only judge.
-
-    P-values are corrected by Holm over all comparisons that any verdict of the run is drawn from.
+    In each family, the smallest backbone that was run at several scales is compared with the
+    larger ones at one scale. Which of its scale sets, and which larger model, is chosen by
+    cross-validation on the training images, so that the test images only judge. P-values are
+    corrected by Holm over all comparisons from which any verdict of the run is drawn.
 
     Args:
-        results: one row a candidate, of one task and data set.
-        contrasts: every pair of them.
+        results: one row for each candidate, of one task and data set.
+        contrasts: one for each pair of them.
+
+    Raises:
+        LookupError: if a contrast is missing.
     """
-    families = dict.fromkeys(result.family for result in results)
-    found = {f: sides_of([r for r in results if r.family == f]) for f in families}
-    sides = {family: found_sides for family, found_sides in found.items() if found_sides}
-    judged = _judge_all(sides.values(), contrasts)
-    return [_verdict(family, own, judged) for family, own in sides.items()]
+    sides = sides_by_family(results)
+    trials = _run_trials(sides.values(), contrasts)
+    return [_verdict(family, both, trials) for family, both in sides.items()]
 
 
 def corrected_contrasts(results: Sequence[Result], contrasts: Sequence[Contrast]) -> list[Contrast]:
-    """The contrasts with the corrected p-values of those that a verdict is drawn from.
-
-    Args:
-        results: as for `judge`.
-        contrasts: as for `judge`.
-    """
-    found: dict[frozenset[str], _Judged] = {}
-    families = dict.fromkeys(result.family for result in results)
-    sides = [sides_of([r for r in results if r.family == family]) for family in families]
-    for key, judged in _judge_all(filter(None, sides), contrasts).items():
-        if not key[1]:
-            found[frozenset((key[0], key[2]))] = judged
+    """The contrasts, with corrected p-values where a verdict is drawn from them; see `judge`."""
+    p_values = {
+        frozenset((*pairing.s2, pairing.larger)): (trial.p_holm, trial.p_equivalence_holm)
+        for pairing, trial in _run_trials(sides_by_family(results).values(), contrasts).items()
+        if len(pairing.s2) == 1
+    }
     return [
-        replace(c, p_holm=own.p_holm, p_equivalence_holm=own.p_equivalence_holm)
-        if (own := found.get(frozenset((c.first, c.second))))
-        else replace(c, p_holm=None, p_equivalence_holm=None)
-        for c in contrasts
+        _with_p(contrast, *p_values.get(frozenset((contrast.first, contrast.second)), (None, None)))
+        for contrast in contrasts
     ]
 
 
 def find_contrast(contrasts: Iterable[Contrast], first: str, second: str) -> Contrast:
-    """The contrast of two candidates, turned round where it was written the other way.
+    """The contrast of two candidates, turned round if it was written the other way.
 
     Raises:
         LookupError: if there is none.
@@ -86,123 +96,104 @@ def find_contrast(contrasts: Iterable[Contrast], first: str, second: str) -> Con
     raise LookupError(f"no contrast of {first} and {second}")
 
 
-def _judge_all(sides: Iterable[Sides], contrasts: Sequence[Contrast]) -> dict[Key, _Judged]:
-    """Every comparison that a verdict may rest on, corrected together."""
-    keys: dict[Key, None] = {}
-    for own in sides:
-        s2, larger = _headline(own)
-        keys[_key(s2, larger)] = None
-        for match in matches(own):
-            for key in _keys(match).values():
-                keys[key] = None
-    trials = {key: _trial(key, contrasts) for key in keys}
-    differ = holm([t.p_value for t in trials.values()])
-    equal = holm([t.p_equivalence for t in trials.values()])
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's correction (1979): the chance of any false alarm among all tests is at most 5 %.
+
+    It is uniformly more powerful than Bonferroni's, and valid however the tests depend on each
+    other.
+    """
+    if not p_values:
+        return []
+    from statsmodels.stats.multitest import multipletests  # brings pandas
+
+    return multipletests(list(p_values), method="holm")[1].tolist()
+
+
+def _run_trials(sides: Iterable[Sides], contrasts: Sequence[Contrast]) -> dict[Pairing, _Trial]:
+    """Every comparison from which a verdict may be drawn, corrected together."""
+    pairings: dict[Pairing, None] = {}
+    for both in sides:
+        pairings[_best_pairing(both)] = None
+        for match in both.matches():
+            pairings |= dict.fromkeys(match.pairings.values())
+    parts = {
+        pairing: tuple(find_contrast(contrasts, name, pairing.larger) for name in pairing.s2)
+        for pairing in pairings
+    }
+    totals = {
+        pairing: mixed_contrast(*own, pairing.weight) if len(own) == 2 else more_is_better(*own)
+        for pairing, own in parts.items()
+    }
+    p_holm = holm([total.p_value for total in totals.values()])
+    p_equivalence_holm = holm([total.p_equivalence for total in totals.values()])
     return {
-        key: _Judged(found, p, q)
-        for (key, found), p, q in zip(trials.items(), differ, equal, strict=True)
+        pairing: _Trial(parts[pairing], total, p, q, len(totals))
+        for (pairing, total), p, q in zip(totals.items(), p_holm, p_equivalence_holm, strict=True)
     }
 
 
-def _headline(sides: Sides) -> tuple[Result, Result]:
-    s2, larger = best(sides.s2), best(sides.larger)
-    assert s2 is not None
-    assert larger is not None
-    return s2, larger
+def _best_pairing(sides: Sides) -> Pairing:
+    s2, larger = sides.best
+    return Pairing((s2.candidate,), larger.candidate)
 
 
-def _key(s2: Result, larger: Result, dearer: Result | None = None, weight: float = 0) -> Key:
-    return (s2.candidate, dearer.candidate if dearer else "", larger.candidate, weight)
-
-
-def _keys(match: Match) -> dict[Rule, Key]:
-    """What a verdict at this cost may rest on."""
-    keys: dict[Rule, Key] = {}
-    if match.within:
-        keys["within"] = _key(match.within, match.larger)
-    elif match.beyond:
-        keys["beyond"] = _key(match.beyond, match.larger)
-    if match.bracket:
-        ends = match.bracket
-        keys["interpolated"] = _key(ends.cheaper, match.larger, ends.dearer, ends.weight)
-    return keys
-
-
-def _trial(key: Key, contrasts: Sequence[Contrast]) -> Trial:
-    s2, dearer, larger, weight = key
-    contrast = find_contrast(contrasts, s2, larger)
-    if not dearer:
-        return trial(contrast)
-    return mixed_trial(contrast, find_contrast(contrasts, dearer, larger), weight)
-
-
-def _verdict(family: str, sides: Sides, judged: Mapping[Key, _Judged]) -> Verdict:
-    s2, larger = _headline(sides)
-    own = judged[_key(s2, larger)]
+def _verdict(family: str, sides: Sides, trials: Mapping[Pairing, _Trial]) -> Verdict:
+    s2, larger = sides.best
+    trial = trials[_best_pairing(sides)]
     return Verdict(
         family=family,
-        outcome=own.outcome,
+        outcome=trial.outcome,
         s2=s2,
         larger=larger,
-        contrast=_contrasts(own)[0],
+        contrast=trial.corrected[0],
         macs_ratio=s2.macs / larger.macs,
         latency_ratio=s2.latency_ms / larger.latency_ms,
         memory_ratio=s2.peak_bytes / larger.peak_bytes,
         params_ratio=s2.params / larger.params,
-        num_test_needed=_needed(own, len(judged)),
-        costs=tuple(_cost_verdict(match, judged) for match in matches(sides)),
+        num_test_needed=trial.num_test_needed,
+        costs=tuple(_cost_verdict(match, sides, trials) for match in sides.matches()),
     )
 
 
-def _cost_verdict(match: Match, judged: Mapping[Key, _Judged]) -> CostVerdict:
-    tried = {rule: judged[key] for rule, key in _keys(match).items()}
-    rule, outcome = _ruling({rule: own.outcome for rule, own in tried.items()})
-    own, (s2, dearer, _, weight) = tried[rule], _keys(match)[rule]
-    stands = match.within if rule == "within" else match.beyond
+def _cost_verdict(match: Match, sides: Sides, trials: Mapping[Pairing, _Trial]) -> CostVerdict:
+    outcomes = {rule: trials[pairing].outcome for rule, pairing in match.pairings.items()}
+    rule, outcome = _ruling(outcomes)
+    pairing = match.pairings[rule]
+    trial = trials[pairing]
+    costs = {result.candidate: getattr(result, match.axis) for result in sides.s2}
     return CostVerdict(
         axis=match.axis,
-        larger=match.larger.candidate,
+        larger=pairing.larger,
         outcome=outcome,
         rule=rule,
-        s2=(s2, dearer) if dearer else (s2,),
-        weight=weight,
+        s2=pairing.s2,
+        weight=pairing.weight,
         cost_ratio=1.0
         if rule == "interpolated"
-        else getattr(stands, match.axis) / getattr(match.larger, match.axis),
-        difference=own.trial.difference,
-        ci_low=own.trial.ci_low,
-        ci_high=own.trial.ci_high,
-        p_holm=own.p_holm,
-        p_equivalence_holm=own.p_equivalence_holm,
-        contrasts=_contrasts(own),
-        num_test_needed=_needed(own, len(judged)),
+        else costs[pairing.s2[0]] / getattr(match.larger, match.axis),
+        difference=trial.total.difference,
+        ci_low=trial.total.ci_low,
+        ci_high=trial.total.ci_high,
+        p_holm=trial.p_holm,
+        p_equivalence_holm=trial.p_equivalence_holm,
+        contrasts=trial.corrected,
+        num_test_needed=trial.num_test_needed,
     )
 
 
-def _ruling(tried: Mapping[Rule, Outcome]) -> tuple[Rule, Outcome]:
-    """Dominance first, then the curve at equal cost."""
-    within, beyond = tried.get("within"), tried.get("beyond")
+def _ruling(outcomes: Mapping[Rule, Outcome]) -> tuple[Rule, Outcome]:
+    """Dominance decides first, then the curve at equal cost."""
+    within, beyond = outcomes.get("within"), outcomes.get("beyond")
     if within in ("s2", "equivalent"):
         return "within", within
     if beyond in ("larger", "equivalent"):
-        return "beyond", "larger"  # it costs less and does no worse
-    if "interpolated" in tried:
-        return "interpolated", tried["interpolated"]
+        return "beyond", "larger"  # it costs less and is no worse
+    if "interpolated" in outcomes:
+        return "interpolated", outcomes["interpolated"]
     if within:
         return "within", within
-    return "beyond", "inconclusive"  # better, for more: nothing tells what the budget would buy
+    return "beyond", "inconclusive"  # better but dearer, and no curve reaches the budget
 
 
-def _contrasts(judged: _Judged) -> tuple[Contrast, ...]:
-    """The contrasts, with corrected p-values where one stands for the whole comparison."""
-    found = judged.trial.contrasts
-    if len(found) > 1:
-        return found
-    p, q = judged.p_holm, judged.p_equivalence_holm
-    return (replace(found[0], p_holm=p, p_equivalence_holm=q),)
-
-
-def _needed(judged: _Judged, num_trials: int) -> int | None:
-    if judged.outcome != "inconclusive":
-        return None
-    return images_needed(judged.trial, num_trials=num_trials)
+def _with_p(contrast: Contrast, p: float | None, p_equivalence: float | None) -> Contrast:
+    return replace(contrast, p_holm=p, p_equivalence_holm=p_equivalence)

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polyscale.data import ClassificationData, load_classification
-from polyscale.learning.heads import ProbeResult, Protocol, paper_seed_accuracies, probe
+from polyscale.learning.heads import ProbeResult, Protocol, fit_paper_probe, probe
 from polyscale.records import METRICS
 from polyscale.tasks.options import option
 from polyscale.tasks.pooled import PooledTask, pooled_evaluation
@@ -92,11 +93,14 @@ class Classification(PooledTask):
         )
 
     def seed_values(self, case: Case, seeds: Sequence[int]) -> tuple[float, ...]:
-        """Accuracies with other seeds; those of the paper's protocol are trained together."""
+        """Accuracies with other seeds; with the paper's protocol, folds are left out."""
         if case.settings.protocol != "paper":
             return super().seed_values(case, seeds)
-        train, test = (case.train, case.data.train.labels), (case.test, case.data.test.labels)
-        return paper_seed_accuracies(*train, *test, seeds=list(seeds), device=case.settings.device)
+        fit = partial(
+            fit_paper_probe, case.train, case.data.train.labels, case.test, cross_validate=False
+        )
+        results = [fit(seed=seed, device=case.settings.device) for seed in seeds]
+        return tuple(result.accuracy(case.data.test.labels) for result in results)
 
     def facts(self, data: Any, settings: Any) -> dict[str, Any]:
         """What the probe sees, and where intervals come from."""

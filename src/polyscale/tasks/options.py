@@ -89,13 +89,20 @@ def options_of(kind: type) -> dict[str, tuple[str, Option]]:
     return options
 
 
-def make_settings(kind: type[Settings], given: Mapping[str, Any], *, task: str) -> Settings:
+def make_settings(
+    kind: type[Settings],
+    given: Mapping[str, Any],
+    *,
+    task: str,
+    start: Mapping[str, Any] | None = None,
+) -> Settings:
     """Settings from what is given on the command line.
 
     Args:
         kind: class of the settings.
         given: name of an option → what is given; None or False where it is left out.
         task: what errors call the task.
+        start: fields that differ from the defaults where they are not given.
 
     Raises:
         InputError: if an option is not one of the task, or breaks its rule.
@@ -116,7 +123,7 @@ def make_settings(kind: type[Settings], given: Mapping[str, Any], *, task: str) 
             changes.append((own.change, value))
         else:
             values[target] = own.parse(value) if own.parse else value
-    settings = kind(**values)
+    settings = kind(**{**(start or {}), **values})
     for change, value in changes:
         settings = change(settings, value)
     return settings

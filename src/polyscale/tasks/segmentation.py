@@ -18,15 +18,13 @@ from polyscale.learning.heads.dense.augment import AugmentSettings
 from polyscale.learning.heads.dense.segmentation import predict_labels
 from polyscale.records import METRICS, write_json
 from polyscale.stats import (
-    ImageCounts,
     ObjectIous,
     PixelCounts,
     class_iou,
     count_pixels,
+    iou_by_size,
     object_ious,
     segmentation_metrics,
-    size_means,
-    sizes_json,
     stack_counts,
 )
 from polyscale.tasks.maps.predictor import Outputs
@@ -99,12 +97,12 @@ class Segmentation(MapTask):
 
     def judge(
         self, target: NDArray, predicted: NDArray, data: SegmentationData
-    ) -> tuple[ImageCounts, ObjectIous]:
+    ) -> tuple[PixelCounts, ObjectIous]:
         """Pixels by class, and objects."""
         num = len(data.class_names)
         return count_pixels(target, predicted, num), object_ious(target, predicted, num)
 
-    def collect(self, images: Sequence[tuple[ImageCounts, ObjectIous]]) -> Scores:
+    def collect(self, images: Sequence[tuple[PixelCounts, ObjectIous]]) -> Scores:
         """One confusion over all images."""
         counts = stack_counts([image for image, _ in images])
         metrics = segmentation_metrics(counts)
@@ -145,8 +143,9 @@ class Segmentation(MapTask):
         super().write(folder, run)
         details = {name: each.scores.details for name, each in run.evaluations.items()}
         write_json(folder / "classes.json", _classes(run.data, details))
-        means = size_means({n: d.objects for n, d in details.items()}, seed=run.settings.seed)
-        write_json(folder / "sizes.json", sizes_json(means, _pairs(run)))
+        objects = {name: own.objects for name, own in details.items()}
+        sizes = iou_by_size(objects, _pairs(run), seed=run.settings.seed)
+        write_json(folder / "sizes.json", sizes.to_dict())
         _write_objects(run.data, details, folder / "objects.parquet")
 
 

@@ -1,7 +1,7 @@
 """The nouns that every layer shares, frozen."""
 
 from polyscale.types.backbone import HW, SOURCES, Backbone, Source, TileFeatures
-from polyscale.types.candidate import Candidate, check_scales, format_scale
+from polyscale.types.candidate import Candidate, check_scales, format_scale, is_number
 from polyscale.types.progress import Progress, silent
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "TileFeatures",
     "check_scales",
     "format_scale",
+    "is_number",
     "silent",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import TypeGuard
 
 from polyscale.errors import InputError
 
@@ -13,37 +14,38 @@ MAX_SCALE = 1000
 
 
 def check_scales(scales: Iterable[float]) -> tuple[float, ...]:
-    """The scales as a tuple of Python numbers, each positive and none given twice.
-
-    Args:
-        scales: integers and floats, NumPy's included.
+    """The scales, NumPy's numbers included, as a tuple of Python numbers.
 
     Raises:
         InputError: if there is no scale, or one is not positive or is repeated.
     """
     if not isinstance(scales, Iterable) or isinstance(scales, str):
         raise InputError(f"scales must be a sequence, but got {scales!r}. Try scales=(1, 2).")
-    checked = tuple(_check_scale(scale) for scale in scales)
+    checked = tuple(map(_check_scale, scales))
     if not checked:
         raise InputError("scales must hold at least one scale, but is empty. Try scales=(1, 2).")
     names = [format_scale(scale) for scale in checked]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(
-                f"scales must not repeat, but got {name} twice in {checked}. Name each scale once."
-            )
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise InputError(
+            f"scales must not repeat, but got {repeated[0]} twice in {checked}. "
+            "Name each scale once."
+        )
     return checked
 
 
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a real number, NumPy's included; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def _check_scale(scale: object) -> float:
-    number = isinstance(scale, Real) and not isinstance(scale, bool)
-    if not number or not 0 < scale <= MAX_SCALE:  # type: ignore[operator]
+    if not is_number(scale) or not 0 < scale <= MAX_SCALE:
         shown = f"{scale:.3g}" if isinstance(scale, float) else repr(scale)[:40]
         raise InputError(
             f"scales must be positive numbers of at most {MAX_SCALE}, but got {shown}. "
             "Write scales=(1, 2) for once and twice the base size."
         )
-    return int(scale) if isinstance(scale, Integral) else float(scale)  # type: ignore[arg-type]
+    return int(scale) if isinstance(scale, Integral) else float(scale)
 
 
 def format_scale(scale: float) -> str:

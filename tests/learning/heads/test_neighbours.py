@@ -31,7 +31,7 @@ def test_equals_scikit_learn():
 
 
 def test_leaves_one_out():
-    rows, labels = noisy(120)
+    rows, labels = noisy(50)
     result = fit_knn(rows, labels, rows, ks=(1, 5, 10))
     for k, accuracy in result.leave_one_out.items():
         right = []

@@ -137,7 +137,7 @@ def test_bad_input():
         InputError, match="targets must be finite, but got NaN or infinity in row 0"
     ):
         accumulate([(rows, np.nan * targets, 0 * labels)])
-    with pytest.raises(InputError, match="folds must be one per row of 2600, each from 0 to 0"):
+    with pytest.raises(InputError, match="folds must be one per row of 2600, from 0 to 0"):
         accumulate([(rows, targets, folds)])
     with pytest.raises(InputError, match="alphas must be above 0"):
         ridge_path(moments, [1.0, 0.0])

@@ -69,7 +69,7 @@ def batches(settings=SETTINGS):
 
 
 def train_slowly(checkpoint):
-    """What the test that kills runs in a process of its own."""
+    """Print the number of each step."""
     numbers = count(1)
 
     def slow(step):
@@ -81,7 +81,7 @@ def train_slowly(checkpoint):
 
 
 def train_until_interrupted(checkpoint):
-    """What the test that interrupts runs: from step 12 on, 50 items of half a second each."""
+    """From step 12 on a batch has 50 items of half a second each; print the step of each item."""
     rows, labels = problem()
 
     def read(step, place):
@@ -102,3 +102,12 @@ def train_until_interrupted(checkpoint):
         SETTINGS,
         TrainContext(checkpoint=checkpoint),
     )
+
+
+def train_until_interrupted_then_killed(folder):
+    """What the test that interrupts and kills runs in a process of its own."""
+    try:
+        train_until_interrupted(folder / "interrupted")
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)  # noqa: T201
+    train_slowly(folder / "killed")

@@ -25,6 +25,7 @@ STAGES = {"hidden_sizes": [8, 8, 16, 32], "depths": [1, 1, 1, 1]}
 TEXT = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
 TEXT |= {"intermediate_size": 32, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 SWIN = {"image_size": 64, "embed_dim": 8, "depths": [1, 1, 1], "num_heads": [1, 1, 1]}
+TIMM_SWIN = {"embed_dim": 8, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 1, 1)}
 OPEN_CLIP_VIT = {"image_size": 32, "patch_size": 8, "width": 32, "layers": 3, "head_width": 16}
 OPEN_CLIP_TEXT = {"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1}
 
@@ -280,20 +281,22 @@ TIMM = {
     "timm ViT": timm_case("test_vit", 160, 10, 64, 1, cls=True, layers=True, norm=True),
     "timm hybrid": timm_case(
         "vit_tiny_r_s16_p8_224", 64, 2, 192, 1, sized=True, cls=True, fixed=True, layers=True,
-        norm=True,
+        norm=True, more={"depth": 2},
     ),
     "timm registers": timm_case(
-        "vit_wee_patch16_reg1_gap_256", 64, 4, 256, 1, sized=True, fixed=True, layers=True
+        "vit_wee_patch16_reg1_gap_256", 64, 4, 256, 1, sized=True, fixed=True, layers=True,
+        more={"depth": 2},
     ),
     "timm DINOv3": timm_case(
-        "vit_small_patch16_dinov3", 32, 2, 384, 5, sized=True, cls=True, layers=True, norm=True
+        "vit_small_patch16_dinov3", 32, 2, 384, 5, sized=True, cls=True, layers=True, norm=True,
+        more={"depth": 2},
     ),
     "timm ConvNeXt": timm_case("test_convnext", 160, 5, 64, layers=True),
     "timm ResNet": timm_case("test_resnet", 160, 5, 96, layers=True),
     "timm EfficientNet": timm_case("test_efficientnet", 160, 5, 256),
     "timm Swin": timm_case(
-        "swin_tiny_patch4_window7_224", 224, 7, 768, fixed=True, norm=True, layers=True,
-        raw=lambda m, t: features_of(m, t).movedim(3, 1),
+        "swin_tiny_patch4_window7_224", 224, 7, 64, fixed=True, norm=True, layers=True,
+        raw=lambda m, t: features_of(m, t).movedim(3, 1), more=TIMM_SWIN,
     ),
     "timm ViT, one channel": timm_case(
         "test_vit", 160, 10, 64, 1, cls=True, layers=True, norm=True, channels=1
@@ -327,10 +330,13 @@ TIMM = {
         raw=lambda m, t: m(t)[-1],
     ),
     "timm Swin, features_only": timm_case(
-        "swin_tiny_patch4_window7_224", 224, 7, 768, fixed=True, layers=True,
-        more={"features_only": True}, raw=lambda m, t: m(t)[-1].movedim(3, 1),
+        "swin_tiny_patch4_window7_224", 224, 7, 64, fixed=True, layers=True,
+        more={"features_only": True, **TIMM_SWIN}, raw=lambda m, t: m(t)[-1].movedim(3, 1),
     ),
-    "timm PVT, hierarchical": timm_case("pvt_v2_b0", 224, 7, 256, layers=True),
+    "timm PVT, hierarchical": timm_case(
+        "pvt_v2_b0", 224, 7, 16, layers=True,
+        more={"embed_dims": (8, 8, 16, 16), "num_heads": (1, 1, 2, 2), "depths": (1, 1, 1, 1)},
+    ),
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from polyscale.errors import InputError
-from polyscale.operator.backbones.dry_run import dry_run, model_dtype_device, probe
+from polyscale.operator.backbones import ReadOptions, as_backbone, dry_run, model_dtype_device
 
 
 def mixed():
@@ -74,20 +74,20 @@ def test_dtype_and_device(module, dtype, device):
 
 def test_the_tile_fits_the_module():
     model = nn.Conv2d(5, 2, 4, 4).double().train()
-    seen = []
-    out = probe(lambda t: seen.append(t) or model(t), (8, 12), module=model, in_channels=5)
-    assert (seen[0].shape, seen[0].dtype) == ((1, 5, 8, 12), torch.float64)
-    assert out.shape == (1, 2, 2, 3)
-    assert not out.requires_grad
+    tiles = []
+    backbone = as_backbone(lambda t: tiles.append(t) or model(t), ReadOptions(tile_hw=(8, 12)))
+    assert {(tile.shape, tile.dtype) for tile in tiles} == {((1, 5, 8, 12), torch.float64)}
+    assert (backbone.dim, backbone.grid_hw) == (2, (2, 3))
     assert model.training
 
 
 def test_a_failure_names_the_tile():
-    with pytest.raises(InputError, match=r"that must take a tile \(1, 3, 8, 8\), .* in_channels"):
-        probe(nn.Conv2d(4, 2, 1), (8, 8), module=None)
+    options = ReadOptions(tile_hw=(8, 8), in_channels=3)
+    with pytest.raises(InputError, match=r"Conv2d must take a tile \(1, 3, 8, 8\).* in_channels"):
+        as_backbone(nn.Conv2d(4, 2, 1), options)
 
 
-def test_a_compiled_model_is_not_compiled_for_a_look():
+def test_a_compiled_model_is_not_compiled_to_be_inspected():
     calls = []
 
     def backend(graph, inputs):
@@ -95,7 +95,7 @@ def test_a_compiled_model_is_not_compiled_for_a_look():
         return graph.forward
 
     model = torch.compile(nn.Conv2d(3, 2, 4, 4), backend=backend)
-    probe(model, (8, 8), module=model)
+    as_backbone(model, ReadOptions(tile_hw=(8, 8)))
     assert not calls
     model(torch.randn(1, 3, 8, 8))
     assert len(calls) == 1

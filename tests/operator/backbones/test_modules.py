@@ -156,7 +156,7 @@ def test_compiled_models(name, way):
         graphs.append(graph)
         return graph.forward
 
-    options = OPTIONS if name == "callable" else None
+    options = OPTIONS if name == "callable" else ReadOptions()
     plain = as_backbone(copy.deepcopy(model), options)
     if way == "torch.compile":
         compiled = torch.compile(model, backend=backend)

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 import polyscale
 from polyscale.errors import InputError
-from polyscale.operator.backbones.tile_option import split_tile, tile_suffix
+from polyscale.operator.backbones.sources import split_tile, tile_suffix
 from polyscale.types import Candidate
 
 

@@ -1,7 +1,8 @@
 import torch
 
-from polyscale.operator.cost import Timed, fitting_batch, measure, peak_live_bytes
+from polyscale.operator.cost import Timed, fitting_batch, measure
 from polyscale.operator.multiscale import MultiScale
+from polyscale.operator.multiscale.memory import peak_live_bytes
 
 
 def test_peak_counts_what_is_alive_at_once():
@@ -34,40 +35,39 @@ def test_memory_on_the_meta_device_equals_the_cpu(tiny_backbone):
 def ticks(monkeypatch, *seconds):
     """A clock by which the calls take these times."""
     clock = iter([t for s in seconds for t in (0, s)])
-    monkeypatch.setattr("polyscale.operator.cost.turns.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("polyscale.operator.cost.candidate.TURN_S", 3)
+    monkeypatch.setattr("polyscale.operator.cost.candidate.time.perf_counter", lambda: next(clock))
 
 
 def test_long_calls_are_warmed_up_once(monkeypatch):
     ticks(monkeypatch, 99, 4, 5, 6)
-    timed = Timed(lambda: None, device=torch.device("cpu"), turn_s=3)
+    timed = Timed(lambda: None, torch.device("cpu"))
     for _ in range(3):
         timed.turn()
-    times = timed.times()
-    assert (times.low, times.median, times.high, times.num_runs) == (4.5, 5, 5.5, 3)
+    assert timed.quartiles_s() == (4.5, 5, 5.5)
 
 
 def test_short_calls_are_warmed_up_in_every_turn(monkeypatch):
     ticks(monkeypatch, 99, 1, 1, 1, 99, 2, 2)
-    timed = Timed(lambda: None, device=torch.device("cpu"), turn_s=3)
+    timed = Timed(lambda: None, torch.device("cpu"))
     for _ in range(2):
         timed.turn()
-    times = timed.times()
-    assert (times.median, times.num_runs) == (1, 5)
-    assert times.high == 2
+    assert timed.quartiles_s() == (1, 1, 2)
 
 
-def test_measure(tiny_backbone):
+def test_measure(tiny_backbone, monkeypatch):
+    monkeypatch.setattr("polyscale.operator.cost.candidate.TURN_S", 0.01)
     one, three = (
-        measure(MultiScale(tiny_backbone(), scales), image_hw=(64, 64))
+        measure(MultiScale(tiny_backbone(), scales), image_hw=(64, 64), batch=4)
         for scales in ((1,), (1, 2, 3))
     )
     assert three.macs == 14 * one.macs
     assert three.params == one.params
     assert three.peak_bytes > one.peak_bytes > 4 * one.params
     for cost in (one, three):
-        assert cost.throughput.batch == 4
-        assert 0 < cost.throughput.low <= cost.throughput.median <= cost.throughput.high
-        assert cost.latency.num_runs >= 5
+        assert cost.flops == 2 * cost.macs
+        assert 0 < cost.latency_low_ms <= cost.latency_ms <= cost.latency_high_ms
+        assert 0 < cost.throughput_low <= cost.throughput <= cost.throughput_high
 
 
 def test_a_batch_is_what_fits(monkeypatch):

@@ -12,7 +12,6 @@ from polyscale.errors import InputError, MissingExtraError, RunError
 from polyscale.operator.backbones import ReadOptions, as_backbone
 from polyscale.operator.backbones.sources import load_source
 from polyscale.operator.multiscale import MultiScale
-from polyscale.operator.multiscale.hub import from_pretrained, push_to_hub, save_pretrained
 
 timm = pytest.importorskip("timm")
 huggingface_hub = pytest.importorskip("huggingface_hub")
@@ -60,8 +59,8 @@ def saved_weights(folder):
 )
 def test_features_are_equal(make, tmp_path):
     multiscale = make()
-    save_pretrained(multiscale, tmp_path)
-    again = from_pretrained(MultiScale, tmp_path)
+    multiscale.save_pretrained(tmp_path)
+    again = MultiScale.from_pretrained(tmp_path)
     with torch.no_grad():
         expected, found = multiscale(IMAGES), again(IMAGES)
     torch.testing.assert_close(found.tokens, expected.tokens)
@@ -78,24 +77,24 @@ def test_named_weights_that_were_changed_are_saved(tmp_path):
     multiscale = lite()
     with torch.no_grad():
         multiscale.backbone.model.conv_stem.weight.mul_(1.5)
-    save_pretrained(multiscale, tmp_path)
+    multiscale.save_pretrained(tmp_path)
     assert saved_weights(tmp_path)
     assert torch.equal(
-        from_pretrained(MultiScale, tmp_path).backbone.model.conv_stem.weight,
+        MultiScale.from_pretrained(tmp_path).backbone.model.conv_stem.weight,
         multiscale.backbone.model.conv_stem.weight,
     )
-    save_pretrained(lite(), tmp_path)
+    lite().save_pretrained(tmp_path)
     assert not saved_weights(tmp_path)
 
 
 def test_weights_keep_their_dtype(tmp_path):
-    save_pretrained(live().bfloat16(), tmp_path)
-    again = from_pretrained(MultiScale, tmp_path)
+    live().bfloat16().save_pretrained(tmp_path)
+    again = MultiScale.from_pretrained(tmp_path)
     assert {p.dtype for p in again.parameters()} == {torch.bfloat16}
 
 
 def test_the_folder_says_what_wrote_it(tmp_path):
-    save_pretrained(live(), tmp_path / "new" / "folder")
+    live().save_pretrained(tmp_path / "new" / "folder")
     found = json.loads((tmp_path / "new" / "folder" / "config.json").read_text())
     assert found["polyscale_version"] == polyscale.__version__
     assert "polyscale" in (tmp_path / "new" / "folder" / "README.md").read_text()
@@ -104,7 +103,7 @@ def test_the_folder_says_what_wrote_it(tmp_path):
 def test_a_backbone_that_cannot_be_built_again_is_refused(tmp_path):
     backbone = as_backbone(nn.AvgPool2d(16), ReadOptions(tile_hw=(64, 64)))
     with pytest.raises(InputError, match="must be as its library builds it"):
-        save_pretrained(MultiScale(backbone, (1,)), tmp_path)
+        MultiScale(backbone, (1,)).save_pretrained(tmp_path)
 
 
 def test_the_hub_takes_and_gives_it(tmp_path, monkeypatch):
@@ -117,18 +116,17 @@ def test_the_hub_takes_and_gives_it(tmp_path, monkeypatch):
 
     asked = []
 
-    def download(repo_id, filename, **options):
-        asked.append((repo_id, filename, options["revision"]))
-        return str(tmp_path / "hub" / filename)
+    def download(repo_id, **options):
+        asked.append((repo_id, options["revision"]))
+        return str(tmp_path / "hub")
 
     monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", create_repo)
     monkeypatch.setattr(huggingface_hub.HfApi, "upload_folder", upload_folder)
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
-    monkeypatch.setattr("huggingface_hub.hub_mixin.hf_hub_download", lambda **o: download(**o))
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     multiscale = live()
-    assert push_to_hub(multiscale, "user/name") == "https://huggingface.co/commit"
-    again = from_pretrained(MultiScale, "user/name", revision="v1")
-    assert set(asked) == {("user/name", f, "v1") for f in ("config.json", "model.safetensors")}
+    assert multiscale.push_to_hub("user/name", private=True) == "https://huggingface.co/commit"
+    again = MultiScale.from_pretrained("user/name", revision="v1")
+    assert asked == [("user/name", "v1")]
     assert torch.equal(again(IMAGES).tokens, multiscale(IMAGES).tokens)
 
 
@@ -154,31 +152,28 @@ def damage(folder, **changes):
     ],
 )
 def test_damaged_and_foreign_files_are_refused(tmp_path, harm, message):
-    save_pretrained(live(), tmp_path)
+    live().save_pretrained(tmp_path)
     harm(tmp_path)
     with pytest.raises(InputError, match=message):
-        from_pretrained(MultiScale, tmp_path)
+        MultiScale.from_pretrained(tmp_path)
 
 
 def test_weights_of_another_model_are_refused(tmp_path):
-    save_pretrained(live(), tmp_path / "one")
+    live().save_pretrained(tmp_path / "one")
     other = as_backbone(timm.create_model("test_efficientnet"))
-    save_pretrained(MultiScale(other, (1,)), tmp_path / "two")
+    MultiScale(other, (1,)).save_pretrained(tmp_path / "two")
     shutil.copy(tmp_path / "two" / "model.safetensors", tmp_path / "one")
     with pytest.raises(InputError, match=r"does not: Error\(s\) in loading state_dict"):
-        from_pretrained(MultiScale, tmp_path / "one")
+        MultiScale.from_pretrained(tmp_path / "one")
 
 
 def test_a_repository_out_of_reach_is_a_run_error(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(RunError, match="no/one cannot be fetched"):
-        from_pretrained(MultiScale, "no/one", cache_dir=tmp_path)
+        MultiScale.from_pretrained("no/one", cache_dir=tmp_path)
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch, tmp_path):
-    from polyscale.operator.multiscale import hub
-
-    hub._hub_model.cache_clear()
     monkeypatch.setattr("polyscale.errors.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'polyscale\[hub\]'"):
-        save_pretrained(live(), tmp_path)
+        live().save_pretrained(tmp_path)

@@ -150,7 +150,7 @@ def test_bad_images(images, message, tiny_backbone):
     ("options", "message"),
     [
         ({"scales": (1, 1)}, "must not repeat"),
-        ({"source": "both"}, "'base' or 'native', but got 'both'"),
+        ({"source": "both"}, "must be one of base, native, but got 'both'"),
         ({"tile_batch": 0}, "tile_batch must be a whole number of at least 1, but got 0"),
         ({"dtype": "int8"}, "dtype must be one of fp32, bf16, fp16"),
         ({"overlap": 1.0}, "overlap must be between 0 and 0.9, but got 1.0"),
@@ -291,12 +291,12 @@ def test_instance_norms_do_not_mix_tiles():
 
 def test_memory_of_caches_is_bounded():
     """Many pictures of different sizes; what is kept of them has a bound in bytes."""
-    from polyscale.operator.multiscale import resample, tables
+    from polyscale.operator.multiscale import call, resize
 
     module = polyscale.wrap(torch.nn.AvgPool2d(8), (1, 2), tile_hw=(32, 32), num_prefix=0)
     for side in range(20, 220, 2):
         module(torch.rand(1, 3, side, side + 1))
-    for cache in (resample._BLOCKS, tables._TABLES):
+    for cache in (resize._BLOCKS, call._PLANS):
         assert 0 < cache.held_bytes <= cache._max_bytes
 
 

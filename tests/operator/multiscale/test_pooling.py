@@ -5,18 +5,10 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyscale.operator.multiscale.pooling import GridPooling, area_matrix, window_weights
+from polyscale.operator.multiscale.pooling import area_matrix, pool_level, window_weights
 from polyscale.operator.plan import Tiling, plan_levels
 
 WINDOWS = st.sampled_from(["uniform", "hann", "gaussian"])
-
-
-def tiles_of(pooling, grid):
-    return [
-        pooling.tile(row, column)
-        for row in range(len(grid.tops))
-        for column in range(len(grid.lefts))
-    ]
 
 
 @given(
@@ -33,9 +25,8 @@ def test_the_weights_of_each_output_cell_sum_to_one(
 ):
     tiling = Tiling(scales=(scale,), overlap=overlap, aspect=aspect, window=window)
     (level,) = plan_levels(tiling, (tile, tile), (2 * tile + 3, tile - 5))
-    (grid,) = level.grids
     total = np.zeros(out_hw[0] * out_hw[1])
-    for part in tiles_of(GridPooling(level, grid, cells_hw, out_hw), grid):
+    for part in pool_level(level, cells_hw, out_hw):
         np.add.at(total, part.outputs, part.weights)
         assert part.cells.min() >= 0
         assert part.cells.max() < cells_hw[0] * cells_hw[1]
@@ -53,13 +44,12 @@ def test_pixels_pool_to_the_mean_over_the_area(scale, tile, out_hw, overlap, win
     """Where each cell is one pixel and shows the picture itself, overlap changes nothing."""
     tiling = Tiling(scales=(scale,), overlap=overlap, window=window)
     (level,) = plan_levels(tiling, (tile, tile))
-    (grid,), side = level.grids, level.image_hw[0]
+    side = level.image_hw[0]
     picture = np.random.default_rng(0).normal(size=(side, side))
     found = np.zeros(out_hw[0] * out_hw[1])
-    corners = [(top, left) for top in grid.tops for left in grid.lefts]
-    parts = tiles_of(GridPooling(level, grid, (tile, tile), out_hw), grid)
-    for (top, left), part in zip(corners, parts, strict=True):
-        cells = picture[top : top + tile, left : left + tile].ravel()
+    parts = pool_level(level, (tile, tile), out_hw)
+    for (top, left, bottom, right), part in zip(level.boxes_yxyx, parts, strict=True):
+        cells = picture[top:bottom, left:right].ravel()
         np.add.at(found, part.outputs, part.weights * cells[part.cells])
     rows, columns = (area_matrix(side, num) for num in out_hw)
     np.testing.assert_allclose(found.reshape(out_hw), rows @ picture @ columns.T, atol=1e-9)
@@ -76,7 +66,7 @@ def test_whole_factors_are_the_area_mode_of_torch(num_cells, factor):
 
 def test_one_tile_on_its_own_grid_is_copied():
     (level,) = plan_levels(Tiling(scales=(1,)), (14, 14))
-    tile = GridPooling(level, level.grids[0], (7, 7), (7, 7)).tile(0, 0)
+    (tile,) = pool_level(level, (7, 7), (7, 7))
     assert np.array_equal(tile.cells, tile.outputs)
     assert np.array_equal(tile.weights, np.ones(49))
 

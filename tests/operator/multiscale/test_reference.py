@@ -30,11 +30,10 @@ CASES = {
 
 
 @pytest.mark.parametrize("split_forward", [False, True])
-@pytest.mark.parametrize("num_prefix", [0, 1, 5])
-@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("num_prefix", [0, 5])
 @pytest.mark.parametrize("case", CASES)
-def test_tokens_equal_the_reference(case, batch, num_prefix, split_forward, token_model):
-    model, images = token_model(num_prefix), torch.randn(batch, 3, 64, 64)
+def test_tokens_equal_the_reference(case, num_prefix, split_forward, token_model):
+    model, images = token_model(num_prefix), torch.randn(2, 3, 64, 64)
     options = CASES[case] | {"num_prefix_token": num_prefix, "split_forward": split_forward}
     with torch.no_grad():
         expected = s2wrapper.forward(model, images, **options)
@@ -95,7 +94,7 @@ def test_gradients_equal_the_reference(token_model):
 
 
 random_calls = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -1,6 +1,5 @@
 import copy
 import json
-import shutil
 from dataclasses import fields
 from typing import get_type_hints
 
@@ -11,7 +10,6 @@ import torch
 from polyscale.errors import InputError
 from polyscale.operator.multiscale import MultiScale, MultiScaleConfig
 from polyscale.operator.multiscale.config import Options
-from polyscale.operator.multiscale.runner import is_out_of_memory
 
 
 class Hungry(torch.nn.Module):
@@ -77,7 +75,6 @@ def test_other_errors_are_not_taken_for_memory(tiny_backbone):
     with pytest.raises(RuntimeError, match="shapes"):
         MultiScale(hungry, (1, 2), tile_batch=16)(torch.randn(1, 3, 32, 32))
     assert hungry.chunks == [5]
-    assert not is_out_of_memory(ValueError("out of memory of the author"[:6]))
 
 
 def compile_eagerly(monkeypatch, calls):
@@ -118,11 +115,10 @@ def test_compile_takes_the_arguments_of_torch_compile(tiny_backbone, monkeypatch
     assert calls[0] == {"mode": "max-autotune"}
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_compiled_equals_eager(tiny_backbone):
     backbone, images = tiny_backbone(), torch.randn(1, 3, 96, 96)
     expected = MultiScale(backbone, (1, 2, 3))(images).tokens
-    module = MultiScale(backbone, (1, 2, 3), compile=True, tile_batch=8)
+    module = MultiScale(backbone, (1, 2, 3), compile={"backend": "aot_eager"}, tile_batch=8)
     with torch.inference_mode():
         torch.testing.assert_close(module(images).tokens, expected, rtol=0, atol=1e-5)
 

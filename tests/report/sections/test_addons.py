@@ -23,8 +23,8 @@ def test_each_budget_gets_more_and_the_best_comes_last(run):
     found = budgets(run)
     assert [axis.key for axis, _ in found] == ["macs", "latency_ms", "peak_bytes", "params"]
     for axis, ranges in found:
-        assert ranges[-1].best.selection_value == best.selection_value
-        lows = [r.low for r in ranges]
+        assert run.rows[ranges[-1].candidate].selection_value == best.selection_value
+        lows = [r.budget_low for r in ranges]
         assert lows == sorted(lows)
         assert lows[0] == min(getattr(r, axis.key) for r in run.results)
     assert budgets_section(replace(run, results=run.results[:1])) is None

@@ -1,35 +1,20 @@
-"""Studies of small untrained models on pairs of pictures and targets, generated."""
-
 from dataclasses import dataclass, field
 
 import pytest
+from tests.tiny_study import CANDIDATES, Study
 
 from polyscale.features import extract
 from polyscale.learning.heads.dense import TrainSettings
-from polyscale.studies import Comparison, plan_compare, run_compare, silent
-from polyscale.tasks import get_task
-from polyscale.types import Backbone
+from polyscale.studies import Comparison
 
-SMALL, LARGE = "tiny:net_small", "tiny:net_large"
-CANDIDATES = [f"{SMALL}@1", f"{SMALL}@1,2", f"{LARGE}@1"]
 STEPS = TrainSettings(steps=20, batch=4, learning_rate=1e-2, checkpoint_every=5)
 
 
 @dataclass
-class Study:
-    """Comparisons of the models on the pairs; without a cache each is made once and kept."""
+class SharedStudy(Study):
+    """Comparisons that are made once and kept; `run` makes one anew."""
 
-    folder: object
-    models: dict[str, Backbone]
     kept: dict[str, Comparison] = field(default_factory=dict)
-
-    def plan(self, candidates=CANDIDATES, task="segmentation", **settings):
-        given = {"dtype": "fp32", "tile_batch": 16, "training": STEPS, "label_px": 32, **settings}
-        settings = get_task(task).settings_type(**given)
-        return plan_compare(f"pairs:{self.folder}", candidates, settings)
-
-    def run(self, candidates=CANDIDATES, *, cache=None, told=silent, **settings):
-        return run_compare(self.plan(candidates, **settings), cache=cache, progress=told)
 
     def __call__(self, candidates=CANDIDATES, **settings):
         key = repr((candidates, settings))
@@ -37,9 +22,14 @@ class Study:
             self.kept[key] = self.run(candidates, **settings)
         return self.kept[key]
 
+    def run(self, *candidates, **options):
+        return super().__call__(*candidates, **options)
+
 
 @pytest.fixture(scope="module")
 def study(models, scenes_folder):
+    """Segmentation, or another task on pairs of pictures and targets."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(extract, "SHARD", 5)
-        yield Study(scenes_folder, models)
+        settings = {"training": STEPS, "label_px": 32}
+        yield SharedStudy(f"pairs:{scenes_folder}", "segmentation", models, settings)

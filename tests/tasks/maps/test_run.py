@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import jaccard_score
+from tests.tiny_study import CANDIDATES
 
 from polyscale.data import load_segmentation
 from polyscale.errors import InputError
@@ -16,8 +17,6 @@ from polyscale.learning.heads.dense.views import ViewSettings
 from polyscale.studies import plan_compare
 from polyscale.studies.predict import load_predictor
 from polyscale.tasks import DensePredictor, DepthSettings, SegmentationSettings
-
-CANDIDATES = ["tiny:net_small@1", "tiny:net_small@1,2", "tiny:net_large@1"]
 
 
 def numbers(comparison):
@@ -46,7 +45,7 @@ def predicted(study, comparison, candidate, image):
 
 
 def test_values_are_those_of_the_pictures_predicted_one_by_one(study, segmented):
-    data = load_segmentation(f"pairs:{study.folder}")
+    data = load_segmentation(study.data)
     for row in segmented.rows:
         truth, said = [], []
         for i in range(len(data.test)):
@@ -246,7 +245,7 @@ def test_settings_of_another_head_are_refused(study):
         study(head="knn")
     with pytest.raises(InputError, match="held_out must be above 0"):
         study(held_out=0)
-    data = load_segmentation(f"pairs:{study.folder}")
+    data = load_segmentation(study.data)
     with pytest.raises(InputError, match="data must be loaded for depth"):
         plan_compare(data, CANDIDATES, DepthSettings())
 

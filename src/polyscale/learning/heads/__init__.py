@@ -6,7 +6,6 @@ from polyscale.learning.heads.linear_probe import (
     Protocol,
     few_shot,
     fit_paper_probe,
-    paper_seed_accuracies,
     probe,
 )
 from polyscale.learning.heads.logistic import fit_logistic_probe
@@ -35,7 +34,6 @@ __all__ = [
     "fit_knn",
     "fit_logistic_probe",
     "fit_paper_probe",
-    "paper_seed_accuracies",
     "probe",
     "ridge_error",
     "ridge_path",

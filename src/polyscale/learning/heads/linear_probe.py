@@ -22,8 +22,8 @@ from polyscale.learning.heads.probe_data import (
     Features,
     Labels,
     ProbeResult,
+    check_classes,
     check_split,
-    check_test_labels,
     fold_scores,
     stratified_folds,
 )
@@ -81,14 +81,10 @@ class PaperSettings:
     weight_decay: float = 0.01
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 1:
+        if min(self.epochs, self.batch) < 1 or self.learning_rate <= 0 or self.weight_decay < 0:
             raise InputError(
-                f"epochs and batch must be at least 1, but got {self.epochs} and {self.batch}."
-            )
-        if self.learning_rate <= 0 or self.weight_decay < 0:
-            raise InputError(
-                "learning_rate must be above 0 and weight_decay not below, "
-                f"but got {self.learning_rate} and {self.weight_decay}."
+                "epochs and batch must be at least 1, learning_rate above 0 and weight_decay not "
+                f"below, but got {self}."
             )
 
     def num_steps(self, num_images: int) -> int:
@@ -111,16 +107,8 @@ def fit_paper_probe(
 ) -> ProbeResult:
     """Train on all training images, and once more without each fold, whose images it then predicts.
 
-    Nothing is chosen: the folds give the accuracy on images that were not seen.
-
-    Args:
-        train: features (num_train, dim).
-        labels: 0 … classes - 1, each class at least twice (num_train,).
-        test: features (num_test, dim).
-        seed: of the initial weights, the order of images, and the folds.
-        settings: of the training.
-        device: where the layer is trained, for example "cuda".
-        cross_validate: whether to train without each fold too; otherwise a class may have one row.
+    Nothing is chosen: the folds give the accuracy on images that were not seen. The arguments are
+    those of `probe`; without `cross_validate`, a class may have a single row.
 
     Raises:
         InputError: if rows do not match or are not finite, or a class is missing or too rare.
@@ -157,32 +145,6 @@ def fit_paper_probe(
         head=f"one linear layer, AdamW, {settings.epochs} epochs, learning rate "
         f"{settings.learning_rate:g}, batch {settings.batch}, cosine schedule",
         chosen_by="given",
-    )
-
-
-def paper_seed_accuracies(
-    train: Features,
-    labels: Labels,
-    test: Features,
-    test_labels: Labels,
-    *,
-    seeds: Sequence[int] = (0, 1, 2),
-    settings: PaperSettings = PAPER,
-    device: str = "cpu",
-) -> tuple[float, ...]:
-    """Accuracy on the test images for each seed of the initial weights and the order of images.
-
-    The other arguments are those of `fit_paper_probe`.
-
-    Raises:
-        InputError: if rows do not match or are not finite, or a class is missing.
-    """
-    check_test_labels(test_labels, len(test), check_split(train, labels, test))
-    return tuple(
-        fit_paper_probe(
-            train, labels, test, seed=seed, settings=settings, device=device, cross_validate=False
-        ).accuracy(test_labels)
-        for seed in seeds
     )
 
 
@@ -273,13 +235,13 @@ def few_shot(
         test: features (num_test, dim).
         test_labels: classes of the test images (num_test,).
         shots: images per class; numbers above the size of the smallest class are skipped.
-        num_draws: how often to draw.
+        num_draws: number of draws of each.
         seed: of the draws.
 
     Raises:
         InputError: if rows do not match or are not finite, or shots or draws are below 1.
     """
-    check_test_labels(test_labels, len(test), check_split(train, labels, test))
+    check_classes(test_labels, len(test), check_split(train, labels, test), "test_labels")
     if num_draws < 1 or not shots or min(shots) < 1:
         raise InputError(
             f"shots and num_draws must be at least 1, but got {list(shots)} and {num_draws}."

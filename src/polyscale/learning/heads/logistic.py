@@ -104,7 +104,8 @@ def fit_logistic_probe(
             model, regulariser = np.mean(choice.models, axis=0), choice.penalty
         preconditioner = problem.preconditioner(regulariser)
         ratio, num_iterations = np.inf, 0
-        for precision in dict.fromkeys((dtype, np.float64)):
+        precisions: tuple[Precision, ...] = (dtype, np.float64)
+        for precision in dict.fromkeys(precisions):
             model, num_steps = problem.with_products_in(precision).fit(
                 regulariser, preconditioner, model, MARGIN * tolerance
             )
@@ -157,9 +158,7 @@ def choose_penalty(problem: Problem, folds: NDArray[np.int64]) -> ScoredPenalty:
     The loss falls and then rises along the path, so the search ends when it has not fallen twice
     in a row.
 
-    Args:
-        problem: all training rows.
-        folds: the fold that holds out each row (num,).
+    The folds name the fold that holds out each row (num,).
     """
     held_out = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
     kept = [problem.subset(np.flatnonzero(folds != fold)) for fold in np.unique(folds)]

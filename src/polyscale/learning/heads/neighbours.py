@@ -25,8 +25,8 @@ class KnnResult:
 
     Attributes:
         probabilities: votes of each class, summing to 1 (num_test, num_classes).
-        k: how many neighbours vote.
-        leave_one_out: accuracy on the training rows of each k that was tried.
+        k: number of neighbours that vote.
+        leave_one_out: accuracy on the training rows for each k that was tried.
     """
 
     probabilities: Array
@@ -39,14 +39,7 @@ def fit_knn(
 ) -> KnnResult:
     """Choose k on the training rows, then let neighbours of the test rows vote.
 
-    Of equally good k the smallest is taken. A k of as many rows as there are, or more, is not
-    tried.
-
-    Args:
-        train: features (num_train, dim).
-        labels: 0 … classes - 1 (num_train,).
-        test: features (num_test, dim).
-        ks: to choose from.
+    Of equally good k the smallest is taken; only k below the number of rows are tried.
 
     Raises:
         InputError: if rows do not match or are not finite, or no k is from 1 to num_train - 1.

@@ -76,7 +76,7 @@ def check_features(features: Features, name: str) -> None:
     """Refuse features that are not (rows, columns), neither of them 0, of finite numbers.
 
     Raises:
-        InputError: if they are not; for NaN and infinity it names the first row.
+        InputError: if they are not.
     """
     if features.ndim != 2 or 0 in features.shape:
         raise InputError(
@@ -143,17 +143,17 @@ def check_split(train: Features, labels: Labels, test: Features, *, at_least: in
     return len(counts)
 
 
-def check_test_labels(labels: Labels, num_rows: int, num_classes: int) -> None:
-    """Refuse test labels that are not one per row, or not of a class that was trained on.
+def check_classes(labels: Labels, num_rows: int, num_classes: int, name: str) -> None:
+    """Refuse labels that are not one per row, or not from 0 to `num_classes` - 1.
 
     Raises:
         InputError: if they break a rule.
     """
     if labels.shape != (num_rows,) or labels.min() < 0 or labels.max() >= num_classes:
         raise InputError(
-            f"test_labels must be one per row of {num_rows}, from 0 to {num_classes - 1}, "
-            f"but got shape {labels.shape}, {labels.min(initial=0)} to {labels.max(initial=0)}. "
-            "Number them like the training labels."
+            f"{name} must be one per row of {num_rows}, from 0 to {num_classes - 1}, but got "
+            f"shape {labels.shape}, {labels.min(initial=0)} to {labels.max(initial=0)}. "
+            "Pass them in the order of the rows, numbered like those of training."
         )
 
 

@@ -3,8 +3,8 @@
 Moments are sums over rows: one pass over shards gives them, shards add, leaving a fold out
 subtracts, and a subset of columns (of scales, for example) is a sub-block. No rows are held. They
 serve the reconstruction of a larger model's features by linear maps; for classes, targets are
-one-hot rows. Rows are taken relative to the mean of the first block, which keeps large offsets
-from eating the digits.
+one-hot rows. Rows are taken relative to the mean of the first block, so that large offsets cost no
+precision.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from polyscale.errors import InputError
-from polyscale.learning.heads.probe_data import BLOCK, Features, check_features
+from polyscale.learning.heads.probe_data import BLOCK, Features, check_classes, check_features
 
 Array = NDArray[np.float64]
 
@@ -24,8 +24,8 @@ class Moments:
     """ZᵀZ over some rows, in float64, where Z is (1, features - shift, targets - shift).
 
     Attributes:
-        dim: columns of the features; the rest are targets.
-        shift: what is subtracted from each row (dim + outputs,).
+        dim: number of columns of the features; the others are targets.
+        shift: subtracted from each row (dim + outputs,).
         products: ZᵀZ (1 + dim + outputs, 1 + dim + outputs).
     """
 
@@ -35,12 +35,12 @@ class Moments:
 
     @property
     def num_rows(self) -> int:
-        """How many rows."""
+        """Number of rows."""
         return round(self.products[0, 0])
 
     @property
     def means(self) -> tuple[Array, Array]:
-        """Means of features (dim,) and targets (outputs,) as they came."""
+        """Means of the original features (dim,) and targets (outputs,)."""
         means = self.shift + self.products[0, 1:] / self.num_rows
         return means[: self.dim], means[self.dim :]
 
@@ -79,10 +79,10 @@ def accumulate(
     """One pass over shards of (features, targets, fold of each row) → the moments of each fold.
 
     Args:
-        shards: features (num, dim), targets (num, outputs) and folds (num,) of each.
-        num_folds: folds are below.
-        dtype: of the products within a block. Sums over blocks are float64 either way; float32
-            is twice as fast and leaves the products right to about six digits.
+        shards: features (num, dim), targets (num, outputs) and folds (num,) of each shard.
+        num_folds: folds are below it.
+        dtype: of the products within a block. Sums over blocks are always float64; products in
+            float32 are twice as fast and right to about six digits.
 
     Raises:
         InputError: if there is no shard, shards differ in width, rows are not finite, or a fold is
@@ -95,7 +95,8 @@ def accumulate(
             where = slice(start, start + BLOCK)
             rows = np.concatenate([features[where], targets[where]], axis=1, dtype=np.float64)
             if not folds:
-                folds = _without_rows(features.shape[1], rows.mean(axis=0), num_folds)
+                dim, shift, size = features.shape[1], rows.mean(axis=0), 1 + rows.shape[1]
+                folds = [Moments(dim, shift, np.zeros((size, size))) for _ in range(num_folds)]
             ones = np.ones((len(rows), 1))
             block = np.concatenate([ones, rows - folds[0].shift], axis=1).astype(dtype)
             for number in np.unique(fold[where]):
@@ -127,8 +128,8 @@ class RidgeScreen:
     """The errors of several α on rows that were held out.
 
     Attributes:
-        alphas: as they were given (num_alphas,).
-        errors: squared error of a row, summed over targets (num_folds, num_alphas).
+        alphas: as given.
+        errors: mean squared error per row, summed over targets (num_folds, num_alphas).
     """
 
     alphas: tuple[float, ...]
@@ -142,10 +143,6 @@ class RidgeScreen:
 
 def ridge_path(moments: Moments, alphas: Sequence[float]) -> list[Linear]:
     """Minimise Σ‖y - W x - b‖² + α ‖W‖² for each α, all from one eigendecomposition.
-
-    Args:
-        moments: of the training rows.
-        alphas: above 0.
 
     Raises:
         InputError: if an α is not above 0.
@@ -164,12 +161,7 @@ def ridge_path(moments: Moments, alphas: Sequence[float]) -> list[Linear]:
 
 
 def ridge_error(model: Linear, moments: Moments) -> float:
-    """Mean over rows of ‖y - W x - b‖², without the rows.
-
-    Args:
-        model: one vector of weights for each target.
-        moments: of the rows to judge on.
-    """
+    """Mean of ‖y - W x - b‖² over the rows of the moments."""
     weights, dim, shift = model.weights, moments.dim, moments.shift
     offset = shift[dim:] - weights @ shift[:dim] - model.intercept
     # y - W x - b is this times (1, x - shift, y - shift)
@@ -181,12 +173,8 @@ def ridge_error(model: Linear, moments: Moments) -> float:
 def screen_ridge(folds: Sequence[Moments], alphas: Sequence[float]) -> RidgeScreen:
     """Cross-validate by subtraction: each fold is judged by a model of all others.
 
-    Args:
-        folds: moments of each, two or more.
-        alphas: above 0.
-
     Raises:
-        InputError: if there are fewer than two folds.
+        InputError: if there are fewer than two folds, or an α is not above 0.
     """
     if len(folds) < 2:
         raise InputError(f"folds must be two or more, but got {len(folds)}. Accumulate by fold.")
@@ -198,11 +186,6 @@ def screen_ridge(folds: Sequence[Moments], alphas: Sequence[float]) -> RidgeScre
     return RidgeScreen(tuple(alphas), np.array(errors))
 
 
-def _without_rows(dim: int, shift: Array, num_folds: int) -> list[Moments]:
-    size = 1 + len(shift)
-    return [Moments(dim, shift, np.zeros((size, size))) for _ in range(num_folds)]
-
-
 def _check_shard(
     features: Features,
     targets: Features,
@@ -212,7 +195,7 @@ def _check_shard(
 ) -> None:
     check_features(features, "features")
     check_features(targets, "targets")
-    widths = (features.shape[1], targets.shape[1])
+    widths, num = (features.shape[1], targets.shape[1]), len(features)
     for moments in first:
         expected = (moments.dim, len(moments.shift) - moments.dim)
         if widths != expected:
@@ -220,14 +203,9 @@ def _check_shard(
                 f"shards must have {expected} columns of features and targets like the first, "
                 f"but got {widths}. Take all from the same backbones and scales."
             )
-    if len(targets) != len(features):
+    if len(targets) != num:
         raise InputError(
-            f"targets must be one per row of {len(features)}, but got {len(targets)}. "
+            f"targets must be one per row of {num}, but got {len(targets)}. "
             "Pass all in the same order."
         )
-    if fold.shape != (len(features),) or fold.min() < 0 or fold.max() >= num_folds:
-        raise InputError(
-            f"folds must be one per row of {len(features)}, each from 0 to {num_folds - 1}, "
-            f"but got shape {fold.shape}, {fold.min(initial=0)} to {fold.max(initial=0)}. "
-            "Pass all in the same order."
-        )
+    check_classes(fold, num, num_folds, "folds")

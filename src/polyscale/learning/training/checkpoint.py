@@ -62,11 +62,7 @@ def training_identity(
 ) -> dict[str, Any]:
     """Everything that a training depends on, as JSON; a checkpoint is used only if all agree.
 
-    Args:
-        module: what is trained; its attribute `config`, if it has one, is part of the identity.
-        settings: of the training.
-        dtype: precision.
-        fingerprint: of the batches.
+    The attribute `config` of the module, if it has one, is part of the identity.
     """
     shapes = {name: list(tensor.shape) for name, tensor in module.state_dict().items()}
     choices = asdict(settings)

@@ -40,12 +40,24 @@ def check_known(family: str, name: str, known: Collection[str]) -> None:
         )
 
 
+def check_tag(source: str, tag: str, tags: Collection[str]) -> None:
+    """Refuse a tag that names none of the weights of an architecture, nor a file of them."""
+    if tag in tags or Path(tag).is_file():
+        return
+    got = f"{tag!r}.{near_matches(tag, tags)}" if tag else "none."
+    shown = ", ".join(list(tags)[:5]) or "none"
+    raise InputError(
+        f"{source}/TAG must name weights or a file of them, but got {got} It has {shown}"
+        f"{' …' if len(tags) > 5 else ''}. List them with: polyscale models {source}*"
+    )
+
+
 @contextmanager
 def fetching(name: str, otherwise: str, also: type[Exception] = OSError) -> Iterator[None]:
-    """A failure to download or read weights becomes a `RunError` of one line.
+    """Turn a failure to download or read the weights of a source into a `RunError`.
 
     Args:
-        name: the source, as the message calls it.
+        name: of the source.
         otherwise: what to give instead, for example `a local folder: hf:PATH`.
         also: what the library raises besides errors of the system and of pickle.
     """

@@ -36,10 +36,6 @@ class MemoryGuard(TorchDispatchMode):
     """Refuses an operation whose result alone is larger than the free memory, before it is run.
 
     Each operation is run on the meta device first. One that cannot be run there is let through.
-
-    Args:
-        device: where the operations are going to run.
-        name: of the model, for the error.
     """
 
     def __init__(self, device: torch.device, name: str) -> None:
@@ -49,30 +45,31 @@ class MemoryGuard(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        for shape, num_bytes in _results_on_meta(func, args, kwargs):
+        for tensor in _new_tensors_on_meta(func, args, kwargs):
+            num_bytes = tensor.untyped_storage().nbytes()
             if num_bytes > self._free_bytes:
                 raise InputError(
-                    f"model {self._name} must fit into memory, but computes a tensor {shape} of "
-                    f"{num_bytes / 2**30:.1f} GiB where {self._free_bytes / 2**30:.1f} GiB are "
-                    "free. Use smaller tiles, or wrap a function that returns a smaller map."
+                    f"model {self._name} must fit into memory, but computes a tensor "
+                    f"{tuple(tensor.shape)} of {num_bytes / 2**30:.1f} GiB where "
+                    f"{self._free_bytes / 2**30:.1f} GiB are free. Use smaller tiles, or wrap a "
+                    "function that returns a smaller map."
                 )
         return func(*args, **kwargs)
 
 
-def _results_on_meta(func: Any, args: Any, kwargs: Any) -> list[tuple[tuple[int, ...], int]]:
-    """Shape and bytes of each new tensor; empty where shapes alone do not tell."""
+def _new_tensors_on_meta(func: Any, args: Any, kwargs: Any) -> list[Tensor]:
+    """What the operation would allocate; nothing where shapes alone do not tell."""
     try:
         args, kwargs = tree_map(_on_meta, (args, kwargs))
-        given = {_storage_id(leaf) for leaf in tree_leaves((args, kwargs))}
-        results = tree_leaves(func(*args, **kwargs))
-        new = [leaf for leaf in results if _storage_id(leaf) not in given | {None}]
-        return [(tuple(tensor.shape), tensor.untyped_storage().nbytes()) for tensor in new]
+        given = {t.untyped_storage()._cdata for t in _tensors((args, kwargs))}
+        results = _tensors(func(*args, **kwargs))
+        return [t for t in results if t.untyped_storage()._cdata not in given]
     except Exception:  # whatever an operation raises that needs values
         return []
 
 
-def _storage_id(value: Any) -> int | None:
-    return value.untyped_storage()._cdata if isinstance(value, Tensor) else None
+def _tensors(tree: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
 def _on_meta(value: Any) -> Any:

@@ -1,20 +1,21 @@
 """`ModelBackbone`: any model behind the face of a `Backbone`."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, TypeVar
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from polyscale.errors import InputError
-from polyscale.operator.backbones.dry_run import probe
+from polyscale.errors import InputError, first_line
+from polyscale.operator.backbones.dry_run import dry_run, model_dtype_device, zero_tiles
+from polyscale.operator.backbones.memory import MemoryGuard
 from polyscale.operator.backbones.modules import in_channels_of, module_behind
-from polyscale.operator.backbones.options import ReadOptions
+from polyscale.operator.backbones.options import DEFAULTS, ReadOptions
 from polyscale.operator.backbones.positions import concatenate, has_aspect, map_alone, split_tokens
-from polyscale.operator.backbones.preprocessing import Channels, Preprocessing
+from polyscale.operator.backbones.preprocessing import UNKNOWN, Channels, Preprocessing
 from polyscale.types import HW, TileFeatures
 
 MAX_CELLS = 4096**2
@@ -32,55 +33,39 @@ Call = Callable[[Any, Tensor], Sequence[Layer]]
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How a model is read: all that an adapter has to say of it.
+    """How a model is read: all that an adapter says about it."""
 
-    Attributes:
-        name: how results call the model.
-        call: gives the features of each chosen layer.
-        native_hw: size of a tile in pixels that the model is made for, where it says so.
-        fixed_tile: whether the model is known to refuse any other tile size.
-        instead: what to do where another size is asked for all the same.
-        in_channels: channels of an image; 0 where only the first convolution tells.
-        num_prefix: class and register tokens before the patch tokens.
-        has_cls: whether the first of them is a class token.
-        patch_hw: size of a patch in pixels, where it is known.
-        channels_last: whether maps are (tiles, h, w, dim); None where their aspect has to tell.
-        any_aspect: whether the user has vouched for a map that has not the tile's aspect.
-        preprocessing: mean and standard deviation that belong to the weights.
-        tile_hw: size of a tile that is read, as `chosen` finds it.
-    """
-
-    name: str
-    call: Call
-    native_hw: HW | None
-    fixed_tile: bool = False
-    instead: str = "Leave it out."
-    in_channels: int = 0
-    num_prefix: int = 0
-    has_cls: bool = False
-    patch_hw: HW | None = None
-    channels_last: bool | None = False
-    any_aspect: bool = False
-    preprocessing: Preprocessing = field(default_factory=Preprocessing)
-    tile_hw: HW = (0, 0)
+    name: str  # how results call the model
+    call: Call  # gives the features of each chosen layer
+    native_hw: HW | None  # tile in pixels that the model is made for, where it is known
+    fixed_tile: bool = False  # whether the model is known to refuse any other tile size
+    instead: str = "Leave it out."  # what a user can do who asked for another size
+    in_channels: int = 0  # of an image; 0 where only the first convolution tells
+    num_prefix: int = 0  # class and register tokens before the patch tokens
+    has_cls: bool = False  # whether the first of them is a class token
+    patch_hw: HW | None = None  # in pixels, where it is known
+    channels_last: bool | None = False  # maps are (tiles, h, w, dim); None: their aspect decides
+    any_aspect: bool = False  # a map is meant to have another aspect than the tile
+    preprocessing: Preprocessing = UNKNOWN  # belongs to the weights
+    tile_hw: HW = (0, 0)  # in pixels, as `chosen` decides
 
     def chosen(self, model: object, options: ReadOptions) -> "Reading":
-        """With what the user says instead, and with nothing left open.
+        """The reading with the user's choices, in which everything is decided.
 
         Raises:
             InputError: if the tile size is unknown, or is not the only one that the model takes.
         """
-        own_hw = self.native_hw or options.preprocessing.tile_hw
-        tile_hw = options.tile_hw or own_hw
+        native_hw = self.native_hw or options.preprocessing.tile_hw
+        tile_hw = options.tile_hw or native_hw
         if tile_hw is None:
             raise InputError(
                 f"tile_hw must be given for {self.name}, whose input size can't be read. "
                 "Example: polyscale.wrap(model, tile_hw=(224, 224))"
             )
-        if self.fixed_tile and tile_hw != own_hw:
+        if self.fixed_tile and tile_hw != native_hw:
             raise InputError(
-                f"tile_hw must be {own_hw} for {self.name}, whose position embeddings are for that "
-                f"size, but got {tile_hw}. {self.instead}"
+                f"tile_hw must be {native_hw} for {self.name}, whose position embeddings are for "
+                f"that size, but got {tile_hw}. {self.instead}"
             )
         return replace(
             self,
@@ -89,17 +74,31 @@ class Reading:
             num_prefix=self.num_prefix if options.num_prefix is None else options.num_prefix,
         )
 
-    def look(self, model: Any, call: Callable[[Any, Tensor], T]) -> T:
-        """What a call of the model gives for one tile."""
-        run, module = partial(call, model), module_behind(model)
-        return probe(run, self.tile_hw, module=module, in_channels=self.in_channels, name=self.name)
+    def probe(self, model: Any, call: Callable[[Any, Tensor], T]) -> T:
+        """What a call gives for one tile of zeros; a compiled model runs without being compiled.
+
+        Raises:
+            InputError: if the model fails on the tile, or would need more memory than is free.
+        """
+        module = module_behind(model)
+        guard = MemoryGuard(model_dtype_device(module)[1], self.name)
+        try:
+            with dry_run(module), torch.compiler.set_stance("force_eager"), guard:
+                return call(model, zero_tiles(module, 1, self.in_channels, self.tile_hw))
+        except (InputError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            raise InputError(
+                f"model {self.name} must take a tile {(1, self.in_channels, *self.tile_hw)}, but "
+                f"fails on it: {first_line(error)}. Check tile_hw and in_channels."
+            ) from error
 
     def layers(self, model: Any, tiles: Tensor) -> list[TileFeatures]:
         """The map and the prefix tokens of each chosen layer."""
-        return [self._split(layer, tiles) for layer in self.call(model, tiles)]
-
-    def _split(self, layer: Layer, tiles: Tensor) -> TileFeatures:
         tile_hw = (tiles.shape[-2], tiles.shape[-1])
+        return [self._split(layer, tile_hw) for layer in self.call(model, tiles)]
+
+    def _split(self, layer: Layer, tile_hw: HW) -> TileFeatures:
         if isinstance(layer, tuple) and len(layer) == 2:
             return TileFeatures(*layer)
         if isinstance(layer, Tensor) and layer.ndim == 4:
@@ -116,9 +115,9 @@ class Reading:
                 patches_hw=(tile_hw[0] // patch[0], tile_hw[1] // patch[1]) if patch else None,
                 name=self.name,
             )
-        seen = tuple(layer.shape) if isinstance(layer, Tensor) else type(layer).__name__
+        given = tuple(layer.shape) if isinstance(layer, Tensor) else type(layer).__name__
         raise InputError(
-            f"model {self.name} must give a map or tokens for each tile, but gives {seen}. Wrap a "
+            f"model {self.name} must give a map or tokens for each tile, but gives {given}. Wrap a "
             "function that returns (tiles, dim, h, w): polyscale.wrap(function, tile_hw=…)."
         )
 
@@ -127,17 +126,16 @@ class ModelBackbone(nn.Module):
     """A model and the way to read it.
 
     The model is called on one tile of zeros to learn the grid, the width and the prefix tokens.
-    Every later output is held against that.
+    Every later output is compared with that.
 
     Args:
         model: a module, which stays a submodule, or any callable, whose modules are found.
-        reading: what the adapter says of it.
-        options: what the user says, which goes before.
+        reading: what the adapter says about it.
+        options: the user's choices, which take precedence.
 
     Attributes:
         layer_dims: channels of each chosen layer, in order; their sum is `dim`.
         source: the name that it was loaded by; None for a live model or a folder.
-        options: what the user says about how it is read.
 
     Raises:
         InputError: if the model cannot be run, its output has no positions, or the user's mean and
@@ -148,11 +146,11 @@ class ModelBackbone(nn.Module):
         self,
         model: nn.Module | Callable[..., Any],
         reading: Reading,
-        options: ReadOptions | None = None,
+        options: ReadOptions = DEFAULTS,
     ) -> None:
         super().__init__()
         self.source: str | None = None
-        self.options = options = options or ReadOptions()
+        self.options = options
         self.model = model
         module = module_behind(model)
         self.module = None if module is model else module
@@ -161,9 +159,9 @@ class ModelBackbone(nn.Module):
         self.name, self.tile_hw, self.fixed_tile = reading.name, reading.tile_hw, reading.fixed_tile
         self.in_channels = reading.in_channels
         self.mean, self.std = self._normalisation(options.preprocessing)
-        layers = reading.look(model, reading.layers)
+        layers = reading.probe(model, reading.layers)
         for layer in layers:
-            self._check_first(layer)
+            self._check_first(tuple(layer.map.shape))
         map_, prefix = concatenate(layers, self.name)
         self.layer_dims = tuple(layer.map.shape[1] for layer in layers)
         self.grid_hw: HW = (map_.shape[2], map_.shape[3])
@@ -188,9 +186,9 @@ class ModelBackbone(nn.Module):
 
     def _normalisation(self, given: Preprocessing) -> tuple[Channels | None, Channels | None]:
         """The user's mean and standard deviation; the model's own where they fit its channels."""
-        own, num = self.reading.preprocessing, self.in_channels
+        native, num = self.reading.preprocessing, self.in_channels
         if given.mean is None:
-            return (own.mean, own.std) if len(own.mean or ()) == num else (None, None)
+            return (native.mean, native.std) if len(native.mean or ()) == num else (None, None)
         if len(given.mean) != num:
             raise InputError(
                 f"mean and std must have one number for each of the {num} channels of {self.name}, "
@@ -198,9 +196,8 @@ class ModelBackbone(nn.Module):
             )
         return given.mean, given.std
 
-    def _check_first(self, layer: TileFeatures) -> None:
-        """Refuse features of the first tile that cannot be a map of it."""
-        shape, (tile_h, tile_w) = tuple(layer.map.shape), self.tile_hw
+    def _check_first(self, shape: tuple[int, ...]) -> None:
+        """Refuse a map of the first tile that cannot be one."""
         if shape[0] != 1:
             raise InputError(
                 f"model {self.name} must give features for each tile, but gives {shape[0]} for "
@@ -210,16 +207,16 @@ class ModelBackbone(nn.Module):
             raise InputError(
                 f"model {self.name} must give at least one channel, but gives a map of {shape}."
             )
+        given = f"{shape} for a tile of {self.tile_hw[0]}×{self.tile_hw[1]} px"
         if prod(shape[2:]) > MAX_CELLS:
             raise InputError(
                 f"model {self.name} must give a map of at most {MAX_CELLS} cells, but gives "
-                f"{shape} for a tile of {tile_h}×{tile_w} px. Wrap a function that returns a "
-                "smaller map."
+                f"{given}. Wrap a function that returns a smaller map."
             )
         if not self.reading.any_aspect and not has_aspect(shape[2:], self.tile_hw):
             last = has_aspect(shape[1:3], self.tile_hw)
             raise InputError(
                 f"model {self.name} must give a map (tiles, dim, h, w) of the tile's aspect, "
-                f"but gives {shape} for a tile of {tile_h}×{tile_w} px. Set channels_last="
+                f"but gives {given}. Set channels_last="
                 + ("True if it is (tiles, h, w, dim)." if last else "False if it is meant so.")
             )

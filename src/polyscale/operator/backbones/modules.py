@@ -14,15 +14,13 @@ from polyscale.operator.backbones.options import ReadOptions
 def module_behind(model: object) -> nn.Module | None:
     """The module whose weights a call of `model` uses; several as a list of modules.
 
-    Args:
-        model: a module; or a function, a method, a `functools.partial` or an object, whose modules
-            are looked for in its owner, its arguments, the variables that it encloses and the
-            global ones that it reads, and its attributes.
+    Those of a function, a method, a `functools.partial` or an object are looked for in its owner,
+    its arguments, the variables that it encloses or reads as global ones, and its attributes.
     """
     if isinstance(model, nn.Module):
         return model
-    found = list({id(module): module for module in _reached(model, depth=4)}.values())
-    return nn.ModuleList(found) if len(found) > 1 else next(iter(found), None)
+    modules = list(dict.fromkeys(_reached(model, depth=4)))
+    return nn.ModuleList(modules) if len(modules) > 1 else next(iter(modules), None)
 
 
 def uncompiled(model: Any) -> Any:
@@ -31,23 +29,25 @@ def uncompiled(model: Any) -> Any:
 
 
 def is_from(model: object, package: str) -> bool:
-    """Whether its class, or one that it extends, comes from the package; nothing is imported."""
-    return any(f"{c.__module__}.".startswith(f"{package}.") for c in type(model).__mro__)
+    """Whether it is a module of a class, or of one that extends a class, of the package.
+
+    Nothing is imported.
+    """
+    names = [f"{c.__module__}." for c in type(model).__mro__]
+    return isinstance(model, nn.Module) and any(n.startswith(f"{package}.") for n in names)
 
 
-def in_channels_of(model: object, options: ReadOptions, said: int = 0) -> int:
+def in_channels_of(model: object, options: ReadOptions, configured: int = 0) -> int:
     """Channels of the images that a model takes.
 
-    Args:
-        model: whose first convolution tells, where nobody says it.
-        options: of the user, whose `in_channels` wins; their mean is the last resort.
-        said: by the model's own configuration.
+    The first that is known of: the user's `in_channels`, what the model's configuration says, its
+    first convolution, the length of the user's mean, and 3.
     """
     module = module_behind(model)
     parts = [] if module is None else module.modules()
     by_convolution = next((m.in_channels for m in parts if isinstance(m, nn.Conv2d)), None)
     by_mean = len(options.preprocessing.mean or ())
-    return options.in_channels or said or by_convolution or by_mean or 3
+    return options.in_channels or configured or by_convolution or by_mean or 3
 
 
 def _reached(value: object, depth: int) -> Iterator[nn.Module]:

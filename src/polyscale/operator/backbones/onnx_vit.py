@@ -4,36 +4,35 @@ The export names biases and norms, but its matrices are anonymous operands of `M
 found through the bias that is added to its product. The graph is read, never run.
 """
 
-import re
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from polyscale.errors import require
 from polyscale.types import HW
 
-# names in the graph → names in timm, inside one block
-_BLOCK = {
-    "norm1": "norm1",
+RENAMED = {
+    "backbone.embeddings.cls_token": "cls_token",
+    "backbone.embeddings.patch_embeddings.projection": "patch_embed.proj",
+    "backbone.layernorm": "norm",
+    "backbone.encoder.layer": "blocks",
     "attention.output.dense": "attn.proj",
     "layer_scale1.lambda1": "ls1.gamma",
-    "norm2": "norm2",
-    "mlp.fc1": "mlp.fc1",
-    "mlp.fc2": "mlp.fc2",
     "layer_scale2.lambda1": "ls2.gamma",
 }
-_QKV = [f"attention.attention.{part}" for part in ("query", "key", "value")]
+"""Parts of names in the graph → in timm."""
+
+QKV = [f"attention.attention.{part}." for part in ("query", "key", "value")]
 
 
-def vit_state_dict(path: Path, *, grid_hw: HW) -> dict[str, Tensor]:
+def vit_state_dict(path: Path, model: nn.Module) -> dict[str, Tensor]:
     """The state dict of timm's Vision Transformer with layer scale.
 
-    Args:
-        path: ONNX file whose initialisers hold the backbone under `backbone.…` names.
-        grid_hw: patches of the model that takes the weights; the position embedding is resampled
-            to them as the graph does it, bicubic without antialiasing.
+    The file's initialisers hold the backbone under `backbone.…` names. The position embedding is
+    resampled to the model's grid as the graph does it, bicubic without antialiasing.
     """
     require("onnx", extra="weights", feature="pip:dinov2_small")
     import onnx
@@ -42,41 +41,37 @@ def vit_state_dict(path: Path, *, grid_hw: HW) -> dict[str, Tensor]:
     graph = onnx.load(path).graph
     tensors = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in graph.initializer}
     tensors |= _linear_weights(graph, tensors)
-    embeddings = "backbone.embeddings"
-    state = {
-        "cls_token": tensors[f"{embeddings}.cls_token"],
-        "pos_embed": _position_embedding(tensors, grid_hw),
-        "norm.weight": tensors["backbone.layernorm.weight"],
-        "norm.bias": tensors["backbone.layernorm.bias"],
-    }
-    for end in ("weight", "bias"):
-        state[f"patch_embed.proj.{end}"] = tensors[
-            f"{embeddings}.patch_embeddings.projection.{end}"
-        ]
-    found = (re.match(r"backbone\.encoder\.layer\.(\d+)\.", name) for name in tensors)
-    layers = {int(match[1]) for match in found if match}
-    for layer in sorted(layers):
-        state |= _block(tensors, layer)
-    return state
+    for query in [name for name in tensors if QKV[0] in name]:
+        parts = [tensors.pop(query.replace(QKV[0], part)) for part in QKV]
+        tensors[query.replace(QKV[0], "attn.qkv.")] = torch.cat(parts)
+    tensors["pos_embed"] = _position_embedding(tensors, model.patch_embed.grid_size)  # type: ignore[union-attr, arg-type]
+    renamed = {_timm_name(name): tensor for name, tensor in tensors.items()}
+    return {name: renamed[name] for name in model.state_dict()}
 
 
-def _linear_weights(graph: object, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _timm_name(name: str) -> str:
+    for old, new in RENAMED.items():
+        name = name.replace(old, new)
+    return name
+
+
+def _linear_weights(graph: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """`….weight` for each `….bias` that is added to a product with an initialiser."""
     operands = {
         node.output[0]: node.input[1]
-        for node in graph.node  # type: ignore[attr-defined]
+        for node in graph.node
         if node.op_type == "MatMul" and node.input[1] in tensors
     }
-    found = {}
-    for node in graph.node:  # type: ignore[attr-defined]
+    weights = {}
+    for node in graph.node:
         if node.op_type != "Add":
             continue
         for bias, product in (node.input, reversed(node.input)):
             if bias.endswith(".bias") and product in operands:
                 # MatMul holds (in, out), torch's linear layer (out, in)
                 weight = tensors[operands[product]].T.contiguous()
-                found[bias.removesuffix("bias") + "weight"] = weight
-    return found
+                weights[bias.removesuffix("bias") + "weight"] = weight
+    return weights
 
 
 def _position_embedding(tensors: dict[str, Tensor], grid_hw: HW) -> Tensor:
@@ -88,18 +83,3 @@ def _position_embedding(tensors: dict[str, Tensor], grid_hw: HW) -> Tensor:
     square = of_patches.unflatten(1, (side, side)).permute(0, 3, 1, 2)
     resized = F.interpolate(square, size=tuple(grid_hw), mode="bicubic", align_corners=False)
     return torch.cat([of_cls, resized.flatten(2).transpose(1, 2)], dim=1)
-
-
-def _block(tensors: dict[str, Tensor], layer: int) -> dict[str, Tensor]:
-    there, here = f"backbone.encoder.layer.{layer}", f"blocks.{layer}"
-    state = {}
-    for end in ("weight", "bias"):
-        parts = [tensors[f"{there}.{part}.{end}"] for part in _QKV]
-        state[f"{here}.attn.qkv.{end}"] = torch.cat(parts)
-    for theirs, ours in _BLOCK.items():
-        if theirs.startswith("layer_scale"):
-            state[f"{here}.{ours}"] = tensors[f"{there}.{theirs}"]
-        else:
-            for end in ("weight", "bias"):
-                state[f"{here}.{ours}.{end}"] = tensors[f"{there}.{theirs}.{end}"]
-    return state

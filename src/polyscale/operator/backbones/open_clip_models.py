@@ -10,41 +10,47 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from polyscale.errors import InputError, near_matches, require
-from polyscale.operator.backbones.loading import build_on_meta, check_known, fetching, local_folder
+from polyscale.errors import InputError, require
+from polyscale.operator.backbones.loading import (
+    build_on_meta,
+    check_known,
+    check_tag,
+    fetching,
+    local_folder,
+)
 from polyscale.operator.backbones.model_backbone import Call, Layer, ModelBackbone, Reading
-from polyscale.operator.backbones.modules import is_from, uncompiled
-from polyscale.operator.backbones.options import ReadOptions, check_layers, read_in_order
+from polyscale.operator.backbones.modules import uncompiled
+from polyscale.operator.backbones.options import (
+    DEFAULTS,
+    ReadOptions,
+    check_layers,
+    no_final_norm,
+    read_in_order,
+)
 from polyscale.operator.backbones.preprocessing import hw_of, read_preprocessing
 from polyscale.operator.backbones.timm_models import adapt_timm
 
 
-def is_open_clip(model: object) -> bool:
-    """Whether it is a model or a visual tower of open_clip."""
-    return isinstance(model, nn.Module) and is_from(model, "open_clip")
-
-
 def adapt_open_clip(
-    model: nn.Module, options: ReadOptions | None = None, *, name: str | None = None
+    model: nn.Module, options: ReadOptions = DEFAULTS, *, name: str | None = None
 ) -> ModelBackbone:
     """A live open_clip model, or its visual tower.
 
     Raises:
         InputError: if it has no visual tower, or does not offer what the options ask.
     """
-    model, options = uncompiled(model), options or ReadOptions()
+    model = uncompiled(model)
     name = name or f"open_clip:{type(model).__name__}"
     visual: Any = getattr(model, "visual", model)
     native_hw = hw_of(getattr(visual, "image_size", None))
     config = getattr(visual, "preprocess_cfg", {})
-    found = replace(read_preprocessing(config), tile_hw=native_hw)
+    preprocessing = replace(read_preprocessing(config), tile_hw=native_hw)
     if hasattr(visual, "trunk"):
-        return adapt_timm(visual.trunk, options, name=name, preprocessing=found)
+        return adapt_timm(visual.trunk, options, name=name, preprocessing=preprocessing)
     if not hasattr(visual, "forward_intermediates") or native_hw is None:
         raise InputError(
             f"model must have a visual tower, but {type(model).__name__} has none that can be "
@@ -63,7 +69,7 @@ def adapt_open_clip(
         instead="Leave it out, or load the model by its name: open_clip:NAME/TAG?tile=SIDE "
         "resamples them.",
         has_cls=is_vit,
-        preprocessing=found,
+        preprocessing=preprocessing,
     )
     return ModelBackbone(visual, reading, options)
 
@@ -75,10 +81,7 @@ def _call(visual: Any, options: ReadOptions, name: str, is_vit: bool) -> Call:
         and not getattr(visual, "final_ln_after_pool", False)
     )
     if not options.norm and not has_norm and options.layers is None:
-        raise InputError(
-            f"norm must be True for {name}, which applies no final norm to each position, but got "
-            "False. Leave it out."
-        )
+        raise no_final_norm(name)
     # a residual network has its stem and four stages
     num_layers = len(visual.transformer.resblocks) if is_vit else 5
     layers = options.layer_indices or (-1,)
@@ -89,25 +92,23 @@ def _call(visual: Any, options: ReadOptions, name: str, is_vit: bool) -> Call:
 def _read_layers(
     layers: Sequence[int], num_layers: int, norm: bool, visual: Any, tiles: Tensor
 ) -> list[Layer]:
-    def read(order: list[int]) -> list[Layer]:
-        found = visual.forward_intermediates(
+    def read(indices: list[int]) -> list[Layer]:
+        outputs = visual.forward_intermediates(
             tiles,
-            indices=order,
+            indices=indices,
             stop_early=True,
             normalize_intermediates=norm,
             intermediates_only=True,
             output_extra_tokens=True,
         )
-        maps = found["image_intermediates"]
-        prefixes = found.get("image_intermediates_prefix")
+        maps = outputs["image_intermediates"]
+        prefixes = outputs.get("image_intermediates_prefix")
         return list(zip(maps, prefixes, strict=True)) if prefixes else maps
 
     return read_in_order(layers, num_layers, read)
 
 
-def load_open_clip(
-    name: str, *, weights: bool = True, options: ReadOptions | None = None
-) -> ModelBackbone:
+def load_open_clip(name: str, options: ReadOptions, *, weights: bool) -> ModelBackbone:
     """An open_clip model by `NAME/TAG`, where the tag may be a file of weights, or by its folder.
 
     Another tile size resamples the position embeddings, as open_clip does it.
@@ -118,12 +119,15 @@ def load_open_clip(
     folder = local_folder(name)
     architecture, _, tag = name.partition("/")
     if folder is None:
-        _check_name(architecture, tag, weights)
+        check_known("open_clip", architecture, open_clip.list_models())
+        if weights:
+            tags = open_clip.list_pretrained_tags_by_model(architecture)
+            check_tag(f"open_clip:{architecture}", tag, tags)
         create = partial(open_clip.create_model, architecture, **_training(architecture, tag))
     else:
         create = partial(open_clip.create_model, f"local-dir:{folder}", load_weights=weights)
         tag = ""
-    if options is not None and options.tile_hw is not None:
+    if options.tile_hw is not None:
         create = partial(create, force_image_size=options.tile_hw)
     create = partial(create, pretrained_text=False)
     if weights:
@@ -136,34 +140,20 @@ def load_open_clip(
     return adapt_open_clip(model, options, name=f"open_clip:{name}")
 
 
-def _check_name(architecture: str, tag: str, weights: bool) -> None:
-    import open_clip
-
-    check_known("open_clip", architecture, open_clip.list_models())
-    tags = open_clip.list_pretrained_tags_by_model(architecture)
-    if weights and tag not in tags and not Path(tag).is_file():
-        seen = f"but got {tag!r}.{near_matches(tag, tags)}" if tag else "but got none."
-        raise InputError(
-            f"open_clip:{architecture}/TAG must name weights or a file of them, {seen} "
-            f"It has {', '.join(tags[:3]) or 'none'}{' …' if tags[3:] else ''}. "
-            f"List them with: polyscale models open_clip:{architecture}/*"
-        )
-
-
 def _training(architecture: str, tag: str) -> dict[str, Any]:
-    """How the weights were trained, which open_clip tells of its tags alone.
+    """How the weights were trained: kind of GELU, mean and standard deviation.
 
-    Their kind of GELU (open_clip only warns of another), mean and standard deviation; for a file,
-    the mean and standard deviation of the architecture's first tag.
+    open_clip knows it of its tags alone, and only warns of another GELU. A file gets the mean and
+    standard deviation of the architecture's first tag.
     """
     import open_clip
 
-    own = open_clip.get_pretrained_cfg(architecture, tag)
+    config = open_clip.get_pretrained_cfg(architecture, tag)
     tags = open_clip.list_pretrained_tags_by_model(architecture)
-    other = own or (open_clip.get_pretrained_cfg(architecture, tags[0]) if tags else {})
+    nearest = config or (open_clip.get_pretrained_cfg(architecture, tags[0]) if tags else {})
     return {
-        "force_quick_gelu": bool(own.get("quick_gelu")),
-        "force_preprocess_cfg": {key: other[key] for key in ("mean", "std") if key in other},
+        "force_quick_gelu": bool(config.get("quick_gelu")),
+        "force_preprocess_cfg": {key: nearest[key] for key in ("mean", "std") if key in nearest},
     }
 
 

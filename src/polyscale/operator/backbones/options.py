@@ -48,7 +48,7 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         if self.tile_hw is not None:
-            object.__setattr__(self, "tile_hw", _tile(self.tile_hw))
+            object.__setattr__(self, "tile_hw", _checked_tile(self.tile_hw))
         for name, least in (("num_prefix", 0), ("in_channels", 1)):
             value = getattr(self, name)
             if value is not None and not (_is_whole(value) and value >= least):
@@ -80,11 +80,10 @@ class ReadOptions:
         return Preprocessing(self.mean, self.std)
 
     def refuse(self, *names: str, by: str, instead: str) -> None:
-        """Stop where the user chose one of these attributes, which an adapter does not offer."""
-        default = ReadOptions()
+        """Refuse a choice that the user made but the adapter does not offer."""
         for name in names:
             value = getattr(self, name)
-            if value != getattr(default, name):
+            if value != getattr(DEFAULTS, name):
                 raise InputError(
                     f"{name} must be left out for {by}, which does not offer it, "
                     f"but got {value!r}. {instead}"
@@ -92,11 +91,9 @@ class ReadOptions:
 
     def label(self, name: str) -> str:
         """The model's name with the choices that change its features: `hf:x[layers=-2,-1]`."""
-        chosen = []
+        chosen = [] if self.norm else ["norm=no"]
         if self.layer_indices is not None:
-            chosen.append("layers=" + ",".join(map(str, self.layer_indices)))
-        if not self.norm:
-            chosen.append("norm=no")
+            chosen.insert(0, "layers=" + ",".join(map(str, self.layer_indices)))
         return f"{name}[{';'.join(chosen)}]" if chosen else name
 
 
@@ -110,13 +107,13 @@ def read_in_order(
     layers: Sequence[int], num_layers: int, read: Callable[[list[int]], Sequence[T]]
 ) -> list[T]:
     """The layers in the order asked for, where `read` gives each once and in ascending order."""
-    order = sorted({layer % num_layers for layer in layers})
-    found = dict(zip(order, read(order), strict=True))
-    return [found[layer % num_layers] for layer in layers]
+    ascending = sorted({layer % num_layers for layer in layers})
+    outputs = dict(zip(ascending, read(ascending), strict=True))
+    return [outputs[layer % num_layers] for layer in layers]
 
 
 def check_layers(layers: Sequence[int], num_layers: int, name: str) -> None:
-    """Refuse a layer that the model does not have, and name those it has."""
+    """Refuse a layer that the model does not have."""
     for layer in layers:
         if not -num_layers <= layer < num_layers:
             raise InputError(
@@ -129,7 +126,7 @@ def _is_whole(value: Any) -> bool:
     return hasattr(value, "__index__") and not isinstance(value, bool)
 
 
-def _tile(tile_hw: object) -> HW:
+def _checked_tile(tile_hw: object) -> HW:
     sides = tile_hw if isinstance(tile_hw, tuple | list) else ()
     if len(sides) != 2 or not all(_is_whole(n) and n >= 1 for n in sides):
         raise InputError(
@@ -146,9 +143,9 @@ def _floats(name: str, values: Any) -> Channels | None:
         raise InputError(f"{name} must be a number for each channel, but got {values!r}.") from None
 
 
-def _check_channels(found: Preprocessing, in_channels: int | None) -> None:
+def _check_channels(preprocessing: Preprocessing, in_channels: int | None) -> None:
     """Refuse a mean and a standard deviation that cannot belong to one image."""
-    mean, std = found.mean, found.std
+    mean, std = preprocessing.mean, preprocessing.std
     if mean is None or std is None:
         raise InputError(
             f"mean and std must be given together, or a processor that has both, but mean is "
@@ -161,3 +158,15 @@ def _check_channels(found: Preprocessing, in_channels: int | None) -> None:
         )
     if not all(map(math.isfinite, (*mean, *std))) or min(std) <= 0:
         raise InputError(f"mean and std must be finite and std positive, but got {mean} and {std}.")
+
+
+def no_final_norm(name: str) -> InputError:
+    """What `norm=False` raises where there is no norm that can be left out."""
+    return InputError(
+        f"norm must be True for {name}, which applies no final norm to each position, but got "
+        "False. Leave it out."
+    )
+
+
+DEFAULTS = ReadOptions()
+"""Everything is read from the model itself."""

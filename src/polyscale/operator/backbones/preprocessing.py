@@ -18,43 +18,38 @@ KEYS = (
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a processor does to a picture, as far as it says so.
+    """What a processor does to a picture, as far as it is known."""
 
-    Attributes:
-        mean: subtracted from each channel of a picture in 0..1.
-        std: what each channel is divided by after that.
-        tile_hw: size of the result in pixels.
-    """
+    mean: Channels | None = None  # subtracted from each channel of a picture in 0..1
+    std: Channels | None = None  # what each channel is divided by after that
+    tile_hw: HW | None = None  # size of the result in pixels
 
-    mean: Channels | None = None
-    std: Channels | None = None
-    tile_hw: HW | None = None
+
+UNKNOWN = Preprocessing()
 
 
 def read_preprocessing(processor: object) -> Preprocessing:
     """Mean, standard deviation and size, from whatever a library keeps them in.
 
-    Args:
-        processor: an image processor of transformers (or a processor of images and text), its
-            configuration, a data configuration of timm or open_clip, or a transform of
-            torchvision, alone or within a `Compose`.
+    That is an image processor of transformers (or a processor of images and text), its
+    configuration, a data configuration of timm or open_clip, or a transform of torchvision, alone
+    or within a `Compose`.
     """
     config = _config_of(processor)
-    mean = config.get("image_mean", config.get("mean"))
-    std = config.get("image_std", config.get("std"))
-    known = isinstance(mean, Sequence) and isinstance(std, Sequence)
+    mean, std = (config.get(f"image_{key}", config.get(key)) for key in ("mean", "std"))
     if config.get("do_normalize") is False:
-        mean, std, known = (0.0,) * 3, (1.0,) * 3, True
+        mean, std = (0.0,) * 3, (1.0,) * 3
+    known = isinstance(mean, Sequence) and isinstance(std, Sequence)
     if not known or config.get("do_flip_channel_order"):  # BGR, which a mean cannot express
         return Preprocessing(tile_hw=_size_of(config))
     # x in 0..1 → (scale · x - offset - mean) / std
     factor = config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 1
     scale = 1.0 if factor == 1 / 255 else 255 * factor
     offset = 1.0 if config.get("rescale_offset") else 0.0
-    twice = bool(config.get("include_top"))  # EfficientNet divides a second time
+    twice = 2 if config.get("include_top") else 1  # EfficientNet divides a second time
     return Preprocessing(
         mean=tuple((float(m) + offset) / scale for m in mean),
-        std=tuple(float(s) * (float(s) if twice else 1.0) / scale for s in std),
+        std=tuple(float(s) ** twice / scale for s in std),
         tile_hw=_size_of(config),
     )
 
@@ -65,8 +60,7 @@ def hw_of(value: Any) -> HW | None:
         return value, value
     if isinstance(value, Mapping):
         sides = [value.get("height"), value.get("width")]
-        value = sides if None not in sides else value.get("shortest_edge")
-        return hw_of(value)
+        return hw_of(sides if None not in sides else value.get("shortest_edge"))
     if isinstance(value, Sequence) and len(value) in (1, 2):
         return int(value[0]), int(value[-1])
     return None
@@ -80,7 +74,7 @@ def _size_of(config: Mapping[str, Any]) -> HW | None:
 
 
 def _config_of(processor: Any) -> Mapping[str, Any]:
-    """The processor's facts under their own names, whatever it is."""
+    """The processor's settings under the names in `KEYS`."""
     if isinstance(processor, Mapping):
         return processor
     for name in ("image_processor", "data_config"):  # within a CLIPProcessor, of a TimmWrapper
@@ -89,8 +83,7 @@ def _config_of(processor: Any) -> Mapping[str, Any]:
     steps = getattr(processor, "transforms", None)
     if isinstance(steps, Sequence):
         return {key: value for step in steps for key, value in _config_of(step).items()}
-    found = {key: getattr(processor, key) for key in KEYS if hasattr(processor, key)}
-    return {key: _plain(value) for key, value in found.items()}
+    return {key: _plain(getattr(processor, key)) for key in KEYS if hasattr(processor, key)}
 
 
 def _plain(value: Any) -> Any:

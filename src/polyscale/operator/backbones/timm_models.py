@@ -12,8 +12,10 @@ from polyscale.operator.backbones.loading import build_on_meta, check_known, fet
 from polyscale.operator.backbones.model_backbone import Call, Layer, ModelBackbone, Reading
 from polyscale.operator.backbones.modules import uncompiled
 from polyscale.operator.backbones.options import (
+    DEFAULTS,
     ReadOptions,
     check_layers,
+    no_final_norm,
     pick_layers,
     read_in_order,
 )
@@ -26,7 +28,7 @@ SAFE_TIMM = "1.0.26"
 
 
 def is_timm(model: object) -> bool:
-    """Whether it has timm's marks; importing timm to look would take a second."""
+    """Whether it has timm's attributes; importing timm to test its class would take a second."""
     return (
         isinstance(model, nn.Module)
         and hasattr(model, "pretrained_cfg")
@@ -36,34 +38,30 @@ def is_timm(model: object) -> bool:
 
 def adapt_timm(
     model: nn.Module,
-    options: ReadOptions | None = None,
+    options: ReadOptions = DEFAULTS,
     *,
     name: str | None = None,
     preprocessing: Preprocessing | None = None,
 ) -> ModelBackbone:
     """A live timm model: its last feature map and its prefix tokens, or chosen layers.
 
-    Args:
-        model: anything of timm's; of one made with `features_only=True` the last map is taken.
-        options: how to read it.
-        name: how results call it.
-        preprocessing: that belongs to the weights, where another library trained them.
+    Where another library trained the weights, it knows their `preprocessing`.
 
     Raises:
         InputError: if its features have no positions, or it does not offer what the options ask.
     """
-    given, model, options = model, uncompiled(model), options or ReadOptions()
+    given, model = model, uncompiled(model)
     name = options.label(name or _name(model))
     options.refuse("output", "channels_last", by=name, instead="It is read from the model.")
     body = _body(model)
     patch_embed: Any = getattr(body, "patch_embed", None)
     strict = bool(getattr(patch_embed, "strict_img_size", False))
-    own, built_hw = timm_preprocessing(model), hw_of(getattr(patch_embed, "img_size", None))
-    told_hw = preprocessing.tile_hw if preprocessing and not strict else None
+    native, built_hw = timm_preprocessing(model), hw_of(getattr(patch_embed, "img_size", None))
+    trained_hw = preprocessing.tile_hw if preprocessing and not strict else None
     reading = Reading(
         name=name,
         call=_call(model, options, name),
-        native_hw=told_hw or built_hw or own.tile_hw,
+        native_hw=trained_hw or built_hw or native.tile_hw,
         fixed_tile=strict,
         instead="Build it for that size: timm.create_model(..., img_size=...)",
         in_channels=getattr(body, "in_chans", 0),
@@ -71,7 +69,7 @@ def adapt_timm(
         has_cls=getattr(body, "cls_token", None) is not None,
         patch_hw=_patch_hw(patch_embed),
         channels_last=getattr(model, "output_fmt", "NCHW") == "NHWC",
-        preprocessing=preprocessing if preprocessing and preprocessing.mean else own,
+        preprocessing=preprocessing if preprocessing and preprocessing.mean else native,
     )
     # a `features_only` model is called itself, so that it runs compiled where it is
     return ModelBackbone(model if hasattr(model, "forward_features") else given, reading, options)
@@ -79,24 +77,23 @@ def adapt_timm(
 
 def _call(model: Any, options: ReadOptions, name: str) -> Call:
     """How the model is called for what the options ask."""
+    layers = options.layer_indices or (-1,)
     if not hasattr(model, "forward_features"):
         options.refuse("norm", by=name, instead="Set it in timm.create_model.")
-        return partial(_read_maps, options.layer_indices or (-1,), name)
-    if options.layer_indices is None and options.norm:
+        return partial(_read_maps, layers, name)
+    if options.layers is None and options.norm:
         return _read_features
-    if options.layer_indices is None and not _has_norm(model):
-        raise InputError(
-            f"norm must be True for {name}, whose features pass no final norm, but got False. "
-            "Leave it out."
-        )
+    # features end in a norm of every position
+    has_norm = not isinstance(getattr(model, "norm", None), nn.Identity | None)
+    if options.layers is None and not has_norm:
+        raise no_final_norm(name)
     if not hasattr(model, "forward_intermediates"):
         raise InputError(
             f"layers and norm must be left out for {name}, whose class in timm offers no choice. "
             "Wrap a function that returns the features you want."
         )
-    layers = options.layer_indices or (-1,)
     check_layers(layers, len(model.feature_info), name)
-    return partial(_read_layers, layers, options.norm and _has_norm(model))
+    return partial(_read_layers, layers, options.norm and has_norm)
 
 
 def _read_features(model: Any, tiles: Tensor) -> list[Layer]:
@@ -111,19 +108,16 @@ def _read_maps(layers: Sequence[int], name: str, model: Any, tiles: Tensor) -> l
 
 def _read_layers(layers: Sequence[int], norm: bool, model: Any, tiles: Tensor) -> list[Layer]:
     options: dict[str, Any] = {"norm": norm, "intermediates_only": True, "stop_early": True}
-    if _num_prefix(model) and _gives_prefix(model):
+    takes = signature(model.forward_intermediates).parameters
+    if _num_prefix(model) and "return_prefix_tokens" in takes:
         options["return_prefix_tokens"] = True
-    found = read_in_order(
+    outputs = read_in_order(
         layers,
         len(model.feature_info),
-        lambda order: model.forward_intermediates(tiles, indices=order, **options),
+        lambda indices: model.forward_intermediates(tiles, indices=indices, **options),
     )
     # timm gives them as (tiles, dim, h, w), whatever the model's own layout is
-    return [layer if isinstance(layer, tuple) else map_alone(layer) for layer in found]
-
-
-def _gives_prefix(model: Any) -> bool:
-    return "return_prefix_tokens" in signature(model.forward_intermediates).parameters
+    return [layer if isinstance(layer, tuple) else map_alone(layer) for layer in outputs]
 
 
 def _body(model: Any) -> Any:
@@ -135,13 +129,8 @@ def _body(model: Any) -> Any:
 
 def _num_prefix(model: Any) -> int:
     tokens = getattr(model, "cls_token", None)
-    own = tokens.shape[1] if isinstance(tokens, Tensor) and tokens.ndim == 3 else 0
-    return int(getattr(model, "num_prefix_tokens", own))
-
-
-def _has_norm(model: Any) -> bool:
-    """Whether its features end in a norm of every position."""
-    return not isinstance(getattr(model, "norm", None), nn.Identity | None)
+    num_cls = tokens.shape[1] if isinstance(tokens, Tensor) and tokens.ndim == 3 else 0
+    return int(getattr(model, "num_prefix_tokens", num_cls))
 
 
 def _patch_hw(patch_embed: Any) -> HW | None:
@@ -164,10 +153,8 @@ def _name(model: Any) -> str:
     return f"timm:{architecture or type(model).__name__}"
 
 
-def load_timm(
-    name: str, *, weights: bool = True, options: ReadOptions | None = None
-) -> ModelBackbone:
-    """A timm model by name or by a folder in timm's layout, without its classifier; see `load`."""
+def load_timm(name: str, options: ReadOptions, *, weights: bool) -> ModelBackbone:
+    """A timm model by name or by a folder in timm's layout, without its classifier."""
     require("timm", extra="timm", feature=f"timm:{name}", at_least=SAFE_TIMM)
     import timm
 
@@ -187,11 +174,11 @@ def load_timm(
             f"weights that fit, but: {first_line(error)}. Save it again with "
             "timm.models.save_for_hf."
         ) from error
-    return adapt_loaded_timm(model, options or ReadOptions(), name=f"timm:{name}")
+    return adapt_built_timm(model, options, name=f"timm:{name}")
 
 
-def adapt_loaded_timm(model: Any, options: ReadOptions, *, name: str) -> ModelBackbone:
-    """A model of our own making, so its position embeddings may be resampled to the tile size."""
+def adapt_built_timm(model: Any, options: ReadOptions, *, name: str) -> ModelBackbone:
+    """A model that we built ourselves, so its position embeddings may be resampled to the tile."""
     if options.tile_hw is not None and hasattr(model, "set_input_size"):
         model.set_input_size(img_size=options.tile_hw)
     return adapt_timm(model, options, name=name)
@@ -203,11 +190,8 @@ def _check_name(name: str, weights: bool) -> None:
     architecture, _, tag = name.partition(".")
     hint = "List them with: polyscale models timm"
     check_known("timm", architecture, timm.list_models())
-    tagged = [
-        t for t in timm.list_pretrained(architecture + "*") if t.startswith(architecture + ".")
-    ]
+    tagged = timm.list_pretrained(f"{architecture}.*")
     if tag and name not in tagged:
-        known = near_matches(name, tagged)
-        raise InputError(f"timm has no weights {name!r}.{known} {hint}")
+        raise InputError(f"timm has no weights {name!r}.{near_matches(name, tagged)} {hint}")
     if weights and not timm.is_model_pretrained(architecture):
         raise InputError(f"timm has the architecture {name!r} but no weights for it. {hint}")

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from polyscale.errors import InputError, first_line, near_matches, require
-from polyscale.operator.backbones.loading import build_on_meta, check_known, fetching
+from polyscale.errors import InputError, first_line, require
+from polyscale.operator.backbones.loading import build_on_meta, check_known, check_tag, fetching
 from polyscale.operator.backbones.model_backbone import Layer, ModelBackbone, Reading
 from polyscale.operator.backbones.modules import is_from, uncompiled
-from polyscale.operator.backbones.options import ReadOptions
+from polyscale.operator.backbones.options import DEFAULTS, ReadOptions
 from polyscale.operator.backbones.preprocessing import hw_of, read_preprocessing
 
 HEADS = ("avgpool", "classifier", "fc", "head", "heads")
@@ -21,32 +21,24 @@ HEADS = ("avgpool", "classifier", "fc", "head", "heads")
 
 def is_torchvision(model: object) -> bool:
     """Whether it is a classifier of torchvision."""
-    return (
-        isinstance(model, nn.Module)
-        and is_from(model, "torchvision.models")
-        and any(name in HEADS for name, _ in model.named_children())
-    )
+    return is_from(model, "torchvision.models") and any(hasattr(model, name) for name in HEADS)
 
 
 def adapt_torchvision(
     model: nn.Module,
-    options: ReadOptions | None = None,
+    options: ReadOptions = DEFAULTS,
     *,
     name: str | None = None,
     transforms: Any = None,
 ) -> ModelBackbone:
     """A live torchvision classifier: its features before pooling.
 
-    Args:
-        model: a class of `torchvision.models`.
-        options: `tile_hw` must be among them where the model does not know its size.
-        name: how results call it.
-        transforms: of its weights, for tile size, mean and standard deviation.
+    The transforms of its weights tell tile size, mean and standard deviation.
 
     Raises:
         InputError: if the tile size is unknown, or the options ask what it does not offer.
     """
-    model, options = uncompiled(model), options or ReadOptions()
+    model = uncompiled(model)
     name = name or f"torchvision:{type(model).__name__}"
     options.refuse(
         *("layers", "norm", "output", "channels_last", "num_prefix"),
@@ -56,16 +48,16 @@ def adapt_torchvision(
     )
     _check_classifier(model, name)
     is_vit = hasattr(model, "conv_proj")
-    found = read_preprocessing(transforms)
+    preprocessing = read_preprocessing(transforms)
     reading = Reading(
         name=name,
         call=_read_vit if is_vit else _read_chain,
-        native_hw=hw_of(getattr(model, "image_size", None)) or found.tile_hw,
+        native_hw=hw_of(getattr(model, "image_size", None)) or preprocessing.tile_hw,
         fixed_tile=is_vit,
         num_prefix=int(is_vit),
         has_cls=is_vit,
         patch_hw=hw_of(getattr(model, "patch_size", None)) if is_vit else None,
-        preprocessing=found,
+        preprocessing=preprocessing,
     )
     return ModelBackbone(model, reading, options)
 
@@ -107,46 +99,37 @@ def _read_vit(model: Any, tiles: Tensor) -> list[Layer]:
     return [model.encoder(tokens)]
 
 
-def load_torchvision(
-    name: str, *, weights: bool = True, options: ReadOptions | None = None
-) -> ModelBackbone:
+def load_torchvision(name: str, options: ReadOptions, *, weights: bool) -> ModelBackbone:
     """A torchvision classifier by `NAME` for its best weights, `NAME/TAG` or `NAME/PATH`."""
     require("torchvision", extra="timm", feature=f"torchvision:{name}")
     from torchvision import models
 
     architecture, _, tag = name.partition("/")
     check_known("torchvision", architecture, models.list_models(module=models))
-    entry = _entry(architecture, tag)
+    entries = models.get_model_weights(architecture)
+    if tag:
+        check_tag(f"torchvision:{architecture}", tag, entries.__members__)
+    # a file shares the transforms of the best weights
+    entry = entries[tag] if tag in entries.__members__ else entries.DEFAULT
     transforms = entry.transforms()
-    form = _pretrained_form(architecture, transforms)
-    build = partial(models.get_model, architecture, weights=None, **form)
+    # what torchvision itself builds an architecture with when it loads weights
+    arguments: dict[str, Any] = {}
+    if architecture in ("inception_v3", "googlenet"):  # they shift the channels themselves
+        arguments = {"init_weights": False, "transform_input": True}
+    elif architecture.startswith("vit_"):
+        arguments = {"image_size": transforms.crop_size[0]}
+    build = partial(models.get_model, architecture, weights=None, **arguments)
     model = build() if weights else build_on_meta(build)
     if weights:
-        _fill(model, _state_dict(entry, tag, name), name)
+        state = _state_dict(entry, tag, name)
+        try:
+            model.load_state_dict(state)
+        except (RuntimeError, TypeError) as error:
+            raise InputError(
+                f"torchvision:{name}: the file must hold the state dict of the architecture, but "
+                f"{first_line(error)} Check that it belongs to it."
+            ) from error
     return adapt_torchvision(model, options, name=f"torchvision:{name}", transforms=transforms)
-
-
-def _pretrained_form(architecture: str, transforms: Any) -> dict[str, Any]:
-    """What torchvision itself builds the architecture with, where it has weights to load."""
-    if architecture in ("inception_v3", "googlenet"):  # they shift the channels themselves
-        return {"init_weights": False, "transform_input": True}
-    return {"image_size": transforms.crop_size[0]} if architecture.startswith("vit_") else {}
-
-
-def _entry(architecture: str, tag: str) -> Any:
-    """The weights that the tag names; the default ones for a file, whose transforms they share."""
-    from torchvision import models
-
-    entries = models.get_model_weights(architecture)
-    if not tag or Path(tag).is_file():
-        return entries.DEFAULT
-    if tag not in entries.__members__:
-        tags = list(entries.__members__)
-        raise InputError(
-            f"torchvision:{architecture}/TAG must name weights or a file of them, but got {tag!r}."
-            f"{near_matches(tag, tags)} It has {', '.join(tags)}."
-        )
-    return entries[tag]
 
 
 def _state_dict(entry: Any, tag: str, name: str) -> dict[str, Tensor]:
@@ -154,13 +137,3 @@ def _state_dict(entry: Any, tag: str, name: str) -> dict[str, Tensor]:
         if Path(tag).is_file():
             return torch.load(tag, map_location="cpu", weights_only=True)
         return entry.get_state_dict(progress=False, check_hash=True, weights_only=True)
-
-
-def _fill(model: nn.Module, state: dict[str, Tensor], name: str) -> None:
-    try:
-        model.load_state_dict(state)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(
-            f"torchvision:{name}: the file must hold the state dict of the architecture, but "
-            f"{first_line(error)} Check that it belongs to it."
-        ) from error

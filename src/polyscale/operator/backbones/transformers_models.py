@@ -8,16 +8,18 @@ state as it stands: SigLIP, ViT and DINO end in a norm of every token, CLIP does
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from polyscale.errors import InputError
-from polyscale.operator.backbones.model_backbone import Layer, ModelBackbone, Reading
-from polyscale.operator.backbones.modules import is_from, uncompiled
-from polyscale.operator.backbones.options import ReadOptions, pick_layers
+from polyscale.errors import InputError, first_line, require
+from polyscale.operator.backbones.loading import build_on_meta, fetching, local_folder
+from polyscale.operator.backbones.model_backbone import ModelBackbone, Reading
+from polyscale.operator.backbones.modules import uncompiled
+from polyscale.operator.backbones.options import DEFAULTS, ReadOptions, no_final_norm, pick_layers
 from polyscale.operator.backbones.preprocessing import Preprocessing, hw_of, read_preprocessing
 from polyscale.operator.backbones.timm_models import adapt_timm, is_timm, timm_preprocessing
 from polyscale.types import HW
@@ -46,35 +48,30 @@ REFUSED = {
 }
 """Types whose output has no positions, and what they do instead to their patches."""
 
+UNUSED = ("pooler", "head", "classifier", "mask_token")
+"""Parts that features do not pass through, so that a checkpoint may lack them."""
+
 RESAMPLE = "interpolate_pos_encoding"
 """What tells a model to fit its position embeddings to the tile, bicubically."""
 
 
-def is_transformers(model: object) -> bool:
-    """Whether it is a transformers model."""
-    return isinstance(model, nn.Module) and is_from(model, "transformers")
-
-
 def adapt_transformers(
     model: nn.Module,
-    options: ReadOptions | None = None,
+    options: ReadOptions = DEFAULTS,
     *,
     name: str | None = None,
     processor: Mapping[str, Any] | None = None,
 ) -> ModelBackbone:
-    """A live transformers model, or the vision tower of one.
+    """A live transformers model, or the vision tower of one; a compiled one is run as such.
 
-    Args:
-        model: any vision model of transformers; compiled, it is run as such.
-        options: `tile_hw` is taken where the model fits its position embeddings to it; ViT and CLIP
-            do when they are told to.
-        name: how results call it.
-        processor: configuration of its image processor, for mean, standard deviation and size.
+    The configuration of its image processor tells mean, standard deviation and size. Another
+    `tile_hw` is taken where the model fits its position embeddings to it; ViT and CLIP do when
+    they are told to.
 
     Raises:
         InputError: if it is no vision model, or does not offer what the options ask.
     """
-    options, bare = options or ReadOptions(), uncompiled(model)
+    bare = uncompiled(model)
     tower: Any = vision_tower(bare)
     config = tower.config
     name = name or f"hf:{getattr(bare.config, 'name_or_path', '') or type(bare).__name__}"
@@ -82,13 +79,13 @@ def adapt_transformers(
         return adapt_timm(tower.timm_model, options, name=name, preprocessing=_of_timm(config))
     name = options.label(name)
     _check(tower, options, name)
-    found = read_preprocessing(processor or {})
+    preprocessing = read_preprocessing(processor or {})
     if is_timm(getattr(tower, "_backbone", None)):
-        found = timm_preprocessing(tower._backbone)
-    native_hw = _native_hw(config) or found.tile_hw
-    fixed = _has_positions(tower) and config.model_type not in ANY_TILE
-    elsewhere = native_hw is not None and options.tile_hw not in (None, native_hw)
-    resampled = fixed and elsewhere and RESAMPLE in signature(tower.forward).parameters
+        preprocessing = timm_preprocessing(tower._backbone)
+    native_hw = _native_hw(config) or preprocessing.tile_hw
+    fixed = _has_position_embeddings(tower) and config.model_type not in ANY_TILE
+    resized = native_hw is not None and options.tile_hw not in (None, native_hw)
+    resampled = fixed and resized and RESAMPLE in signature(tower.forward).parameters
     num_prefix, has_cls = _prefix_of(tower)
     patch_hw = hw_of(getattr(config, "patch_stride", getattr(config, "patch_size", None)))
     call = _Call(
@@ -110,11 +107,11 @@ def adapt_transformers(
         has_cls=has_cls,
         patch_hw=patch_hw,
         channels_last=None,  # inside, SAM keeps (tiles, h, w, dim)
-        preprocessing=found,
+        preprocessing=preprocessing,
     ).chosen(tower, options)
     if call.looks_inside and not _is_backbone(tower):
         norm = _norm_of_each_position(tower, call, reading)
-        reading = replace(reading, call=replace(call, final_norm=norm))
+        reading = replace(reading, call=replace(call, final_norm=norm if options.norm else None))
     return ModelBackbone(model if tower is bare else tower, reading, options)
 
 
@@ -136,24 +133,22 @@ class _Call:
         """Whether it needs more than the model's own output."""
         return self.layers is not None or not self.norm
 
-    def __call__(self, tower: Any, tiles: Tensor) -> list[Layer]:
+    def __call__(self, tower: Any, tiles: Tensor) -> list[Tensor]:
         output = self.run(tower, tiles)
         if "feature_maps" in output:
             maps = list(output.feature_maps)
             return maps if self.layers is None else pick_layers(maps, self.layers, self.name)
-        if not self.looks_inside:
-            return [self._of_each_tile(output.last_hidden_state, tiles)]
-        # the hidden states begin with the embeddings, which are no layer
-        hidden = output.hidden_states[-(self.num_layers or len(output.hidden_states)) :]
-        layers = pick_layers(hidden, self.layers or (-1,), self.name)
-        bare = uncompiled(tower)
-        norm = getattr(bare, self.final_norm) if self.norm and self.final_norm else None
-        return [self._of_each_tile(_normed(layer, norm), tiles) for layer in layers]
-
-    def _of_each_tile(self, features: Tensor, tiles: Tensor) -> Tensor:
+        if self.looks_inside:
+            # the hidden states begin with the embeddings, which are no layer
+            hidden = output.hidden_states[-(self.num_layers or len(output.hidden_states)) :]
+            layers = pick_layers(hidden, self.layers or (-1,), self.name)
+            norm = getattr(uncompiled(tower), self.final_norm) if self.final_norm else None
+            outputs = [_normed(layer, norm) for layer in layers]
+        else:
+            outputs = [output.last_hidden_state]
         if self.model_type == "pixtral":  # it gives the tokens of all tiles in one row
-            return features.reshape(len(tiles), -1, features.shape[-1])
-        return features
+            return [layer.reshape(len(tiles), -1, layer.shape[-1]) for layer in outputs]
+        return outputs
 
     def run(self, tower: Any, tiles: Tensor) -> Any:
         """The model's own output."""
@@ -181,11 +176,11 @@ def vision_tower(model: Any) -> Any:
     base = getattr(model, "base_model", model)
     if base is not model and "pixel_values" in signature(base.forward).parameters:
         return vision_tower(base)
-    taken = list(signature(model.forward).parameters)
-    if "pixel_values" not in taken:
+    parameters = list(signature(model.forward).parameters)
+    if "pixel_values" not in parameters:
         raise InputError(
             f"model must take images, but {type(model).__name__} takes "
-            f"{', '.join(taken[:2])}. Wrap a vision model, or the vision tower of this one."
+            f"{', '.join(parameters[:2])}. Wrap a vision model, or the vision tower of this one."
         )
     return model
 
@@ -209,12 +204,12 @@ def _check(tower: Any, options: ReadOptions, name: str) -> None:
 
 def _of_timm(config: Any) -> Preprocessing | None:
     """What transformers' processor for timm's checkpoints reads from their configuration."""
-    own = getattr(config, "pretrained_cfg", None)
-    if not own:
+    pretrained = getattr(config, "pretrained_cfg", None)
+    if not pretrained:
         return None
     from timm.data import resolve_data_config
 
-    return read_preprocessing(resolve_data_config(own))
+    return read_preprocessing(resolve_data_config(pretrained))
 
 
 def _is_backbone(model: Any) -> bool:
@@ -249,46 +244,42 @@ def _prefix_of(tower: Any) -> tuple[int, bool]:
     """How many tokens stand before the patches, and whether the first is a class token."""
     if tower.config.model_type == "dinov3_convnext":  # puts the mean where a class token would be
         return 1, True
-    found = {
+    num_tokens = {
         name.rpartition(".")[2]: parameter.numel() // parameter.shape[-1]
         for name, parameter in tower.named_parameters()
         if name.rpartition(".")[2] in PREFIX_TOKENS and not name.startswith("head.")
     }
-    return sum(found.values()), not set(CLASS_TOKENS).isdisjoint(found)
+    return sum(num_tokens.values()), not set(CLASS_TOKENS).isdisjoint(num_tokens)
 
 
-def _has_positions(tower: Any) -> bool:
+def _has_position_embeddings(tower: Any) -> bool:
     names = [name for name, _ in (*tower.named_parameters(), *tower.named_buffers())]
     return any("position" in name or "pos_embed" in name for name in names)
 
 
 def _num_layers(config: Any) -> int | None:
-    num = getattr(config, "num_hidden_layers", None)
     stages = getattr(config, "depths", None)
-    return len(stages) if stages else num if isinstance(num, int) else None
+    num = len(stages) if stages else getattr(config, "num_hidden_layers", None)
+    return num if isinstance(num, int) else None
 
 
 def _norm_of_each_position(tower: Any, call: _Call, reading: Reading) -> str | None:
     """Name of the last norm, where the model applies it to every position."""
-    norms = {name: getattr(tower, name, None) for name in FINAL_NORMS}
-    found = [n for n, m in norms.items() if not isinstance(m, nn.Identity | None)]
+    names = [n for n in FINAL_NORMS if not isinstance(getattr(tower, n, None), nn.Identity | None)]
     shapes: list[tuple[int, ...]] = []
-    if found:
-        hook = getattr(tower, found[0]).register_forward_pre_hook(
+    if names:
+        hook = getattr(tower, names[0]).register_forward_pre_hook(
             lambda _, args: shapes.append(tuple(args[0].shape))
         )
         try:
-            reading.look(tower, call.run)
+            reading.probe(tower, call.run)
         finally:
             hook.remove()
         # CLIP and ConvNeXt norm the pooled vector (1, dim) alone
         if any(len(shape) == 3 and shape[1] > 1 for shape in shapes):
-            return found[0]
+            return names[0]
     if call.layers is None and not call.norm:
-        raise InputError(
-            f"norm must be True for {call.name}, which applies no final norm to each position, "
-            "but got False. Leave it out."
-        )
+        raise no_final_norm(call.name)
     return None
 
 
@@ -300,3 +291,52 @@ def _normed(features: Tensor, norm: nn.Module | None) -> Tensor:
     if features.ndim == 4:
         return norm(features.movedim(1, -1)).movedim(-1, 1)
     return norm(features)
+
+
+def load_transformers(name: str, options: ReadOptions, *, weights: bool) -> ModelBackbone:
+    """A transformers model by its name on the hub or its folder: the vision tower alone."""
+    require("transformers", extra="transformers", feature=f"hf:{name}")
+    import transformers
+    from transformers.image_processing_base import ImageProcessingMixin
+
+    target = str(local_folder(name) or name)
+    config = _fetch(partial(transformers.AutoConfig.from_pretrained, target), name)
+    vision = getattr(config, "vision_config", None)
+    if type(vision) in transformers.MODEL_MAPPING:  # the tower can be built alone
+        config = vision
+    if weights:
+        model = _load(target, config, name)
+    else:
+        model = build_on_meta(partial(transformers.AutoModel.from_config, config))
+    try:
+        processor = ImageProcessingMixin.get_image_processor_dict(target)[0]
+    except OSError:  # there is none
+        processor = {}
+    return adapt_transformers(model, options, name=f"hf:{name}", processor=processor)
+
+
+def _load(target: str, config: Any, name: str) -> nn.Module:
+    from transformers import AutoModel
+
+    load = partial(AutoModel.from_pretrained, target, config=config, output_loading_info=True)
+    model, info = _fetch(load, name)
+    missing = [k for k in info["missing_keys"] if not any(part in k for part in UNUSED)]
+    if missing:
+        raise InputError(
+            f"hf:{name}: the weights must fill {type(model).__name__}, but {len(missing)} of its "
+            f"tensors are missing, the first {sorted(missing)[0]}. Check that config.json belongs "
+            "to them."
+        )
+    # float32: `dtype` of wrap decides what the model computes in
+    return model.float()
+
+
+def _fetch(load: Any, name: str) -> Any:
+    try:
+        with fetching(f"hf:{name}", "a local folder: hf:PATH"):
+            return load(trust_remote_code=False)
+    except (ValueError, KeyError) as error:
+        raise InputError(
+            f"hf:{name} must be a model that transformers knows: {first_line(error)}. Code in a "
+            "repository is never run; load the model yourself and wrap it."
+        ) from error

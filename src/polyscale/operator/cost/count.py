@@ -1,4 +1,4 @@
-"""Counting operations of one tile, by running it on shapes alone."""
+"""Counting operations: of one tile on shapes alone, and of a Vision Transformer by formula."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from polyscale.operator.plan import Plan
 from polyscale.types import HW, Backbone
 
 
@@ -21,42 +22,43 @@ class TileCost:
         params: parameters of the module.
         macs: multiply-adds of matrix products and convolutions, both products of attention
             included. What papers often call "GFLOPs".
-        flops: floating-point operations: two for each multiply-add.
     """
 
     params: int
     macs: int
-    flops: int
 
-    def __add__(self, other: "TileCost") -> "TileCost":
-        return TileCost(
-            self.params + other.params, self.macs + other.macs, self.flops + other.flops
-        )
+    @property
+    def flops(self) -> int:
+        """Floating-point operations: two for each multiply-add."""
+        return 2 * self.macs
 
-    def times(self, calls: int) -> "TileCost":
-        """Of several calls; the parameters are the same."""
-        return TileCost(self.params, self.macs * calls, self.flops * calls)
+
+def count_plan(backbone: Backbone, plan: Plan) -> TileCost:
+    """Parameters, and operations over all tiles of a plan, without running anything."""
+    costs = {hw: count_tile(backbone, hw) for hw in {level.tile_hw for level in plan.levels}}
+    return TileCost(
+        params=costs[plan.levels[0].tile_hw].params,
+        macs=sum(costs[level.tile_hw].macs * level.num_tiles for level in plan.levels),
+    )
 
 
 def count_tile(backbone: Backbone, tile_hw: HW | None = None) -> TileCost:
-    """Count with torch's own counter, on the meta device: nothing is computed or allocated.
+    """Count one tile with torch's own counter, on the meta device: nothing is computed.
 
     Attention is traced as plain matrix products, because counters miss fused kernels. Norms,
     activations and resizing are not counted, as is usual.
 
     Args:
         backbone: a module's parameters may be on any device, also on "meta".
-        tile_hw: size of the tile in pixels; the backbone's own where not given.
+        tile_hw: size of the tile in pixels (default: the backbone's own).
     """
     return count_call(backbone, (1, 3, *(tile_hw or backbone.tile_hw)))
 
 
 def count_call(module: Callable[[torch.Tensor], object], shape: Sequence[int]) -> TileCost:
-    """Count one call of anything that takes one tensor, as `count_tile` does.
+    """Count one call with a tensor of this shape, as `count_tile` does.
 
-    Args:
-        module: usually an `nn.Module`; anything else is run on zeros.
-        shape: of the tensor.
+    An `nn.Module` is traced; anything else is run on zeros.
     """
     given = torch.empty(*shape, device="meta")
     counter = FlopCounterMode(display=False)
@@ -65,9 +67,8 @@ def count_call(module: Callable[[torch.Tensor], object], shape: Sequence[int]) -
             _trace(module, given)
         else:
             module(torch.zeros_like(given, device="cpu"))
-    flops = int(counter.get_total_flops())
     params = sum(p.numel() for p in module.parameters()) if isinstance(module, nn.Module) else 0
-    return TileCost(params=params, macs=flops // 2, flops=flops)
+    return TileCost(params, macs=counter.get_total_flops() // 2)
 
 
 def _trace(module: nn.Module, given: torch.Tensor) -> None:
@@ -77,5 +78,25 @@ def _trace(module: nn.Module, given: torch.Tensor) -> None:
         on_meta = {name: tensor.to("meta") for name, tensor in tensors.items()}
         functional_call(module, on_meta, (given.to(first.dtype),))
     except (RuntimeError, NotImplementedError):
-        # it reaches for tensors that are not its own, or asks for values: run it, then
+        # it uses tensors that are not its own, or asks for values: run it instead
         module(torch.zeros_like(given, dtype=first.dtype, device=first.device))
+
+
+def vit_macs(
+    *, dim: int, depth: int, patch_px: int, tile_hw: HW, num_prefix: int = 1, mlp_ratio: float = 4
+) -> int:
+    """Multiply-adds of one tile of a Vision Transformer by formula, without a classifier.
+
+    With N tokens of width D, a block does 4·N·D² in its projections (queries, keys, values,
+    output), 2·N²·D in its two attention products and 2·r·N·D² in its MLP of ratio r. Embedding a
+    patch of p × p pixels is 3·p²·D, for patch tokens alone.
+
+    >>> vit_macs(dim=768, depth=12, patch_px=16, tile_hw=(224, 224)) / 1e9
+    17.563...
+    """
+    num_patches = (tile_hw[0] // patch_px) * (tile_hw[1] // patch_px)
+    tokens = num_patches + num_prefix
+    projections = 4 * tokens * dim**2
+    attention = 2 * tokens**2 * dim
+    mlp = 2 * mlp_ratio * tokens * dim**2
+    return int(depth * (projections + attention + mlp) + num_patches * 3 * patch_px**2 * dim)

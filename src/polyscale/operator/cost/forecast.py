@@ -1,4 +1,4 @@
-"""What a candidate will cost, told before anything runs."""
+"""The cost of a candidate, forecast before anything runs."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from polyscale.errors import InputError
-from polyscale.operator.backbones import load
+from polyscale.operator.backbones import load, read_size
 from polyscale.operator.cost.count import count_tile
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.multiscale.memory import peak_live_bytes
@@ -15,46 +15,27 @@ from polyscale.types import HW, Candidate, format_scale
 
 @dataclass(frozen=True)
 class LevelForecast:
-    """One scale of one image.
+    """One scale of one image."""
 
-    Attributes:
-        scale: relative to the model's own size.
-        image_hw: in pixels.
-        num_tiles: times the backbone runs.
-        num_tokens: cells and prefix tokens over all its tiles.
-        macs: multiply-adds over all its tiles.
-    """
-
-    scale: float
-    image_hw: HW
+    scale: float  # relative to the model's own size
+    image_hw: HW  # in pixels
     num_tiles: int
-    num_tokens: int
-    macs: int
+    num_tokens: int  # cells and prefix tokens over all tiles
+    macs: int  # multiply-adds over all tiles
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """A candidate at work, without its weights.
+    """A candidate at work, without its weights."""
 
-    Attributes:
-        levels: one for each scale.
-        grid_hw: cells of the output.
-        dim: channels of the output.
-        params: parameters of the backbone.
-        param_bytes: what they take.
-        output_bytes: what the features of the batch take.
-        peak_bytes: largest sum of live tensors for the batch, parameters and images included.
-        notes: what a user should know.
-    """
-
-    levels: tuple[LevelForecast, ...]
-    grid_hw: HW
-    dim: int
-    params: int
+    levels: tuple[LevelForecast, ...]  # one for each scale
+    grid_hw: HW  # cells of the output
+    dim: int  # channels of the output
+    params: int  # parameters of the backbone
     param_bytes: int
-    output_bytes: int
-    peak_bytes: int
-    notes: tuple[str, ...]
+    output_bytes: int  # features of the batch
+    peak_bytes: int  # largest sum of live tensors for the batch, parameters and images included
+    notes: tuple[str, ...]  # what a user should know
 
     @property
     def num_tiles(self) -> int:
@@ -78,7 +59,7 @@ def forecast(candidate: Candidate, *, image_hw: HW, batch: int = 1) -> Forecast:
     Args:
         candidate: a model and its scales.
         image_hw: size of the images, in pixels.
-        batch: images at once.
+        batch: number of images at once.
 
     Raises:
         InputError: if there is no such model, or it doesn't take these scales.
@@ -103,7 +84,7 @@ def forecast(candidate: Candidate, *, image_hw: HW, batch: int = 1) -> Forecast:
     held = [images, *backbone.parameters(), *backbone.buffers()]
     with torch.no_grad():
         features = module(images)
-        peak = peak_live_bytes(lambda: module(images), held=held)
+        peak_bytes = peak_live_bytes(lambda: module(images), held=held)
     return Forecast(
         levels=tuple(levels),
         grid_hw=backbone.grid_hw,
@@ -111,7 +92,7 @@ def forecast(candidate: Candidate, *, image_hw: HW, batch: int = 1) -> Forecast:
         params=sum(p.numel() for p in backbone.parameters()),
         param_bytes=sum(p.nbytes for p in backbone.parameters()),
         output_bytes=features.tokens.nbytes,
-        peak_bytes=peak,
+        peak_bytes=peak_bytes,
         notes=tuple(_notes(module, image_hw)),
     )
 
@@ -122,17 +103,13 @@ def parse_hw(text: str) -> HW:
     Raises:
         InputError: if it is neither.
     """
-    parts = text.lower().replace("×", "x").split("x")
-    try:
-        sides = [int(part) for part in parts]
-    except ValueError:
-        sides = []
-    if not 1 <= len(sides) <= 2 or min(sides) < 1:
+    image_hw = read_size(text)
+    if image_hw is None:
         raise InputError(
             f"image size must be one number or HEIGHTxWIDTH in pixels, but got {text!r}. "
             "Example: 1080x1920"
         )
-    return sides[0], sides[-1]
+    return image_hw
 
 
 def _notes(module: MultiScale, image_hw: HW) -> list[str]:

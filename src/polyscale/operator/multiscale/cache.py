@@ -11,11 +11,8 @@ T = TypeVar("T")
 class ByteCache(Generic[T]):
     """Keeps the values used most recently, up to a number of bytes. Safe to share among threads.
 
-    Values must depend on their key alone, so that a cached value can never be out of date.
-
-    Args:
-        max_bytes: bytes that all values may take together; a larger value is not kept at all.
-        num_bytes: bytes that a value takes.
+    Values must depend on their key alone, so that a cached value can never be out of date. A value
+    that takes more than `max_bytes` on its own is not kept at all.
     """
 
     def __init__(self, max_bytes: int, num_bytes: Callable[[T], int]) -> None:

@@ -1,21 +1,36 @@
 """A call before it runs: which tiles in which chunks, where their features go, and their pixels."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from polyscale.operator.multiscale.inputs import level_crops
+from polyscale.errors import InputError
+from polyscale.operator.multiscale.cache import ByteCache
+from polyscale.operator.multiscale.config import MultiScaleConfig
 from polyscale.operator.multiscale.picture import Picture
 from polyscale.operator.multiscale.precision import no_autocast
-from polyscale.operator.multiscale.resize import Box, Crop
-from polyscale.operator.multiscale.stream import Chunk, Part, Span
-from polyscale.operator.multiscale.tables import Layout, Tables
-from polyscale.operator.plan import Level
+from polyscale.operator.multiscale.ranks import rank_and_count
+from polyscale.operator.multiscale.resize import Crop, resized_crops
+from polyscale.operator.multiscale.runner import ChunkRunner
+from polyscale.operator.multiscale.stream import Chunk, Part, Span, plan_chunks
+from polyscale.operator.multiscale.tables import (
+    Layout,
+    Tables,
+    chunk_tables,
+    constant_tables,
+    num_bytes,
+)
+from polyscale.operator.plan import Level, plan_levels
+from polyscale.types import HW, Backbone
 
 Tiles = Float[Tensor, "tiles channels tile_h tile_w"]
+
+EVERYTHING = 2**62
+"""Tiles of a chunk while a call is traced: all of them, as nothing can be measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +48,80 @@ class CallPlan:
     chunks: tuple[Chunk, ...]
     layout: Layout
     tables: Tables
+
+
+_PLANS = ByteCache[CallPlan](64 * 2**20, lambda plan: num_bytes(plan.tables))
+
+
+def plan_call(
+    config: MultiScaleConfig,
+    runner: ChunkRunner,
+    sizes: Sequence[tuple[int, int, int]],
+    *,
+    exact: bool,
+    traced: bool,
+) -> CallPlan:
+    """Plan a call; calls that are alike share one plan.
+
+    Args:
+        config: the choices.
+        runner: of the backbone.
+        sizes: number, height and width of the images of each part.
+        exact: whether the features are float64; others are summed in float32.
+        traced: whether the call is compiled or exported.
+
+    Raises:
+        InputError: if the images need different output grids, a level needs more than `max_tiles`,
+            or the model does not take its tiles.
+    """
+    backbone, parts, first = runner.backbone, [], 0
+    for num, height, width in sizes:
+        parts.append(Part(plan_levels(config, backbone.tile_hw, (height, width)), first, num))
+        first += num
+    grids = {output_grid(config, backbone, part.levels) for part in parts}
+    if len(grids) > 1:
+        shapes = " and ".join(f"{h}×{w}" for h, w in sorted(grids))
+        raise InputError(
+            f"images must share an output grid, but theirs are {shapes}. "
+            "Set output_grid='base' or a size, or call once for each aspect."
+        )
+    grid_hw, out_prefix = grids.pop(), 0 if config.prefix == "none" else backbone.num_prefix
+    tile_sizes = dict.fromkeys(level.tile_hw for part in parts for level in part.levels)
+    layout = Layout(
+        num_images=first,
+        num_slots=len(config.scales),
+        grid_hw=grid_hw,
+        cells_hw=tuple((tile_hw, runner.cells_of(tile_hw)) for tile_hw in tile_sizes),
+        num_prefix=backbone.num_prefix,
+        prefix=config.prefix,
+        out_prefix=out_prefix,
+        num_tokens=out_prefix + grid_hw[0] * grid_hw[1],
+    )
+    tile_batch = {size: EVERYTHING if traced else runner.tile_batch(size) for size in tile_sizes}
+    rank, num_ranks = rank_and_count() if config.distributed else (0, 1)
+
+    def make() -> CallPlan:
+        chunks = plan_chunks(parts, tile_batch, rank=rank, num_ranks=num_ranks)
+        tables = chunk_tables(parts, chunks, layout, np.float64 if exact else np.float32)
+        return CallPlan(tuple(parts), chunks, layout, tables)
+
+    key = (tuple(parts), layout, tuple(tile_batch.items()), rank, num_ranks, exact)
+    plan = _PLANS.get(key, make)
+    return replace(plan, tables=constant_tables(plan.tables)) if traced else plan
+
+
+def output_grid(config: MultiScaleConfig, backbone: Backbone, levels: Sequence[Level]) -> HW:
+    """Cells of the output for an image that is cut into these levels."""
+    if config.output_grid == "base":
+        return backbone.grid_hw
+    if config.output_grid != "largest":
+        return config.output_grid
+    largest = max(levels, key=lambda level: level.image_hw[0] * level.image_hw[1])
+    height, width = (
+        max(1, round(largest.image_hw[a] * backbone.grid_hw[a] / backbone.tile_hw[a]))
+        for a in (0, 1)
+    )
+    return height, width
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +147,7 @@ def tile_chunks(
 ) -> Iterator[Tiles]:
     """The pixels of each chunk, made when it is due, so that never more than a chunk stands.
 
-    Args:
-        plan: of the call.
-        images: what the levels of each part are resized from.
-        device: where the tiles are to be.
-        dtype: of the tiles.
+    Levels are resized from `images`, one for each part.
     """
     cut = _Cutter(plan, images)
     for chunk in plan.chunks:
@@ -85,17 +170,13 @@ class _Cutter:
 
     def _cut(self, span: Span) -> Tiles:
         part = self._plan.parts[span.part]
-        level = part.levels[span.slot]
         if self._crop is None or self._opened != (span.part, span.slot):
             self._crop = None  # before the next level is made
-            self._crop = level_crops(self._images[span.part], level.image_hw)
+            images, level_hw = self._images[span.part], part.levels[span.slot].image_hw
+            if isinstance(images, Picture):
+                self._crop = images.level(level_hw)
+            else:
+                self._crop = resized_crops(images, level_hw)
             self._opened = (span.part, span.slot)
         start = span.first - part.first
-        return self._crop(_box(level, span), slice(start, start + span.num))
-
-
-def _box(level: Level, span: Span) -> Box:
-    """Edges of the tile in pixels of its level."""
-    grid = level.grids[span.grid]
-    top, left = grid.tops[span.row], grid.lefts[span.column]
-    return top, left, top + level.tile_hw[0], left + level.tile_hw[1]
+        return self._crop(span.box_yxyx, slice(start, start + span.num))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from inspect import signature
 from typing import Any, Literal, TypedDict, get_args
 
@@ -12,7 +12,15 @@ from polyscale.errors import InputError, near_matches
 from polyscale.operator.multiscale.fuse import Merge
 from polyscale.operator.multiscale.precision import Precision, check_precision
 from polyscale.operator.multiscale.tables import PrefixRule
-from polyscale.operator.plan import Aspect, Tiling, Window, check_count, check_flag, check_hw
+from polyscale.operator.plan import (
+    Aspect,
+    Tiling,
+    Window,
+    check_choice,
+    check_count,
+    check_flag,
+    check_hw,
+)
 from polyscale.types import HW, SOURCES, Source
 
 COMPILE_ARGUMENTS = tuple(signature(torch.compile).parameters)
@@ -56,28 +64,13 @@ class MultiScaleConfig(Tiling):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_choice("source", self.source, SOURCES)
+        check_choice("prefix", self.prefix, get_args(PrefixRule))
+        check_choice("merge", self.merge, get_args(Merge))
         check_precision(self.dtype)
         check_flag("checkpoint", self.checkpoint)
         check_flag("distributed", self.distributed)
-        if not isinstance(self.compile, bool | dict):
-            raise InputError(
-                "compile must be True, False or a dict of arguments of torch.compile, "
-                f"but got {self.compile!r}."
-            )
-        for name in self.compile if isinstance(self.compile, dict) else ():
-            if name not in COMPILE_ARGUMENTS:
-                raise InputError(
-                    f"compile must hold arguments of torch.compile, but {name!r} is not one. "
-                    "Example: compile={'mode': 'max-autotune'}"
-                )
-        for name, choices in (
-            ("source", SOURCES),
-            ("prefix", get_args(PrefixRule)),
-            ("merge", get_args(Merge)),
-        ):
-            if getattr(self, name) not in choices:
-                options = " or ".join(map(repr, choices))
-                raise InputError(f"{name} must be {options}, but got {getattr(self, name)!r}.")
+        _check_compile(self.compile)
         object.__setattr__(self, "output_grid", _checked_grid(self.output_grid))
         if self.tile_batch != "auto":
             object.__setattr__(self, "tile_batch", check_count("tile_batch", self.tile_batch))
@@ -99,12 +92,12 @@ class MultiScaleConfig(Tiling):
                 )
         return cls(**options)
 
-    def with_scales(self, scales: tuple[float, ...]) -> "MultiScaleConfig":
-        """The same choices with other scales."""
-        return replace(self, scales=scales)
-
     def to_json(self) -> str:
-        """The choices as JSON."""
+        """The choices as JSON.
+
+        Raises:
+            InputError: if an argument of `compile` cannot be written.
+        """
         try:
             return json.dumps(asdict(self))
         except TypeError as error:
@@ -144,6 +137,20 @@ class Options(TypedDict, total=False):
     compile: bool | dict[str, Any]
     checkpoint: bool
     distributed: bool
+
+
+def _check_compile(choice: object) -> None:
+    if not isinstance(choice, bool | dict):
+        raise InputError(
+            "compile must be True, False or a dict of arguments of torch.compile, "
+            f"but got {choice!r}."
+        )
+    for name in choice if isinstance(choice, dict) else ():
+        if name not in COMPILE_ARGUMENTS:
+            raise InputError(
+                f"compile must hold arguments of torch.compile, but {name!r} is not one. "
+                "Example: compile={'mode': 'max-autotune'}"
+            )
 
 
 def _checked_grid(grid: Any) -> OutputGridSize:

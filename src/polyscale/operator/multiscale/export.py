@@ -34,13 +34,13 @@ def export_program(
     Raises:
         InputError: if it is not a torch module, or does something that cannot be exported.
     """
+    whole = isinstance(module, MultiScale)
     backbone = module.backbone if isinstance(module, MultiScale) else module
     if not isinstance(backbone, nn.Module):
         raise InputError(
             f"backbone must be a torch module to be exported, but {backbone.name} is a plain "
             "callable. Export the model that it calls."
         )
-    whole = isinstance(module, MultiScale)
     size_hw = (image_hw if whole else None) or backbone.tile_hw
     fixed = batch or (1 if whole else None)
     # two tiles: a size of one would be taken for fixed
@@ -72,11 +72,8 @@ def export_onnx(
     The operator's input is called `images` and its output `tokens`; a backbone's input is called
     `tiles`, its outputs `map` and `prefix`.
 
-    Args:
-        module: as for `export_program`.
-        path: of the file; weights beyond 2 GB go into a file beside it.
-        batch: as for `export_program`.
-        image_hw: as for `export_program`.
+    The other arguments are those of `export_program`. Weights beyond 2 GB go into a file beside
+    `path`.
 
     Raises:
         InputError: as `export_program`.

@@ -16,10 +16,7 @@ from polyscale.types import HW
 class PartFeatures:
     """The features of one scale, or of one layer, on the output grid.
 
-    Attributes:
-        map: one cell for each cell of the output grid.
-        prefix: prefix tokens, each the mean over the tiles of a scale.
-        has_cls: whether the first prefix token is a class token.
+    Prefix tokens are means over the tiles of a scale; the first is a class token if `has_cls`.
     """
 
     map: Float[Tensor, "batch dim h w"]
@@ -92,7 +89,7 @@ class MultiScaleFeatures:
 
     def cpu(self) -> "MultiScaleFeatures":
         """The same features in the memory of the CPU."""
-        return replace(self, tokens=self.tokens.cpu())
+        return self.to("cpu")
 
     def detach(self) -> "MultiScaleFeatures":
         """The same features without their gradients' history."""

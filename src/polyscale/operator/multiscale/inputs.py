@@ -9,7 +9,7 @@ from torch import Tensor
 
 from polyscale.errors import InputError
 from polyscale.operator.multiscale.picture import Picture
-from polyscale.operator.multiscale.resize import Crop, resize, resized_crops
+from polyscale.operator.multiscale.resize import resize
 from polyscale.types import HW, Source
 
 Images = (
@@ -31,7 +31,12 @@ def as_parts(images: Images, in_channels: int) -> list[Tensor | Picture]:
         InputError: if they are not images, before any tile runs.
     """
     if isinstance(images, Mapping):
-        images = _pixel_values(images)
+        if "pixel_values" not in images:
+            raise InputError(
+                f"images must hold 'pixel_values', but holds {', '.join(map(str, images))}. "
+                "Give what an image processor returns, with return_tensors='pt'."
+            )
+        images = images["pixel_values"]
     if isinstance(images, Tensor):
         return [_checked(images, in_channels)]
     if isinstance(images, Picture):
@@ -43,73 +48,28 @@ def as_parts(images: Images, in_channels: int) -> list[Tensor | Picture]:
         )
     if not images:
         raise InputError("images must hold at least one image, but is empty.")
-    for image in images:
-        if not isinstance(image, Tensor | Picture):
-            raise InputError(
-                f"images must be tensors, but got {type(image).__name__}. Use ms.preprocess for "
-                "files, PIL images and 8-bit arrays, or return_tensors='pt' of an image processor."
-            )
-    devices = {str(image.device) for image in images if isinstance(image, Tensor)}
+    parts = [_single(image, in_channels) for image in images]
+    devices = {str(image.device) for image in parts if isinstance(image, Tensor)}
     if len(devices) > 1:
         raise InputError(f"images must be on one device, but are on {' and '.join(devices)}.")
-    return [
-        _checked(_one(image, in_channels), in_channels) if isinstance(image, Tensor) else image
-        for image in images
-    ]
+    return parts
 
 
-def check_device_of(parts: Sequence[Tensor | Picture], device: torch.device) -> None:
-    """Refuse tensors on another device than the model's.
-
-    Raises:
-        InputError: with both devices.
-    """
-    for part in parts:
-        if isinstance(part, Tensor) and part.device != device:
-            raise InputError(
-                f"images must be on the device of the model, {device}, but are on {part.device}. "
-                f"Move them: images.to({str(device)!r})."
-            )
-
-
-def num_and_size(part: Tensor | Picture) -> tuple[int, int, int]:
-    """How many images, and their height and width in pixels."""
-    if isinstance(part, Picture):
-        return 1, *part.image_hw
-    return _static(part.shape[0]), _static(part.shape[2]), _static(part.shape[3])
-
-
-def source_of(part: Tensor | Picture, source: Source, tile_hw: HW) -> Tensor | Picture:
-    """What levels are resized from: the images themselves, or the images at base size."""
-    if source == "native":
-        return part
-    if isinstance(part, Picture):
-        return part.box(tile_hw, (0, 0, *tile_hw))
-    return resize(part, tile_hw)
-
-
-def level_crops(part: Tensor | Picture, level_hw: HW) -> Crop:
-    """Parts of the images resized to a level."""
-    return part.level(level_hw) if isinstance(part, Picture) else resized_crops(part, level_hw)
-
-
-def _pixel_values(images: Mapping[str, Any]) -> Any:
-    """What an image processor of transformers returns."""
-    if "pixel_values" not in images:
+def _single(image: Any, in_channels: int) -> Tensor | Picture:
+    """An image of a list; a tensor as a batch of one."""
+    if isinstance(image, Picture):
+        return image
+    if not isinstance(image, Tensor):
         raise InputError(
-            f"images must hold 'pixel_values', but holds {', '.join(map(str, images))}. "
-            "Give what an image processor returns, with return_tensors='pt'."
+            f"images must be tensors, but got {type(image).__name__}. Use ms.preprocess for "
+            "files, PIL images and 8-bit arrays, or return_tensors='pt' of an image processor."
         )
-    return images["pixel_values"]
-
-
-def _one(image: Tensor, in_channels: int) -> Tensor:
     if image.ndim != 3:
         raise InputError(
             f"images of a list must have the shape ({in_channels}, height, width), but got "
             f"{tuple(image.shape)}. Give a batch on its own, or each of its images."
         )
-    return image[None]
+    return _checked(image[None], in_channels)
 
 
 def _checked(images: Tensor, in_channels: int) -> Tensor:
@@ -145,6 +105,33 @@ def _num_not_finite(images: Tensor) -> int:
         return 0
 
 
-def _static(size: int) -> int:
-    """The same number; a compiler that kept it symbolic compiles for this number alone."""
-    return len(range(size))
+def check_device_of(parts: Sequence[Tensor | Picture], device: torch.device) -> None:
+    """Refuse tensors on another device than the model's.
+
+    Raises:
+        InputError: with both devices.
+    """
+    for part in parts:
+        if isinstance(part, Tensor) and part.device != device:
+            raise InputError(
+                f"images must be on the device of the model, {device}, but are on {part.device}. "
+                f"Move them: images.to({str(device)!r})."
+            )
+
+
+def num_and_size(part: Tensor | Picture) -> tuple[int, int, int]:
+    """How many images, and their height and width in pixels."""
+    if isinstance(part, Picture):
+        return 1, *part.image_hw
+    # the same numbers; a compiler that kept them symbolic compiles for these alone
+    num, height, width = (len(range(part.shape[axis])) for axis in (0, 2, 3))
+    return num, height, width
+
+
+def source_of(part: Tensor | Picture, source: Source, tile_hw: HW) -> Tensor | Picture:
+    """What levels are resized from: the images themselves, or the images at base size."""
+    if source == "native":
+        return part
+    if isinstance(part, Picture):
+        return part.box(tile_hw, (0, 0, *tile_hw))
+    return resize(part, tile_hw)

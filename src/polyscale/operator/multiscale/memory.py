@@ -1,4 +1,4 @@
-"""Peak memory, the same on every device: the largest sum of tensors alive at once."""
+"""Memory: what a call takes, and how many tiles fit."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -9,12 +9,35 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from polyscale.operator.backbones.memory import free_bytes
+
+SHARE = 0.5
+"""Share of the free memory that a chunk may take; the rest is for the output and for others."""
+
+MOST = {"cuda": 64, "cpu": 8}
+"""Beyond it a chunk runs little faster: a GPU is full, a CPU's cache is."""
+
+
+def fitting_tiles(run: Callable[[int], object], device: torch.device) -> int:
+    """Largest power of two of tiles that fits, at most `MOST`.
+
+    Two tiles and then one are run; the difference of their peaks is what a tile needs. `run` makes
+    so many tiles and calls the backbone on them.
+    """
+    if device.type not in MOST:  # nothing runs on the meta device, and others do not tell
+        return MOST["cpu"]
+    free = free_bytes(device)
+    two, one = (peak_live_bytes(lambda num=num: run(num)) for num in (2, 1))  # type: ignore[misc]
+    per_tile = max(two - one, 1)
+    fitting = int((SHARE * free - (one - per_tile)) // per_tile)
+    return 2 ** (max(1, min(fitting, MOST[device.type])).bit_length() - 1)
+
 
 def peak_live_bytes(call: Callable[[], object], *, held: Iterable[Tensor] = ()) -> int:
-    """Largest sum of the bytes of all tensors alive at once during a call.
+    """Largest sum of the bytes of all tensors alive at once during a call, on any device.
 
-    Counted by watching every tensor that an operation makes, from outside: workspace inside a
-    kernel and the allocator's reserve don't count.
+    Every tensor that an operation makes is watched from outside: workspace inside a kernel and the
+    allocator's reserve don't count, and the allocator's statistics stay as they are.
 
     Args:
         call: what is watched.
@@ -54,6 +77,6 @@ class _LiveBytes(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(out):
-            if isinstance(leaf, torch.Tensor):
+            if isinstance(leaf, Tensor):
                 self.watch(leaf)
         return out

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,17 @@ from typing_extensions import Self, Unpack
 
 from polyscale.errors import InputError
 from polyscale.operator.backbones import is_trained, model_dtype_device
-from polyscale.operator.multiscale.call import CallPlan, Prepared, tile_chunks
+from polyscale.operator.multiscale.call import (
+    CallPlan,
+    Prepared,
+    output_grid,
+    plan_call,
+    tile_chunks,
+)
 from polyscale.operator.multiscale.config import MultiScaleConfig, Options
 from polyscale.operator.multiscale.features import MultiScaleFeatures
 from polyscale.operator.multiscale.fuse import FusedTokens
-from polyscale.operator.multiscale.hub import from_pretrained, push_to_hub, save_pretrained
+from polyscale.operator.multiscale.hub import load_folder, push_folder, save_folder
 from polyscale.operator.multiscale.inputs import (
     Images,
     as_parts,
@@ -26,12 +33,13 @@ from polyscale.operator.multiscale.inputs import (
 )
 from polyscale.operator.multiscale.picture import Preprocess
 from polyscale.operator.multiscale.precision import autocast
-from polyscale.operator.multiscale.ranks import rank_and_count, sum_over_ranks
-from polyscale.operator.multiscale.runner import EVERYTHING, ChunkRunner
-from polyscale.operator.multiscale.stream import Part, plan_chunks
-from polyscale.operator.multiscale.tables import Layout, chunk_tables, constant_tables
-from polyscale.operator.plan import Level, Plan, check_flag, plan_levels
+from polyscale.operator.multiscale.ranks import sum_over_ranks
+from polyscale.operator.multiscale.runner import ChunkRunner
+from polyscale.operator.plan import Plan, check_flag, plan_levels
 from polyscale.types import HW, Backbone, format_scale
+
+Sizes = tuple[tuple[int, int, int], ...]
+"""Number, height and width of the images of each part."""
 
 
 class MultiScale(nn.Module):
@@ -116,7 +124,7 @@ class MultiScale(nn.Module):
     def plan_for(self, image_hw: HW) -> Plan:
         """Levels, tiles and output grid for an image of this size in pixels."""
         levels = plan_levels(self.config, self.backbone.tile_hw, image_hw)
-        return Plan(levels, self._output_hw(levels))
+        return Plan(levels, output_grid(self.config, self.backbone, levels))
 
     def forward(
         self, images: Images | None = None, *, pixel_values: Images | None = None
@@ -134,13 +142,12 @@ class MultiScale(nn.Module):
             InputError: if they are not such images, or need different output grids; no tile has
                 run then.
         """
-        if images is None:
-            images = pixel_values
-        elif pixel_values is not None:
+        if images is not None and pixel_values is not None:
             raise InputError("give either images or pixel_values, but got both.")
-        if images is None:
+        given = pixel_values if images is None else images
+        if given is None:
             raise InputError("images must be given, but got None.")
-        return self.run(self.prepare(images))
+        return self.run(self.prepare(given))
 
     def prepare(self, images: Images, *, eager: bool = False) -> Prepared:
         """The first half of `forward`: images → chunks of tiles.
@@ -155,8 +162,8 @@ class MultiScale(nn.Module):
         """
         parts = as_parts(images, self.backbone.in_channels)
         dtype, device = self._dtype_device(parts)
-        sizes = [number for part in parts for number in num_and_size(part)]
-        plan = self._plan_call(dtype == torch.float64, torch.compiler.is_compiling(), *sizes)
+        sizes = tuple([num_and_size(part) for part in parts])
+        plan = self._plan_call(sizes, dtype == torch.float64, torch.compiler.is_compiling())
         sources = [source_of(part, self.config.source, self.backbone.tile_hw) for part in parts]
         if eager:
             made = list(tile_chunks(plan, sources, device, dtype))
@@ -165,7 +172,7 @@ class MultiScale(nn.Module):
 
     def run(self, prepared: Prepared) -> MultiScaleFeatures:
         """The second half of `forward`: tiles → features."""
-        backbone, config, plan = self.backbone, self.config, prepared.plan
+        backbone, config, layout = self.backbone, self.config, prepared.plan.layout
         runner = self._chunk_runner()
         if not torch.compiler.is_compiling() and runner.mixes_tiles():
             warnings.warn(
@@ -174,18 +181,17 @@ class MultiScale(nn.Module):
                 "wrap it with frozen=True.",
                 stacklevel=4,
             )
-        fused = FusedTokens(plan.layout)
+        fused = FusedTokens(layout)
         with autocast(prepared.device, config.dtype):
             tiles = iter(prepared.make_tiles())
-            for table in plan.tables:
+            for table in prepared.plan.tables:
                 fused.add(table, runner(next(tiles)))  # held by no name, to be freed at once
-        tokens = fused.result(config.merge, sum_over_ranks if config.distributed else None)
         return MultiScaleFeatures(
-            tokens,
-            num_prefix=plan.layout.out_prefix,
-            grid_hw=plan.layout.grid_hw,
+            fused.result(config.merge, sum_over_ranks if config.distributed else None),
+            num_prefix=layout.out_prefix,
+            grid_hw=layout.grid_hw,
             dim=backbone.dim,
-            has_cls=backbone.has_cls and plan.layout.out_prefix > 0,
+            has_cls=backbone.has_cls and layout.out_prefix > 0,
             layer_dims=_layer_dims(backbone),
         )
 
@@ -236,7 +242,7 @@ class MultiScale(nn.Module):
 
     def with_scales(self, scales: Sequence[float]) -> "MultiScale":
         """The same backbone and choices with other scales; what was measured is kept."""
-        module = MultiScale(self.backbone, config=self.config.with_scales(tuple(scales)))
+        module = MultiScale(self.backbone, config=replace(self.config, scales=tuple(scales)))
         module._frozen, module._runner = self._frozen, self._chunk_runner()
         return module
 
@@ -248,17 +254,43 @@ class MultiScale(nn.Module):
         return self
 
     def save_pretrained(self, folder: str | PathLike[str]) -> None:
-        """Write a folder that `from_pretrained` reads, see `multiscale.hub`."""
-        save_pretrained(self, Path(folder))
+        """Write a folder that `from_pretrained` reads, and make it where it is missing.
+
+        The weights of a backbone that was loaded by its name are not copied while they are frozen
+        and as they were loaded, which loads them once more to compare.
+
+        Raises:
+            InputError: if the backbone is neither of `polyscale.load` nor a live model of timm or
+                transformers, and so cannot be built again.
+            MissingExtraError: if huggingface_hub or safetensors is not installed.
+        """
+        save_folder(Path(folder), self.backbone, self.config, frozen=self.frozen)
+
+    def push_to_hub(self, repo: str, **options: Any) -> str:
+        """Save it as a repository of the Hugging Face hub, and return the address of the commit.
+
+        Args:
+            repo: for example `"user/name"`.
+            options: `private` and `token`, and those of `huggingface_hub.HfApi.upload_folder`, for
+                example `commit_message`.
+        """
+        return push_folder(self.save_pretrained, repo, **options)
 
     @classmethod
     def from_pretrained(cls, folder_or_repo: str | PathLike[str], **options: Any) -> "MultiScale":
-        """Read what `save_pretrained` or `push_to_hub` wrote, see `multiscale.hub`."""
-        return from_pretrained(cls, str(folder_or_repo), **options)
+        """What `save_pretrained` or `push_to_hub` wrote, in evaluation mode. No code in it is run.
 
-    def push_to_hub(self, repo: str, **options: Any) -> str:
-        """Save it as a repository of the Hugging Face hub, see `multiscale.hub`."""
-        return push_to_hub(self, repo, **options)
+        Args:
+            folder_or_repo: a folder, or a repository of the Hugging Face hub.
+            options: of `huggingface_hub.snapshot_download`, for example `revision="v1"`.
+
+        Raises:
+            InputError: if it holds anything else.
+            MissingExtraError: if huggingface_hub or safetensors is not installed.
+            RunError: if the hub cannot be reached.
+        """
+        backbone, config, frozen = load_folder(str(folder_or_repo), **options)
+        return cls(backbone, config=config, frozen=frozen).eval()
 
     def extra_repr(self) -> str:
         """The choices, for `print(module)`."""
@@ -284,55 +316,8 @@ class MultiScale(nn.Module):
 
     # for a compiler it is a constant: it depends on sizes, and computes with no tensor of the call
     @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-    def _plan_call(self, exact: bool, traced: bool, *sizes: int) -> CallPlan:
-        """Plan a call of images of these sizes: number, height and width of each part."""
-        config, backbone, runner = self.config, self.backbone, self._chunk_runner()
-        parts, first = [], 0
-        for num, height, width in zip(sizes[::3], sizes[1::3], sizes[2::3], strict=True):
-            levels = plan_levels(config, backbone.tile_hw, (height, width))
-            parts.append(Part(levels, first, num))
-            first += num
-        tile_sizes = dict.fromkeys(level.tile_hw for part in parts for level in part.levels)
-        layout = Layout(
-            num_images=first,
-            num_slots=len(config.scales),
-            grid_hw=self._shared_grid([part.levels for part in parts]),
-            cells_hw=tuple((tile_hw, runner.cells_of(tile_hw)) for tile_hw in tile_sizes),
-            num_prefix=backbone.num_prefix,
-            prefix=config.prefix,
-        )
-        rank, num_ranks = rank_and_count() if config.distributed else (0, 1)
-        chunks = plan_chunks(
-            parts,
-            (lambda tile_hw: EVERYTHING) if traced else runner.tile_batch,
-            rank=rank,
-            num_ranks=num_ranks,
-        )
-        tables = chunk_tables(parts, chunks, layout, exact)
-        return CallPlan(tuple(parts), chunks, layout, constant_tables(tables) if traced else tables)
-
-    def _shared_grid(self, levels: Sequence[Sequence[Level]]) -> HW:
-        grids = {self._output_hw(own) for own in levels}
-        if len(grids) > 1:
-            shapes = " and ".join(f"{h}×{w}" for h, w in sorted(grids))
-            raise InputError(
-                f"images must share an output grid, but theirs are {shapes}. "
-                "Set output_grid='base' or a size, or call once for each aspect."
-            )
-        return grids.pop()
-
-    def _output_hw(self, levels: Sequence[Level]) -> HW:
-        backbone, output = self.backbone, self.config.output_grid
-        if output == "base":
-            return backbone.grid_hw
-        if output != "largest":
-            return output
-        largest = max(levels, key=lambda level: level.image_hw[0] * level.image_hw[1])
-        height, width = (
-            max(1, round(largest.image_hw[a] * backbone.grid_hw[a] / backbone.tile_hw[a]))
-            for a in (0, 1)
-        )
-        return height, width
+    def _plan_call(self, sizes: Sizes, exact: bool, traced: bool) -> CallPlan:
+        return plan_call(self.config, self._chunk_runner(), sizes, exact=exact, traced=traced)
 
     def _check_tiles(self) -> None:
         """Refuse tiles of another size than the backbone takes, before any image comes."""
@@ -344,17 +329,15 @@ class MultiScale(nn.Module):
                 self._chunk_runner().cells_of(level.tile_hw)
                 continue
             height, width = backbone.tile_hw
-            why = (
-                f"scales must be at least 1 for {backbone.name}, whose tiles are always "
-                f"{height}×{width} px, but got {format_scale(level.scale)}. "
+            model = f"{backbone.name}, whose tiles are always {height}×{width} px"
+            if level.scale > 1:
+                raise InputError(
+                    f"split must be True for {model}. Build the model for the larger size instead."
+                )
+            raise InputError(
+                f"scales must be at least 1 for {model}, but got {format_scale(level.scale)}. "
                 "Leave the smaller scale out, or use a convolutional model."
             )
-            if level.scale > 1:
-                why = (
-                    f"split must be True for {backbone.name}, whose tiles are always "
-                    f"{height}×{width} px. Build the model for the larger size instead."
-                )
-            raise InputError(why)
 
 
 def _check_backbone(backbone: object) -> None:

@@ -1,6 +1,6 @@
 """Pictures: files, PIL images and 8-bit arrays of any size, which stay in 8 bits until cut."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -14,8 +14,7 @@ from torch import Tensor
 
 from polyscale.decode import read_image, upright_rgb
 from polyscale.errors import InputError
-from polyscale.operator.multiscale.resample import resample_box, shrink
-from polyscale.operator.multiscale.resize import Box, Crop, pad_crop
+from polyscale.operator.multiscale.resize import Box, Crop, ReadBox, pad_crop, resample, shrink
 from polyscale.types import HW
 
 Input = Image.Image | NDArray[np.uint8] | str | PathLike[str]
@@ -61,37 +60,34 @@ class Picture:
         Args:
             level_hw: size that the whole picture is resized to, in pixels.
         """
-        part = self._parts(level_hw)
+        read = self._resized(level_hw)
 
-        def crop(box: Box, some: slice) -> Tensor:
-            # a picture is a part of its own, so that there is no choice of images
-            return pad_crop(lambda inside: self._normalised(part(inside)), level_hw, box)[None]
+        def normalised(box: Box) -> Tensor:
+            return torch.addcmul(self._shift, read(box).to(torch.float32), self._scale)
 
-        return crop
+        # a picture is a part of its own, so that there is no choice of images
+        return lambda box, _: pad_crop(normalised, level_hw, box)[None]
 
     def box(self, level_hw: HW, box: Box) -> Float[Tensor, "1 channels box_h box_w"]:
         """One part of the picture resized to a level, as `level` gives it."""
         return self.level(level_hw)(box, slice(None))
 
-    def _parts(self, level_hw: HW) -> Callable[[Box], Tensor]:
-        """Boxes of the level as (channels, box_h, box_w), 0 to 255."""
+    def _resized(self, level_hw: HW) -> ReadBox:
+        """Boxes of the level, with values from 0 to 255."""
         height, width = self.image_hw
         if level_hw == (height, width):
-            return self._copied
+            return self._read
         if level_hw[0] <= height and level_hw[1] <= width:
             (whole,) = shrink(self._pixels, level_hw)
             return lambda box: whole[:, box[0] : box[2], box[1] : box[3]]
-        return lambda box: resample_box(self._read, (height, width), level_hw, box)
+        return lambda box: resample(self._read_float, (height, width), level_hw, box)
 
-    def _normalised(self, values: Tensor) -> Tensor:
-        return torch.addcmul(self._shift, values.to(torch.float32), self._scale)
-
-    def _copied(self, box: Box) -> Tensor:
+    def _read(self, box: Box) -> Tensor:
         top, left, bottom, right = box
-        return torch.from_numpy(self._read(top, bottom, left, right).copy()).permute(2, 0, 1)
+        return torch.from_numpy(self._pixels[top:bottom, left:right].copy()).permute(2, 0, 1)
 
-    def _read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
-        return self._pixels[top:bottom, left:right]
+    def _read_float(self, box: Box) -> Tensor:
+        return self._read(box).to(torch.float32, memory_format=torch.contiguous_format)
 
 
 def _column(values: Sequence[float]) -> Tensor:
@@ -140,13 +136,13 @@ def _as_array(image: Input) -> NDArray[np.uint8]:
                 "values have no fixed range. Scale it to 0 to 255 and make it mode 'L' or 'RGB'."
             )
         return np.array(upright_rgb(image))
-    if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim != 3 or 0 in image.shape:
-            raise InputError(
-                f"image arrays must be 8-bit of shape (height, width, channels), but got "
-                f"{image.dtype} of shape {image.shape}."
-            )
-        return image
-    raise InputError(
-        f"image must be a PIL image, an 8-bit array or a path, but got {type(image).__name__}."
-    )
+    if not isinstance(image, np.ndarray):
+        raise InputError(
+            f"image must be a PIL image, an 8-bit array or a path, but got {type(image).__name__}."
+        )
+    if image.dtype != np.uint8 or image.ndim != 3 or 0 in image.shape:
+        raise InputError(
+            f"image arrays must be 8-bit of shape (height, width, channels), but got "
+            f"{image.dtype} of shape {image.shape}."
+        )
+    return image

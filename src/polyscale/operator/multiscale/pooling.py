@@ -6,13 +6,12 @@ level is cut at every edge of a tile, of a cell and of an output cell. A piece c
 where several tiles cover it, they share it by the window's weights of their cells.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.operator.plan import Level, TileGrid, Window
+from polyscale.operator.plan import Level, Window
 from polyscale.types import HW
 
 GAUSSIAN_SIGMA = 0.125
@@ -25,14 +24,13 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class TileWeights:
+class TileWeights(NamedTuple):
     """Which cells of a tile count where; three arrays of one length.
 
     Attributes:
         cells: cells of the tile, row by row.
         outputs: cells of the output grid, row by row.
-        weights: over all tiles of a grid, the weights of an output cell sum to 1.
+        weights: over all tiles of a level, the weights of an output cell sum to 1.
     """
 
     cells: Ints
@@ -40,98 +38,71 @@ class TileWeights:
     weights: Floats
 
 
-class GridPooling:
-    """The pooling of one grid of tiles of a level.
+class _Pieces(NamedTuple):
+    """The pieces of an axis that a tile covers.
 
-    Args:
-        level: the level.
-        grid: its grid of tiles.
-        cells_hw: cells of a tile.
-        out_hw: cells of the output.
+    Attributes:
+        where: their places among all pieces of the axis.
+        cells: the cell of the tile that each lies in.
+        outputs: the output cell that each lies in.
+        shares: the share of its output cell that each takes.
+        firsts: the first piece of every pair of a cell and an output cell; the others of a pair lie
+            between the edges of other tiles.
     """
 
-    def __init__(self, level: Level, grid: TileGrid, cells_hw: HW, out_hw: HW) -> None:
-        self._cells_hw, self._out_hw = cells_hw, out_hw
-        self._rows, self._columns = (
-            _Axis(starts, level.tile_hw[a], level.image_hw[a], cells_hw[a], out_hw[a])
+    where: slice
+    cells: Ints
+    outputs: Ints
+    shares: Floats
+    firsts: Ints
+
+
+def pool_level(level: Level, cells_hw: HW, out_hw: HW) -> list[TileWeights]:
+    """The weights of each tile of a level, in the order of its boxes.
+
+    A tile has `cells_hw` cells, and the output `out_hw`.
+    """
+    window, pooled = window_weights(level.window, cells_hw), []
+    for grid in level.grids:
+        rows, columns = (
+            _cut_axis(starts, level.tile_hw[a], level.image_hw[a], cells_hw[a], out_hw[a])
             for a, starts in enumerate((grid.tops, grid.lefts))
         )
-        self._window = window_weights(level.window, cells_hw)
-
-    def tile(self, row: int, column: int) -> TileWeights:
-        """The weights of one tile."""
-        (rows, cell_y, out_y, share_y) = self._rows.pieces(row)
-        (columns, cell_x, out_x, share_x) = self._columns.pieces(column)
-        weights = np.outer(share_y, share_x) * self._window[np.ix_(cell_y, cell_x)]
-        weights /= self._total[rows, columns]
-        num_cells = self._cells_hw[0] * self._cells_hw[1]
-        cells = (cell_y[:, None] * self._cells_hw[1] + cell_x).ravel()
-        outputs = (out_y[:, None] * self._out_hw[1] + out_x).ravel()
-        if not (_repeats(cell_y, out_y) or _repeats(cell_x, out_x)):
-            return TileWeights(cells, outputs, weights.ravel())
-        # pieces between the edges of other tiles belong to the same pair of cells
-        pairs, inverse = np.unique(outputs * num_cells + cells, return_inverse=True)
-        outputs, cells = np.divmod(pairs, num_cells)
-        return TileWeights(cells, outputs, np.bincount(inverse, weights.ravel()).astype(np.float64))
-
-    @cached_property
-    def _total(self) -> Floats:
-        """Sum of the window's weights of all tiles that cover a piece."""
-        total = np.zeros((self._rows.num_pieces, self._columns.num_pieces))
-        for row in range(self._rows.num_tiles):
-            rows, cell_y, _, _ = self._rows.pieces(row)
-            for column in range(self._columns.num_tiles):
-                columns, cell_x, _, _ = self._columns.pieces(column)
-                total[rows, columns] += self._window[np.ix_(cell_y, cell_x)]
-        return total
+        tiles = [(y, x) for y in rows for x in columns]
+        # the sum of the windows of all tiles that cover a piece
+        total = np.zeros((rows[-1].where.stop, columns[-1].where.stop))
+        for y, x in tiles:
+            total[y.where, x.where] += window[np.ix_(y.cells, x.cells)]
+        for y, x in tiles:
+            weights = np.outer(y.shares, x.shares) * window[np.ix_(y.cells, x.cells)]
+            weights /= total[y.where, x.where] * len(level.grids)
+            weights = np.add.reduceat(np.add.reduceat(weights, y.firsts, 0), x.firsts, 1)
+            cells = np.add.outer(y.cells[y.firsts] * cells_hw[1], x.cells[x.firsts])
+            outputs = np.add.outer(y.outputs[y.firsts] * out_hw[1], x.outputs[x.firsts])
+            pooled.append(TileWeights(cells.ravel(), outputs.ravel(), weights.ravel()))
+    return pooled
 
 
-class _Axis:
-    """One axis, cut into pieces. All lengths are whole numbers in a unit that divides every edge.
-
-    Args:
-        starts_px: where each tile begins.
-        tile_px: length of a tile.
-        size_px: length of the axis. What a tile covers beyond it is padding and counts nowhere.
-        num_cells: cells of a tile.
-        num_out: cells of the output.
-    """
-
-    def __init__(
-        self, starts_px: tuple[int, ...], tile_px: int, size_px: int, num_cells: int, num_out: int
-    ) -> None:
-        unit = num_cells * num_out
-        self._starts = [start * unit for start in starts_px]
-        self._cell, self._bin, self._num_cells = tile_px * num_out, size_px * num_cells, num_cells
-        edges = [np.arange(num_out + 1, dtype=np.int64) * self._bin]
-        edges += [start + np.arange(num_cells + 1) * self._cell for start in self._starts]
-        cuts = np.unique(np.concatenate(edges).clip(0, size_px * unit))
-        self._lows, self._lengths = cuts[:-1], np.diff(cuts)
-
-        self._pieces = [self._pieces_of(start) for start in self._starts]
-
-    @property
-    def num_tiles(self) -> int:
-        return len(self._starts)
-
-    @property
-    def num_pieces(self) -> int:
-        return len(self._lows)
-
-    def pieces(self, tile: int) -> tuple[slice, Ints, Ints, Floats]:
-        """Which pieces the tile covers, the cell and the output cell of each, and its share."""
-        return self._pieces[tile]
-
-    def _pieces_of(self, start: int) -> tuple[slice, Ints, Ints, Floats]:
-        first, last = np.searchsorted(self._lows, (start, start + self._num_cells * self._cell))
-        lows = self._lows[first:last]
-        cells, outputs = (lows - start) // self._cell, lows // self._bin
-        return slice(first, last), cells, outputs, self._lengths[first:last] / self._bin
-
-
-def _repeats(cells: Ints, outputs: Ints) -> bool:
-    """Whether neighbouring pieces belong to the same pair of cells."""
-    return bool(((np.diff(cells) == 0) & (np.diff(outputs) == 0)).any())
+def _cut_axis(
+    starts_px: tuple[int, ...], tile_px: int, size_px: int, num_cells: int, num_out: int
+) -> list[_Pieces]:
+    """The pieces of each tile of an axis of `size_px`; what lies beyond the axis counts nowhere."""
+    # all lengths are whole numbers in a unit that divides every edge
+    unit = num_cells * num_out
+    cell, output = tile_px * num_out, size_px * num_cells
+    starts = [start * unit for start in starts_px]
+    edges = [np.arange(num_out + 1, dtype=np.int64) * output]
+    edges += [start + np.arange(num_cells + 1) * cell for start in starts]
+    cuts = np.unique(np.concatenate(edges).clip(0, size_px * unit))
+    lengths, pieces = np.diff(cuts), []
+    for start in starts:
+        first, last = np.searchsorted(cuts[:-1], (start, start + tile_px * unit))
+        lows = cuts[first:last]
+        cells, outputs = (lows - start) // cell, lows // output
+        firsts = np.flatnonzero(np.diff(outputs * num_cells + cells, prepend=-1))
+        shares = lengths[first:last] / output
+        pieces.append(_Pieces(slice(first, last), cells, outputs, shares, firsts))
+    return pieces
 
 
 def window_weights(window: Window, cells_hw: HW) -> Floats:
@@ -150,10 +121,10 @@ def _axis_window(window: Window, num_cells: int) -> Floats:
     return np.ones(num_cells)
 
 
-def area_matrix(num_cells: int, num_out: int) -> NDArray[np.float64]:
+def area_matrix(num_cells: int, num_out: int) -> Floats:
     """The mean over the area of each output cell, along one axis, as a matrix (out, cells)."""
     length = num_cells * num_out
-    _, cells, outputs, shares = _Axis((0,), length, length, num_cells, num_out).pieces(0)
+    (pieces,) = _cut_axis((0,), length, length, num_cells, num_out)
     matrix = np.zeros((num_out, num_cells))
-    np.add.at(matrix, (outputs, cells), shares)
+    np.add.at(matrix, (pieces.outputs, pieces.cells), pieces.shares)
     return matrix

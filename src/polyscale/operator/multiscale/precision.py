@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from polyscale.errors import InputError
+from polyscale.operator.plan import check_choice
 
 Precision = Literal["fp32", "bf16", "fp16"]
 """fp32 leaves the model as it is, in whatever dtype its parameters are; bf16 and fp16 run it under
@@ -23,15 +23,9 @@ PRECISIONS: dict[Precision, torch.dtype | None] = {
 
 
 def check_precision(dtype: str) -> Precision:
-    """The name of a precision.
-
-    Raises:
-        InputError: if there is none of that name.
-    """
-    for known in PRECISIONS:
-        if dtype == known:
-            return known
-    raise InputError(f"dtype must be one of {', '.join(PRECISIONS)}, but got {dtype!r}.")
+    """The name of a precision; any other is an InputError."""
+    check_choice("dtype", dtype, get_args(Precision))
+    return cast("Precision", dtype)
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
@@ -86,9 +80,8 @@ class _FrozenWeightsOnce(TorchFunctionMode):
         return torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == self._dtype
 
     def _once(self, weight: Any) -> Any:
-        if not isinstance(weight, torch.nn.Parameter) or weight.requires_grad:
-            return weight
-        if weight.dtype != torch.float32:
+        is_frozen = isinstance(weight, torch.nn.Parameter) and not weight.requires_grad
+        if not is_frozen or weight.dtype != torch.float32:
             return weight
         if weight not in self._cast:
             self._cast[weight] = weight.detach().to(self._dtype)

@@ -35,14 +35,10 @@ def sum_over_ranks(tensor: Tensor) -> Tensor:
 class _Sum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
-        return _all_reduced(tensor)
+        total = tensor.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        return _all_reduced(grads[0])
-
-
-def _all_reduced(tensor: Tensor) -> Tensor:
-    total = tensor.clone(memory_format=torch.contiguous_format)
-    dist.all_reduce(total)
-    return total
+        return sum_over_ranks(grads[0])

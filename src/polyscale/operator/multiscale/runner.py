@@ -11,12 +11,9 @@ from torch.utils.checkpoint import checkpoint
 from polyscale.errors import InputError, first_line
 from polyscale.operator.backbones import dry_run, is_trained, model_dtype_device, zero_tiles
 from polyscale.operator.multiscale.config import MultiScaleConfig
+from polyscale.operator.multiscale.memory import fitting_tiles
 from polyscale.operator.multiscale.precision import autocast
-from polyscale.operator.multiscale.tile_batch import fitting_tiles
 from polyscale.types import HW, Backbone, TileFeatures
-
-EVERYTHING = 2**62
-"""Tiles of a chunk while a call is traced: all of them, as nothing can be measured."""
 
 
 class ChunkRunner:
@@ -24,10 +21,6 @@ class ChunkRunner:
 
     It is not a module, so that it is not part of any state dict. It belongs to one backbone:
     `MultiScale` makes a new runner when another backbone takes its place.
-
-    Args:
-        backbone: what is run.
-        config: the choices.
     """
 
     def __init__(self, backbone: Backbone, config: MultiScaleConfig) -> None:
@@ -65,7 +58,16 @@ class ChunkRunner:
             InputError: if the model does not take it.
         """
         if tile_hw not in self._cells:
-            self._cells[tile_hw] = self._tried(tile_hw)
+            try:
+                with dry_run(self.backbone):
+                    map_ = self.backbone(self._zeros(1, tile_hw)).map
+            except Exception as error:
+                raise InputError(
+                    f"scales must make tiles that the model takes, but {self.backbone.name} does "
+                    f"not take tiles of {tile_hw[0]}×{tile_hw[1]} px "
+                    f"({first_line(error)[:100]}). {self._advice(tile_hw)}"
+                ) from error
+            self._cells[tile_hw] = map_.shape[2], map_.shape[3]
         return self._cells[tile_hw]
 
     def __call__(self, tiles: Tensor) -> TileFeatures:
@@ -119,18 +121,6 @@ class ChunkRunner:
                 raise
             return 1
 
-    def _tried(self, tile_hw: HW) -> HW:
-        try:
-            with dry_run(self.backbone):
-                map_ = self.backbone(self._zeros(1, tile_hw)).map
-        except Exception as error:
-            raise InputError(
-                f"scales must make tiles that the model takes, but {self.backbone.name} does not "
-                f"take tiles of {tile_hw[0]}×{tile_hw[1]} px ({first_line(error)[:100]}). "
-                f"{self._advice(tile_hw)}"
-            ) from error
-        return map_.shape[2], map_.shape[3]
-
     def _zeros(self, num: int, tile_hw: HW) -> Tensor:
         return zero_tiles(self.backbone, num, self.backbone.in_channels, tile_hw)
 
@@ -151,10 +141,10 @@ def _choices(config: MultiScaleConfig) -> tuple[object, ...]:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether a device or the machine had not enough memory; CPUs say it in words."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error).lower()
-    return "out of memory" in text or "can't allocate memory" in text
+    words = ("out of memory", "can't allocate memory")
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
+        word in str(error).lower() for word in words
+    )
 
 
 def check_device(device: str) -> torch.device:

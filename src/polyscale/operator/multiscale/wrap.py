@@ -1,6 +1,7 @@
 """`wrap`: any model, multi-scale, in one line."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -101,7 +102,7 @@ def wrap(
     if by_name and frozen is False and isinstance(backbone, nn.Module):
         backbone.requires_grad_(True)
     if sizes is not None:
-        config = config.with_scales(scales_of(sizes, backbone.tile_hw, config.aspect))
+        config = replace(config, scales=scales_of(sizes, backbone.tile_hw, config.aspect))
     if frozen is None:
         frozen = by_name or (isinstance(model, Backbone) and not is_trained(model))
     return MultiScale(backbone, config=config, frozen=frozen)

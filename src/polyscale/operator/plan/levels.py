@@ -59,15 +59,17 @@ class Level:
             (y, x, y + height, x + width) for g in self.grids for y in g.tops for x in g.lefts
         )
 
+    def __str__(self) -> str:
+        grids = " and ".join(f"{len(g.tops)}×{len(g.lefts)}" for g in self.grids)
+        return (
+            f"scale {format_scale(self.scale)}: {self.image_hw[0]}×{self.image_hw[1]} px, "
+            f"{grids} tiles of {self.tile_hw[0]}×{self.tile_hw[1]} px"
+        )
+
 
 @dataclass(frozen=True)
 class Plan:
-    """All levels of an image, and the grid on which their features meet.
-
-    Attributes:
-        levels: one for each scale, in the order of the scales.
-        grid_hw: cells of the output.
-    """
+    """All levels of an image in the order of the scales, and the cells of the output."""
 
     levels: tuple[Level, ...]
     grid_hw: HW
@@ -78,9 +80,8 @@ class Plan:
         return sum(level.num_tiles for level in self.levels)
 
     def __str__(self) -> str:
-        lines = [_describe(level) for level in self.levels]
-        grid_h, grid_w = self.grid_hw
-        return "\n".join([*lines, f"{self.num_tiles} tiles → {grid_h}×{grid_w} cells"])
+        total = f"{self.num_tiles} tiles → {self.grid_hw[0]}×{self.grid_hw[1]} cells"
+        return "\n".join([*map(str, self.levels), total])
 
 
 def plan_levels(tiling: Tiling, tile_hw: HW, image_hw: HW | None = None) -> tuple[Level, ...]:
@@ -100,8 +101,7 @@ def plan_levels(tiling: Tiling, tile_hw: HW, image_hw: HW | None = None) -> tupl
     Args:
         tiling: the choices.
         tile_hw: the model's own size, in pixels.
-        image_hw: size of the image, in pixels; the model's own where not given, and of no matter
-            for aspect "squash".
+        image_hw: size of the image, in pixels (default: the model's own size).
 
     Raises:
         InputError: if a size is not two whole numbers, or a level needs more than `max_tiles`.
@@ -112,8 +112,7 @@ def plan_levels(tiling: Tiling, tile_hw: HW, image_hw: HW | None = None) -> tupl
 
 
 def _plan_level(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> Level:
-    size_hw = _level_size(scale, tiling, tile_hw, image_hw)
-    level_tile_hw = _tile_size(scale, tiling, tile_hw, size_hw)
+    size_hw, level_tile_hw = _level_sizes(scale, tiling, tile_hw, image_hw)
     tops, lefts = (_tile_starts(size_hw[a], level_tile_hw[a], tiling) for a in (0, 1))
     grids = [TileGrid(tops, lefts)]
     if tiling.shifted and len(grids[0]) > 1:
@@ -128,24 +127,20 @@ def _plan_level(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> Leve
     return level
 
 
-def _level_size(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> HW:
+def _level_sizes(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> tuple[HW, HW]:
+    """Size of the level, and of each of its tiles."""
     if tiling.aspect == "slide":
-        return _sides(scale, image_hw)
-    if tiling.aspect == "keep" and scale >= 1:
-        return _kept_size(scale, tiling, tile_hw, image_hw)
-    height, width = _sides(scale, tile_hw)
-    if tiling.aspect == "pad":
-        return _sides(min(height / image_hw[0], width / image_hw[1]), image_hw)
-    return height, width
-
-
-def _tile_size(scale: float, tiling: Tiling, tile_hw: HW, size_hw: HW) -> HW:
+        size_hw, largest_hw = _times(scale, image_hw), tile_hw
+    elif tiling.aspect == "keep" and scale >= 1:
+        size_hw = largest_hw = _kept_size(scale, tiling, tile_hw, image_hw)
+    else:
+        size_hw = largest_hw = _times(scale, tile_hw)
+        if tiling.aspect == "pad":
+            inside = min(size_hw[0] / image_hw[0], size_hw[1] / image_hw[1])
+            size_hw = _times(inside, image_hw)
     if not tiling.split:
-        return size_hw
-    if tiling.aspect == "slide":
-        return tile_hw
-    most_hw = _sides(scale, tile_hw) if tiling.aspect == "pad" else size_hw
-    return min(tile_hw[0], most_hw[0]), min(tile_hw[1], most_hw[1])
+        return size_hw, size_hw
+    return size_hw, (min(tile_hw[0], largest_hw[0]), min(tile_hw[1], largest_hw[1]))
 
 
 def _kept_size(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> HW:
@@ -160,10 +155,14 @@ def _kept_size(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> HW:
 
     def size(short: float, long: float) -> HW:
         rows, columns = (short, long) if ratio >= 1 else (long, short)
-        return _sides(rows, tile_hw)[0], _sides(columns, tile_hw)[1]
+        return _times(rows, tile_hw)[0], _times(columns, tile_hw)[1]
 
     def fits(size_hw: HW) -> bool:
-        return _num_tiles(size_hw, tile_hw, tiling) <= tiling.max_tiles
+        rows, columns = (_num_along(size_hw[a], tile_hw[a], tiling.overlap) for a in (0, 1))
+        num = rows * columns
+        if tiling.shifted and num > 1:
+            num += (rows + (rows > 1)) * (columns + (columns > 1))
+        return num <= tiling.max_tiles
 
     long = round(scale * wanted)
     size_hw = size(scale, long if long > math.ceil(scale) else scale)
@@ -176,15 +175,6 @@ def _kept_size(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> HW:
         if fits(size(short, long))
     )
     return size(*min(grids, key=lambda g: (abs(math.log(g[1] / g[0] / wanted)), -g[0] * g[1])))
-
-
-def _num_tiles(size_hw: HW, tile_hw: HW, tiling: Tiling) -> int:
-    """Tiles of all grids of a level that is cut evenly."""
-    rows, columns = (_num_along(size_hw[a], tile_hw[a], tiling.overlap) for a in (0, 1))
-    num = rows * columns
-    if tiling.shifted and num > 1:
-        num += (rows + (rows > 1)) * (columns + (columns > 1))
-    return num
 
 
 def _num_along(size_px: int, tile_px: int, overlap: float) -> int:
@@ -213,15 +203,6 @@ def _shifted(starts_px: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(dict.fromkeys([starts_px[0], *middles, starts_px[-1]]))
 
 
-def _sides(scale: float, size_hw: HW) -> HW:
-    """Height and width times the scale, in whole pixels."""
+def _times(scale: float, size_hw: HW) -> HW:
+    """Height and width times the scale, in whole pixels of at least 1."""
     return max(1, round(scale * size_hw[0])), max(1, round(scale * size_hw[1]))
-
-
-def _describe(level: Level) -> str:
-    height, width = level.image_hw
-    grids = " and ".join(f"{len(g.tops)}×{len(g.lefts)}" for g in level.grids)
-    return (
-        f"scale {format_scale(level.scale)}: {height}×{width} px, {grids} tiles of "
-        f"{level.tile_hw[0]}×{level.tile_hw[1]} px"
-    )

@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Literal, get_args
 
 from polyscale.errors import InputError
-from polyscale.types import HW, check_scales
+from polyscale.types import HW, check_scales, is_number
 
 Aspect = Literal["squash", "keep", "pad", "slide"]
-"""squash: every level has the model's own aspect (the paper). keep: the grid of tiles follows the
-image's aspect. pad: the image keeps its aspect inside the model's, and the rest is never pooled.
-slide: a window of the model's size slides over the image at its own resolution, as in MONAI's
-`sliding_window_inference`; scales are then relative to the image, and 1 leaves it as it is."""
+"""What happens to images that are not of the model's aspect.
+
+- squash: every level has the model's own aspect (the paper).
+- keep: from scale 1 on, the shorter side of a level is `scale` tiles long, and the longer side as
+  many whole tiles as come nearest to the image's aspect. The image is resized to that grid, so its
+  aspect is kept as nearly as whole tiles allow: an image of 3:2 gets 2×1 tiles at scale 1, and 3×2
+  at scale 2. Below scale 1 it is squashed.
+- pad: the image keeps its aspect inside the model's, and the rest is never pooled.
+- slide: a window of the model's size slides over the image at its own resolution, as in MONAI's
+  `sliding_window_inference`; scales are then relative to the image, and 1 leaves it as it is."""
 
 Window = Literal["uniform", "hann", "gaussian"]
 """How cells of overlapping tiles are weighted by their place in the tile."""
@@ -28,7 +34,7 @@ class Tiling:
     Attributes:
         scales: sizes relative to the model's own, where a scale below 1 is a single smaller tile;
             with aspect "slide" relative to the image, in tiles of the model's own size.
-        aspect: what happens to images that are not of the model's aspect.
+        aspect: what happens to images that are not of the model's aspect, see `Aspect`.
         overlap: share of a tile that the next one covers again, 0 to 0.9.
         window: weights where tiles overlap.
         shifted: a second grid of tiles at each level, shifted by half a tile, averaged with the
@@ -48,21 +54,21 @@ class Tiling:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scales", check_scales(self.scales))
-        _check_choice("aspect", self.aspect, get_args(Aspect))
-        _check_choice("window", self.window, get_args(Window))
-        object.__setattr__(self, "overlap", _check_overlap(self.overlap))
+        check_choice("aspect", self.aspect, get_args(Aspect))
+        check_choice("window", self.window, get_args(Window))
+        if not is_number(self.overlap) or not 0 <= self.overlap <= MAX_OVERLAP:
+            raise InputError(
+                f"overlap must be between 0 and {MAX_OVERLAP}, but got {self.overlap!r}. "
+                "With overlap=0.25 each tile covers a quarter of the one before."
+            )
+        object.__setattr__(self, "overlap", float(self.overlap))
         check_flag("shifted", self.shifted)
         check_flag("split", self.split)
         object.__setattr__(self, "max_tiles", check_count("max_tiles", self.max_tiles))
 
 
 def scales_of(sizes_px: Sequence[int], tile_hw: HW, aspect: Aspect = "squash") -> tuple[float, ...]:
-    """Sizes in pixels as scales.
-
-    Args:
-        sizes_px: of the shorter side of each level.
-        tile_hw: the model's own size, in pixels.
-        aspect: what the scales are for.
+    """Sizes of the shorter side of each level, in pixels, as scales.
 
     Raises:
         InputError: if a size is not a whole number of at least one pixel, or scales are relative
@@ -80,48 +86,27 @@ def scales_of(sizes_px: Sequence[int], tile_hw: HW, aspect: Aspect = "squash") -
     return check_scales(check_count("sizes", size) / min(tile_hw) for size in sizes_px)
 
 
-def check_flag(name: str, value: object) -> None:
-    """Refuse what is neither True nor False.
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Refuse what is none of the choices."""
+    if value not in choices:
+        raise InputError(f"{name} must be one of {', '.join(choices)}, but got {value!r}.")
 
-    Raises:
-        InputError: with the name and the value.
-    """
+
+def check_flag(name: str, value: object) -> None:
+    """Refuse what is neither True nor False."""
     if not isinstance(value, bool):
         raise InputError(f"{name} must be True or False, but got {value!r}.")
 
 
 def check_count(name: str, value: object) -> int:
-    """A whole number of at least 1, NumPy's included, as a Python integer.
-
-    Raises:
-        InputError: with the name and the value; True and False are refused as well.
-    """
+    """A whole number of at least 1, NumPy's included, as a Python integer; True is refused."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise InputError(f"{name} must be a whole number of at least 1, but got {value!r}.")
     return int(value)
 
 
 def check_hw(name: str, value: object) -> HW:
-    """Height and width as Python integers.
-
-    Raises:
-        InputError: with the name and the value, if they are not two whole numbers of at least 1.
-    """
+    """Height and width, whole numbers of at least 1, as Python integers."""
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
         raise InputError(f"{name} must be (height, width), but got {value!r}.")
     return check_count(name, value[0]), check_count(name, value[1])
-
-
-def _check_overlap(value: object) -> float:
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not 0 <= value <= MAX_OVERLAP:  # type: ignore[operator]
-        raise InputError(
-            f"overlap must be between 0 and {MAX_OVERLAP}, but got {value!r}. "
-            "With overlap=0.25 each tile covers a quarter of the one before."
-        )
-    return float(value)  # type: ignore[arg-type]
-
-
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, but got {value!r}.")

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from polyscale.records import Cascade, Probes, Shots
+from polyscale.records import Cascade, Probes, Shots, SweetSpot
 from polyscale.report import numbers
 from polyscale.report.axes import AXES, Axis
 from polyscale.report.plot import Plot, Series, place
 from polyscale.report.render import render
 from polyscale.report.run import Run
-from polyscale.stats import BudgetRange, sweet_spots_by_axis
+from polyscale.stats import sweet_spots_by_axis
 
 CONTROLS = {
     "untiled": "one large tile, so that nothing is cut",
@@ -35,7 +35,7 @@ def budgets_section(run: Run) -> Markup | None:
     return render("budgets.html", run=run, budgets=ranges) if ranges else None
 
 
-def budgets(run: Run) -> list[tuple[Axis, list[BudgetRange]]]:
+def budgets(run: Run) -> list[tuple[Axis, list[SweetSpot]]]:
     """For each kind of cost, the best candidate of each range."""
     if len(run.results) < 2:
         return []

@@ -2,7 +2,7 @@
 
 import re
 
-from polyscale.operator.backbones.tile_option import split_tile
+from polyscale.operator.backbones import split_tile
 
 _SIZE = re.compile(
     r"atto|femto|pico|nano|zepto|tiny|mini|small|medium|base|x*large|huge|giant|gigantic|so\d+m\d*"

@@ -71,7 +71,7 @@ def plan_compare(
     """
     task = to_task(task, settings)
     settings = settings or task.settings_type()
-    chosen = check_candidates(candidates)
+    chosen = _check_candidates(candidates)
     if isinstance(data, str):
         data = task.load(data, seed=settings.seed, cache=image_cache, progress=progress)
     task.check_data(data)
@@ -96,13 +96,8 @@ def plan_compare(
     return ComparePlan(task, data, tuple(chosen), settings, backbones, hashes, facts)
 
 
-def check_candidates(candidates: str | Sequence[str | Candidate]) -> list[Candidate]:
-    """Candidates as the user wrote them → candidates, each different.
-
-    Raises:
-        InputError: if there is none, or one is given twice or can't be read.
-        MissingExtraError: if what `compare` needs is not installed.
-    """
+def _check_candidates(candidates: str | Sequence[str | Candidate]) -> list[Candidate]:
+    """Candidates as the user wrote them → candidates, each different."""
     for package in ("sklearn", "scipy", "statsmodels", "pyarrow"):
         require(package, extra="compare", feature="compare")
     if isinstance(candidates, str):

@@ -94,7 +94,6 @@ class DensePredictor(nn.Module):
         return TileCost(
             params=tiles.params + head.params,
             macs=(tiles.macs + head.macs) * len(views),
-            flops=(tiles.flops + head.flops) * len(views),
         )
 
 

@@ -149,7 +149,7 @@ def test_random_damage_is_always_found(saved, kinds, kind):
     file, _ = saved
     good = file.read_bytes()
     generator = np.random.default_rng(0)
-    for _ in range(200):
+    for _ in range(80):
         bad = bytearray(good)
         at, other = (int(n) for n in generator.integers(0, len(good) - 8, 2))
         if kind == "bit":

@@ -38,11 +38,10 @@ def test_targets_of_other_images(toy):
         cached_batches(maps, toy.ArrayTargets(targets.array[:9]), batch=2, seed=0)
 
 
-@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
-def test_the_toy_is_learned(toy, dtype):
+def test_the_toy_is_learned(toy):
     settings = replace(toy.SETTINGS, steps=150, learning_rate=0.05)
     head = toy.head()
-    report = train_head(head, toy.batches(settings), settings, context=TrainContext(dtype=dtype))
+    report = train_head(head, toy.batches(settings), settings, TrainContext(dtype="bf16"))
     maps, target = toy.batches(replace(settings, batch=10))(0)
     right = head.scores(maps, (12, 12)).argmax(1) == target
     assert right[target >= 0].float().mean() > 0.9

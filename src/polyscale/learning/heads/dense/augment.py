@@ -98,7 +98,7 @@ def online_batches(
     Args:
         images: the training images.
         extract: pictures, all as large as the crop → their fused maps.
-        augment: how they are changed.
+        augment: how pictures are changed.
         batch: number of images per step, in the order of `batch_indices`.
         seed: of the order and of the changes.
         device: of the tensors.
@@ -122,15 +122,12 @@ def change(
 ) -> tuple[Image.Image, NDArray]:
     """One picture and its target: resized, cropped, flipped, recoloured and padded.
 
+    The picture is 8-bit RGB, the target `Labels` or `Depth` (height, width); its values only move.
     Targets of the padding, to the right and below, are ignored labels or unknown depth.
-
-    Args:
-        image: 8-bit RGB.
-        target: `Labels` or `Depth` (height, width); values only move, none is changed.
-        settings: how they are changed.
-        generator: of the random numbers.
     """
-    size_hw = _resized_hw(target.shape, settings, generator)
+    factor = min(settings.crop_hw) * generator.uniform(*settings.resize) / min(target.shape)
+    height, width = (max(1, round(side * factor)) for side in target.shape)
+    size_hw = height, width
     rows, columns = (_nearest(*sides) for sides in zip(target.shape, size_hw, strict=True))
     top, left = _choose_crop(target, rows, columns, settings, generator)
     bottom, right = (
@@ -145,14 +142,6 @@ def change(
     if settings.colours:
         picture = change_colours(picture, generator)
     return _padded(picture, target, settings.crop_hw)
-
-
-def _resized_hw(
-    shape: tuple[int, ...], settings: AugmentSettings, generator: np.random.Generator
-) -> HW:
-    factor = min(settings.crop_hw) * generator.uniform(*settings.resize) / min(shape)
-    height, width = (max(1, round(side * factor)) for side in shape)
-    return height, width
 
 
 def _nearest(num: int, resized: int) -> NDArray[np.int64]:

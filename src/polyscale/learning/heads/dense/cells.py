@@ -63,13 +63,7 @@ def cell_labels(labels: NDArray[np.integer], grid_hw: HW, num_classes: int) -> N
 
     Of equally frequent classes the first is taken. A cell without a labelled pixel is `IGNORED`.
 
-    Args:
-        labels: of pixels (num, label_h, label_w), with `IGNORED`.
-        grid_hw: number of cells along each side.
-        num_classes: labels are below it.
-
-    Returns:
-        Classes (num, *grid_hw).
+    Labels of pixels are (num, label_h, label_w), those of cells (num, *grid_hw).
     """
     num, (grid_h, grid_w) = len(labels), grid_hw
     row, column = (
@@ -98,16 +92,7 @@ def sample_cells(
     """Labelled cells of all images, or a sample of about `max_rows` of them.
 
     A sample takes the same share of each class, but at least 16 cells where a class has that many,
-    so that rare classes stay.
-
-    Args:
-        maps: features.
-        targets: labels of the same images.
-        num_classes: labels are below it.
-        seed: of the sample.
-        max_rows: size of the sample; only the cells of rare classes may exceed it.
-        step: name of the step in progress.
-        progress: told the number of images that were read.
+    so that rare classes stay; only these may exceed `max_rows`.
 
     Raises:
         InputError: if maps and targets differ in number, or there are less than two classes.
@@ -156,8 +141,6 @@ class NeighbourSegmentation(SegmentationHead):
     Channels are standardised by the training cells, then each cell is scaled to length 1.
 
     Args:
-        in_channels: of the maps.
-        num_classes: at least 2.
         num_rows: number of cells in the bank.
         k: number of neighbours that vote.
     """
@@ -211,12 +194,8 @@ def fit_cells_logistic(
 ) -> LinearSegmentation:
     """Multinomial logistic regression on cells, with λ chosen or given.
 
-    Args:
-        cells: features and labels; classes without a cell never win.
-        num_classes: labels are below it.
-        seed: of the halves on which λ is chosen.
-        regulariser: λ, relative to the mean squared norm of the standardised features; None chooses
-            it.
+    Classes without a cell never win. λ is relative to the mean squared norm of the standardised
+    features; the seed is that of the halves on which it is chosen.
 
     Raises:
         InputError: if λ is to be chosen, and fewer than two classes are in both halves.

@@ -35,10 +35,6 @@ class DepthHead(nn.Module):
     """The base of depth heads: their range, their loss, and resizing to the size of a picture.
 
     A head defines `forward`: maps → depth in metres at its own resolution, within the range.
-
-    Args:
-        min_depth_m: the smallest depth that is predicted; above 0.
-        max_depth_m: the largest.
     """
 
     finer = 1
@@ -61,9 +57,7 @@ class DepthHead(nn.Module):
         the size of the pictures the linear head's steps take five times as long on a CPU, and it
         learns no more from them (rooms, 7×7 cells, 40 steps: RMSE 0.440 m both ways).
 
-        Args:
-            maps: fused features.
-            target: depth in metres, at any resolution; NaN is unknown.
+        The target is depth in metres, at any resolution; NaN is unknown.
         """
         depth_m = self(maps)
         if self.finer > 1:
@@ -142,7 +136,6 @@ class LinearDepthBins(DepthHead):
     the features, is resized to the picture. The loss is SiLog alone, λ 0.5, with no gradient term.
 
     Args:
-        in_channels: of the maps.
         min_depth_m: the first bin.
         max_depth_m: the last bin.
         num_bins: number of bins.

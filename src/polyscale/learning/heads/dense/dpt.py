@@ -20,9 +20,6 @@ class DptDepth(DepthHead):
     times the range.
 
     Args:
-        in_channels: of the maps.
-        min_depth_m: the smallest depth that is predicted.
-        max_depth_m: the largest.
         neck_channels: of the four levels, from fine to coarse.
         fusion_channels: of the levels when they are joined; even.
         head_channels: of the last hidden layer.

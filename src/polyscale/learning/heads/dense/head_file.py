@@ -24,6 +24,9 @@ KEY = "polyscale_head"
 
 WHAT = "a head"
 
+OTHER_FILE = "Take a file that `polyscale compare` wrote."
+OTHER_VERSION = "Use the version of polyscale that wrote it, or a later one."
+
 
 @dataclass(frozen=True)
 class LoadedHead:
@@ -84,15 +87,10 @@ def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> Loaded
     for tensor in sorted(shapes.keys() | expected_shapes.keys()):
         shape, expected_shape = shapes.get(tensor), expected_shapes.get(tensor)
         if shape != expected_shape:
-            raise InputError(
-                f"head {str(path)!r} must hold the weights of its configuration, but the shape of "
-                f"{tensor} is {shape}, not {expected_shape}. Train it again."
-            )
+            reason = f"the shape of {tensor} is {shape}, not {expected_shape}"
+            raise _refused(path, "hold the weights of its configuration", reason)
         if not tensors[tensor].isfinite().all():
-            raise InputError(
-                f"head {str(path)!r} must hold finite weights, but {tensor} has NaN or infinity. "
-                "Train it again."
-            )
+            raise _refused(path, "hold finite weights", f"{tensor} has NaN or infinity")
     head = _make(path, name, config, kinds)
     head.load_state_dict(tensors)
     return LoadedHead(head.eval(), name, facts, config, path)
@@ -101,20 +99,14 @@ def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> Loaded
 def check_candidate(loaded: LoadedHead, candidate: str) -> None:
     """Refuse the head of another candidate; files that name no candidate are accepted.
 
-    Args:
-        loaded: the head.
-        candidate: to which it must belong.
-
     Raises:
-        InputError: if it belongs to another one.
+        InputError: if the head belongs to another candidate.
     """
     saved = loaded.facts.get("candidate", candidate)
     if saved != candidate:
-        raise InputError(
-            f"head {str(loaded.file)!r} must belong to {candidate}, as the results of its run say, "
-            f"but it belongs to {saved}. Its file was exchanged with another: put it back, or run "
-            "the comparison again."
-        )
+        rule = f"belong to {candidate}, as the results of its run say"
+        advice = "Put exchanged files back, or run the comparison again."
+        raise _refused(loaded.file, rule, f"it belongs to {saved}", advice)
 
 
 def check_fits(
@@ -130,8 +122,8 @@ def check_fits(
     Args:
         loaded: the head.
         channels: of the features.
-        weights_hash: of the backbone that makes them.
-        backbone: its name.
+        weights_hash: of their backbone.
+        backbone: name of their backbone.
         scales: of the features.
 
     Raises:
@@ -150,53 +142,36 @@ def check_fits(
         if trained_on.get(name) != value
     ]
     if different:
-        raise InputError(
-            f"head {str(loaded.file)!r} must have been trained on these features, but it is a head "
-            f"of other features: {'; '.join(different)}. Choose the file that was made with this "
-            "backbone and these scales, or train a head on them."
-        )
+        reason = f"it is a head of other features: {'; '.join(different)}"
+        advice = "Choose the file of this backbone and these scales, or train a head on them."
+        raise _refused(loaded.file, "have been trained on these features", reason, advice)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """What a file says of its head, and its tensors."""
     try:
         about, tensors, has_checksum = read_tensors(path, KEY, what=WHAT)
     except FileNotFoundError as error:
         raise InputError(f"head must be a file, but there is no {str(path)!r}.") from error
     except ValueError as error:
-        raise InputError(
-            f"head must be a whole safetensors file, but {str(path)!r} is not "
-            f"({first_line(error)}). Take a file that `polyscale compare` wrote."
-        ) from error
+        reason = f"it is not ({first_line(error)})"
+        raise _refused(path, "be a whole safetensors file", reason, OTHER_FILE) from error
     if not isinstance(about, dict) or "format" not in about:
-        raise InputError(
-            f"head must be a head of polyscale, but {str(path)!r} holds other weights. "
-            "Take a file that `polyscale compare` wrote."
-        )
+        raise _refused(path, "be a head of polyscale", "it holds other weights", OTHER_FILE)
     if about["format"] not in (1, FORMAT):
-        raise InputError(
-            f"head {str(path)!r} must be of format {FORMAT}, but got {about['format']!r}. "
-            "Use the version of polyscale that wrote it, or a later one."
-        )
+        raise _refused(path, f"be of format {FORMAT}", f"got {about['format']!r}", OTHER_VERSION)
     if about["format"] > 1 and not has_checksum:
-        raise InputError(
-            f"head {str(path)!r} must have a checksum, but it has none: the file is damaged. "
-            "Train it again."
-        )
+        raise _refused(path, "have a checksum", "it has none: the file is damaged")
     for name, kind in (("name", str), ("config", dict), ("facts", dict)):
         if not isinstance(about.get(name), kind):
-            raise InputError(
-                f"head {str(path)!r} must have a {name}, but it has no valid one. Train it again."
-            )
+            raise _refused(path, f"have a {name}", "it has no valid one")
     return about, tensors
 
 
 def _kinds_of(path: Path, facts: Mapping[str, Any]) -> Mapping[str, HeadKind]:
     task = facts.get("task")
     if not isinstance(task, str) or task not in HEADS:
-        raise InputError(
-            f"head {str(path)!r} must be for {' or '.join(HEADS)}, but got task {task!r}. "
-            "Use the version of polyscale that wrote it."
-        )
+        raise _refused(path, f"be for {' or '.join(HEADS)}", f"got task {task!r}", OTHER_VERSION)
     return HEADS[task]
 
 
@@ -204,17 +179,17 @@ def _make(
     path: Path, name: str, config: Mapping[str, Any], kinds: Mapping[str, HeadKind]
 ) -> nn.Module:
     if name not in kinds:
-        raise InputError(
-            f"head {str(path)!r} must be one of {', '.join(kinds)}, but got {name!r}."
-            f"{near_matches(name, kinds)} Use the version of polyscale that wrote it."
-        )
+        advice = f"{near_matches(name, kinds)} {OTHER_VERSION}".strip()
+        raise _refused(path, f"be one of {', '.join(kinds)}", f"got {name!r}", advice)
     make = kinds[name].make
     try:
         inspect.signature(make).bind(**config)
         with torch.random.fork_rng([]):  # the initial weights are replaced
             return make(**config)
     except (TypeError, ValueError, RuntimeError, MemoryError) as error:
-        raise InputError(
-            f"head {str(path)!r} must have a configuration of {name}, but got {dict(config)} "
-            f"({first_line(error)}). Use the version of polyscale that wrote it."
-        ) from error
+        reason = f"got {dict(config)} ({first_line(error)})"
+        raise _refused(path, f"have a configuration of {name}", reason, OTHER_VERSION) from error
+
+
+def _refused(path: Path, rule: str, reason: str, advice: str = "Train it again.") -> InputError:
+    return InputError(f"head {str(path)!r} must {rule}, but {reason}. {advice}")

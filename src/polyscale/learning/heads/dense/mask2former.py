@@ -57,8 +57,6 @@ class Mask2FormerSegmentation(SegmentationHead):
     points on ignored pixels count as outside of all masks, as in the original.
 
     Args:
-        in_channels: of the maps.
-        num_classes: at least 2.
         channels: of levels, decoders and masks; a multiple of 32.
         queries: number of masks per image; at least the largest number of classes in one image.
         decoder_layers: of the transformer decoder.

@@ -30,12 +30,7 @@ def upsample(
 def predict_labels(
     logits: Float[Tensor, "batch classes h w"], out_hw: HW
 ) -> Int16[Tensor, "batch out_h out_w"]:
-    """`upsample(logits, out_hw).argmax(1)`, one class after the other, so that memory stays small.
-
-    Args:
-        logits: scores of the cells.
-        out_hw: height and width in pixels.
-    """
+    """`upsample(logits, out_hw).argmax(1)`, class by class, which takes little memory."""
     return torch.stack([_labels_of_image(image, out_hw) for image in logits.float()])
 
 
@@ -95,10 +90,6 @@ class LinearSegmentation(SegmentationHead):
     The norm standardises channels, since features of several models and scales differ in size; an
     affine part would only repeat the linear map. The loss uses at most 4×4 labels of each cell:
     between cells the logits are bilinear, and more labels cost time and add nearly nothing.
-
-    Args:
-        in_channels: of the maps.
-        num_classes: at least 2.
     """
 
     def __init__(self, *, in_channels: int, num_classes: int) -> None:

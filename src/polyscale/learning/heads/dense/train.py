@@ -40,10 +40,8 @@ class DenseHead(Protocol):
     def loss(self, maps: MapTensor, target: Tensor) -> Float[Tensor, ""]:
         """The quantity that training minimises.
 
-        Args:
-            maps: fused features.
-            target: labels (batch, label_h, label_w), int64 with `IGNORED` (-1), or depth in metres,
-                float32 with NaN; it covers the same part of the image, at any resolution.
+        The target is (batch, label_h, label_w): labels, int64 with `IGNORED` (-1), or depth in
+        metres, float32 with NaN. It covers the same part of the image, at any resolution.
         """
         ...
 
@@ -87,14 +85,7 @@ def train_head(
     settings: TrainSettings,
     context: TrainContext = PLAIN,
 ) -> TrainReport:
-    """Train a `DenseHead` in place, see `polyscale.learning.training.train`.
-
-    Args:
-        head: with its initial weights.
-        batches: for example `cached_batches` or `online_batches`.
-        settings: of the training.
-        context: where it runs, and its checkpoint.
-    """
+    """Train a `DenseHead` in place on `cached_batches` or `online_batches`, see `train`."""
     assert isinstance(head, DenseHead), type(head)
     return train(head, _loss, batches, settings, context)
 
@@ -108,14 +99,8 @@ def cached_batches(
 ) -> Batches[MapBatch]:
     """Batches of features that were extracted before.
 
-    Maps are not flipped: a flipped map is not the map of a flipped image.
-
-    Args:
-        maps: of all training images.
-        targets: of the same images.
-        batch: number of images per step, in the order of `batch_indices`.
-        seed: of the order.
-        device: of the tensors.
+    Maps are not flipped: a flipped map is not the map of a flipped image. The order of images is
+    that of `batch_indices`.
 
     Raises:
         InputError: if there is not one target for each map.

@@ -46,10 +46,6 @@ class FourLevels(nn.Module):
     """Four maps from one, at 4, 2, 1 and ½ times its grid; half of an odd side is rounded up.
 
     A grid of 7×7 gives 28×28, 14×14, 7×7 and 4×4; one of 1×1 gives 4×4, 2×2, 1×1 and 1×1.
-
-    Args:
-        in_channels: of the map.
-        channels: of each level.
     """
 
     def __init__(self, in_channels: int, channels: int) -> None:
@@ -86,8 +82,6 @@ class UPerNetSegmentation(SegmentationHead):
     transformers implements it after MMSegmentation. Logits have 4 times the grid of the map.
 
     Args:
-        in_channels: of the maps.
-        num_classes: at least 2.
         channels: of the levels and within the head; 512 is the customary size.
         pool_sizes: sides of the grids to which the coarsest level is pooled.
         auxiliary: whether a small head on the third level is also trained; predictions ignore it.

@@ -94,10 +94,7 @@ def merge_scores(
 ) -> Float[Tensor, "num_outputs height width"]:
     """Scores of the whole image: for each pixel, the mean over the views that show it.
 
-    Args:
-        image_hw: size of the image in pixels.
-        views: of the image; together they cover it.
-        scores: of each view, at its size in pixels.
+    The scores of each view have its size in pixels, and the views together cover the image.
     """
     total = torch.zeros(len(scores[0]), *image_hw, device=scores[0].device)
     num_views = torch.zeros(image_hw, device=total.device)

@@ -36,9 +36,6 @@ class VpdDepth(DepthHead):
     model to one map; here it joins the scales, after channels were standardised.
 
     Args:
-        in_channels: of the maps.
-        min_depth_m: the smallest depth that is predicted.
-        max_depth_m: the largest.
         feature_channels: of the joined map; a multiple of 16, the number of groups of its norm.
         deconv_channels: of each transposed convolution.
         channels: of the convolutions after them.

@@ -4,9 +4,8 @@ import pytest
 import torch
 
 import polyscale
-from polyscale.operator.multiscale import MultiScale, tile_batch
-from polyscale.operator.multiscale.memory import peak_live_bytes
-from polyscale.operator.multiscale.tile_batch import fitting_tiles
+from polyscale.operator.multiscale import MultiScale, memory
+from polyscale.operator.multiscale.memory import fitting_tiles, peak_live_bytes
 
 CPU = torch.device("cpu")
 
@@ -16,7 +15,7 @@ def free(monkeypatch):
     """Pretend that so many bytes are free."""
 
     def set_free(num_bytes):
-        monkeypatch.setattr(tile_batch, "free_bytes", lambda device: num_bytes)
+        monkeypatch.setattr(memory, "free_bytes", lambda device: num_bytes)
 
     return set_free
 

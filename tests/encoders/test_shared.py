@@ -1,12 +1,29 @@
-"""A map at another size: what each direction is, and that nothing is shifted."""
+"""What encoders take; and a map at another size, in each direction and without a shift."""
 
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from polyscale.encoders.resize import resize_map
+from polyscale.encoders.shared import as_multiscale, resize_map
+from polyscale.errors import InputError
 
 MAP = torch.randn(2, 3, 8, 6)
+
+
+def test_a_multiscale_stays_itself(multiscale):
+    assert as_multiscale(multiscale) is multiscale
+
+
+def test_a_backbone_alone_is_taken_at_scale_1_and_frozen(tiny_backbone):
+    found = as_multiscale(tiny_backbone())
+    assert found.scales == (1,)
+    assert found.frozen
+
+
+def test_anything_else_is_refused():
+    with pytest.raises(InputError, match="multiscale must be a MultiScale or a Backbone, but got"):
+        as_multiscale(nn.Flatten())
 
 
 def test_a_map_that_fits_is_itself():
