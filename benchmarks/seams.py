@@ -6,6 +6,7 @@ Real weights, no network: the photographs come with scikit-image, scikit-learn a
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -15,7 +16,8 @@ from sklearn.datasets import load_sample_image
 from turns import show, write_record
 
 from polyscale.operator.backbones import load
-from polyscale.report.pictures import write_seams
+from polyscale.report.pictures import write_picture
+from polyscale.report.seams_picture import draw_seams
 from polyscale.studies import SeamReport, compare_seams, load_untiled
 
 MODELS = ("pip:dinov2_small", "pip:efficientnet_lite0")
@@ -37,7 +39,7 @@ def main() -> None:
             report = compare_seams(backbone, list(images.values()), scale=scale, untiled=untiled)
             rows += map(show, to_rows(report))
             if options.picture and (model, scale) == (MODELS[0], SCALES[0]):
-                write_seams(report, options.picture)
+                write_picture(partial(draw_seams, report), options.picture)
     sizes = {name: image.size for name, image in images.items()}
     write_record(options.out, rows, images=sizes)
 

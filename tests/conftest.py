@@ -105,8 +105,12 @@ def make_textures(root):
 @pytest.fixture(scope="session")
 def scenes_folder(tmp_path_factory):
     """Coloured squares on grey, wider than high; labels, and depth that follows brightness."""
+    return write_pairs(tmp_path_factory.mktemp("images") / "scenes")
+
+
+def write_pairs(root):
+    """The images, labels and depths of `scenes_folder`, in a folder that may not exist yet."""
     generator = np.random.default_rng(0)
-    root = tmp_path_factory.mktemp("images") / "scenes"
     for split, num in {"train": 12, "val": 6}.items():
         for kind in ("images", "masks", "depth"):
             (root / kind / split).mkdir(parents=True)
@@ -134,7 +138,7 @@ def no_charts(monkeypatch):
     """Drawing is most of the time that a page takes; what is drawn has tests of its own."""
     from polyscale.report.curves import Drawing
 
-    def draw(run, variant, axis, cuts):
+    def draw(run, variant, axis):
         return Drawing("<svg></svg>", dict.fromkeys(run.rows, (0.5, 0.5)))
 
     monkeypatch.setattr("polyscale.report.sections.candidates.draw_svg", draw)

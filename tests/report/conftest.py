@@ -14,6 +14,7 @@ from tests.report.studies import write_classification_run, write_map_run
 
 from polyscale.records import Verdict
 from polyscale.report import draw_report
+from polyscale.report.curves import draw_svg
 from polyscale.report.read import read_run
 from polyscale.report.run import Run
 
@@ -152,3 +153,17 @@ def depth(runs) -> Run:
 def verdict(run) -> Verdict:
     """The one of the efficientnets."""
     return run.verdicts[0]
+
+
+@pytest.fixture
+def few_charts(monkeypatch):
+    """Real charts, but each pair is drawn once for all kinds of cost."""
+    drawn = {}
+
+    def draw(run, variant, axis):
+        if variant not in drawn:
+            drawn[variant] = draw_svg(run, variant, axis)
+        return drawn[variant]
+
+    monkeypatch.setattr("polyscale.report.sections.candidates.draw_svg", draw)
+    monkeypatch.setattr("polyscale.report.curves.draw_png", lambda run: b"\x89PNG")

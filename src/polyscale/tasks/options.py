@@ -14,6 +14,11 @@ KEY = "options"
 
 TYPES = (bool, int, float, str)
 
+RESERVED = frozenset(
+    {"cache", "cache-limit", "candidates", "data", "help", "no-cache", "out", "task"}
+)
+"""Names of the options that `polyscale compare` has for every task."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Option:
@@ -81,11 +86,20 @@ def option(
 
 
 def options_of(kind: type) -> dict[str, tuple[str, Option]]:
-    """Name of each option of a class of settings → the field that it sets, and the option."""
+    """Name of each option of a class of settings → the field that it sets, and the option.
+
+    Raises:
+        InputError: if an option has the name of one that `polyscale compare` has for every task.
+    """
     options: dict[str, tuple[str, Option]] = {}
     for each in fields(kind):
         name = ("no-" if each.default is True else "") + each.name.replace("_", "-")
         options |= {own.name or name: (each.name, own) for own in each.metadata.get(KEY, ())}
+    if taken := sorted(RESERVED & options.keys()):
+        raise InputError(
+            f"options of {kind.__name__} must not be called --{taken[0]}, which is an option of "
+            "polyscale compare for every task. Give the option another `name`."
+        )
     return options
 
 

@@ -10,6 +10,7 @@ from polyscale.errors import InputError, first_line, near_matches
 from polyscale.tasks.classification import Classification
 from polyscale.tasks.depth import Depth
 from polyscale.tasks.multilabel import Multilabel
+from polyscale.tasks.options import options_of
 from polyscale.tasks.regression import Regression
 from polyscale.tasks.retrieval import Retrieval
 from polyscale.tasks.segmentation import Segmentation
@@ -98,4 +99,5 @@ def _load(point: EntryPoint) -> Task:
             f"task {point.name!r} must be a class made from polyscale.tasks.Task, but "
             f"{point.value} is not."
         )
+    options_of(kind.settings_type)  # refuses names that are taken
     return kind()
