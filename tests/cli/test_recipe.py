@@ -264,7 +264,7 @@ def test_dry_starts_nothing(imagenet, weights, run, tmp_path, monkeypatch):
     assert "9 training and 6 test images, 3 classes" in local.stdout
     # base at 1, 4 and 9 tiles, large and huge at one
     assert f"{15 * 16} tiles" in local.stdout
-    assert "downloads of at most 0.0 kB" in local.stdout
+    assert "downloads of at most 0 bytes" in local.stdout
     assert "images/s" in local.stdout
     hub = run(*command)
     assert hub.returncode == 0, hub.stderr
