@@ -1,5 +1,6 @@
 """Another draw of the images: a new split, or a part of the training images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -13,9 +14,8 @@ from polyscale.data.listing import in_drawn_order, is_drawn_for_test
 from polyscale.errors import InputError
 from polyscale.records import DrawKind
 
-
 NEEDED = ("ids", "targets", "read", "fingerprint")
-"""What images must have so that others can be drawn."""
+"""What images must have so that others can be drawn: the fields of `LabelledImages`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,28 +55,35 @@ def draw_again(data: Any, *, seed: int) -> Draw:
     Raises:
         InputError: if the data are of another kind, or the images that are drawn can't be used.
     """
-    if not is_dataclass(data) or not all(hasattr(data.train, name) for name in NEEDED):
+    parts = [getattr(data, split) for split in ("train", "test")] if is_dataclass(data) else [data]
+    if not all(hasattr(images, name) for images in parts for name in NEEDED):
         raise InputError(
             f"data {getattr(data, 'name', data)!r} must be a dataclass whose splits have "
             f"{', '.join(NEEDED)}, so that other images can be drawn. Leave repeats out."
         )
-    train, test = (
-        LabelledImages(s.ids, np.asarray(s.targets), s.read, s.fingerprint)
-        for s in (data.train, data.test)
-    )
-    whole = _join(train, test)
-    targets, has_classes = whole.targets, bool(getattr(data, "class_names", ()))
-    is_class = has_classes and targets.dtype == np.int64 and targets.ndim == 1
-    classes = targets if is_class else np.zeros(len(whole), np.int64)
+    whole = _join(*(LabelledImages(*(getattr(p, name) for name in NEEDED)) for p in parts))
+    classes = _classes(whole.targets, has_names=hasattr(data, "class_names"))
     if draw_kind(data) == "split":
         is_test = is_drawn_for_test(whole.ids, classes, seed=seed)
-        chosen, judged = np.flatnonzero(~is_test), np.flatnonzero(is_test)
+        train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
     else:
-        order = in_drawn_order(train.ids, classes[: len(train)], f"train {seed}")
-        halves = [members[: max(MIN_TRAIN, round(len(members) / 2))] for members in order]
-        chosen, judged = np.sort(np.concatenate(halves)), np.arange(len(train), len(whole))
-    divided = replace(data, train=whole.take(chosen), test=whole.take(judged))
-    return Draw(seed, divided, chosen, judged)
+        num_train = len(data.train)
+        train = _draw_half(whole.ids[:num_train], classes[:num_train], seed)
+        test = np.arange(num_train, len(whole))
+    divided = replace(data, train=whole.take(train), test=whole.take(test))
+    return Draw(seed, divided, train, test)
+
+
+def _classes(targets: NDArray[Any], *, has_names: bool) -> NDArray[np.int64]:
+    """Class of each image; 0 for all of them where an image has no single class."""
+    is_class = has_names and targets.dtype == np.int64 and targets.ndim == 1
+    return targets if is_class else np.zeros(len(targets), np.int64)
+
+
+def _draw_half(ids: Sequence[str], classes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Indices of half of the images of each class, and of at least `MIN_TRAIN`."""
+    order = in_drawn_order(ids, classes, f"train {seed}")
+    return np.sort(np.concatenate([m[: max(MIN_TRAIN, round(len(m) / 2))] for m in order]))
 
 
 def _join(first: LabelledImages, second: LabelledImages) -> LabelledImages:
@@ -89,7 +96,7 @@ def _join(first: LabelledImages, second: LabelledImages) -> LabelledImages:
     words = first.fingerprint + second.fingerprint
     return LabelledImages(
         (*first.ids, *second.ids),
-        np.concatenate([first.targets, second.targets]),
+        np.concatenate([np.asarray(first.targets), np.asarray(second.targets)]),
         read,
         blake2b(words.encode(), digest_size=16).hexdigest(),
     )

@@ -38,7 +38,8 @@ def training_interval(
 
     Args:
         difference: with all training images.
-        ci_low: lower end of its 95 % interval over test images; `ci_high` is the upper end.
+        ci_low: lower end of its 95 % interval over test images.
+        ci_high: upper end of this interval.
         differences: with each half-sample, on the same test images, at least two.
     """
     over_test_images = ((ci_high - ci_low) / (2 * norm.ppf((1 + LEVEL) / 2))) ** 2

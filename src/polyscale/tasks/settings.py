@@ -142,7 +142,7 @@ class PooledSettings(RunSettings):
 
     def __post_init__(self) -> None:
         check_choice("feature", self.feature, get_args(Feature))
-        if not isinstance(self.repeats, int) or not (
+        if type(self.repeats) is not int or not (
             self.repeats == 0 or 2 <= self.repeats <= MAX_REPEATS
         ):
             raise InputError(

@@ -4,7 +4,7 @@ from collections import Counter
 
 from markupsafe import Markup
 
-from polyscale.records import Contrast, DrawnContrast, DrawKind, Repeats
+from polyscale.records import Contrast, DrawKind, DrawnContrast, Repeats
 from polyscale.report.numbers import interval_limit
 from polyscale.report.render import render
 from polyscale.report.run import Run
@@ -43,7 +43,7 @@ def repeats_section(run: Run) -> Markup | None:
 
 
 def outcome_sentences(run: Run, repeats: Repeats) -> list[str]:
-    """`net: in this run, several scales win. In 10 draws: several scales win 7, can’t tell 3.`"""
+    """For each family its outcome in this run, and how often each one occurs in the draws."""
     sentences = []
     for verdict in run.verdicts:
         outcomes = (draw.outcomes.get(verdict.family) for draw in repeats.draws)

@@ -14,13 +14,13 @@ from polyscale.tasks import Case, Evaluation, PooledTask
 
 
 def make_draws(plan: ComparePlan) -> list[Draw]:
-    """A draw for each repeat, with the seeds that follow that of the run.
+    """A draw for each repeat that the settings ask for, with the seeds that follow the run's.
 
     Raises:
         InputError: if the task can't use the images of one of them.
     """
     draws = []
-    for number in range(1, plan.settings.repeats + 1):
+    for number in range(1, getattr(plan.settings, "repeats", 0) + 1):
         seed = (plan.settings.seed + number) % 2**32
         try:
             draw = draw_again(plan.data, seed=seed)
