@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polyscale.errors import require
 from polyscale.records import (
     Cascade,
     Contrast,
@@ -72,17 +71,6 @@ class Comparison:
     def heads(self) -> dict[str, Any]:
         """Candidate → what was trained."""
         return {name: evaluation.head for name, evaluation in self.evaluations.items()}
-
-    def to_pandas(self) -> Any:
-        """The rows as a pandas table, one line for each candidate.
-
-        Raises:
-            MissingExtraError: if pandas is not installed.
-        """
-        require("pandas", extra="compare", feature="to_pandas")
-        import pandas as pd
-
-        return pd.DataFrame([row.to_dict() for row in self.rows]).set_index("candidate")
 
     def save(self, folder: Path) -> None:
         """Write everything into an existing folder; see docs/reference/run.md."""
