@@ -1,4 +1,4 @@
-"""A comparison from Python: the study and its report, which live in different layers."""
+"""A comparison from Python: the study and its report, which are different layers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from polyscale.types import Candidate
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison(studies.Comparison):
-    """Candidates on the same images, and their report."""
+    """Candidates on the same images; `report` writes their report."""
 
     def report(self, out: str | Path) -> Path:
         """Write the run and its report, as `polyscale compare --out` does.
@@ -79,21 +79,21 @@ def compare(
 ) -> Comparison:
     """Compare candidates on images with targets.
 
-    Each scale's features are extracted once per backbone. A head is trained on those of each
-    candidate's scales, and judged on the test images.
+    Features are extracted once for each backbone and scale. For each candidate, a head is trained
+    on the features of its scales and judged on the test images.
 
     Args:
-        data: a name that the task can load, such as `rooms`, `folder:PATH`, `csv:PATH`, `hf:NAME`
+        data: data that the task can load, such as `rooms`, `folder:PATH`, `csv:PATH`, `hf:NAME`
             or `pairs:PATH`; or data that are already loaded.
         candidates: `SOURCE@SCALES`, for example `pip:efficientnet_lite0@1,2`.
-        task: an instance of a `polyscale.tasks.Task`, or the name of one; None is the task whose
-            settings are given, and classes of images without any.
+        task: a `polyscale.tasks.Task`, or its name; None is the task to which the settings belong,
+            and classification without settings.
         settings: everything else that the numbers depend on, for example
             `SegmentationSettings(head="knn")`; None takes the defaults of the task.
-        cache: folder where features, and what is found in images, are kept between runs; None
-            keeps nothing.
-        cache_limit_bytes: what features may take there; None is no limit.
-        progress: told what is being done.
+        cache: folder where features and the results of inspecting images are kept between runs;
+            None keeps nothing.
+        cache_limit_bytes: limit of the size of the features there; None sets no limit.
+        progress: called with the progress of each step.
 
     Raises:
         InputError: if an argument breaks its rule; no model has run then.
@@ -101,5 +101,5 @@ def compare(
         RunError: if every candidate fails, or the disk refuses.
     """
     plan = plan_compare(data, candidates, settings, task=task, image_cache=cache, progress=progress)
-    found = run_compare(plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress)
-    return Comparison(**vars(found))
+    study = run_compare(plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress)
+    return Comparison(**vars(study))

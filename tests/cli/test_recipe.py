@@ -36,7 +36,7 @@ WIDTHS = (16, 24, 32)
 def no_waiting(monkeypatch):
     """Times and intervals do not matter here."""
     monkeypatch.setattr("polyscale.operator.cost.candidate.TURN_S", 0)
-    monkeypatch.setattr("polyscale.studies.costs.TURNS", 2)
+    monkeypatch.setattr("polyscale.studies.compare.costs.TURNS", 2)
     for module in ("image_bootstrap", "intervals"):
         monkeypatch.setattr(f"polyscale.stats.{module}.NUM_RESAMPLES", 100)
 
@@ -264,7 +264,7 @@ def test_dry_starts_nothing(imagenet, weights, run, tmp_path, monkeypatch):
     assert "9 training and 6 test images, 3 classes" in local.stdout
     # base at 1, 4 and 9 tiles, large and huge at one
     assert f"{15 * 16} tiles" in local.stdout
-    assert "downloads of at most 0.0 kB" in local.stdout
+    assert "downloads of at most 0 bytes" in local.stdout
     assert "images/s" in local.stdout
     hub = run(*command)
     assert hub.returncode == 0, hub.stderr

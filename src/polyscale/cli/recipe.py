@@ -64,8 +64,8 @@ def show_recipe(name: RecipeName) -> None:
     from polyscale.cli.recipe_text import show_lines
     from polyscale.studies.recipes import get_recipe, size_recipe
 
-    chosen = get_recipe(name)
-    _print(output, show_lines(chosen, size_recipe(chosen)))
+    entry = get_recipe(name)
+    _print(output, show_lines(entry, size_recipe(entry)))
 
 
 @recipe.command("run", cls=RecipeCommand)
@@ -101,7 +101,7 @@ def run_recipe(
 ) -> None:
     """Run a recipe on your copy of its data, and print the paper's figures beside the results.
 
-    An interrupted run goes on where it stopped when you give the same command again.
+    Give the same command again to continue an interrupted run.
 
     \b
     Examples:

@@ -61,13 +61,7 @@ def load_predictor(
         )
     model = load(source)
     module = MultiScale(model, scales, prefix="none", **options)
-    check_fits(
-        loaded,
-        channels=module.out_channels,
-        weights_hash=weights_hash(model),
-        backbone=facts["backbone"],
-        scales=scales,
-    )
+    check_fits(loaded, channels=module.out_channels, weights_hash=weights_hash(model))
     predictor = DensePredictor(module, loaded.head, views, outputs)
     return predictor.to(torch.device(device)).eval()
 
