@@ -27,7 +27,7 @@ from polyscale.types import HW, Progress
 def assemble(
     name: str, catalogue: Catalogue, seed: int, cache: Path | None, progress: Progress
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Read every image and target, leave out what is unusable, divide, and search for what is suspicious.
+    """Read every image and target, leave out what is unusable, divide, and look for oddities.
 
     The name is what the user called the data. Returns what every `DataSet` has, and the names of
     classes or labels.

@@ -130,7 +130,10 @@ def _propose(
 
 
 def _merge(
-    best: Float[NDArray, "k n"], where: Int64[NDArray, "k n"], new: Float[NDArray, "m n"], first: int
+    best: Float[NDArray, "k n"],
+    where: Int64[NDArray, "k n"],
+    new: Float[NDArray, "m n"],
+    first: int,
 ) -> tuple[Float[NDArray, "k n"], Int64[NDArray, "k n"]]:
     """The highest values of each column so far, in falling order, and their rows."""
     rows = np.broadcast_to(first + np.arange(len(new))[:, None], new.shape)
