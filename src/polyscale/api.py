@@ -1,6 +1,6 @@
 """A comparison from Python: the study and its report, which live in different layers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from polyscale import studies
 from polyscale.report import write_report
 from polyscale.studies import (
+    Candidates,
     Progress,
     check_out,
     is_finished,
@@ -17,7 +18,6 @@ from polyscale.studies import (
     silent,
 )
 from polyscale.tasks import RunSettings, Task
-from polyscale.types import Candidate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +48,11 @@ class Comparison(studies.Comparison):
 
 def compare(
     data: Any,
-    candidates: str | Sequence[str | Candidate],
+    candidates: Candidates,
     *,
     task: Task | str | None = None,
     settings: RunSettings | None = None,
+    family: Mapping[str, Sequence[str]] | None = None,
     cache: Path | None = None,
     cache_limit_bytes: int | None = None,
     progress: Progress = silent,
@@ -64,11 +65,18 @@ def compare(
     Args:
         data: a name that the task can load, such as `rooms`, `folder:PATH`, `csv:PATH`, `hf:NAME`
             or `pairs:PATH`; or data that are already loaded.
-        candidates: `SOURCE@SCALES`, for example `pip:efficientnet_lite0@1,2`.
+        candidates: names `SOURCE@SCALES`, for example `pip:efficientnet_lite0@1,2`, and models of
+            your own: a `MultiScale` with its scales; a live model, a `Backbone` or any function of
+            tiles that `wrap` takes, at scale 1. `{"NAME": model}` names a model; a list in place
+            of the model holds the same one at several sets of scales. Models run in evaluation
+            mode, and have their own mode and device again afterwards.
         task: an instance of a `polyscale.tasks.Task`, or the name of one; None is the task whose
             settings are given, and classes of images without any.
         settings: everything else that the numbers depend on, for example
             `SegmentationSettings(head="knn")`; None takes the defaults of the task.
+        family: name of a family → its models, by their names without scales, for example
+            `{"nets": ["small", "large"]}`. A verdict needs a smaller and a larger model of one
+            family, which is otherwise guessed from their names.
         cache: folder where features, and what is found in images, are kept between runs; None
             keeps nothing.
         cache_limit_bytes: what features may take there; None is no limit.
@@ -79,6 +87,14 @@ def compare(
         MissingExtraError: if a package is not installed.
         RunError: if every candidate fails, or the disk refuses.
     """
-    plan = plan_compare(data, candidates, settings, task=task, image_cache=cache, progress=progress)
+    plan = plan_compare(
+        data,
+        candidates,
+        settings,
+        task=task,
+        family=family,
+        image_cache=cache,
+        progress=progress,
+    )
     found = run_compare(plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress)
     return Comparison(**vars(found))

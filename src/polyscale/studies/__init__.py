@@ -3,6 +3,7 @@
 from polyscale.records.seams import SeamReport, Seams, WaySeams
 from polyscale.records.shown import Shown, ShownScale
 from polyscale.studies.compare import (
+    Candidates,
     ComparePlan,
     Comparison,
     plan_compare,
@@ -15,6 +16,7 @@ from polyscale.studies.show import show
 from polyscale.types import Progress, silent
 
 __all__ = [
+    "Candidates",
     "ComparePlan",
     "Comparison",
     "Progress",

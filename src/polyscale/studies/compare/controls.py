@@ -48,7 +48,13 @@ class ControlRun:
 
 
 def run_controls(
-    case: Case, features: Features, task: PooledTask, extract: Extractor, *, weights: str
+    case: Case,
+    features: Features,
+    task: PooledTask,
+    extract: Extractor,
+    *,
+    weights: str,
+    is_live: bool = False,
 ) -> list[ControlRun]:
     """The controls of a candidate with several scales.
 
@@ -57,7 +63,8 @@ def run_controls(
         features: of each scale of its backbone.
         task: how heads are trained and judged.
         extract: extracts features of other operators.
-        weights: `weights_hash` of the backbone.
+        weights: hash of the weights of the backbone.
+        is_live: whether no name can load the backbone again, for larger tiles.
     """
     candidate, feature = case.candidate, case.settings.feature
 
@@ -70,7 +77,7 @@ def run_controls(
         return ControlRun(candidate, kind, evaluation, module)
 
     def untiled() -> ControlRun:
-        module, own_weights = _untiled(case, weights)
+        module, own_weights = _untiled(case, weights, is_live=is_live)
         large = extract(module, weights=own_weights, step=" untiled")
         rows = (columns(split, module.scales) for split in (large.train, large.test))
         return control("untiled", rows, module)
@@ -137,12 +144,14 @@ def _attempt(candidate: Candidate, kind: Kind, way: Callable[[], ControlRun]) ->
         return ControlRun(candidate, kind, reason=first_line(error))
 
 
-def _untiled(case: Case, weights: str) -> tuple[MultiScale, str]:
+def _untiled(case: Case, weights: str, *, is_live: bool) -> tuple[MultiScale, str]:
     """The model on one tile of the whole largest scale, and the hash of its weights."""
     candidate, backbone, settings = case.candidate, case.module.backbone, case.settings
     scale = max(candidate.scales)
     if not backbone.fixed_tile:
         return settings.module(backbone, [scale], split=False), weights
+    if is_live:
+        raise InputError("a live model with tiles of one size cannot be built for larger ones")
     height, width = (round(scale * side) for side in backbone.tile_hw)
     large = load(candidate.backbone, tile_hw=(height, width))
     if isinstance(large, nn.Module):
