@@ -1,4 +1,4 @@
-"""A comparison from Python: the study and its report, which live in different layers."""
+"""A comparison from Python: the study and its report, which are different layers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from polyscale import studies
+from polyscale.errors import RunError, first_line
 from polyscale.report import write_report
 from polyscale.studies import (
+    REPORT_FILES,
     Candidates,
     Progress,
     check_out,
@@ -22,7 +24,7 @@ from polyscale.tasks import RunSettings, Task
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison(studies.Comparison):
-    """Candidates on the same images, and their report."""
+    """Candidates on the same images; `report` writes their report."""
 
     def report(self, out: str | Path) -> Path:
         """Write the run and its report, as `polyscale compare --out` does.
@@ -35,15 +37,34 @@ class Comparison(studies.Comparison):
 
         Raises:
             InputError: if the folder holds anything else.
-            RunError: if the disk refuses.
+            RunError: if the disk refuses, or the report fails; the run is kept then.
         """
         out = Path(out)
         check_out(out)
         if not is_finished(out, self.plan.facts, self.plan.files):
             with new_run(out) as folder:
                 self.save(folder)
-                write_report(folder)
-        return out / "report.html"
+        return complete_report(out)
+
+
+def complete_report(out: Path) -> Path:
+    """Write the report of a finished run that has none yet.
+
+    Returns:
+        The path of `report.html`.
+
+    Raises:
+        RunError: if that fails; the run is kept.
+    """
+    if not all((out / name).is_file() for name in REPORT_FILES):
+        try:
+            write_report(out)
+        except Exception as error:
+            raise RunError(
+                f"report of {str(out)!r} cannot be written ({first_line(error)}), but the run is "
+                f"finished and kept. To try again, run: polyscale report {out}"
+            ) from error
+    return out / "report.html"
 
 
 def compare(
@@ -59,28 +80,28 @@ def compare(
 ) -> Comparison:
     """Compare candidates on images with targets.
 
-    Each scale's features are extracted once per backbone. A head is trained on those of each
-    candidate's scales, and judged on the test images.
+    Features are extracted once for each backbone and scale. For each candidate, a head is trained
+    on the features of its scales and judged on the test images.
 
     Args:
-        data: a name that the task can load, such as `rooms`, `folder:PATH`, `csv:PATH`, `hf:NAME`
+        data: data that the task can load, such as `rooms`, `folder:PATH`, `csv:PATH`, `hf:NAME`
             or `pairs:PATH`; or data that are already loaded.
         candidates: names `SOURCE@SCALES`, for example `pip:efficientnet_lite0@1,2`, and models of
             your own: a `MultiScale` with its scales; a live model, a `Backbone` or any function of
             tiles that `wrap` takes, at scale 1. `{"NAME": model}` names a model; a list in place
             of the model holds the same one at several sets of scales. Models run in evaluation
             mode, and have their own mode and device again afterwards.
-        task: an instance of a `polyscale.tasks.Task`, or the name of one; None is the task whose
-            settings are given, and classes of images without any.
+        task: a `polyscale.tasks.Task`, or its name; None is the task to which the settings belong,
+            and classification without settings.
         settings: everything else that the numbers depend on, for example
             `SegmentationSettings(head="knn")`; None takes the defaults of the task.
         family: name of a family → its models, by their names without scales, for example
             `{"nets": ["small", "large"]}`. A verdict needs a smaller and a larger model of one
             family, which is otherwise guessed from their names.
-        cache: folder where features, and what is found in images, are kept between runs; None
-            keeps nothing.
-        cache_limit_bytes: what features may take there; None is no limit.
-        progress: told what is being done.
+        cache: folder where features and the results of inspecting images are kept between runs;
+            None keeps nothing.
+        cache_limit_bytes: limit of the size of the features there; None sets no limit.
+        progress: called with the progress of each step.
 
     Raises:
         InputError: if an argument breaks its rule; no model has run then.
@@ -96,5 +117,5 @@ def compare(
         image_cache=cache,
         progress=progress,
     )
-    found = run_compare(plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress)
-    return Comparison(**vars(found))
+    study = run_compare(plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress)
+    return Comparison(**vars(study))

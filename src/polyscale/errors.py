@@ -1,4 +1,4 @@
-"""What a mistake raises: one line with the argument, the rule, the value and the way out."""
+"""Errors for users: one line with the argument, its rule, the value, and what to do."""
 
 import re
 from collections.abc import Iterable
@@ -8,22 +8,22 @@ from importlib.util import find_spec
 
 
 class InputError(ValueError):
-    """A value given by the user breaks a rule. The message is one line and says what to do."""
+    """A value that the user gave breaks a rule."""
 
 
 class MissingExtraError(ImportError):
-    """A feature needs a package of an extra that is not installed, or too old."""
+    """A feature needs a package of an extra that is missing or too old."""
 
 
 def require(package: str, *, extra: str, feature: str, at_least: str | None = None) -> None:
-    """Stop early, before any long work, where an optional package is absent or too old.
+    """Stop before any long work if an optional package is missing or too old.
 
     Args:
         package: import name of the package.
-        extra: the extra of polyscale that brings it.
+        extra: extra of polyscale that includes it.
         feature: what the user asked for, as the user wrote it.
-        at_least: oldest release that will do, where an older one would fail late or be unsafe;
-            for packages whose import name is their name on PyPI.
+        at_least: oldest release that works and is safe, for packages whose import name is their
+            name on PyPI.
 
     Raises:
         MissingExtraError: with the pip command that installs what is needed.
@@ -47,15 +47,15 @@ def _release(text: str) -> list[int]:
 
 def near_matches(name: str, known: Iterable[str], limit: int = 3) -> str:
     """`" Did you mean 'a' or 'b'?"`, or an empty string where nothing known is near `name`."""
-    found = get_close_matches(name, list(known), n=limit, cutoff=0.6)
-    return f" Did you mean {' or '.join(repr(f) for f in found)}?" if found else ""
+    matches = get_close_matches(name, list(known), n=limit, cutoff=0.6)
+    return f" Did you mean {' or '.join(repr(f) for f in matches)}?" if matches else ""
 
 
 class RunError(RuntimeError):
-    """Something outside failed in spite of right use: a download, a disk. One line, as above."""
+    """Something failed that the user's input did not cause, such as a download or a disk."""
 
 
 def first_line(error: Exception) -> str:
-    """Of the message, to quote in one of ours."""
+    """First line of the message, to quote in another message."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import polyscale
-from polyscale import errors
+from polyscale import api, errors
 from polyscale.studies import run_files
 from polyscale.studies.compare import comparison
 from polyscale.tasks import Classification, ClassificationSettings
@@ -92,19 +92,11 @@ def test_as_a_command(refused):
 
 
 @pytest.fixture
-def compare(image_folder, tmp_path, run):
+def compare(image_folder, tmp_path, run, shared_cache):
     def compare(*more, data=f"folder:{image_folder}", out=tmp_path / "out"):
         return run(
-            "compare",
-            "--data",
-            data,
-            "--out",
-            out,
-            "--cache",
-            tmp_path / "cache",
-            "--candidates",
-            "pip:efficientnet_lite0@1",
-            *more,
+            *("compare", "--data", data, "--out", out, "--cache", shared_cache),
+            *("--candidates", "pip:efficientnet_lite0@1", *more),
         )
 
     return compare
@@ -169,10 +161,7 @@ def test_compare_refuses_bad_input_and_writes_nothing(compare, tmp_path, image_f
         broken = image_folder / "fine" / f"{i}.png"
         broken.write_bytes(broken.read_bytes()[:2000])
     refused(compare(), "'fine' must have at least 3 images", "10 cannot be read", "truncated")
-    assert sorted(path.name for path in tmp_path.iterdir()) in (
-        ["empty", "textures"],
-        ["cache", "empty", "textures"],
-    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "textures"]
 
 
 @pytest.mark.weights
@@ -186,24 +175,24 @@ def test_compare_goes_on_without_a_model_that_fails(compare, tmp_path, monkeypat
         return forward(self, tiles)
 
     monkeypatch.setattr(efficientnet, "forward_features", broken)
-    result = compare("pip:efficientnet_lite1@1")
+    result = compare("pip:efficientnet_lite2@1")
     out = tmp_path / "out"
     assert result.returncode == 1
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    assert line.startswith("error: pip:efficientnet_lite1@1 (the larger model broke): failed")
+    assert line.startswith("error: pip:efficientnet_lite2@1 (the larger model broke): failed")
     assert f"report: {out / 'report.html'}" in result.stdout
     (failure,) = json.loads((out / "failures.json").read_text())
-    assert failure["candidate"] == "pip:efficientnet_lite1@1"
+    assert failure["candidate"] == "pip:efficientnet_lite2@1"
     (row,) = json.loads((out / "results.json").read_text())
     assert row["candidate"] == "pip:efficientnet_lite0@1"
-    again = compare("pip:efficientnet_lite1@1")
+    again = compare("pip:efficientnet_lite2@1")
     assert again.returncode == 1
     assert "already there" in again.stderr
 
 
 @pytest.mark.weights
-def test_compare_without_room_for_its_results(compare, tmp_path, monkeypatch):
-    def full(*args):
+def test_compare_without_room_for_its_results_or_its_report(compare, tmp_path, monkeypatch):
+    def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
@@ -212,8 +201,16 @@ def test_compare_without_room_for_its_results(compare, tmp_path, monkeypatch):
     assert result.returncode == 1
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert "cannot be written (No space left on device). Make room" in line
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "textures"]
-    assert compare().returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["textures"]
+    with monkeypatch.context() as patch:
+        patch.setattr(api, "write_report", full)
+        result = compare()
+    assert result.returncode == 1
+    assert "No space left on device), but the run is finished and kept" in result.stderr
+    again = compare()
+    assert again.returncode == 0
+    assert "already there" in again.stderr
+    assert (tmp_path / "out" / "report.html").is_file()
 
 
 @pytest.mark.weights

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 
 import pytest
+from typer.main import get_command
 
+from polyscale.cli.app import app
 from polyscale.tasks import PooledSettings, Regression, option, registry, task_names
-from polyscale.tasks.options import options_of
+from polyscale.tasks.options import RESERVED, options_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +22,13 @@ class StrengthSettings(PooledSettings):
     head: int = option(1, help="Another option of a known name.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class CacheSettings(PooledSettings):
+    """Settings with an option that has the name of one of the command's own."""
+
+    cache: str = option("yes", help="Whether to keep them.")
+
+
 class Strength(Regression):
     """A task as a user writes it."""
 
@@ -28,11 +37,19 @@ class Strength(Regression):
     settings_type = StrengthSettings
 
 
+class Cached(Strength):
+    """A task whose option cannot be used."""
+
+    name = "cached"
+    settings_type = CacheSettings
+
+
 @pytest.fixture
 def own_task(monkeypatch):
-    """A package that brings a task, and one that is broken."""
+    """A package with a task, one with an option that is taken, and one that is broken."""
     points = [
         EntryPoint("strength", f"{__name__}:Strength", registry.GROUP),
+        EntryPoint("cached", f"{__name__}:Cached", registry.GROUP),
         EntryPoint("broken", "no_such_package:Task", registry.GROUP),
     ]
     monkeypatch.setitem(sys.modules, __name__, sys.modules[Strength.__module__])
@@ -86,6 +103,13 @@ def test_a_users_task_brings_its_options(run, compare, refused):
     refused(compare("--task", "strength", "--head", "dpt"), "--head must be int for strength")
     refused(compare("--task", "strength", "--flip"), "--flip is no option of strength")
     refused(compare("--task", "broken"), "task 'broken' cannot be loaded")
+    refused(compare("--task", "cached"), "options of CacheSettings must not be called --cache")
+
+
+def test_reserved_names_are_those_of_the_command():
+    command = get_command(app).commands["compare"]
+    names = {name.removeprefix("--") for param in command.params for name in param.opts}
+    assert names - {"more"} | {"help"} == RESERVED
 
 
 @pytest.mark.parametrize("size", ["1e400GB", "99999999999999999999TB", "0", "-1GB", "much"])

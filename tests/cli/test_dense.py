@@ -12,15 +12,26 @@ CANDIDATES = ("pip:efficientnet_lite0@1", "pip:efficientnet_lite0@1,2")
 pytestmark = [pytest.mark.weights, pytest.mark.usefixtures("empty_folder")]
 
 
-@pytest.fixture
-def compare(run, pairs_folder):
-    def compare(task, *options, data=f"pairs:{pairs_folder}", out="run"):
-        return run(
-            "compare", "--task", task, "--data", data, "--out", out, *options,
-            "--candidates", *CANDIDATES,
-        )  # fmt: skip
+@pytest.fixture(scope="module")
+def compare(run, scenes, tmp_path_factory):
+    """Runs a task into the module's folder of this task."""
+    root = tmp_path_factory.mktemp("runs")
 
+    def compare(task, *options, data=f"pairs:{scenes}"):
+        return run(
+            *("compare", "--task", task, "--data", data, "--out", root / task),
+            *("--cache", root / "cache", "--steps", "10", *options, "--candidates", *CANDIDATES),
+        )
+
+    compare.root = root
     return compare
+
+
+@pytest.fixture(scope="module")
+def segmentation(compare):
+    """A finished run."""
+    assert compare("segmentation").returncode == 0
+    return compare.root / "segmentation"
 
 
 def pixels(file):
@@ -29,13 +40,13 @@ def pixels(file):
 
 
 @pytest.mark.parametrize("task", ["segmentation", "depth"])
-def test_compare_then_predict(task, run, compare, pairs_folder, tmp_path):
-    found = compare(task)
-    assert found.returncode == 0, found.stderr
-    assert "efficientnet_lite0 at scale" in found.stdout
-    rows = json.loads((tmp_path / "run/results.json").read_text())
-    head = tmp_path / "run" / rows[1]["probe"]["file"]
-    picture = pairs_folder / "images/val/1.png"
+def test_compare_then_predict(task, run, compare, scenes, tmp_path):
+    compared = compare(task)
+    assert compared.returncode == 0, compared.stderr
+    assert "efficientnet_lite0 at scale" in compared.stdout
+    rows = json.loads((compare.root / task / "results.json").read_text())
+    head = compare.root / task / rows[1]["probe"]["file"]
+    picture = scenes / "images/val/1.png"
     done = run("predict", "--head", head, "--out", "said", "--arrays", picture)
     assert done.returncode == 0, done.stderr
     array = np.load("said/1.npy")
@@ -50,11 +61,11 @@ def test_compare_then_predict(task, run, compare, pairs_folder, tmp_path):
         assert plain.dtype == np.uint16
     again = compare(task)
     assert "This very run is already there" in again.stderr
-    assert again.stdout == found.stdout
+    assert again.stdout == compared.stdout
 
 
-def test_large_and_odd_pictures(run, compare, tmp_path):
-    assert compare("segmentation").returncode == 0
+def test_large_and_odd_pictures(run, segmentation, tmp_path):
+    head = segmentation / "heads/0.safetensors"
     generator = np.random.default_rng(0)
     sizes = {"tiny": (9, 9), "wide": (37, 2000), "grey": (50, 40)}
     for name, size in sizes.items():
@@ -62,21 +73,20 @@ def test_large_and_odd_pictures(run, compare, tmp_path):
         (image.convert("L") if name == "grey" else image).save(tmp_path / f"{name}.png")
     (tmp_path / "broken.png").write_bytes((tmp_path / "wide.png").read_bytes()[:500])
     files = [tmp_path / f"{name}.png" for name in (*sizes, "broken")]
-    done = run("predict", "--head", "run/heads/0.safetensors", "--out", "said", *files)
+    done = run("predict", "--head", head, "--out", "said", *files)
     assert done.returncode == 1
     assert "3 of 4 pictures" in done.stdout
     assert "broken.png" in done.stderr
     for name, size in sizes.items():
         assert pixels(f"said/{name}.png").shape == size
     (tmp_path / "full/wide.png").mkdir(parents=True)
-    done = run("predict", "--head", "run/heads/0.safetensors", "--out", "full", files[1])
+    done = run("predict", "--head", head, "--out", "full", files[1])
     assert done.returncode == 1
     assert "out 'full' cannot be written" in done.stderr
 
 
-def test_bad_heads_and_pictures_are_refused(run, compare, tmp_path, pairs_folder, refused):
-    assert compare("segmentation").returncode == 0
-    picture, head = pairs_folder / "images/val/1.png", "run/heads/0.safetensors"
+def test_bad_heads_and_pictures_are_refused(run, segmentation, tmp_path, pairs_folder, refused):
+    picture, head = pairs_folder / "images/val/1.png", segmentation / "heads/0.safetensors"
     refused(run("predict", "--head", "none.safetensors", picture), "none.safetensors")
     refused(run("predict", "--head", picture, picture), "head")
     refused(run("predict", "--head", head, "none.png"), "'none.png' does not exist")
@@ -109,6 +119,6 @@ def test_bad_options_are_refused(compare, refused):
     refused(compare("depth", "--grid", "5000x5000"), "grid must be such that a batch of maps fits")
     refused(compare("depth", "--windows", "big"), "windows must be 'whole' or 'slide'")
     refused(compare("segmentation", "--probes"), "--probes is no option of segmentation")
-    refused(compare("segmentation", "--head", "knn", "--steps", "5"), "fitted in one go")
+    refused(compare("segmentation", "--head", "knn"), "fitted in one go")
     refused(compare("segmentation", "--steps", "0"), "steps must be an int of at least 1")
     refused(compare("segmentation", data="folder:photos"), "data must be rooms")

@@ -52,7 +52,7 @@ def test_figure(paper, tmp_path):
     [
         (["--table", "depht"], "Did you mean 'depth'"),
         (["--csv", "--table", "none"], "table must be one of"),
-        (["--figure", "figure.gif"], "must end in .png or .svg"),
+        (["--figure", "figure.gif"], "must end in .png, .svg or .pdf"),
     ],
 )
 def test_mistakes(paper, arguments, words):

@@ -32,13 +32,24 @@ WIDTHS = (16, 24, 32)
 """Of the stand-ins for base, large and the largest, each told apart from the others."""
 
 
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    """Times and intervals do not matter here."""
+    monkeypatch.setattr("polyscale.operator.cost.candidate.TURN_S", 0)
+    monkeypatch.setattr("polyscale.studies.compare.costs.TURNS", 2)
+    for module in ("image_bootstrap", "intervals"):
+        monkeypatch.setattr(f"polyscale.stats.{module}.NUM_RESAMPLES", 100)
+
+
 @pytest.fixture
 def imagenet(image_folder, tmp_path):
-    """Training images in class folders, and six flat ones for validation with their solution."""
+    """Four images of each of three classes; six flat ones for validation and their solution."""
     root = tmp_path / "imagenet"
     (root / "val").mkdir(parents=True)
     for name, wnid in WNIDS.items():
-        shutil.copytree(image_folder / name, root / "train" / wnid)
+        folder = shutil.copytree(image_folder / name, root / "train" / wnid)
+        for number in range(6, 12):
+            (folder / f"{number}.png").unlink()
     lines = ["ImageId,PredictionString"]
     for number in range(6):
         wnid = sorted(WNIDS.values())[number % 3]
@@ -115,7 +126,7 @@ def nyu(tmp_path):
 
 @pytest.fixture
 def small_head(monkeypatch):
-    """A recipe with a small head and small batches, and all else as it is."""
+    """A recipe with a small head, small batches and three of its candidates."""
 
     def small_head(name):
         recipe = get_recipe(name)
@@ -124,9 +135,10 @@ def small_head(monkeypatch):
             "head_options": SMALL_HEADS[own["head"]],
             "training": replace(own["training"], batch=2),
         }
-        small = replace(recipe, options=own | options)
+        single, several, _, large, *_ = recipe.entries
+        entries = (single, several, large)
+        small = replace(recipe, options=own | options, entries=entries)
         monkeypatch.setattr("polyscale.studies.recipes.prepare.get_recipe", {name: small}.get)
-        monkeypatch.setattr("polyscale.studies.costs.TURNS", 2)  # times are of no matter here
         return small
 
     return small_head
@@ -172,7 +184,7 @@ def test_end_to_end(name, imagenet, weights, run, tmp_path):
         assert row["tile_hw"] == [224, 224]
         assert row["source"] == "base"
         assert row["feature_dim"] == width * (1 + entry.checkpoint.has_cls) * len(entry.scales)
-        assert (row["num_train"], row["num_test"]) == (30, 6)
+        assert (row["num_train"], row["num_test"]) == (12, 6)
         assert row["settings"]["dtype"] == "fp32"
         assert row["settings"].get("protocol", "paper") == "paper"
     assert len({row["family"] for row in rows}) == 1
@@ -252,7 +264,7 @@ def test_dry_starts_nothing(imagenet, weights, run, tmp_path, monkeypatch):
     assert "9 training and 6 test images, 3 classes" in local.stdout
     # base at 1, 4 and 9 tiles, large and huge at one
     assert f"{15 * 16} tiles" in local.stdout
-    assert "downloads of at most 0.0 kB" in local.stdout
+    assert "downloads of at most 0 bytes" in local.stdout
     assert "images/s" in local.stdout
     hub = run(*command)
     assert hub.returncode == 0, hub.stderr
@@ -280,17 +292,23 @@ def test_mistakes(imagenet, ade20k, weights, run, tmp_path, monkeypatch, refused
     check("show", "imagenet-vti", words=["Did you mean 'imagenet-vit'"])
     check("run", "imagenet", *data, words=["recipe must be one of imagenet-vit"])
     vit = ("run", "imagenet-vit")
-    check(*vit, "--data", f"imagenet:{tmp_path / 'no'}", words=["does not exist"])
+    check(*vit, "--data", f"imagenet:{tmp_path / 'no'}", words=["train and val"])
     check(*vit, "--data", f"imagenet:{tmp_path}", words=["train and val"])
     check(*vit, "--data", f"folder:{imagenet}", words=["must be imagenet:PATH"])
-    check(*vit, *data, "--steps", 3, words=["steps must be left out", "classification"])
+    check(*vit, *data, "--steps", 3, words=["--steps is no option of classification"])
     dense = ("run", "ade20k-vit", "--out", tmp_path / "out", "--data")
     check(*dense, f"imagenet:{imagenet}", words=["must be ade20k:PATH"])
     check(*dense, f"ade20k:{imagenet}", words=["folders images and annotations"])
-    check(*dense, f"ade20k:{imagenet}", "--per-class", 5, words=["per_class must be left out"])
-    check(*dense, f"ade20k:{imagenet}", "--limit", 1, words=["limit must be at least 2"])
+    check(
+        *dense,
+        f"ade20k:{imagenet}",
+        "--per-class",
+        5,
+        words=["but got 'per_class'"],
+    )
+    check(*dense, f"ade20k:{imagenet}", "--limit", 1, words=["option limit of data", "at least 2"])
     check(*dense, f"ade20k:{ade20k}", "--steps", 0, words=["steps must be an int of at least 1"])
-    check(*vit, *data, "--per-class", 1, words=["per_class must be at least 3"])
+    check(*vit, *data, "--per-class", 1, words=["option per_class of data", "at least 3"])
     check(*vit, *data, "--dtype", "int8", words=["fp32, bf16, fp16"])
 
     folder = weights("imagenet-vit")
@@ -317,11 +335,11 @@ def test_mistakes(imagenet, ade20k, weights, run, tmp_path, monkeypatch, refused
 
 def test_too_little_memory_is_told_before_anything_runs(imagenet, weights, run, monkeypatch):
     monkeypatch.setattr(
-        "polyscale.studies.recipes.estimate.psutil.virtual_memory",
+        "polyscale.studies.recipes.size.psutil.virtual_memory",
         lambda: SimpleNamespace(total=1000),
     )
     folder = weights("imagenet-vit")
     command = ["run", "imagenet-vit", "--data", f"imagenet:{imagenet}", "--weights-dir", folder]
     result = run(*command)
     assert result.returncode == 2
-    assert "images must fit into memory as features, but 36 take about" in result.stderr
+    assert "images must fit into memory as features, but 18 take about" in result.stderr

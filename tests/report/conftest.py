@@ -14,7 +14,7 @@ from tests.report.studies import write_classification_run, write_map_run
 
 from polyscale.records import Verdict
 from polyscale.report import draw_report
-from polyscale.report.curves import Drawing
+from polyscale.report.curves import draw_svg
 from polyscale.report.read import read_run
 from polyscale.report.run import Run
 
@@ -156,11 +156,14 @@ def verdict(run) -> Verdict:
 
 
 @pytest.fixture
-def no_charts(monkeypatch):
-    """Drawing is most of the time that a page takes; what is drawn has tests of its own."""
+def few_charts(monkeypatch):
+    """Real charts, but each pair is drawn once for all kinds of cost."""
+    drawn = {}
 
-    def draw(run, variant, axis, cuts):
-        return Drawing("<svg></svg>", dict.fromkeys(run.rows, (0.5, 0.5)))
+    def draw(run, variant, axis):
+        if variant not in drawn:
+            drawn[variant] = draw_svg(run, variant, axis)
+        return drawn[variant]
 
     monkeypatch.setattr("polyscale.report.sections.candidates.draw_svg", draw)
     monkeypatch.setattr("polyscale.report.curves.draw_png", lambda run: b"\x89PNG")

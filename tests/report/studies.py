@@ -12,11 +12,10 @@ import pytest
 import torch
 from PIL import Image
 from tests.conftest import TinyBackbone
+from tests.tiny_study import use_models
 
-from polyscale.errors import InputError
 from polyscale.learning.heads.dense import TrainSettings
 from polyscale.studies import plan_compare, run_compare
-from polyscale.studies.compare import controls, plan
 from polyscale.tasks import ClassificationSettings, get_task
 
 CLASSES = ("kitchen", "bathroom", "study", "a_long_class_name_without_any_space_in_it")
@@ -87,17 +86,8 @@ def tiny_models() -> Iterator[None]:
     models["pip:broken"] = BrokenBackbone()
     models["pip:broken"].name = "pip:broken"
 
-    def load(source, tile_hw=None):
-        if tile_hw is not None:
-            raise InputError(f"tile_hw must be that of {source}.")
-        return models[source]
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("polyscale.operator.cost.candidate.TURN_S", 0)
-        patch.setattr("polyscale.stats.intervals.NUM_RESAMPLES", 500)
-        patch.setattr("polyscale.stats.image_bootstrap.NUM_RESAMPLES", 500)
-        for module in (plan, controls):
-            patch.setattr(module, "load", load)
+        use_models(patch, models)
         yield
 
 

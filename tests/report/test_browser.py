@@ -57,15 +57,28 @@ def opened(browser, path: Path, width: int) -> Iterator[Any]:
     page.close()
 
 
-@pytest.fixture(params=[1280, 390])
-def page(request, browser, pages) -> Iterator[Any]:
+@pytest.fixture(scope="module", params=[1280, 390])
+def loaded(request, browser, pages) -> Iterator[Any]:
     """The report at the width of a desk and of a phone."""
     with opened(browser, pages["classification"], request.param) as page:
         yield page
 
 
+@pytest.fixture
+def page(loaded) -> Iterator[Any]:
+    """The same in its first state."""
+    loaded.evaluate("scrollTo(0, 0)")
+    loaded.mouse.move(0, 0)
+    yield loaded
+    loaded.emulate_media(media="screen", color_scheme="light")
+    loaded.check("#axis-macs", force=True)
+    loaded.evaluate("document.querySelectorAll('details').forEach(d => d.open = false)")
+    loaded.evaluate("document.activeElement.blur()")
+
+
 @pytest.fixture(
-    params=[(task, width) for task in ("segmentation", "depth") for width in (1280, 390)],
+    scope="module",
+    params=[("segmentation", 1280), ("segmentation", 390), ("depth", 390)],
     ids=lambda param: f"{param[0]}-{param[1]}",
 )
 def maps_page(request, browser, pages) -> Iterator[Any]:

@@ -7,9 +7,9 @@ import matplotlib as mpl
 import pytest
 from PIL import Image
 
-from polyscale.report.axes import AXES, THROUGHPUT
-from polyscale.report.chart import Cut, _ticks, cuts_of, draw_chart
+from polyscale.report.chart import _ticks, cuts_of, draw_chart
 from polyscale.report.curves import draw_png, draw_svg
+from polyscale.report.numbers import AXES, THROUGHPUT
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -90,11 +90,16 @@ def test_faster_is_further_left(run):
     assert min(places, key=lambda name: places[name][0]) == max(faster, key=faster.__getitem__)
 
 
-def test_a_cut_of_the_curve_is_a_cross_above_the_larger_model(run, verdict):
-    larger = verdict.larger
-    cut = Cut(larger.candidate, (), larger.value + 0.05)
-    plain, with_cut = (draw_svg(run, "wide", cuts=cuts).svg for cuts in ((), (cut,)))
-    assert len(ids_of(with_cut)) > len(ids_of(plain))
+def test_an_interpolated_point_of_a_curve_is_a_cross_that_a_page_alone_has(run, verdict):
+    cost = next(c for c in verdict.costs if c.axis == "macs")
+    with_cut = replace(verdict, costs=(replace(cost, rule="interpolated", s2=("a", "b")),))
+    plain, cut = (
+        replace(run, verdicts=(replace(verdict, costs=()),)),
+        replace(run, verdicts=(with_cut,)),
+    )
+    num_lines = [len(draw_chart(r, (960, 560)).axes[0].lines) for r in (plain, cut)]
+    assert num_lines[1] == num_lines[0] + 2
+    assert len(draw_chart(cut, (960, 600), alone=True).axes[0].lines) == num_lines[0]
 
 
 @pytest.mark.parametrize(
@@ -144,23 +149,23 @@ def test_a_better_error_stands_higher_in_the_chart(depth):
     by_value = sorted(depth.results, key=lambda result: result.value)
     downwards = [drawing.places[result.candidate][1] for result in by_value]
     assert downwards == sorted(downwards)
-    assert "RMSE, lower is better (axis turned)" in drawing.svg
+    assert "RMSE, lower is better (axis inverted)" in drawing.svg
 
 
-def test_a_curve_is_cut_where_a_verdict_says(depth, run):
+def test_a_curve_is_interpolated_where_a_verdict_says(depth, run):
     """The value there is the larger model's and the verdict's difference, in its own direction."""
     for own in (depth, run):
         values = {r.candidate: r.value for r in own.results}
-        cuts = cuts_of(own, AXES["macs"])
         (verdict,) = own.verdicts
-        on_curves = [c for c in verdict.costs if (c.axis, c.rule) == ("macs", "interpolated")]
-        assert [c.larger for c in cuts] == [c.larger for c in on_curves]
-        for cut in cuts:
-            ends = [values[name] for name in cut.ends]
-            assert min(ends) <= cut.value <= max(ends)
+        costs = [c for c in verdict.costs if (c.axis, c.rule) == ("macs", "interpolated")]
+        cuts = cuts_of(own, AXES["macs"])
+        assert [larger.candidate for larger, _ in cuts] == [c.larger for c in costs]
+        for cost, (_, value) in zip(costs, cuts, strict=True):
+            ends = [values[name] for name in cost.s2]
+            assert min(ends) <= value <= max(ends)
 
 
 def test_a_single_candidate_has_a_point_and_no_line(run):
-    ids = ids_of(draw_svg(replace(run, results=run.results[:1]), "wide").svg)
+    ids = ids_of(draw_svg(replace(run, results=run.results[:1], verdicts=()), "wide").svg)
     assert "macs-wide-point-0" in ids
     assert not [i for i in ids if "-size-" in i or "-scale-" in i]

@@ -3,7 +3,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from tests.report.conftest import edit, edit_table, keep_candidates
+from tests.report.conftest import edit, keep_candidates
 from tests.report.studies import CANDIDATES, MAP_CANDIDATES
 
 from polyscale.errors import InputError
@@ -34,21 +34,26 @@ def make_part(runs, task, folder, names, day="2025-01-31", **facts):
     return folder
 
 
-@pytest.fixture(params=list(TASKS))
-def parts(request, runs, tmp_path, monkeypatch):
-    """The task, and two runs of some of the candidates; resampled as the studies did."""
-    for name in ("intervals", "image_bootstrap"):
-        monkeypatch.setattr(f"polyscale.stats.{name}.NUM_RESAMPLES", 500)
-    days = ("2025-01-30", "2025-01-31")
-    return request.param, [
-        make_part(runs, request.param, tmp_path / name, half, day)
+@pytest.fixture(scope="module", params=list(TASKS))
+def parts(request, runs, tmp_path_factory):
+    """The task, two runs of some of the candidates, and these as they are read."""
+    folder, days = tmp_path_factory.mktemp(request.param), ("2025-01-30", "2025-01-31")
+    folders = [
+        make_part(runs, request.param, folder / name, half, day)
         for name, half, day in zip("ab", TASKS[request.param], days, strict=True)
     ]
+    return request.param, folders, [read_run(folder) for folder in folders]
 
 
-def test_parts_of_a_run_merge_into_it(parts, runs):
-    task, folders = parts
-    read = [read_run(folder) for folder in folders]
+@pytest.fixture
+def few_resamples(monkeypatch):
+    """As many as the studies drew."""
+    for name in ("intervals", "image_bootstrap"):
+        monkeypatch.setattr(f"polyscale.stats.{name}.NUM_RESAMPLES", 500)
+
+
+def test_parts_of_a_run_merge_into_it(parts, runs, few_resamples):
+    task, _, read = parts
     assert differences(read) == []
     merged, whole = merge(read), read_run(runs[task])
     names = [r.candidate for r in whole.results]
@@ -58,7 +63,8 @@ def test_parts_of_a_run_merge_into_it(parts, runs):
     assert [(v.outcome, v.contrast, v.costs) for v in merged.verdicts] == [
         (v.outcome, v.contrast, v.costs) for v in whole.verdicts
     ]
-    assert all(list(picture.answers) == names for picture in merged.pictures)
+    assert [p.id for p in merged.pictures] == [p.id for p in whole.pictures]
+    assert list(merged.images.predictions) == list(whole.images.predictions)
     assert len(merged.maps) == len(whole.maps)
     assert all(set(image.predicted) == set(names) for image in merged.maps)
     if whole.sizes:
@@ -70,15 +76,12 @@ def test_parts_of_a_run_merge_into_it(parts, runs):
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_of_a_candidate_in_both_the_newest_row_stands_and_is_said(parts, turned):
-    task, folders = parts
+def test_of_a_candidate_in_both_the_newest_row_stands_and_is_said(parts, turned, few_resamples):
+    task, folders, (older, newer) = parts
     twice = TASKS[task][1][0]
-
-    def slower(rows):
-        rows[0]["latency_ms"] = 99.5
-
-    edit(folders[1] / "results.json", slower)
-    merged = merge([read_run(part) for part in (folders[::-1] if turned else folders)])
+    slower = replace(newer.results[0], latency_ms=99.5)
+    newer = replace(newer, results=(slower, *newer.results[1:]))
+    merged = merge([newer, older] if turned else [older, newer])
     (row,) = (r for r in merged.results if r.candidate == twice)
     assert row.latency_ms == 99.5
     assert merged.date == "2025-01-31"
@@ -107,12 +110,17 @@ def test_on_one_day_the_newest_file_stands(runs, tmp_path):
         ("segmentation", {"views": "other"}, ["views"]),
     ],
 )
-def test_runs_share_contrasts_only_on_the_same_images(runs, tmp_path, task, facts, apart):
-    halves = TASKS[task]
-    read = [
-        read_run(make_part(runs, task, tmp_path / "a", halves[0])),
-        read_run(make_part(runs, task, tmp_path / "b", halves[1], **facts)),
+def test_runs_share_contrasts_only_on_the_same_images(request, task, facts, apart):
+    first = request.getfixturevalue("run" if task == "classification" else task)
+    rows = [
+        replace(
+            row,
+            settings={**row.settings, **{k: v for k, v in facts.items() if k in row.settings}},
+            **{k: v for k, v in facts.items() if hasattr(row, k)},
+        )
+        for row in first.results
     ]
+    read = [first, replace(first, results=tuple(rows))]
     assert differences(read) == apart
     assert bool(cannot_merge(read)) == bool(apart)
 
@@ -122,17 +130,10 @@ def test_a_run_of_another_task_stands_apart(run, segmentation, depth):
     assert {"task", "metric"} <= set(differences([run, depth]))
 
 
-def test_images_of_other_names_are_other_images(runs, tmp_path):
+def test_images_of_other_names_are_other_images(depth):
     """Whatever fingerprints say."""
-    halves = TASKS["depth"]
-    parts = [
-        make_part(runs, "depth", tmp_path / n, half) for n, half in zip("ab", halves, strict=True)
-    ]
-    for name in ("images", "gallery"):
-        edit_table(
-            parts[1] / f"{name}.parquet", change=lambda row: row | {"id": f"other/{row['id']}"}
-        )
-    assert differences([read_run(part) for part in parts]) == ["test images"]
+    images = replace(depth.images, ids="other/" + depth.images.ids)
+    assert differences([depth, replace(depth, images=images)]) == ["test images"]
 
 
 def test_runs_whose_metric_is_no_mean_over_images_stand_side_by_side(depth):
@@ -173,8 +174,8 @@ def test_files_of_both_are_kept_with_their_candidates(runs, tmp_path):
     assert merged.failures == whole.failures * 2
 
 
-def test_a_merged_page_says_so_and_shows_all(parts, tmp_path, no_charts):
-    task, folders = parts
+def test_a_merged_page_says_so_and_shows_all(parts, tmp_path, no_charts, few_resamples):
+    task, folders, _ = parts
     before = [sorted(p.name for p in folder.iterdir()) for folder in folders]
     html = draw_report(folders, tmp_path / "both.html").path.read_text()
     assert "Merged from" in html

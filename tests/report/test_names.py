@@ -1,6 +1,14 @@
 from dataclasses import replace
 
-from polyscale.report.names import chart_names, model_name, scales_phrase, short_names
+from polyscale.report.names import (
+    chart_names,
+    family_styles,
+    model_names,
+    scale_lines,
+    scales_phrase,
+    short_names,
+    size_lines,
+)
 from polyscale.report.numbers import NBSP
 
 
@@ -17,8 +25,10 @@ def test_names_keep_their_source_where_two_would_look_alike(run):
     assert names[twin.candidate].startswith("timm:efficientnet_lite0")
 
 
-def test_names_without_a_source_stay():
-    assert model_name("my_model") == "my_model"
+def test_names_without_a_source_stay(run):
+    backbones = ("my_model", "open_clip:ViT-B-16/openai")
+    names = model_names([replace(run.results[0], backbone=backbone) for backbone in backbones])
+    assert set(names.values()) == {"my_model", "ViT-B-16/openai"}
 
 
 def test_scales_are_one_or_several():
@@ -48,3 +58,28 @@ def test_a_tag_that_tells_models_apart_stays(run):
 def test_a_name_that_is_still_long_loses_its_middle(run):
     (found,) = chart_names_of(run, "hf:someone/a_very_long_name_of_a_model_indeed")
     assert found == "someone/a_v…model_indeed"
+
+
+def test_sizes_join_models_of_a_family_at_one_scale(run):
+    (line,) = size_lines(run.results)
+    assert [r.backbone[-5:] for r in line] == ["lite0", "lite1", "lite2"]
+    assert {r.scales for r in line} == {(1,)}
+
+
+def test_scales_join_the_sets_of_one_model(run):
+    first, second = scale_lines(run.results)
+    assert {r.backbone for r in first} == {"pip:efficientnet_lite0"}
+    assert {r.backbone for r in second} == {"pip:dinov2_small"}
+    assert [r.scales for r in first] == [(1,), (1, 2), (1, 2, 3)]
+
+
+def test_lines_run_from_few_multiply_adds_to_many(run):
+    for line in (*size_lines(run.results[::-1]), *scale_lines(run.results[::-1])):
+        macs = [r.macs for r in line]
+        assert macs == sorted(macs)
+
+
+def test_families_differ_in_colour_and_in_shape(run):
+    first, second = family_styles(run.results).values()
+    assert first.colour != second.colour
+    assert first.marker != second.marker

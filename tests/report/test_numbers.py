@@ -13,14 +13,13 @@ from polyscale.report import numbers
         (numbers.ratio, 31.2, "31 ×"),
         (numbers.ratio, 1234.0, "1,234 ×"),
         (numbers.ratio, 0.0421, "0.042 ×"),
-        (numbers.macs, 385_482_000, "0.385 G"),
-        (numbers.macs, 5_396_748_000, "5.40 G"),
-        (numbers.macs, 1_234_567_000_000, "1,235 G"),
-        (numbers.params, 4_652_008, "4.65 M"),
-        (numbers.megabytes, 110_420_000, "110 MB"),
-        (numbers.milliseconds, 12.345, "12.3 ms"),
-        (numbers.milliseconds, 0, "0 ms"),
-        (numbers.count, 1280, "1,280"),
+        (numbers.MACS.text, 385_482_000, "0.385 G"),
+        (numbers.MACS.text, 5_396_748_000, "5.40 G"),
+        (numbers.MACS.text, 1_234_567_000_000, "1,235 G"),
+        (numbers.PARAMS.text, 4_652_008, "4.65 M"),
+        (numbers.MEMORY.text, 110_420_000, "110 MB"),
+        (numbers.LATENCY.text, 12.345, "12.3 ms"),
+        (numbers.LATENCY.text, 0, "0 ms"),
         (numbers.p_value, 0.0004, "< 0.001"),
         (numbers.p_value, 0.0494, "0.049"),
     ],
@@ -30,10 +29,10 @@ def test_numbers_have_units_signs_and_few_digits(write, value, text):
 
 
 def test_units_do_not_break_from_their_numbers():
-    assert " " not in numbers.percent(0.5) + numbers.macs(1e9) + numbers.p_value(0)
+    assert " " not in numbers.percent(0.5) + numbers.MACS.text(1e9) + numbers.p_value(0)
 
 
 def test_the_axis_of_intervals_holds_them_all_and_ends_at_a_multiple():
     assert numbers.interval_limit([]) == 0.05
-    assert numbers.interval_limit([-0.12, 0.07]) == pytest.approx(0.15)
-    assert numbers.interval_limit([0.12], 0.1) == pytest.approx(0.2)
+    assert numbers.interval_limit([(-0.12, 0.07)]) == pytest.approx(0.15)
+    assert numbers.interval_limit([(0, 0.12)], 0.1) == pytest.approx(0.2)

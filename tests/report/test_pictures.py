@@ -1,4 +1,5 @@
 import re
+from functools import partial
 from io import BytesIO
 
 import numpy as np
@@ -8,7 +9,10 @@ from PIL import Image
 from polyscale.errors import InputError
 from polyscale.records.seams import SeamReport, Seams, WaySeams
 from polyscale.records.shown import Shown, ShownScale
-from polyscale.report.pictures import check_picture, write_seams, write_shown
+from polyscale.report.figure2 import draw_figure2
+from polyscale.report.pictures import check_picture, write_picture
+from polyscale.report.seams_picture import draw_seams
+from polyscale.report.show_picture import draw_shown
 
 
 def colours(*hw):
@@ -71,11 +75,11 @@ def words(path):
 
 
 def test_the_picture_says_what_happens(tmp_path):
-    write_shown(make_shown(1, 2, 3), tmp_path / "a.svg", title="cat.png")
+    write_picture(partial(draw_shown, make_shown(1, 2, 3), title="cat.png"), tmp_path / "a.svg")
     text = " ".join(words(tmp_path / "a.svg"))
     for phrase in (
         "cat.png at scales 1, 2, 3",
-        "It runs once a tile: 14 tiles.",
+        "It runs once for each tile: 14 tiles.",
         "16×16 px · 4 tiles of 8",
         "8×8 cells × 1,280 channels",
         "4×4 cells × 3,840 channels",
@@ -85,7 +89,7 @@ def test_the_picture_says_what_happens(tmp_path):
 
 
 def test_overlapping_tiles_are_called_so(tmp_path):
-    write_shown(make_shown(1, 1.5), tmp_path / "a.svg", title="x")
+    write_picture(partial(draw_shown, make_shown(1, 1.5), title="x"), tmp_path / "a.svg")
     text = " ".join(words(tmp_path / "a.svg"))
     assert "12×12 px · 4 overlapping tiles of 8" in text
     assert "1 tile of 8" in text
@@ -98,7 +102,7 @@ def test_overlapping_tiles_are_called_so(tmp_path):
 )
 def test_nothing_is_drawn_outside_the_page(shown, tmp_path):
     path = tmp_path / "a.png"
-    write_shown(shown, path, title="x")
+    write_picture(partial(draw_shown, shown, title="x"), path)
     with Image.open(path) as picture:
         pixels = np.asarray(picture.convert("L"))
     frame = np.concatenate([pixels[:8].ravel(), pixels[-8:].ravel(), pixels[:, :8].ravel()])
@@ -108,7 +112,7 @@ def test_nothing_is_drawn_outside_the_page(shown, tmp_path):
 
 def test_seams_are_told_in_words_and_numbers(tmp_path):
     report = make_report()
-    write_seams(report, tmp_path / "s.svg")
+    write_picture(partial(draw_seams, report), tmp_path / "s.svg")
     text = " ".join(words(tmp_path / "s.svg"))
     plain = report.ways[0].seams
     assert f"{plain.excess + 1:.1f} times as much as elsewhere" in text
@@ -118,7 +122,7 @@ def test_seams_are_told_in_words_and_numbers(tmp_path):
 
 
 def test_one_image_is_drawn_without_intervals(tmp_path):
-    write_seams(make_report(num_images=1), tmp_path / "s.svg")
+    write_picture(partial(draw_seams, make_report(num_images=1)), tmp_path / "s.svg")
     assert "intervals" not in " ".join(words(tmp_path / "s.svg"))
 
 
@@ -128,10 +132,15 @@ def test_one_image_is_drawn_without_intervals(tmp_path):
 def test_kinds_of_files_are_the_same_each_time(ending, start, tmp_path):
     first, second = (tmp_path / f"{n}.{ending.upper()}" for n in "ab")
     for path in (first, second):
-        write_shown(make_shown(1, 2), path, title="x")
+        write_picture(partial(draw_shown, make_shown(1, 2), title="x"), path)
     assert first.read_bytes().startswith(start)
     assert first.read_bytes() == second.read_bytes()
     assert sorted(tmp_path.iterdir()) == [first, second]
+
+
+def test_figure2_is_written_like_the_others(tmp_path):
+    write_picture(draw_figure2, tmp_path / "figure.svg")
+    assert "larger models, one scale" in words(tmp_path / "figure.svg")
 
 
 def test_paths_are_refused_early(tmp_path):
@@ -146,3 +155,9 @@ def test_paths_are_refused_early(tmp_path):
         check_picture(tmp_path / "none" / "new.png")
     with pytest.raises(InputError, match="another file than the image"):
         check_picture(photo, sources=[photo])
+    with pytest.raises(InputError, match="figure must end in"):
+        check_picture(tmp_path / "figure.gif", argument="figure")
+    loop = tmp_path / "loop.png"
+    loop.symlink_to(loop)
+    with pytest.raises(InputError, match="out must be a file in a folder that exists, but got"):
+        check_picture(loop)

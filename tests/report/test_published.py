@@ -5,8 +5,7 @@ from itertools import chain
 import pytest
 
 from polyscale.data.published import TABLES, load_paper
-from polyscale.errors import InputError
-from polyscale.report.figure2 import draw_figure, write_figure
+from polyscale.report.figure2 import draw_figure2
 from polyscale.report.published import (
     COSTED,
     call_lines,
@@ -96,7 +95,7 @@ def test_lines_say_who_dominates_and_at_which_cost():
 
 
 def test_figure_draws_every_point_of_both_curves():
-    axes = draw_figure().get_axes()
+    axes = draw_figure2().get_axes()
     assert [a.get_title(loc="left") for a in axes] == [
         f"{family}, {table}" for family in FAMILIES for table in COSTED
     ]
@@ -106,17 +105,3 @@ def test_figure_draws_every_point_of_both_curves():
         assert drawn["larger models, one scale"] == 1 + len(sides.larger)
         assert drawn["more scales, smallest model"] == 1 + len(sides.s2)
         assert panel.yaxis_inverted() == (sides.small.metric == "rmse")
-
-
-@pytest.mark.parametrize("suffix", [".png", ".svg"])
-def test_figure_is_written(tmp_path, suffix):
-    path = tmp_path / f"figure{suffix}"
-    write_figure(path)
-    assert path.read_bytes()[:5] in (b"\x89PNG\r", b"<?xml")
-
-
-def test_figure_mistakes(tmp_path):
-    with pytest.raises(InputError, match=r"must end in .png or .svg, but got 'figure.pdf'"):
-        write_figure(tmp_path / "figure.pdf")
-    with pytest.raises(InputError, match="must be in a folder that exists"):
-        write_figure(tmp_path / "none" / "figure.png")

@@ -33,11 +33,14 @@ def test_a_run_is_read(run):
     assert len(run.pictures) == 24
     assert run.maps == ()
     picture = run.pictures[0]
-    assert set(picture.answers) == set(CANDIDATES)
     assert {p.size_wh for p in run.pictures} == {(48, 64), (64, 48)}
     assert {p.label for p in run.pictures} <= set(CLASSES)
-    for answer in picture.answers.values():
-        assert answer.correct == (answer.prediction == picture.label)
+    images = run.images
+    row = images.index[picture.id]
+    assert images.labels[row] == picture.label
+    for name in CANDIDATES:
+        right = images.predictions[name][row] == picture.label
+        assert images.correct[name][row] == right
 
 
 def test_a_run_of_maps_is_read(map_folder):
@@ -48,7 +51,7 @@ def test_a_run_of_maps_is_read(map_folder):
     assert (run.classes is None) == (run.sizes is None) == (run.task.task == "depth")
     for image in run.maps:
         assert list(image.predicted) == list(MAP_CANDIDATES)
-        for target in (image.truth, *(p.target for p in image.predicted.values())):
+        for target in (image.truth, *image.predicted.values()):
             assert target.shape == image.size_wh[::-1]
 
 
@@ -105,19 +108,11 @@ def test_a_missing_file_is_named(run_folder, name):
         read_run(run_folder)
 
 
-@pytest.mark.parametrize("name", MAP_FILES[:2])
+@pytest.mark.parametrize("name", MAP_FILES[:3])
 def test_a_missing_file_of_maps_is_named(segmentation_folder, name):
     (segmentation_folder / name).unlink()
     with pytest.raises(InputError, match=rf"{name} must be a file .* but is missing\. Name the"):
         read_run(segmentation_folder)
-
-
-def test_without_classes_there_is_no_truth_to_compare_labels_with(segmentation_folder):
-    """Classes and sizes may be absent as any other section; labels then read as metres."""
-    for name in MAP_FILES[2:]:
-        (segmentation_folder / name).unlink()
-    run = read_run(segmentation_folder)
-    assert (run.classes, run.sizes) == (None, None)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -459,14 +454,14 @@ def test_a_mutated_file_is_named_or_makes_a_page(runs, tmp_path, no_charts, task
         whole = path.read_text()
         content = json.loads(whole)
         everywhere = list(places(content))
-        for at in chance.sample(everywhere, min(len(everywhere), 25)):
+        for at in chance.sample(everywhere, min(len(everywhere), 12)):
             path.write_text(json.dumps(with_value(content, at, chance.choice(VALUES)), default=str))
             tried += 1
             message = refusal(folder)
             refused += bool(message)
             assert re.search(r"\.(json|parquet)\b[^\n]* must [^\n]*$", message) or not message
         path.write_text(whole)
-    assert tried > 120
+    assert tried > 60
     assert refused > tried / 3
     write_report(folder)
 
@@ -492,33 +487,38 @@ def test_files_of_other_bytes_or_swapped_are_refused(runs, tmp_path, no_charts, 
         path.write_bytes(whole)
 
 
-@pytest.mark.parametrize("task", ["classification", "segmentation", "depth"])
-def test_mutated_columns_are_named_or_make_a_page(runs, tmp_path, no_charts, task):
+@pytest.mark.parametrize(
+    ("task", "file"),
+    [
+        ("classification", "predictions"),
+        ("classification", "gallery"),
+        ("segmentation", "images"),
+        ("segmentation", "gallery"),
+        ("depth", "images"),
+    ],
+)
+def test_mutated_columns_are_named_or_make_a_page(runs, tmp_path, no_charts, task, file):
     folder = with_one_picture(runs[task], tmp_path / "run")
+    path = folder / f"{file}.parquet"
+    table = pq.read_table(path)
+    n = len(table)
     refused = 0
-    for path in [p for p in folder.glob("*.parquet") if p.name != "objects.parquet"]:
-        table = pq.read_table(path)
-        n = len(table)
-        for number, name in enumerate(table.column_names):
-            for column in (
-                pa.nulls(n),
-                pa.array([None, *table[name].to_pylist()[1:]], table[name].type),
-                pa.array(["x"] * n),
-                pa.array([float("nan")] * n),
-                pa.array([float("inf")] * n),
-                pa.array([[1.0]] * n),
-                pa.array([[1.0] * (i % 2) for i in range(n)]),
-                pa.array([b"\xff"] * n),
-                pa.array([{"bytes": None}] * n),
-                table[name].combine_chunks()[::-1],
-                None,
-            ):
-                changed = table.drop_columns([name])
-                if column is not None:
-                    changed = table.set_column(number, name, column)
-                pq.write_table(changed, path)
-                message = refusal(folder)
-                refused += bool(message)
-                assert re.search(r"\.parquet must [^\n]*$", message) or not message
-        pq.write_table(table, path)
-    assert refused > 20
+    for number, name in enumerate(table.column_names):
+        for column in (
+            pa.nulls(n),
+            pa.array([None, *table[name].to_pylist()[1:]], table[name].type),
+            pa.array(["x"] * n),
+            pa.array([float("inf")] * n),
+            pa.array([[1.0] * (i % 2) for i in range(n)]),
+            pa.array([{"bytes": None}] * n),
+            table[name].combine_chunks()[::-1],
+            None,
+        ):
+            changed = table.drop_columns([name])
+            if column is not None:
+                changed = table.set_column(number, name, column)
+            pq.write_table(changed, path)
+            message = refusal(folder)
+            refused += bool(message)
+            assert re.search(r"\.parquet must [^\n]*$", message) or not message
+    assert refused > 10

@@ -9,9 +9,10 @@ from polyscale.operator.backbones import ReadOptions
 from polyscale.operator.backbones.transformers_models import adapt_transformers
 from polyscale.operator.cost import count_tile
 from polyscale.studies.compare.family import family_of
-from polyscale.studies.recipes import RECIPES, Choices, fitting_per_class, size_recipe
-from polyscale.studies.recipes.prepare import make_settings
-from polyscale.tasks import SegmentationSettings, get_task
+from polyscale.studies.recipes import RECIPES, fitting_per_class, size_recipe
+from polyscale.studies.recipes.size import count_head
+from polyscale.studies.recipes.table import CHECKPOINTS
+from polyscale.tasks import SegmentationSettings
 
 VIT = {
     "ViT-B/16": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12},
@@ -22,9 +23,19 @@ VIT = {
     "ViT-g/14": {"hidden_size": 1536, "num_hidden_layers": 40, "num_attention_heads": 24},
 }
 CONVNEXT = {"ConvNeXt-B": 128, "ConvNeXt-L": 192, "ConvNeXt-XL": 256}
-CHECKPOINTS = list(dict.fromkeys(c for recipe in RECIPES.values() for c in recipe.checkpoints))
+DENSE = [recipe for recipe in RECIPES.values() if recipe.task != "classification"]
 TABLES = {"ade20k": "segmentation", "nyu": "depth"}
 FAMILIES = {"vit": "ViT", "dinov2": "DINOv2", "openclip": "OpenCLIP"}
+
+
+@pytest.fixture(autouse=True)
+def quick_heads(monkeypatch):
+    """Operations of heads, which take seconds to count, are those of one product of the map."""
+
+    def quick(kind, grid_hw, *, in_channels, **_):
+        return in_channels
+
+    monkeypatch.setattr("polyscale.studies.recipes.size.count_head", quick)
 
 
 def build(checkpoint):
@@ -48,26 +59,19 @@ def build(checkpoint):
         return adapt_transformers(hf.ViTModel(config, add_pooling_layer=False), options)
 
 
-@pytest.mark.parametrize("checkpoint", CHECKPOINTS, ids=lambda c: c.at())
+@pytest.mark.parametrize("checkpoint", CHECKPOINTS.values(), ids=lambda c: c.at())
 def test_figures_of_checkpoints_are_those_of_the_architecture(checkpoint):
     backbone = build(checkpoint)
     cost = count_tile(backbone)
     assert backbone.tile_hw == (checkpoint.tile_px,) * 2
-    assert backbone.grid_hw == (checkpoint.tile_px // checkpoint.cell_px,) * 2
+    assert backbone.grid_hw == checkpoint.grid_hw
     assert (backbone.dim, backbone.has_cls) == (checkpoint.dim, checkpoint.has_cls)
-    assert cost.macs / 1e9 == pytest.approx(checkpoint.gmacs[checkpoint.tile_px], abs=0.005)
+    assert cost.macs / 1e9 == pytest.approx(checkpoint.gmacs, abs=0.005)
     assert cost.params / 1e6 == pytest.approx(checkpoint.params_m, abs=0.05)
-    # other costs are of scales that are not cut into tiles
-    tiles = {c.tile_px for c in CHECKPOINTS if c.repository == checkpoint.repository}
-    untiled = checkpoint.gmacs.keys() - tiles
-    assert untiled == ({1036, 1554} if checkpoint.source == "hf:facebook/dinov2-base" else set())
-    for side in untiled if checkpoint.tile_px == 518 else ():
-        gmacs = checkpoint.gmacs[side]
-        assert count_tile(backbone, (side, side)).macs / 1e9 == pytest.approx(gmacs, abs=0.005)
 
 
 def test_open_clip_knows_the_weights_by_the_same_repository():
-    named = [c for c in CHECKPOINTS if c.source.startswith("open_clip:")]
+    named = [c for c in CHECKPOINTS.values() if c.source.startswith("open_clip:")]
     assert len({c.repository for c in named}) == 4
     for checkpoint in named:
         architecture, _, tag = checkpoint.source.partition(":")[2].partition("/")
@@ -144,38 +148,33 @@ def test_ablations_cover_the_papers_tables():
     assert found == printed
 
 
-def test_heads_of_dense_recipes_are_trained_as_the_paper_says():
-    for recipe in RECIPES.values():
-        if recipe.task == "classification":
-            continue
-        settings = get_task(recipe.task).settings_type(**recipe.options)
-        module = settings.module(build(recipe.checkpoints[0]), (1,))
-        with torch.device("meta"):
-            head = settings.kind.make(
-                in_channels=module.out_channels,
-                **recipe.data.head_arguments,
-                **settings.head_options,
-            )
-        training = settings.training
-        said = (head.config["channels"], training.steps, training.batch, training.learning_rate)
-        assert (
-            said
-            == {
-                "segmentation": (256, 160_000, 16, 1e-4),
-                "depth": (192, 25_000, 32, 1e-3),
-            }[recipe.task]
-        )
-        assert settings.augment.crop_hw in {(512, 512), (518, 518), (504, 504)}
-        # the single scale and S² are seen on one grid, where their tiles differ
-        tiles = {c.tile_px for c in recipe.checkpoints}
-        assert (settings.grid, settings.source) == (
-            ((32, 32), "native") if len(tiles) > 1 else ("base", "base")
-        )
+@pytest.mark.parametrize("recipe", DENSE, ids=lambda r: r.name)
+def test_heads_of_dense_recipes_are_trained_as_the_paper_says(recipe):
+    settings = recipe.settings()
+    training = settings.training
+    said = (settings.head_options["channels"], training.steps, training.batch)
+    paper = {"segmentation": (256, 160_000, 16, 1e-4), "depth": (192, 25_000, 32, 1e-3)}
+    assert (*said, training.learning_rate) == paper[recipe.task]
+    assert settings.augment.crop_hw in {(512, 512), (518, 518), (504, 504)}
+    # the single scale and S² are seen on one grid, where their tiles differ
+    tiles = {c.tile_px for c in recipe.checkpoints}
+    assert (settings.grid, settings.source) == (
+        ((32, 32), "native") if len(tiles) > 1 else ("base", "base")
+    )
+
+
+@pytest.mark.parametrize("name", ["ade20k-vit", "nyu-vit"])
+def test_heads_of_dense_recipes_can_be_made_and_counted(name):
+    recipe = RECIPES[name]
+    settings = recipe.settings()
+    options = {**recipe.data.head_arguments, **settings.head_options}
+    macs = count_head(settings.kind, (32, 32), in_channels=768, **options)
+    assert macs > 32 * 32 * 768 * options["channels"]
 
 
 def test_fewer_steps_have_less_warm_up():
     def steps(name, number):
-        training = make_settings(RECIPES[name], Choices(steps=number)).training
+        training = RECIPES[name].settings({"steps": number}).training
         return training.steps, training.warmup_steps
 
     assert steps("nyu-vit", None) == steps("nyu-vit", 25_000) == (25_000, 12_000)
@@ -220,6 +219,7 @@ def test_dense_sizes_by_hand():
     assert size.tiles == anew * sum(tiles) + kept * (1 + (1 + 4 + 16 + 36) + 1 + 1)
     assert size.feature_bytes == kept * 2 * 32 * 32 * (768 + 4 * 768 + 1024 + 1280)
     assert size.images_read == 2 * (1010 + 4 * 30 + 5 * anew)
+    assert size.head_macs == (3 * anew + kept) * (768 + 3 * 768 + 3 * 768 + 1024 + 1280)
     # weights of base are run on tiles of two sizes, and come once
     assert size.download_bytes == pytest.approx(1e9 * 0.004 * (85.8 + 303.3 + 630.8))
     depth = size_recipe(RECIPES["nyu-vit"].with_data(**images))

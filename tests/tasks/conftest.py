@@ -4,15 +4,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
+from tests.tiny_study import CANDIDATES, FAST, make_models, use_models
 
 from polyscale.data import DataReport
 from polyscale.studies import plan_compare, run_compare
-from polyscale.studies.compare import plan
 
-SMALL, LARGE = "tiny:net_small", "tiny:net_large"
-CANDIDATES = [f"{SMALL}@1", f"{SMALL}@1,2", f"{LARGE}@1"]
+
+@pytest.fixture(scope="module")
+def models():
+    """The small models, which `load` gives by their names until the module is through."""
+    made = make_models()
+    with pytest.MonkeyPatch.context() as patch:
+        use_models(patch, made)
+        yield made
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ def make_split(kind, num, seed):
     return Split(ids, pixels, targets, f"{seed}-{num}")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_data():
     """A data set whose targets are "labels", "brightness" or "class"."""
 
@@ -74,22 +79,12 @@ def make_data():
     return make
 
 
-@pytest.fixture
-def run_task(tiny_backbone, monkeypatch):
+@pytest.fixture(scope="module")
+def run_task(models):
     """Runs a comparison of three tiny candidates."""
-    monkeypatch.setattr("polyscale.operator.cost.candidate.TURN_S", 0)
-    monkeypatch.setattr("polyscale.studies.costs.TURNS", 2)
-    for module in ("image_bootstrap", "intervals"):
-        monkeypatch.setattr(f"polyscale.stats.{module}.NUM_RESAMPLES", 500)
-    models = {}
-    for seed, (name, dim) in enumerate({SMALL: 6, LARGE: 12}.items()):
-        torch.manual_seed(seed)
-        models[name] = tiny_backbone(dim=dim)
-        models[name].name = name
-    monkeypatch.setattr(plan, "load", lambda source: models[source])
 
     def run(data, task, candidates=CANDIDATES, **settings):
-        options = task.settings_type(dtype="fp32", tile_batch=16, **settings)
+        options = task.settings_type(**FAST, **settings)
         return run_compare(plan_compare(data, candidates, options, task=task))
 
     return run

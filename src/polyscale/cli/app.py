@@ -1,16 +1,16 @@
-"""`polyscale`: all commands together, and how errors are printed."""
+"""`polyscale`: all commands, and how errors are printed."""
 
 import errno
 import io
 import os
+import signal
 import sys
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 import polyscale
-from polyscale.cli import INTERRUPTED
 from polyscale.cli.compare import SettingsCommand, compare
 from polyscale.cli.console import errors
 from polyscale.cli.models import models
@@ -33,12 +33,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(cls=SettingsCommand)(compare)
-app.command()(predict)
-app.command()(plan)
-app.command()(models)
-app.command()(show)
-app.command()(seams)
-app.command()(paper)
+for command in (predict, plan, models, show, seams, paper):
+    app.command()(command)
 app.add_typer(recipe, name="recipe")
 app.command()(report)
 
@@ -52,33 +48,30 @@ def _top(
         raise typer.Exit
 
 
-NO_PATHS = (errno.ENAMETOOLONG, errno.ELOOP)
-"""Error numbers of the operating system for a path that is too long or has a loop of links."""
-
-
 def main() -> None:
-    """Run the command line; exit 2 for wrong use, 1 for failure, 130 for Ctrl-C."""
+    """Run the command line; the exit code is 2 for wrong use, 1 for failure, 130 for Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not every terminal can show ² and →
             stream.reconfigure(errors="replace")
     try:
         app()
     except (InputError, MissingExtraError) as error:
-        errors.print(f"error: {error}", style="bold red", soft_wrap=True)
-        sys.exit(2)
+        _fail(str(error), code=2)
     except RunError as error:
-        errors.print(f"error: {error}", style="bold red", soft_wrap=True)
-        sys.exit(1)
+        _fail(str(error), code=1)
     except OSError as error:
-        if error.errno not in NO_PATHS:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
             raise
-        told = f"{error.filename!r} is no path that can be used ({error.strerror}). Choose another."
-        errors.print(f"error: {told}", style="bold red", soft_wrap=True)
-        sys.exit(2)
-    except SystemExit as left:
-        if left.code == INTERRUPTED:  # into which typer turns Ctrl-C
+        _fail(f"{error.filename!r} cannot be used ({error.strerror}). Choose another path.", code=2)
+    except SystemExit as ended:
+        if ended.code == 128 + signal.SIGINT:  # typer's exit code after Ctrl-C
             errors.print("interrupted. Give the same command again to continue.", style="bold red")
-            with suppress(OSError):  # nobody reads any more
+            with suppress(OSError):  # the output may be closed
                 sys.stdout.flush()
-            os._exit(INTERRUPTED)  # Python would take seconds to take torch's modules apart
+            os._exit(ended.code)  # Python would need seconds to unload torch's modules
         raise
+
+
+def _fail(message: str, *, code: int) -> NoReturn:
+    errors.print(f"error: {message}", style="bold red", soft_wrap=True)
+    sys.exit(code)

@@ -1,10 +1,10 @@
-"""`polyscale compare`, and what it shares with `polyscale recipe run`."""
+"""`polyscale compare`, and how a planned comparison runs."""
 
 import inspect
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperCommand
@@ -17,78 +17,79 @@ if TYPE_CHECKING:
     from polyscale.tasks import Option
 
 PREFIX = "option_"
-"""Begins parameters of options, whose names may be words of Python."""
+"""Stands before the name of an option, which may be a keyword of Python, such as `lambda`."""
 
 
 class SettingsCommand(TyperCommand):
-    """A command that also has the options of the settings of every task.
+    """A command with the options that the settings of all tasks declare.
 
-    They are added when the command itself is asked for, because settings need torch.
+    They are added only when this command is used, because settings need torch.
     """
+
+    lists_tasks: ClassVar[bool] = True
+    """Whether help lists the tasks and the data that each takes."""
 
     @cached_property
     def groups(self) -> "dict[str, dict[str, Option]]":
-        """A title → the options of some tasks by their names."""
+        """Title of a section of help → name → option."""
         from polyscale.tasks import group_options, loadable_tasks
 
         return group_options({task.name: task.settings_type for task in loadable_tasks()})
 
     @cached_property
     def settings_params(self) -> list[Any]:
-        """Each name once, as typer makes options from the signature of a function."""
-        taken = {name for param in self.params for name in param.opts}
-        parameters = []
+        """Each name once; typer makes options from the signature of a function."""
+        parameters: dict[str, inspect.Parameter] = {}
         for name, option in (item for group in self.groups.values() for item in group.items()):
-            if f"--{name}" not in taken:
-                taken.add(f"--{name}")
-                kind = bool if option.value_type is bool else option.value_type | None
-                made = inspect.Parameter(
-                    PREFIX + name.replace("-", "_"),
-                    inspect.Parameter.KEYWORD_ONLY,
-                    default=False if kind is bool else None,
-                    annotation=Annotated[kind, typer.Option(f"--{name}")],
-                )
-                parameters.append(made)
+            kind = bool if option.value_type is bool else option.value_type | None
+            parameter = inspect.Parameter(
+                PREFIX + name.replace("-", "_"),
+                inspect.Parameter.KEYWORD_ONLY,
+                default=False if kind is bool else None,
+                annotation=Annotated[kind, typer.Option(f"--{name}")],
+            )
+            parameters.setdefault(name, parameter)
 
         def template() -> None: ...
 
-        template.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        template.__signature__ = inspect.Signature([*parameters.values()])  # type: ignore[attr-defined]
         app = typer.Typer(add_completion=False)
         app.command()(template)
         return list(typer.main.get_command(app).params)
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """The command's own options, then those of all tasks, then --help."""
-        *own, help_option = super().get_params(ctx)
-        return [*own, *self.settings_params, help_option]
+        """The options of the command, then those of all tasks, then --help."""
+        *options, help_option = super().get_params(ctx)
+        return [*options, *self.settings_params, help_option]
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, with the options of tasks in `ctx.obj` by their names."""
+        """Run the command, with the values of the tasks' options in `ctx.obj`, by their names."""
         given = {param.name: ctx.params.pop(param.name) for param in self.settings_params}
         ctx.obj = {n.removeprefix(PREFIX).replace("_", "-"): v for n, v in given.items()}
         return super().invoke(ctx)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the command's own options, those of tasks, and what data each task takes."""
+        """Write the options of the command and of tasks, and the data that each task takes."""
         from polyscale.tasks import DEFAULT, loadable_tasks
 
-        own = (param.get_help_record(ctx) for param in super().get_params(ctx))
-        sections = {"Options": [record for record in own if record is not None]}
+        records = (param.get_help_record(ctx) for param in super().get_params(ctx))
+        sections = {"Options": [record for record in records if record is not None]}
         for title, options in self.groups.items():
             sections[title] = [
                 (f"--{n}" if o.value_type is bool else f"--{n} <{o.value_type.__name__}>", o.help)
                 for n, o in options.items()
             ]
-        sections["Tasks and their data"] = [
-            (
-                f"{task.name} (default)" if task.name == DEFAULT else task.name,
-                task.sources or "a data set that is loaded in Python",
-            )
-            for task in loadable_tasks()
-        ]
-        for title, records in sections.items():
+        if self.lists_tasks:
+            sections["Tasks and their data"] = [
+                (
+                    f"{task.name} (default)" if task.name == DEFAULT else task.name,
+                    task.sources or "a data set that is loaded in Python",
+                )
+                for task in loadable_tasks()
+            ]
+        for title, rows in sections.items():
             with formatter.section(title):
-                formatter.write_dl(records)
+                formatter.write_dl(rows)
 
 
 def compare(
@@ -102,10 +103,7 @@ def compare(
         typer.Option(help="Models and scales to compare: SOURCE@SCALES, separated by spaces."),
     ],
     more: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="CANDIDATE")] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(help="The task; all tasks are listed below."),
-    ] = None,
+    task: Annotated[str | None, typer.Option(help="The task; all tasks are listed below.")] = None,
     family: Annotated[
         list[str] | None,
         typer.Option(
@@ -123,7 +121,7 @@ def compare(
 ) -> None:
     """Answer whether a larger vision model is needed, on your images, and write a report.
 
-    An interrupted run goes on where it stopped when you give the same command again.
+    Give the same command again to continue an interrupted run.
 
     \b
     Examples:
@@ -141,13 +139,13 @@ def compare(
     if cache is not None and no_cache:
         raise InputError("cache must not be given with --no-cache. Leave one out.")
     limit_bytes = parse_bytes(cache_limit, name="--cache-limit")
-    chosen = to_task(task, None)
+    named_task = to_task(task, None)
     with progress_bars() as progress:
         plan = plan_compare(
             data,
             [*candidates, *(more or [])],
-            make_settings(chosen.settings_type, ctx.obj, task=chosen.name),
-            task=chosen,
+            make_settings(named_task.settings_type, ctx.obj, task=named_task.name),
+            task=named_task,
             family=_families(family or []),
             image_cache=None if no_cache else cache or default_inspection_cache(),
             progress=progress,
@@ -182,19 +180,20 @@ def run_plan(
     cache_limit_bytes: int | None = None,
     tell: Callable[[], None] | None = None,
 ) -> None:
-    """Run a plan into a folder, or leave what is already there, and print its answers.
+    """Run a comparison unless its folder already holds it, and print its answers.
 
     Args:
-        plan: what to do.
+        plan: the comparison.
         out: folder of the run, already checked.
-        cache: folder where features are kept; None keeps nothing.
-        cache_limit_bytes: what features may take there; None is no limit.
-        tell: prints what stands before the answers.
+        cache: folder for features; None keeps none.
+        cache_limit_bytes: limit of its size; None sets no limit.
+        tell: prints what comes before the answers.
 
     Raises:
-        RunError: if a candidate failed; everything is written then.
+        RunError: if a candidate or the report failed; everything else is written then.
     """
-    from polyscale.report import read_answers, write_report
+    from polyscale.api import complete_report
+    from polyscale.report import read_answers
     from polyscale.studies import check_complete, is_finished, new_run, run_compare
 
     for note in plan.data.notes:
@@ -208,10 +207,10 @@ def run_plan(
             )
         with new_run(out) as folder:
             comparison.save(folder)
-            write_report(folder)
+    page = complete_report(out)
     if tell is not None:
         tell()
     for answer in read_answers(out):
         output.print(answer, soft_wrap=True)
-    output.print(f"report: {out / 'report.html'}", soft_wrap=True)
+    output.print(f"report: {page}", soft_wrap=True)
     check_complete(out)

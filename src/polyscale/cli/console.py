@@ -1,4 +1,4 @@
-"""Options, tables and progress bars of all commands. Data go to stdout, the rest to stderr."""
+"""Options, tables and progress bars of all commands. Results go to stdout, the rest to stderr."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,10 +24,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 WIDE = 120
-"""Columns from which a bar has its usual length."""
+"""Columns of a terminal in which progress bars have their full length."""
 
 PIPE_COLUMNS = 200
-"""Into a file or a pipe, tables need not fold."""
+"""Columns of tables that go into a file or a pipe, where they need not be folded."""
 
 ModelOption = Annotated[str, typer.Option(help="Name of a model; see polyscale models.")]
 ScalesOption = Annotated[str, typer.Option(help="Scales, separated by commas.")]
@@ -47,36 +47,36 @@ def make_table(
     numeric: Sequence[bool] | None = None,
     title: str | None = None,
 ) -> Table:
-    """A table without lines; numeric columns, by default all but the first, are flush right."""
+    """A table without lines; numeric columns, by default all but the first, are aligned right."""
     table = Table(title=title, title_justify="left", box=None)
     numeric = numeric or (False, *repeat(True, len(heads) - 1))
-    for head, flush_right in zip(heads, numeric, strict=True):
-        table.add_column(head, justify="right" if flush_right else "left", overflow="fold")
+    for head, is_numeric in zip(heads, numeric, strict=True):
+        table.add_column(head, justify="right" if is_numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
     return table
 
 
 class _Step(ProgressColumn):
-    """What is done; where a terminal is narrow it gives way to the figures."""
+    """The description, which is cut off in narrow terminals so that the numbers stay."""
 
     def render(self, task: Task) -> Text:
         return Text(task.description, no_wrap=True, overflow="ellipsis")
 
 
 class _Rate(ProgressColumn):
-    """Units a second."""
+    """Units per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         unit = task.fields["unit"]
-        said = f"{speed:.1f} {unit}/s" if speed else ""
-        return Text(said, style="progress.data.speed", no_wrap=True)
+        rate = f"{speed:.1f} {unit}/s" if speed else ""
+        return Text(rate, style="progress.data.speed", no_wrap=True)
 
 
 @contextmanager
 def progress_bars() -> Iterator["_Bars"]:
-    """Bars with rate, remaining time and a note such as the loss, one a step, on stderr."""
+    """A bar for each step, with its rate, remaining time and a note such as the loss."""
     columns = (
         _Step(),
         BarColumn(bar_width=40 if errors.width >= WIDE else 5),

@@ -23,13 +23,13 @@ def models(
     """  # noqa: D301 - \b keeps the lines
     from polyscale.operator.backbones import list_sources
 
-    found = list(list_sources(pattern))
+    infos = list(list_sources(pattern))
     if output.is_terminal:
-        rows = [(i.source, i.about, i.licence, "yes" if i.installed else "") for i in found]
+        rows = [(i.source, i.about, i.licence, "yes" if i.installed else "") for i in infos]
         heads = ("source", "what it is", "licence", "installed")
         output.print(make_table(heads, rows, numeric=[False] * 4))
     else:
-        for info in found:
+        for info in infos:
             output.print(info.source, soft_wrap=True)
-    hint = "" if found else " Try a shorter word; timm's models need pip install 'polyscale[timm]'."
-    errors.print(f"{len(found)} models match {pattern!r}.{hint}", soft_wrap=True)
+    hint = "" if infos else " Try a shorter word; timm's models need pip install 'polyscale[timm]'."
+    errors.print(f"{len(infos)} models match {pattern!r}.{hint}", soft_wrap=True)

@@ -15,7 +15,7 @@ def paper(
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print the rows as CSV.")] = False,
     figure: Annotated[
-        Path | None, typer.Option(help="Redraw Figure 2 into this .png or .svg file.")
+        Path | None, typer.Option(help="Redraw Figure 2 into this .png, .svg or .pdf file.")
     ] = None,
 ) -> None:
     """Print the figures of the S² paper, and who dominates whom at equal cost.
@@ -33,11 +33,13 @@ def paper(
     from polyscale.errors import require
 
     if figure is not None:
-        for package in ("matplotlib", "scipy"):
-            require(package, extra="compare", feature="polyscale paper --figure")
-        from polyscale.report.figure2 import write_figure
+        from polyscale.report.pictures import check_picture, write_picture
 
-        write_figure(figure)
+        check_picture(figure, argument="figure")
+        require("scipy", extra="compare", feature="polyscale paper --figure")
+        from polyscale.report.figure2 import draw_figure2
+
+        write_picture(draw_figure2, figure)
         errors.print(f"figure: {figure}", soft_wrap=True)
         return
     if csv:

@@ -30,7 +30,7 @@ def plan(
     from polyscale.operator.cost.forecast import forecast, parse_hw
 
     candidate = Candidate.parse(f"{model}@{scales}")
-    seen = forecast(candidate, image_hw=parse_hw(image_size), batch=batch)
+    cost = forecast(candidate, image_hw=parse_hw(image_size), batch=batch)
     rows = [
         (
             format_scale(level.scale),
@@ -39,21 +39,26 @@ def plan(
             f"{level.num_tokens}",
             f"{level.macs / 1e9:.2f}",
         )
-        for level in seen.levels
+        for level in cost.levels
     ]
     table = make_table(("scale", "pixels", "tiles", "tokens", "GMACs"), rows, numeric=[True] * 5)
     table.add_row(
-        "all", "", f"{seen.num_tiles}", f"{seen.num_tokens}", f"{seen.macs / 1e9:.2f}", style="bold"
+        "all",
+        "",
+        f"{cost.num_tiles}",
+        f"{cost.num_tokens}",
+        f"{cost.macs / 1e9:.2f}",
+        style="bold",
     )
-    output.print(f"{candidate}, {seen.params / 1e6:.2f} M parameters, for one image", style="bold")
+    output.print(f"{candidate}, {cost.params / 1e6:.2f} M parameters, for one image", style="bold")
     output.print(table)
-    grid_h, grid_w = seen.grid_hw
-    output.print(f"features: {grid_h}×{grid_w} cells of {seen.dim} channels")
+    grid_h, grid_w = cost.grid_hw
+    output.print(f"features: {grid_h}×{grid_w} cells of {cost.dim} channels")
     output.print(
-        f"memory, batch {batch}, fp32: {seen.peak_bytes / 2**20:.0f} MiB at the peak, of which "
-        f"parameters {seen.param_bytes / 2**20:.0f} MiB, "
-        f"output {seen.output_bytes / 2**20:.1f} MiB",
+        f"memory, batch {batch}, fp32: {cost.peak_bytes / 2**20:.0f} MiB at the peak, of which "
+        f"parameters {cost.param_bytes / 2**20:.0f} MiB, "
+        f"output {cost.output_bytes / 2**20:.1f} MiB",
         soft_wrap=True,
     )
-    for note in seen.notes:
+    for note in cost.notes:
         output.print(f"note: {note}", style="yellow", soft_wrap=True)

@@ -42,9 +42,9 @@ def predict(
 
     files = list_pictures(images)
     check_folder(out, files)
-    loaded = load_predictor(head, backbone=backbone, device=device)
+    predictor = load_predictor(head, backbone=backbone, device=device)
     with progress_bars() as progress:
-        left_out = predict_files(loaded, files, out, arrays=arrays, progress=progress)
+        left_out = predict_files(predictor, files, out, arrays=arrays, progress=progress)
     for line in left_out:
         errors.print(f"left out: {line}", soft_wrap=True)
     output.print(f"{len(files) - len(left_out)} of {len(files)} pictures: {out}", soft_wrap=True)

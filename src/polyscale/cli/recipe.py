@@ -1,14 +1,18 @@
 """`polyscale recipe list|show|run`."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console, RenderableType
 
-from polyscale.cli.compare import run_plan
-from polyscale.cli.console import CacheOption, DeviceOption, errors, output, progress_bars
+from polyscale.cli.compare import SettingsCommand, run_plan
+from polyscale.cli.console import CacheOption, errors, output, progress_bars
+
+if TYPE_CHECKING:
+    from polyscale.tasks import Option
 
 recipe = typer.Typer(
     help="Repeat an experiment of the paper with one command.",
@@ -17,6 +21,22 @@ recipe = typer.Typer(
 )
 
 RecipeName = Annotated[str, typer.Argument(help="Name of a recipe, for example imagenet-vit.")]
+
+
+class RecipeCommand(SettingsCommand):
+    """A command that has some options of the settings; what is not given is as in the recipe."""
+
+    lists_tasks = False
+
+    @cached_property
+    def groups(self) -> "dict[str, dict[str, Option]]":
+        """A title → the options by their names."""
+        from polyscale.tasks import MapSettings
+        from polyscale.tasks.options import options_of
+
+        known = options_of(MapSettings)
+        names = ("steps", "dtype", "seed", "device")
+        return {"Settings (default: those of the recipe)": {n: known[n][1] for n in names}}
 
 
 @recipe.command("list")
@@ -44,12 +64,13 @@ def show_recipe(name: RecipeName) -> None:
     from polyscale.cli.recipe_text import show_lines
     from polyscale.studies.recipes import get_recipe, size_recipe
 
-    chosen = get_recipe(name)
-    _print(output, show_lines(chosen, size_recipe(chosen)))
+    entry = get_recipe(name)
+    _print(output, show_lines(entry, size_recipe(entry)))
 
 
-@recipe.command("run")
+@recipe.command("run", cls=RecipeCommand)
 def run_recipe(
+    ctx: typer.Context,
     name: RecipeName,
     data: Annotated[
         str,
@@ -73,26 +94,14 @@ def run_recipe(
         int | None,
         typer.Option(help="ADE20K and NYUv2 only: images in each split (default: all)."),
     ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(help="ADE20K and NYUv2 only: training steps per head (default: the paper's)."),
-    ] = None,
     dry: Annotated[
         bool, typer.Option("--dry", help="Print what the run would cost, and stop.")
     ] = False,
-    dtype: Annotated[
-        str | None,
-        typer.Option(
-            help="Precision of the backbones: fp32, bf16, fp16 or auto (default: the recipe's)."
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Random seed of samples, heads and resampling.")] = 0,
-    device: DeviceOption = "cpu",
     cache: CacheOption = None,
 ) -> None:
     """Run a recipe on your copy of its data, and print the paper's figures beside the results.
 
-    An interrupted run goes on where it stopped when you give the same command again.
+    Give the same command again to continue an interrupted run.
 
     \b
     Examples:
@@ -105,7 +114,6 @@ def run_recipe(
     from polyscale.features import default_cache
     from polyscale.studies import check_out
     from polyscale.studies.recipes import (
-        Choices,
         check_memory,
         fetch_weights,
         measure_rates,
@@ -114,10 +122,9 @@ def run_recipe(
     )
 
     out = out or Path("runs") / name
-    choices = Choices(
-        per_class=per_class, limit=limit, steps=steps, dtype=dtype, seed=seed, device=device
+    prepared = prepare_recipe(
+        name, data, weights_dir=weights_dir, per_class=per_class, limit=limit, given=ctx.obj
     )
-    prepared = prepare_recipe(name, data, weights_dir=weights_dir, choices=choices)
     size = size_recipe(prepared.recipe, prepared.settings, weights_dir=prepared.weights_dir)
     lines = forecast_lines(prepared.recipe, size, measure_rates(prepared))
     _print(output if dry else errors, lines)

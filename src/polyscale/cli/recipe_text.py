@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from rich.filesize import decimal
 from rich.table import Table
 
 from polyscale.cli.console import make_table
@@ -133,18 +134,13 @@ def _size_lines(size: RecipeSize) -> Iterator[str]:
     )
     yield f"Heads: {size.head_macs / 1e12:,.0f} TMACs."
     yield (
-        f"Disk: {_bytes(size.feature_bytes)} of features in the cache, and downloads of at most "
-        f"{_bytes(size.download_bytes)}."
+        f"Disk: {decimal(size.feature_bytes)} of features in the cache, and downloads of at most "
+        f"{decimal(size.download_bytes)}."
     )
     yield (
-        f"Memory: about {_bytes(size.memory_bytes)} at the peak for features and predictions, in "
+        f"Memory: about {decimal(size.memory_bytes)} at the peak for features and predictions, in "
         "addition to the models."
     )
-
-
-def _bytes(number: int) -> str:
-    unit, size = ("GB", 1e9) if number >= 1e9 else ("MB", 1e6) if number >= 1e6 else ("kB", 1e3)
-    return f"{number / size:.1f} {unit}"
 
 
 def _duration(seconds: float) -> str:

@@ -1,12 +1,12 @@
 """`polyscale seams`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from polyscale.cli.console import ModelOption, errors, output, progress_bars
+from polyscale.cli.console import ModelOption, errors, make_table, output, progress_bars
 from polyscale.records.seams import CONTROL, JOIN
 
 
@@ -33,7 +33,7 @@ def seams(
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import read_image
     from polyscale.operator.backbones import load
-    from polyscale.report.pictures import check_picture, write_seams
+    from polyscale.report.pictures import check_picture, write_picture
     from polyscale.studies.seams import compare_seams, load_untiled
 
     if out:
@@ -42,33 +42,34 @@ def seams(
     untiled = load_untiled(model, scale) if control else None
     if control and untiled is None:
         errors.print(
-            f"{model} can't be built for one large tile, so there is no control.", soft_wrap=True
+            f"{model} cannot be built for one large tile, so there is no control.", soft_wrap=True
         )
     with progress_bars() as progress:
         report = compare_seams(
             load(model), pictures, scale=scale, untiled=untiled, seed=seed, progress=progress
         )
-    table = Table(box=None, padding=(0, 1), pad_edge=False)
-    table.add_column("way of cutting", no_wrap=True)
-    for column in ("tiles", "border", "interior", "excess", "95 %", "new edges"):
-        table.add_column(column, justify="right", no_wrap=True)
+    rows = []
     for way in report.ways:
         times = way.num_tiles / report.ways[0].num_tiles
-        low_high = "…".join(f"{100 * end:+.0f}" for end in way.excess_ci or ())
-        table.add_row(
+        interval = "…".join(f"{100 * end:+.0f}" for end in way.excess_ci or ())
+        row = (
             way.name.replace(JOIN, "\n"),
             "1, larger" if way.name == CONTROL else f"{way.num_tiles} ({times:.3g}×)",
             f"{way.seams.border:.3f}",
             f"{way.seams.interior:.3f}",
             f"{100 * way.seams.excess:+.0f} %",
-            f"{low_high} %" if low_high else "",
+            f"{interval} %" if interval else "",
             "" if way.added_excess is None else f"{100 * way.added_excess:+.0f} %",
         )
+        rows.append(row)
+    heads = ("way of cutting", "tiles", "border", "interior", "excess", "95 %", "new edges")
     num = report.num_images
     output.print(
         f"{report.model}, scale {scale}, {num} image{'s' if num > 1 else ''}", style="bold"
     )
-    output.print(table)
+    output.print(make_table(heads, rows))
     if out:
-        write_seams(report, out)
+        from polyscale.report.seams_picture import draw_seams
+
+        write_picture(partial(draw_seams, report), out)
         output.print(f"picture: {out}", soft_wrap=True)

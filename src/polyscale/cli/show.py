@@ -1,5 +1,6 @@
 """`polyscale show`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,15 +43,18 @@ def show(
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import read_image
     from polyscale.operator.multiscale import wrap
-    from polyscale.report.pictures import check_picture, write_shown
+    from polyscale.report.pictures import check_picture, write_picture
     from polyscale.studies.show import show as show_scales
 
     candidate = Candidate.parse(f"{model}@{scales}")
     picture = read_image(image, name=str(image))
     out = out or Path(f"{image.stem}-scales.png")
     check_picture(out, sources=[image])
+    from polyscale.report.show_picture import draw_shown
+
     options: Any = {"source": source, "aspect": aspect, "overlap": overlap}  # wrap checks them
     module = wrap(candidate.backbone, candidate.scales, **options)
-    write_shown(show_scales(module, picture), out, title=image.name)
+    shown = show_scales(module, picture)
+    write_picture(partial(draw_shown, shown, title=image.name), out)
     output.print(str(module.plan_for((picture.height, picture.width))), soft_wrap=True)
     output.print(f"picture: {out}", soft_wrap=True)

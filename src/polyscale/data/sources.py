@@ -181,12 +181,13 @@ def load_depth(
     )
 
 
-def list_dense(source: str, task: str, *, seed: int = 0) -> Catalogue:
-    """What a data set of `load_segmentation` or `load_depth` holds, before any file is opened.
+def list_source(source: str, task: str, *, seed: int = 0) -> Catalogue:
+    """What a data set holds, before any image is opened.
 
-    The source is not `rooms`; the task is "segmentation" or "depth".
+    The source is not `rooms`; the task is one of `TASKS`.
     """
-    return _list(source, "depth" if task == "depth" else "mask", seed)
+    (kind,) = (kind for kind, name in TASKS.items() if name == task)
+    return _list(source, kind, seed)
 
 
 def _list(source: str, kind: str, seed: int) -> Catalogue:

@@ -145,8 +145,9 @@ def read_json(path: Path, kind: Any) -> Any:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write readable JSON. NaN is refused, since other programs cannot read it."""
-    path.write_text(f"{json.dumps(content, indent=2, allow_nan=False)}\n", encoding="utf-8")
+    """Write readable JSON, records included. NaN is refused: other programs cannot read it."""
+    text = json.dumps(content, indent=2, allow_nan=False, default=lambda record: record.to_dict())
+    path.write_text(f"{text}\n", encoding="utf-8")
 
 
 def check_exists(path: Path) -> None:

@@ -1,59 +1,42 @@
 """The chart: a metric against a cost, by model size and by scale."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from math import floor, log10
+from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from polyscale.records import Result
-from polyscale.report.axes import MACS, Axis, Costs
+from polyscale.report.drawing import GRID, INK, PT, QUIET, new_figure
 from polyscale.report.labels import XY, Label, place_labels
 from polyscale.report.metric_words import MetricWords
-from polyscale.report.names import chart_names, scales_text
-from polyscale.report.numbers import LEVEL
+from polyscale.report.names import FamilyStyle, chart_names, scale_lines, scales_text, size_lines
+from polyscale.report.numbers import LEVEL, MACS, Axis
 from polyscale.report.run import Run
-from polyscale.report.series import FamilyStyle, scale_series, size_series
 
 SHAPES = {"circle": "o", "square": "s", "triangle": "^", "diamond": "D"}
-INK, QUIET, GRID = "#1d2329", "#5b6670", "#e3e7ea"
 DASHES = (4, 2.5)
 LEGEND_LINE_WIDTH = 1.4
 LEGEND_LINE_PT = LEGEND_LINE_WIDTH * (3 * DASHES[0] + 2 * DASHES[1])  # ends with a whole dash
-PX_PER_INCH = 96
-PT = 72 / PX_PER_INCH
 MAX_TICKS = 7
 WIDE_NAME, NARROW_NAME = 24, 18  # characters of a model's name
 
-
-@dataclass(frozen=True)
-class Cut:
-    """Where a verdict cut the small model's curve: at the cost of a larger model.
-
-    Attributes:
-        larger: the larger candidate.
-        ends: the candidates of the curve on either side.
-        value: of the curve there.
-    """
-
-    larger: str
-    ends: tuple[str, ...]
-    value: float
+Costs = Mapping[str, float]
+"""Of each candidate, on one axis."""
 
 
-def cuts_of(run: Run, axis: Axis) -> list[Cut]:
-    """Where the verdicts of a run cut curves on one kind of cost."""
-    values = {result.candidate: result.value for result in run.results}
-    return [
-        Cut(cost.larger, cost.s2, values[cost.larger] + run.words.sign * cost.difference)
+def cuts_of(run: Run, axis: Axis) -> list[tuple[Result, float]]:
+    """The larger models at whose cost a verdict interpolated a curve, and its value there."""
+    larger = [
+        (run.rows[cost.larger], run.words.sign * cost.difference)
         for verdict in run.verdicts
         for cost in verdict.costs
         if cost.axis == axis.key and cost.rule == "interpolated"
     ]
+    return [(result, result.value + difference) for result, difference in larger]
 
 
 def draw_chart(
@@ -61,9 +44,8 @@ def draw_chart(
     size_px: tuple[int, int],
     *,
     axis: Axis = MACS,
-    cuts: Sequence[Cut] = (),
     narrow: bool = False,
-    titled: bool = False,
+    alone: bool = False,
     id_prefix: str = "chart",
 ) -> Figure:
     """Each candidate as a point with its interval; lines join models of a family, and scale sets.
@@ -72,25 +54,23 @@ def draw_chart(
         run: with a cost on that axis for each candidate.
         size_px: width and height in CSS pixels, 96 an inch.
         axis: the kind of cost.
-        cuts: of the small model's curve, by verdicts on that cost.
-        narrow: smaller marks and text, and more room beside the points, for a phone.
-        titled: whether the title is drawn; a page has its own.
+        narrow: for a phone: smaller marks and text, and more room beside the points.
+        alone: with a title, and without interpolated points, which only a page explains.
         id_prefix: of the ids of lines and points in an SVG.
     """
-    width, height = size_px
-    figure = Figure(figsize=(width / PX_PER_INCH, height / PX_PER_INCH), facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(*size_px)
     axes = figure.add_subplot()
     costs = run.costs(axis)
     _draw_lines(axes, run, costs, narrow=narrow, id_prefix=id_prefix)
-    _draw_cuts(axes, run, costs, cuts)
+    if not alone:
+        _draw_cuts(axes, run, axis, costs)
     for number, result in enumerate(run.results):
         gid = f"{id_prefix}-point-{number}"
         style = run.styles[result.family]
-        _draw_point(axes, result, costs[result.candidate], style, run.words, narrow=narrow, gid=gid)
+        _draw_point(axes, result, costs[result.candidate], style, narrow=narrow, gid=gid)
     _draw_axes(axes, axis, list(costs.values()), run.words, narrow=narrow)
     _draw_legend(axes, narrow=narrow)
-    if titled:
+    if alone:
         title = chart_title(run, axis)
         axes.set_title(title, loc="left", pad=36, fontsize=17 * PT, weight="bold", color=INK)
     # margins first, since labels are placed among what is then drawn
@@ -117,51 +97,42 @@ def point_places(figure: Figure, run: Run, axis: Axis) -> dict[str, XY]:
     width, height = figure.bbox.size
     places = {}
     for result in run.results:
-        x, y = axes.transData.transform((costs[result.candidate], run.words.shown(result.value)))
+        x, y = axes.transData.transform((costs[result.candidate], result.value))
         places[result.candidate] = (float(x / width), float(1 - y / height))
     return places
 
 
 def _draw_lines(axes: Axes, run: Run, costs: Costs, *, narrow: bool, id_prefix: str) -> None:
-    for lines in (size_series(run.results), scale_series(run.results)):
-        for number, series in enumerate(lines):
+    for kind, lines in (("size", size_lines(run.results)), ("scale", scale_lines(run.results))):
+        for number, rows in enumerate(lines):
             axes.plot(
-                [costs[r.candidate] for r in series.results],
-                [run.words.shown(r.value) for r in series.results],
-                color=series.style.colour,
-                linestyle="-" if series.kind == "size" else (0, DASHES),
+                [costs[r.candidate] for r in rows],
+                [r.value for r in rows],
+                color=run.styles[rows[0].family].colour,
+                linestyle="-" if kind == "size" else (0, DASHES),
                 linewidth=1.2 if narrow else 1.6,
                 zorder=2,
-                gid=f"{id_prefix}-{series.kind}-{number}",
+                gid=f"{id_prefix}-{kind}-{number}",
             )
 
 
-def _draw_cuts(axes: Axes, run: Run, costs: Costs, cuts: Sequence[Cut]) -> None:
-    """A cross on the curve, and a dotted line from it to the larger model."""
-    for cut in cuts:
-        larger = run.rows[cut.larger]
-        colour, cost = run.styles[larger.family].colour, costs[cut.larger]
-        ends = [run.words.shown(cut.value), run.words.shown(larger.value)]
-        axes.plot([cost] * 2, ends, ":", color=colour, linewidth=1.4, zorder=1.5)
-        axes.plot([cost], ends[:1], "x", color=INK, markersize=6.5, markeredgewidth=1.6, zorder=4)
+def _draw_cuts(axes: Axes, run: Run, axis: Axis, costs: Costs) -> None:
+    """A cross where a curve was interpolated, and a dotted line from it to the larger model."""
+    for larger, value in cuts_of(run, axis):
+        colour, cost = run.styles[larger.family].colour, costs[larger.candidate]
+        axes.plot([cost] * 2, [value, larger.value], ":", color=colour, linewidth=1.4, zorder=1.5)
+        axes.plot(cost, value, "x", color=INK, markersize=6.5, markeredgewidth=1.6, zorder=4)
 
 
 def _draw_point(
-    axes: Axes,
-    result: Result,
-    cost: float,
-    style: FamilyStyle,
-    words: MetricWords,
-    *,
-    narrow: bool,
-    gid: str,
+    axes: Axes, result: Result, cost: float, style: FamilyStyle, *, narrow: bool, gid: str
 ) -> None:
     """A marker, hollow at one scale and filled at several, and its interval."""
-    interval = [words.shown(result.ci_low), words.shown(result.ci_high)]
+    interval = [result.ci_low, result.ci_high]
     axes.plot([cost] * 2, interval, color=style.colour, alpha=0.45, linewidth=1.1, zorder=1)
     axes.plot(
-        [cost],
-        [words.shown(result.value)],
+        cost,
+        result.value,
         marker=SHAPES[style.marker],
         markersize=6 if narrow else 7.5,
         markerfacecolor=style.colour if len(result.scales) > 1 else "white",
@@ -177,11 +148,12 @@ def _draw_axes(
     axes: Axes, axis: Axis, costs: Sequence[float], words: MetricWords, *, narrow: bool
 ) -> None:
     size = _text_pt(narrow)
-    axes.set_xscale("log")
     # room for labels at both ends, a share of what the points span
     low, high = min(costs), max(costs)
     room = max(high / low, 2) ** (0.22 if narrow else 0.1)
     ends = (low / room, high * room)
+    direction = ", faster on the left" if axis.turned else ""
+    axes.set_xscale("log")
     axes.set_xlim(*(ends[::-1] if axis.turned else ends))
     axes.xaxis.set_major_locator(FixedLocator(_ticks(*ends)))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -189,41 +161,42 @@ def _draw_axes(
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.tick(value)))
     axes.margins(y=0.06)
+    ylabel = words.noun
     if words.sign < 0:
         axes.invert_yaxis()  # better is up
+        ylabel += ", lower is better (axis inverted)"
     axes.tick_params(length=0, labelsize=size, labelcolor=QUIET, pad=6)
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "left", "right"]].set_visible(False)
     axes.spines["bottom"].set_color(QUIET)
-    axes.set_xlabel(axis.label, fontsize=size, color=QUIET, labelpad=8)
-    axes.set_ylabel(words.axis, fontsize=size, color=QUIET, labelpad=6)
+    xlabel = f"{axis.label} (log scale{direction})"
+    axes.set_xlabel(xlabel, fontsize=size, color=QUIET, labelpad=8)
+    axes.set_ylabel(ylabel, fontsize=size, color=QUIET, labelpad=6)
 
 
 def _ticks(low: float, high: float) -> list[float]:
     """1, 2 and 5 of each decade; the decades alone where those would crowd, more where few fit."""
     decades = [10.0**i for i in range(floor(log10(low)), floor(log10(high)) + 1)]
-    shown = [d * digit for d in decades for digit in (1, 2, 5) if low <= d * digit <= high]
-    if len(shown) > MAX_TICKS:
-        return [d for d in decades if low <= d <= high]
-    if len(shown) < 2:
-        return [
-            float(t)
-            for t in MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high)
-            if low <= t <= high
-        ]
-    return shown
+    candidates: Sequence[float] = [d * digit for d in decades for digit in (1, 2, 5)]
+    num = sum(low <= tick <= high for tick in candidates)
+    if num > MAX_TICKS:
+        candidates = decades
+    elif num < 2:
+        candidates = [*MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high)]
+    return [tick for tick in candidates if low <= tick <= high]
 
 
 def _draw_legend(axes: Axes, *, narrow: bool) -> None:
-    sizes = Line2D([], [], label="larger models, one scale", markerfacecolor="white")
-    scales = Line2D([], [], label="more scales, same model", linestyle=(0, DASHES))
-    for handle in (sizes, scales):
-        handle.set_color(QUIET)
-        handle.set_marker("o")
-        handle.set_markersize(6 if narrow else 7)
-        handle.set_markeredgewidth(1.5)
-        handle.set_linewidth(LEGEND_LINE_WIDTH)
+    look: Any = {
+        "color": QUIET,
+        "marker": "o",
+        "markersize": 6 if narrow else 7,
+        "markeredgewidth": 1.5,
+        "linewidth": LEGEND_LINE_WIDTH,
+    }
+    sizes = Line2D([], [], label="larger models, one scale", markerfacecolor="white", **look)
+    scales = Line2D([], [], label="more scales, same model", linestyle=(0, DASHES), **look)
     axes.legend(
         handles=[sizes, scales],
         loc="lower left",
@@ -240,31 +213,22 @@ def _draw_legend(axes: Axes, *, narrow: bool) -> None:
 
 
 def _draw_labels(axes: Axes, run: Run, costs: Costs, *, narrow: bool) -> None:
+    """A model's name at scale 1, and the scales alone on the line that starts there."""
     models = chart_names(run.results, NARROW_NAME if narrow else WIDE_NAME)
     named = {r.backbone for r in run.results if r.scales == (1,)}
-    at, shown = "@" if narrow else "scales", run.words.shown
-    labels = [
-        Label(
-            text=_label(r, models[r.backbone], line_is_named=r.backbone in named, at=at),
-            xy=(costs[r.candidate], shown(r.value)),
-            interval=(shown(r.ci_low), shown(r.ci_high)),
-            colour=run.styles[r.family].ink,
-        )
-        for r in run.results
-    ]
+    labels = []
+    for r in run.results:
+        text, at = models[r.backbone], "@" if narrow else "scales"
+        if r.scales != (1,):
+            scales = scales_text(r.scales)
+            text = f"{at} {scales}" if r.backbone in named else f"{text} @ {scales}"
+        xy, colour = (costs[r.candidate], r.value), run.styles[r.family].ink
+        labels.append(Label(text=text, xy=xy, interval=(r.ci_low, r.ci_high), colour=colour))
     lines = [
-        [(costs[r.candidate], shown(r.value)) for r in series.results]
-        for series in (*size_series(run.results), *scale_series(run.results))
+        [(costs[r.candidate], r.value) for r in rows]
+        for rows in (*size_lines(run.results), *scale_lines(run.results))
     ]
     place_labels(axes, labels, lines, fontsize=_text_pt(narrow) - 0.4)
-
-
-def _label(result: Result, model: str, *, line_is_named: bool, at: str) -> str:
-    """A model's name at scale 1, and the scales alone on the line that starts there."""
-    if result.scales == (1,):
-        return model
-    scales = scales_text(result.scales)
-    return f"{at} {scales}" if line_is_named else f"{model} @ {scales}"
 
 
 def _text_pt(narrow: bool) -> float:

@@ -21,6 +21,7 @@ PADDING_PT = 1.5
 FAR_PT = 9.0
 OUTSIDE_COST = 8.0
 BEAD_STEP_PT = 4.0
+LEADER = {"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 4, "alpha": 0.6}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,21 +40,19 @@ def place_labels(
     """Write each label where it overlaps least with markers, intervals, lines and other labels.
 
     Greedy, in the order given: exact placement is NP-hard, and a chart has a dozen points. A label
-    that ends up far from its point gets a thin leader.
-
-    Args:
-        axes: laid out already, its limits fixed.
-        labels: one a point.
-        lines: corners of each line, in data coordinates.
-        fontsize: in points.
+    far from its point gets a thin leader. The axes must be laid out already; lines are given by
+    their corners in data coordinates.
     """
     points = [_to_points(axes, label.xy) for label in labels]
     obstacles = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
     for label, (x, _) in zip(labels, points, strict=True):
-        low, high = (_to_points(axes, (label.xy[0], end))[1] for end in label.interval)
-        obstacles.append((x - 1.5, min(low, high), x + 1.5, max(low, high)))
+        low, high = sorted(_to_points(axes, (label.xy[0], end))[1] for end in label.interval)
+        obstacles.append((x - 1.5, low, x + 1.5, high))
     for line in lines:
-        obstacles += _beads([_to_points(axes, corner) for corner in line])
+        for start, end in pairwise(_to_points(axes, corner) for corner in line):
+            num = max(2, int(np.hypot(end[0] - start[0], end[1] - start[1]) / BEAD_STEP_PT))
+            beads = np.linspace(start, end, num).tolist()
+            obstacles += [(x - 2, y - 2, x + 2, y + 2) for x, y in beads]
     corners = axes.bbox.get_points() * 72 / axes.figure.dpi
     inside = (np.concatenate(corners) + np.array([-4, 0, 4, 6]))[None]
     for label, point in zip(labels, points, strict=True):
@@ -74,13 +73,8 @@ def place_labels(
             zorder=2.5,
             # a veil over lines behind the text, below the markers
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6},
-            arrowprops=_leader(label.colour) if far > FAR_PT else None,
+            arrowprops={**LEADER, "color": label.colour} if far > FAR_PT else None,
         )
-
-
-def _leader(colour: str) -> dict[str, object]:
-    shape = {"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 4}
-    return {**shape, "color": colour, "alpha": 0.6}
 
 
 def _best_place(point: XY, size: XY, obstacles: Boxes, inside: Boxes) -> tuple[list[float], int]:
@@ -103,16 +97,6 @@ def _box(
     left = x + right * gap_x - width * (1 - right) / 2
     bottom = y + up * gap_y - height * (1 - up) / 2
     return left, bottom, left + width, bottom + height
-
-
-def _beads(corners: Sequence[XY]) -> list[tuple[float, float, float, float]]:
-    """Small boxes along a line."""
-    boxes = []
-    for start, end in pairwise(corners):
-        num = max(2, int(np.hypot(end[0] - start[0], end[1] - start[1]) / BEAD_STEP_PT))
-        for x, y in np.linspace(start, end, num).tolist():
-            boxes.append((x - 2, y - 2, x + 2, y + 2))
-    return boxes
 
 
 def _to_points(axes: Axes, xy: XY) -> XY:

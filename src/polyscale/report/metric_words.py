@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from polyscale.records import Metric
+from polyscale.records import Contrast, Metric
 from polyscale.report.numbers import LEVEL, MINUS, NBSP, three_digits
 
 
@@ -44,19 +44,9 @@ class MetricWords:
         return ", ".join(filter(None, (self.noun, self.unit))) + self.lower
 
     @property
-    def axis(self) -> str:
-        """Beside the chart."""
-        return f"{self.noun}, lower is better (axis turned)" if self.sign < 0 else self.noun
-
-    @property
     def lower(self) -> str:
         """What a reader of an error must know; nothing for other metrics."""
         return ", lower is better" if self.sign < 0 else ""
-
-    @property
-    def aside(self) -> str:
-        """The same in brackets, inside a sentence."""
-        return " (lower is better)" if self.sign < 0 else ""
 
     def sentence(self, value: float, num: int) -> str:
         """`is right on 61.3 % of 240 test images`."""
@@ -83,6 +73,10 @@ class MetricWords:
         """The same, but three digits where there is no unit: `11.3`."""
         return self.value(value) if self.metric.unit else three_digits(value)
 
+    def tick(self, value: float) -> str:
+        """A value on an axis."""
+        return f"{self.shown(value):g} {self.metric.unit}".rstrip()
+
     def bounds(self, low: float, high: float) -> str:
         """`55.0–67.5`: both ends of the interval of a value."""
         return f"{self.digits(low)}–{self.digits(high)}"
@@ -107,11 +101,11 @@ class MetricWords:
         """`+12.5 points (95 % interval +6.3 to +18.8)`."""
         return f"{self.gap(difference)} ({LEVEL} interval {self.interval(low, high)})"
 
+    def contrast(self, contrast: Contrast) -> str:
+        """The finding of two candidates on the same images."""
+        return self.finding(contrast.difference, contrast.ci_low, contrast.ci_high)
+
     def margin(self, margin: float) -> str:
         """`±1`, `±0.01 m`: in points, or in the metric's own unit."""
         unit = "" if self.unit == "points" else f"{NBSP}{self.unit}"
         return f"±{self.shown(margin):g}{unit}".rstrip()
-
-    def tick(self, shown: float) -> str:
-        """A value of `shown` on an axis."""
-        return f"{shown:g} {self.metric.unit}".rstrip()

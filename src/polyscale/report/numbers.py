@@ -1,11 +1,40 @@
-"""Numbers as a reader sees them: units, signs and a sensible number of digits."""
+"""Numbers as a reader sees them: signs, units and a sensible number of digits."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from math import ceil, floor, log10
 
 NBSP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 LEVEL = f"95{NBSP}%"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A kind of cost, as a reader sees it."""
+
+    key: str  # the field of a result that holds it
+    noun: str  # in sentences and headings
+    label: str  # under the chart
+    unit: str
+    unit_size: float = 1  # in the field of the result
+    turned: bool = False  # whether more is better, so that the axis runs from right to left
+
+    def tick(self, value: float) -> str:
+        """`0.5 G`: a value on the axis."""
+        return f"{value / self.unit_size:g} {self.unit}"
+
+    def text(self, value: float) -> str:
+        """`0.385 G`: three digits, and one unit for all values, so that a column compares."""
+        return f"{three_digits(value / self.unit_size)}{NBSP}{self.unit}"
+
+
+MACS = Axis("macs", "multiply-adds", "multiply-adds for one image", "G", 1e9)
+LATENCY = Axis("latency_ms", "time", "time for one image, batch 1", "ms")
+THROUGHPUT = Axis("throughput", "throughput", "images a second, batch 16", "/s", turned=True)
+MEMORY = Axis("peak_bytes", "peak memory", "peak memory for one image", "MB", 1e6)
+PARAMS = Axis("params", "parameters", "parameters", "M", 1e6)
+AXES = {axis.key: axis for axis in (MACS, LATENCY, THROUGHPUT, MEMORY, PARAMS)}
 
 
 def percent(fraction: float) -> str:
@@ -25,36 +54,6 @@ def ratio_digits(value: float) -> str:
     return f"{value:.1f}" if value >= 0.095 else f"{value:.2g}"
 
 
-def macs(value: float) -> str:
-    """`0.385 G`: always giga, so that a column can be compared at a glance."""
-    return f"{three_digits(value / 1e9)}{NBSP}G"
-
-
-def params(value: float) -> str:
-    """`4.65 M`."""
-    return f"{three_digits(value / 1e6)}{NBSP}M"
-
-
-def megabytes(value: float) -> str:
-    """`87.4 MB`, of a million bytes each."""
-    return f"{three_digits(value / 1e6)}{NBSP}MB"
-
-
-def milliseconds(value: float) -> str:
-    """`12.3 ms`."""
-    return f"{three_digits(value)}{NBSP}ms"
-
-
-def per_second(value: float) -> str:
-    """`81.3 /s`: images a second."""
-    return f"{three_digits(value)}{NBSP}/s"
-
-
-def count(value: int) -> str:
-    """`1,280`."""
-    return f"{value:,}"
-
-
 def p_value(value: float) -> str:
     """`0.012`, `< 0.001`."""
     return f"<{NBSP}0.001" if value < 0.001 else f"{value:.3f}"
@@ -67,6 +66,7 @@ def three_digits(value: float) -> str:
     return f"{value:,.{max(0, 2 - floor(log10(abs(value))))}f}"
 
 
-def interval_limit(ends: Iterable[float], step: float = 0.05) -> float:
+def interval_limit(intervals: Iterable[tuple[float, float]], step: float = 0.05) -> float:
     """Where the axis of intervals ends on either side of zero: a multiple of a step."""
-    return max(1, ceil(max(map(abs, ends), default=0) / step)) * step
+    ends = [abs(end) for interval in intervals for end in interval]
+    return max(1, ceil(max(ends, default=0) / step)) * step

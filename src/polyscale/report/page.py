@@ -16,43 +16,28 @@ _LINK = re.compile(r'<(?:section|header)[^>]* id="([\w-]+)" data-nav="([^"]*)"')
 
 
 def render_page(run: Run, sections: Sequence[Section] = ()) -> str:
-    """The report as one self-contained page.
-
-    Args:
-        run: what was found.
-        sections: further ones, shown before the data and the method.
-    """
-    found = [part for s in (*FINDINGS, *sections, *ABOUT) if (part := s(run)) is not None]
-    parts = [escape(part) for part in found]
-    links = [match.groups() for part in parts for match in _LINK.finditer(part)]
-    nav = render("nav.html", links=[(id_, Markup(title)) for id_, title in links])  # noqa: S704
+    """The report as one self-contained page; further sections stand before the data."""
+    shown = [section(run) for section in (*FINDINGS, *sections, *ABOUT)]
+    parts = [escape(part) for part in shown if part is not None]
     title = f"Do you need a larger vision model? {run.results[0].data}, {run.date}"
-    return _page(title, [parts[0], nav, *parts[1:]], [run])
+    return _page(title, parts, [run])
 
 
 def render_side_by_side(runs: Sequence[Run], note: str) -> str:
-    """Runs that are not compared with each other, one after the other.
-
-    Args:
-        runs: what was found.
-        note: why they are not compared.
-    """
-    parts = [
-        render(
-            "side_by_side.html",
-            run=run,
-            row=run.results[0],
-            answers=plain_answers(run),
-            table=candidates_table(run),
-        )
-        for run in runs
-    ]
-    head = render("side_by_side_head.html", num_runs=len(runs), note=note)
+    """Runs one after the other, with a note why they are not compared with each other."""
+    shown = [(run, plain_answers(run), candidates_table(run)) for run in runs]
     title = f"{len(runs)} runs side by side, {max(run.date for run in runs)}"
-    return _page(title, [head, *parts], runs)
+    return _page(title, [render("side_by_side.html", note=note, runs=shown)], runs)
 
 
 def _page(title: str, parts: Sequence[Markup], runs: Sequence[Run]) -> str:
-    files = " or ".join(sorted({run.task.images_file for run in runs}))
-    body = Markup("\n").join(parts)
-    return str(render("page.html", title=title, body=body, files=files, num_runs=len(runs)))
+    links = [match.groups() for part in parts for match in _LINK.finditer(part)]
+    return render(
+        "page.html",
+        title=title,
+        head=parts[0],
+        links=[(id_, Markup(title)) for id_, title in links],  # noqa: S704
+        body=Markup("\n").join(parts[1:]),
+        files=" or ".join(sorted({run.task.images_file for run in runs})),
+        num_runs=len(runs),
+    )

@@ -26,7 +26,6 @@ HEADS = {
 NUMBERS = frozenset(HEADS) | {"value", "scales"}
 DIGITS = {"rmse": 4, "information_bits": 3, "loss": 3}
 """Decimals of a metric's values in the paper; other metrics have one."""
-
 PaperCost = Literal["gmacs", "printed_gflops", "params_m"]
 
 
@@ -34,11 +33,8 @@ PaperCost = Literal["gmacs", "printed_gflops", "params_m"]
 class PaperSides:
     """The two sides of the paper's comparison, for a family in one table.
 
-    Attributes:
-        family: name of the family.
-        s2: the smallest model at several scales.
-        small: the smallest model at one scale.
-        larger: the larger models at one scale, by number of parameters.
+    `small` and `s2` are the smallest model at one scale and at several; `larger` are the larger
+    models at one scale, by number of parameters.
     """
 
     family: str
@@ -60,22 +56,25 @@ class TextTable:
 
 def paper_sides(table: str) -> list[PaperSides]:
     """The sides of each family, in a table whose rows have costs."""
-    rows = load_paper(table)
-    return [
-        _sides(family, [r for r in rows if r.family == family])
-        for family in dict.fromkeys(row.family for row in rows)
-    ]
+    families: dict[str, list[PaperRow]] = {}
+    for row in load_paper(table):
+        families.setdefault(row.family, []).append(row)
+    sides = []
+    for family, rows in families.items():
+        single = sorted((r for r in rows if r.method == "single"), key=lambda r: r.params_m or 0)
+        small = single[0]
+        s2 = tuple(r for r in rows if r.model == small.model and r.method == "s2")
+        larger = tuple(r for r in single if r.model != small.model)
+        sides.append(PaperSides(family=family, s2=s2, small=small, larger=larger))
+    return sides
 
 
 def paper_calls(table: str, cost: PaperCost = "gmacs") -> dict[str, list[DominanceCall]]:
     """For each family who dominates whom: every S² point against every larger model.
 
     The paper gives no answers to single images, so these calls compare figures and test nothing.
-    Rows without that cost or without a value are left out.
-
-    Args:
-        table: one of `COSTED`.
-        cost: `gmacs` is counted in the same way for all rows, `printed_gflops` is not.
+    Rows without that cost or without a value are left out. `gmacs` is counted in the same way for
+    all rows of a table of `COSTED`, `printed_gflops` is not.
     """
     return {
         sides.family: dominance_calls(_points(sides.s2, cost), _points(sides.larger, cost))
@@ -95,20 +94,21 @@ def call_lines(table: str) -> list[str]:
 def text_table(rows: Sequence[PaperRow]) -> TextTable:
     """The rows of one table, without columns that are empty throughout; notes are numbered."""
     notes = [note for note in dict.fromkeys(row.note for row in rows) if note]
-    columns = [f.name for f in fields(PaperRow) if f.name not in ("table", "note")]
+    numbers = {note: str(i) for i, note in enumerate(notes, start=1)}
+    columns = [f.name for f in fields(PaperRow) if f.name != "table"]
     shown = [c for c in columns if any(getattr(row, c) not in (None, (), "") for row in rows)]
+
+    def cell(row: PaperRow, column: str) -> str:
+        if column == "note":
+            return numbers.get(row.note, "")
+        return _value(row) if column == "value" else _cell(getattr(row, column))
+
     return TextTable(
         title=rows[0].table,
-        heads=(*(HEADS.get(c, c) for c in shown), *(["note"] if notes else [])),
-        numeric=(*(c in NUMBERS for c in shown), *([False] if notes else [])),
-        cells=tuple(
-            (
-                *(_value(row) if c == "value" else _cell(getattr(row, c)) for c in shown),
-                *([str(notes.index(row.note) + 1) if row.note else ""] if notes else []),
-            )
-            for row in rows
-        ),
-        footnotes=tuple(f"{i}: {note}" for i, note in enumerate(notes, start=1)),
+        heads=tuple(HEADS.get(c, c) for c in shown),
+        numeric=tuple(c in NUMBERS for c in shown),
+        cells=tuple(tuple(cell(row, c) for c in shown) for row in rows),
+        footnotes=tuple(f"{number}: {note}" for note, number in numbers.items()),
     )
 
 
@@ -117,38 +117,19 @@ def row_name(row: PaperRow) -> str:
     return f"{row.model} ({', '.join(format_scale(scale) for scale in row.scales)})"
 
 
-def _sides(family: str, rows: Sequence[PaperRow]) -> PaperSides:
-    small = min((r for r in rows if r.method == "single"), key=_size)
-    others = [r for r in rows if r.model != small.model]
-    return PaperSides(
-        family=family,
-        s2=tuple(r for r in rows if r.model == small.model and r.method == "s2"),
-        small=small,
-        larger=tuple(sorted((r for r in others if r.method == "single"), key=_size)),
-    )
-
-
-def _size(row: PaperRow) -> float:
-    return row.params_m or 0
-
-
 def _points(rows: Sequence[PaperRow], cost: PaperCost) -> list[Point]:
-    points = []
-    for row in rows:
-        price = getattr(row, cost)
-        if price is not None and row.value is not None:
-            points.append(
-                Point(row_name(row), price, -row.value if row.metric in ERRORS else row.value)
-            )
-    return points
+    return [
+        Point(row_name(row), getattr(row, cost), -row.value if row.metric in ERRORS else row.value)
+        for row in rows
+        if getattr(row, cost) is not None and row.value is not None
+    ]
 
 
 def _call(call: DominanceCall) -> str:
     ratio = f"S² costs {call.s2.cost / call.larger.cost:.2f} × its multiply-adds"
-    if call.winner == "s2":
-        return f"{call.s2.name} dominates {call.larger.name}; {ratio}"
-    if call.winner == "larger":
-        return f"{call.larger.name} dominates {call.s2.name}; {ratio}"
+    if call.winner:
+        sides = (call.s2, call.larger) if call.winner == "s2" else (call.larger, call.s2)
+        return f"{sides[0].name} dominates {sides[1].name}; {ratio}"
     better = "S²" if call.s2.value > call.larger.value else "the larger model"
     return (
         f"neither {call.s2.name} nor {call.larger.name} dominates: {better} is better and costs "

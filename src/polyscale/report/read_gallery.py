@@ -1,7 +1,8 @@
 """The gallery of a run: pictures with answers, or maps, read and checked."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from PIL import Image
 from polyscale.errors import InputError
 from polyscale.records.codec import AGAIN, damaged
 from polyscale.records.tables import AnswerPicture, MapPicture, column_names, read_table
-from polyscale.report.run import Answer, Images, MapImage, Picture, PredictedMap, Target
+from polyscale.report.run import Images, MapImage, Picture, Target
 
 IGNORED_GREY = 65535
 IGNORED = -1
@@ -19,91 +20,78 @@ MM_PER_M = 1000
 MAX_PICTURE_PX = 4_000_000
 """A gallery holds pictures of at most 448 pixels a side; far larger ones are not its own."""
 
+Key = tuple[str, str | None]
+"""The kind of a picture of a map, and the candidate if it is a prediction."""
+
 
 def read_gallery(
-    path: Path, images: Images, names: Sequence[str], classes: Any
+    path: Path, images: Images, names: Sequence[str], num_classes: int | None
 ) -> dict[str, tuple[Any, ...]]:
-    """`pictures` of answers, or `maps` where its columns are those of maps."""
+    """`pictures` of answers, or `maps` where its columns are those of maps.
+
+    Maps are of labels where there are classes, and otherwise of depth.
+
+    Raises:
+        InputError: if the file is missing or damaged, or lacks a picture.
+    """
     if "kind" not in column_names(path):
-        return {"pictures": _read_pictures(path, images)}
-    columns = read_table(path, MapPicture)
-    rows = [
-        dict(zip(columns, row, strict=True))
-        for row in zip(*(column.to_pylist() for column in columns.values()), strict=True)
-    ]
-    by_id: dict[str, dict[tuple[str, str | None], Mapping[str, Any]]] = {}
-    for row in rows:
+        return {
+            "pictures": tuple(_picture(path, row, images) for row in _rows(path, AnswerPicture))
+        }
+    by_id: dict[str, dict[Key, Any]] = {}
+    for row in _rows(path, MapPicture):
         by_id.setdefault(row["id"], {})[row["kind"], row["candidate"]] = row
-    wanted: list[tuple[str, str | None]] = [("image", None), ("truth", None)]
-    wanted += [("prediction", name) for name in names]
-    for id_, parts in by_id.items():
+    wanted: list[Key] = [("image", None), ("truth", None), *(("prediction", n) for n in names)]
+    for id_, rows in by_id.items():
         for key in wanted:
-            if key not in parts:
+            if key not in rows:
                 what = " of ".join(filter(None, key))
                 raise InputError(
                     f"{path} must hold the {what} for image {id_!r}, but does not. {AGAIN}"
                 )
-    num_classes = len(classes.names) if classes else None
-    return {"maps": tuple(_map(path, id_, own, names, num_classes) for id_, own in by_id.items())}
+    maps = (_map(path, id_, rows, names, num_classes) for id_, rows in by_id.items())
+    return {"maps": tuple(maps)}
 
 
-def _read_pictures(path: Path, images: Images) -> tuple[Picture, ...]:
-    columns = read_table(path, AnswerPicture)
-    ids, labels = columns["id"].to_pylist(), columns["label"].to_pylist()
-    if ids and not images.predictions:
+def _rows(path: Path, kind: type) -> list[dict[str, Any]]:
+    columns = {name: column.to_pylist() for name, column in read_table(path, kind).items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _picture(path: Path, row: Mapping[str, Any], images: Images) -> Picture:
+    if not images.predictions:
         raise damaged(path, "its images have no answers in the file of images")
-    pictures = []
-    for id_, label, image in zip(ids, labels, columns["image"].to_pylist(), strict=True):
-        at = int(np.searchsorted(images.ids, id_))
-        if at == len(images.ids) or images.ids[at] != id_:
-            raise InputError(
-                f"{path} must hold test images, but the run has no {id_!r} among them. {AGAIN}"
-            )
-        jpeg: Any = image.get("bytes") if isinstance(image, dict) else None
-        size_wh = _open(path, id_, jpeg, "JPEG").size
-        pictures.append(
-            Picture(id=id_, label=label, jpeg=jpeg, size_wh=size_wh, answers=answers(images, at))
+    if row["id"] not in images.index:
+        raise InputError(
+            f"{path} must hold test images, but the run has no {row['id']!r} among them. {AGAIN}"
         )
-    return tuple(pictures)
-
-
-def answers(images: Images, at: int) -> dict[str, Answer]:
-    """Every candidate's answer to one image."""
-    if images.labels is None:
-        return {name: Answer(said[at]) for name, said in images.predictions.items()}
-    correct = images.correct
-    return {
-        name: Answer(said[at], float(images.probability[name][at]), bool(correct[name][at]))
-        for name, said in images.predictions.items()
-    }
+    jpeg: Any = row["image"].get("bytes") if isinstance(row["image"], dict) else None
+    size_wh = _open(path, row["id"], jpeg, "JPEG").size
+    return Picture(id=row["id"], label=row["label"], jpeg=jpeg, size_wh=size_wh)
 
 
 def _map(
-    path: Path,
-    id_: str,
-    parts: Mapping[tuple[str, str | None], Mapping[str, Any]],
-    names: Iterable[str],
-    num_classes: int | None,
+    path: Path, id_: str, rows: Mapping[Key, Any], names: Sequence[str], num_classes: int | None
 ) -> MapImage:
-    jpeg = parts["image", None]["bytes"]
+    jpeg = rows["image", None]["bytes"]
     size_wh = _open(path, id_, jpeg, "JPEG").size
 
     def target(row: Mapping[str, Any]) -> Target:
+        image = _open(path, id_, row["bytes"], "PNG")
         try:
-            return _target(_open(path, id_, row["bytes"], "PNG"), size_wh, num_classes)
+            return _target(image, size_wh, num_classes)
         except ValueError as error:
             raise damaged(path, f"image {id_!r}: {error}") from error
 
+    predictions = {name: rows["prediction", name] for name in names}
+    scores = {name: row["score"] for name, row in predictions.items()}
     return MapImage(
         id=id_,
         jpeg=jpeg,
         size_wh=size_wh,
-        truth=target(parts["truth", None]),
-        predicted={
-            name: PredictedMap(target(row), _score(row["score"]))
-            for name in names
-            for row in (parts["prediction", name],)
-        },
+        truth=target(rows["truth", None]),
+        predicted={name: target(row) for name, row in predictions.items()},
+        scores={n: s if s is not None and isfinite(s) else None for n, s in scores.items()},
     )
 
 
@@ -138,7 +126,3 @@ def _target(image: Image.Image, size_wh: tuple[int, int], num_classes: int | Non
     if labels.max(initial=IGNORED) >= num_classes:
         raise ValueError(f"label {labels.max()} is none of {num_classes} classes")
     return labels.astype(np.int16)
-
-
-def _score(score: float | None) -> float | None:
-    return None if score is None or not np.isfinite(score) else score

@@ -12,12 +12,7 @@ from polyscale.report.names import scales_phrase, scales_text
 
 
 def render(template: str, **context: object) -> Markup:
-    """A template of this package as HTML.
-
-    Args:
-        template: its file's name.
-        context: what it shows.
-    """
+    """The HTML of the template in this file, with what it shows."""
     return Markup(_environment().get_template(template).render(**context))  # noqa: S704
 
 
@@ -33,13 +28,9 @@ def _environment() -> Environment:
     filters: dict[str, Callable[..., object]] = {
         "percent": numbers.percent,
         "ratio": numbers.ratio,
-        "macs": numbers.macs,
-        "params": numbers.params,
-        "megabytes": numbers.megabytes,
-        "milliseconds": numbers.milliseconds,
-        "per_second": numbers.per_second,
+        "cost": lambda value, key: numbers.AXES[key].text(value),
         "digits": numbers.three_digits,
-        "count": numbers.count,
+        "count": "{:,}".format,
         "p_value": numbers.p_value,
         "scales_text": scales_text,
         "scales_phrase": scales_phrase,

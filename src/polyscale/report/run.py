@@ -8,25 +8,10 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from numpy.typing import NDArray
 
-from polyscale.records import (
-    Cascade,
-    ClassIous,
-    Contrast,
-    Control,
-    DataRecord,
-    Failure,
-    Metric,
-    Probes,
-    Result,
-    Sizes,
-    TaskRecord,
-    Timing,
-    Verdict,
-)
-from polyscale.report.axes import THROUGHPUT, Axis, costs
+from polyscale import records
 from polyscale.report.metric_words import MetricWords
-from polyscale.report.names import model_names, short_names
-from polyscale.report.series import FamilyStyle, family_styles
+from polyscale.report.names import FamilyStyle, family_styles, model_names, short_names
+from polyscale.report.numbers import THROUGHPUT, Axis
 from polyscale.stats import find_contrast
 
 Texts = NDArray[np.object_]
@@ -52,126 +37,80 @@ class Images:
     predictions: Mapping[str, Texts] = field(default_factory=dict)
     probability: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def correct(self) -> dict[str, NDArray[np.bool_]]:
         """Whether each candidate is right, for tasks where that is the question."""
         return {name: rows[:, 0] > 0 for name, rows in self.statistics.items()}
 
-    @property
+    @cached_property
     def known(self) -> dict[str, Statistics]:
         """The statistics without images of which nothing is known."""
         unknown = [np.isnan(rows).any(axis=1) for rows in self.statistics.values()]
         known = ~np.any(unknown, axis=0)
         return {name: rows[known] for name, rows in self.statistics.items()}
 
-
-@dataclass(frozen=True)
-class Answer:
-    """What a candidate predicts for an image.
-
-    Attributes:
-        prediction: as text.
-        probability: what it gives to the true class; None where there is no such number.
-        correct: whether it is right; None for tasks that know no right and wrong.
-    """
-
-    prediction: str
-    probability: float | None = None
-    correct: bool | None = None
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Id of an image → its row."""
+        return {id_: i for i, id_ in enumerate(self.ids)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A test image on which candidates differ.
-
-    Attributes:
-        id: of the image in its data set.
-        label: the true class.
-        jpeg: the file's bytes.
-        size_wh: width and height in pixels.
-        answers: each candidate's.
-    """
+    """A test image on which candidates differ: its id, true class, JPEG, width and height."""
 
     id: str
     label: str
     jpeg: bytes
     size_wh: tuple[int, int]
-    answers: Mapping[str, Answer]
 
 
 Target = Shaped[NDArray, "h w"]
 """Labels (int16, -1 where ignored) or metres (float32, NaN where unknown) of an image."""
 
 
-@dataclass(frozen=True, eq=False)
-class PredictedMap:
-    """What a candidate makes of an image, and its score there; None where nothing is known."""
-
-    target: Target
-    score: float | None
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MapImage:
-    """A test image on which candidates differ in their pixels.
-
-    Attributes:
-        id: of the image in its data set.
-        jpeg: the image's bytes.
-        size_wh: width and height in pixels, of all of it.
-        truth: labels or metres.
-        predicted: by each candidate.
-    """
+    """A test image on which candidates differ in their pixels; mappings are from the candidate."""
 
     id: str
     jpeg: bytes
     size_wh: tuple[int, int]
     truth: Target
-    predicted: Mapping[str, PredictedMap]
+    predicted: Mapping[str, Target]
+    scores: Mapping[str, float | None]  # on this image; None where nothing is known
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """What `polyscale compare` found.
+    """What `polyscale compare` found: the files of its folder, under the names of the files.
 
     Attributes:
         folder: where it was read from, as the user named it.
-        task: what is predicted, and by which metric.
-        results: one row a candidate.
-        contrasts: one row a pair of candidates.
-        verdicts: one a family that has any.
         images: what each candidate does on each test image.
         pictures: test images on which candidates differ in their answers.
         maps: test images on which candidates differ in their pixels.
         date: when it was found, as ISO 8601.
-        cascades: of each family with a verdict.
-        controls: what several scales do, taken apart.
-        probes: what other probes say of each candidate.
-        classes: IoU class by class.
-        sizes: IoU by size of object.
-        data: the images, and what was found wrong with them.
-        failures: candidates that gave no result.
-        timing: where the time went.
         notes: what a reader of merged runs must know, as sentences.
     """
 
     folder: str = ""
-    task: TaskRecord
-    results: tuple[Result, ...]
-    contrasts: tuple[Contrast, ...]
-    verdicts: tuple[Verdict, ...]
+    task: records.TaskRecord
+    results: tuple[records.Result, ...]
+    contrasts: tuple[records.Contrast, ...]
+    verdicts: tuple[records.Verdict, ...]
     images: Images
     pictures: tuple[Picture, ...] = ()
     maps: tuple[MapImage, ...] = ()
     date: str
-    cascades: tuple[Cascade, ...] = ()
-    controls: tuple[Control, ...] = ()
-    probes: Mapping[str, Probes] = field(default_factory=dict)
-    classes: ClassIous | None = None
-    sizes: Sizes | None = None
-    data: DataRecord | None = None
-    failures: tuple[Failure, ...] = ()
-    timing: Timing | None = None
+    cascades: tuple[records.Cascade, ...] = ()
+    controls: tuple[records.Control, ...] = ()
+    probes: Mapping[str, records.Probes] = field(default_factory=dict)
+    classes: records.ClassIous | None = None
+    sizes: records.Sizes | None = None
+    data: records.DataRecord | None = None
+    failures: tuple[records.Failure, ...] = ()
+    timing: records.Timing | None = None
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -195,7 +134,7 @@ class Run:
         return family_styles(self.results)
 
     @cached_property
-    def rows(self) -> dict[str, Result]:
+    def rows(self) -> dict[str, records.Result]:
         """Candidate → its row: families as they come, and within each by multiply-adds."""
         families = list(self.styles)
         ordered = sorted(self.results, key=lambda r: (families.index(r.family), r.macs))
@@ -214,19 +153,24 @@ class Run:
         return seed if isinstance(seed, int) and seed >= 0 else 0
 
     @property
-    def throughput(self) -> Mapping[str, float]:
+    def throughput(self) -> dict[str, float]:
         """Images a second of each candidate, where that was measured."""
         return self.costs(THROUGHPUT)
 
-    def contrast(self, first: str, second: str) -> Contrast:
+    def contrast(self, first: str, second: str) -> records.Contrast:
         """The contrast of two candidates, turned round where it was written the other way."""
         return find_contrast(self.contrasts, first, second)
 
-    def costs(self, axis: Axis) -> Mapping[str, float]:
-        """Each candidate's cost, where it is known."""
-        return costs(self.results, axis)
+    def costs(self, axis: Axis) -> dict[str, float]:
+        """Each candidate's cost, where it is known: older runs have no throughput."""
+        costs = {r.candidate: getattr(r, axis.key) for r in self.results}
+        return {name: float(cost) for name, cost in costs.items() if cost}
+
+    def at_scale_1(self, backbone: str) -> records.Result | None:
+        """The row of a backbone at scale 1, if it was run."""
+        return next((r for r in self.results if (r.backbone, r.scales) == (backbone, (1,))), None)
 
     def score_words(self, key: str) -> MetricWords:
         """The words for one of the other metrics of the rows; plain ones where there are none."""
         known = {metric.key: metric for metric in (self.task.metric, *self.task.scores)}
-        return MetricWords(known.get(key) or Metric(key=key, name=key.replace("_", " ")))
+        return MetricWords(known.get(key) or records.Metric(key=key, name=key.replace("_", " ")))

@@ -1,23 +1,11 @@
 """The candidates that a page sets side by side: one scale, several scales, the larger model."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from polyscale.records import Contrast, Result
 from polyscale.report.run import Run
-from polyscale.report.series import single_scale
 
 MAX_ROLES = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScaleGain:
-    """What several scales did for a backbone, `contrast` with the several scales first."""
-
-    name: str
-    single: Result
-    multi: Result
-    contrast: Contrast
 
 
 @dataclass(frozen=True)
@@ -36,31 +24,26 @@ class Role:
 
 @dataclass(frozen=True)
 class Sides:
-    """Up to three candidates, and which pairs of them are compared.
+    """Up to three candidates in the order in which they are shown.
 
-    Attributes:
-        roles: in the order in which they are shown.
-        s2: the one with several scales; None where there is none.
-        others: what it is compared with: its single scale, the larger model, as far as run.
+    `s2` is the one with several scales, if there is one, and `others` are what it is compared
+    with: its single scale and the larger model, as far as they were run.
     """
 
     roles: tuple[Role, ...]
-    s2: Role | None
-    others: tuple[Role, ...]
+    s2: Role | None = None
+    others: tuple[Role, ...] = ()
 
 
-def scale_gains(run: Run) -> list[ScaleGain]:
-    """For each backbone: scale 1 against its several scales, chosen on the training images."""
-    found = []
+def scale_gains(run: Run) -> list[Contrast]:
+    """For each backbone: its several scales, chosen on the training images, against scale 1."""
+    gains = []
     for backbone in dict.fromkeys(result.backbone for result in run.results):
-        rows = [result for result in run.results if result.backbone == backbone]
-        single = next((r for r in rows if r.scales == (1,)), None)
-        multi = max((r for r in rows if len(r.scales) > 1), key=selection, default=None)
+        several = [r for r in run.results if r.backbone == backbone and len(r.scales) > 1]
+        single, multi = run.at_scale_1(backbone), max(several, key=selection, default=None)
         if single is not None and multi is not None:
-            contrast = run.contrast(multi.candidate, single.candidate)
-            name = run.models[backbone]
-            found.append(ScaleGain(name=name, single=single, multi=multi, contrast=contrast))
-    return found
+            gains.append(run.contrast(multi.candidate, single.candidate))
+    return gains
 
 
 def selection(result: Result) -> float:
@@ -76,18 +59,17 @@ def sides_of(run: Run) -> list[Sides]:
     """
     pairs: list[tuple[Result, Result | None]] = [(v.s2, v.larger) for v in run.verdicts]
     judged = {v.s2.backbone for v in run.verdicts}
-    pairs += [(g.multi, None) for g in scale_gains(run) if g.multi.backbone not in judged]
+    others = [run.rows[gain.first] for gain in scale_gains(run)]
+    pairs += [(s2, None) for s2 in others if s2.backbone not in judged]
     if pairs:
-        return [_sides(run.results, s2, larger) for s2, larger in pairs]
+        return [_sides(run.at_scale_1(s2.backbone), s2, larger) for s2, larger in pairs]
     colours = ("var(--quiet)", "var(--accent)", "var(--mark-1)")
     shown = zip(run.results[:MAX_ROLES], colours, strict=False)
-    return [Sides(tuple(Role("", result, css) for result, css in shown), None, ())]
+    return [Sides(tuple(Role("", result, css) for result, css in shown))]
 
 
-def _sides(results: Sequence[Result], s2: Result, larger: Result | None) -> Sides:
-    single = single_scale(results, s2)
+def _sides(single: Result | None, s2: Result, larger: Result | None) -> Sides:
     several = Role("several scales", s2, "var(--accent)")
-    one = Role("single scale", single, "var(--quiet)") if single else None
-    large = Role("larger model", larger, "var(--mark-1)") if larger else None
-    others = tuple(role for role in (one, large) if role)
-    return Sides(tuple(role for role in (one, several, large) if role), several, others)
+    before = [Role("single scale", single, "var(--quiet)")] if single else []
+    after = [Role("larger model", larger, "var(--mark-1)")] if larger else []
+    return Sides((*before, several, *after), several, (*before, *after))

@@ -5,78 +5,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from polyscale.records import Contrast, Outcome, Result, Verdict
-from polyscale.report.metric_words import MetricWords
-from polyscale.report.names import example, scales_phrase
+from polyscale.report.names import scales_phrase
 from polyscale.report.numbers import LEVEL, ratio
 from polyscale.report.run import Run
 from polyscale.report.sides import scale_gains, selection
+from polyscale.types import Candidate
 
 Direction = Literal["dearer", "cheaper", "equal", "mixed"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class VerdictText:
-    """What the top of the page says of a family.
-
-    Attributes:
-        head: the answer in a sentence.
-        evidence: the two values and their difference.
-        cost: what the several scales cost against the larger model.
-        alone: the small model at one scale against the larger; empty where it was not run.
-    """
-
-    head: str
-    evidence: str
-    cost: str
-    alone: str
-
-    @property
-    def lines(self) -> list[str]:
-        """What is not empty."""
-        return [line for line in (self.head, self.evidence, self.cost, self.alone) if line]
-
-
-@dataclass(frozen=True, kw_only=True)
-class NoVerdict:
-    """Why a family has no verdict, and what to add to the run."""
-
-    family: str
-    reason: str
-    advice: str
-
-
-def verdict_text(run: Run, verdict: Verdict) -> VerdictText:
-    """A verdict of a run in a few sentences."""
-    direction = cost_direction(verdict)
-    joint = _HEAD_COSTS.get((verdict.outcome, direction), "")
-    return VerdictText(
-        head=f"{_HEADS[verdict.outcome]}{joint}.",
-        evidence=_evidence(run, verdict),
-        cost=_cost(verdict, direction),
-        alone=_alone(run, verdict),
-    )
-
-
-def plain_answers(run: Run) -> list[str]:
-    """The top of the page as lines of text."""
-    lines = [line for verdict in run.verdicts for line in verdict_text(run, verdict).lines]
-    without = [f"No verdict on {m.family}: {m.reason}. {m.advice}" for m in without_verdict(run)]
-    return [*(lines or [best_fact(run)]), *without]
-
-
-def cost_direction(verdict: Verdict) -> Direction:
-    """What the several scales cost against the larger model, in multiply-adds and time.
-
-    Ratios that are printed as `1.0 ×` count as equal.
-    """
-    rounded = [round(r, 1) for r in (verdict.macs_ratio, verdict.latency_ratio)]
-    more, less = any(r > 1 for r in rounded), any(r < 1 for r in rounded)
-    if more and less:
-        return "mixed"
-    if more:
-        return "dearer"
-    return "cheaper" if less else "equal"
-
 
 _HEADS: dict[Outcome, str] = {
     "s2": "No, you don’t need the larger model",
@@ -94,6 +29,62 @@ _HEAD_COSTS: dict[tuple[Outcome, Direction], str] = {
     ("inconclusive", "dearer"): ", and the larger model is cheaper to run",
     ("inconclusive", "cheaper"): ", and several scales are cheaper to run",
 }
+_COST_LEADS: dict[tuple[Outcome, Direction], str] = {
+    ("s2", "dearer"): "But several scales cost more to run",
+    ("s2", "cheaper"): "They also cost less to run",
+    ("larger", "dearer"): "The several scales also cost more to run",
+    ("larger", "cheaper"): "But the several scales cost less to run",
+}
+_LEADS: dict[Direction, str] = {
+    "dearer": "The several scales cost more to run",
+    "cheaper": "The several scales cost less to run",
+    "mixed": "Which one costs less to run depends on the kind of cost",
+    "equal": "Both cost about the same to run",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictText:
+    """What the top of the page says of a family, in sentences."""
+
+    head: str
+    evidence: str
+    cost: str  # of the several scales, compared with the larger model
+    alone: str  # about the small model at one scale; empty where it was not run
+
+
+def verdict_text(run: Run, verdict: Verdict) -> VerdictText:
+    """A verdict of a run in a few sentences."""
+    direction = cost_direction(verdict)
+    ending = _HEAD_COSTS.get((verdict.outcome, direction), "")
+    return VerdictText(
+        head=f"{_HEADS[verdict.outcome]}{ending}.",
+        evidence=_evidence(run, verdict),
+        cost=_cost(verdict, direction),
+        alone=_alone(run, verdict),
+    )
+
+
+def plain_answers(run: Run) -> list[str]:
+    """The top of the page as lines of text."""
+    texts = [verdict_text(run, verdict) for verdict in run.verdicts]
+    lines = [line for t in texts for line in (t.head, t.evidence, t.cost, t.alone) if line]
+    missing = [f"No verdict on {name}: {why}" for name, why in without_verdict(run).items()]
+    return [*(lines or [best_fact(run)]), *missing]
+
+
+def cost_direction(verdict: Verdict) -> Direction:
+    """What the several scales cost against the larger model, in multiply-adds and time.
+
+    Ratios that are printed as `1.0 ×` count as equal.
+    """
+    rounded = [round(r, 1) for r in (verdict.macs_ratio, verdict.latency_ratio)]
+    more, less = any(r > 1 for r in rounded), any(r < 1 for r in rounded)
+    if more and less:
+        return "mixed"
+    if more:
+        return "dearer"
+    return "cheaper" if less else "equal"
 
 
 def _evidence(run: Run, verdict: Verdict) -> str:
@@ -104,42 +95,41 @@ def _evidence(run: Run, verdict: Verdict) -> str:
     if verdict.outcome == "larger":
         contrast = contrast.turned()
         first, second = second, first
+    which_way = " (lower is better)" if words.lower else ""
     lead = (
         f"On {s2.data}, {first[0]} {words.sentence(first[1].value, s2.num_test)} and "
-        f"{second[0]} {words.second(second[1].value)}{words.aside}: "
+        f"{second[0]} {words.second(second[1].value)}{which_way}: "
     )
     if verdict.outcome == "inconclusive":
+        gap = words.gap(contrast.difference)
         return (
-            f"{lead}{words.gap(contrast.difference)}, but {_doubt(run, contrast)}. "
-            f"{_lean(contrast, words)} {_more_images(verdict)}"
+            f"{lead}{gap}, but {_doubt(run, contrast)}. {_ahead(run, contrast)} "
+            f"{_more_images(verdict)}"
         )
-    found = words.finding(contrast.difference, contrast.ci_low, contrast.ci_high)
+    ending = ""
     if verdict.outcome == "equivalent":
-        return (
-            f"{lead}{found}, within the margin of {words.margin(contrast.margin)} that counts as "
-            "no difference."
-        )
-    return f"{lead}{found}."
+        margin = words.margin(contrast.margin)
+        ending = f", within the margin of {margin} that counts as no difference"
+    return f"{lead}{words.contrast(contrast)}{ending}."
 
 
 def _alone(run: Run, verdict: Verdict) -> str:
     """Whether the cheapest of all would do: a larger model may be no better than it either."""
-    small = (r for r in run.results if r.backbone == verdict.s2.backbone)
-    single = next((r for r in small if r.scales == (1,)), None)
+    single = run.at_scale_1(verdict.s2.backbone)
     if single is None:
         return ""
     contrast = run.contrast(single.candidate, verdict.larger.candidate)
     return (
-        f"At one scale alone, {run.models[single.backbone]} comes to "
-        f"{run.words.value(single.value)}, against the larger model "
-        f"{run.words.finding(contrast.difference, contrast.ci_low, contrast.ci_high)}."
+        f"At one scale alone, {run.models[single.backbone]} reaches "
+        f"{run.words.value(single.value)}; its difference from the larger model is "
+        f"{run.words.contrast(contrast)}."
     )
 
 
 def _doubt(run: Run, contrast: Contrast) -> str:
     interval = run.words.interval(contrast.ci_low, contrast.ci_high)
     if contrast.ci_low <= 0 <= contrast.ci_high:
-        return f"the {LEVEL} interval ({interval}) holds zero"
+        return f"the {LEVEL} interval ({interval}) contains zero"
     test = "exact test" if run.task.right_or_wrong else "test"
     return f"with a {LEVEL} interval of {interval} the corrected {test} does not confirm it"
 
@@ -147,29 +137,15 @@ def _doubt(run: Run, contrast: Contrast) -> str:
 def _more_images(verdict: Verdict) -> str:
     more = (verdict.num_test_needed or 0) - verdict.contrast.num_test
     if more <= 0:
-        return "More test images would narrow it."
+        return "More test images would narrow the interval."
     return f"About {more:,} more test images would settle it, if these figures are the true ones."
 
 
-def _lean(contrast: Contrast, words: MetricWords) -> str:
-    if contrast.difference == 0:
-        return "It leans neither way."
-    better = "several scales" if words.sign * contrast.difference > 0 else "the larger model"
-    return f"It leans towards {better}."
-
-
-_COST_LEADS: dict[tuple[Outcome, Direction], str] = {
-    ("s2", "dearer"): "But several scales cost more to run",
-    ("s2", "cheaper"): "They cost less to run as well",
-    ("larger", "dearer"): "The several scales cost more to run, too",
-    ("larger", "cheaper"): "But the several scales cost less to run",
-}
-_LEADS: dict[Direction, str] = {
-    "dearer": "The several scales cost more to run",
-    "cheaper": "The several scales cost less to run",
-    "mixed": "The cost goes both ways",
-    "equal": "Both cost about the same to run",
-}
+def _ahead(run: Run, contrast: Contrast) -> str:
+    gain = run.words.sign * contrast.difference
+    if gain == 0:
+        return "On these images neither is ahead."
+    return f"On these images {'several scales are' if gain > 0 else 'the larger model is'} ahead."
 
 
 def _cost(verdict: Verdict, direction: Direction) -> str:
@@ -182,46 +158,42 @@ def _cost(verdict: Verdict, direction: Direction) -> str:
     )
 
 
-def without_verdict(run: Run) -> list[NoVerdict]:
-    """Families on which no verdict can be given."""
+def without_verdict(run: Run) -> dict[str, str]:
+    """For each family without a verdict: why it has none, and what to add to the run."""
+    families: dict[str, list[Result]] = {}
     judged = {verdict.family for verdict in run.verdicts}
-    families = dict.fromkeys(r.family for r in run.results if r.family not in judged)
-    return [
-        _no_verdict(family, [r for r in run.results if r.family == family]) for family in families
-    ]
+    for result in run.results:
+        if result.family not in judged:
+            families.setdefault(result.family, []).append(result)
+    return {family: _missing(rows) for family, rows in families.items()}
 
 
-def _no_verdict(family: str, rows: Sequence[Result]) -> NoVerdict:
+def _missing(rows: Sequence[Result]) -> str:
     smallest = min(rows, key=lambda r: r.backbone_params)
-    fewest = smallest.backbone_params
-    if any(len(r.scales) > 1 for r in rows if r.backbone_params == fewest):
-        reason = "no larger model of the family was run at one scale"
-        return NoVerdict(family=family, reason=reason, advice="Add one to the run, as SOURCE@1.")
-    scales = example(smallest.backbone, (1, 2))
-    if any(r.backbone_params > fewest for r in rows):
-        reason = "its smallest model was not run at several scales"
-        return NoVerdict(family=family, reason=reason, advice=f"Add {scales} to the run.")
-    return NoVerdict(
-        family=family,
-        reason="it was run at one size and one scale only",
-        advice=f"Add {scales} and a larger model of the family to the run.",
+    scales = Candidate(smallest.backbone, (1, 2))
+    if any(len(r.scales) > 1 for r in rows if r.backbone_params == smallest.backbone_params):
+        return (
+            "no larger model of the family was run at one scale. Add one to the run, as SOURCE@1."
+        )
+    if any(r.backbone_params > smallest.backbone_params for r in rows):
+        return f"its smallest model was not run at several scales. Add {scales} to the run."
+    return (
+        "it was run at one size and one scale only. "
+        f"Add {scales} and a larger model of the family to the run."
     )
 
 
 def best_fact(run: Run) -> str:
     """The best supported thing to say where no family has a verdict."""
-    best: Result = max(run.results, key=selection)
+    best = max(run.results, key=selection)
     words = run.words
     lead = (
         f"On {best.data}, {run.models[best.backbone]} at {scales_phrase(best.scales)} "
         f"{words.sentence(best.value, best.num_test)} "
         f"({LEVEL} interval {words.bounds(best.ci_low, best.ci_high)}{words.lower})"
     )
-    gain = next((g for g in scale_gains(run) if g.multi == best), None)
+    gain = next((g for g in scale_gains(run) if g.first == best.candidate), None)
     if gain is None:
         return f"{lead}."
-    contrast = gain.contrast
-    return (
-        f"{lead}, and at scale 1 alone {words.second(gain.single.value)}: "
-        f"{words.finding(contrast.difference, contrast.ci_low, contrast.ci_high)}."
-    )
+    alone = words.second(run.rows[gain.second].value)
+    return f"{lead}, and at scale 1 alone {alone}: {words.contrast(gain)}."

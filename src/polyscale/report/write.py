@@ -18,17 +18,11 @@ NEEDED = ("jinja2", "matplotlib", "pyarrow", "scipy", "statsmodels")
 
 @dataclass(frozen=True)
 class Written:
-    """A report that was drawn.
-
-    Attributes:
-        path: of the page.
-        answers: what it says at its top, as lines of text.
-        notes: what its reader must know of how runs were put together.
-    """
+    """A report that was drawn."""
 
     path: Path
-    answers: tuple[str, ...]
-    notes: tuple[str, ...]
+    answers: tuple[str, ...]  # what it says at its top, as lines of text
+    notes: tuple[str, ...]  # what its reader must know of how runs were put together
 
 
 def write_report(run: Path, *, sections: Sequence["Callable[[Run], Markup | None]"] = ()) -> Path:
@@ -38,8 +32,7 @@ def write_report(run: Path, *, sections: Sequence["Callable[[Run], Markup | None
         run: the folder with `task.json`, `results.json`, `contrasts.json`, `gallery.parquet` and
             the file of images that `task.json` names; other files of a run are shown where they
             are there.
-        sections: further ones of your own, see `polyscale.report.sections`: each takes the run
-            and returns HTML, or None where it has nothing to show.
+        sections: further ones of your own, see `polyscale.report.sections`.
 
     Returns:
         The path of `report.html`: one page that needs no other file and no network.
@@ -72,8 +65,7 @@ def draw_report(
             `out` is missing or no page.
         MissingExtraError: if the extra `compare` is not installed.
     """
-    for package in NEEDED:
-        require(package, extra="compare", feature="write_report")
+    _require_packages("write_report")
     path = _checked_out(runs, out)
     # behind `require`, so that the name exists where the extra does not
     from polyscale.report.curves import draw_png
@@ -85,15 +77,16 @@ def draw_report(
     read = [read_run(run) for run in runs]
     note = cannot_merge(read) if len(read) > 1 else ""
     if note:
-        _replace_page(path, render_side_by_side(read, note))
+        page = render_side_by_side(read, note)
         answers = [f"{run.folder}: {line}" for run in read for line in plain_answers(run)]
-        return Written(path, tuple(answers), (note,))
-    run = merge(read) if len(read) > 1 else read[0]
-    page = render_page(run, sections)
-    if out is None:
-        replace_file(path.with_name("curves.png"), draw_png(run))
-    _replace_page(path, page)
-    return Written(path, tuple(plain_answers(run)), run.notes)
+    else:
+        run = merge(read) if len(read) > 1 else read[0]
+        page, answers = render_page(run, sections), plain_answers(run)
+        if out is None:
+            replace_file(path.with_name("curves.png"), draw_png(run))
+    # names of folders may hold bytes that are not UTF-8
+    replace_file(path, page.encode(errors="replace"))
+    return Written(path, tuple(answers), (note,) if note else run.notes)
 
 
 def read_answers(run: Path) -> list[str]:
@@ -103,17 +96,16 @@ def read_answers(run: Path) -> list[str]:
         InputError: as `write_report`.
         MissingExtraError: as `write_report`.
     """
-    for package in NEEDED:
-        require(package, extra="compare", feature="read_answers")
+    _require_packages("read_answers")
     from polyscale.report.read import read_run
     from polyscale.report.words import plain_answers
 
     return plain_answers(read_run(run))
 
 
-def _replace_page(path: Path, page: str) -> None:
-    """Names of folders may hold bytes that are not UTF-8."""
-    replace_file(path, page.encode(errors="replace"))
+def _require_packages(feature: str) -> None:
+    for package in NEEDED:
+        require(package, extra="compare", feature=feature)
 
 
 def _checked_out(runs: Sequence[Path], out: Path | None) -> Path:

@@ -121,8 +121,8 @@ def _run_trials(sides: Iterable[Sides], contrasts: Sequence[Contrast]) -> dict[P
         for pairing in pairings
     }
     totals = {
-        pairing: mixed_contrast(*own, pairing.weight) if len(own) == 2 else more_is_better(*own)
-        for pairing, own in parts.items()
+        pairing: mixed_contrast(*pair, pairing.weight) if len(pair) == 2 else more_is_better(*pair)
+        for pairing, pair in parts.items()
     }
     p_holm = holm([total.p_value for total in totals.values()])
     p_equivalence_holm = holm([total.p_equivalence for total in totals.values()])

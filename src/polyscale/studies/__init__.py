@@ -1,7 +1,6 @@
 """One question of the paper each."""
 
-from polyscale.records.seams import SeamReport, Seams, WaySeams
-from polyscale.records.shown import Shown, ShownScale
+from polyscale.records.seams import SeamReport
 from polyscale.studies.compare import (
     Candidates,
     ComparePlan,
@@ -10,21 +9,24 @@ from polyscale.studies.compare import (
     run_compare,
     run_files,
 )
-from polyscale.studies.run_folder import check_complete, check_out, is_finished, new_run
+from polyscale.studies.run_folder import (
+    REPORT_FILES,
+    check_complete,
+    check_out,
+    is_finished,
+    new_run,
+)
 from polyscale.studies.seams import compare_seams, load_untiled, measure_seams
 from polyscale.studies.show import show
 from polyscale.types import Progress, silent
 
 __all__ = [
+    "REPORT_FILES",
     "Candidates",
     "ComparePlan",
     "Comparison",
     "Progress",
     "SeamReport",
-    "Seams",
-    "Shown",
-    "ShownScale",
-    "WaySeams",
     "check_complete",
     "check_out",
     "compare_seams",

@@ -31,9 +31,9 @@ def principal_axes(cells: Cells) -> Float[NDArray, "dim 3"]:
     real = sizes > 1e-6 * max(np.abs(cells).max() * np.sqrt(cells.size), 1e-30)
     largest = np.take_along_axis(axes, np.abs(axes).argmax(1)[:, None], 1)
     scaled = axes * np.sign(largest) / np.where(real, sizes, np.inf)[:, None]
-    found = np.zeros((cells.shape[1], 3))
-    found[:, : len(axes)] = scaled.T * np.sqrt(len(cells))
-    return found
+    padded = np.zeros((cells.shape[1], 3))
+    padded[:, : len(axes)] = scaled.T * np.sqrt(len(cells))
+    return padded
 
 
 def turn_towards(coordinates: Coordinates, like: Coordinates) -> Float[NDArray, "3 3"]:

@@ -12,14 +12,13 @@ from polyscale.features import library_versions
 
 def versions() -> dict[str, str]:
     """Versions of the libraries, and the hardware."""
-    found = {
+    return {
         "polyscale": version("polyscale"),
         "python": platform.python_version(),
         **library_versions(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": f"{_processor()}, {torch.get_num_threads()} of {os.cpu_count()} threads",
     }
-    found["system"] = f"{platform.system()} {platform.machine()}"
-    found["processor"] = f"{_processor()}, {torch.get_num_threads()} of {os.cpu_count()} threads"
-    return found
 
 
 def _processor() -> str:

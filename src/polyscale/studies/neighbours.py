@@ -12,8 +12,8 @@ from polyscale.operator.plan import Level
 from polyscale.records.seams import Seams
 from polyscale.types import HW
 
-Gaps = tuple[Bool[np.ndarray, " rows"], Bool[np.ndarray, " columns"]]
-"""Which gaps between neighbouring rows, and between neighbouring columns, of cells."""
+Gaps = Bool[np.ndarray, " gaps"]
+"""Which gaps between neighbouring rows of cells, then which between neighbouring columns."""
 
 
 @dataclass(frozen=True)
@@ -31,37 +31,32 @@ class Distances:
         return cls(down.cpu().double().numpy(), across.cpu().double().numpy())
 
     def mean(self, gaps: Gaps) -> float:
-        """Over the gaps of both directions."""
-        down, across = self.down[gaps[0]], self.across[:, gaps[1]]
+        """Mean over the gaps of both directions."""
+        rows, columns = np.split(gaps, [len(self.down)])
+        down, across = self.down[rows], self.across[:, columns]
         return float((down.sum() + across.sum()) / (down.size + across.size))
 
     def at_cells(self) -> Float[np.ndarray, "rows-1 columns-1"]:
-        """The larger one of each cell's neighbours at its right and below."""
+        """The larger of each cell's distances to its neighbours at the right and below."""
         return np.maximum(self.down[:, :-1], self.across[:-1])
 
 
 def gaps_at_edges(levels: Iterable[Level], cells_hw: HW) -> Gaps:
-    """The gaps in which an edge of a tile lies; both neighbours of an edge inside a cell."""
-    found = tuple(np.zeros(num - 1, dtype=bool) for num in cells_hw)
+    """The gaps at which tiles have an edge; where it lies inside a cell, those on both sides."""
+    at_edges = [np.zeros(num - 1, dtype=bool) for num in cells_hw]
     for level in levels:
         for grid in level.grids:
             for axis, starts in enumerate((grid.tops, grid.lefts)):
                 cell_px = level.image_hw[axis] / cells_hw[axis]
                 gaps_px = np.arange(1, cells_hw[axis]) * cell_px
-                for start in starts:
-                    for edge in (start, start + level.tile_hw[axis]):
-                        if 0 < edge < level.image_hw[axis]:
-                            found[axis][:] |= np.abs(gaps_px - edge) < cell_px * (1 - 1e-9)
-    return found[0], found[1]
-
-
-def outside(gaps: Gaps) -> Gaps:
-    """All other gaps."""
-    return ~gaps[0], ~gaps[1]
+                for edge in {*starts, *(start + level.tile_hw[axis] for start in starts)}:
+                    if 0 < edge < level.image_hw[axis]:
+                        at_edges[axis] |= np.abs(gaps_px - edge) < cell_px * (1 - 1e-9)
+    return np.concatenate(at_edges)
 
 
 def seams_between(distances: Iterable[Distances], border: Gaps, interior: Gaps) -> Seams:
-    """What neighbours across these gaps differ, image by image."""
+    """How much neighbours across these gaps differ, image by image."""
     pairs = [(d.mean(border), d.mean(interior)) for d in distances]
     at_border, inside = np.array(pairs).T
     return Seams(at_border, inside)

@@ -1,4 +1,4 @@
-"""Images that are computed with → images that are looked at."""
+"""Images as they are computed with, to look at."""
 
 import numpy as np
 import torch
@@ -7,11 +7,12 @@ from PIL import Image
 from torch import Tensor
 
 from polyscale.operator.multiscale import Picture
+from polyscale.types import HW
 
 
-def plain_picture(image: Image.Image) -> Picture:
-    """A picture whose parts are in 0 to 1, for looking at."""
-    return Picture(image, mean=(0.0,) * 3, std=(1.0,) * 3)
+def resized(image: Image.Image, image_hw: HW) -> Float[Tensor, "1 3 h w"]:
+    """The whole image at a size in pixels, from 0 to 1."""
+    return Picture(image, mean=(0.0,) * 3, std=(1.0,) * 3).box(image_hw, (0, 0, *image_hw))
 
 
 def to_pixels(image: Float[Tensor, "1 3 h w"]) -> UInt8[np.ndarray, "h w 3"]:

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
 from polyscale.data import read_image
@@ -20,28 +18,12 @@ from polyscale.operator.multiscale import MultiScale, check_device
 from polyscale.records import Result, read_json
 from polyscale.studies.run_folder import check_out
 from polyscale.tasks import DensePredictor, MapTask, get_task
-from polyscale.tasks.maps.predictor import Outputs
 from polyscale.types import Progress, silent
 
 
-@dataclass(frozen=True)
-class LoadedPredictor:
-    """Backbone, scales and head, as a head's file names them.
-
-    Attributes:
-        predictor: image → the prediction of every pixel.
-        task: its name.
-        outputs: what predictions mean, and how they become pictures.
-    """
-
-    predictor: DensePredictor
-    task: str
-    outputs: Outputs
-
-
 def load_predictor(
-    file: Path, *, backbone: str | None = None, device: str = "cpu"
-) -> LoadedPredictor:
+    file: Path | str, *, backbone: str | None = None, device: str = "cpu"
+) -> DensePredictor:
     """Load a head that a comparison trained, and its backbone.
 
     Args:
@@ -62,8 +44,8 @@ def load_predictor(
     try:
         source, scales = backbone or str(facts["backbone"]), tuple(facts["scales"])
         grid = facts["grid"] if isinstance(facts["grid"], str) else tuple(facts["grid"])
-        views, name = ViewSettings(**facts["views"]), str(facts["task"])
-        outputs = _map_task(name).outputs(facts)
+        views = ViewSettings(**facts["views"])
+        outputs = _map_task(str(facts["task"])).outputs(facts)
         options = {"source": facts["source"], "dtype": facts["dtype"], "output_grid": grid}
         options |= {name: facts[name] for name in ("merge", "split")}
     except (KeyError, TypeError) as error:
@@ -79,15 +61,9 @@ def load_predictor(
         )
     model = load(source)
     module = MultiScale(model, scales, prefix="none", **options)
-    check_fits(
-        loaded,
-        channels=module.out_channels,
-        weights_hash=weights_hash(model),
-        backbone=facts["backbone"],
-        scales=scales,
-    )
+    check_fits(loaded, channels=module.out_channels, weights_hash=weights_hash(model))
     predictor = DensePredictor(module, loaded.head, views, outputs)
-    return LoadedPredictor(predictor.to(torch.device(device)).eval(), name, outputs)
+    return predictor.to(torch.device(device)).eval()
 
 
 def _candidate_of(file: Path) -> str | None:
@@ -101,51 +77,22 @@ def _candidate_of(file: Path) -> str | None:
     return next((row.candidate for row in results if row.probe.get("file") == name), None)
 
 
-def write_prediction(
-    predicted: NDArray, outputs: Outputs, folder: Path, stem: str, *, arrays: bool = False
-) -> list[Path]:
-    """Write the prediction of an image, at its size.
-
-    - `STEM.png`: labels, 8 bits (16 with more than 256 classes); or millimetres, 16 bits.
-    - `STEM_colour.png`: the same to look at.
-    - `STEM.npy`, with `arrays`: labels as int16, or metres as float32.
-
-    Args:
-        predicted: labels or metres (h, w).
-        outputs: what they mean.
-        folder: made if it does not exist.
-        stem: of the names.
-        arrays: whether to write the array too.
-
-    Returns:
-        The files.
-
-    Raises:
-        RunError: if the disk refuses.
-    """
-    files = [folder / f"{stem}.png", folder / f"{stem}_colour.png"]
-    with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(outputs.grey(predicted)).save(files[0])
-        Image.fromarray(outputs.colour(predicted)).save(files[1])
-        if arrays:
-            files.append(folder / f"{stem}.npy")
-            np.save(files[-1], predicted, allow_pickle=False)
-    return files
-
-
 def predict_files(
-    loaded: LoadedPredictor,
+    predictor: DensePredictor,
     pictures: Sequence[Path],
     folder: Path,
     *,
     arrays: bool = False,
     progress: Progress = silent,
 ) -> list[str]:
-    """Write the prediction of each picture, see `write_prediction`, and the names of classes.
+    """Write the prediction of each picture at its size, and the names of classes, if any.
+
+    - `NAME.png`: labels, 8 bits (16 with more than 256 classes); or millimetres, 16 bits.
+    - `NAME_colour.png`: the same to look at.
+    - `NAME.npy`, with `arrays`: labels as int16, or metres as float32.
 
     Args:
-        loaded: what predicts.
+        predictor: what predicts.
         pictures: files, see `check_folder`.
         folder: made if it does not exist.
         arrays: whether to write arrays too.
@@ -157,20 +104,23 @@ def predict_files(
     Raises:
         RunError: if the disk refuses.
     """
-    left_out = []
+    left_out, outputs = [], predictor.outputs
     for done, picture in enumerate(pictures):
         progress("predict", done, len(pictures), "images")
         try:
-            predicted = loaded.predictor.predict(read_image(picture, name=str(picture)))
+            predicted = predictor.predict(read_image(picture, name=str(picture)))
         except InputError as error:
             left_out.append(str(error))
             continue
-        write_prediction(predicted, loaded.outputs, folder, picture.stem, arrays=arrays)
-    progress("predict", len(pictures), len(pictures), "images")
-    if names := loaded.outputs.class_names:
-        lines = "".join(f"{i} {name}\n" for i, name in enumerate(names))
         with _writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(outputs.grey(predicted)).save(folder / f"{picture.stem}.png")
+            Image.fromarray(outputs.colour(predicted)).save(folder / f"{picture.stem}_colour.png")
+            if arrays:
+                np.save(folder / f"{picture.stem}.npy", predicted, allow_pickle=False)
+    progress("predict", len(pictures), len(pictures), "images")
+    if names := outputs.class_names:
+        with _writing(folder):
+            lines = "".join(f"{i} {name}\n" for i, name in enumerate(names))
             (folder / "classes.txt").write_text(lines, encoding="utf-8")
     return left_out
 
@@ -205,7 +155,9 @@ def check_folder(folder: Path, pictures: Sequence[Path]) -> None:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
+    """The folder is there, and what the disk refuses becomes one line."""
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
         raise RunError(

@@ -10,12 +10,14 @@ from pathlib import Path
 from polyscale.errors import InputError, RunError
 from polyscale.features import temporary_folder
 
+REPORT_FILES = ("curves.png", "report.html")
+"""What the report of a run writes."""
+
 FILES = (
+    *REPORT_FILES,
     "contrasts.json",
-    "curves.png",
     "data.json",
     "gallery.parquet",
-    "report.html",
     "results.csv",
     "results.json",
     "sweet_spots.json",
@@ -35,10 +37,8 @@ def check_out(out: Path) -> None:
     try:
         if out.exists() and not out.is_dir():
             raise InputError(f"out must be a folder, but {str(out)!r} is a file. Choose another.")
-        there = _absolute(out).parent
-        while not there.exists():
-            there = there.parent
-        with temporary_folder(there, prefix=f".{_absolute(out).name}-"):
+        existing = next(p for p in _absolute(out).parents if p.exists())
+        with temporary_folder(existing, prefix=f".{_absolute(out).name}-"):
             pass
     except OSError as error:
         raise InputError(
@@ -48,7 +48,7 @@ def check_out(out: Path) -> None:
 
 
 def is_finished(out: Path, facts: Mapping[str, object], files: Sequence[str]) -> bool:
-    """Whether the folder holds this very run already.
+    """Whether the folder holds this very run already, with or without its report.
 
     Args:
         out: the folder that the user names.
@@ -60,19 +60,19 @@ def is_finished(out: Path, facts: Mapping[str, object], files: Sequence[str]) ->
     """
     if not out.exists() or not any(out.iterdir()):
         return False
-    found = _settings(out / "results.json")
-    if found is None:
+    settings = _settings(out / "results.json")
+    if settings is None:
         raise InputError(
             f"out must be a new folder, but {str(out)!r} holds other files. Choose another."
         )
-    asked = json.loads(json.dumps(dict(facts)))
-    changed = [key for key, value in asked.items() if found.get(key) != value]
+    wanted = json.loads(json.dumps(dict(facts)))
+    changed = [key for key, value in wanted.items() if settings.get(key) != value]
     if changed:
         raise InputError(
             f"out must be a new folder, but {str(out)!r} holds another run "
             f"(it differs in {' and '.join(changed)}). Choose another, or delete it first."
         )
-    missing = [name for name in files if not (out / name).is_file()]
+    missing = [n for n in files if n not in REPORT_FILES and not (out / n).is_file()]
     if missing:
         raise InputError(
             f"out {str(out)!r} holds this run, but without {' and '.join(missing)}. "
@@ -89,13 +89,13 @@ def check_complete(out: Path) -> None:
     """
     try:
         failures = json.loads((out / "failures.json").read_text(encoding="utf-8"))
-        told = "; ".join(f"{f['candidate']} ({f['error']})" for f in failures)
+        failed = "; ".join(f"{f['candidate']} ({f['error']})" for f in failures)
     except FileNotFoundError:
         return
     except (ValueError, LookupError, TypeError):
-        told = "failures.json does not say which"
+        failed = "failures.json does not say which"
     raise RunError(
-        f"{told}: failed, the other candidates are in {str(out)!r}. "
+        f"{failed}: failed, the other candidates are in {str(out)!r}. "
         "Delete it and run again; features are kept."
     )
 

@@ -16,8 +16,8 @@ from polyscale.operator.multiscale import Images, MultiScale
 from polyscale.operator.plan import Level, Tiling, plan_levels
 from polyscale.records.seams import CONTROL, JOIN, SeamReport, Seams, WaySeams
 from polyscale.stats import bootstrap_interval
-from polyscale.studies.neighbours import Distances, Gaps, gaps_at_edges, outside, seams_between
-from polyscale.studies.pixels import plain_picture, to_pixels
+from polyscale.studies.neighbours import Distances, gaps_at_edges, seams_between
+from polyscale.studies.pixels import resized, to_pixels
 from polyscale.types import HW, Backbone, Progress, format_scale, silent
 
 WAYS: Mapping[str, Mapping[str, Any]] = {
@@ -36,12 +36,12 @@ LEAST_INTERIOR = 1e-6
 def measure_seams(module: MultiScale, images: Images, *, scale: float = 2) -> Seams:
     """Measure the seams of one scale on images.
 
-    Neighbouring cells of a picture always differ a little. Seams are what they differ more where
-    the borders of the plain grid of tiles run. With overlapping or shifted tiles, the same borders
-    are looked at, so that the numbers can be compared.
+    Neighbouring cells of a picture always differ a little. Seams are how much more they differ
+    across the borders of the plain grid of tiles. With overlapping or shifted tiles, the same
+    borders are looked at, so that the numbers can be compared.
 
     Args:
-        module: backbone and choices; its scales are of no matter.
+        module: backbone and choices; its scales do not matter.
         images: as `MultiScale` takes them.
         scale: which scale.
 
@@ -54,9 +54,8 @@ def measure_seams(module: MultiScale, images: Images, *, scale: float = 2) -> Se
     )
     maps = _features(MultiScale(module.backbone, config=config), images)
     (plain,) = plan_levels(Tiling(scales=(scale,)), module.backbone.tile_hw)
-    border = gaps_at_edges([plain], _hw(maps))
-    distances = [Distances.of(map_) for map_ in maps]
-    return seams_between(distances, border, outside(border))
+    border = gaps_at_edges([plain], (maps.shape[2], maps.shape[3]))
+    return seams_between(map(Distances.of, maps), border, ~border)
 
 
 def compare_seams(
@@ -81,7 +80,7 @@ def compare_seams(
         scale: a whole number of at least 2.
         ways: name → options of the operator, the plain grid first.
         untiled: the same model built for tiles as large as the whole scale: the control, which has
-            no border, so that what remains is the pictures' own.
+            no border, so that its excess comes from the pictures alone.
         seed: of the resampling.
         progress: told what is being done.
 
@@ -99,16 +98,9 @@ def compare_seams(
     if untiled is not None:
         _check_untiled(untiled, plain, grid_hw)
         modules[CONTROL] = MultiScale(untiled, (1,))
-    distances: dict[str, list[Distances]] = {name: [] for name in modules}
-    for done, image in enumerate(images):
-        progress("seams", done, len(images), "images")
-        for name, module in modules.items():
-            (map_,) = _features(module, module.preprocess([image]))
-            distances[name].append(Distances.of(map_))
-    progress("seams", len(images), len(images), "images")
-
+    distances = _measure(modules, images, progress)
     border = gaps_at_edges([plain], grid_hw)
-    interior = outside(gaps_at_edges(levels.values(), grid_hw))
+    interior = ~gaps_at_edges(levels.values(), grid_hw)
     measured = {name: seams_between(d, border, interior) for name, d in distances.items()}
     first, control = next(iter(measured.values())), measured.get(CONTROL)
     if min(seams.interior for seams in measured.values()) < LEAST_INTERIOR:
@@ -118,11 +110,9 @@ def compare_seams(
         )
     rows = []
     for name, seams in measured.items():
-        own = gaps_at_edges([levels[name]] if name in levels else [], grid_hw)
-        added = own[0] & ~border[0], own[1] & ~border[1]
-        at_added = seams_between(distances[name], added, interior) if _any(added) else None
-        change, change_ci = _less(seams, first, seed)
-        over_control, over_control_ci = _less(seams, control, seed)
+        added = gaps_at_edges([levels[name]] if name in levels else [], grid_hw) & ~border
+        change, change_ci = _difference(seams, first, seed)
+        over_control, over_control_ci = _difference(seams, control, seed)
         rows.append(
             WaySeams(
                 name=name,
@@ -135,7 +125,9 @@ def compare_seams(
                 change_ci=change_ci,
                 over_control=over_control,
                 over_control_ci=over_control_ci,
-                added_excess=at_added.excess if at_added else None,
+                added_excess=seams_between(distances[name], added, interior).excess
+                if added.any()
+                else None,
                 disagreement=distances[name][0].at_cells(),
             )
         )
@@ -143,7 +135,7 @@ def compare_seams(
         model=backbone.name,
         scale=scale,
         num_images=len(images),
-        image=to_pixels(plain_picture(images[0]).box(plain.image_hw, (0, 0, *plain.image_hw))),
+        image=to_pixels(resized(images[0], plain.image_hw)),
         ways=tuple(rows),
     )
 
@@ -159,14 +151,26 @@ def load_untiled(source: str, scale: float) -> Backbone | None:
     """
     _check_scale(scale)
     small = load(source, weights=False)
-    (tile_hw, grid_hw) = (
-        (int(scale * h), int(scale * w)) for h, w in (small.tile_hw, small.grid_hw)
-    )
+    tile_hw, grid_hw = ((int(scale * h), int(scale * w)) for h, w in (small.tile_hw, small.grid_hw))
     try:
         large = load(source, tile_hw=tile_hw)
     except InputError:
         return None
     return large if large.grid_hw == grid_hw else None
+
+
+def _measure(
+    modules: Mapping[str, MultiScale], images: Sequence[Image.Image], progress: Progress
+) -> dict[str, list[Distances]]:
+    """Name → the distances in each image."""
+    distances: dict[str, list[Distances]] = {name: [] for name in modules}
+    for done, image in enumerate(images):
+        progress("seams", done, len(images), "images")
+        for name, module in modules.items():
+            (map_,) = _features(module, module.preprocess([image]))
+            distances[name].append(Distances.of(map_))
+    progress("seams", len(images), len(images), "images")
+    return distances
 
 
 def _check_scale(scale: float) -> None:
@@ -205,11 +209,7 @@ def _features(module: MultiScale, images: Images) -> Float[Tensor, "images dim r
         return module(images).map.float()
 
 
-def _hw(maps: Float[Tensor, "images dim rows columns"]) -> HW:
-    return maps.shape[2], maps.shape[3]
-
-
-def _less(
+def _difference(
     seams: Seams, other: Seams | None, seed: int
 ) -> tuple[float | None, tuple[float, float] | None]:
     """One excess less another, and its paired interval."""
@@ -217,10 +217,6 @@ def _less(
         return None, None
     samples = seams.border_each, seams.interior_each, other.border_each, other.interior_each
     return seams.excess - other.excess, bootstrap_interval(_change, *samples, seed=seed)
-
-
-def _any(gaps: Gaps) -> bool:
-    return bool(gaps[0].any() or gaps[1].any())
 
 
 def _excess(border: np.ndarray, interior: np.ndarray) -> np.ndarray:

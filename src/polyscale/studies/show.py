@@ -13,7 +13,7 @@ from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.multiscale.resize import resize
 from polyscale.operator.plan import Level
 from polyscale.records.shown import Shown, ShownScale
-from polyscale.studies.pixels import plain_picture, to_pixels
+from polyscale.studies.pixels import resized, to_pixels
 
 Map = Float[np.ndarray, "dim h w"]
 Colours = Float[np.ndarray, "h w 3"]
@@ -53,16 +53,16 @@ def show(module: MultiScale, image: Image.Image) -> Shown:
         return [to_unit(_cells(map_) @ axes).reshape(*map_.shape[1:], 3) for map_ in shown]
 
     scales = []
-    for level, own, on_grid in zip(levels, stitched, pooled, strict=True):
-        own_rgb, on_grid_rgb = coloured(own, own, on_grid)
+    for level, own_grid, on_grid in zip(levels, stitched, pooled, strict=True):
+        own_grid_rgb, on_grid_rgb = coloured(own_grid, own_grid, on_grid)
         scales.append(
             ShownScale(
                 scale=level.scale,
                 image=_resized(module, level, image),
                 tile_hw=level.tile_hw,
                 boxes_yxyx=level.boxes_yxyx,
-                stitched=own,
-                stitched_rgb=own_rgb,
+                stitched=own_grid,
+                stitched_rgb=own_grid_rgb,
                 pooled_rgb=on_grid_rgb,
             )
         )
@@ -80,18 +80,15 @@ def show(module: MultiScale, image: Image.Image) -> Shown:
 def _stitched(module: MultiScale, scale: float, image: Image.Image) -> Map:
     """Features of one scale at its own resolution."""
     config = replace(module.config, scales=(scale,), output_grid="largest")
-    alone = MultiScale(module.backbone, config=config)
-    return _as_numpy(alone(alone.preprocess([image])).map)
+    module = MultiScale(module.backbone, config=config)
+    return _as_numpy(module(module.preprocess([image])).map)
 
 
 def _resized(module: MultiScale, level: Level, image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
     """The picture as the backbone's tiles are cut from it."""
-    picture, base_hw = plain_picture(image), module.backbone.tile_hw
     if module.config.source == "base":
-        pixels = resize(picture.box(base_hw, (0, 0, *base_hw)), level.image_hw)
-    else:
-        pixels = picture.box(level.image_hw, (0, 0, *level.image_hw))
-    return to_pixels(pixels)
+        return to_pixels(resize(resized(image, module.backbone.tile_hw), level.image_hw))
+    return to_pixels(resized(image, level.image_hw))
 
 
 def _as_numpy(maps: Float[Tensor, "1 dim h w"]) -> Map:

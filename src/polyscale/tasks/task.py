@@ -158,7 +158,6 @@ class Task(ABC):
         reduction: how their means become the metric; None is what `reduce` or `Scores.weighted`
             says, and runs of the task cannot be merged.
         images_file: the file with one row for each candidate and test image.
-        samples: what is tested, in words.
     """
 
     name: ClassVar[str]
@@ -172,7 +171,6 @@ class Task(ABC):
     statistics: ClassVar[tuple[str, ...]] = ()
     reduction: ClassVar[Reduction | None] = "mean"
     images_file: ClassVar[str] = "images.parquet"
-    samples: ClassVar[str] = "test images"
 
     def load(self, source: str, *, seed: int, cache: Path | None, progress: Progress) -> Any:
         """Load the data that a user names, for example `folder:PATH`.
@@ -277,7 +275,6 @@ class Task(ABC):
             right_or_wrong=self.right_or_wrong,
             statistics=self.averaged,
             reduction=self.reduction,
-            samples=self.samples,
         )
 
     def data_facts(self, data: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from polyscale.report.sections.addons import budgets, budgets_section, few_shot
 def test_skipped_shots_are_left_out(run):
     skipped = [p for probes in run.probes.values() for p in probes.few_shot if p.skipped]
     assert skipped
-    shots = few_shot(run, run.probes).shots
+    _, shots, _ = few_shot(run, run.probes)
     assert list(shots) == sorted(set(shots))
     assert not {p.shots for p in skipped} & set(shots)
 

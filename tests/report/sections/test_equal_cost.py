@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from polyscale.report.numbers import NBSP
-from polyscale.report.sections.answer import TAGS, cost_lines, gain_sentence
+from polyscale.report.sections.answer import cost_lines, gain_sentence
 from polyscale.report.sides import scale_gains
 
 S2, DEARER = "pip:efficientnet_lite0@1,2", "pip:efficientnet_lite0@1,2,3"
@@ -14,9 +14,9 @@ def sentence_of(run, verdict, **facts):
     """The sentence of a verdict on multiply-adds with these facts."""
     facts = FIGURES | {"s2": (S2,), "weight": 0.0, "num_test_needed": None} | facts
     own = replace(next(c for c in verdict.costs if c.axis == "macs"), **facts)
-    (line,) = cost_lines(run, replace(verdict, costs=(own,)))
-    assert line.tag == TAGS[own.outcome]
-    return line.sentence.replace(NBSP, " ")
+    lines, others = cost_lines(run, replace(verdict, costs=(own,)))
+    ((_, sentence),) = (*lines, *(line for lines in others.values() for line in lines))
+    return sentence.replace(NBSP, " ")
 
 
 GAP = "+4.0 points (95 % interval +1.0 to +7.0)"
@@ -30,7 +30,7 @@ GAP = "+4.0 points (95 % interval +1.0 to +7.0)"
         ({"outcome": "larger"}, f"and does worse: {GAP}."),
         (
             {"outcome": "inconclusive", "num_test_needed": 1060},
-            f"and does better, by too little to be sure: {GAP}. About 1,000 more test images would "
+            f"and does better, but not with confidence: {GAP}. About 1,000 more test images would "
             "settle it.",
         ),
     ],
@@ -66,7 +66,7 @@ def test_beyond_the_budget_unsure_is_open_for_now(run, verdict):
         ("s2", "is ahead"),
         ("larger", "is behind"),
         ("equivalent", "is level"),
-        ("inconclusive", "is ahead, by too little to be sure"),
+        ("inconclusive", "is ahead, but not with confidence"),
     ],
 )
 def test_a_curve_that_is_cut_names_both_ends(run, verdict, outcome, said):
@@ -81,20 +81,22 @@ def test_an_interval_that_holds_zero_is_open(run, verdict):
     facts |= {"rule": "interpolated", "s2": (S2, DEARER)}
     assert "may be ahead or behind: +4.0" in sentence_of(run, verdict, **facts)
     facts |= {"ci_low": -0.09, "difference": -0.05, "ci_high": -0.01}
-    assert "is behind, by too little to be sure: −5.0" in sentence_of(run, verdict, **facts)
+    assert "is behind, but not with confidence: −5.0" in sentence_of(run, verdict, **facts)
 
 
 def test_the_headline_s_larger_model_comes_first(run, verdict):
-    lines = cost_lines(run, verdict)
-    assert len(lines) == len(verdict.costs)
-    assert [line.verdict.larger for line in lines[:4]] == [verdict.larger.candidate] * 4
-    assert {line.noun for line in lines} == {"multiply-adds", "time", "peak memory", "parameters"}
+    lines, others = cost_lines(run, verdict)
+    assert len(lines) + sum(map(len, others.values())) == len(verdict.costs)
+    assert [cost.larger for cost, _ in lines] == [verdict.larger.candidate] * 4
+    assert [cost.axis for cost, _ in lines] == ["macs", "latency_ms", "peak_bytes", "params"]
+    for name, lines in others.items():
+        assert {run.models[run.rows[cost.larger].backbone] for cost, _ in lines} == {name}
 
 
 def test_a_gain_is_told_in_a_line(run):
     gain, _ = scale_gains(run)
     told = gain_sentence(run, gain).replace(NBSP, " ")
-    points = f"{100 * gain.contrast.difference:+.1f}".replace("-", "−")
+    points = f"{100 * gain.difference:+.1f}".replace("-", "−")
     assert told.startswith(
         f"efficientnet_lite0, scale 1 → scales 1, 2, 3: {points} points (95 % in"
     )
@@ -107,9 +109,10 @@ def test_a_verdict_at_equal_cost_is_said_in_the_metrics_own_direction(request, t
     (verdict,) = run.verdicts
     facts = {"outcome": "s2", "ci_low": 0.01, "ci_high": 0.5}
     costs = [replace(c, difference=abs(c.difference), **facts) for c in verdict.costs]
-    for line in cost_lines(run, replace(verdict, costs=tuple(costs))):
-        shown = run.words.sign * line.verdict.difference
+    lines, others = cost_lines(run, replace(verdict, costs=tuple(costs)))
+    for cost, sentence in (*lines, *(line for lines in others.values() for line in lines)):
+        shown = run.words.sign * cost.difference
         text = f"{100 * shown:+.1f} points" if task == "segmentation" else f"{shown:+.3f} m"
-        told = line.sentence.replace(NBSP, " ").replace("−", "-")
+        told = sentence.replace(NBSP, " ").replace("−", "-")
         assert f": {text} (95" in told
         assert "does better" in told or "is ahead" in told

@@ -1,9 +1,16 @@
+from dataclasses import replace
+
 import pytest
 
 from polyscale.records import METRICS, Gain
 from polyscale.report.metric_words import MetricWords
 from polyscale.report.numbers import NBSP
-from polyscale.report.sections.sizes import bin_titles, size_pages, size_sentence
+from polyscale.report.sections.sizes import (
+    bin_titles,
+    size_pages,
+    size_sentence,
+    sizes_section,
+)
 
 TITLES = ["under 16²", "16²–32²", "128² and more"]
 PLENTY = [100, 100, 100]
@@ -24,8 +31,11 @@ def test_areas_are_named_as_squares():
     [
         ([gain(0.09), None, gain(0.02)], "Several scales help small objects most: +9.0 points"),
         ([gain(-0.03), None, gain(-0.09)], "Several scales cost large objects more than small"),
-        ([gain(0.02), None, gain(0.09)], "Here several scales don’t help detail more: +2.0 points"),
-        ([gain(0.03), None, gain(0.02)], "Whether several scales help small objects more, these"),
+        ([gain(0.02), None, gain(0.09)], "Here several scales help large objects more than small"),
+        (
+            [gain(0.03), None, gain(0.02)],
+            "These images can’t tell whether several scales help small",
+        ),
         ([None, None, gain(0.02)], "Too few objects to tell"),
         (
             [gain(0.03), gain(0.3), gain(0.02)],
@@ -57,7 +67,13 @@ def test_a_page_has_a_row_a_size_and_a_line_a_candidate(segmentation):
     assert len(page.rows) == len(segmentation.sizes.num_objects)
     assert [row.num for row in page.rows] == list(segmentation.sizes.num_objects)
     assert len(page.plot.lines) == 3
-    for line in page.plot.lines:
-        for x, y, low, high in line.dots:
+    for _, _, dots in page.plot.lines:
+        for x, y, low, high in dots:
             assert 46 <= x <= 348
             assert high <= y <= low  # down is more in an SVG
+
+
+def test_where_sizes_are_missing_the_page_says_so(segmentation, run):
+    html = sizes_section(replace(segmentation, sizes=None))
+    assert "<code>sizes.json</code> is missing from the folder of the run" in html
+    assert sizes_section(run) is None

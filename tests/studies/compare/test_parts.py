@@ -6,14 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
+from tests.tiny_study import CANDIDATES, SMALL
 
 from polyscale import api
-from polyscale.errors import InputError
+from polyscale.errors import InputError, RunError
 from polyscale.learning.heads import fit_knn, probe
 from polyscale.studies import run_compare
-
-SMALL, LARGE = "tiny:net_small", "tiny:net_large"
-CANDIDATES = [f"{SMALL}@1", f"{SMALL}@1,2", f"{LARGE}@1"]
 
 
 def rows_of(study, scales):
@@ -34,10 +32,9 @@ def accuracy(study, train, test):
     return (found.probabilities.argmax(1) == data.test.labels).mean()
 
 
-def test_probes_are_those_of_the_heads(study):
-    comparison = study(probes=True)
-    assert list(comparison.probes) == CANDIDATES
-    found, data = comparison.probes[f"{SMALL}@1,2"], comparison.data
+def test_probes_are_those_of_the_heads(study, whole):
+    assert list(whole.probes) == CANDIDATES
+    found, data = whole.probes[f"{SMALL}@1,2"], whole.data
     train, test = rows_of(study, (1, 2))
     knn = fit_knn(train, data.train.labels, test)
     assert found.knn.k == knn.k
@@ -46,7 +43,7 @@ def test_probes_are_those_of_the_heads(study):
     # dim 6: of each scale the class token, then the mean cell
     for choice, columns in {"cls": [*range(6), *range(12, 18)], "both": [*range(24)]}.items():
         assert found.features[choice] == accuracy(study, train[:, columns], test[:, columns])
-    assert found.seeds.values[0] == comparison.rows[1].value
+    assert found.seeds.values[0] == whole.rows[1].value
     assert len(found.seeds.values) == 3
     assert [s.shots for s in found.few_shot] == [1, 5, 10, 25]
     assert [s.skipped is None for s in found.few_shot] == [True, True, False, False]
@@ -66,11 +63,10 @@ def test_a_class_token_that_is_not_there_is_told_before_anything_runs(study, tin
         study.plan(feature="cls")
 
 
-def test_controls_are_what_they_say(study):
-    comparison = study(controls=True)
-    found = {c.control: c for c in comparison.controls}
-    own = comparison.rows[1]
-    assert {c.candidate for c in comparison.controls} == {own.candidate}
+def test_controls_are_what_they_say(study, whole):
+    found = {c.control: c for c in whole.controls}
+    own = whole.rows[1]
+    assert {c.candidate for c in whole.controls} == {own.candidate}
     train, test = rows_of(study, (1, 2))
     mean = [(rows[:, :12] + rows[:, 12:]) / 2 for rows in (train, test)]
     assert found["mean"].value == accuracy(study, *mean)
@@ -86,10 +82,9 @@ def test_controls_are_what_they_say(study):
     assert found["untiled"].macs * 5 == own.macs * 4
 
 
-def test_an_untiled_control_is_one_large_image(study):
-    comparison = study(controls=True)
+def test_an_untiled_control_is_one_large_image(study, whole):
     plan = study.plan()
-    model, data = plan.backbones[SMALL], comparison.data
+    model, data = plan.backbones[SMALL], plan.data
     module = plan.settings.module(model, (2,), split=False)
     assert module.plan.num_tiles == 1
     rows = [
@@ -98,7 +93,7 @@ def test_an_untiled_control_is_one_large_image(study):
         )
         for s in (data.train, data.test)
     ]
-    assert comparison.controls[0].value == accuracy(study, *rows)
+    assert whole.controls[0].value == accuracy(study, *rows)
 
 
 def test_controls_that_cannot_run_say_why(study, tiny_backbone):
@@ -112,10 +107,9 @@ def test_controls_that_cannot_run_say_why(study, tiny_backbone):
     assert not comparison.failures
 
 
-def test_cascades_begin_at_the_small_model_and_end_at_the_large_one(study):
-    comparison = study()
-    one, two, larger = comparison.rows
-    found = {(c.kind, c.axis): c for c in comparison.cascades}
+def test_cascades_begin_at_the_small_model_and_end_at_the_large_one(whole):
+    one, two, larger = whole.rows
+    found = {(c.kind, c.axis): c for c in whole.cascades}
     assert list(found) == [
         ("s2", "macs"), ("s2", "latency_ms"), ("larger", "macs"), ("larger", "latency_ms"),
     ]  # fmt: skip
@@ -130,34 +124,32 @@ def test_cascades_begin_at_the_small_model_and_end_at_the_large_one(study):
     assert found["larger", "macs"].chosen.cost <= one.macs + larger.macs
 
 
-def test_thresholds_are_chosen_without_the_test_images(study):
-    before = study()
+def test_thresholds_are_chosen_without_the_test_images(study, whole):
     plan = study.plan()
     labels = plan.data.test.labels
     labels[:] = np.roll(labels, 5)
     after = run_compare(plan)
     chosen = [[c.chosen.threshold for c in found.cascades if c.axis == "macs"]
-              for found in (before, after)]  # fmt: skip
+              for found in (whole, after)]  # fmt: skip
     assert chosen[0] == chosen[1]
-    assert before.rows[0].value != after.rows[0].value
+    assert whole.rows[0].value != after.rows[0].value
 
 
-def test_the_margin_reaches_the_verdict(study):
-    narrow, wide = study(margin=0.001), study(margin=0.9)
+def test_the_margin_reaches_the_verdict(study, whole):
+    wide = study(margin=0.9)
     assert {c.margin for c in wide.contrasts} == {0.9}
-    assert narrow.verdicts[0].outcome != "equivalent"
+    assert whole.verdicts[0].outcome != "equivalent"
     assert wide.verdicts[0].outcome == "equivalent"
 
 
-def test_files_are_plain_json(study, tmp_path):
-    comparison = study(probes=True, controls=True)
-    comparison.save(tmp_path)
+def test_files_are_plain_json(whole, tmp_path):
+    whole.save(tmp_path)
     files = {f.stem: json.loads(f.read_text(), parse_constant=pytest.fail)
              for f in tmp_path.glob("*.json")}  # fmt: skip
     assert {f"{name}.json" for name in files} == {
-        n for n in comparison.plan.files if n.endswith(".json")
+        n for n in whole.plan.files if n.endswith(".json")
     }  # fmt: skip
-    assert {"probes.json", "controls.json", "cascades.json"} <= set(comparison.plan.files)
+    assert {"probes.json", "controls.json", "cascades.json"} <= set(whole.plan.files)
     data = files["data"]
     assert (data["num_train"], data["num_test"]) == (24, 12)
     assert data["classes"] == {name: [8, 4] for name in ("coarse", "fine", "medium")}
@@ -175,10 +167,12 @@ def test_files_are_plain_json(study, tmp_path):
     assert 0 < files["timing"]["busy_share"] <= 1
 
 
-def test_from_python(study, tmp_path, monkeypatch):
-    found = study()
+def test_from_python(whole, tmp_path, monkeypatch):
+    def fail(*_):
+        raise ValueError("no chart")
+
     monkeypatch.setattr(api, "plan_compare", lambda *_, **__: None)
-    monkeypatch.setattr(api, "run_compare", lambda *_, **__: found)
+    monkeypatch.setattr(api, "run_compare", lambda *_, **__: whole)
     comparison = api.compare("x", CANDIDATES)
     table = comparison.to_pandas()
     assert isinstance(table, pd.DataFrame)
@@ -188,6 +182,16 @@ def test_from_python(study, tmp_path, monkeypatch):
     written = page.stat().st_mtime_ns
     assert comparison.report(tmp_path / "run") == page
     assert page.stat().st_mtime_ns == written
+    for file in ("report.html", "curves.png"):
+        (tmp_path / "run" / file).unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr("polyscale.report.page.render_page", fail)
+        with pytest.raises(RunError, match=r"cannot be written \(no chart\), but the run is finis"):
+            comparison.report(tmp_path / "run")
+        with pytest.raises(RunError, match="To try again, run: polyscale report"):
+            comparison.report(tmp_path / "new")
+    assert {f.name for f in (tmp_path / "new").iterdir()} >= {"results.json", "gallery.parquet"}
+    assert comparison.report(tmp_path / "new").is_file()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").write_text("")
     with pytest.raises(InputError, match="holds other files"):

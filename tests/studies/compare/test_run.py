@@ -5,13 +5,14 @@ import os
 
 import numpy as np
 import pytest
+from tests.tiny_study import CANDIDATES, LARGE, SMALL
 
 from polyscale.errors import RunError
 from polyscale.features import extract
-from polyscale.studies import costs, run_compare
+from polyscale.studies import run_compare
+from polyscale.studies.compare import costs
 
-SMALL, LARGE = "tiny:net_small", "tiny:net_large"
-CANDIDATES = [f"{SMALL}@1", f"{SMALL}@1,2", f"{LARGE}@1"]
+NUM_IMAGES = 36
 
 
 def numbers(comparison):
@@ -35,8 +36,7 @@ def fail_on(model, *, after=0):
     model.forward = forward
 
 
-def test_a_model_that_fails_stops_no_other(study):
-    whole = study()
+def test_a_model_that_fails_stops_no_other(study, whole):
     plan = study.plan()
     fail_on(study.models[LARGE], after=1)
     comparison = run_compare(plan)
@@ -54,7 +54,7 @@ def test_a_model_that_fails_only_while_it_is_timed(study, monkeypatch):
     turn = costs.Meter.turn
 
     def fail(meter, number):
-        if number == 2 and meter._counted.params == sum(
+        if number == 1 and meter._counted.params == sum(
             p.numel() for p in study.models[LARGE].parameters()
         ):
             raise MemoryError("no memory")
@@ -66,8 +66,8 @@ def test_a_model_that_fails_only_while_it_is_timed(study, monkeypatch):
     assert [row.candidate for row in comparison.rows] == CANDIDATES[:2]
 
 
-def test_a_scale_that_gives_nan_fails_the_candidates_with_it(study, monkeypatch):
-    whole, check = study(), extract._check_finite
+def test_a_scale_that_gives_nan_fails_the_candidates_with_it(study, whole, monkeypatch):
+    check = extract._check_finite
 
     def broken(rows, module, scale):
         check(rows * np.float32("nan") if scale == 2 else rows, module, scale)
@@ -99,13 +99,12 @@ class Interrupt(BaseException):
     ("where", "least"),
     [("small: train", 8), ("large: heads", 0), ("costs", 4)],
 )
-def test_an_interrupted_run_ends_with_the_same_numbers(study, tmp_path, where, least):
+def test_an_interrupted_run_ends_with_the_same_numbers(study, whole, tmp_path, where, least):
     def interrupt(step, done, total, unit):
         if where in step and done >= least:
             raise Interrupt
 
-    settings = {"probes": True, "controls": True}
-    whole = study(**settings)
+    settings = {"probes": True}
     with pytest.raises(Interrupt):
         study(cache=tmp_path / "cache", told=interrupt, **settings)
     again = study(cache=tmp_path / "cache", **settings)
@@ -114,8 +113,10 @@ def test_an_interrupted_run_ends_with_the_same_numbers(study, tmp_path, where, l
     assert again.timing.num_tiles < whole.timing.num_tiles
 
 
-def test_a_full_disk_is_told_in_one_line_and_the_run_goes_on_later(study, tmp_path, monkeypatch):
-    whole, replace, left = study(), os.replace, [4]
+def test_a_full_disk_is_told_in_one_line_and_the_run_goes_on_later(
+    study, whole, tmp_path, monkeypatch
+):
+    replace, left = os.replace, [4]
 
     def full(partial, file):
         left[0] -= 1
@@ -131,17 +132,16 @@ def test_a_full_disk_is_told_in_one_line_and_the_run_goes_on_later(study, tmp_pa
     assert not [*(tmp_path / "cache").rglob("*.partial")]
     again = study(cache=tmp_path / "cache")
     assert numbers(again) == numbers(whole)
-    assert 0 < again.timing.num_tiles < whole.timing.num_tiles
+    assert 0 < again.timing.num_tiles < NUM_IMAGES * 6
 
 
 def test_a_new_scale_or_candidate_costs_itself_alone(study, tmp_path):
     def tiles(candidates):
         return study(candidates, cache=tmp_path / "cache").timing.num_tiles
 
-    num_images = 36
-    assert tiles([f"{SMALL}@1", f"{SMALL}@1,2"]) == num_images * 5
-    assert tiles([f"{SMALL}@1", f"{SMALL}@1,2", f"{SMALL}@1,2,3"]) == num_images * 9
-    assert tiles(CANDIDATES) == num_images
+    assert tiles([f"{SMALL}@1", f"{SMALL}@1,2"]) == NUM_IMAGES * 5
+    assert tiles([f"{SMALL}@1", f"{SMALL}@1,2", f"{SMALL}@1,2,3"]) == NUM_IMAGES * 9
+    assert tiles(CANDIDATES) == NUM_IMAGES
     assert tiles(CANDIDATES) == 0
 
 
@@ -171,8 +171,8 @@ def test_costs_are_measured_in_turns(study, monkeypatch):
     assert turns == [(number, meter) for number in range(costs.TURNS) for meter in order]
 
 
-def test_the_model_is_busy_part_of_the_time(study):
-    timing = study().timing
+def test_the_model_is_busy_part_of_the_time(whole):
+    timing = whole.timing
     assert 0 < timing.busy_share <= 1
     assert timing.model_s <= timing.stages["features"] <= timing.wall_s
     assert sum(timing.stages.values()) <= timing.wall_s

@@ -156,7 +156,7 @@ def _describe(model: Any) -> dict[str, Any] | None:
             "arguments": {"add_pooling_layer": False} if bare else {},
         }
     if is_timm(model):
-        known = model.pretrained_cfg
+        config = model.pretrained_cfg
         arguments = {
             **getattr(model, "_model_args", {}),
             "num_classes": model.num_classes,
@@ -166,9 +166,9 @@ def _describe(model: Any) -> dict[str, Any] | None:
         }
         return {
             "library": "timm",
-            "architecture": known.get("architecture"),
+            "architecture": config.get("architecture"),
             "arguments": arguments,
-            "data": {key: known[key] for key in TIMM_DATA if key in known},
+            "data": {key: config[key] for key in TIMM_DATA if key in config},
         }
     return None
 

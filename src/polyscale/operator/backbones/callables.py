@@ -51,7 +51,7 @@ def adapt_callable(function: Callable[[Tensor], Any], options: ReadOptions) -> M
         any_aspect=options.channels_last is False,
     ).chosen(function, options)
     if options.num_prefix is None:
-        (features,) = reading.look(function, call)
+        (features,) = reading.probe(function, call)
         num_prefix = _guess_prefix(features, reading.tile_hw, name) if features.ndim == 3 else 0
         reading = replace(reading, num_prefix=num_prefix)
     return ModelBackbone(function, reading, options)
@@ -126,9 +126,9 @@ def _guess_prefix(tokens: Tensor, tile_hw: HW, name: str) -> int:
         heights = {count: height for count, height in heights.items() if tile_hw[0] % height == 0}
     if len(heights) == 1:
         return next(iter(heights))
-    seen = f"{' or '.join(map(str, heights))} could be the prefix" if heights else "no count fits"
+    reason = f"{' or '.join(map(str, heights))} could be the prefix" if heights else "no count fits"
     raise InputError(
         f"num_prefix must leave a grid of the tile's aspect, but model {name} gives {num_tokens} "
-        f"tokens for a tile of {tile_hw[0]}×{tile_hw[1]} px: {seen}. Set num_prefix to the count "
+        f"tokens for a tile of {tile_hw[0]}×{tile_hw[1]} px: {reason}. Set num_prefix to the count "
         "of its class and register tokens."
     )

@@ -74,7 +74,7 @@ class Reading:
             num_prefix=self.num_prefix if options.num_prefix is None else options.num_prefix,
         )
 
-    def look(self, model: Any, call: Callable[[Any, Tensor], T]) -> T:
+    def probe(self, model: Any, call: Callable[[Any, Tensor], T]) -> T:
         """What a call gives for one tile of zeros; a compiled model runs without being compiled.
 
         Raises:
@@ -115,9 +115,9 @@ class Reading:
                 patches_hw=(tile_hw[0] // patch[0], tile_hw[1] // patch[1]) if patch else None,
                 name=self.name,
             )
-        seen = tuple(layer.shape) if isinstance(layer, Tensor) else type(layer).__name__
+        given = tuple(layer.shape) if isinstance(layer, Tensor) else type(layer).__name__
         raise InputError(
-            f"model {self.name} must give a map or tokens for each tile, but gives {seen}. Wrap a "
+            f"model {self.name} must give a map or tokens for each tile, but gives {given}. Wrap a "
             "function that returns (tiles, dim, h, w): polyscale.wrap(function, tile_hw=…)."
         )
 
@@ -159,7 +159,7 @@ class ModelBackbone(nn.Module):
         self.name, self.tile_hw, self.fixed_tile = reading.name, reading.tile_hw, reading.fixed_tile
         self.in_channels = reading.in_channels
         self.mean, self.std = self._normalisation(options.preprocessing)
-        layers = reading.look(model, reading.layers)
+        layers = reading.probe(model, reading.layers)
         for layer in layers:
             self._check_first(tuple(layer.map.shape))
         map_, prefix = concatenate(layers, self.name)
@@ -186,9 +186,9 @@ class ModelBackbone(nn.Module):
 
     def _normalisation(self, given: Preprocessing) -> tuple[Channels | None, Channels | None]:
         """The user's mean and standard deviation; the model's own where they fit its channels."""
-        own, num = self.reading.preprocessing, self.in_channels
+        native, num = self.reading.preprocessing, self.in_channels
         if given.mean is None:
-            return (own.mean, own.std) if len(own.mean or ()) == num else (None, None)
+            return (native.mean, native.std) if len(native.mean or ()) == num else (None, None)
         if len(given.mean) != num:
             raise InputError(
                 f"mean and std must have one number for each of the {num} channels of {self.name}, "
@@ -207,16 +207,16 @@ class ModelBackbone(nn.Module):
             raise InputError(
                 f"model {self.name} must give at least one channel, but gives a map of {shape}."
             )
-        seen = f"{shape} for a tile of {self.tile_hw[0]}×{self.tile_hw[1]} px"
+        given = f"{shape} for a tile of {self.tile_hw[0]}×{self.tile_hw[1]} px"
         if prod(shape[2:]) > MAX_CELLS:
             raise InputError(
                 f"model {self.name} must give a map of at most {MAX_CELLS} cells, but gives "
-                f"{seen}. Wrap a function that returns a smaller map."
+                f"{given}. Wrap a function that returns a smaller map."
             )
         if not self.reading.any_aspect and not has_aspect(shape[2:], self.tile_hw):
             last = has_aspect(shape[1:3], self.tile_hw)
             raise InputError(
                 f"model {self.name} must give a map (tiles, dim, h, w) of the tile's aspect, "
-                f"but gives {seen}. Set channels_last="
+                f"but gives {given}. Set channels_last="
                 + ("True if it is (tiles, h, w, dim)." if last else "False if it is meant so.")
             )

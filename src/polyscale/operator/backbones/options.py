@@ -143,9 +143,9 @@ def _floats(name: str, values: Any) -> Channels | None:
         raise InputError(f"{name} must be a number for each channel, but got {values!r}.") from None
 
 
-def _check_channels(found: Preprocessing, in_channels: int | None) -> None:
+def _check_channels(preprocessing: Preprocessing, in_channels: int | None) -> None:
     """Refuse a mean and a standard deviation that cannot belong to one image."""
-    mean, std = found.mean, found.std
+    mean, std = preprocessing.mean, preprocessing.std
     if mean is None or std is None:
         raise InputError(
             f"mean and std must be given together, or a processor that has both, but mean is "

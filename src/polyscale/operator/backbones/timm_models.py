@@ -56,12 +56,12 @@ def adapt_timm(
     body = _body(model)
     patch_embed: Any = getattr(body, "patch_embed", None)
     strict = bool(getattr(patch_embed, "strict_img_size", False))
-    own, built_hw = timm_preprocessing(model), hw_of(getattr(patch_embed, "img_size", None))
+    native, built_hw = timm_preprocessing(model), hw_of(getattr(patch_embed, "img_size", None))
     trained_hw = preprocessing.tile_hw if preprocessing and not strict else None
     reading = Reading(
         name=name,
         call=_call(model, options, name),
-        native_hw=trained_hw or built_hw or own.tile_hw,
+        native_hw=trained_hw or built_hw or native.tile_hw,
         fixed_tile=strict,
         instead="Build it for that size: timm.create_model(..., img_size=...)",
         in_channels=getattr(body, "in_chans", 0),
@@ -69,7 +69,7 @@ def adapt_timm(
         has_cls=getattr(body, "cls_token", None) is not None,
         patch_hw=_patch_hw(patch_embed),
         channels_last=getattr(model, "output_fmt", "NCHW") == "NHWC",
-        preprocessing=preprocessing if preprocessing and preprocessing.mean else own,
+        preprocessing=preprocessing if preprocessing and preprocessing.mean else native,
     )
     # a `features_only` model is called itself, so that it runs compiled where it is
     return ModelBackbone(model if hasattr(model, "forward_features") else given, reading, options)

@@ -272,7 +272,7 @@ def _norm_of_each_position(tower: Any, call: _Call, reading: Reading) -> str | N
             lambda _, args: shapes.append(tuple(args[0].shape))
         )
         try:
-            reading.look(tower, call.run)
+            reading.probe(tower, call.run)
         finally:
             hook.remove()
         # CLIP and ConvNeXt norm the pooled vector (1, dim) alone

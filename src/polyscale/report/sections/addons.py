@@ -1,13 +1,11 @@
 """Budgets, cascades, controls and other probes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from polyscale.records import Cascade, Probes, Shots, SweetSpot
-from polyscale.report import numbers
-from polyscale.report.axes import AXES, Axis
+from polyscale.report.numbers import AXES, Axis, interval_limit
 from polyscale.report.plot import Plot, Series, place
 from polyscale.report.render import render
 from polyscale.report.run import Run
@@ -18,15 +16,12 @@ CONTROLS = {
     "mean": "scales averaged, so that features are no wider",
     "equal_width": "all scales, projected to the width of one",
 }
+FEATURES = {"cls": "class token", "mean": "mean of map", "both": "both"}
+"""Pooled features that a linear probe is given: their key, and the title of a column."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FewShot:
-    """The metric from a few labelled images a class."""
-
-    shots: tuple[int, ...]
-    rows: Mapping[str, Mapping[int, Shots]]
-    plot: Plot
+FewShot = tuple[Plot, tuple[int, ...], Mapping[str, Mapping[int, Shots]]]
+"""Curves; the numbers of images of each class; candidate → number of images → values."""
 
 
 def budgets_section(run: Run) -> Markup | None:
@@ -61,7 +56,7 @@ def _cascade_plot(run: Run, cascade: Cascade, axis: Axis) -> Plot:
         ],
         x_label=f"mean {axis.noun} of an image",
         x_text=axis.tick,
-        y_text=_y_text(run),
+        y_text=run.words.tick,
         mark=(chosen.cost, chosen.accuracy) if chosen else None,
     )
 
@@ -70,42 +65,38 @@ def controls_section(run: Run) -> Markup | None:
     """Each candidate less its control: the files have the control less the candidate."""
     if not run.controls:
         return None
-    ends = (end or 0 for c in run.controls for end in (c.diff_low, c.diff_high))
-    return render(
-        "controls.html",
-        run=run,
-        limit=numbers.interval_limit(ends),
-        what=CONTROLS,
-    )
+    limit = interval_limit((c.diff_low or 0, c.diff_high or 0) for c in run.controls)
+    return render("controls.html", run=run, limit=limit, what=CONTROLS)
 
 
 def probes_section(run: Run) -> Markup | None:
     """What other heads make of the same features."""
     if not run.probes:
         return None
-    kinds = dict.fromkeys(kind for probes in run.probes.values() for kind in probes.features)
-    titles = {"cls": "class token", "mean": "mean of map"}
-    return render(
-        "probes.html",
-        run=run,
-        kinds={kind: titles.get(kind, kind) for kind in sorted(kinds, key=_kind_order)},
-        few_shot=few_shot(run, run.probes),
-    )
+    found = sorted({kind for probes in run.probes.values() for kind in probes.features})
+    kinds = [
+        *(kind for kind in FEATURES if kind in found),
+        *(k for k in found if k not in FEATURES),
+    ]
+    titles = {kind: FEATURES.get(kind, kind) for kind in kinds}
+    return render("probes.html", run=run, kinds=titles, few_shot=few_shot(run, run.probes))
 
 
 def few_shot(run: Run, probes: Mapping[str, Probes]) -> FewShot | None:
-    """Each candidate's curve over the number of labelled images a class."""
+    """Each candidate's metric by the number of labelled images of each class."""
     rows = {
         name: {point.shots: point for point in probes[name].few_shot if point.mean is not None}
         for name in run.rows
         if name in probes
     }
     shots = tuple(sorted({n for points in rows.values() for n in points}))
+    if not shots:
+        return None
     lines = []
     for name, points in rows.items():
         if points:
             result = run.rows[name]
-            ordered = [points[n] for n in shots if n in points]
+            ordered = sorted(points.values(), key=lambda p: p.shots)
             lines.append(
                 Series(
                     x=[p.shots for p in ordered],
@@ -116,27 +107,16 @@ def few_shot(run: Run, probes: Mapping[str, Probes]) -> FewShot | None:
                     colour=run.styles[result.family].css,
                 )
             )
-    if not lines:
-        return None
     plot = place(
         lines,
-        x_label="labelled images a class",
+        x_label="labelled images of each class",
         x_text=lambda n: f"{n:g}",
         x_at=shots,
-        y_text=_y_text(run),
+        y_text=run.words.tick,
     )
-    return FewShot(shots=shots, rows=rows, plot=plot)
-
-
-def _y_text(run: Run):  # type: ignore[no-untyped-def]
-    return lambda value: run.words.tick(run.words.shown(value))
+    return plot, shots, rows
 
 
 def _end(point: Shots, end: float | None) -> float:
     """An end of the range between draws; of a single draw, which has none, the mean."""
     return (point.mean or 0) if end is None else end
-
-
-def _kind_order(kind: str) -> tuple[int, str]:
-    order = ("cls", "mean", "both")
-    return (order.index(kind) if kind in order else len(order), kind)

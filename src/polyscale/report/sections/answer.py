@@ -1,18 +1,16 @@
 """The top of the page: the answer, and the answer at equal cost."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from markupsafe import Markup
 
-from polyscale.records import CostVerdict, Outcome, Result, Verdict
-from polyscale.report.axes import AXES
+from polyscale.records import Contrast, CostVerdict, Outcome, Verdict
 from polyscale.report.metric_words import MetricWords
 from polyscale.report.names import scales_phrase
-from polyscale.report.numbers import interval_limit, ratio
+from polyscale.report.numbers import AXES, interval_limit, ratio
 from polyscale.report.render import render
 from polyscale.report.run import Run
-from polyscale.report.sides import ScaleGain, scale_gains
+from polyscale.report.sides import scale_gains
 from polyscale.report.words import best_fact, verdict_text, without_verdict
 
 TAGS: dict[Outcome, str] = {
@@ -21,7 +19,7 @@ TAGS: dict[Outcome, str] = {
     "equivalent": "equally good",
     "inconclusive": "can’t tell",
 }
-_PROMISES: dict[Outcome, str] = {
+_INTERPOLATED: dict[Outcome, str] = {
     "s2": "is ahead",
     "larger": "is behind",
     "equivalent": "is level",
@@ -35,23 +33,8 @@ _WITHIN: dict[Outcome, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class CostLine:
-    """What the page says of a larger model and a kind of cost.
-
-    Attributes:
-        verdict: what is put into words.
-        noun: the kind of cost.
-        larger: short name of the larger model.
-        tag: the outcome in two or three words.
-        sentence: what it rests on.
-    """
-
-    verdict: CostVerdict
-    noun: str
-    larger: str
-    tag: str
-    sentence: str
+CostLine = tuple[CostVerdict, str]
+"""A verdict at equal cost, and what it rests on as a sentence."""
 
 
 def answer_section(run: Run) -> Markup:
@@ -73,105 +56,74 @@ def equal_cost_section(run: Run) -> Markup | None:
     return render(
         "equal_cost.html",
         run=run,
-        answers=[(verdict, *_split(cost_lines(run, verdict), verdict)) for verdict in run.verdicts],
-        gains=[(gain_sentence(run, gain), gain.contrast) for gain in gains],
-        limit=interval_limit(end for c in run.contrasts for end in (c.ci_low, c.ci_high)),
+        answers=[(verdict, *cost_lines(run, verdict)) for verdict in run.verdicts],
+        gains=[(gain_sentence(run, gain), gain) for gain in gains],
+        axes=AXES,
+        tags=TAGS,
+        limit=interval_limit((c.ci_low, c.ci_high) for c in run.contrasts),
     )
 
 
-def _split(
-    lines: Sequence[CostLine], verdict: Verdict
-) -> tuple[list[CostLine], dict[str, list[CostLine]]]:
-    """Lines against the headline's larger model, and those against others by their names."""
-    first, others = [], dict[str, list[CostLine]]()
-    for line in lines:
-        if line.verdict.larger == verdict.larger.candidate:
-            first.append(line)
-        else:
-            others.setdefault(line.larger, []).append(line)
+def gain_sentence(run: Run, gain: Contrast) -> str:
+    """`efficientnet_lite0, scale 1 → scales 1, 2: +9.2 points (95 % interval +4.0 to +14.4)`."""
+    multi = run.rows[gain.first]
+    scales = scales_phrase(multi.scales)
+    return f"{run.models[multi.backbone]}, scale 1 → {scales}: {run.words.contrast(gain)}"
+
+
+def cost_lines(run: Run, verdict: Verdict) -> tuple[list[CostLine], dict[str, list[CostLine]]]:
+    """A line for each verdict at equal cost.
+
+    Returns:
+        The lines against the headline's larger model, and those against others by their names.
+    """
+    first: list[CostLine] = []
+    others: dict[str, list[CostLine]] = {}
+    for cost in verdict.costs:
+        larger = run.models[run.rows[cost.larger].backbone]
+        sentence = _sentence(run, cost, AXES[cost.axis].noun, larger)
+        more = (cost.num_test_needed or 0) - cost.contrasts[0].num_test
+        if more > 0:
+            sentence += f" About {more:,} more test images would settle it."
+        is_first = cost.larger == verdict.larger.candidate
+        (first if is_first else others.setdefault(larger, [])).append((cost, sentence))
     return first, others
 
 
-def gain_sentence(run: Run, gain: ScaleGain) -> str:
-    """`efficientnet_lite0, scale 1 → scales 1, 2: +9.2 points (95 % interval +4.0 to +14.4)`."""
-    contrast = gain.contrast
-    return (
-        f"{gain.name}, scale 1 → {scales_phrase(gain.multi.scales)}: "
-        f"{run.words.finding(contrast.difference, contrast.ci_low, contrast.ci_high)}"
-    )
-
-
-def cost_lines(run: Run, verdict: Verdict) -> list[CostLine]:
-    """A line for each verdict at equal cost; those against the headline's larger model first."""
-
-    def line(cost: CostVerdict) -> CostLine:
-        larger = run.models[run.rows[cost.larger].backbone]
-        s2 = [run.rows[name] for name in cost.s2]
-        noun = AXES[cost.axis].noun
-        sentence = _sentence(cost, noun, s2, larger, run.models, run.words)
-        return CostLine(
-            verdict=cost,
-            noun=noun,
-            larger=larger,
-            tag=TAGS[cost.outcome],
-            sentence=" ".join([sentence, *_more_images(cost)]),
-        )
-
-    first = verdict.larger.candidate
-    return [line(cost) for cost in sorted(verdict.costs, key=lambda c: c.larger != first)]
-
-
-def _sentence(
-    cost: CostVerdict,
-    noun: str,
-    s2: Sequence[Result],
-    larger: str,
-    models: Mapping[str, str],
-    words: MetricWords,
-) -> str:
-    gap = _gap(cost, words)
-    small = models[s2[0].backbone]
+def _sentence(run: Run, cost: CostVerdict, noun: str, larger: str) -> str:
+    gap = _gap(cost, run.words)
+    s2 = [run.rows[name] for name in cost.s2]
+    small = run.models[s2[0].backbone]
     if cost.rule == "interpolated":
         between = " and ".join(scales_phrase(r.scales) for r in s2)
         return (
             f"At the {noun} of {larger}, the curve of {small} between {between} "
-            f"{_outcome(cost, _PROMISES)}: {gap}{_within_margin(cost, words)}."
+            f"{_outcome(cost, _INTERPOLATED)}: {gap}."
         )
     lead = f"{small} at {scales_phrase(s2[0].scales)} takes {ratio(cost.cost_ratio)} the {noun}"
     if cost.rule == "within":
-        outcome = _outcome(cost, _WITHIN)
-        return f"{lead} of {larger} and {outcome}: {gap}{_within_margin(cost, words)}."
+        return f"{lead} of {larger} and {_outcome(cost, _WITHIN)}: {gap}."
     if cost.outcome == "larger":
         return f"{lead} of {larger} and does no better: {gap}."
     if cost.ci_low > 0:
         return (
-            f"{lead} of {larger} and does better: {gap}. Nothing of it was run at the larger "
-            "model’s cost, so that more images would not settle it; scales in between may."
+            f"{lead} of {larger} and does better: {gap}. None of its sets of scales costs as "
+            "little as the larger model, so more images would not settle it; other scales may."
         )
     return f"{lead} of {larger}, and whether it does better is open: {gap}."
 
 
-def _outcome(cost: CostVerdict, words: Mapping[Outcome, str]) -> str:
+def _outcome(cost: CostVerdict, texts: Mapping[Outcome, str]) -> str:
     """An interval without zero may leave it open: for the margin, or for the number of verdicts."""
-    if cost.outcome == "inconclusive" and cost.ci_low > 0:
-        return f"{words['s2']}, by too little to be sure"
-    if cost.outcome == "inconclusive" and cost.ci_high < 0:
-        return f"{words['larger']}, by too little to be sure"
-    return words[cost.outcome]
+    if cost.outcome == "inconclusive" and (cost.ci_low > 0 or cost.ci_high < 0):
+        return f"{texts['s2' if cost.ci_low > 0 else 'larger']}, but not with confidence"
+    return texts[cost.outcome]
 
 
 def _gap(cost: CostVerdict, words: MetricWords) -> str:
     """The difference in the metric's own direction, from which the verdict turned it."""
     low, high = sorted((words.sign * cost.ci_low, words.sign * cost.ci_high))
-    return words.finding(words.sign * cost.difference, low, high)
-
-
-def _within_margin(cost: CostVerdict, words: MetricWords) -> str:
+    gap = words.finding(words.sign * cost.difference, low, high)
     if cost.outcome != "equivalent":
-        return ""
-    return f", within the margin of {words.margin(cost.contrasts[0].margin)}"
-
-
-def _more_images(cost: CostVerdict) -> list[str]:
-    more = (cost.num_test_needed or 0) - cost.contrasts[0].num_test
-    return [f"About {more:,} more test images would settle it."] if more > 0 else []
+        return gap
+    return f"{gap}, within the margin of {words.margin(cost.contrasts[0].margin)}"

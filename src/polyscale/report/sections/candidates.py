@@ -1,16 +1,14 @@
 """All candidates: the chart, the tables, the pairs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
 from polyscale.records import Contrast, Result
-from polyscale.report import numbers
-from polyscale.report.axes import AXES, Axis, shown_axes
 from polyscale.report.chart import cuts_of
-from polyscale.report.curves import Drawing, draw_svg
+from polyscale.report.curves import Variant, draw_svg
+from polyscale.report.numbers import AXES, NBSP, interval_limit
 from polyscale.report.render import render
 from polyscale.report.run import Run
 from polyscale.report.sides import scale_gains
@@ -19,42 +17,33 @@ MAX_OPEN_CONTRASTS = 12
 BARS = ("macs", "latency_ms", "peak_bytes")
 """The costs that are compared in bars."""
 
-HEAD_COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+HeadColumn = tuple[str, str, Callable[[Any], str]]
+HEAD_COLUMNS: tuple[HeadColumn, ...] = (
     ("head", "head", str),
-    ("params", "head’s parameters", numbers.count),
+    ("params", "head’s parameters", "{:,}".format),
     ("views", "views", str),
-    ("steps", "steps", numbers.count),
-    ("train_s", "training", lambda seconds: f"{seconds:,.0f}{numbers.NBSP}s"),
-    ("loss", "loss", lambda loss: f"{loss:.3f}"),
+    ("steps", "steps", "{:,}".format),
+    ("train_s", "training", lambda seconds: f"{seconds:,.0f}{NBSP}s"),
+    ("loss", "loss", "{:.3f}".format),
 )
 """Of a trained head: the key in `Result.probe`, a column's title, the value as text."""
 
 
-@dataclass(frozen=True)
-class Chart:
-    """The metric against one kind of cost, for a desk and for a phone."""
-
-    axis: Axis
-    wide: Drawing
-    narrow: Drawing
-    is_cut: bool
-
-
 def chart_section(run: Run) -> Markup:
-    """The metric against each kind of cost that every candidate has."""
-    charts = []
-    for axis in shown_axes(run.costs, len(run.results)):
-        cuts = cuts_of(run, axis)
-        wide, narrow = (draw_svg(run, variant, axis, cuts=cuts) for variant in ("wide", "narrow"))
-        charts.append(Chart(axis, wide, narrow, bool(cuts)))
+    """The metric against each kind of cost that every candidate has, for a desk and for a phone."""
+    axes = [axis for axis in AXES.values() if len(run.costs(axis)) == len(run.results)]
+    variants: tuple[Variant, ...] = ("wide", "narrow")
+    charts = [(axis, {name: draw_svg(run, name, axis) for name in variants}) for axis in axes]
+    has_cuts = any(cuts_of(run, axis) for axis in axes)
     # what matplotlib drew; it escapes what it writes
-    return render("chart.html", run=run, charts=charts, drawn=Markup)
+    return render("chart.html", run=run, charts=charts, has_cuts=has_cuts, drawn=Markup)
 
 
 def candidates_section(run: Run) -> Markup:
     """Every row, every metric, costs as bars, and candidates that failed."""
     columns = head_columns(run.results)
     heads = {str(r.probe["head"]) for r in run.results if "head" in r.probe}
+    costs = [(AXES[key], run.costs(AXES[key]).values()) for key in BARS]
     return render(
         "candidates.html",
         run=run,
@@ -63,16 +52,12 @@ def candidates_section(run: Run) -> Markup:
         columns=columns,
         cells={r.candidate: [_cell(r, *column) for column in columns] for r in run.results},
         shared_head=heads.pop() if columns and len(heads) == 1 else "",
-        bars=[
-            (AXES[key], min(costs.values()), max(costs.values()))
-            for key in BARS
-            for costs in (run.costs(AXES[key]),)
-        ],
+        bars=[(axis, min(values), max(values)) for axis, values in costs],
     )
 
 
 def candidates_table(run: Run) -> Markup:
-    """One row a candidate."""
+    """One row for each candidate."""
     best: dict[str, float] = {
         field: min(getattr(r, field) for r in run.results) for field in (*BARS, "params")
     }
@@ -84,30 +69,25 @@ def contrasts_section(run: Run) -> Markup | None:
     """Every pair; where there are many, those first that the answer rests on."""
     if not run.contrasts:
         return None
-    ends = (end for c in run.contrasts for end in (c.ci_low, c.ci_high))
-    key: list[Contrast] = [verdict.contrast for verdict in run.verdicts]
-    key += [gain.contrast for gain in scale_gains(run)]
-    return render(
-        "contrasts.html",
-        run=run,
-        key_contrasts=key if len(run.contrasts) > MAX_OPEN_CONTRASTS else run.contrasts,
-        limit=numbers.interval_limit(ends),
-    )
+    key: Sequence[Contrast] = run.contrasts
+    if len(run.contrasts) > MAX_OPEN_CONTRASTS:
+        key = [*(verdict.contrast for verdict in run.verdicts), *scale_gains(run)]
+    limit = interval_limit((c.ci_low, c.ci_high) for c in run.contrasts)
+    return render("contrasts.html", run=run, key_contrasts=key, limit=limit)
 
 
 def best_scores(run: Run) -> dict[str, float]:
     """Every metric besides the main one that any row has, and its best value."""
-    keys = [metric.key for metric in run.task.scores]
-    keys = list(dict.fromkeys([*keys, *(key for r in run.results for key in r.scores)]))
-    found = {key: [r.scores[key] for r in run.results if key in r.scores] for key in keys}
-    return {
-        key: max(values, key=lambda value: run.score_words(key).sign * value)
-        for key, values in found.items()
-        if values
-    }
+    keys = dict.fromkeys(metric.key for metric in run.task.scores)
+    values: dict[str, list[float]] = {key: [] for key in keys}
+    for result in run.results:
+        for key, value in result.scores.items():
+            values.setdefault(key, []).append(value)
+    signs = {key: run.score_words(key).sign for key in values}
+    return {k: signs[k] * max(signs[k] * v for v in own) for k, own in values.items() if own}
 
 
-def head_columns(results: Sequence[Result]) -> list[tuple[str, str, Callable[[Any], str]]]:
+def head_columns(results: Sequence[Result]) -> list[HeadColumn]:
     """Those that any row has, where rows have metrics besides the main one.
 
     What kind of head it is, only where rows differ: it may be a sentence.

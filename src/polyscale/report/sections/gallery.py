@@ -1,7 +1,8 @@
 """Test images on which candidates differ: their answers, or maps beside the truth."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from math import floor, log10
 
 import numpy as np
@@ -11,8 +12,8 @@ from polyscale.records import ClassIous, Verdict
 from polyscale.report import map_pictures
 from polyscale.report.names import scales_phrase
 from polyscale.report.render import render
-from polyscale.report.run import MapImage, Picture, PredictedMap, Run
-from polyscale.report.sides import Role, Sides, sides_of
+from polyscale.report.run import MapImage, Picture, Run, Target
+from polyscale.report.sides import Role, sides_of
 
 BOTH_FAIL = "Wrong with both, other candidates differ"
 OPEN_IMAGES = 3
@@ -32,30 +33,13 @@ class Group:
     telling: bool
 
 
-@dataclass(frozen=True)
-class Swatch:
-    """A colour and what it means."""
-
-    css: str
-    name: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """What a candidate makes of an image.
-
-    Attributes:
-        role: the candidate.
-        said: its prediction, as a data URI.
-        error: where that is wrong.
-        score: the image's own metric.
-        is_best: of the panels of the image.
-        starts_row: the first of its family.
-    """
+    """A candidate's prediction for an image, where it is wrong, and the image's own metric."""
 
     role: Role
-    said: str
-    error: str
+    predicted_uri: str
+    error_uri: str
     score: float | None
     is_best: bool
     starts_row: bool
@@ -63,92 +47,59 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class SideBySide:
-    """An image with everything beside it; `ends_m` are those of the colours of depth."""
+    """An image with everything beside it."""
 
-    id: str
-    size_wh: tuple[int, int]
-    photo: str
-    truth: str
+    image: MapImage
+    truth_uri: str
     panels: tuple[Panel, ...]
-    legend: tuple[Swatch, ...]
-    ends_m: tuple[float, float] | None
+    legend: tuple[tuple[str, str], ...]  # colours and names of classes
+    ends_m: tuple[float, float] | None  # depths at the ends of the colours
 
     @property
     def num_chars(self) -> int:
-        """Of its pictures."""
-        uris = [uri for panel in self.panels for uri in (panel.said, panel.error)]
-        return sum(map(len, (self.photo, self.truth, *uris)))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gallery:
-    """Images, how many more there were no room for, and where colours of errors end."""
-
-    pictures: tuple[SideBySide, ...]
-    num_left_out: int
-    limit_m: float | None
+        """Of its pictures in base64."""
+        uris = [uri for panel in self.panels for uri in (panel.predicted_uri, panel.error_uri)]
+        return 4 * len(self.image.jpeg) // 3 + sum(map(len, (self.truth_uri, *uris)))
 
 
 def answers_gallery(run: Run) -> Markup | None:
     """Images with a class, in groups."""
-    groups = group_pictures(run.pictures, run.verdicts, run.models)
-    return (
-        render(
-            "answers_gallery.html",
-            run=run,
-            groups=groups,
-            has_correct=run.images.labels is not None,
-        )
-        if groups
-        else None
-    )
+    groups = group_pictures(run)
+    return render("answers_gallery.html", run=run, groups=groups) if groups else None
 
 
 def maps_gallery(run: Run) -> Markup | None:
     """Images with a target for every pixel."""
-    gallery = draw_gallery(run, _of_families(sides_of(run)))
-    if not gallery.pictures:
+    pictures, limit_m = draw_gallery(run)
+    if not pictures:
         return None
     return render(
         "maps_gallery.html",
         run=run,
-        gallery=gallery,
+        pictures=pictures,
+        limit_m=limit_m,
         num_open=OPEN_IMAGES,
         depth_css=map_pictures.depth_css(),
         error_css=map_pictures.error_css(),
-        wrong_css=map_pictures.wrong_css(),
+        wrong_css=map_pictures.hex_colour(map_pictures.WRONG),
     )
 
 
-def group_pictures(
-    pictures: Sequence[Picture], verdicts: Sequence[Verdict], models: Mapping[str, str]
-) -> list[Group]:
-    """By which side of a verdict is right; each image once, in the first group that it fits.
-
-    Args:
-        pictures: images on which candidates differ.
-        verdicts: whose two sides make the groups.
-        models: short name of each backbone.
-    """
-    groups: dict[str, list[Picture]] = {}
-    for verdict in verdicts:
-        for title in _titles(verdict, models):
-            groups[title] = []
+def group_pictures(run: Run) -> list[Group]:
+    """By which side of a verdict is right; each image once, in the first group that it fits."""
+    verdicts = run.verdicts if run.images.labels is not None else ()
+    groups: dict[str, list[Picture]] = {
+        title: [] for verdict in verdicts for title in _titles(verdict, run.models)
+    }
     telling = set(groups)
-    if verdicts:
-        groups[BOTH_FAIL] = []
-    others = "Candidates differ"
-    if verdicts and any(a.correct for picture in pictures for a in picture.answers.values()):
-        others = "Right with both, other candidates differ"
-    groups[others] = []
-    for picture in pictures:
-        known = all(answer.correct is not None for answer in picture.answers.values())
-        group = _title(picture, verdicts, models) if known else None
-        groups[group or others].append(picture)
+    others = "Right with both, other candidates differ" if verdicts else "Candidates differ"
+    groups |= {BOTH_FAIL: [], others: []}
+    for picture in run.pictures:
+        groups[_title(run, picture, verdicts) or others].append(picture)
     return [
-        Group(title, tuple(found), telling=title in telling or not telling)
-        for title, found in groups.items()
-        if found
+        Group(title, tuple(pictures), telling=title in telling or not verdicts)
+        for title, pictures in groups.items()
+        if pictures
     ]
 
 
@@ -162,131 +113,106 @@ def _titles(verdict: Verdict, models: Mapping[str, str]) -> tuple[str, str]:
     )
 
 
-def _title(picture: Picture, verdicts: Sequence[Verdict], models: Mapping[str, str]) -> str | None:
+def _title(run: Run, picture: Picture, verdicts: Sequence[Verdict]) -> str | None:
+    row, correct = run.images.index[picture.id], run.images.correct
     for verdict in verdicts:
-        s2 = picture.answers[verdict.s2.candidate].correct
-        larger = picture.answers[verdict.larger.candidate].correct
-        if s2 != larger:
-            return _titles(verdict, models)[0 if s2 else 1]
-    if any(not picture.answers[verdict.s2.candidate].correct for verdict in verdicts):
+        s2 = correct[verdict.s2.candidate][row]
+        if s2 != correct[verdict.larger.candidate][row]:
+            return _titles(verdict, run.models)[0 if s2 else 1]
+    if any(not correct[verdict.s2.candidate][row] for verdict in verdicts):
         return BOTH_FAIL
     return None
 
 
-def draw_gallery(run: Run, sides: Sequence[Sides]) -> Gallery:
-    """As many images with maps as a page should hold, the ones that tell most first."""
-    roles = _roles(sides)
-    limit_m = None if run.classes else _error_limit(run.maps, [role for role, _ in roles])
+def draw_gallery(run: Run) -> tuple[list[SideBySide], float | None]:
+    """As many images with maps as a page should hold, the ones that tell most first.
+
+    Returns:
+        The images, and where the colours of errors of depth end, in metres.
+    """
+    roles = _roles(run)
+    maps = [
+        replace(image, predicted={n: image.predicted[n] for n in roles if n in image.predicted})
+        for image in run.maps
+    ]
+    limit_m = None if run.classes else _error_limit(maps)
     drawn: list[SideBySide] = []
     room = MAX_CHARS
-    for image in run.maps:
-        one = _draw(image, roles, run.classes, limit_m, run.words.sign)
-        if one.num_chars > room:
-            break
+    for image in maps:
+        one = _draw(run, image, roles, limit_m)
         room -= one.num_chars
+        if room < 0:
+            break
         drawn.append(one)
-    left_out = len(run.maps) - len(drawn)
-    return Gallery(pictures=tuple(drawn), num_left_out=left_out, limit_m=limit_m)
+    return drawn, limit_m
 
 
-def _of_families(sides: Sequence[Sides]) -> list[Sides]:
-    """The first of each family, on which its verdict rests: pictures take room."""
-    found: dict[str, Sides] = {}
-    for one in sides:
-        found.setdefault(one.roles[0].result.family, one)
-    return list(found.values())
+def _roles(run: Run) -> dict[str, tuple[Role, bool]]:
+    """Each candidate that is shown, and whether it starts a family.
 
-
-def _roles(sides: Sequence[Sides]) -> list[tuple[Role, bool]]:
-    """Each candidate once, and whether it starts a family."""
-    found: dict[str, tuple[Role, bool]] = {}
-    for one in sides:
-        new = [role for role in one.roles if role.candidate not in found]
-        found |= {role.candidate: (role, role == new[0]) for role in new}
-    return list(found.values())
+    Pictures take room, so they are of those candidates alone that the verdict of a family rests on.
+    """
+    families: dict[str, list[Role]] = {}
+    for sides in sides_of(run):
+        families.setdefault(sides.roles[0].result.family, [*sides.roles])
+    shown: dict[str, tuple[Role, bool]] = {}
+    for roles in families.values():
+        new = [role for role in roles if role.candidate not in shown]
+        shown |= {role.candidate: (role, role == new[0]) for role in new}
+    return shown
 
 
 def _draw(
-    image: MapImage,
-    roles: Sequence[tuple[Role, bool]],
-    classes: ClassIous | None,
-    limit_m: float | None,
-    sign: int,
+    run: Run, image: MapImage, roles: Mapping[str, tuple[Role, bool]], limit_m: float | None
 ) -> SideBySide:
-    shown = [
-        (role, starts, image.predicted[role.candidate])
-        for role, starts in roles
-        if role.candidate in image.predicted
-    ]
-    scores = [p.score for *_, p in shown if p.score is not None]
-    best = max(scores, key=lambda score: sign * score, default=None)
-    ends_m = None if classes else map_pictures.depth_ends(image.truth)
-    target_uri, error_uri = _painters(image, classes, ends_m, limit_m)
-    return SideBySide(
-        id=image.id,
-        size_wh=image.size_wh,
-        photo=map_pictures.photo_uri(image.jpeg),
-        truth=target_uri(image.truth),
-        panels=tuple(
-            Panel(
-                role=role,
-                said=target_uri(predicted.target),
-                error=error_uri(predicted.target),
-                score=predicted.score,
-                is_best=best is not None and predicted.score == best and len(scores) > 1,
-                starts_row=starts,
-            )
-            for role, starts, predicted in shown
-        ),
-        legend=_legend(image, [p for *_, p in shown], classes) if classes else (),
-        ends_m=ends_m,
-    )
-
-
-def _painters(
-    image: MapImage,
-    classes: ClassIous | None,
-    ends_m: tuple[float, float] | None,
-    limit_m: float | None,
-) -> tuple[Callable[[np.ndarray], str], Callable[[np.ndarray], str]]:
-    """How a target becomes a picture, and how its error does."""
-    if classes:
-        photo, num = map_pictures.decode(image.jpeg), len(classes.names)
-        return (
-            lambda labels: map_pictures.labels_uri(labels, num),
-            lambda labels: map_pictures.wrong_labels_uri(image.truth, labels, photo),
+    scores = [s for name in image.predicted if (s := image.scores[name]) is not None]
+    best = max(scores, key=lambda s: run.words.sign * s) if len(scores) > 1 else None
+    target_uri: Callable[[Target], str]
+    error_uri: Callable[[Target], str]
+    ends_m, legend = None, tuple[tuple[str, str], ...]()
+    if run.classes:
+        photo, legend = map_pictures.decode(image.jpeg), _legend(image, run.classes)
+        target_uri = partial(map_pictures.labels_uri, num_classes=len(run.classes.names))
+        error_uri = partial(map_pictures.wrong_labels_uri, image.truth, photo=photo)
+    else:
+        assert limit_m is not None
+        ends_m = map_pictures.depth_ends(image.truth)
+        target_uri = partial(map_pictures.depth_uri, ends_m=ends_m)
+        error_uri = partial(map_pictures.depth_error_uri, image.truth, limit_m=limit_m)
+    panels = [
+        Panel(
+            role=roles[name][0],
+            predicted_uri=target_uri(target),
+            error_uri=error_uri(target),
+            score=image.scores[name],
+            is_best=best is not None and image.scores[name] == best,
+            starts_row=roles[name][1],
         )
-    assert ends_m is not None
-    assert limit_m is not None
-    return (
-        lambda depth_m: map_pictures.depth_uri(depth_m, ends_m),
-        lambda depth_m: map_pictures.depth_error_uri(image.truth, depth_m, limit_m),
+        for name, target in image.predicted.items()
+    ]
+    truth_uri = target_uri(image.truth)
+    return SideBySide(
+        image=image, truth_uri=truth_uri, panels=tuple(panels), legend=legend, ends_m=ends_m
     )
 
 
-def _legend(
-    image: MapImage, shown: Sequence[PredictedMap], classes: ClassIous
-) -> tuple[Swatch, ...]:
+def _legend(image: MapImage, classes: ClassIous) -> tuple[tuple[str, str], ...]:
     """Classes of the image, the largest first, and what is ignored."""
     num = len(classes.names)
-    maps = [image.truth, *(predicted.target for predicted in shown)]
+    maps = [image.truth, *image.predicted.values()]
     counts = np.array([np.bincount(m[m >= 0].ravel(), minlength=num) for m in maps])
     there = np.flatnonzero(counts.max(axis=0) > MIN_SHARE * image.truth.size)
     order = sorted(there, key=lambda i: (-counts[0, i], -counts[:, i].max()))
-    swatches = [Swatch(map_pictures.class_css(int(i), num), classes.names[i]) for i in order]
+    legend = [(map_pictures.class_css(int(i), num), classes.names[i]) for i in order]
     if any((m < 0).any() for m in maps):
-        swatches.append(Swatch(map_pictures.class_css(-1, num), "ignored"))
-    return tuple(swatches)
+        legend.append((map_pictures.class_css(-1, num), "ignored"))
+    return tuple(legend)
 
 
-def _error_limit(found: Sequence[MapImage], roles: Sequence[Role]) -> float:
+def _error_limit(maps: Sequence[MapImage]) -> float:
     """Where the colours of errors end: one digit, and few errors are larger."""
-    errors = [
-        np.abs(image.predicted[role.candidate].target - image.truth)[::4, ::4].ravel()
-        for image in found
-        for role in roles
-        if role.candidate in image.predicted
-    ]
+    pairs = [(image.truth, target) for image in maps for target in image.predicted.values()]
+    errors = [np.abs(target - truth)[::4, ::4].ravel() for truth, target in pairs]
     known = np.concatenate([e[np.isfinite(e)] for e in errors]) if errors else np.array([])
     limit = float(np.percentile(known, 95)) if known.size else 1.0
     digit = 10.0 ** floor(log10(max(limit, 0.01)))

@@ -34,34 +34,26 @@ class SizeRow:
 
 @dataclass(frozen=True, kw_only=True)
 class SizePage:
-    """A family by size of object.
-
-    Attributes:
-        sides: its candidates.
-        against: the roles that gains are over.
-        plot: lines of the roles over size.
-        rows: the smallest size first.
-        sentence: whether small objects gain more.
-        limit: where the axis of gains ends.
-    """
+    """A family by size of object."""
 
     sides: Sides
-    against: tuple[Role, ...]
+    against: tuple[Role, ...]  # the roles that gains are over
     plot: Plot | None
-    rows: tuple[SizeRow, ...]
-    sentence: str
-    limit: float
+    rows: tuple[SizeRow, ...]  # the smallest size first
+    sentence: str  # whether small objects gain more
+    limit: float  # where the axis of gains ends
 
 
 def sizes_section(run: Run) -> Markup | None:
-    """IoU of objects by their size, for each family."""
-    if run.sizes is None:
+    """IoU of objects by their size, for each family; a note where it was not kept."""
+    if run.sizes is None and run.task.reduction != "mean_iou":
         return None
+    sizes = run.sizes
     return render(
         "sizes.html",
         run=run,
-        pages=size_pages(run, run.sizes),
-        titles=bin_titles(run.sizes.edges_px),
+        pages=size_pages(run, sizes) if sizes else (),
+        titles=bin_titles(sizes.edges_px) if sizes else (),
     )
 
 
@@ -71,11 +63,10 @@ def size_pages(run: Run, sizes: Sizes) -> list[SizePage]:
 
 
 def _page(sizes: Sizes, sides: Sides, words: MetricWords) -> SizePage:
-    s2 = sides.s2
-    found = [
-        (role, gain)
+    gains = [
+        (role, bins)
         for role in sides.others
-        if s2 and (gain := sizes.gain(s2.candidate, role.candidate))
+        if sides.s2 and (bins := sizes.gain(sides.s2.candidate, role.candidate))
     ]
     titles = bin_titles(sizes.edges_px)
     rows = tuple(
@@ -83,19 +74,23 @@ def _page(sizes: Sizes, sides: Sides, words: MetricWords) -> SizePage:
             title=title,
             num=num,
             iou=tuple(sizes.iou[role.candidate][i] for role in sides.roles),
-            gains=tuple(gain[i] for _, gain in found),
+            gains=tuple(bins[i] for _, bins in gains),
         )
         for i, (title, num) in enumerate(zip(titles, sizes.num_objects, strict=True))
     )
-    single = next((gain for role, gain in found if role.title == "single scale"), None)
-    ends = (end for _, gain in found for b in gain if b for end in (b.ci_low, b.ci_high))
+    sentences = [
+        size_sentence(titles, sizes.num_objects, bins, words)
+        for role, bins in gains
+        if role.title == "single scale"
+    ]
+    intervals = ((gain.ci_low, gain.ci_high) for _, bins in gains for gain in bins if gain)
     return SizePage(
         sides=sides,
-        against=tuple(role for role, _ in found),
+        against=tuple(role for role, _ in gains),
         plot=_plot(sizes, sides, titles),
         rows=rows,
-        sentence=size_sentence(titles, sizes.num_objects, single, words) if single else "",
-        limit=interval_limit(ends, 0.1),
+        sentence=" ".join(sentences),
+        limit=interval_limit(intervals, 0.1),
     )
 
 
@@ -116,14 +111,7 @@ def size_sentence(
     gains: Sequence[Gain | None],
     words: MetricWords,
 ) -> str:
-    """Which objects several scales help most, as far as intervals tell.
-
-    Args:
-        titles: of the bins, the smallest first.
-        num_objects: in each.
-        gains: of several scales over one.
-        words: of the metric.
-    """
+    """Which objects several scales help most, as far as intervals tell; the smallest bins first."""
 
     def finding(gain: Gain) -> str:
         return words.finding(gain.difference, gain.ci_low, gain.ci_high)
@@ -152,11 +140,11 @@ def size_sentence(
         return f"Several scales cost large objects more than small ones: {figures}."
     if large.ci_low > small.ci_high:
         return (
-            f"Here several scales don’t help detail more: {figures}. Scales are expected to show "
-            "small objects better; on these images it is the other way round."
+            f"Here several scales help large objects more than small ones: {figures}. Scales are "
+            "expected to show small objects better; on these images it is the other way round."
         )
     return (
-        f"Whether several scales help small objects more, these images can’t tell: {figures}; "
+        f"These images can’t tell whether several scales help small objects more: {figures}; "
         "the intervals overlap."
     )
 
@@ -173,11 +161,11 @@ def _plot(sizes: Sizes, sides: Sides, titles: Sequence[str]) -> Plot | None:
     for number, role in enumerate(sides.roles):
         shift = DODGE ** (number - (len(sides.roles) - 1) / 2)
         bins = zip(middles, sizes.iou[role.candidate], strict=True)
-        points = [(x, estimate) for x, estimate in bins if estimate]
+        points = [(x * shift, estimate) for x, estimate in bins if estimate]
         if points:
             lines.append(
                 Series(
-                    x=[x * shift for x, _ in points],
+                    x=[x for x, _ in points],
                     y=[estimate.value for _, estimate in points],
                     low=[estimate.ci_low for _, estimate in points],
                     high=[estimate.ci_high for _, estimate in points],
@@ -187,18 +175,15 @@ def _plot(sizes: Sizes, sides: Sides, titles: Sequence[str]) -> Plot | None:
             )
     if not lines:
         return None
-    names = dict(zip(middles, map(_short, titles), strict=True))
+    short = [title.replace("under ", "< ").replace(" and more", " +") for title in titles]
     return place(
         lines,
         x_label="pixels of the object",
-        x_text=lambda x: names[x],
+        x_text=dict(zip(middles, short, strict=True)).__getitem__,
+        y_text=lambda share: f"{100 * share:.3g} %",
         x_at=middles,
         x_pad=0.08,
     )
-
-
-def _short(title: str) -> str:
-    return title.replace("under ", "< ").replace(" and more", " +")
 
 
 def _middle(low: float | None, high: float | None) -> float:

@@ -2,17 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polyscale.records import Cascade, Result, Verdict
-from polyscale.stats import (
-    CascadeAnswers,
-    cascade_curve,
-    run_cascade,
-)
+from polyscale.stats import CascadeAnswers, cascade_curve, run_cascade
 from polyscale.tasks import Evaluation
 
 Kind = Literal["s2", "larger"]
@@ -30,9 +26,9 @@ def make_cascades(
     """For each family with a verdict: scale 1 → several scales, and scale 1 → the larger model.
 
     Args:
-        rows: of all candidates.
-        verdicts: of the run.
-        evaluations: candidate → its probe; `head` is a `ProbeResult`.
+        rows: the rows of all candidates.
+        verdicts: the verdicts of the run.
+        evaluations: candidate → its evaluation, whose `head` is a `ProbeResult`.
         train_labels: classes of the training images (num_train,).
     """
     cascades: list[Cascade] = []
@@ -92,10 +88,6 @@ def _cascade(
         max_cost=max(large_cost, small_cost),
     )
     kept = np.unique(np.linspace(0, len(curve.share) - 1, MAX_POINTS).round().astype(int))
-    lists: dict[str, Any] = {
-        name: tuple(getattr(curve, name)[kept].tolist())
-        for name in ("share", "cost", "accuracy", "random_accuracy")
-    }
     return Cascade(
         small=small.candidate,
         large=large.candidate,
@@ -103,7 +95,10 @@ def _cascade(
         axis=axis,
         # the last threshold is infinite, which JSON does not know: no probability reaches 2
         thresholds=tuple(np.minimum(curve.thresholds[kept], 2.0).tolist()),
-        **lists,
+        share=tuple(curve.share[kept].tolist()),
+        cost=tuple(curve.cost[kept].tolist()),
+        accuracy=tuple(curve.accuracy[kept].tolist()),
+        random_accuracy=tuple(curve.random_accuracy[kept].tolist()),
         area_gain=curve.area_gain,
         chosen=replace(chosen, threshold=min(chosen.threshold, 2.0)),
     )

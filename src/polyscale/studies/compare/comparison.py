@@ -63,12 +63,12 @@ class Comparison:
     @property
     def scores(self) -> dict[str, Scores]:
         """Candidate → its scores on the test images; `columns` hold every image."""
-        return {name: own.scores for name, own in self.evaluations.items()}
+        return {name: evaluation.scores for name, evaluation in self.evaluations.items()}
 
     @property
     def heads(self) -> dict[str, Any]:
         """Candidate → what was trained."""
-        return {name: own.head for name, own in self.evaluations.items()}
+        return {name: evaluation.head for name, evaluation in self.evaluations.items()}
 
     def to_pandas(self) -> Any:
         """The rows as a pandas table, one line for each candidate.
@@ -83,29 +83,34 @@ class Comparison:
 
     def save(self, folder: Path) -> None:
         """Write everything into an existing folder; see docs/reference/run.md."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         task = self.plan.task
-        rows = [row.to_dict() for row in self.rows]
         contents: dict[str, Any] = {
-            "task": task.record().to_dict(),
-            "results": rows,
-            "contrasts": [contrast.to_dict() for contrast in self.contrasts],
-            "verdicts": [verdict.to_dict() for verdict in self.verdicts],
-            "sweet_spots": {
-                axis: [spot.to_dict() for spot in spots]
-                for axis, spots in sweet_spots_by_axis(self.rows).items()
-            },
-            "timing": self.timing.to_dict(),
+            "task": task.record(),
+            "results": self.rows,
+            "contrasts": self.contrasts,
+            "verdicts": self.verdicts,
+            "sweet_spots": sweet_spots_by_axis(self.rows),
+            "cascades": self.cascades,
+            "probes": self.probes,
+            "controls": self.controls,
+            "failures": self.failures or None,
+            "timing": self.timing,
             "data": task.data_facts(self.data),
-            **self._addons(),
         }
-        if self.failures:
-            contents["failures"] = [failure.to_dict() for failure in self.failures]
         for name, content in contents.items():
-            write_json(folder / f"{name}.json", content)
+            if content is not None:
+                write_json(folder / f"{name}.json", content)
+        rows = [row.to_dict() for row in self.rows]
         (folder / "results.csv").write_text(_csv(rows), encoding="utf-8")
-        pq.write_table(_images(self.scores, self.data.test.ids), folder / task.images_file)
+        ids = list(self.data.test.ids)
+        images = pa.concat_tables(
+            pa.table({"candidate": [candidate] * len(ids), "id": ids, **scores.columns})
+            for candidate, scores in self.scores.items()
+        )
+        pq.write_table(images, folder / task.images_file)
         pq.write_table(self.gallery, folder / "gallery.parquet")
         finished = FinishedRun(
             data=self.data,
@@ -116,26 +121,6 @@ class Comparison:
             weights_hashes=self.plan.weights_hashes,
         )
         task.write(folder, finished)
-
-    def _addons(self) -> dict[str, Any]:
-        contents: dict[str, Any] = {}
-        if self.cascades is not None:
-            contents["cascades"] = [cascade.to_dict() for cascade in self.cascades]
-        if self.probes is not None:
-            contents["probes"] = {name: own.to_dict() for name, own in self.probes.items()}
-        if self.controls is not None:
-            contents["controls"] = [control.to_dict() for control in self.controls]
-        return contents
-
-
-def _images(scores: Mapping[str, Scores], ids: Sequence[str]) -> Any:
-    """One row for each candidate and test image."""
-    import pyarrow as pa
-
-    return pa.concat_tables(
-        pa.table({"candidate": [candidate] * len(ids), "id": list(ids), **own.columns})
-        for candidate, own in scores.items()
-    )
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

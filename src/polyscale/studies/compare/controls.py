@@ -5,21 +5,22 @@
 - equal_width: S² projected onto as many principal axes as one scale has columns.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from polyscale.errors import InputError, first_line
 from polyscale.features import StoreError, weights_hash
 from polyscale.operator.backbones import load
-from polyscale.operator.cost import Cost, measure
+from polyscale.operator.cost import Cost
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Control
+from polyscale.studies.compare.costs import measure_in_turns
+from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
 from polyscale.tasks import Case, Evaluation, PooledTask, RunSettings, Task, pooled_rows
 from polyscale.tasks.settings import Rows
@@ -60,46 +61,49 @@ def run_controls(
 
     Args:
         case: the candidate with its features.
-        features: of each scale of its backbone.
-        task: how heads are trained and judged.
+        features: features of each scale of its backbone.
+        task: trains and judges the heads.
         extract: extracts features of other operators.
         weights: hash of the weights of the backbone.
         is_live: whether no name can load the backbone again, for larger tiles.
     """
-    candidate, feature = case.candidate, case.settings.feature
+    candidate, settings = case.candidate, case.settings
 
-    def columns(split: Mapping[float, Rows], scales: Sequence[float]) -> Rows:
-        return pooled_rows(split, case.module.backbone, scales, feature)
-
-    def control(kind: Kind, rows: Iterable[Rows], module: MultiScale | None = None) -> ControlRun:
-        train, test = rows
-        evaluation = task.evaluate(replace(case, train=train, test=test))
-        return ControlRun(candidate, kind, evaluation, module)
-
-    def untiled() -> ControlRun:
-        module, own_weights = _untiled(case, weights, is_live=is_live)
-        large = extract(module, weights=own_weights, step=" untiled")
-        rows = (columns(split, module.scales) for split in (large.train, large.test))
-        return control("untiled", rows, module)
-
-    def mean() -> ControlRun:
-        rows = (
-            np.stack([columns(split, [scale]) for scale in candidate.scales]).mean(axis=0)
+    def rows(features: Features, scales: Sequence[float]) -> tuple[Rows, Rows]:
+        train, test = (
+            pooled_rows(split, case.module.backbone, scales, settings.feature)
             for split in (features.train, features.test)
         )
-        return control("mean", rows)
+        return train, test
 
-    def equal_width() -> ControlRun:
-        width = columns(features.train, candidate.scales[:1]).shape[1]
-        rows = _project(case.train, case.test, width, case.settings.seed)
-        return control("equal_width", rows)
+    def untiled() -> tuple[Rows, Rows, MultiScale]:
+        module, own_weights = _untiled(case, weights, is_live=is_live)
+        return *rows(extract(module, weights=own_weights, step=" untiled"), module.scales), module
 
-    ways: dict[Kind, Callable[[], ControlRun]] = {
+    def mean() -> tuple[Rows, Rows, None]:
+        train, test = zip(*(rows(features, [scale]) for scale in candidate.scales), strict=True)
+        return np.mean(train, axis=0), np.mean(test, axis=0), None
+
+    def equal_width() -> tuple[Rows, Rows, None]:
+        width = rows(features, candidate.scales[:1])[0].shape[1]
+        return *_project(case.train, case.test, width, settings.seed), None
+
+    ways: dict[Kind, Callable[[], tuple[Rows, Rows, MultiScale | None]]] = {
         "untiled": untiled,
         "mean": mean,
         "equal_width": equal_width,
     }
-    return [_attempt(candidate, kind, way) for kind, way in ways.items()]
+    runs = []
+    for kind, way in ways.items():
+        try:
+            train, test, module = way()
+            evaluation = task.evaluate(replace(case, train=train, test=test))
+            runs.append(ControlRun(candidate, kind, evaluation, module))
+        except StoreError:
+            raise
+        except Exception as error:  # a model that takes its own size alone may say so in any way
+            runs.append(ControlRun(candidate, kind, reason=first_line(error)))
+    return runs
 
 
 def finish_controls(
@@ -112,36 +116,24 @@ def finish_controls(
     image_hw: HW,
     batch: int,
 ) -> tuple[Control, ...]:
-    """Set controls beside their candidates, with what they cost.
-
-    Args:
-        runs: the controls.
-        evaluations: of the candidates.
-        costs: of the candidates.
-        task: how candidates are contrasted.
-        settings: of the run.
-        image_hw: size of the images that are timed, in pixels.
-        batch: images at once for the throughput.
-    """
+    """Set controls beside their candidates, with what they cost, timed as the candidates are."""
     finished = []
     for run in runs:
-        cost = costs[run.candidate]
+        candidate, cost = run.candidate, costs[run.candidate]
         if run.module is not None:
-            try:
-                cost = _cost(run.module, settings.device, image_hw, batch)
-            except Exception as error:  # it may take more memory than the candidate
-                run = ControlRun(run.candidate, run.kind, reason=first_line(error))
-        finished.append(_beside(run, evaluations[run.candidate], cost, task, settings))
+            failures = Failures()  # it may take more memory than the candidate
+            measured = measure_in_turns(
+                {candidate: run.module},
+                image_hw=image_hw,
+                batch=batch,
+                device=settings.device,
+                failures=failures,
+            )
+            for failure in failures:
+                run = ControlRun(candidate, run.kind, reason=failure.error)
+            cost = measured.get(candidate, cost)
+        finished.append(_beside(run, evaluations[candidate], cost, task, settings))
     return tuple(finished)
-
-
-def _attempt(candidate: Candidate, kind: Kind, way: Callable[[], ControlRun]) -> ControlRun:
-    try:
-        return way()
-    except StoreError:
-        raise
-    except Exception as error:  # a model that takes its own size alone may say so in any way
-        return ControlRun(candidate, kind, reason=first_line(error))
 
 
 def _untiled(case: Case, weights: str, *, is_live: bool) -> tuple[MultiScale, str]:
@@ -191,21 +183,13 @@ def _project(train: Rows, test: Rows, width: int, seed: int) -> tuple[Rows, Rows
     return axes.transform(train).astype(np.float32), axes.transform(test).astype(np.float32)
 
 
-def _cost(module: MultiScale, device: str, image_hw: HW, batch: int) -> Cost:
-    cost = measure(module.to(device), image_hw=image_hw, batch=batch)
-    module.to("cpu")
-    if torch.device(device).type == "cuda":
-        torch.cuda.empty_cache()
-    return cost
-
-
 def _beside(
-    run: ControlRun, own: Evaluation, cost: Cost, task: Task, settings: RunSettings
+    run: ControlRun, evaluation: Evaluation, cost: Cost, task: Task, settings: RunSettings
 ) -> Control:
     name = str(run.candidate)
     if run.evaluation is None:
         return Control(candidate=name, control=run.kind, reason=run.reason)
-    scores = {run.kind: run.evaluation.scores, name: own.scores}
+    scores = {run.kind: run.evaluation.scores, name: evaluation.scores}
     (contrast,) = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
     low, high = task.intervals(scores, seed=settings.seed)[run.kind]
     return Control(

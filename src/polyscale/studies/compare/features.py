@@ -1,7 +1,8 @@
 """Features of all candidates of a backbone, for both splits, each scale once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from polyscale.features import FeatureStore, StoreError, extract_maps, extract_pooled
@@ -13,17 +14,10 @@ from polyscale.types import Backbone, Candidate, Progress
 
 ByScale = dict[float, Any]
 
-EXTRACT: dict[str, Callable[..., Any]] = {"pooled": extract_pooled, "maps": extract_maps}
-
 
 @dataclass(frozen=True)
 class Features:
-    """Of one backbone at some scales.
-
-    Attributes:
-        train: scale → rows (num_train, pooled_dim), or maps.
-        test: scale → rows (num_test, pooled_dim), or maps.
-    """
+    """Features of one backbone: scale → rows (num_images, pooled_dim) or maps, of both splits."""
 
     train: ByScale
     test: ByScale
@@ -61,7 +55,7 @@ class Extractor:
             backbone: a model.
             members: its candidates.
             weights: `weights_hash` of the backbone.
-            failures: where candidates that fail are put.
+            failures: takes the candidates that fail.
         """
 
         def extract(scales: Sequence[float]) -> Features:
@@ -89,25 +83,18 @@ class Extractor:
             weights: `weights_hash` of the backbone.
             step: how progress calls it, besides the name and the split.
         """
+        extract = extract_pooled if self.settings.features == "pooled" else extract_maps
+        splits: dict[str, ByScale] = {"train": {}, "test": {}}
         with self.watch.stage(FEATURES_STAGE):
-            return Features(
-                self._split(modules, self.train, "train", weights, step),
-                self._split(modules, self.test, "test", weights, step),
-            )
-
-    def _split(
-        self, modules: Sequence[MultiScale], images: Any, split: str, weights: str, step: str
-    ) -> ByScale:
-        features: ByScale = {}
-        for module in modules:
-            scale = f", scale {module.scales[0]:g}" if len(modules) > 1 else ""
-            features |= EXTRACT[self.settings.features](
-                module,
-                images,
-                store=self.store,
-                weights=weights,
-                step=f"{module.backbone.name}{step}{scale}: {split} images",
-                progress=self.progress,
-                watch=self.watch,
-            )
-        return features
+            for (name, features), module in product(splits.items(), modules):
+                scale = f", scale {module.scales[0]:g}" if len(modules) > 1 else ""
+                features |= extract(
+                    module,
+                    getattr(self, name),
+                    store=self.store,
+                    weights=weights,
+                    step=f"{module.backbone.name}{step}{scale}: {name} images",
+                    progress=self.progress,
+                    watch=self.watch,
+                )
+        return Features(**splits)

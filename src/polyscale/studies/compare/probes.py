@@ -15,14 +15,7 @@ NUM_SEEDS = 3
 
 
 def run_probes(case: Case, features: Features, evaluation: Evaluation, task: PooledTask) -> Probes:
-    """All other probes of one candidate.
-
-    Args:
-        case: the candidate with its features.
-        features: of each scale of its backbone.
-        evaluation: its own probe.
-        task: one whose targets are classes.
-    """
+    """All other probes of a candidate; the targets of the task are classes."""
     return Probes(
         knn=_knn(case, task),
         few_shot=_few_shot(case, task),

@@ -17,12 +17,12 @@ from polyscale.stats import corrected_contrasts, judge
 from polyscale.studies.compare.cascades import make_cascades
 from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.controls import ControlRun, finish_controls, run_controls
+from polyscale.studies.compare.costs import measure_in_turns
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
 from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
-from polyscale.studies.costs import measure_in_turns
 from polyscale.studies.environment import versions
 from polyscale.tasks import Case, Evaluation, PooledTask
 from polyscale.types import HW, Backbone, Candidate, Progress, silent
@@ -76,10 +76,10 @@ class _Run:
         members = self._on_device(source)
         features = self.extract.candidates(backbone, members, weights, self.failures)
         step = f"{backbone.name}: heads"
-        for done, (candidate, own) in enumerate(features.items()):
+        for done, (candidate, of_scales) in enumerate(features.items()):
             self.progress(step, done, len(members), "candidates")
             with self.failures.of(candidate):
-                self._evaluate(candidate, own)
+                self._evaluate(candidate, of_scales)
         self.progress(step, len(members), len(members), "candidates")
         _move(backbone, "cpu")  # room for the next
 
@@ -88,23 +88,32 @@ class _Run:
         plan, settings, task = self.plan, self.plan.settings, self.plan.task
         image_hw: HW = plan.data.test.read(0).size[::-1]
         batch = fitting_batch(image_hw, torch.device(settings.device))
+        timed: dict[str, Any] = {"image_hw": image_hw, "batch": batch}
         with self.watch.stage("costs"):
-            costs = self._costs(image_hw, batch)
-            controls = self._controls(costs, image_hw, batch)
+            costs = measure_in_turns(
+                {c: evaluation.module for c, evaluation in self._survivors().items()},
+                device=settings.device,
+                failures=self.failures,
+                progress=self.progress,
+                **timed,
+            )
+            runs = [run for run in self.controls if run.candidate in costs]
+            controls = finish_controls(runs, self.evaluations, costs, task, settings, **timed)
         evaluations = self._survivors()
         if not evaluations:
             raise RunError(f"every candidate failed: {'; '.join(map(str, self.failures))}")
-        named = {str(c): own for c, own in evaluations.items()}
+        named = {str(c): evaluation for c, evaluation in evaluations.items()}
         with self.watch.stage("statistics"):
             rows = self._rows(evaluations, costs, image_hw, batch)
-            scores = {name: own.scores for name, own in named.items()}
-            found = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
-            contrasts = corrected_contrasts(rows, found)
+            scores = {name: evaluation.scores for name, evaluation in named.items()}
+            uncorrected = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
+            contrasts = corrected_contrasts(rows, uncorrected)
             verdicts = judge(rows, contrasts)
             cascades = None
             if isinstance(task, PooledTask) and "cascades" in self.addons:
                 labels = task.targets(plan.data.train)
                 cascades = make_cascades(rows, verdicts, named, labels)
+        probes = {str(c): self.probes[c] for c in evaluations if c in self.probes}
         with self.watch.stage("pictures"):
             gallery = task.gallery(evaluations, plan.data, self.prepared)
         return Comparison(
@@ -115,9 +124,7 @@ class _Run:
             evaluations=named,
             gallery=gallery,
             cascades=cascades,
-            probes={str(c): self.probes[c] for c in evaluations}
-            if "probes" in self.addons
-            else None,
+            probes=probes if "probes" in self.addons else None,
             controls=controls if "controls" in self.addons else None,
             failures=tuple(self.failures),
             timing=self.watch.timing(),
@@ -156,8 +163,8 @@ class _Run:
     def _check_same_images(self, candidate: Candidate, evaluation: Evaluation) -> None:
         """Contrasts are paired, so every candidate is judged on the same test images."""
         unknown = np.isnan(evaluation.scores.image_scores)
-        for other, own in self.evaluations.items():
-            if (np.isnan(own.scores.image_scores) != unknown).any():
+        for other, earlier in self.evaluations.items():
+            if (np.isnan(earlier.scores.image_scores) != unknown).any():
                 raise InputError(
                     f"{candidate} must be judged on the same test images as {other}, but "
                     f"{self.plan.task.name} gives NaN for others of them. Correct its scores."
@@ -195,27 +202,6 @@ class _Run:
             if c in self.evaluations and c not in self.failures
         }
 
-    def _costs(self, image_hw: HW, batch: int) -> dict[Candidate, Cost]:
-        return measure_in_turns(
-            {c: own.module for c, own in self._survivors().items()},
-            image_hw=image_hw,
-            batch=batch,
-            device=self.plan.settings.device,
-            failures=self.failures,
-            progress=self.progress,
-        )
-
-    def _controls(self, costs: Mapping[Candidate, Cost], image_hw: HW, batch: int) -> Any:
-        return finish_controls(
-            [run for run in self.controls if run.candidate in costs],
-            self.evaluations,
-            costs,
-            self.plan.task,
-            self.plan.settings,
-            image_hw=image_hw,
-            batch=batch,
-        )
-
     def _rows(
         self,
         evaluations: Mapping[Candidate, Evaluation],
@@ -231,10 +217,10 @@ class _Run:
             "throughput_batch": batch,
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         }
-        scores = {str(c): own.scores for c, own in evaluations.items()}
+        scores = {str(c): evaluation.scores for c, evaluation in evaluations.items()}
         intervals, made_with = task.intervals(scores, seed=seed), versions()
         rows = []
-        for number, (candidate, own) in enumerate(evaluations.items()):
+        for number, (candidate, evaluation) in enumerate(evaluations.items()):
             file = task.head_file(number)
             rows.append(
                 Result(
@@ -248,17 +234,17 @@ class _Run:
                     data=plan.data.name,
                     metric=task.metric.key,
                     higher_is_better=task.metric.higher_is_better,
-                    value=own.scores.value,
+                    value=evaluation.scores.value,
                     ci_low=intervals[str(candidate)][0],
                     ci_high=intervals[str(candidate)][1],
-                    selection_value=own.selection_value,
-                    num_train=own.num_train,
-                    num_test=own.scores.num_judged,
-                    num_tiles=own.num_tiles,
-                    feature_dim=own.feature_dim,
+                    selection_value=evaluation.selection_value,
+                    num_train=evaluation.num_train,
+                    num_test=evaluation.scores.num_judged,
+                    num_tiles=evaluation.num_tiles,
+                    feature_dim=evaluation.feature_dim,
                     **vars(costs[candidate]),
-                    probe={**({"file": file} if file else {}), **own.facts},
-                    scores=own.scores.others,
+                    probe={**({"file": file} if file else {}), **evaluation.facts},
+                    scores=evaluation.scores.others,
                     settings=facts,
                     versions=made_with,
                 )

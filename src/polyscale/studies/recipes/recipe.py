@@ -1,9 +1,10 @@
-"""An experiment of the paper as data: which checkpoints, at which scales, on which images."""
+"""An experiment of the paper: which checkpoints, at which scales, on which images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from polyscale.tasks import RunSettings, get_task, make_settings
 from polyscale.types import HW, Candidate
 
 
@@ -12,32 +13,33 @@ class Checkpoint:
     """Pre-trained weights, and the size of the tiles that a recipe runs them on.
 
     Attributes:
+        family: "ViT", "DINOv2", "OpenCLIP" or "ConvNeXt", as in the paper's tables.
+        model: name of the architecture in the paper's tables.
+        tile_px: side of the tiles in the recipe.
         source: the weights, as `load` takes them.
         repository: repository on the Hugging Face hub. Its last part is the name of the folder in
             which local weights are expected.
-        model: name of the architecture in the paper's tables.
         native_px: side of the tiles that the weights were made for.
-        tile_px: side of the tiles in the recipe.
         cell_px: side of the square that one cell of the feature map stands for: the patch size or
             the stride.
         dim: channels of the features.
         has_cls: whether the model has a class token.
-        gmacs: side of a tile in pixels → 10⁹ multiply-adds for one such tile, as counted by
-            `polyscale.operator.cost`.
-        params_m: millions of parameters of the vision model.
+        gmacs: 10⁹ multiply-adds for one tile, as counted by `polyscale.operator.cost`.
+        params_m: millions of parameters of the vision model on such tiles.
         download_gb: approximate size of the file of weights in 10⁹ bytes.
         licence: licence of the weights according to their model card.
     """
 
+    family: str
+    model: str
+    tile_px: int
     source: str
     repository: str
-    model: str
-    native_px: int = 224
-    tile_px: int
+    native_px: int
     cell_px: int
     dim: int
-    has_cls: bool = True
-    gmacs: Mapping[int, float] = field(hash=False)
+    has_cls: bool
+    gmacs: float
     params_m: float
     download_gb: float
     licence: str
@@ -57,13 +59,6 @@ class Checkpoint:
         scheme = self.source.partition(":")[0]
         place = self.source if weights_dir is None else f"{scheme}:{weights_dir}/{self.folder}"
         return place if self.tile_px == self.native_px else f"{place}?tile={self.tile_px}"
-
-    def tile_macs(self, tile_hw: HW) -> float:
-        """Multiply-adds of one square tile; convolutional models also take smaller ones."""
-        side = tile_hw[0]
-        if side in self.gmacs or side > self.tile_px:
-            return 1e9 * self.gmacs[side]
-        return 1e9 * self.gmacs[self.tile_px] * (side / self.tile_px) ** 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +148,15 @@ class Recipe:
     def repositories(self) -> tuple[Checkpoint, ...]:
         """One checkpoint for each repository: the first that uses it."""
         return tuple({c.repository: c for c in reversed(self.checkpoints)}.values())[::-1]
+
+    def settings(self, given: Mapping[str, Any] | None = None) -> RunSettings:
+        """The settings of the comparison, changed by options of the command line, if any.
+
+        Raises:
+            InputError: if an option is not one of the task, or breaks its rule.
+        """
+        kind = get_task(self.task).settings_type
+        return make_settings(kind, given or {}, task=self.task, start=self.options)
 
     def with_data(self, **changes: Any) -> "Recipe":
         """The recipe on other images, for example `num_train=1000`."""

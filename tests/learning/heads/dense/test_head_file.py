@@ -208,10 +208,10 @@ def test_a_head_of_other_features_is_refused(saved, kinds):
         "channels": 5,
         "weights_hash": "12ab",
         "backbone": "pip:dinov2_small",
-        "scales": (1, 2),
+        "scales": [1, 2],
     }
     check_fits(loaded, **right)
-    wrong = {"channels": 7, "weights_hash": "ff", "backbone": "timm:x", "scales": (1, 3)}
+    wrong = {"channels": 7, "weights_hash": "ff", "backbone": "timm:x", "scales": [1, 3]}
     for name, value in wrong.items():
         with pytest.raises(InputError, match=f"other features: {name} .*, not .*Choose the file"):
             check_fits(loaded, **right | {name: value})

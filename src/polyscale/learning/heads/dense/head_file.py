@@ -5,7 +5,7 @@ it can be executed.
 """
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,8 @@ def save_head(path: Path, head: nn.Module, *, name: str, facts: Mapping[str, Any
         path: of the file.
         head: whose `config` makes it again.
         name: its kind, by the name in the registry.
-        facts: what the head was trained on, JSON-like. "task" is a key of `HEADS`; `check_fits`
-            compares "backbone", "weights_hash" and "scales", and `check_candidate` "candidate".
+        facts: what the head was trained on, JSON-like. "task" is a key of `HEADS`; "candidate" and
+            "weights_hash" are checked when the head is used.
 
     Raises:
         RunError: if the disk refuses.
@@ -109,36 +109,20 @@ def check_candidate(loaded: LoadedHead, candidate: str) -> None:
         raise _refused(loaded.file, rule, f"it belongs to {saved}", advice)
 
 
-def check_fits(
-    loaded: LoadedHead,
-    *,
-    channels: int,
-    weights_hash: str,
-    backbone: str,
-    scales: Sequence[float],
-) -> None:
+def check_fits(loaded: LoadedHead, **features: Any) -> None:
     """Refuse features that a head was not trained on.
 
     Args:
         loaded: the head.
-        channels: of the features.
-        weights_hash: of their backbone.
-        backbone: name of their backbone.
-        scales: of the features.
+        features: "channels", and any of the facts, for example "weights_hash" and "scales".
 
     Raises:
         InputError: naming everything that differs.
     """
     trained_on = {**loaded.facts, "channels": loaded.config.get("in_channels")}
-    given = {
-        "backbone": backbone,
-        "weights_hash": weights_hash,
-        "channels": channels,
-        "scales": [float(scale) for scale in scales],
-    }
     different = [
         f"{name} {trained_on.get(name)!r}, not {value!r}"
-        for name, value in given.items()
+        for name, value in features.items()
         if trained_on.get(name) != value
     ]
     if different:

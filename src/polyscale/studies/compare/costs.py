@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from polyscale.operator.cost import TURNS, Cost, Meter, TileCost
+from polyscale.operator.cost import TURNS, Cost, Meter
 from polyscale.studies.compare.failures import Failures
-from polyscale.types import HW, Candidate, Progress
+from polyscale.types import HW, Candidate, Progress, silent
 
 STEP = "costs"
 
@@ -18,17 +18,17 @@ def measure_in_turns(
     batch: int,
     device: str,
     failures: Failures,
-    progress: Progress,
+    progress: Progress = silent,
 ) -> dict[Candidate, Cost]:
     """The cost of every candidate that does not fail meanwhile.
 
     Args:
         modules: the candidates: images → anything. A method `counted(image_hw)` gives the
-            operations for one image; without, those of `MultiScale` are counted.
+            operations for one image; without it, they are those of a `MultiScale`.
         image_hw: size of the images that are timed, in pixels.
         batch: images at once for the throughput.
         device: where all of them run.
-        failures: where those that fail are put.
+        failures: takes those that fail.
         progress: told after every turn.
     """
     total = (1 + TURNS) * len(modules)
@@ -37,12 +37,9 @@ def measure_in_turns(
         progress(STEP, done, total, "turns")
         with failures.of(candidate):
             module.to(device)
-            meters[candidate] = Meter(
-                module,
-                counted=_counted(module, image_hw),
-                image_hw=image_hw,
-                batch=batch,
-            )
+            count = getattr(module, "counted", None)
+            counted = None if count is None else count(image_hw)
+            meters[candidate] = Meter(module, counted=counted, image_hw=image_hw, batch=batch)
     for number in range(TURNS):
         for done, (candidate, meter) in enumerate(meters.items()):
             progress(STEP, (1 + number) * len(modules) + done, total, "turns")
@@ -53,8 +50,3 @@ def measure_in_turns(
     for module in modules.values():
         module.to("cpu")
     return {c: meter.cost() for c, meter in meters.items() if c not in failures}
-
-
-def _counted(module: nn.Module, image_hw: HW) -> TileCost | None:
-    count = getattr(module, "counted", None)
-    return None if count is None else count(image_hw)
