@@ -1,21 +1,21 @@
 """A comparison from Python in one call."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from polyscale.comparison import Comparison, of_study
-from polyscale.studies import Progress, plan_compare, run_compare, silent
+from polyscale.studies import Candidates, Progress, plan_compare, run_compare, silent
 from polyscale.tasks import RunSettings, Task
-from polyscale.types import Candidate
 
 
 def compare(
     data: Any,
-    candidates: str | Sequence[str | Candidate],
+    candidates: Candidates,
     *,
     task: Task | str | None = None,
     settings: RunSettings | None = None,
+    family: Mapping[str, Sequence[str]] | None = None,
     cache: str | Path | None = None,
     cache_limit_bytes: int | None = None,
     progress: Progress = silent,
@@ -28,11 +28,18 @@ def compare(
     Args:
         data: data that the task can load, such as `rooms`, `folder:PATH`, `csv:PATH`, `hf:NAME`
             or `pairs:PATH`; or data that are already loaded.
-        candidates: `SOURCE@SCALES`, for example `pip:efficientnet_lite0@1,2`.
+        candidates: names `SOURCE@SCALES`, for example `pip:efficientnet_lite0@1,2`, and models of
+            your own: a `MultiScale` with its scales; a live model, a `Backbone` or any function of
+            tiles that `wrap` takes, at scale 1. `{"NAME": model}` names a model; a list in place
+            of the model holds the same one at several sets of scales. Models run in evaluation
+            mode, and have their own mode and device again afterwards.
         task: a `polyscale.tasks.Task`, or its name; None is the task to which the settings belong,
             and classification without settings.
         settings: everything else that the numbers depend on, for example
             `SegmentationSettings(head="knn")`; None takes the defaults of the task.
+        family: name of a family → its models, by their names without scales, for example
+            `{"nets": ["small", "large"]}`. A verdict needs a smaller and a larger model of one
+            family, which is otherwise guessed from their names.
         cache: folder where features and the results of inspecting images are kept between runs;
             None keeps nothing.
         cache_limit_bytes: limit of the size of the features there; None sets no limit.
@@ -44,6 +51,14 @@ def compare(
         RunError: if every candidate fails, or the disk refuses.
     """
     cache = None if cache is None else Path(cache)
-    plan = plan_compare(data, candidates, settings, task=task, image_cache=cache, progress=progress)
+    plan = plan_compare(
+        data,
+        candidates,
+        settings,
+        task=task,
+        family=family,
+        image_cache=cache,
+        progress=progress,
+    )
     study = run_compare(plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress)
     return of_study(study)
