@@ -130,7 +130,7 @@ def _contrasts(images: Images, first: Run, margin: float) -> list[Contrast]:
         assert task.reduction is not None
         reduce = REDUCTIONS[task.reduction]
         return image_contrasts(images.known, reduce, metric=task.metric, margin=margin, seed=seed)
-    contrasts = paired_contrasts(images.correct, margin=margin, seed=seed)
+    contrasts = paired_contrasts(images.correct, margin=margin)
     return [replace(contrast, metric=task.metric.key) for contrast in contrasts]
 
 

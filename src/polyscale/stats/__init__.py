@@ -15,8 +15,6 @@ from polyscale.stats.frontier import (
     dominates,
     interpolate_at_cost,
     pareto_front,
-    sweet_spots,
-    sweet_spots_by_axis,
 )
 from polyscale.stats.image_bootstrap import (
     WeightedMetric,
@@ -40,8 +38,15 @@ from polyscale.stats.segmentation import (
     share_or_nan,
     stack_counts,
 )
+from polyscale.stats.selection import (
+    cheapest_of_the_best,
+    paired_errors,
+    sweet_spots,
+    sweet_spots_by_axis,
+)
 from polyscale.stats.size_bins import iou_by_size
-from polyscale.stats.verdict import corrected_contrasts, find_contrast, holm, judge
+from polyscale.stats.trial import holm
+from polyscale.stats.verdict import corrected_contrasts, find_contrast, judge
 
 __all__ = [
     "DEPTH_METRICS",
@@ -56,6 +61,7 @@ __all__ = [
     "accuracy_intervals",
     "bootstrap_interval",
     "cascade_curve",
+    "cheapest_of_the_best",
     "choose_threshold",
     "class_iou",
     "corrected_contrasts",
@@ -78,6 +84,7 @@ __all__ = [
     "mean_of_images",
     "object_ious",
     "over_seeds",
+    "paired_errors",
     "paired_contrasts",
     "pareto_front",
     "run_cascade",

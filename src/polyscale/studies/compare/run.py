@@ -236,7 +236,7 @@ class _Run:
                     value=evaluation.scores.value,
                     ci_low=intervals[str(candidate)][0],
                     ci_high=intervals[str(candidate)][1],
-                    selection_value=evaluation.selection_value,
+                    selection_value=evaluation.selection.value,
                     num_train=evaluation.num_train,
                     num_test=evaluation.scores.num_judged,
                     num_tiles=evaluation.num_tiles,

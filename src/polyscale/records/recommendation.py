@@ -1,0 +1,70 @@
+"""What to take of all candidates, and how sure that is."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from polyscale.records.codec import PositiveCount, Record
+from polyscale.records.result import Contrast
+
+Advice = Literal[
+    "one_scale",
+    "several_scales",
+    "larger_model",
+    "scales_hurt",
+    "saturated",
+    "no_better_than_floor",
+    "undecided",
+]
+"""One scale of a small model suffices; several scales, or the larger model, are worth their cost;
+several scales hurt; nothing is left to gain; nothing beats an answer without a trained model; or
+these images cannot decide between two candidates."""
+
+Certainty = Literal["sure", "likely", "open"]
+"""The test images confirm the choice; they agree with it, but a better candidate remains possible;
+or they do not support it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation(Record):
+    """Which candidate to take.
+
+    It is chosen on the training images. The test images judge it in at most three comparisons,
+    whose p-values are corrected together. In each comparison the dearer candidate is the first.
+
+    Attributes:
+        outcome: why this candidate.
+        certainty: how far the test images support it.
+        candidate: what to take; while it is undecided, the cheaper of the two.
+        alternative: the dearer of the two, while it is undecided.
+        over_cheaper: the choice less the best cheaper one: is it worth more?
+        over_dearer: the best dearer one less the choice: is that worth still more?
+        over_single: the best several scales of the chosen model less the choice, which has one.
+        floors: names of answers without a trained model that the choice does not beat.
+        num_test_needed: test images, in all, that would settle what is open, with a power of 80 %
+            if the observed figures were the true ones; None if nothing is open, or if more are
+            needed than any test set holds.
+        try_next: candidates of the run that is worth making next; empty if none is.
+        command: that run, as a command; None if it cannot be written as one.
+    """
+
+    outcome: Advice
+    certainty: Certainty
+    candidate: str
+    alternative: str | None = None
+    over_cheaper: Contrast | None = None
+    over_dearer: Contrast | None = None
+    over_single: Contrast | None = None
+    floors: tuple[str, ...] = ()
+    num_test_needed: PositiveCount | None = None
+    try_next: tuple[str, ...] = ()
+    command: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.outcome == "undecided") != (self.alternative is not None):
+            raise ValueError("must name an alternative if it is undecided, and only then")
+
+    @property
+    def open_question(self) -> Contrast | None:
+        """The comparison that is undecided: the alternative less what to take."""
+        pairs = (self.over_cheaper, self.over_dearer)
+        return next((c for c in pairs if c and c.first == self.alternative), None)
