@@ -25,7 +25,7 @@ from polyscale.records.data import (
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
-from polyscale.records.result import Contrast, Result
+from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.tables import (
     AnswerPicture,
     ImageRow,
@@ -57,6 +57,7 @@ __all__ = [
     "Estimate",
     "Failure",
     "FieldError",
+    "Floor",
     "Gain",
     "ImageRow",
     "Knn",
