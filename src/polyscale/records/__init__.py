@@ -25,6 +25,12 @@ from polyscale.records.data import (
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
+from polyscale.records.recommendation import (
+    Advice,
+    Certainty,
+    Recommendation,
+    SelectionGap,
+)
 from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.tables import (
     AnswerPicture,
@@ -44,9 +50,11 @@ __all__ = [
     "METRICS",
     "REQUIRED",
     "RUN_MARKS",
+    "Advice",
     "AnswerPicture",
     "Cascade",
     "CascadeChoice",
+    "Certainty",
     "ClassIous",
     "Contrast",
     "Control",
@@ -68,11 +76,13 @@ __all__ = [
     "Outcome",
     "PredictionRow",
     "Probes",
+    "Recommendation",
     "Record",
     "Reduction",
     "Result",
     "Rule",
     "Seeds",
+    "SelectionGap",
     "Shots",
     "SizeContrast",
     "Sizes",

@@ -1,9 +1,9 @@
-"""What to take of all candidates, and how sure that is."""
+"""What to take of all candidates, how sure that is, and what it was chosen by."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from polyscale.records.codec import PositiveCount, Record
+from polyscale.records.codec import NotNegative, PositiveCount, Record
 from polyscale.records.result import Contrast
 
 Advice = Literal[
@@ -22,6 +22,23 @@ these images cannot decide between two candidates."""
 Certainty = Literal["sure", "likely", "open"]
 """The test images confirm the choice; they agree with it, but a better candidate remains possible;
 or they do not support it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectionGap(Record):
+    """Two candidates on the training images, each image predicted by a head that had not seen it.
+
+    Attributes:
+        difference: metric of the first less that of the second.
+        standard_error: of this paired difference, over the images.
+        num_images: training images on which they are compared.
+    """
+
+    first: str
+    second: str
+    difference: float
+    standard_error: NotNegative
+    num_images: PositiveCount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +61,6 @@ class Recommendation(Record):
             if the observed figures were the true ones; None if nothing is open, or if more are
             needed than any test set holds.
         try_next: candidates of the run that is worth making next; empty if none is.
-        command: that run, as a command; None if it cannot be written as one.
     """
 
     outcome: Advice
@@ -57,11 +73,17 @@ class Recommendation(Record):
     floors: tuple[str, ...] = ()
     num_test_needed: PositiveCount | None = None
     try_next: tuple[str, ...] = ()
-    command: str | None = None
 
     def __post_init__(self) -> None:
         if (self.outcome == "undecided") != (self.alternative is not None):
             raise ValueError("must name an alternative if it is undecided, and only then")
+
+    @property
+    def mentioned(self) -> list[str]:
+        """The candidates of the run that it speaks of."""
+        pairs = (self.over_cheaper, self.over_dearer, self.over_single)
+        compared = [name for c in pairs if c for name in (c.first, c.second)]
+        return [self.candidate, *([self.alternative] if self.alternative else []), *compared]
 
     @property
     def open_question(self) -> Contrast | None:

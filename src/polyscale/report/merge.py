@@ -18,6 +18,8 @@ from polyscale.stats import (
     mean_iou,
     mean_of_images,
     paired_contrasts,
+    paired_errors,
+    recommend,
 )
 
 SHARED = ("data", "task", "metric", "source")
@@ -81,12 +83,21 @@ def merge(runs: Sequence[Run]) -> Run:
     margins = {c.margin for run in runs for c in run.contrasts}
     margin = margins.pop() if len(margins) == 1 else MARGIN
     contrasts = corrected_contrasts(results, _contrasts(images, runs[0], margin))
+    selection = tuple(
+        gap
+        for run in by_age
+        for gap in run.selection
+        if source[gap.first] is run is source[gap.second]
+    )
+    errors = paired_errors(selection, contrasts)
     return Run(
         folder=", ".join(run.folder for run in runs),
         task=newest.task,
         results=results,
         contrasts=tuple(contrasts),
         verdicts=tuple(judge(results, contrasts)),
+        selection=selection,
+        recommendation=recommend(results, contrasts, errors, metric=newest.task.metric),
         images=images,
         pictures=tuple({p.id: p for run in by_age for p in run.pictures}.values()),
         maps=_maps(by_age, source),

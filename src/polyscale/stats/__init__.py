@@ -29,6 +29,7 @@ from polyscale.stats.intervals import accuracy_intervals, bootstrap_interval
 from polyscale.stats.objects import ObjectIous, object_ious
 from polyscale.stats.paired import paired_contrasts
 from polyscale.stats.power import images_to_differ, images_to_equate
+from polyscale.stats.recommend import recommend
 from polyscale.stats.seeds import over_seeds
 from polyscale.stats.segmentation import (
     PixelCounts,
@@ -41,6 +42,7 @@ from polyscale.stats.segmentation import (
 from polyscale.stats.selection import (
     cheapest_of_the_best,
     paired_errors,
+    selection_gaps,
     sweet_spots,
     sweet_spots_by_axis,
 )
@@ -87,9 +89,11 @@ __all__ = [
     "paired_errors",
     "paired_contrasts",
     "pareto_front",
+    "recommend",
     "run_cascade",
     "score_interval",
     "segmentation_metrics",
+    "selection_gaps",
     "share_or_nan",
     "stack_counts",
     "sweet_spots",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from polyscale.records import Advice, Certainty, Contrast, Floor, Metric, Recommendation, Result
-from polyscale.stats.selection import Errors, cheapest_of_the_best, sweet_spots
+from polyscale.stats.selection import Errors, sweet_spots
 from polyscale.stats.trial import (
     Answer,
     decide,

@@ -7,26 +7,37 @@ the paired difference, in which the difficulty of the images cancels.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 
-from polyscale.records import COST_AXES, Contrast, CostAxis, Result, SweetSpot
+from polyscale.records import COST_AXES, Contrast, CostAxis, Result, SelectionGap, SweetSpot
 from polyscale.stats.trial import standard_error
 
 Errors = Mapping[frozenset[str], float]
 """Two candidates → standard error of their difference, in the unit of the metric."""
 
 
-def paired_errors(training: Iterable[Contrast], test: Iterable[Contrast] = ()) -> Errors:
+def selection_gaps(contrasts: Iterable[Contrast]) -> list[SelectionGap]:
+    """What a choice needs of contrasts on the training images, in cross-validation."""
+    return [
+        SelectionGap(
+            first=contrast.first,
+            second=contrast.second,
+            difference=contrast.difference,
+            standard_error=standard_error(contrast),
+            num_images=contrast.num_test,
+        )
+        for contrast in contrasts
+    ]
+
+
+def paired_errors(gaps: Iterable[SelectionGap], contrasts: Iterable[Contrast] = ()) -> Errors:
     """The standard error of each difference.
 
     Args:
-        training: pairs of candidates on the training images, in cross-validation.
-        test: pairs on the test images, for pairs that `training` lacks, as in older runs.
+        gaps: pairs of candidates on the training images.
+        contrasts: pairs on the test images, for pairs that `gaps` lacks, as in older runs.
     """
-    return {
-        frozenset((contrast.first, contrast.second)): standard_error(contrast)
-        for contrast in chain(test, training)
-    }
+    of_test = {frozenset((c.first, c.second)): standard_error(c) for c in contrasts}
+    return of_test | {frozenset((gap.first, gap.second)): gap.standard_error for gap in gaps}
 
 
 def cheapest_of_the_best(results: Sequence[Result], axis: CostAxis, errors: Errors) -> Result:

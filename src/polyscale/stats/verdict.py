@@ -180,13 +180,13 @@ def _cost_verdict(match: Match, sides: Sides, trials: Mapping[Pairing, _Trial]) 
         p_holm=trial.p_holm,
         p_equivalence_holm=trial.p_equivalence_holm,
         contrasts=trial.corrected,
-        num_test_needed=None if never_settled(rule, trial.total) else trial.num_test_needed,
+        num_test_needed=None if _never_settled(rule, trial.total) else trial.num_test_needed,
     )
 
 
-def never_settled(rule: Rule, total: Contrast) -> bool:
+def _never_settled(rule: Rule, total: Contrast) -> bool:
     """Whether more images would not help: several scales are better, but none is in the budget."""
-    return rule == "beyond" and total.ci_low > 0
+    return rule == "beyond" and (total.ci_low > 0 or total.difference >= total.margin)
 
 
 def _ruling(outcomes: Mapping[Rule, Outcome]) -> tuple[Rule, Outcome]:
