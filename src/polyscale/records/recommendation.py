@@ -45,8 +45,8 @@ class SelectionGap(Record):
 class Recommendation(Record):
     """Which candidate to take.
 
-    It is chosen on the training images. The test images judge it in at most three comparisons,
-    whose p-values are corrected together. In each comparison the dearer candidate is the first.
+    It is chosen on the training images, and the test images judge the choice. In each comparison
+    the dearer candidate is the first, and p-values are corrected for all that were asked with it.
 
     Attributes:
         outcome: why this candidate.
@@ -56,6 +56,8 @@ class Recommendation(Record):
         over_cheaper: the choice less the best cheaper one: is it worth more?
         over_dearer: the best dearer one less the choice: is that worth still more?
         over_single: the best several scales of the chosen model less the choice, which has one.
+        rival: the choice and a candidate that the training images did not choose, although the test
+            images show it to be better; None if there is no such contradiction.
         floors: names of answers without a trained model that the choice does not beat.
         num_test_needed: test images, in all, that would settle what is open, with a power of 80 %
             if the observed figures were the true ones; None if nothing is open, or if more are
@@ -70,6 +72,7 @@ class Recommendation(Record):
     over_cheaper: Contrast | None = None
     over_dearer: Contrast | None = None
     over_single: Contrast | None = None
+    rival: Contrast | None = None
     floors: tuple[str, ...] = ()
     num_test_needed: PositiveCount | None = None
     try_next: tuple[str, ...] = ()
@@ -81,12 +84,20 @@ class Recommendation(Record):
     @property
     def mentioned(self) -> list[str]:
         """The candidates of the run that it speaks of."""
-        pairs = (self.over_cheaper, self.over_dearer, self.over_single)
-        compared = [name for c in pairs if c for name in (c.first, c.second)]
-        return [self.candidate, *([self.alternative] if self.alternative else []), *compared]
+        return [
+            self.candidate,
+            *([self.alternative] if self.alternative else []),
+            *(name for c in self.comparisons for name in (c.first, c.second)),
+        ]
+
+    @property
+    def comparisons(self) -> list[Contrast]:
+        """Those that were made."""
+        made = (self.over_cheaper, self.over_dearer, self.over_single, self.rival)
+        return [contrast for contrast in made if contrast]
 
     @property
     def open_question(self) -> Contrast | None:
         """The comparison that is undecided: the alternative less what to take."""
-        pairs = (self.over_cheaper, self.over_dearer)
-        return next((c for c in pairs if c and c.first == self.alternative), None)
+        pair = self.alternative, self.candidate
+        return next((c for c in self.comparisons if (c.first, c.second) == pair), None)

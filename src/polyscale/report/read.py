@@ -130,7 +130,9 @@ def _check_names(folder: Path, parts: Mapping[str, Any], names: Sequence[str]) -
         "cascades": [name for c in parts.get("cascades", ()) for name in (c.small, c.large)],
         "controls": [c.candidate for c in parts.get("controls", ())],
         "probes": list(parts.get("probes", ())),
-        "selection": [name for gap in parts.get("selection", ()) for name in (gap.first, gap.second)],
+        "selection": [
+            name for gap in parts.get("selection", ()) for name in (gap.first, gap.second)
+        ],
         "verdicts": [],
     }
     if "recommendation" in parts:

@@ -1,101 +1,13 @@
 """From all candidates to one recommendation: chosen on training images, judged on test images."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
-from polyscale.records import Advice, Certainty, Contrast, Floor, Metric, Recommendation, Result
-from polyscale.stats.selection import Errors, sweet_spots
-from polyscale.stats.trial import (
-    Answer,
-    decide,
-    holm,
-    images_needed,
-    more_is_better,
-    with_corrected,
-)
-from polyscale.stats.verdict import find_contrast
+from polyscale.records import Advice, Contrast, Floor, Metric, Recommendation, Result
+from polyscale.stats.choice import Choice, Question, judged_choice
+from polyscale.stats.selection import Errors
 from polyscale.types import Candidate
-
-Pair = tuple[str, str]
-"""Two candidates, the dearer one first."""
-
-
-@dataclass(frozen=True)
-class _Question:
-    """Is the dearer one of two candidates worth its cost? What the test images say.
-
-    Attributes:
-        contrast: with corrected p-values.
-        answer: which is better.
-        num_asked: questions over which p-values are corrected.
-    """
-
-    contrast: Contrast
-    answer: Answer
-    num_asked: int
-
-    @property
-    def gain(self) -> Contrast:
-        """The contrast, turned so that more is better."""
-        return more_is_better(self.contrast)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the dearer one may well be worth it: it is better, or ahead by the margin."""
-        is_ahead = self.answer == "inconclusive" and self.gain.difference > self.contrast.margin
-        return self.answer == "first" or is_ahead
-
-    @property
-    def is_excluded(self) -> bool:
-        """Whether it is known that the dearer one is not better by more than the margin."""
-        return self.answer in ("second", "equivalent") or self.gain.ci_high < self.contrast.margin
-
-    @property
-    def num_test_needed(self) -> int | None:
-        if self.answer != "inconclusive":
-            return None
-        return images_needed(self.gain, num_trials=self.num_asked)
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """What was chosen on the training images, and the questions about it.
-
-    Attributes:
-        chosen: at any cost.
-        cheaper: what would be chosen of those that cost less; None if there are none.
-        dearer: the best of those that cost no less.
-        several: the best several scales of the same model, if the choice has a single one.
-    """
-
-    chosen: Result
-    cheaper: Result | None
-    dearer: Result | None
-    several: Result | None
-
-    @classmethod
-    def of(cls, results: Sequence[Result], errors: Errors) -> "_Choice":
-        rows = {result.candidate: result for result in results}
-        *cheaper, best = (rows[s.candidate] for s in sweet_spots(results, "macs", errors))
-        others = [r for r in results if r is not best]
-        several = [r for r in others if r.backbone == best.backbone and len(r.scales) > 1]
-        return cls(
-            chosen=best,
-            cheaper=cheaper[-1] if cheaper else None,
-            dearer=_best(r for r in others if r.macs >= best.macs),
-            several=_best(several) if len(best.scales) == 1 else None,
-        )
-
-    @property
-    def pairs(self) -> dict[str, Pair]:
-        """Field of a recommendation → the pair whose contrast it holds."""
-        chosen = self.chosen.candidate
-        return {
-            **({"over_cheaper": (chosen, self.cheaper.candidate)} if self.cheaper else {}),
-            **({"over_dearer": (self.dearer.candidate, chosen)} if self.dearer else {}),
-            **({"over_single": (self.several.candidate, chosen)} if self.several else {}),
-        }
 
 
 def recommend(
@@ -112,10 +24,11 @@ def recommend(
     (`cheapest_of_the_best`), with multiply-adds as the cost. The test images then answer up to
     three questions: whether the choice is better than the best cheaper candidate, whether the best
     dearer one is better still, and whether several scales of the chosen model are worse than the
-    one that it has. Their p-values are corrected together (Holm).
+    one that it has. Their p-values are corrected together (Holm). A choice that they find to be
+    worse than the cheaper candidate, or as good, is dropped, and the next one is judged.
 
     A choice that is not shown to be better than the cheaper one is not recommended: until more is
-    known, the cheaper one is.
+    known, the cheaper one is. Nor is a choice while any other candidate is shown to be better.
 
     Args:
         results: one row for each candidate, of one task and data set.
@@ -132,100 +45,96 @@ def recommend(
     """
     if len(results) < 2:
         return None
-    choice = _Choice.of(results, errors)
-    asked = _ask(choice.pairs, contrasts)
+    cheapest = min(results, key=lambda r: r.macs)
+    is_saturated = _room(cheapest, metric) <= contrasts[0].margin
+    if is_saturated:
+        others = {r.candidate for r in results if r is not cheapest}
+        choice = Choice.of(results, errors, without=others)
+    else:
+        choice = judged_choice(results, contrasts, errors)
+    asked = choice.ask(contrasts)
     unbeaten = tuple(f.name for f in floors if not f.beaten_by(choice.chosen.candidate))
-    facts = {name: question.contrast for name, question in asked.items()}
-    cheaper, dearer = asked.get("over_cheaper"), asked.get("over_dearer")
     if unbeaten:
-        return Recommendation(
-            outcome="no_better_than_floor",
-            certainty="open",
-            candidate=choice.chosen.candidate,
-            floors=unbeaten,
-            **facts,
-        )
-    if cheaper and cheaper.answer != "first":
-        return _undecided(cheaper, results, facts)
-    if dearer and dearer.is_open:
-        return _undecided(dearer, results, facts)
-    is_sure = dearer is None or dearer.is_excluded
-    certainty: Certainty = "sure" if is_sure else "likely"
-    outcome = _outcome(choice, asked, results, metric)
-    return Recommendation(
-        outcome=outcome,
-        certainty="sure" if outcome == "saturated" else certainty,
-        candidate=choice.chosen.candidate,
-        num_test_needed=dearer.num_test_needed if dearer and not is_sure else None,
-        try_next=() if outcome == "saturated" else _more_scales(choice.chosen, results),
-        **facts,
-    )
+        facts = _no_better(choice.chosen, unbeaten)
+    elif is_saturated:
+        facts = _saturated(choice.chosen)
+    elif rival := choice.rival(results, contrasts):
+        facts = {**_undecided(rival, results), "rival": rival.contrast}
+    elif open_question := _open_question(asked):
+        facts = _undecided(open_question, results)
+    else:
+        facts = _take(choice, asked, results)
+    facts |= {name: each.contrast for name, each in asked.items()}
+    return Recommendation(**facts)
 
 
-def _ask(pairs: Mapping[str, Pair], contrasts: Sequence[Contrast]) -> dict[str, _Question]:
-    """What the test images say of each pair; a pair that is asked about twice is one test."""
-    raw = {pair: find_contrast(contrasts, *pair) for pair in pairs.values()}
-    p_holm = holm([contrast.p_value for contrast in raw.values()])
-    p_equivalence = holm([contrast.p_equivalence for contrast in raw.values()])
-    answered = {
-        pair: _Question(
-            contrast=with_corrected(contrast, p, q),
-            answer=decide(more_is_better(contrast), p, q),
-            num_asked=len(raw),
-        )
-        for (pair, contrast), p, q in zip(raw.items(), p_holm, p_equivalence, strict=True)
+def _room(result: Result, metric: Metric) -> float:
+    """How much better than the result a perfect candidate could be."""
+    return float("inf") if metric.best is None else abs(metric.best - result.value)
+
+
+def _no_better(chosen: Result, floors: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "outcome": "no_better_than_floor",
+        "certainty": "open",
+        "candidate": chosen.candidate,
+        "floors": floors,
     }
-    return {name: answered[pair] for name, pair in pairs.items()}
 
 
-def _undecided(
-    question: _Question, results: Sequence[Result], facts: Mapping[str, Contrast]
-) -> Recommendation:
+def _saturated(chosen: Result) -> dict[str, Any]:
+    return {"outcome": "saturated", "certainty": "sure", "candidate": chosen.candidate}
+
+
+def _open_question(asked: Mapping[str, Question]) -> Question | None:
+    cheaper, dearer = asked.get("over_cheaper"), asked.get("over_dearer")
+    if cheaper and cheaper.answer == "inconclusive":
+        return cheaper
+    return dearer if dearer and dearer.is_open else None
+
+
+def _undecided(question: Question, results: Sequence[Result]) -> dict[str, Any]:
     dearer, cheaper = question.contrast.first, question.contrast.second
     rows = {result.candidate: result for result in results}
-    return Recommendation(
-        outcome="undecided",
-        certainty="open",
-        candidate=cheaper,
-        alternative=dearer,
-        num_test_needed=question.num_test_needed,
-        try_next=(cheaper, dearer, *_more_scales(rows[cheaper], results)[1:]),
-        **facts,
-    )
+    return {
+        "outcome": "undecided",
+        "certainty": "open",
+        "candidate": cheaper,
+        "alternative": dearer,
+        "num_test_needed": question.num_test_needed,
+        "try_next": (cheaper, dearer, *_more_scales(rows[cheaper], results)[1:]),
+    }
 
 
-def _outcome(
-    choice: _Choice, asked: Mapping[str, _Question], results: Sequence[Result], metric: Metric
-) -> Advice:
+def _take(
+    choice: Choice, asked: Mapping[str, Question], results: Sequence[Result]
+) -> dict[str, Any]:
+    dearer = asked.get("over_dearer")
+    is_sure = dearer is None or dearer.is_excluded
+    return {
+        "outcome": _outcome(choice, asked, results),
+        "certainty": "sure" if is_sure else "likely",
+        "candidate": choice.chosen.candidate,
+        "num_test_needed": None if is_sure or dearer is None else dearer.num_test_needed,
+        "try_next": _more_scales(choice.chosen, results),
+    }
+
+
+def _outcome(choice: Choice, asked: Mapping[str, Question], results: Sequence[Result]) -> Advice:
     chosen = choice.chosen
     if len(chosen.scales) > 1:
         return "several_scales"
-    if choice.cheaper is None and _room(chosen.value, metric) <= _margin(asked):
-        return "saturated"
     if "over_single" in asked and asked["over_single"].answer == "second":
         return "scales_hurt"
-    smaller = (r for r in results if r.family == chosen.family and r is not chosen)
-    is_larger = any(r.backbone_params < chosen.backbone_params for r in smaller)
+    family = (r for r in results if r.family == chosen.family)
+    is_larger = any(r.backbone_params < chosen.backbone_params for r in family)
     return "larger_model" if choice.cheaper and is_larger else "one_scale"
 
 
-def _room(value: float, metric: Metric) -> float:
-    """How much better than the value a perfect candidate could be."""
-    return float("inf") if metric.best is None else abs(metric.best - value)
-
-
-def _margin(asked: Mapping[str, _Question]) -> float:
-    return next(iter(asked.values())).contrast.margin
-
-
 def _more_scales(chosen: Result, results: Sequence[Result]) -> tuple[str, ...]:
-    """The choice with one scale more, if no run has tried more than its own."""
+    """The choice, and beside it with one scale more, if none of the run has that many."""
     own = [r for r in results if r.backbone == chosen.backbone]
     if max(len(r.scales) for r in own) > len(chosen.scales):
         return ()
     scales = (*chosen.scales, ceil(max(chosen.scales)) + 1)
     return chosen.candidate, str(Candidate(chosen.backbone, scales))
-
-
-def _best(results: Iterable[Result]) -> Result | None:
-    return max(results, key=lambda r: r.sign * r.selection_value, default=None)

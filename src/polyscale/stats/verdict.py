@@ -93,7 +93,9 @@ def corrected_contrasts(results: Sequence[Result], contrasts: Sequence[Contrast]
         if len(pairing.s2) == 1
     }
     return [
-        with_corrected(contrast, *p_values.get(frozenset((contrast.first, contrast.second)), (None, None)))
+        with_corrected(
+            contrast, *p_values.get(frozenset((contrast.first, contrast.second)), (None, None))
+        )
         for contrast in contrasts
     ]
 
