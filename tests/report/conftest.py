@@ -64,7 +64,7 @@ def keep_candidates(folder: Path, names: Collection[str]) -> Path:
     for path in folder.glob("*.parquet"):
         if "candidate" in pq.read_schema(path).names:
             edit_table(path, keep=lambda row: row["candidate"] in (None, *names))
-    for name in ("verdicts", "sweet_spots"):
+    for name in ("verdicts", "sweet_spots", "recommendation"):
         (folder / f"{name}.json").unlink()
 
     def is_kept(row: Any) -> bool:

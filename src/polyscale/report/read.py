@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime, timezone
 from itertools import combinations
 from math import inf
@@ -37,7 +37,11 @@ def read_run(folder: Path) -> Run:
     _check_contrasts(folder / "contrasts.json", contrasts, names, task)
     _check_names(folder, parts, names)
     images = _read_images(folder / task.images_file, task, names)
-    parts.setdefault("verdicts", tuple(judge(results, contrasts)))
+    rows = {result.candidate: result for result in results}
+    parts["verdicts"] = tuple(
+        replace(verdict, s2=rows[verdict.s2.candidate], larger=rows[verdict.larger.candidate])
+        for verdict in parts.get("verdicts") or judge(results, contrasts)
+    )
     if "recommendation" not in parts:
         errors = paired_errors(parts.get("selection", ()), contrasts)
         parts["recommendation"] = recommend(results, contrasts, errors, metric=task.metric)
