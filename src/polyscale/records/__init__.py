@@ -15,12 +15,16 @@ from polyscale.records.codec import FieldError, Record, decode, read_json, write
 from polyscale.records.data import (
     ClassIous,
     DataRecord,
-    DataReport,
     Estimate,
     Gain,
-    NearDuplicate,
     SizeContrast,
     Sizes,
+)
+from polyscale.records.data_report import (
+    DataReport,
+    ImagePair,
+    ImageSizes,
+    Suspicious,
     Unreadable,
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
@@ -31,6 +35,7 @@ from polyscale.records.recommendation import (
     Recommendation,
     SelectionGap,
 )
+from polyscale.records.repeats import DrawKind, DrawnContrast, Repeat, Repeats
 from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.tables import (
     AnswerPicture,
@@ -62,16 +67,19 @@ __all__ = [
     "CostVerdict",
     "DataRecord",
     "DataReport",
+    "DrawKind",
+    "DrawnContrast",
     "Estimate",
     "Failure",
     "FieldError",
     "Floor",
     "Gain",
+    "ImagePair",
     "ImageRow",
+    "ImageSizes",
     "Knn",
     "MapPicture",
     "Metric",
-    "NearDuplicate",
     "ObjectRow",
     "Outcome",
     "PredictionRow",
@@ -79,6 +87,8 @@ __all__ = [
     "Recommendation",
     "Record",
     "Reduction",
+    "Repeat",
+    "Repeats",
     "Result",
     "Rule",
     "Seeds",
@@ -86,6 +96,7 @@ __all__ = [
     "Shots",
     "SizeContrast",
     "Sizes",
+    "Suspicious",
     "SweetSpot",
     "TaskRecord",
     "TextRow",

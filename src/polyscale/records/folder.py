@@ -7,6 +7,7 @@ from polyscale.records.addons import Cascade, Control, Failure, Probes, SweetSpo
 from polyscale.records.data import ClassIous, DataRecord, Sizes
 from polyscale.records.metric import TaskRecord
 from polyscale.records.recommendation import Recommendation, SelectionGap
+from polyscale.records.repeats import Repeats
 from polyscale.records.result import Contrast, Result
 from polyscale.records.timing import Timing
 from polyscale.records.verdict import CostAxis, Verdict
@@ -22,6 +23,7 @@ FILES: dict[str, Any] = {
     "cascades.json": tuple[Cascade, ...],
     "controls.json": tuple[Control, ...],
     "probes.json": dict[str, Probes],
+    "repeats.json": Repeats,
     "data.json": DataRecord,
     "classes.json": ClassIous,
     "sizes.json": Sizes,

@@ -30,6 +30,7 @@ from polyscale.stats.objects import ObjectIous, object_ious
 from polyscale.stats.paired import paired_contrasts
 from polyscale.stats.power import images_to_differ, images_to_equate
 from polyscale.stats.recommend import recommend
+from polyscale.stats.repeats import split_interval, training_interval
 from polyscale.stats.seeds import over_seeds
 from polyscale.stats.segmentation import (
     PixelCounts,
@@ -95,9 +96,11 @@ __all__ = [
     "segmentation_metrics",
     "selection_gaps",
     "share_or_nan",
+    "split_interval",
     "stack_counts",
     "sweet_spots",
     "sweet_spots_by_axis",
+    "training_interval",
     "weighted_contrasts",
     "weighted_intervals",
 ]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polyscale.errors import require
 from polyscale.records import (
     Cascade,
     Contrast,
@@ -16,6 +15,7 @@ from polyscale.records import (
     Failure,
     Probes,
     Recommendation,
+    Repeats,
     Result,
     SelectionGap,
     Timing,
@@ -43,6 +43,7 @@ class Comparison:
         cascades: of each family with a verdict, where the task has them.
         probes: candidate → what other probes find; None where they were not asked for.
         controls: what S² does, taken apart; None where that was not asked for.
+        repeats: the comparison on other draws of the images; None where that was not asked for.
         failures: candidates that gave no result, and why.
         timing: where the time went.
     """
@@ -58,6 +59,7 @@ class Comparison:
     cascades: tuple[Cascade, ...] | None
     probes: dict[str, Probes] | None
     controls: tuple[Control, ...] | None
+    repeats: Repeats | None
     failures: tuple[Failure, ...]
     timing: Timing
 
@@ -75,17 +77,6 @@ class Comparison:
     def heads(self) -> dict[str, Any]:
         """Candidate → what was trained."""
         return {name: evaluation.head for name, evaluation in self.evaluations.items()}
-
-    def to_pandas(self) -> Any:
-        """The rows as a pandas table, one line for each candidate.
-
-        Raises:
-            MissingExtraError: if pandas is not installed.
-        """
-        require("pandas", extra="compare", feature="to_pandas")
-        import pandas as pd
-
-        return pd.DataFrame([row.to_dict() for row in self.rows]).set_index("candidate")
 
     def save(self, folder: Path) -> None:
         """Write everything into an existing folder; see docs/reference/run.md."""
@@ -106,6 +97,7 @@ class Comparison:
             "cascades": self.cascades,
             "probes": self.probes,
             "controls": self.controls,
+            "repeats": self.repeats,
             "failures": self.failures or None,
             "timing": self.timing,
             "data": task.data_facts(self.data),

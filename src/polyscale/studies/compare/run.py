@@ -19,10 +19,11 @@ from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.controls import ControlRun, finish_controls, run_controls
 from polyscale.studies.compare.costs import measure_in_turns
 from polyscale.studies.compare.failures import Failures
-from polyscale.studies.compare.family import family_of
 from polyscale.studies.compare.features import Extractor, Features
+from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
+from polyscale.studies.compare.repeats import make_draws, make_repeats, repeat
 from polyscale.studies.environment import versions
 from polyscale.tasks import Case, Evaluation, PooledTask
 from polyscale.types import HW, Backbone, Candidate, Progress, silent
@@ -47,7 +48,7 @@ def run_compare(
     Raises:
         RunError: if every candidate fails, or the disk refuses.
     """
-    with temporary_folder() as nowhere:
+    with temporary_folder() as nowhere, borrowed(plan.backbones.values()):
         store = FeatureStore(cache or nowhere, limit_bytes=cache_limit_bytes)
         run = _Run(plan, store, progress)
         for source in plan.backbones:
@@ -69,6 +70,8 @@ class _Run:
         self.evaluations: dict[Candidate, Evaluation] = {}
         self.probes: dict[Candidate, Probes] = {}
         self.controls: list[ControlRun] = []
+        self.draws = make_draws(plan) if "repeats" in self.addons else []
+        self.repeats: dict[Candidate, list[Evaluation]] = {}
 
     def evaluate_backbone(self, source: str) -> None:
         """Everything that needs features: the candidates of one backbone."""
@@ -116,6 +119,10 @@ class _Run:
             if isinstance(task, PooledTask) and "cascades" in self.addons:
                 labels = task.targets(plan.data.train)
                 cascades = make_cascades(rows, verdicts, named, labels)
+            repeats = None
+            if "repeats" in self.addons:
+                drawn = {str(c): self.repeats[c] for c in evaluations}
+                repeats = make_repeats(plan, self.draws, drawn, rows, contrasts)
         probes = {str(c): self.probes[c] for c in evaluations if c in self.probes}
         with self.watch.stage("pictures"):
             gallery = task.gallery(evaluations, plan.data, self.prepared)
@@ -131,6 +138,7 @@ class _Run:
             cascades=cascades,
             probes=probes if "probes" in self.addons else None,
             controls=controls if "controls" in self.addons else None,
+            repeats=repeats,
             failures=tuple(self.failures),
             timing=self.watch.timing(),
         )
@@ -161,6 +169,9 @@ class _Run:
             self.evaluations[candidate] = evaluation
         if not isinstance(task, PooledTask):
             return
+        if "repeats" in self.addons:
+            with self.watch.stage("repeats"):
+                self.repeats[candidate] = repeat(case, task, self.draws)
         if "probes" in self.addons:
             with self.watch.stage("other probes"):
                 self.probes[candidate] = run_probes(case, features, evaluation, task)
@@ -172,6 +183,7 @@ class _Run:
                     task,
                     self.extract,
                     weights=self.plan.weights_hashes[candidate.backbone],
+                    is_live=candidate.backbone in self.plan.live,
                 )
 
     def _check_same_images(self, candidate: Candidate, evaluation: Evaluation) -> None:
@@ -240,7 +252,7 @@ class _Run:
                 Result(
                     candidate=str(candidate),
                     backbone=candidate.backbone,
-                    family=family_of(candidate.backbone),
+                    family=plan.families[candidate.backbone],
                     scales=candidate.scales,
                     tile_hw=plan.backbones[candidate.backbone].tile_hw,
                     source=plan.settings.source,
