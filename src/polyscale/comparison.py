@@ -26,7 +26,7 @@ from polyscale.records import (
     Verdict,
 )
 from polyscale.report import write_report
-from polyscale.studies import REPORT_FILES, check_out, is_finished, new_run
+from polyscale.studies import REPORT_FILES, check_out, is_finished, new_run, write_run
 from polyscale.tasks import Scores
 
 if TYPE_CHECKING:
@@ -127,11 +127,11 @@ class Comparison:
         check_out(out)
         facts = study.plan.facts if study else self.rows[0].settings
         if not is_finished(out, facts, study.plan.files if study else ()):
+            if study:
+                write_run(study, out)
+                return
             with new_run(out) as new:
-                if study:
-                    study.save(new)
-                else:
-                    shutil.copytree(self.run.folder, new, dirs_exist_ok=True)
+                shutil.copytree(self.run.folder, new, dirs_exist_ok=True)
 
     def report(self, out: str | Path) -> Path:
         """Write the run and its report, as `polyscale compare --out` does.

@@ -28,6 +28,7 @@ from polyscale.records.data_report import (
     Unreadable,
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
+from polyscale.records.log import LOG_FILE, LogEntry, append_log, read_log
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
 from polyscale.records.recommendation import (
     Advice,
@@ -52,6 +53,7 @@ __all__ = [
     "COST_AXES",
     "FEATURES_STAGE",
     "FILES",
+    "LOG_FILE",
     "METRICS",
     "REQUIRED",
     "RUN_MARKS",
@@ -78,6 +80,7 @@ __all__ = [
     "ImageRow",
     "ImageSizes",
     "Knn",
+    "LogEntry",
     "MapPicture",
     "Metric",
     "ObjectRow",
@@ -104,8 +107,10 @@ __all__ = [
     "Unreadable",
     "Verdict",
     "Watch",
+    "append_log",
     "decode",
     "is_run",
     "read_json",
+    "read_log",
     "write_json",
 ]

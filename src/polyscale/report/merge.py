@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polyscale.records import Contrast
+from polyscale.records import Contrast, Result
 from polyscale.report.run import Images, MapImage, Run
 from polyscale.stats import (
     MARGIN,
@@ -34,19 +34,24 @@ SETTINGS = {
 REDUCTIONS = {"mean": mean_of_images, "mean_iou": mean_iou}
 
 
-def differences(runs: Sequence[Run]) -> list[str]:
-    """What keeps runs from sharing contrasts, as names; empty where nothing does.
+def row_differences(rows: Sequence[Result]) -> list[str]:
+    """What keeps rows from being compared, as names; empty where nothing does.
 
-    A fingerprint that a run does not have counts as different: nothing tells that the images are
+    A fingerprint that a row does not have counts as different: nothing tells that the images are
     the same.
     """
-    rows = [run.results[0] for run in runs]
     names = [name for name in SHARED if len({getattr(row, name) for row in rows}) > 1]
     for name, words in (FINGERPRINTS | SETTINGS).items():
         values = [row.settings.get(name) for row in rows]
         is_unknown = None in values and (name in FINGERPRINTS or any(v is not None for v in values))
         if is_unknown or len(set(map(str, values))) > 1:
             names.append(words)
+    return names
+
+
+def differences(runs: Sequence[Run]) -> list[str]:
+    """What keeps runs from sharing contrasts, as names; empty where nothing does."""
+    names = row_differences([run.results[0] for run in runs])
     same = all(_same_images(run, runs[0]) for run in runs)
     return names if same or "test images" in names else [*names, "test images"]
 

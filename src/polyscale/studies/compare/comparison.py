@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polyscale.errors import RunError
 from polyscale.records import (
+    LOG_FILE,
     Cascade,
     Contrast,
     Control,
@@ -20,10 +22,12 @@ from polyscale.records import (
     SelectionGap,
     Timing,
     Verdict,
+    append_log,
     write_json,
 )
 from polyscale.stats import paired_errors, sweet_spots_by_axis
 from polyscale.studies.compare.plan import ComparePlan
+from polyscale.studies.run_folder import new_run
 from polyscale.tasks import Evaluation, FinishedRun, Scores
 
 
@@ -123,6 +127,24 @@ class Comparison:
             weights_hashes=self.plan.weights_hashes,
         )
         task.write(folder, finished)
+
+
+def write_run(comparison: Comparison, out: Path) -> None:
+    """Write a run into a new folder, and add its rows to the log beside it.
+
+    Raises:
+        RunError: if the disk refuses.
+    """
+    with new_run(out) as folder:
+        comparison.save(folder)
+    log = out.absolute().parent / LOG_FILE
+    try:
+        append_log(log, out.absolute().name, comparison.plan.task.record(), comparison.rows)
+    except OSError as error:
+        raise RunError(
+            f"log {str(log)!r} cannot be written ({error.strerror or error}), but the run is "
+            f"finished and kept in {str(out)!r}. Make room, or make the file writable."
+        ) from error
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
