@@ -19,6 +19,7 @@ from polyscale.records import (
     DataRecord,
     Failure,
     Probes,
+    Recommendation,
     Repeats,
     Result,
     Timing,
@@ -81,6 +82,11 @@ class Comparison:
         from polyscale.report.words import plain_answers
 
         return plain_answers(self.run)[0]
+
+    @property
+    def recommendation(self) -> Recommendation | None:
+        """Which candidate to take, and how sure that is; None for a single one."""
+        return self.run.recommendation
 
     def to_pandas(self, table: Table = "rows") -> Any:
         """A table as a pandas data frame.

@@ -30,6 +30,12 @@ from polyscale.records.data_report import (
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
 from polyscale.records.log import LOG_FILE, LogEntry, append_log, read_log
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
+from polyscale.records.recommendation import (
+    Advice,
+    Certainty,
+    Recommendation,
+    SelectionGap,
+)
 from polyscale.records.repeats import DrawKind, DrawnContrast, Repeat, Repeats
 from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.tables import (
@@ -51,9 +57,11 @@ __all__ = [
     "METRICS",
     "REQUIRED",
     "RUN_MARKS",
+    "Advice",
     "AnswerPicture",
     "Cascade",
     "CascadeChoice",
+    "Certainty",
     "ClassIous",
     "Contrast",
     "Control",
@@ -79,6 +87,7 @@ __all__ = [
     "Outcome",
     "PredictionRow",
     "Probes",
+    "Recommendation",
     "Record",
     "Reduction",
     "Repeat",
@@ -86,6 +95,7 @@ __all__ = [
     "Result",
     "Rule",
     "Seeds",
+    "SelectionGap",
     "Shots",
     "SizeContrast",
     "Sizes",

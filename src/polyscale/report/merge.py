@@ -18,6 +18,8 @@ from polyscale.stats import (
     mean_iou,
     mean_of_images,
     paired_contrasts,
+    paired_errors,
+    recommend,
 )
 
 SHARED = ("data", "task", "metric", "source")
@@ -86,12 +88,21 @@ def merge(runs: Sequence[Run]) -> Run:
     margins = {c.margin for run in runs for c in run.contrasts}
     margin = margins.pop() if len(margins) == 1 else MARGIN
     contrasts = corrected_contrasts(results, _contrasts(images, runs[0], margin))
+    selection = tuple(
+        gap
+        for run in by_age
+        for gap in run.selection
+        if source[gap.first] is run is source[gap.second]
+    )
+    errors = paired_errors(selection, contrasts)
     return Run(
         folder=", ".join(run.folder for run in runs),
         task=newest.task,
         results=results,
         contrasts=tuple(contrasts),
         verdicts=tuple(judge(results, contrasts)),
+        selection=selection,
+        recommendation=recommend(results, contrasts, errors, metric=newest.task.metric),
         images=images,
         pictures=tuple({p.id: p for run in by_age for p in run.pictures}.values()),
         maps=_maps(by_age, source),
@@ -135,7 +146,7 @@ def _contrasts(images: Images, first: Run, margin: float) -> list[Contrast]:
         assert task.reduction is not None
         reduce = REDUCTIONS[task.reduction]
         return image_contrasts(images.known, reduce, metric=task.metric, margin=margin, seed=seed)
-    contrasts = paired_contrasts(images.correct, margin=margin, seed=seed)
+    contrasts = paired_contrasts(images.correct, margin=margin)
     return [replace(contrast, metric=task.metric.key) for contrast in contrasts]
 
 

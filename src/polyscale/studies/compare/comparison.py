@@ -16,14 +16,16 @@ from polyscale.records import (
     Control,
     Failure,
     Probes,
+    Recommendation,
     Repeats,
     Result,
+    SelectionGap,
     Timing,
     Verdict,
     append_log,
     write_json,
 )
-from polyscale.stats import sweet_spots_by_axis
+from polyscale.stats import paired_errors, sweet_spots_by_axis
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.run_folder import new_run
 from polyscale.tasks import Evaluation, FinishedRun, Scores
@@ -38,6 +40,8 @@ class Comparison:
         rows: one for each candidate.
         contrasts: one for each pair of candidates.
         verdicts: whether the larger model is needed, for each family that has one.
+        selection: each pair on the training images, by which candidates were chosen.
+        recommendation: which candidate to take; None for a single one.
         evaluations: candidate → its head, and its scores on each test image.
         gallery: test images on which candidates differ, as the task shows them.
         cascades: of each family with a verdict, where the task has them.
@@ -52,6 +56,8 @@ class Comparison:
     rows: tuple[Result, ...]
     contrasts: tuple[Contrast, ...]
     verdicts: tuple[Verdict, ...]
+    selection: tuple[SelectionGap, ...]
+    recommendation: Recommendation | None
     evaluations: dict[str, Evaluation]
     gallery: Any
     cascades: tuple[Cascade, ...] | None
@@ -87,7 +93,11 @@ class Comparison:
             "results": self.rows,
             "contrasts": self.contrasts,
             "verdicts": self.verdicts,
-            "sweet_spots": sweet_spots_by_axis(self.rows),
+            "selection": self.selection,
+            "recommendation": self.recommendation,
+            "sweet_spots": sweet_spots_by_axis(
+                self.rows, paired_errors(self.selection, self.contrasts)
+            ),
             "cascades": self.cascades,
             "probes": self.probes,
             "controls": self.controls,

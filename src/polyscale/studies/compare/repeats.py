@@ -108,7 +108,7 @@ def _judge(
         replace(
             row,
             value=scores[row.candidate].value,
-            selection_value=evaluations[row.candidate].selection_value,
+            selection_value=evaluations[row.candidate].selection.value,
         )
         for row in rows
     ]

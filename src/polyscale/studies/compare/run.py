@@ -12,8 +12,8 @@ from torch import nn
 from polyscale.errors import InputError, RunError
 from polyscale.features import FeatureStore, feature_key, temporary_folder
 from polyscale.operator.cost import Cost, fitting_batch
-from polyscale.records import Probes, Result, Watch
-from polyscale.stats import corrected_contrasts, judge
+from polyscale.records import Probes, Result, SelectionGap, Watch
+from polyscale.stats import corrected_contrasts, judge, paired_errors, recommend, selection_gaps
 from polyscale.studies.compare.cascades import make_cascades
 from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.controls import ControlRun, finish_controls, run_controls
@@ -112,6 +112,9 @@ class _Run:
             uncorrected = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
             contrasts = corrected_contrasts(rows, uncorrected)
             verdicts = judge(rows, contrasts)
+            selection = self._selection(named)
+            errors = paired_errors(selection, contrasts)
+            advice = recommend(rows, contrasts, errors, metric=task.metric)
             cascades = None
             if isinstance(task, PooledTask) and "cascades" in self.addons:
                 labels = task.targets(plan.data.train)
@@ -128,6 +131,8 @@ class _Run:
             rows=rows,
             contrasts=tuple(contrasts),
             verdicts=tuple(verdicts),
+            selection=selection,
+            recommendation=advice,
             evaluations=named,
             gallery=gallery,
             cascades=cascades,
@@ -137,6 +142,16 @@ class _Run:
             failures=tuple(self.failures),
             timing=self.watch.timing(),
         )
+
+    def _selection(self, evaluations: Mapping[str, Evaluation]) -> tuple[SelectionGap, ...]:
+        """Every pair on the training images, where these are the same for all candidates."""
+        scores = {name: evaluation.selection for name, evaluation in evaluations.items()}
+        unknown = {np.isnan(each.image_scores).tobytes() for each in scores.values()}
+        if len(unknown) > 1 or not all(each.num_judged for each in scores.values()):
+            return ()
+        settings = self.plan.settings
+        contrasts = self.plan.task.contrasts(scores, margin=settings.margin, seed=settings.seed)
+        return tuple(selection_gaps(contrasts))
 
     def _on_device(self, source: str) -> list[Candidate]:
         """The candidates of a backbone that could be moved to where models run."""
@@ -248,7 +263,7 @@ class _Run:
                     value=evaluation.scores.value,
                     ci_low=intervals[str(candidate)][0],
                     ci_high=intervals[str(candidate)][1],
-                    selection_value=evaluation.selection_value,
+                    selection_value=evaluation.selection.value,
                     num_train=evaluation.num_train,
                     num_test=evaluation.scores.num_judged,
                     num_tiles=evaluation.num_tiles,
