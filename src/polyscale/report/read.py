@@ -144,7 +144,11 @@ def _check_names(folder: Path, parts: Mapping[str, Any], names: Sequence[str]) -
         mentioned["recommendation"] = parts["recommendation"].mentioned
     if repeats := parts.get("repeats"):
         pairs = [name for c in repeats.contrasts for name in (c.first, c.second)]
-        mentioned["repeats"] = [*pairs, *repeats.draws[0].values]
+        mentioned["repeats"] = [
+            *pairs,
+            *repeats.draws[0].values,
+            *(draw.recommended for draw in repeats.draws if draw.recommended),
+        ]
         for name in names:
             rule = f"hold every candidate, but has no {name}"
             _check(name in repeats.draws[0].values, folder / "repeats.json", rule)

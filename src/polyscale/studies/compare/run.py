@@ -12,8 +12,8 @@ from torch import nn
 from polyscale.errors import InputError, RunError
 from polyscale.features import FeatureStore, feature_key, temporary_folder
 from polyscale.operator.cost import Cost, fitting_batch
-from polyscale.records import Probes, Result, SelectionGap, Watch
-from polyscale.stats import corrected_contrasts, judge, paired_errors, recommend, selection_gaps
+from polyscale.records import Probes, Result, Watch
+from polyscale.studies.compare.answers import answer
 from polyscale.studies.compare.cascades import make_cascades
 from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.controls import ControlRun, finish_controls, run_controls
@@ -32,7 +32,7 @@ from polyscale.types import HW, Backbone, Candidate, Progress, silent
 def run_compare(
     plan: ComparePlan,
     *,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     cache_limit_bytes: int | None = None,
     progress: Progress = silent,
 ) -> Comparison:
@@ -108,31 +108,22 @@ class _Run:
         named = {str(c): evaluation for c, evaluation in evaluations.items()}
         with self.watch.stage("statistics"):
             rows = self._rows(evaluations, costs, image_hw, batch)
-            scores = {name: evaluation.scores for name, evaluation in named.items()}
-            uncorrected = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
-            contrasts = corrected_contrasts(rows, uncorrected)
-            verdicts = judge(rows, contrasts)
-            selection = self._selection(named)
-            errors = paired_errors(selection, contrasts)
-            advice = recommend(rows, contrasts, errors, metric=task.metric)
+            answers = answer(plan, named, rows, seed=settings.seed)
             cascades = None
             if isinstance(task, PooledTask) and "cascades" in self.addons:
                 labels = task.targets(plan.data.train)
-                cascades = make_cascades(rows, verdicts, named, labels)
+                cascades = make_cascades(rows, answers.verdicts, named, labels)
             repeats = None
             if "repeats" in self.addons:
                 drawn = {str(c): self.repeats[c] for c in evaluations}
-                repeats = make_repeats(plan, self.draws, drawn, rows, contrasts)
+                repeats = make_repeats(plan, self.draws, drawn, rows, answers.contrasts)
         probes = {str(c): self.probes[c] for c in evaluations if c in self.probes}
         with self.watch.stage("pictures"):
             gallery = task.gallery(evaluations, plan.data, self.prepared)
         return Comparison(
             plan=plan,
             rows=rows,
-            contrasts=tuple(contrasts),
-            verdicts=tuple(verdicts),
-            selection=selection,
-            recommendation=advice,
+            **vars(answers),
             evaluations=named,
             gallery=gallery,
             cascades=cascades,
@@ -142,16 +133,6 @@ class _Run:
             failures=tuple(self.failures),
             timing=self.watch.timing(),
         )
-
-    def _selection(self, evaluations: Mapping[str, Evaluation]) -> tuple[SelectionGap, ...]:
-        """Every pair on the training images, where these are the same for all candidates."""
-        scores = {name: evaluation.selection for name, evaluation in evaluations.items()}
-        unknown = {np.isnan(each.image_scores).tobytes() for each in scores.values()}
-        if len(unknown) > 1 or not all(each.num_judged for each in scores.values()):
-            return ()
-        settings = self.plan.settings
-        contrasts = self.plan.task.contrasts(scores, margin=settings.margin, seed=settings.seed)
-        return tuple(selection_gaps(contrasts))
 
     def _on_device(self, source: str) -> list[Candidate]:
         """The candidates of a backbone that could be moved to where models run."""
