@@ -74,7 +74,9 @@ def assemble(
     return fields, class_names
 
 
-def _look(report: DataReport, train: Listing, test: Listing, cache: str | Path | None) -> DataReport:
+def _look(
+    report: DataReport, train: Listing, test: Listing, cache: str | Path | None
+) -> DataReport:
     """The report with what is seen in the images of both splits."""
     with closing(InspectionCache(cache)) as database:
         near, suspect = find_same_pictures(train, test, database)
