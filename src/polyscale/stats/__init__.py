@@ -41,17 +41,20 @@ from polyscale.stats.segmentation import (
     stack_counts,
 )
 from polyscale.stats.size_bins import iou_by_size
+from polyscale.stats.thresholds import THRESHOLDS, ThresholdErrors, threshold_errors
 from polyscale.stats.verdict import corrected_contrasts, find_contrast, holm, judge
 
 __all__ = [
     "DEPTH_METRICS",
     "EIGEN_CROP_YXYX",
     "MARGIN",
+    "THRESHOLDS",
     "CascadeAnswers",
     "DominanceCall",
     "ObjectIous",
     "PixelCounts",
     "Point",
+    "ThresholdErrors",
     "WeightedMetric",
     "accuracy_intervals",
     "bootstrap_interval",
@@ -87,6 +90,7 @@ __all__ = [
     "stack_counts",
     "sweet_spots",
     "sweet_spots_by_axis",
+    "threshold_errors",
     "weighted_contrasts",
     "weighted_intervals",
 ]

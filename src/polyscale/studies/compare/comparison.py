@@ -21,6 +21,7 @@ from polyscale.records import (
     write_json,
 )
 from polyscale.stats import sweet_spots_by_axis
+from polyscale.studies.compare.heads import write_head
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.tasks import Evaluation, FinishedRun, Scores
 
@@ -118,9 +119,10 @@ class Comparison:
             rows=self.rows,
             verdicts=self.verdicts,
             evaluations=self.evaluations,
-            weights_hashes=self.plan.weights_hashes,
         )
         task.write(folder, finished)
+        for row in self.rows:
+            write_head(folder, row, self.evaluations[row.candidate], self.plan)
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
