@@ -18,7 +18,7 @@ from polyscale.stats import WeightedMetric
 from polyscale.tasks.files import most_divided, thumbnail
 from polyscale.tasks.pooled_predictor import Columns, PooledPredictor
 from polyscale.tasks.settings import PooledSettings, Rows, RunSettings
-from polyscale.tasks.task import Case, Evaluation, SavedHead, Scores, Task
+from polyscale.tasks.task import AddOn, Case, Evaluation, SavedHead, Scores, Task
 from polyscale.types import Candidate
 
 NUM_FOLDS = 5
@@ -244,6 +244,10 @@ class PooledTask(Task):
             "features": settings.about_features,
             **super().facts(data, settings),
         }
+
+    def addons(self, settings: Any) -> tuple[AddOn, ...]:
+        """Repeats where they are asked for."""
+        return ("repeats",) if getattr(settings, "repeats", 0) else ()
 
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
         """Images on which candidates differ, the most divided first."""
