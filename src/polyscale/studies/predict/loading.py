@@ -63,8 +63,8 @@ def _backbone(given: Any, name: str, facts: Mapping[str, Any]) -> Backbone:
     """The model that is given, or else the one with the name."""
     if given is None and facts.get("live"):
         raise InputError(
-            f"backbone must be given for this head, which was trained on {name!r}, a live model that "
-            "no name can load. Give the model to load_predictor(file, backbone=model), or the "
+            f"backbone must be given for this head, which was trained on {name!r}, a live model "
+            "that no name can load. Give the model to load_predictor(file, backbone=model), or the "
             "folder in which you saved it to --backbone."
         )
     return given.backbone if isinstance(given, MultiScale) else as_backbone(given or name)
