@@ -85,7 +85,7 @@ def finished(quick, image_folder, tiny_backbone, tmp_path):
 def test_test_images_are_predicted_as_the_run_did(finished, tmp_path, num_classes, settings):
     comparison, model, file = finished(num_classes, **settings)
     predictor = load_predictor(file, backbone=model)
-    test = comparison.data.test
+    test = comparison.study.data.test
     images = [test.read(i) for i in range(len(test))]
     columns = predictor.predict(images)
     scores = comparison.scores["mine@1,2"].columns
@@ -124,7 +124,7 @@ def test_a_table_for_a_folder(finished, image_folder, tmp_path):
     half = next(row for row in table.rows if row[0] == "0.5")
     missed = [r for r in rows if r["label"] == "fine" and float(r["fine"]) < 0.5]
     assert half[5].startswith(f"{len(missed)} of 8 (")
-    test = comparison.data.test
+    test = comparison.study.data.test
     assert half[3].startswith(tuple(f"{i} of {(test.labels == 0).sum()} (" for i in range(4)))
 
 
