@@ -35,7 +35,16 @@ from polyscale.records.tables import (
     TextRow,
 )
 from polyscale.records.timing import FEATURES_STAGE, Timing, Watch
-from polyscale.records.verdict import COST_AXES, CostAxis, CostVerdict, Outcome, Rule, Verdict
+from polyscale.records.turns import Turns
+from polyscale.records.verdict import (
+    COST_AXES,
+    CostAxis,
+    CostVerdict,
+    Outcome,
+    Rule,
+    Verdict,
+    known_axes,
+)
 
 __all__ = [
     "COST_AXES",
@@ -79,11 +88,13 @@ __all__ = [
     "TaskRecord",
     "TextRow",
     "Timing",
+    "Turns",
     "Unreadable",
     "Verdict",
     "Watch",
     "decode",
     "is_run",
+    "known_axes",
     "read_json",
     "write_json",
 ]

@@ -47,6 +47,11 @@ def ratio(value: float) -> str:
     return f"{ratio_digits(value)}{NBSP}×"
 
 
+def ratio_interval(low: float | None, high: float | None) -> str:
+    """` (1.9 to 2.2)` after a measured ratio; empty where it has no interval."""
+    return "" if low is None or high is None else f" ({ratio_digits(low)} to {ratio_digits(high)})"
+
+
 def ratio_digits(value: float) -> str:
     """`8.2`, `31`, `0.04`: a ratio to two digits."""
     if value >= 9.95:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from polyscale.errors import InputError
-from polyscale.records import COST_AXES, CostAxis, Result, SweetSpot
+from polyscale.records import CostAxis, Result, SweetSpot, known_axes
 
 
 @dataclass(frozen=True)
@@ -113,5 +113,5 @@ def sweet_spots(results: Sequence[Result], axis: CostAxis) -> list[SweetSpot]:
 
 
 def sweet_spots_by_axis(results: Sequence[Result]) -> dict[CostAxis, list[SweetSpot]]:
-    """`sweet_spots` for every kind of cost."""
-    return {axis: sweet_spots(results, axis) for axis in COST_AXES}
+    """`sweet_spots` for every kind of cost that is known of all."""
+    return {axis: sweet_spots(results, axis) for axis in known_axes(results)}

@@ -72,6 +72,12 @@ class RunSettings(ABC):
         "or mean IoU, or one centimetre of RMSE.",
     )
 
+    costs: bool = option(
+        True,
+        help="Do not measure time and memory, which takes up to a tenth of a run. Parameters and "
+        "multiply-adds are counted all the same.",
+    )
+
     def __post_init__(self) -> None:
         check_choice("source", self.source, SOURCES)
         if self.tile_batch != "auto" and not (
