@@ -9,6 +9,7 @@ from polyscale.report.names import scales_phrase
 from polyscale.report.numbers import LEVEL, ratio, ratio_interval
 from polyscale.report.run import Run
 from polyscale.report.sides import scale_gains, selection
+from polyscale.report.times import NO_TIME_VERDICT
 from polyscale.types import Candidate
 
 Direction = Literal["dearer", "cheaper", "equal", "mixed"]
@@ -156,10 +157,11 @@ def _cost(verdict: Verdict, direction: Direction) -> str:
     if verdict.latency_ratio is not None:
         interval = ratio_interval(verdict.latency_ratio_low, verdict.latency_ratio_high)
         time = f" {joint} {ratio(verdict.latency_ratio)} the time{interval}"
-    return (
+    text = (
         f"{lead}: {ratio(verdict.macs_ratio)} the multiply-adds{time} of the larger model, "
         f"with {ratio(verdict.params_ratio)} the parameters."
     )
+    return text if time or not verdict.s2.latency_ms else f"{text} {NO_TIME_VERDICT}"
 
 
 def without_verdict(run: Run) -> dict[str, str]:

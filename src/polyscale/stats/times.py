@@ -32,4 +32,4 @@ def cost_ratio(first: Result, second: Result, axis: CostAxis) -> Ratio:
         return Ratio(getattr(first, axis) / getattr(second, axis))
     logs = np.log(a.latency_ms) - np.log(b.latency_ms)
     half = t.ppf(0.975, len(logs) - 1) * logs.std(ddof=1) / sqrt(len(logs))
-    return Ratio(*np.exp(logs.mean() + [0, -half, half]).tolist())
+    return Ratio(*np.exp(logs.mean() + np.array([0, -half, half])).tolist())

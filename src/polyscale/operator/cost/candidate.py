@@ -180,8 +180,8 @@ class Meter:
         def run(num: int) -> object:
             return module(image.expand(num, -1, -1, -1))
 
-        on_cpu = device.type == "cpu"
-        num_threads: set[int | None] = {1, torch.get_num_threads()} if on_cpu else {None}
+        self._most_threads = torch.get_num_threads() if device.type == "cpu" else None
+        num_threads = {1, self._most_threads} if self._most_threads else {None}
         self._one = {n: Timed(lambda: run(1), device, threads=n) for n in num_threads}
         self._many = Timed(lambda: run(self._batch), device)
 
@@ -198,7 +198,6 @@ class Meter:
         threads = min(quartiles_ms, key=lambda n: quartiles_ms[n][1])
         low, latency, high = quartiles_ms[threads]
         batch_low, batch, batch_high = self._many.quartiles_s()
-        on_cpu = threads is not None
         return replace(
             self._counted,
             latency_ms=latency,
@@ -214,8 +213,8 @@ class Meter:
                 batch=self._batch,
                 latency_ms=tuple(1e3 * s for s in self._one[threads].medians_s()),
                 threads=threads,
-                one_thread_ms=quartiles_ms[1][1] if on_cpu else None,
-                all_threads_ms=quartiles_ms[torch.get_num_threads()][1] if on_cpu else None,
-                cpu_share=self._one[1].cpu_share if on_cpu else None,
+                one_thread_ms=quartiles_ms[1][1] if threads else None,
+                all_threads_ms=quartiles_ms[self._most_threads][1] if threads else None,
+                cpu_share=self._one[1].cpu_share if threads else None,
             ),
         )
