@@ -18,8 +18,8 @@ from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.controls import ControlRun, finish_controls, run_controls
 from polyscale.studies.compare.costs import find_costs
 from polyscale.studies.compare.failures import Failures
-from polyscale.studies.compare.family import family_of
 from polyscale.studies.compare.features import Extractor, Features
+from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
 from polyscale.studies.environment import versions
@@ -46,7 +46,7 @@ def run_compare(
     Raises:
         RunError: if every candidate fails, or the disk refuses.
     """
-    with temporary_folder() as nowhere:
+    with temporary_folder() as nowhere, borrowed(plan.backbones.values()):
         store = FeatureStore(cache or nowhere, limit_bytes=cache_limit_bytes)
         run = _Run(plan, store, progress)
         for source in plan.backbones:
@@ -159,6 +159,7 @@ class _Run:
                     task,
                     self.extract,
                     weights=self.plan.weights_hashes[candidate.backbone],
+                    is_live=candidate.backbone in self.plan.live,
                 )
 
     def _check_same_images(self, candidate: Candidate, evaluation: Evaluation) -> None:
@@ -223,7 +224,7 @@ class _Run:
                 Result(
                     candidate=str(candidate),
                     backbone=candidate.backbone,
-                    family=family_of(candidate.backbone),
+                    family=plan.families[candidate.backbone],
                     scales=candidate.scales,
                     tile_hw=plan.backbones[candidate.backbone].tile_hw,
                     source=plan.settings.source,
