@@ -129,9 +129,13 @@ def _check_names(folder: Path, parts: Mapping[str, Any], names: Sequence[str]) -
         "probes": list(parts.get("probes", ())),
         "verdicts": [],
     }
+    backbones = {result.backbone for result in parts["results"]}
     for verdict in parts.get("verdicts", ()):
         in_costs = [name for cost in verdict.costs for name in (cost.larger, *cost.s2)]
         mentioned["verdicts"] += [verdict.s2.candidate, verdict.larger.candidate, *in_costs]
+        for row in (verdict.s2, verdict.larger):
+            rule = f"be about the models of results.json, but names {row.backbone!r}"
+            _check(row.backbone in backbones, folder / "verdicts.json", rule)
     for file in ("classes", "sizes"):
         if file in parts:
             mentioned[file] = list(parts[file].iou)
