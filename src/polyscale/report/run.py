@@ -12,7 +12,7 @@ from polyscale import records
 from polyscale.report.metric_words import MetricWords
 from polyscale.report.names import FamilyStyle, family_styles, model_names, short_names
 from polyscale.report.numbers import THROUGHPUT, TIMES, Axis
-from polyscale.stats import find_contrast
+from polyscale.stats import find_contrast, paired_errors
 
 Texts = NDArray[np.object_]
 Statistics = Float[NDArray[np.float64], "num_test num_statistics"]
@@ -99,6 +99,8 @@ class Run:
     results: tuple[records.Result, ...]
     contrasts: tuple[records.Contrast, ...]
     verdicts: tuple[records.Verdict, ...]
+    selection: tuple[records.SelectionGap, ...] = ()
+    recommendation: records.Recommendation | None = None
     images: Images
     pictures: tuple[Picture, ...] = ()
     maps: tuple[MapImage, ...] = ()
@@ -118,6 +120,11 @@ class Run:
     def words(self) -> MetricWords:
         """The words for the metric."""
         return MetricWords(self.task.metric, self.task.samples)
+
+    @cached_property
+    def errors(self) -> Mapping[frozenset[str], float]:
+        """Standard errors of differences on the training images, by which candidates are chosen."""
+        return paired_errors(self.selection, self.contrasts)
 
     @cached_property
     def models(self) -> dict[str, str]:

@@ -6,13 +6,29 @@ images (`matched`). P-values are corrected over all these comparisons. Then each
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from polyscale.records import Contrast, CostVerdict, DrawnContrast, Outcome, Result, Rule, Verdict
 from polyscale.stats.matched import Match, Pairing, Sides, sides_by_family
 from polyscale.stats.times import Ratio, cost_ratio
-from polyscale.stats.trial import decide, images_needed, mixed_contrast, more_is_better
+from polyscale.stats.trial import (
+    Answer,
+    decide,
+    holm,
+    images_needed,
+    mixed_contrast,
+    more_is_better,
+    with_corrected,
+)
+
+_OUTCOMES: dict[Answer, Outcome] = {
+    "first": "s2",
+    "second": "larger",
+    "equivalent": "equivalent",
+    "inconclusive": "inconclusive",
+}
+"""In each comparison, several scales are the first."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +51,7 @@ class _Trial:
 
     @property
     def outcome(self) -> Outcome:
-        return decide(self.total, self.p_holm, self.p_equivalence_holm)
+        return _OUTCOMES[decide(self.total, self.p_holm, self.p_equivalence_holm)]
 
     @property
     def num_test_needed(self) -> int | None:
@@ -48,7 +64,7 @@ class _Trial:
         """The contrasts, with the corrected p-values if there is only one."""
         if len(self.contrasts) > 1:
             return self.contrasts
-        return (_with_p(self.contrasts[0], self.p_holm, self.p_equivalence_holm),)
+        return (with_corrected(self.contrasts[0], self.p_holm, self.p_equivalence_holm),)
 
 
 def judge(results: Sequence[Result], contrasts: Sequence[Contrast]) -> list[Verdict]:
@@ -79,7 +95,9 @@ def corrected_contrasts(results: Sequence[Result], contrasts: Sequence[Contrast]
         if len(pairing.s2) == 1
     }
     return [
-        _with_p(contrast, *p_values.get(frozenset((contrast.first, contrast.second)), (None, None)))
+        with_corrected(
+            contrast, *p_values.get(frozenset((contrast.first, contrast.second)), (None, None))
+        )
         for contrast in contrasts
     ]
 
@@ -99,19 +117,6 @@ def find_contrast(contrasts: Iterable[AnyContrast], first: str, second: str) -> 
         if (contrast.first, contrast.second) == (second, first):
             return contrast.turned()
     raise LookupError(f"no contrast of {first} and {second}")
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction (1979): the chance of any false alarm among all tests is at most 5 %.
-
-    It is uniformly more powerful than Bonferroni's, and valid however the tests depend on each
-    other.
-    """
-    if not p_values:
-        return []
-    from statsmodels.stats.multitest import multipletests  # brings pandas
-
-    return multipletests(list(p_values), method="holm")[1].tolist()
 
 
 def _run_trials(sides: Iterable[Sides], contrasts: Sequence[Contrast]) -> dict[Pairing, _Trial]:
@@ -186,8 +191,13 @@ def _cost_verdict(match: Match, sides: Sides, trials: Mapping[Pairing, _Trial]) 
         p_holm=trial.p_holm,
         p_equivalence_holm=trial.p_equivalence_holm,
         contrasts=trial.corrected,
-        num_test_needed=trial.num_test_needed,
+        num_test_needed=None if _never_settled(rule, trial.total) else trial.num_test_needed,
     )
+
+
+def _never_settled(rule: Rule, total: Contrast) -> bool:
+    """Whether more images would not help: several scales are better, but none is in the budget."""
+    return rule == "beyond" and (total.ci_low > 0 or total.difference >= total.margin)
 
 
 def _ruling(outcomes: Mapping[Rule, Outcome]) -> tuple[Rule, Outcome]:
@@ -202,7 +212,3 @@ def _ruling(outcomes: Mapping[Rule, Outcome]) -> tuple[Rule, Outcome]:
     if within:
         return "within", within
     return "beyond", "inconclusive"  # better but dearer, and no curve reaches the budget
-
-
-def _with_p(contrast: Contrast, p: float | None, p_equivalence: float | None) -> Contrast:
-    return replace(contrast, p_holm=p, p_equivalence_holm=p_equivalence)

@@ -20,7 +20,7 @@ from polyscale.operator.multiscale import (
 )
 from polyscale.stats import MARGIN
 from polyscale.tasks.options import option
-from polyscale.types import SOURCES, Backbone, Source
+from polyscale.types import SOURCES, Backbone, Source, short_repr
 
 Rows = NDArray[np.float32]
 
@@ -97,6 +97,10 @@ class RunSettings(ABC):
                 "0.01 is one percentage point, or a centimetre."
             )
         check_device(self.device)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.__repr__ = short_repr  # type: ignore[method-assign]
 
     @property
     def precision(self) -> Precision:

@@ -12,7 +12,7 @@ from polyscale.errors import InputError, RunError
 from polyscale.features import FeatureStore, feature_key, temporary_folder
 from polyscale.operator.cost import Cost
 from polyscale.records import Probes, Result, Watch
-from polyscale.stats import corrected_contrasts, judge
+from polyscale.studies.compare.answers import answer
 from polyscale.studies.compare.cascades import make_cascades
 from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.controls import ControlRun, finish_controls, run_controls
@@ -31,7 +31,7 @@ from polyscale.types import Backbone, Candidate, Progress, silent
 def run_compare(
     plan: ComparePlan,
     *,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     cache_limit_bytes: int | None = None,
     progress: Progress = silent,
 ) -> Comparison:
@@ -110,26 +110,22 @@ class _Run:
         named = {str(c): evaluation for c, evaluation in evaluations.items()}
         with self.watch.stage("statistics"):
             rows = self._rows(evaluations, costs)
-            scores = {name: evaluation.scores for name, evaluation in named.items()}
-            uncorrected = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
-            contrasts = corrected_contrasts(rows, uncorrected)
-            verdicts = judge(rows, contrasts)
+            answers = answer(plan, named, rows, seed=settings.seed)
             cascades = None
             if isinstance(task, PooledTask) and "cascades" in self.addons:
                 labels = task.targets(plan.data.train)
-                cascades = make_cascades(rows, verdicts, named, labels)
+                cascades = make_cascades(rows, answers.verdicts, named, labels)
             repeats = None
             if "repeats" in self.addons:
                 drawn = {str(c): self.repeats[c] for c in evaluations}
-                repeats = make_repeats(plan, self.draws, drawn, rows, contrasts)
+                repeats = make_repeats(plan, self.draws, drawn, rows, answers.contrasts)
         probes = {str(c): self.probes[c] for c in evaluations if c in self.probes}
         with self.watch.stage("pictures"):
             gallery = task.gallery(evaluations, plan.data, self.prepared)
         return Comparison(
             plan=plan,
             rows=rows,
-            contrasts=tuple(contrasts),
-            verdicts=tuple(verdicts),
+            **vars(answers),
             evaluations=named,
             gallery=gallery,
             cascades=cascades,
@@ -246,7 +242,7 @@ class _Run:
                     value=evaluation.scores.value,
                     ci_low=intervals[str(candidate)][0],
                     ci_high=intervals[str(candidate)][1],
-                    selection_value=evaluation.selection_value,
+                    selection_value=evaluation.selection.value,
                     num_train=evaluation.num_train,
                     num_test=evaluation.scores.num_judged,
                     num_tiles=evaluation.num_tiles,
