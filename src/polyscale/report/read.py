@@ -140,6 +140,7 @@ def _check_names(folder: Path, parts: Mapping[str, Any], names: Sequence[str]) -
         "verdicts": [],
         "repeats": [],
     }
+    backbones = {result.backbone for result in parts["results"]}
     if "recommendation" in parts:
         mentioned["recommendation"] = parts["recommendation"].mentioned
     if repeats := parts.get("repeats"):
@@ -155,6 +156,9 @@ def _check_names(folder: Path, parts: Mapping[str, Any], names: Sequence[str]) -
     for verdict in parts.get("verdicts", ()):
         in_costs = [name for cost in verdict.costs for name in (cost.larger, *cost.s2)]
         mentioned["verdicts"] += [verdict.s2.candidate, verdict.larger.candidate, *in_costs]
+        for row in (verdict.s2, verdict.larger):
+            rule = f"be about the models of results.json, but names {row.backbone!r}"
+            _check(row.backbone in backbones, folder / "verdicts.json", rule)
     for file in ("classes", "sizes"):
         if file in parts:
             mentioned[file] = list(parts[file].iou)

@@ -6,27 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from polyscale.errors import InputError, RunError
 from polyscale.features import FeatureStore, feature_key, temporary_folder
-from polyscale.operator.cost import Cost, fitting_batch
+from polyscale.operator.cost import Cost
 from polyscale.records import Probes, Result, Watch
 from polyscale.studies.compare.answers import answer
 from polyscale.studies.compare.cascades import make_cascades
 from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.controls import ControlRun, finish_controls, run_controls
-from polyscale.studies.compare.costs import measure_in_turns
+from polyscale.studies.compare.costs import find_costs
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
+from polyscale.studies.compare.heads import head_file
 from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
 from polyscale.studies.compare.repeats import make_draws, make_repeats, repeat
 from polyscale.studies.environment import versions
 from polyscale.tasks import Case, Evaluation, PooledTask
-from polyscale.types import HW, Backbone, Candidate, Progress, silent
+from polyscale.types import Backbone, Candidate, Progress, silent
 
 
 def run_compare(
@@ -67,6 +67,7 @@ class _Run:
         self.extract = Extractor(
             plan.settings, self.prepared.train, self.prepared.test, store, self.watch, progress
         )
+        self.tile_s: dict[str, float] = {}
         self.evaluations: dict[Candidate, Evaluation] = {}
         self.probes: dict[Candidate, Probes] = {}
         self.controls: list[ControlRun] = []
@@ -77,7 +78,11 @@ class _Run:
         """Everything that needs features: the candidates of one backbone."""
         backbone, weights = self.plan.backbones[source], self.plan.weights_hashes[source]
         members = self._on_device(source)
+        before = self.watch.timing()
         features = self.extract.candidates(backbone, members, weights, self.failures)
+        tile_s = self.watch.timing().tile_s(since=before)
+        if tile_s is not None:
+            self.tile_s[source] = tile_s
         step = f"{backbone.name}: heads"
         for done, (candidate, of_scales) in enumerate(features.items()):
             self.progress(step, done, len(members), "candidates")
@@ -89,25 +94,23 @@ class _Run:
     def finish(self) -> Comparison:
         """Costs, statistics and the gallery of all candidates that got through."""
         plan, settings, task = self.plan, self.plan.settings, self.plan.task
-        image_hw: HW = plan.data.test.read(0).size[::-1]
-        batch = fitting_batch(image_hw, torch.device(settings.device))
-        timed: dict[str, Any] = {"image_hw": image_hw, "batch": batch}
         with self.watch.stage("costs"):
-            costs = measure_in_turns(
-                {c: evaluation.module for c, evaluation in self._survivors().items()},
-                device=settings.device,
-                failures=self.failures,
+            costs = find_costs(
+                self._survivors(),
+                plan,
+                self.store,
+                self.failures,
+                tile_s=self.tile_s,
                 progress=self.progress,
-                **timed,
             )
             runs = [run for run in self.controls if run.candidate in costs]
-            controls = finish_controls(runs, self.evaluations, costs, task, settings, **timed)
+            controls = finish_controls(runs, self.evaluations, costs, task, settings)
         evaluations = self._survivors()
         if not evaluations:
             raise RunError(f"every candidate failed: {'; '.join(map(str, self.failures))}")
         named = {str(c): evaluation for c, evaluation in evaluations.items()}
         with self.watch.stage("statistics"):
-            rows = self._rows(evaluations, costs, image_hw, batch)
+            rows = self._rows(evaluations, costs)
             answers = answer(plan, named, rows, seed=settings.seed)
             cascades = None
             if isinstance(task, PooledTask) and "cascades" in self.addons:
@@ -213,22 +216,18 @@ class _Run:
         self,
         evaluations: Mapping[Candidate, Evaluation],
         costs: Mapping[Candidate, Cost],
-        image_hw: HW,
-        batch: int,
     ) -> tuple[Result, ...]:
         """One row for each candidate."""
         plan, task, seed = self.plan, self.plan.task, self.plan.settings.seed
         facts = {
             **plan.facts,
-            "latency_image_hw": list(image_hw),
-            "throughput_batch": batch,
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         }
         scores = {str(c): evaluation.scores for c, evaluation in evaluations.items()}
         intervals, made_with = task.intervals(scores, seed=seed), versions()
         rows = []
         for number, (candidate, evaluation) in enumerate(evaluations.items()):
-            file = task.head_file(number)
+            file = {"file": head_file(number)} if evaluation.saved else {}
             rows.append(
                 Result(
                     candidate=str(candidate),
@@ -250,7 +249,7 @@ class _Run:
                     num_tiles=evaluation.num_tiles,
                     feature_dim=evaluation.feature_dim,
                     **vars(costs[candidate]),
-                    probe={**({"file": file} if file else {}), **evaluation.facts},
+                    probe={**file, **evaluation.facts},
                     scores=evaluation.scores.others,
                     settings=facts,
                     versions=made_with,
