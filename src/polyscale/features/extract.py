@@ -69,6 +69,7 @@ def extract_pooled(
     keys = {
         level.scale: feature_key(module, level, images, weights) for level in module.plan.levels
     }
+    _describe(store, keys, module, images)
     row_shape = (module.backbone.dim * (1 + module.backbone.has_cls),)
     shards = _shards(images)
     rows = {
@@ -109,6 +110,7 @@ def extract_maps(
         level.scale: feature_key(module, level, images, weights, map_hw=grid_hw)
         for level in module.plan.levels
     }
+    _describe(store, keys, module, images)
     missing = {
         shard: [
             scale
@@ -124,6 +126,14 @@ def extract_maps(
         scale: StoredMaps(store, key, list(missing), map_shape, dtype=MAP_DTYPE)
         for scale, key in keys.items()
     }
+
+
+def _describe(
+    store: FeatureStore, keys: Mapping[float, str], module: MultiScale, images: Images
+) -> None:
+    for scale, key in keys.items():
+        about = f"{module.backbone.name} at scale {format_scale(scale)}, {len(images)} images"
+        store.describe(key, about)
 
 
 def _map(level: PartFeatures) -> Tensor:

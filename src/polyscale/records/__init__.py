@@ -28,6 +28,7 @@ from polyscale.records.data_report import (
     Unreadable,
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
+from polyscale.records.look import SHEET_FILE, Look, SheetPicture
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
 from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.tables import (
@@ -48,6 +49,7 @@ __all__ = [
     "METRICS",
     "REQUIRED",
     "RUN_MARKS",
+    "SHEET_FILE",
     "AnswerPicture",
     "Cascade",
     "CascadeChoice",
@@ -67,6 +69,7 @@ __all__ = [
     "ImageRow",
     "ImageSizes",
     "Knn",
+    "Look",
     "MapPicture",
     "Metric",
     "ObjectRow",
@@ -78,6 +81,7 @@ __all__ = [
     "Result",
     "Rule",
     "Seeds",
+    "SheetPicture",
     "Shots",
     "SizeContrast",
     "Sizes",

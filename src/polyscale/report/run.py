@@ -109,6 +109,7 @@ class Run:
     classes: records.ClassIous | None = None
     sizes: records.Sizes | None = None
     data: records.DataRecord | None = None
+    sheet: tuple[records.SheetPicture, ...] = ()
     failures: tuple[records.Failure, ...] = ()
     timing: records.Timing | None = None
     notes: tuple[str, ...] = ()

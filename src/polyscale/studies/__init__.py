@@ -9,6 +9,7 @@ from polyscale.studies.compare import (
     run_compare,
     run_files,
 )
+from polyscale.studies.look import look
 from polyscale.studies.run_folder import (
     REPORT_FILES,
     check_complete,
@@ -32,6 +33,7 @@ __all__ = [
     "compare_seams",
     "is_finished",
     "load_untiled",
+    "look",
     "measure_seams",
     "new_run",
     "plan_compare",

@@ -57,7 +57,7 @@ class Metres(Outputs):
 
     def colour(self, predicted: NDArray) -> NDArray:
         """From near to far."""
-        low, high = np.percentile(predicted, (2, 98)).tolist()
+        low, high = np.nanpercentile(predicted, (2, 98)).tolist()
         return colour_depth(predicted, low, max(high, low + 1e-3))
 
 
@@ -82,6 +82,11 @@ class Depth(MapTask):
     def outputs(self, head_facts: Mapping[str, Any]) -> Metres:
         """Metres."""
         return Metres(1)
+
+    def target_text(self, target: NDArray, data: DepthData) -> str:
+        """The nearest and the farthest place."""
+        known = target[np.isfinite(target)]
+        return f"{known.min():.2g} to {known.max():.2g} m" if known.size else "no depth known"
 
     def judge(
         self, target: NDArray, predicted: NDArray, data: DepthData

@@ -11,6 +11,7 @@ from polyscale.data import load_multilabel
 from polyscale.errors import InputError
 from polyscale.records import Metric, write_json
 from polyscale.stats import WeightedMetric
+from polyscale.tasks.groups import ImageGroups, by_label
 from polyscale.tasks.pooled import PooledTask, ridge_predictions
 from polyscale.tasks.settings import Rows
 from polyscale.tasks.task import FinishedRun
@@ -30,6 +31,7 @@ class Multilabel(PooledTask):
     )
     other_metrics = (Metric(key="exact", name="All labels right", unit="%"),)
     reduction = None
+    grouped_by = "label"
     about = "ridge regression onto each label, on centred pooled features"
 
     def check_split(self, images: Any, split: str, data: Any) -> None:
@@ -54,6 +56,10 @@ class Multilabel(PooledTask):
     def text(self, target: Any, data: Any) -> str:
         """The names of the labels of an image."""
         return ", ".join(np.array(data.class_names)[np.asarray(target, float) > 0.5])
+
+    def groups(self, images: Any, data: Any) -> ImageGroups:
+        """By label."""
+        return by_label(self.targets(images), data.class_names)
 
     def fit_predict(self, train: Rows, targets: NDArray, test: Rows, settings: Any) -> NDArray:
         """A score for each image and label, about 1 where the label is expected."""

@@ -14,6 +14,7 @@ from polyscale.records import (
     Contrast,
     Control,
     Failure,
+    Look,
     Probes,
     Result,
     Timing,
@@ -35,6 +36,7 @@ class Comparison:
         contrasts: one for each pair of candidates.
         verdicts: whether the larger model is needed, for each family that has one.
         evaluations: candidate → its head, and its scores on each test image.
+        look: what the data hold, and pictures of them.
         gallery: test images on which candidates differ, as the task shows them.
         cascades: of each family with a verdict, where the task has them.
         probes: candidate → what other probes find; None where they were not asked for.
@@ -48,6 +50,7 @@ class Comparison:
     contrasts: tuple[Contrast, ...]
     verdicts: tuple[Verdict, ...]
     evaluations: dict[str, Evaluation]
+    look: Look
     gallery: Any
     cascades: tuple[Cascade, ...] | None
     probes: dict[str, Probes] | None
@@ -98,7 +101,7 @@ class Comparison:
             "controls": self.controls,
             "failures": self.failures or None,
             "timing": self.timing,
-            "data": task.data_facts(self.data),
+            "data": self.look.data,
         }
         for name, content in contents.items():
             if content is not None:
@@ -112,6 +115,7 @@ class Comparison:
         )
         pq.write_table(images, folder / task.images_file)
         pq.write_table(self.gallery, folder / "gallery.parquet")
+        self.look.write_pictures(folder)
         finished = FinishedRun(
             data=self.data,
             settings=self.plan.settings,

@@ -9,10 +9,14 @@ from pathlib import Path
 from statistics import stdev
 from typing import Any
 
+import numpy as np
 import psutil
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
+from polyscale.data import DenseImages
+from polyscale.data.colours import overlay
 from polyscale.errors import InputError
 from polyscale.learning.heads.dense.head_file import save_head
 from polyscale.learning.heads.dense.views import views_of
@@ -21,7 +25,7 @@ from polyscale.tasks.maps.evaluate import predict_image, predict_rasters
 from polyscale.tasks.maps.fit import fit_head
 from polyscale.tasks.maps.gallery import gallery_table
 from polyscale.tasks.maps.predictor import DensePredictor, Outputs, count_scores
-from polyscale.tasks.maps.samples import READERS, MapSplit, Samples
+from polyscale.tasks.maps.samples import READERS, MapSplit, Samples, nearest
 from polyscale.tasks.maps.settings import GIGABYTE, MapSettings
 from polyscale.tasks.task import Case, Evaluation, FinishedRun, Scores, Task
 from polyscale.types import Candidate
@@ -59,6 +63,23 @@ class MapTask(Task):
     @abstractmethod
     def quick_value(self, targets: NDArray, predicted: NDArray, data: Any) -> float:
         """The metric on rasters (num, h, w) of held-out training images."""
+
+    def target_text(self, target: NDArray, data: Any) -> str:
+        """What is to be said of the target (h, w) of an image; nothing where a legend says all."""
+        return ""
+
+    def draw(
+        self, images: DenseImages, index: int, data: Any, side_px: int
+    ) -> tuple[Image.Image, str]:
+        """An image under the colours of its target."""
+        picture, _ = super().draw(images, index, data, side_px)
+        target = images.target(index)
+        small = nearest(target, (picture.height, picture.width))
+        known = np.isfinite(small) & (small >= 0)
+        if known.any():
+            colours = self.outputs(self.head_facts(data)).colour(small)
+            picture = overlay(picture, colours, known)
+        return picture, self.target_text(target, data)
 
     def check_data(self, data: Any) -> None:
         """Raise an InputError also for too few images to hold one out."""
