@@ -30,6 +30,7 @@ from polyscale.records.data_report import (
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
 from polyscale.records.look import SHEET_FILE, Look, SheetPicture
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
+from polyscale.records.repeats import DrawKind, DrawnContrast, Repeat, Repeats
 from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.tables import (
     AnswerPicture,
@@ -60,6 +61,8 @@ __all__ = [
     "CostVerdict",
     "DataRecord",
     "DataReport",
+    "DrawKind",
+    "DrawnContrast",
     "Estimate",
     "Failure",
     "FieldError",
@@ -78,6 +81,8 @@ __all__ = [
     "Probes",
     "Record",
     "Reduction",
+    "Repeat",
+    "Repeats",
     "Result",
     "Rule",
     "Seeds",

@@ -137,7 +137,14 @@ def _check_names(folder: Path, parts: Mapping[str, Any], names: Sequence[str]) -
         "controls": [c.candidate for c in parts.get("controls", ())],
         "probes": list(parts.get("probes", ())),
         "verdicts": [],
+        "repeats": [],
     }
+    if repeats := parts.get("repeats"):
+        pairs = [name for c in repeats.contrasts for name in (c.first, c.second)]
+        mentioned["repeats"] = [*pairs, *repeats.draws[0].values]
+        for name in names:
+            rule = f"hold every candidate, but has no {name}"
+            _check(name in repeats.draws[0].values, folder / "repeats.json", rule)
     for verdict in parts.get("verdicts", ()):
         in_costs = [name for cost in verdict.costs for name in (cost.larger, *cost.s2)]
         mentioned["verdicts"] += [verdict.s2.candidate, verdict.larger.candidate, *in_costs]

@@ -106,6 +106,7 @@ class Run:
     cascades: tuple[records.Cascade, ...] = ()
     controls: tuple[records.Control, ...] = ()
     probes: Mapping[str, records.Probes] = field(default_factory=dict)
+    repeats: records.Repeats | None = None
     classes: records.ClassIous | None = None
     sizes: records.Sizes | None = None
     data: records.DataRecord | None = None

@@ -111,7 +111,8 @@ class Classification(PooledTask):
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
         """Cascades always; other probes and controls where they are asked for."""
         optional: tuple[AddOn, ...] = ("probes", "controls")
-        return ("cascades", *(name for name in optional if getattr(settings, name)))
+        chosen = (name for name in optional if getattr(settings, name))
+        return ("cascades", *chosen, *super().addons(settings))
 
     def groups(self, images: Any, data: ClassificationData) -> ImageGroups:
         """By class."""

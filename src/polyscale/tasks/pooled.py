@@ -16,7 +16,7 @@ from polyscale.operator.multiscale import MultiScale
 from polyscale.stats import WeightedMetric
 from polyscale.tasks.files import most_divided, thumbnail
 from polyscale.tasks.settings import PooledSettings, Rows, RunSettings
-from polyscale.tasks.task import Case, Evaluation, Scores, Task
+from polyscale.tasks.task import AddOn, Case, Evaluation, Scores, Task
 from polyscale.types import Candidate
 
 NUM_FOLDS = 5
@@ -187,6 +187,10 @@ class PooledTask(Task):
             "features": settings.about_features,
             **super().facts(data, settings),
         }
+
+    def addons(self, settings: Any) -> tuple[AddOn, ...]:
+        """Repeats where they are asked for."""
+        return ("repeats",) if getattr(settings, "repeats", 0) else ()
 
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
         """Images on which candidates differ, the most divided first."""

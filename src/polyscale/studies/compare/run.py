@@ -23,6 +23,7 @@ from polyscale.studies.compare.features import Extractor, Features
 from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
+from polyscale.studies.compare.repeats import make_draws, make_repeats, repeat
 from polyscale.studies.environment import versions
 from polyscale.studies.look import look
 from polyscale.tasks import Case, Evaluation, PooledTask
@@ -71,6 +72,8 @@ class _Run:
         self.evaluations: dict[Candidate, Evaluation] = {}
         self.probes: dict[Candidate, Probes] = {}
         self.controls: list[ControlRun] = []
+        self.draws = make_draws(plan) if "repeats" in self.addons else []
+        self.repeats: dict[Candidate, list[Evaluation]] = {}
 
     def evaluate_backbone(self, source: str) -> None:
         """Everything that needs features: the candidates of one backbone."""
@@ -115,6 +118,10 @@ class _Run:
             if isinstance(task, PooledTask) and "cascades" in self.addons:
                 labels = task.targets(plan.data.train)
                 cascades = make_cascades(rows, verdicts, named, labels)
+            repeats = None
+            if "repeats" in self.addons:
+                drawn = {str(c): self.repeats[c] for c in evaluations}
+                repeats = make_repeats(plan, self.draws, drawn, rows, contrasts)
         probes = {str(c): self.probes[c] for c in evaluations if c in self.probes}
         with self.watch.stage("pictures"):
             gallery = task.gallery(evaluations, plan.data, self.prepared)
@@ -129,6 +136,7 @@ class _Run:
             cascades=cascades,
             probes=probes if "probes" in self.addons else None,
             controls=controls if "controls" in self.addons else None,
+            repeats=repeats,
             failures=tuple(self.failures),
             timing=self.watch.timing(),
         )
@@ -149,6 +157,9 @@ class _Run:
             self.evaluations[candidate] = evaluation
         if not isinstance(task, PooledTask):
             return
+        if "repeats" in self.addons:
+            with self.watch.stage("repeats"):
+                self.repeats[candidate] = repeat(case, task, self.draws)
         if "probes" in self.addons:
             with self.watch.stage("other probes"):
                 self.probes[candidate] = run_probes(case, features, evaluation, task)
