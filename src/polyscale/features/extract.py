@@ -69,7 +69,6 @@ def extract_pooled(
     keys = {
         level.scale: feature_key(module, level, images, weights) for level in module.plan.levels
     }
-    _describe(store, keys, module, images)
     row_shape = (module.backbone.dim * (1 + module.backbone.has_cls),)
     shards = _shards(images)
     rows = {
@@ -81,6 +80,7 @@ def extract_pooled(
     with closing(_compute(module, images, missing, _pooled, step, progress, watch)) as computed:
         for shard, scale, pooled in computed:
             store.write(keys[scale], shard.start, shard.stop, pooled)
+            store.describe(keys[scale], _about(module, scale, images))
             rows[shard, scale] = pooled
     return {scale: np.concatenate([rows[shard, scale] for shard in shards]) for scale in keys}
 
@@ -110,7 +110,6 @@ def extract_maps(
         level.scale: feature_key(module, level, images, weights, map_hw=grid_hw)
         for level in module.plan.levels
     }
-    _describe(store, keys, module, images)
     missing = {
         shard: [
             scale
@@ -122,18 +121,16 @@ def extract_maps(
     with closing(_compute(module, images, missing, _map, step, progress, watch)) as computed:
         for shard, scale, maps in computed:
             store.write(keys[scale], shard.start, shard.stop, maps)
+            store.describe(keys[scale], _about(module, scale, images))
     return {
         scale: StoredMaps(store, key, list(missing), map_shape, dtype=MAP_DTYPE)
         for scale, key in keys.items()
     }
 
 
-def _describe(
-    store: FeatureStore, keys: Mapping[float, str], module: MultiScale, images: Images
-) -> None:
-    for scale, key in keys.items():
-        about = f"{module.backbone.name} at scale {format_scale(scale)}, {len(images)} images"
-        store.describe(key, about)
+def _about(module: MultiScale, scale: float, images: Images) -> str:
+    """What features are of, for people who list a cache."""
+    return f"{module.backbone.name} at scale {format_scale(scale)}, {len(images)} images"
 
 
 def _map(level: PartFeatures) -> Tensor:

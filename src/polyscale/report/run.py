@@ -115,6 +115,11 @@ class Run:
     timing: records.Timing | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def look(self) -> records.Look | None:
+        """What the data hold, and pictures of them; None where the run has no such file."""
+        return records.Look(data=self.data, pictures=self.sheet) if self.data else None
+
     @cached_property
     def words(self) -> MetricWords:
         """The words for the metric."""

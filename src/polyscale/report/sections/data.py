@@ -29,7 +29,7 @@ class SheetRow:
 
 def data_section(run: Run) -> Markup | None:
     """What the images are, and which problems they have."""
-    return data_part(Look(data=run.data, pictures=run.sheet)) if run.data else None
+    return data_part(run.look) if run.look else None
 
 
 def data_part(look: Look) -> Markup:

@@ -36,7 +36,7 @@ class Comparison:
         contrasts: one for each pair of candidates.
         verdicts: whether the larger model is needed, for each family that has one.
         evaluations: candidate → its head, and its scores on each test image.
-        look: what the data hold, and pictures of them.
+        look: what the data hold, and pictures of them; None of a run that was read without them.
         gallery: test images on which candidates differ, as the task shows them.
         cascades: of each family with a verdict, where the task has them.
         probes: candidate → what other probes find; None where they were not asked for.
@@ -51,7 +51,7 @@ class Comparison:
     contrasts: tuple[Contrast, ...]
     verdicts: tuple[Verdict, ...]
     evaluations: dict[str, Evaluation]
-    look: Look
+    look: Look | None
     gallery: Any
     cascades: tuple[Cascade, ...] | None
     probes: dict[str, Probes] | None
@@ -93,7 +93,7 @@ class Comparison:
             "repeats": self.repeats,
             "failures": self.failures or None,
             "timing": self.timing,
-            "data": self.look.data,
+            "data": self.look.data if self.look else None,
         }
         for name, content in contents.items():
             if content is not None:
@@ -107,7 +107,8 @@ class Comparison:
         )
         pq.write_table(images, folder / task.images_file)
         pq.write_table(self.gallery, folder / "gallery.parquet")
-        self.look.write_pictures(folder)
+        if self.look is not None:
+            self.look.write_pictures(folder)
         finished = FinishedRun(
             data=self.data,
             settings=self.plan.settings,
