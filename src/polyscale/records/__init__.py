@@ -28,8 +28,15 @@ from polyscale.records.data_report import (
     Unreadable,
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
+from polyscale.records.log import LOG_FILE, LogEntry, append_log, read_log
 from polyscale.records.look import SHEET_FILE, Look, SheetPicture
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
+from polyscale.records.recommendation import (
+    Advice,
+    Certainty,
+    Recommendation,
+    SelectionGap,
+)
 from polyscale.records.repeats import DrawKind, DrawnContrast, Repeat, Repeats
 from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.tables import (
@@ -41,19 +48,31 @@ from polyscale.records.tables import (
     TextRow,
 )
 from polyscale.records.timing import FEATURES_STAGE, Timing, Watch
-from polyscale.records.verdict import COST_AXES, CostAxis, CostVerdict, Outcome, Rule, Verdict
+from polyscale.records.turns import Turns
+from polyscale.records.verdict import (
+    COST_AXES,
+    CostAxis,
+    CostVerdict,
+    Outcome,
+    Rule,
+    Verdict,
+    known_axes,
+)
 
 __all__ = [
     "COST_AXES",
     "FEATURES_STAGE",
     "FILES",
+    "LOG_FILE",
     "METRICS",
     "REQUIRED",
     "RUN_MARKS",
     "SHEET_FILE",
+    "Advice",
     "AnswerPicture",
     "Cascade",
     "CascadeChoice",
+    "Certainty",
     "ClassIous",
     "Contrast",
     "Control",
@@ -72,6 +91,7 @@ __all__ = [
     "ImageRow",
     "ImageSizes",
     "Knn",
+    "LogEntry",
     "Look",
     "MapPicture",
     "Metric",
@@ -79,6 +99,7 @@ __all__ = [
     "Outcome",
     "PredictionRow",
     "Probes",
+    "Recommendation",
     "Record",
     "Reduction",
     "Repeat",
@@ -86,6 +107,7 @@ __all__ = [
     "Result",
     "Rule",
     "Seeds",
+    "SelectionGap",
     "SheetPicture",
     "Shots",
     "SizeContrast",
@@ -95,11 +117,15 @@ __all__ = [
     "TaskRecord",
     "TextRow",
     "Timing",
+    "Turns",
     "Unreadable",
     "Verdict",
     "Watch",
+    "append_log",
     "decode",
     "is_run",
+    "known_axes",
     "read_json",
+    "read_log",
     "write_json",
 ]

@@ -26,7 +26,9 @@ class Written:
     notes: tuple[str, ...]  # what its reader must know of how runs were put together
 
 
-def write_report(run: Path, *, sections: Sequence["Callable[[Run], Markup | None]"] = ()) -> Path:
+def write_report(
+    run: str | Path, *, sections: Sequence["Callable[[Run], Markup | None]"] = ()
+) -> Path:
     """Write `curves.png` and `report.html` into a folder that `polyscale compare` wrote.
 
     Args:
@@ -46,8 +48,8 @@ def write_report(run: Path, *, sections: Sequence["Callable[[Run], Markup | None
 
 
 def draw_report(
-    runs: Sequence[Path],
-    out: Path | None = None,
+    runs: Sequence[str | Path],
+    out: str | Path | None = None,
     *,
     sections: Sequence["Callable[[Run], Markup | None]"] = (),
 ) -> Written:
@@ -67,7 +69,8 @@ def draw_report(
         MissingExtraError: if the extra `compare` is not installed.
     """
     _require_packages("write_report")
-    path = _checked_out(runs, out)
+    folders, page_file = [Path(run) for run in runs], None if out is None else Path(out)
+    path = _checked_out(folders, page_file)
     # behind `require`, so that the name exists where the extra does not
     from polyscale.report.curves import draw_png
     from polyscale.report.merge import cannot_merge, merge
@@ -75,7 +78,7 @@ def draw_report(
     from polyscale.report.read import read_run
     from polyscale.report.words import plain_answers
 
-    read = [read_run(run) for run in runs]
+    read = [read_run(folder) for folder in folders]
     note = cannot_merge(read) if len(read) > 1 else ""
     if note:
         page = render_side_by_side(read, note)
@@ -90,7 +93,7 @@ def draw_report(
     return Written(path, tuple(answers), (note,) if note else run.notes)
 
 
-def write_look(look: "Look", out: Path) -> None:
+def write_look(look: "Look", out: str | Path) -> None:
     """Write what `polyscale.studies.look` found as one page that needs no other file.
 
     Raises:
@@ -99,10 +102,11 @@ def write_look(look: "Look", out: Path) -> None:
         RunError: if the disk refuses.
     """
     _require_packages("write_look")
-    check_page(out)
+    path = Path(out)
+    check_page(path)
     from polyscale.report.page import render_look
 
-    replace_file(out, render_look(look).encode(errors="replace"))
+    replace_file(path, render_look(look).encode(errors="replace"))
 
 
 def check_page(out: Path) -> None:
@@ -119,7 +123,7 @@ def check_page(out: Path) -> None:
         )
 
 
-def read_answers(run: Path) -> list[str]:
+def read_answers(run: str | Path) -> list[str]:
     """What the report of a finished run says at its top, as lines of text.
 
     Raises:
@@ -130,7 +134,7 @@ def read_answers(run: Path) -> list[str]:
     from polyscale.report.read import read_run
     from polyscale.report.words import plain_answers
 
-    return plain_answers(read_run(run))
+    return plain_answers(read_run(Path(run)))
 
 
 def _require_packages(feature: str) -> None:

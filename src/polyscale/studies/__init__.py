@@ -8,6 +8,7 @@ from polyscale.studies.compare import (
     plan_compare,
     run_compare,
     run_files,
+    write_run,
 )
 from polyscale.studies.look import look
 from polyscale.studies.run_folder import (
@@ -41,4 +42,5 @@ __all__ = [
     "run_files",
     "show",
     "silent",
+    "write_run",
 ]
