@@ -19,6 +19,7 @@ from polyscale.studies.compare.controls import ControlRun, finish_controls, run_
 from polyscale.studies.compare.costs import find_costs
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
+from polyscale.studies.compare.heads import head_file
 from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
@@ -229,7 +230,7 @@ class _Run:
         intervals, made_with = task.intervals(scores, seed=seed), versions()
         rows = []
         for number, (candidate, evaluation) in enumerate(evaluations.items()):
-            file = task.head_file(number)
+            file = {"file": head_file(number)} if evaluation.saved else {}
             rows.append(
                 Result(
                     candidate=str(candidate),
@@ -251,7 +252,7 @@ class _Run:
                     num_tiles=evaluation.num_tiles,
                     feature_dim=evaluation.feature_dim,
                     **vars(costs[candidate]),
-                    probe={**({"file": file} if file else {}), **evaluation.facts},
+                    probe={**file, **evaluation.facts},
                     scores=evaluation.scores.others,
                     settings=facts,
                     versions=made_with,
