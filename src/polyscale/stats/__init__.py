@@ -6,6 +6,14 @@ from polyscale.stats.cascade import (
     choose_threshold,
     run_cascade,
 )
+from polyscale.stats.classification import (
+    CLASS_METRICS,
+    ClassAnswers,
+    Reliability,
+    class_metric,
+    class_recalls,
+    reliability,
+)
 from polyscale.stats.depth import DEPTH_METRICS, EIGEN_CROP_YXYX, depth_errors, depth_metrics
 from polyscale.stats.equivalence import MARGIN, equivalence_p, score_interval
 from polyscale.stats.frontier import (
@@ -44,20 +52,25 @@ from polyscale.stats.size_bins import iou_by_size
 from polyscale.stats.verdict import corrected_contrasts, find_contrast, holm, judge
 
 __all__ = [
+    "CLASS_METRICS",
     "DEPTH_METRICS",
     "EIGEN_CROP_YXYX",
     "MARGIN",
     "CascadeAnswers",
+    "ClassAnswers",
     "DominanceCall",
     "ObjectIous",
     "PixelCounts",
     "Point",
+    "Reliability",
     "WeightedMetric",
     "accuracy_intervals",
     "bootstrap_interval",
     "cascade_curve",
     "choose_threshold",
     "class_iou",
+    "class_metric",
+    "class_recalls",
     "corrected_contrasts",
     "count_pixels",
     "depth_errors",
@@ -80,6 +93,7 @@ __all__ = [
     "over_seeds",
     "paired_contrasts",
     "pareto_front",
+    "reliability",
     "run_cascade",
     "score_interval",
     "segmentation_metrics",
