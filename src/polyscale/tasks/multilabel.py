@@ -31,6 +31,7 @@ class Multilabel(PooledTask):
     other_metrics = (Metric(key="exact", name="All labels right", unit="%"),)
     reduction = None
     about = "ridge regression onto each label, on centred pooled features"
+    floor = ("frequency of labels", "Every image gets the frequencies of the training labels.")
 
     def check_split(self, images: Any, split: str, data: Any) -> None:
         """Raise an InputError for targets that are not 0 or 1, or a label that no image has."""

@@ -31,6 +31,7 @@ class Regression(PooledTask):
     statistics = ("squared_error", "centred", "squared_centred")
     reduction = None
     about = "ridge regression on centred pooled features"
+    floor = ("mean of the targets", "Every image gets the mean of the training targets.")
 
     def check_split(self, images: Any, split: str, data: Any) -> None:
         """Raise an InputError for targets that are not numbers, or are all equal."""

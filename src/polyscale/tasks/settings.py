@@ -72,6 +72,12 @@ class RunSettings(ABC):
         "or mean IoU, or one centimetre of RMSE.",
     )
 
+    floors: bool = option(
+        True,
+        help="Leave out the floors: what can be answered without a trained model, which candidates "
+        "must beat.",
+    )
+
     def __post_init__(self) -> None:
         check_choice("source", self.source, SOURCES)
         if self.tile_batch != "auto" and not (
