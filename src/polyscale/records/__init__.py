@@ -15,12 +15,16 @@ from polyscale.records.codec import FieldError, Record, decode, read_json, write
 from polyscale.records.data import (
     ClassIous,
     DataRecord,
-    DataReport,
     Estimate,
     Gain,
-    NearDuplicate,
     SizeContrast,
     Sizes,
+)
+from polyscale.records.data_report import (
+    DataReport,
+    ImagePair,
+    ImageSizes,
+    Suspicious,
     Unreadable,
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
@@ -59,11 +63,12 @@ __all__ = [
     "FieldError",
     "Floor",
     "Gain",
+    "ImagePair",
     "ImageRow",
+    "ImageSizes",
     "Knn",
     "MapPicture",
     "Metric",
-    "NearDuplicate",
     "ObjectRow",
     "Outcome",
     "PredictionRow",
@@ -76,6 +81,7 @@ __all__ = [
     "Shots",
     "SizeContrast",
     "Sizes",
+    "Suspicious",
     "SweetSpot",
     "TaskRecord",
     "TextRow",
