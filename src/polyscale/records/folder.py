@@ -6,7 +6,7 @@ from typing import Any
 from polyscale.records.addons import Cascade, Control, Failure, Probes, SweetSpot
 from polyscale.records.data import ClassIous, DataRecord, Sizes
 from polyscale.records.metric import TaskRecord
-from polyscale.records.result import Contrast, Result
+from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.timing import Timing
 from polyscale.records.verdict import CostAxis, Verdict
 
@@ -16,6 +16,7 @@ FILES: dict[str, Any] = {
     "contrasts.json": tuple[Contrast, ...],
     "verdicts.json": tuple[Verdict, ...],
     "sweet_spots.json": dict[CostAxis, tuple[SweetSpot, ...]],
+    "floors.json": tuple[Floor, ...],
     "cascades.json": tuple[Cascade, ...],
     "controls.json": tuple[Control, ...],
     "probes.json": dict[str, Probes],

@@ -99,6 +99,8 @@ class Classification(PooledTask):
         correct, confidence = probabilities.argmax(axis=1) == truth, probabilities.max(axis=1)
         even = np.full((1, len(truth)), 1 / len(truth))
         values = {key: float(class_metric(key, answers)(even)[0]) for key in CLASS_METRICS}
+        if not answers.guesses:
+            values["accuracy"] = float(correct.mean())  # without the rounding of shares
         is_exact = self.right_or_wrong and not answers.guesses
         return Scores(
             value=values.pop(self.metric.key),
@@ -119,6 +121,7 @@ class Classification(PooledTask):
         names, num_test = np.array(case.data.class_names), len(case.test)
         both = _fit(case.train, train, np.concatenate([case.test, case.train]), case.settings)
         result = replace(both, probabilities=both.probabilities[:num_test])
+        assert result.out_of_fold is not None, "probes cross-validate"
         scores = self.score(result.probabilities, test)
         words = {"label": names[test], "prediction": names[result.probabilities.argmax(axis=1)]}
         return pooled_evaluation(

@@ -1,6 +1,6 @@
 """Depth: metres of every pixel, judged by RMSE."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -72,6 +72,7 @@ class Depth(MapTask):
     data_type = DepthData
     loader = staticmethod(load_depth)
     statistics = ("rmse",)
+    floor = ("mean depth", "Every pixel gets the mean depth of the training images.")
 
     def head_arguments(self, data: DepthData) -> dict[str, Any]:
         """The range of depths."""
@@ -109,6 +110,12 @@ class Depth(MapTask):
         errors = np.stack([self.judge(truth, each, whole) for truth, each in pairs])
         known = not np.isnan(errors[:, 0]).all()
         return depth_metrics(errors)["rmse"] if known else data.max_depth_m
+
+    def constant(self, targets: Iterable[NDArray], data: DepthData) -> float:
+        """The mean over images of their mean depth; the middle of the range if none is known."""
+        means = [np.mean(known) for t in targets if (known := t[np.isfinite(t)]).size]
+        middle = (data.min_depth_m + data.max_depth_m) / 2
+        return float(np.mean(means)) if means else middle
 
     def data_facts(self, data: DepthData) -> dict[str, Any]:
         """With the range and the part of images that is judged."""

@@ -84,7 +84,8 @@ class Retrieval(PooledTask):
 
     def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
         """A ranking by features that are drawn at random."""
-        rows = np.random.default_rng(settings.seed).normal(size=(len(data.test), RANDOM_DIM))
+        rng, shape = np.random.default_rng(settings.seed), (len(data.test), RANDOM_DIM)
+        rows = rng.normal(size=shape).astype(np.float32)
         ranked = self.fit_predict(rows, self.targets(data.train), rows, settings)
         scores = self.score(ranked, self.targets(data.test))
         about = "Images are ranked in random order."

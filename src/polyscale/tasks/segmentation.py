@@ -1,6 +1,6 @@
 """Segmentation: a class for every pixel, judged by mean IoU."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,7 @@ class Segmentation(MapTask):
     loader = staticmethod(load_segmentation)
     statistics = ("intersection", "union")
     reduction = "mean_iou"
+    floor = ("most frequent class", "Every pixel gets the class of most training pixels.")
 
     def head_arguments(self, data: SegmentationData) -> dict[str, Any]:
         """The number of classes."""
@@ -130,6 +131,10 @@ class Segmentation(MapTask):
         )
         return segmentation_metrics(counts)["miou"] if counts.truth.any() else 0.0
 
+    def constant(self, targets: Iterable[NDArray], data: SegmentationData) -> int:
+        """The most frequent class."""
+        return int(_count_px(targets, len(data.class_names)).argmax())
+
     def data_facts(self, data: SegmentationData) -> dict[str, Any]:
         """With the names of the classes."""
         return super().data_facts(data) | self.head_facts(data)
@@ -171,13 +176,16 @@ def _classes(data: SegmentationData, details: Mapping[str, LabelDetails]) -> dic
 
 def _train_px(data: SegmentationData) -> list[int]:
     """Pixels of each class in the training images."""
-    num, train = len(data.class_names), data.train
-
-    def count(index: int) -> NDArray[np.int64]:
-        return np.bincount(train.target(index).ravel() + 1, minlength=num + 1)[1:]
-
+    train = data.train
     with ThreadPoolExecutor(READERS) as readers:
-        return sum(readers.map(count, range(len(train))), np.zeros(num, np.int64)).tolist()
+        targets = readers.map(train.target, range(len(train)))
+        return _count_px(targets, len(data.class_names)).tolist()
+
+
+def _count_px(targets: Iterable[NDArray], num_classes: int) -> NDArray[np.int64]:
+    """Pixels of each class (num_classes,)."""
+    counts = (np.bincount(t.ravel() + 1, minlength=num_classes + 1)[1:] for t in targets)
+    return sum(counts, np.zeros(num_classes, np.int64))
 
 
 def _pairs(run: FinishedRun) -> list[tuple[str, str]]:

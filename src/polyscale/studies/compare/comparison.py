@@ -14,6 +14,7 @@ from polyscale.records import (
     Contrast,
     Control,
     Failure,
+    Floor,
     Probes,
     Result,
     Timing,
@@ -39,6 +40,7 @@ class Comparison:
         cascades: of each family with a verdict, where the task has them.
         probes: candidate → what other probes find; None where they were not asked for.
         controls: what S² does, taken apart; None where that was not asked for.
+        floors: what can be had without a trained model; empty where they were left out.
         failures: candidates that gave no result, and why.
         timing: where the time went.
     """
@@ -52,6 +54,7 @@ class Comparison:
     cascades: tuple[Cascade, ...] | None
     probes: dict[str, Probes] | None
     controls: tuple[Control, ...] | None
+    floors: tuple[Floor, ...]
     failures: tuple[Failure, ...]
     timing: Timing
 
@@ -96,6 +99,7 @@ class Comparison:
             "cascades": self.cascades,
             "probes": self.probes,
             "controls": self.controls,
+            "floors": self.floors or None,
             "failures": self.failures or None,
             "timing": self.timing,
             "data": task.data_facts(self.data),

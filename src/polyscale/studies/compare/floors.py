@@ -3,24 +3,23 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from polyscale.errors import first_line
-from polyscale.features import StoreError, weights_hash
+from polyscale.features import Feature, StoreError, live_hash
 from polyscale.operator.backbones import with_random_weights
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Contrast, Floor
 from polyscale.studies.compare.features import Extractor
 from polyscale.studies.compare.plan import ComparePlan
-from polyscale.tasks import Baseline, Case, PooledTask, RunSettings, Scores, Task
+from polyscale.tasks import Baseline, Case, PooledTask, RunSettings, Scores, Task, pooled_rows
 from polyscale.tasks.settings import Rows
-from polyscale.types import TileFeatures
+from polyscale.types import Candidate, TileFeatures
 
-MakeCase: TypeAlias = "Callable[[str, MultiScale, Rows, Rows], Case]"
-"""Name, operator, training and test features → a case that the task can evaluate."""
+MakeCase: TypeAlias = "Callable[[Candidate, MultiScale, str, Rows, Rows], Case]"
+"""Name, operator, hash of its weights, training and test features → a case for the task."""
 
 LEVELS = 4
 """Of each colour channel: its histogram has 64 bins."""
@@ -57,7 +56,6 @@ def run_baselines(
     found: list[Baseline] = []
     left_out: dict[str, str] = {}
     for name, make in _ways(plan, extract, make_case):
-        extract.progress("floors", len(found), None, name)
         try:
             found += make()
         except StoreError:
@@ -103,15 +101,20 @@ def _ways(
     plan: ComparePlan, extract: Extractor, make_case: MakeCase
 ) -> Iterator[tuple[str, Callable[[], tuple[Baseline, ...]]]]:
     """Name of a group of baselines → what finds them."""
-    task, settings = plan.task, plan.settings
+    task: Task = plan.task
+    settings: Any = plan.settings
     yield "answers without images", lambda: task.floors(plan.data, settings)
     if not isinstance(task, PooledTask):
         return
 
     def of_model(name: str, about: str, model: Any) -> tuple[Baseline, ...]:
-        module = settings.module(model.to(settings.device), [1])
-        features = extract(module, weights=weights_hash(model), step=f" ({name})")
-        case = make_case(name, module, features.train[1], features.test[1])
+        module, weights = settings.module(model.to(settings.device), [1]), live_hash(model)
+        features = extract(module, weights=weights, step=name.removeprefix(model.name))
+        feature: Feature = settings.feature if model.has_cls else "mean"
+        train, test = (
+            pooled_rows(split, model, [1], feature) for split in (features.train, features.test)
+        )
+        case = make_case(Candidate(name, (1,)), module, weights, train, test)
         return (Baseline(name=name, about=about, scores=task.evaluate(case).scores),)
 
     yield (

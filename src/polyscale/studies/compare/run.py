@@ -12,6 +12,7 @@ from torch import nn
 from polyscale.errors import InputError, RunError
 from polyscale.features import FeatureStore, feature_key, temporary_folder
 from polyscale.operator.cost import Cost, fitting_batch
+from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Probes, Result, Watch
 from polyscale.stats import corrected_contrasts, judge
 from polyscale.studies.compare.cascades import make_cascades
@@ -20,11 +21,12 @@ from polyscale.studies.compare.controls import ControlRun, finish_controls, run_
 from polyscale.studies.compare.costs import measure_in_turns
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
+from polyscale.studies.compare.floors import compare_with_floors, run_baselines
 from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
 from polyscale.studies.environment import versions
-from polyscale.tasks import Case, Evaluation, PooledTask
+from polyscale.tasks import Baseline, Case, Evaluation, PooledTask
 from polyscale.types import HW, Backbone, Candidate, Progress, silent
 
 
@@ -89,6 +91,8 @@ class _Run:
         image_hw: HW = plan.data.test.read(0).size[::-1]
         batch = fitting_batch(image_hw, torch.device(settings.device))
         timed: dict[str, Any] = {"image_hw": image_hw, "batch": batch}
+        with self.watch.stage("floors"):
+            floors, left_out = self._baselines()
         with self.watch.stage("costs"):
             costs = measure_in_turns(
                 {c: evaluation.module for c, evaluation in self._survivors().items()},
@@ -104,7 +108,7 @@ class _Run:
             raise RunError(f"every candidate failed: {'; '.join(map(str, self.failures))}")
         named = {str(c): evaluation for c, evaluation in evaluations.items()}
         with self.watch.stage("statistics"):
-            rows = self._rows(evaluations, costs, image_hw, batch)
+            rows = self._rows(evaluations, costs, image_hw, batch, left_out)
             scores = {name: evaluation.scores for name, evaluation in named.items()}
             uncorrected = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
             contrasts = corrected_contrasts(rows, uncorrected)
@@ -126,9 +130,16 @@ class _Run:
             cascades=cascades,
             probes=probes if "probes" in self.addons else None,
             controls=controls if "controls" in self.addons else None,
+            floors=compare_with_floors(floors, scores, task, settings),
             failures=tuple(self.failures),
             timing=self.watch.timing(),
         )
+
+    def _baselines(self) -> tuple[tuple[Baseline, ...], dict[str, str]]:
+        """What candidates must beat, and what is left out of that, and why."""
+        if not (self.plan.settings.floors and self._survivors()):
+            return (), {}
+        return run_baselines(self.plan, self.extract, self._case)
 
     def _on_device(self, source: str) -> list[Candidate]:
         """The candidates of a backbone that could be moved to where models run."""
@@ -139,7 +150,11 @@ class _Run:
         return [c for c in members if c not in self.failures]
 
     def _evaluate(self, candidate: Candidate, features: Features) -> None:
-        case, task = self._case(candidate, features), self.plan.task
+        settings, weights = self.plan.settings, self.plan.weights_hashes[candidate.backbone]
+        module = settings.module(self.plan.backbones[candidate.backbone], candidate.scales)
+        train = settings.join(features.train, module, for_training=True)
+        test = settings.join(features.test, module)
+        case, task = self._case(candidate, module, weights, train, test), self.plan.task
         with self.watch.stage("heads"):
             evaluation = task.evaluate(case)
             self._check_same_images(candidate, evaluation)
@@ -156,7 +171,7 @@ class _Run:
                     features,
                     task,
                     self.extract,
-                    weights=self.plan.weights_hashes[candidate.backbone],
+                    weights=weights,
                     is_live=candidate.backbone in self.plan.live,
                 )
 
@@ -170,19 +185,19 @@ class _Run:
                     f"{self.plan.task.name} gives NaN for others of them. Correct its scores."
                 )
 
-    def _case(self, candidate: Candidate, features: Features) -> Case:
-        plan, settings = self.plan, self.plan.settings
-        module = settings.module(plan.backbones[candidate.backbone], candidate.scales)
-        weights = plan.weights_hashes[candidate.backbone]
+    def _case(
+        self, candidate: Candidate, module: MultiScale, weights: str, train: Any, test: Any
+    ) -> Case:
+        settings = self.plan.settings
         grid: dict[str, Any] = (
             {"map_hw": module.plan.grid_hw} if settings.features == "maps" else {}
         )
         return Case(
             candidate=candidate,
             module=module,
-            train=settings.join(features.train, module, for_training=True),
-            test=settings.join(features.test, module),
-            data=plan.data,
+            train=train,
+            test=test,
+            data=self.plan.data,
             settings=settings,
             prepared=self.prepared,
             feature_keys=tuple(
@@ -208,6 +223,7 @@ class _Run:
         costs: Mapping[Candidate, Cost],
         image_hw: HW,
         batch: int,
+        left_out: Mapping[str, str],
     ) -> tuple[Result, ...]:
         """One row for each candidate."""
         plan, task, seed = self.plan, self.plan.task, self.plan.settings.seed
@@ -215,6 +231,7 @@ class _Run:
             **plan.facts,
             "latency_image_hw": list(image_hw),
             "throughput_batch": batch,
+            **({"floors_left_out": dict(left_out)} if left_out else {}),
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         }
         scores = {str(c): evaluation.scores for c, evaluation in evaluations.items()}
@@ -238,6 +255,7 @@ class _Run:
                     ci_low=intervals[str(candidate)][0],
                     ci_high=intervals[str(candidate)][1],
                     selection_value=evaluation.selection_value,
+                    train_value=evaluation.train_value,
                     num_train=evaluation.num_train,
                     num_test=evaluation.scores.num_judged,
                     num_tiles=evaluation.num_tiles,

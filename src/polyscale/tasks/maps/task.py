@@ -1,14 +1,15 @@
 """Tasks with a target for every pixel: trained heads on maps, judged at each image's own size."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from math import prod
 from pathlib import Path
 from statistics import stdev
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import psutil
 from numpy.typing import NDArray
 from torch import nn
@@ -23,18 +24,28 @@ from polyscale.tasks.maps.gallery import gallery_table
 from polyscale.tasks.maps.predictor import DensePredictor, Outputs, count_scores
 from polyscale.tasks.maps.samples import READERS, MapSplit, Samples
 from polyscale.tasks.maps.settings import GIGABYTE, MapSettings
-from polyscale.tasks.task import Case, Evaluation, FinishedRun, Scores, Task
+from polyscale.tasks.task import Baseline, Case, Evaluation, FinishedRun, Scores, Task
 from polyscale.types import Candidate
 
 HEAD_SETTINGS = ("source", "grid", "merge", "split", "views", "margin", "seed")
 """Settings of the run that the file of a head keeps."""
+
+MAX_FLOOR_IMAGES = 1000
+"""Training images of which the answer for every pixel is learned."""
 
 REPORT_EVERY = 8
 """Test images between two reports of progress."""
 
 
 class MapTask(Task):
-    """A task whose heads give scores for every pixel."""
+    """A task whose heads give scores for every pixel.
+
+    Attributes:
+        floor: name of one answer for every pixel, and which, as a sentence; `constant` finds it.
+            None has no floor.
+    """
+
+    floor: ClassVar[tuple[str, str] | None] = None
 
     @abstractmethod
     def head_arguments(self, data: Any) -> dict[str, Any]:
@@ -59,6 +70,26 @@ class MapTask(Task):
     @abstractmethod
     def quick_value(self, targets: NDArray, predicted: NDArray, data: Any) -> float:
         """The metric on rasters (num, h, w) of held-out training images."""
+
+    def constant(self, targets: Iterable[NDArray], data: Any) -> float | int:
+        """The one answer for every pixel that suits the targets of training images (h, w) best."""
+        raise NotImplementedError
+
+    def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
+        """One answer for every pixel of every image, where the task names it."""
+        if self.floor is None:
+            return ()
+        name, about = self.floor
+        some = np.linspace(0, len(data.train) - 1, min(len(data.train), MAX_FLOOR_IMAGES))
+        with ThreadPoolExecutor(READERS) as readers:
+            constant = self.constant(readers.map(data.train.target, some.astype(int)), data)
+
+            def judge(index: int) -> Any:
+                target = data.test.target(index)
+                return self.judge(target, np.full(target.shape, constant), data)
+
+            scores = self.collect(list(readers.map(judge, range(len(data.test)))))
+        return (Baseline(name=name, about=about, scores=scores),)
 
     def check_data(self, data: Any) -> None:
         """Raise an InputError also for too few images to hold one out."""
@@ -117,6 +148,10 @@ class MapTask(Task):
         head, facts = trainings[0]
         rasters = predict_rasters(head, case.train, targets, split.held, outputs)
         selection_value = self.quick_value(*rasters, case.data)
+        train_value = None
+        if len(some := split.learn[: len(split.held)]):  # none are kept where images are altered
+            seen = predict_rasters(head, case.train, targets, some, outputs)
+            train_value = self.quick_value(*seen, case.data)
         with case.stage("judging"):
             scores = [self._judge(case, trainings[i][0], outputs, i) for i in seeds]
         image_hw, plan = case.data.test.sizes_hw[0], case.module.plan
@@ -125,6 +160,7 @@ class MapTask(Task):
         return Evaluation(
             scores=scores[0],
             selection_value=selection_value,
+            train_value=train_value,
             head=head,
             facts={
                 **facts,
