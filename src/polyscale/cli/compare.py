@@ -192,7 +192,7 @@ def run_plan(
     Raises:
         RunError: if a candidate or the report failed; everything else is written then.
     """
-    from polyscale.api import complete_report
+    from polyscale.comparison import complete_report
     from polyscale.report import read_answers
     from polyscale.studies import check_complete, is_finished, new_run, run_compare
 

@@ -69,6 +69,7 @@ def assemble(
         "test": _to_split(test, coding),
         "about": about + catalogue.sampled,
         "report": _look(report, train, test, cache),
+        "is_drawn": len(splits) == 1,
     }
     return fields, class_names
 

@@ -29,6 +29,7 @@ from polyscale.records.data_report import (
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
+from polyscale.records.repeats import DrawKind, DrawnContrast, Repeat, Repeats
 from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.tables import (
     AnswerPicture,
@@ -58,6 +59,8 @@ __all__ = [
     "CostVerdict",
     "DataRecord",
     "DataReport",
+    "DrawKind",
+    "DrawnContrast",
     "Estimate",
     "Failure",
     "FieldError",
@@ -75,6 +78,8 @@ __all__ = [
     "Probes",
     "Record",
     "Reduction",
+    "Repeat",
+    "Repeats",
     "Result",
     "Rule",
     "Seeds",

@@ -6,6 +6,7 @@ from typing import Any
 from polyscale.records.addons import Cascade, Control, Failure, Probes, SweetSpot
 from polyscale.records.data import ClassIous, DataRecord, Sizes
 from polyscale.records.metric import TaskRecord
+from polyscale.records.repeats import Repeats
 from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.timing import Timing
 from polyscale.records.verdict import CostAxis, Verdict
@@ -20,6 +21,7 @@ FILES: dict[str, Any] = {
     "cascades.json": tuple[Cascade, ...],
     "controls.json": tuple[Control, ...],
     "probes.json": dict[str, Probes],
+    "repeats.json": Repeats,
     "data.json": DataRecord,
     "classes.json": ClassIous,
     "sizes.json": Sizes,

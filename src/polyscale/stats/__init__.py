@@ -39,6 +39,7 @@ from polyscale.stats.intervals import accuracy_intervals, bootstrap_interval
 from polyscale.stats.objects import ObjectIous, object_ious
 from polyscale.stats.paired import paired_contrasts
 from polyscale.stats.power import images_to_differ, images_to_equate
+from polyscale.stats.repeats import split_interval, training_interval
 from polyscale.stats.seeds import over_seeds
 from polyscale.stats.segmentation import (
     PixelCounts,
@@ -98,9 +99,11 @@ __all__ = [
     "score_interval",
     "segmentation_metrics",
     "share_or_nan",
+    "split_interval",
     "stack_counts",
     "sweet_spots",
     "sweet_spots_by_axis",
+    "training_interval",
     "weighted_contrasts",
     "weighted_intervals",
 ]

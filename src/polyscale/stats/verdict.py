@@ -7,8 +7,9 @@ images (`matched`). P-values are corrected over all these comparisons. Then each
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from polyscale.records import Contrast, CostVerdict, Outcome, Result, Rule, Verdict
+from polyscale.records import Contrast, CostVerdict, DrawnContrast, Outcome, Result, Rule, Verdict
 from polyscale.stats.matched import Match, Pairing, Sides, sides_by_family
 from polyscale.stats.trial import decide, images_needed, mixed_contrast, more_is_better
 
@@ -82,7 +83,10 @@ def corrected_contrasts(results: Sequence[Result], contrasts: Sequence[Contrast]
     ]
 
 
-def find_contrast(contrasts: Iterable[Contrast], first: str, second: str) -> Contrast:
+AnyContrast = TypeVar("AnyContrast", Contrast, DrawnContrast)
+
+
+def find_contrast(contrasts: Iterable[AnyContrast], first: str, second: str) -> AnyContrast:
     """The contrast of two candidates, turned round if it was written the other way.
 
     Raises:

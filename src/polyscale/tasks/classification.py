@@ -170,8 +170,9 @@ class Classification(PooledTask):
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
         """Cascades, which are judged by accuracy; probes and controls where they are asked for."""
         optional: tuple[AddOn, ...] = ("probes", "controls")
+        chosen = (name for name in optional if getattr(settings, name))
         cascades: tuple[AddOn, ...] = ("cascades",) if self.right_or_wrong else ()
-        return (*cascades, *(name for name in optional if getattr(settings, name)))
+        return (*cascades, *chosen, *super().addons(settings))
 
     def data_facts(self, data: ClassificationData) -> dict[str, Any]:
         """With the training and test images of each class."""

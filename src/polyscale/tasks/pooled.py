@@ -15,7 +15,7 @@ from polyscale.operator.multiscale import MultiScale
 from polyscale.stats import WeightedMetric
 from polyscale.tasks.files import most_divided, thumbnail
 from polyscale.tasks.settings import PooledSettings, Rows, RunSettings
-from polyscale.tasks.task import Baseline, Case, Evaluation, Scores, Task
+from polyscale.tasks.task import AddOn, Baseline, Case, Evaluation, Scores, Task
 from polyscale.types import Candidate
 
 NUM_FOLDS = 5
@@ -199,6 +199,11 @@ class PooledTask(Task):
             "features": settings.about_features,
             **super().facts(data, settings),
         }
+
+    def addons(self, settings: Any) -> tuple[AddOn, ...]:
+        """Also repeats where they are asked for."""
+        repeats: tuple[AddOn, ...] = ("repeats",) if getattr(settings, "repeats", 0) else ()
+        return (*repeats, *super().addons(settings))
 
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
         """Images on which candidates differ, the most divided first."""

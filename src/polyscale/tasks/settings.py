@@ -31,6 +31,9 @@ FEATURE_WORDS: dict[Feature, str] = {
 }
 
 
+MAX_REPEATS = 1000
+
+
 def parse_tile_batch(text: str) -> int | Literal["auto"]:
     """`auto`, or a number of tiles; anything else is an InputError."""
     if text == "auto":
@@ -136,9 +139,22 @@ class PooledSettings(RunSettings):
         help="What heads see of each scale: the class token (cls), the mean of the map (mean) or "
         "both.",
     )
+    repeats: int = option(
+        0,
+        help="Also repeat split and training this many times with other seeds, on the same "
+        "features, and show how far the answer moves. Where the data have a split of their own, "
+        "half of the training images are drawn each time.",
+    )
 
     def __post_init__(self) -> None:
         check_choice("feature", self.feature, get_args(Feature))
+        if type(self.repeats) is not int or not (
+            self.repeats == 0 or 2 <= self.repeats <= MAX_REPEATS
+        ):
+            raise InputError(
+                f"repeats must be 0, or from 2 to {MAX_REPEATS}, but got {self.repeats!r}. "
+                "Ten show how far an answer moves."
+            )
         super().__post_init__()
 
     @property

@@ -29,7 +29,7 @@ from polyscale.stats import (
 from polyscale.tasks.settings import RunSettings
 from polyscale.types import Candidate, Progress
 
-AddOn = Literal["cascades", "probes", "controls"]
+AddOn = Literal["cascades", "probes", "controls", "repeats", "floors"]
 """What the run loop does besides, where a task asks for it; each writes a JSON file."""
 
 CLASS_SOURCES = (
@@ -291,7 +291,7 @@ class Task(ABC):
 
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
         """What else the run loop should do."""
-        return ()
+        return ("floors",) if settings.floors else ()
 
     def record(self) -> TaskRecord:
         """How a report reads runs of this task: `task.json`."""

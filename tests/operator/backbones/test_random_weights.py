@@ -8,9 +8,7 @@ from polyscale.operator.backbones import with_random_weights
 
 def deep_model():
     layers = [
-        part
-        for _ in range(12)
-        for part in (nn.Conv2d(32, 32, 3), nn.BatchNorm2d(32), nn.ReLU())
+        part for _ in range(12) for part in (nn.Conv2d(32, 32, 3), nn.BatchNorm2d(32), nn.ReLU())
     ]
     return nn.Sequential(nn.Conv2d(3, 32, 1), *layers).eval()
 

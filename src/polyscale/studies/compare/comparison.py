@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polyscale.errors import require
 from polyscale.records import (
     Cascade,
     Contrast,
@@ -16,6 +15,7 @@ from polyscale.records import (
     Failure,
     Floor,
     Probes,
+    Repeats,
     Result,
     Timing,
     Verdict,
@@ -40,7 +40,8 @@ class Comparison:
         cascades: of each family with a verdict, where the task has them.
         probes: candidate → what other probes find; None where they were not asked for.
         controls: what S² does, taken apart; None where that was not asked for.
-        floors: what can be had without a trained model; empty where they were left out.
+        floors: what can be had without a trained model; None where that was left out.
+        repeats: the comparison on other draws of the images; None where that was not asked for.
         failures: candidates that gave no result, and why.
         timing: where the time went.
     """
@@ -54,7 +55,8 @@ class Comparison:
     cascades: tuple[Cascade, ...] | None
     probes: dict[str, Probes] | None
     controls: tuple[Control, ...] | None
-    floors: tuple[Floor, ...]
+    floors: tuple[Floor, ...] | None
+    repeats: Repeats | None
     failures: tuple[Failure, ...]
     timing: Timing
 
@@ -73,17 +75,6 @@ class Comparison:
         """Candidate → what was trained."""
         return {name: evaluation.head for name, evaluation in self.evaluations.items()}
 
-    def to_pandas(self) -> Any:
-        """The rows as a pandas table, one line for each candidate.
-
-        Raises:
-            MissingExtraError: if pandas is not installed.
-        """
-        require("pandas", extra="compare", feature="to_pandas")
-        import pandas as pd
-
-        return pd.DataFrame([row.to_dict() for row in self.rows]).set_index("candidate")
-
     def save(self, folder: Path) -> None:
         """Write everything into an existing folder; see docs/reference/run.md."""
         import pyarrow as pa
@@ -99,7 +90,8 @@ class Comparison:
             "cascades": self.cascades,
             "probes": self.probes,
             "controls": self.controls,
-            "floors": self.floors or None,
+            "floors": self.floors,
+            "repeats": self.repeats,
             "failures": self.failures or None,
             "timing": self.timing,
             "data": task.data_facts(self.data),

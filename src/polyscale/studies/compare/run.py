@@ -25,6 +25,7 @@ from polyscale.studies.compare.floors import compare_with_floors, run_baselines
 from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
+from polyscale.studies.compare.repeats import make_draws, make_repeats, repeat
 from polyscale.studies.environment import versions
 from polyscale.tasks import Baseline, Case, Evaluation, PooledTask
 from polyscale.types import HW, Backbone, Candidate, Progress, silent
@@ -71,6 +72,8 @@ class _Run:
         self.evaluations: dict[Candidate, Evaluation] = {}
         self.probes: dict[Candidate, Probes] = {}
         self.controls: list[ControlRun] = []
+        self.draws = make_draws(plan) if "repeats" in self.addons else []
+        self.repeats: dict[Candidate, list[Evaluation]] = {}
 
     def evaluate_backbone(self, source: str) -> None:
         """Everything that needs features: the candidates of one backbone."""
@@ -92,7 +95,7 @@ class _Run:
         batch = fitting_batch(image_hw, torch.device(settings.device))
         timed: dict[str, Any] = {"image_hw": image_hw, "batch": batch}
         with self.watch.stage("floors"):
-            floors, left_out = self._baselines()
+            baselines, left_out = self._baselines()
         with self.watch.stage("costs"):
             costs = measure_in_turns(
                 {c: evaluation.module for c, evaluation in self._survivors().items()},
@@ -117,6 +120,13 @@ class _Run:
             if isinstance(task, PooledTask) and "cascades" in self.addons:
                 labels = task.targets(plan.data.train)
                 cascades = make_cascades(rows, verdicts, named, labels)
+            floors = None
+            if "floors" in self.addons:
+                floors = compare_with_floors(baselines, scores, task, settings)
+            repeats = None
+            if "repeats" in self.addons:
+                drawn = {str(c): self.repeats[c] for c in evaluations}
+                repeats = make_repeats(plan, self.draws, drawn, rows, contrasts)
         probes = {str(c): self.probes[c] for c in evaluations if c in self.probes}
         with self.watch.stage("pictures"):
             gallery = task.gallery(evaluations, plan.data, self.prepared)
@@ -130,14 +140,15 @@ class _Run:
             cascades=cascades,
             probes=probes if "probes" in self.addons else None,
             controls=controls if "controls" in self.addons else None,
-            floors=compare_with_floors(floors, scores, task, settings),
+            floors=floors,
+            repeats=repeats,
             failures=tuple(self.failures),
             timing=self.watch.timing(),
         )
 
     def _baselines(self) -> tuple[tuple[Baseline, ...], dict[str, str]]:
         """What candidates must beat, and what is left out of that, and why."""
-        if not (self.plan.settings.floors and self._survivors()):
+        if "floors" not in self.addons or not self._survivors():
             return (), {}
         return run_baselines(self.plan, self.extract, self._case)
 
@@ -161,6 +172,9 @@ class _Run:
             self.evaluations[candidate] = evaluation
         if not isinstance(task, PooledTask):
             return
+        if "repeats" in self.addons:
+            with self.watch.stage("repeats"):
+                self.repeats[candidate] = repeat(case, task, self.draws)
         if "probes" in self.addons:
             with self.watch.stage("other probes"):
                 self.probes[candidate] = run_probes(case, features, evaluation, task)
