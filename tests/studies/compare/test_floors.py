@@ -44,7 +44,7 @@ def test_floors_are_written_where_there_are_any(study, tmp_path):
     comparison = study([f"{SMALL}@1"], floors=True)
     comparison.save(tmp_path)
     assert read_json(tmp_path / "floors.json", tuple[Floor, ...]) == comparison.floors
-    assert study([f"{SMALL}@1"]).floors == ()
+    assert study([f"{SMALL}@1"]).floors is None
 
 
 def test_a_floor_that_fails_is_left_out_and_told(study, monkeypatch):
