@@ -12,6 +12,7 @@ import polyscale
 from polyscale import api
 from polyscale.comparison import of_study
 from polyscale.errors import InputError, RunError
+from polyscale.records import read_log
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,21 @@ def test_what_was_read_can_be_saved_and_reported_again(read, folder, tmp_path):
     again = polyscale.read_run(tmp_path / "copy")
     assert again.rows == read.rows
     read.save(folder)  # it is there already
+
+
+def test_each_run_is_added_to_the_log_beside_its_folder_once(found, folder, tmp_path):
+    for _ in range(2):
+        found.save(tmp_path / "run")
+    entries = read_log(tmp_path / "runs.jsonl")
+    assert tuple(entry.row for entry in entries) == found.rows
+    assert {entry.run for entry in entries} == {"run"}
+
+
+def test_a_log_that_cannot_be_written_keeps_the_run(found, tmp_path):
+    (tmp_path / "runs.jsonl").mkdir()
+    with pytest.raises(RunError, match="log .* cannot be written .* but the run is finished"):
+        found.save(tmp_path / "run")
+    assert polyscale.read_run(tmp_path / "run").rows == found.rows
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

@@ -19,13 +19,14 @@ from polyscale.records import (
     DataRecord,
     Failure,
     Probes,
+    Recommendation,
     Repeats,
     Result,
     Timing,
     Verdict,
 )
 from polyscale.report import write_report
-from polyscale.studies import REPORT_FILES, check_out, is_finished, new_run
+from polyscale.studies import REPORT_FILES, check_out, is_finished, new_run, write_run
 from polyscale.tasks import Scores
 
 if TYPE_CHECKING:
@@ -82,6 +83,11 @@ class Comparison:
 
         return plain_answers(self.run)[0]
 
+    @property
+    def recommendation(self) -> Recommendation | None:
+        """Which candidate to take, and how sure that is; None for a single one."""
+        return self.run.recommendation
+
     def to_pandas(self, table: Table = "rows") -> Any:
         """A table as a pandas data frame.
 
@@ -121,11 +127,11 @@ class Comparison:
         check_out(out)
         facts = study.plan.facts if study else self.rows[0].settings
         if not is_finished(out, facts, study.plan.files if study else ()):
+            if study:
+                write_run(study, out)
+                return
             with new_run(out) as new:
-                if study:
-                    study.save(new)
-                else:
-                    shutil.copytree(self.run.folder, new, dirs_exist_ok=True)
+                shutil.copytree(self.run.folder, new, dirs_exist_ok=True)
 
     def report(self, out: str | Path) -> Path:
         """Write the run and its report, as `polyscale compare --out` does.

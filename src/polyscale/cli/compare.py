@@ -194,7 +194,7 @@ def run_plan(
     """
     from polyscale.comparison import complete_report
     from polyscale.report import read_answers
-    from polyscale.studies import check_complete, is_finished, new_run, run_compare
+    from polyscale.studies import check_complete, is_finished, run_compare, write_run
 
     for note in plan.data.notes:
         errors.print(f"warning: {note}", style="yellow", soft_wrap=True)
@@ -205,8 +205,7 @@ def run_plan(
             comparison = run_compare(
                 plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress
             )
-        with new_run(out) as folder:
-            comparison.save(folder)
+        write_run(comparison, out)
     page = complete_report(out)
     if tell is not None:
         tell()

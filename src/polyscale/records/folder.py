@@ -6,6 +6,7 @@ from typing import Any
 from polyscale.records.addons import Cascade, Control, Failure, Probes, SweetSpot
 from polyscale.records.data import ClassIous, DataRecord, Sizes
 from polyscale.records.metric import TaskRecord
+from polyscale.records.recommendation import Recommendation, SelectionGap
 from polyscale.records.repeats import Repeats
 from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.timing import Timing
@@ -15,6 +16,8 @@ FILES: dict[str, Any] = {
     "task.json": TaskRecord,
     "results.json": tuple[Result, ...],
     "contrasts.json": tuple[Contrast, ...],
+    "selection.json": tuple[SelectionGap, ...],
+    "recommendation.json": Recommendation,
     "verdicts.json": tuple[Verdict, ...],
     "sweet_spots.json": dict[CostAxis, tuple[SweetSpot, ...]],
     "floors.json": tuple[Floor, ...],

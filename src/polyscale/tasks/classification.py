@@ -127,7 +127,7 @@ class Classification(PooledTask):
         return pooled_evaluation(
             case,
             replace(scores, columns={**words, **scores.columns}),
-            selection_value=self.score(result.out_of_fold, train).value,
+            selection=self.score(result.out_of_fold, train),
             train_value=self.score(both.probabilities[num_test:], train).value,
             head=result,
             facts=result.summary(),

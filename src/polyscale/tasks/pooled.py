@@ -118,8 +118,8 @@ class PooledTask(Task):
             **shared,
         )
 
-    def selection_value(self, train: Rows, targets: NDArray, settings: Any) -> float:
-        """The metric on training images, each predicted from the other folds."""
+    def selection(self, train: Rows, targets: NDArray, settings: Any) -> Scores:
+        """How it does on the training images, each predicted from the other folds."""
         fold = np.random.default_rng(settings.seed).permutation(len(train)) % NUM_FOLDS
         parts = [
             self.fit_predict(
@@ -128,7 +128,7 @@ class PooledTask(Task):
             for held in range(min(NUM_FOLDS, len(train)))
         ]
         order = np.argsort(np.argsort(fold, kind="stable"))
-        return self.score(np.concatenate(parts)[order], targets).value
+        return self.score(np.concatenate(parts)[order], targets)
 
     def train_value(self, train: Rows, targets: NDArray, settings: Any) -> float | None:
         """The metric on the training images that the head learned from; None if it learns none."""
@@ -156,7 +156,7 @@ class PooledTask(Task):
         return pooled_evaluation(
             case,
             replace(scores, columns={**words, **scores.columns}),
-            selection_value=self.selection_value(case.train, train, settings),
+            selection=self.selection(case.train, train, settings),
             train_value=self.train_value(case.train, train, settings),
             facts={"head": self.about},
         )

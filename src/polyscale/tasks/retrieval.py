@@ -11,7 +11,7 @@ from polyscale.errors import InputError
 from polyscale.records import Metric
 from polyscale.tasks.pooled import PooledTask
 from polyscale.tasks.settings import Rows
-from polyscale.tasks.task import CLASS_SOURCES, Baseline
+from polyscale.tasks.task import CLASS_SOURCES, Baseline, Scores
 
 COLUMNS = ("retrieval_map", "recall_1", "recall_5")
 
@@ -75,9 +75,9 @@ class Retrieval(PooledTask):
                     columns[name][query] = value
         return columns
 
-    def selection_value(self, train: Rows, targets: NDArray, settings: Any) -> float:
-        """The metric among the training images, which are searched for nothing else."""
-        return self.score(self.fit_predict(train, targets, train, settings), targets).value
+    def selection(self, train: Rows, targets: NDArray, settings: Any) -> Scores:
+        """How it does among the training images, which are searched for nothing else."""
+        return self.score(self.fit_predict(train, targets, train, settings), targets)
 
     def train_value(self, train: Rows, targets: NDArray, settings: Any) -> None:
         """None: nothing is learned."""

@@ -8,21 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polyscale.errors import RunError
 from polyscale.records import (
+    LOG_FILE,
     Cascade,
     Contrast,
     Control,
     Failure,
     Floor,
     Probes,
+    Recommendation,
     Repeats,
     Result,
+    SelectionGap,
     Timing,
     Verdict,
+    append_log,
     write_json,
 )
-from polyscale.stats import sweet_spots_by_axis
+from polyscale.stats import paired_errors, sweet_spots_by_axis
 from polyscale.studies.compare.plan import ComparePlan
+from polyscale.studies.run_folder import new_run
 from polyscale.tasks import Evaluation, FinishedRun, Scores
 
 
@@ -35,6 +41,8 @@ class Comparison:
         rows: one for each candidate.
         contrasts: one for each pair of candidates.
         verdicts: whether the larger model is needed, for each family that has one.
+        selection: each pair on the training images, by which candidates were chosen.
+        recommendation: which candidate to take; None for a single one.
         evaluations: candidate → its head, and its scores on each test image.
         gallery: test images on which candidates differ, as the task shows them.
         cascades: of each family with a verdict, where the task has them.
@@ -50,6 +58,8 @@ class Comparison:
     rows: tuple[Result, ...]
     contrasts: tuple[Contrast, ...]
     verdicts: tuple[Verdict, ...]
+    selection: tuple[SelectionGap, ...]
+    recommendation: Recommendation | None
     evaluations: dict[str, Evaluation]
     gallery: Any
     cascades: tuple[Cascade, ...] | None
@@ -86,7 +96,11 @@ class Comparison:
             "results": self.rows,
             "contrasts": self.contrasts,
             "verdicts": self.verdicts,
-            "sweet_spots": sweet_spots_by_axis(self.rows),
+            "selection": self.selection,
+            "recommendation": self.recommendation,
+            "sweet_spots": sweet_spots_by_axis(
+                self.rows, paired_errors(self.selection, self.contrasts)
+            ),
             "cascades": self.cascades,
             "probes": self.probes,
             "controls": self.controls,
@@ -117,6 +131,24 @@ class Comparison:
             weights_hashes=self.plan.weights_hashes,
         )
         task.write(folder, finished)
+
+
+def write_run(comparison: Comparison, out: Path) -> None:
+    """Write a run into a new folder, and add its rows to the log beside it.
+
+    Raises:
+        RunError: if the disk refuses.
+    """
+    with new_run(out) as folder:
+        comparison.save(folder)
+    log = out.absolute().parent / LOG_FILE
+    try:
+        append_log(log, out.absolute().name, comparison.plan.task.record(), comparison.rows)
+    except OSError as error:
+        raise RunError(
+            f"log {str(log)!r} cannot be written ({error.strerror or error}), but the run is "
+            f"finished and kept in {str(out)!r}. Make room, or make the file writable."
+        ) from error
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -6,19 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from polyscale.errors import InputError, RunError
 from polyscale.features import FeatureStore, feature_key, temporary_folder
-from polyscale.operator.cost import Cost, fitting_batch
+from polyscale.operator.cost import Cost
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Probes, Result, Watch
-from polyscale.stats import corrected_contrasts, judge
+from polyscale.studies.compare.answers import answer
 from polyscale.studies.compare.cascades import make_cascades
 from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.controls import ControlRun, finish_controls, run_controls
-from polyscale.studies.compare.costs import measure_in_turns
+from polyscale.studies.compare.costs import find_costs
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
 from polyscale.studies.compare.floors import compare_with_floors, run_baselines
@@ -28,13 +27,13 @@ from polyscale.studies.compare.probes import run_probes
 from polyscale.studies.compare.repeats import make_draws, make_repeats, repeat
 from polyscale.studies.environment import versions
 from polyscale.tasks import Baseline, Case, Evaluation, PooledTask
-from polyscale.types import HW, Backbone, Candidate, Progress, silent
+from polyscale.types import Backbone, Candidate, Progress, silent
 
 
 def run_compare(
     plan: ComparePlan,
     *,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     cache_limit_bytes: int | None = None,
     progress: Progress = silent,
 ) -> Comparison:
@@ -69,6 +68,7 @@ class _Run:
         self.extract = Extractor(
             plan.settings, self.prepared.train, self.prepared.test, store, self.watch, progress
         )
+        self.tile_s: dict[str, float] = {}
         self.evaluations: dict[Candidate, Evaluation] = {}
         self.probes: dict[Candidate, Probes] = {}
         self.controls: list[ControlRun] = []
@@ -79,7 +79,11 @@ class _Run:
         """Everything that needs features: the candidates of one backbone."""
         backbone, weights = self.plan.backbones[source], self.plan.weights_hashes[source]
         members = self._on_device(source)
+        before = self.watch.timing()
         features = self.extract.candidates(backbone, members, weights, self.failures)
+        tile_s = self.watch.timing().tile_s(since=before)
+        if tile_s is not None:
+            self.tile_s[source] = tile_s
         step = f"{backbone.name}: heads"
         for done, (candidate, of_scales) in enumerate(features.items()):
             self.progress(step, done, len(members), "candidates")
@@ -91,50 +95,45 @@ class _Run:
     def finish(self) -> Comparison:
         """Costs, statistics and the gallery of all candidates that got through."""
         plan, settings, task = self.plan, self.plan.settings, self.plan.task
-        image_hw: HW = plan.data.test.read(0).size[::-1]
-        batch = fitting_batch(image_hw, torch.device(settings.device))
-        timed: dict[str, Any] = {"image_hw": image_hw, "batch": batch}
         with self.watch.stage("floors"):
             baselines, left_out = self._baselines()
         with self.watch.stage("costs"):
-            costs = measure_in_turns(
-                {c: evaluation.module for c, evaluation in self._survivors().items()},
-                device=settings.device,
-                failures=self.failures,
+            costs = find_costs(
+                self._survivors(),
+                plan,
+                self.store,
+                self.failures,
+                tile_s=self.tile_s,
                 progress=self.progress,
-                **timed,
             )
             runs = [run for run in self.controls if run.candidate in costs]
-            controls = finish_controls(runs, self.evaluations, costs, task, settings, **timed)
+            controls = finish_controls(runs, self.evaluations, costs, task, settings)
         evaluations = self._survivors()
         if not evaluations:
             raise RunError(f"every candidate failed: {'; '.join(map(str, self.failures))}")
         named = {str(c): evaluation for c, evaluation in evaluations.items()}
         with self.watch.stage("statistics"):
-            rows = self._rows(evaluations, costs, image_hw, batch, left_out)
-            scores = {name: evaluation.scores for name, evaluation in named.items()}
-            uncorrected = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
-            contrasts = corrected_contrasts(rows, uncorrected)
-            verdicts = judge(rows, contrasts)
+            rows = self._rows(evaluations, costs, left_out)
+            floors = None
+            if "floors" in self.addons:
+                scores = {name: evaluation.scores for name, evaluation in named.items()}
+                floors = compare_with_floors(baselines, scores, task, settings)
+            answers = answer(plan, named, rows, floors=floors or (), seed=settings.seed)
             cascades = None
             if isinstance(task, PooledTask) and "cascades" in self.addons:
                 labels = task.targets(plan.data.train)
-                cascades = make_cascades(rows, verdicts, named, labels)
-            floors = None
-            if "floors" in self.addons:
-                floors = compare_with_floors(baselines, scores, task, settings)
+                cascades = make_cascades(rows, answers.verdicts, named, labels)
             repeats = None
             if "repeats" in self.addons:
                 drawn = {str(c): self.repeats[c] for c in evaluations}
-                repeats = make_repeats(plan, self.draws, drawn, rows, contrasts)
+                repeats = make_repeats(plan, self.draws, drawn, rows, answers.contrasts)
         probes = {str(c): self.probes[c] for c in evaluations if c in self.probes}
         with self.watch.stage("pictures"):
             gallery = task.gallery(evaluations, plan.data, self.prepared)
         return Comparison(
             plan=plan,
             rows=rows,
-            contrasts=tuple(contrasts),
-            verdicts=tuple(verdicts),
+            **vars(answers),
             evaluations=named,
             gallery=gallery,
             cascades=cascades,
@@ -235,16 +234,12 @@ class _Run:
         self,
         evaluations: Mapping[Candidate, Evaluation],
         costs: Mapping[Candidate, Cost],
-        image_hw: HW,
-        batch: int,
         left_out: Mapping[str, str],
     ) -> tuple[Result, ...]:
         """One row for each candidate."""
         plan, task, seed = self.plan, self.plan.task, self.plan.settings.seed
         facts = {
             **plan.facts,
-            "latency_image_hw": list(image_hw),
-            "throughput_batch": batch,
             **({"floors_left_out": dict(left_out)} if left_out else {}),
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         }
@@ -268,7 +263,7 @@ class _Run:
                     value=evaluation.scores.value,
                     ci_low=intervals[str(candidate)][0],
                     ci_high=intervals[str(candidate)][1],
-                    selection_value=evaluation.selection_value,
+                    selection_value=evaluation.selection.value,
                     train_value=evaluation.train_value,
                     num_train=evaluation.num_train,
                     num_test=evaluation.scores.num_judged,
