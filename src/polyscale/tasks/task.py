@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
 from polyscale.errors import InputError
@@ -26,6 +27,7 @@ from polyscale.stats import (
     weighted_contrasts,
     weighted_intervals,
 )
+from polyscale.tasks.groups import ImageGroups, small_picture
 from polyscale.tasks.settings import RunSettings
 from polyscale.types import Candidate, Progress
 
@@ -91,6 +93,21 @@ class Baseline:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class SavedHead:
+    """A trained head, as its file keeps it.
+
+    Attributes:
+        name: its kind, by the name in the registry of heads.
+        head: a module whose `config` makes it again.
+        facts: what else is known of it, JSON-like.
+    """
+
+    name: str
+    head: nn.Module
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Evaluation:
     """A candidate after training and test.
 
@@ -106,6 +123,7 @@ class Evaluation:
         feature_dim: numbers that describe one image, or one place of its map.
         num_tiles: times that the backbone runs for one image.
         test: features of the test images, where the gallery needs them again.
+        saved: what the run keeps of the head for `polyscale predict`; None where it keeps none.
     """
 
     scores: Scores
@@ -118,6 +136,7 @@ class Evaluation:
     num_train: int
     num_tiles: int
     test: Any = None
+    saved: SavedHead | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -151,7 +170,7 @@ class Case:
 class FinishedRun:
     """What a task's own files are made from.
 
-    `evaluations` are by the name of the candidate, `weights_hashes` by the name of the backbone.
+    `evaluations` are by the name of the candidate.
     """
 
     data: Any
@@ -159,7 +178,6 @@ class FinishedRun:
     rows: Sequence[Result]
     verdicts: Sequence[Verdict]
     evaluations: Mapping[str, Evaluation]
-    weights_hashes: Mapping[str, str]
 
 
 class Task(ABC):
@@ -177,6 +195,7 @@ class Task(ABC):
             any, the one that is named like the metric.
         reduction: how their means become the metric; None is what `reduce` or `Scores.weighted`
             says, and runs of the task cannot be merged.
+        grouped_by: what `groups` are, in one word: "class", "label", "range".
         images_file: the file with one row for each candidate and test image.
     """
 
@@ -190,6 +209,7 @@ class Task(ABC):
     right_or_wrong: bool = False
     statistics: ClassVar[tuple[str, ...]] = ()
     reduction: Reduction | None = "mean"
+    grouped_by: ClassVar[str] = ""
     images_file: ClassVar[str] = "images.parquet"
 
     def judged_by(self, settings: Any) -> "Task":
@@ -306,22 +326,51 @@ class Task(ABC):
         )
 
     def data_facts(self, data: Any) -> dict[str, Any]:
-        """The content of `data.json`."""
+        """What the task knows of its data: fields of `DataRecord`."""
         return {
             "name": data.name,
             "about": data.about,
             "num_train": len(data.train),
             "num_test": len(data.test),
-            "report": data.report.to_dict(),
+            "report": data.report,
         }
+
+    def groups(self, images: Any, data: Any) -> ImageGroups:
+        """The images of a split by class or the like, which `grouped_by` names."""
+        return ImageGroups(num_counted=len(images))
+
+    def draw(self, images: Any, index: int, data: Any, side_px: int) -> tuple[Image.Image, str]:
+        """An image with its target drawn over it, `side_px` at most, and the target in words."""
+        return small_picture(images.read(index, min_side=side_px), side_px), ""
 
     @abstractmethod
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
         """A pyarrow table of test images on which candidates differ: `gallery.parquet`."""
 
-    def head_file(self, number: int) -> str | None:
-        """Where the head of a candidate is written, or None."""
-        return None
+    def head_facts(self, data: Any) -> dict[str, Any]:
+        """What the file of a head must keep of the data, so that predictions can be read."""
+        return {}
+
+    def check_head(  # noqa: B027 - nothing to check
+        self, head: nn.Module, facts: Mapping[str, Any]
+    ) -> None:
+        """Raise an InputError for the file of a head whose facts do not fit it.
+
+        A KeyError or TypeError says that they are not those of a run.
+        """
+
+    def predictor(self, module: MultiScale, head: nn.Module, facts: Mapping[str, Any]) -> Any:
+        """Backbone, scales and a head from a file as one.
+
+        Args:
+            module: backbone and scales.
+            head: what was trained on their features.
+            facts: of its file, checked by `check_head`.
+
+        Raises:
+            InputError: if the task cannot predict.
+        """
+        raise InputError(f"head must be one that can predict, but task {self.name} has none.")
 
     def own_files(self) -> tuple[str, ...]:
         """Names of the files that `write` adds to the folder of a run, heads aside."""

@@ -21,11 +21,13 @@ from polyscale.studies.compare.costs import find_costs
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
 from polyscale.studies.compare.floors import compare_with_floors, run_baselines
+from polyscale.studies.compare.heads import head_file
 from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
 from polyscale.studies.compare.repeats import make_draws, make_repeats, repeat
 from polyscale.studies.environment import versions
+from polyscale.studies.look import look
 from polyscale.tasks import Baseline, Case, Evaluation, PooledTask
 from polyscale.types import Backbone, Candidate, Progress, silent
 
@@ -64,6 +66,7 @@ class _Run:
         self.plan, self.store, self.progress = plan, store, progress
         self.watch, self.failures = Watch(), Failures()
         self.addons = plan.task.addons(plan.settings)
+        self.look = look(plan.task, plan.data, seed=plan.settings.seed, progress=progress)
         self.prepared = plan.task.prepare(plan.data, plan.settings)
         self.extract = Extractor(
             plan.settings, self.prepared.train, self.prepared.test, store, self.watch, progress
@@ -135,6 +138,7 @@ class _Run:
             rows=rows,
             **vars(answers),
             evaluations=named,
+            look=self.look,
             gallery=gallery,
             cascades=cascades,
             probes=probes if "probes" in self.addons else None,
@@ -247,7 +251,7 @@ class _Run:
         intervals, made_with = task.intervals(scores, seed=seed), versions()
         rows = []
         for number, (candidate, evaluation) in enumerate(evaluations.items()):
-            file = task.head_file(number)
+            file = {"file": head_file(number)} if evaluation.saved else {}
             rows.append(
                 Result(
                     candidate=str(candidate),
@@ -270,7 +274,7 @@ class _Run:
                     num_tiles=evaluation.num_tiles,
                     feature_dim=evaluation.feature_dim,
                     **vars(costs[candidate]),
-                    probe={**({"file": file} if file else {}), **evaluation.facts},
+                    probe={**file, **evaluation.facts},
                     scores=evaluation.scores.others,
                     settings=facts,
                     versions=made_with,
