@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import errors, make_table, output
+from polyscale.cli.console import make_table, notes, output
 
 
 def models(
@@ -32,4 +32,4 @@ def models(
         for info in infos:
             output.print(info.source, soft_wrap=True)
     hint = "" if infos else " Try a shorter word; timm's models need pip install 'polyscale[timm]'."
-    errors.print(f"{len(infos)} models match {pattern!r}.{hint}", soft_wrap=True)
+    notes.print(f"{len(infos)} models match {pattern!r}.{hint}", soft_wrap=True)

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import DeviceOption, errors, output, progress_bars
+from polyscale.cli.console import DeviceOption, QuietOption, notes, output
+from polyscale.cli.progress import progress_bars
 from polyscale.errors import RunError
 
 
@@ -26,7 +27,8 @@ def predict(
         str | None,
         typer.Option(help="Where the backbone's weights are now, if they have moved."),
     ] = None,
-    device: DeviceOption = "cpu",
+    device: DeviceOption = "auto",
+    quiet: QuietOption = False,
 ) -> None:
     """Predict every pixel of pictures, with a head that a comparison trained.
 
@@ -46,7 +48,7 @@ def predict(
     with progress_bars() as progress:
         left_out = predict_files(predictor, files, out, arrays=arrays, progress=progress)
     for line in left_out:
-        errors.print(f"left out: {line}", soft_wrap=True)
+        notes.print(f"left out: {line}", soft_wrap=True)
     output.print(f"{len(files) - len(left_out)} of {len(files)} pictures: {out}", soft_wrap=True)
     if left_out:
         raise RunError(f"{len(left_out)} of {len(files)} pictures could not be read, see above.")

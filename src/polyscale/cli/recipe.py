@@ -1,6 +1,7 @@
 """`polyscale recipe list|show|run`."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console, RenderableType
 
-from polyscale.cli.compare import SettingsCommand, run_plan
-from polyscale.cli.console import CacheOption, errors, output, progress_bars
+from polyscale.cli.compare import run_plan
+from polyscale.cli.console import CacheOption, QuietOption, notes, output
+from polyscale.cli.progress import progress_bars
+from polyscale.cli.settings_command import SettingsCommand
 
 if TYPE_CHECKING:
     from polyscale.tasks import Option
@@ -35,8 +38,11 @@ class RecipeCommand(SettingsCommand):
         from polyscale.tasks.options import options_of
 
         known = options_of(MapSettings)
-        names = ("steps", "dtype", "seed", "device")
-        return {"Settings (default: those of the recipe)": {n: known[n][1] for n in names}}
+        shown = {}
+        for name in ("steps", "dtype", "seed", "device"):
+            target, own = known[name]
+            shown[name] = replace(own.describe(target, {"recipe": MapSettings}), default="")
+        return {"Settings (default: those of the recipe)": shown}
 
 
 @recipe.command("list")
@@ -98,6 +104,7 @@ def run_recipe(
         bool, typer.Option("--dry", help="Print what the run would cost, and stop.")
     ] = False,
     cache: CacheOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Run a recipe on your copy of its data, and print the paper's figures beside the results.
 
@@ -105,9 +112,9 @@ def run_recipe(
 
     \b
     Examples:
-        polyscale recipe run imagenet-vit --data imagenet:/data/imagenet --dry
-        polyscale recipe run imagenet-vit --data imagenet:/data/imagenet --per-class 100
-        polyscale recipe run ade20k-vit --data ade20k:/data/ade20k --device cuda
+        polyscale recipe run imagenet-vit --dry
+        polyscale recipe run imagenet-vit --data imagenet:/imagenet --per-class 100
+        polyscale recipe run ade20k-vit --data ade20k:/ade20k --device cuda
     """  # noqa: D301 - \b keeps the lines
     from polyscale.cli.recipe_text import forecast_lines, outcome_lines
     from polyscale.data import default_inspection_cache
@@ -127,7 +134,7 @@ def run_recipe(
     )
     size = size_recipe(prepared.recipe, prepared.settings, weights_dir=prepared.weights_dir)
     lines = forecast_lines(prepared.recipe, size, measure_rates(prepared))
-    _print(output if dry else errors, lines)
+    _print(output if dry else notes, lines)
     if dry:
         return
     check_memory(prepared.recipe, size)

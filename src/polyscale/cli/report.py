@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import errors, output
+from polyscale.cli.console import notes, output
 
 
 def report(
@@ -28,7 +28,7 @@ def report(
 
     written = draw_report(runs, out)
     for note in written.notes:
-        errors.print(f"note: {note}", soft_wrap=True)
+        notes.print(f"note: {note}", soft_wrap=True)
     for answer in written.answers:
         output.print(answer, soft_wrap=True)
     output.print(f"report: {written.path}", soft_wrap=True)

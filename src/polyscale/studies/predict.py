@@ -22,21 +22,21 @@ from polyscale.types import Progress, silent
 
 
 def load_predictor(
-    file: Path | str, *, backbone: str | None = None, device: str = "cpu"
+    file: Path | str, *, backbone: str | None = None, device: str = "auto"
 ) -> DensePredictor:
     """Load a head that a comparison trained, and its backbone.
 
     Args:
         file: `heads/0.safetensors` of a run.
         backbone: where the same weights are, if not where they were at training.
-        device: where both run.
+        device: where both run; "auto" is cuda if there is such a device, else cpu.
 
     Raises:
         InputError: if the file is no head, it belongs to another candidate than the results of its
             run say, or the backbone is not the one it was trained on.
         MissingExtraError: if a package is not installed.
     """
-    check_device(device)
+    device = str(check_device(device))
     loaded = load_head(Path(file))
     facts = loaded.facts
     if (candidate := _candidate_of(Path(file))) is not None:

@@ -4,7 +4,7 @@ from polyscale.tasks.classification import Classification, ClassificationSetting
 from polyscale.tasks.depth import Depth, DepthSettings
 from polyscale.tasks.maps import DensePredictor, MapSettings, MapTask
 from polyscale.tasks.multilabel import Multilabel
-from polyscale.tasks.options import Option, group_options, make_settings, option
+from polyscale.tasks.options import Option, given_options, group_options, make_settings, option
 from polyscale.tasks.pooled import PooledTask, ridge_predictions
 from polyscale.tasks.registry import DEFAULT, get_task, loadable_tasks, task_names, to_task
 from polyscale.tasks.regression import Regression
@@ -38,6 +38,7 @@ __all__ = [
     "SegmentationSettings",
     "Task",
     "get_task",
+    "given_options",
     "group_options",
     "loadable_tasks",
     "make_settings",

