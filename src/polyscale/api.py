@@ -1,6 +1,6 @@
 """A comparison from Python: the study and its report, which are different layers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from polyscale.errors import RunError, first_line
 from polyscale.report import write_report
 from polyscale.studies import (
     REPORT_FILES,
+    Candidates,
     Progress,
     check_out,
     is_finished,
@@ -19,7 +20,6 @@ from polyscale.studies import (
     silent,
 )
 from polyscale.tasks import RunSettings, Task
-from polyscale.types import Candidate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +69,11 @@ def complete_report(out: Path) -> Path:
 
 def compare(
     data: Any,
-    candidates: str | Sequence[str | Candidate],
+    candidates: Candidates,
     *,
     task: Task | str | None = None,
     settings: RunSettings | None = None,
+    family: Mapping[str, Sequence[str]] | None = None,
     cache: Path | None = None,
     cache_limit_bytes: int | None = None,
     progress: Progress = silent,
@@ -85,11 +86,18 @@ def compare(
     Args:
         data: data that the task can load, such as `rooms`, `folder:PATH`, `csv:PATH`, `hf:NAME`
             or `pairs:PATH`; or data that are already loaded.
-        candidates: `SOURCE@SCALES`, for example `pip:efficientnet_lite0@1,2`.
+        candidates: names `SOURCE@SCALES`, for example `pip:efficientnet_lite0@1,2`, and models of
+            your own: a `MultiScale` with its scales; a live model, a `Backbone` or any function of
+            tiles that `wrap` takes, at scale 1. `{"NAME": model}` names a model; a list in place
+            of the model holds the same one at several sets of scales. Models run in evaluation
+            mode, and have their own mode and device again afterwards.
         task: a `polyscale.tasks.Task`, or its name; None is the task to which the settings belong,
             and classification without settings.
         settings: everything else that the numbers depend on, for example
             `SegmentationSettings(head="knn")`; None takes the defaults of the task.
+        family: name of a family → its models, by their names without scales, for example
+            `{"nets": ["small", "large"]}`. A verdict needs a smaller and a larger model of one
+            family, which is otherwise guessed from their names.
         cache: folder where features and the results of inspecting images are kept between runs;
             None keeps nothing.
         cache_limit_bytes: limit of the size of the features there; None sets no limit.
@@ -100,6 +108,14 @@ def compare(
         MissingExtraError: if a package is not installed.
         RunError: if every candidate fails, or the disk refuses.
     """
-    plan = plan_compare(data, candidates, settings, task=task, image_cache=cache, progress=progress)
+    plan = plan_compare(
+        data,
+        candidates,
+        settings,
+        task=task,
+        family=family,
+        image_cache=cache,
+        progress=progress,
+    )
     study = run_compare(plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress)
     return Comparison(**vars(study))

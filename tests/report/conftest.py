@@ -105,6 +105,16 @@ def _with_faults(data: Any) -> None:
             {"train_id": "a/1", "test_id": "a/2", "distance": 3, "same_bytes": False},
             {"train_id": "b/1", "test_id": "b/2", "distance": 0, "same_bytes": True},
         ],
+        "suspect_pairs": [
+            {
+                "train_id": "a/1",
+                "test_id": "b/2",
+                "distance": 3,
+                "same_bytes": False,
+                "agreement": 0.912,
+            }
+        ],
+        "suspicious": [{"split": "test", "id": "study/8.jpg", "reason": "nearly one colour"}],
         "remarks": ["Classes differ in size by a factor of 3."],
     }
 

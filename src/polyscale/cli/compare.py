@@ -59,6 +59,14 @@ def compare(
     ],
     more: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="CANDIDATE")] = None,
     task: Annotated[str | None, typer.Option(help="The task; all tasks are listed below.")] = None,
+    family: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=A,B",
+            help="Models of one family, which differ in size alone, where their names do not "
+            "tell; may be repeated.",
+        ),
+    ] = None,
     cache: CacheOption = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not keep features.")] = False,
     cache_limit: Annotated[
@@ -100,6 +108,7 @@ def compare(
             chosen,
             make_settings(named_task.settings_type, ctx.obj, task=named_task.name),
             task=named_task,
+            family=_families(family or []),
             image_cache=None if no_cache else cache or default_inspection_cache(),
             progress=progress,
         )
@@ -124,6 +133,20 @@ def _record(
     places = [place_of_data(data), *map(place_of_weights, sources), *([config] if config else [])]
     files = [place for place in places if place is not None]
     return command_record(words, files) if len(files) == len(places) else None
+
+
+def _families(given: list[str]) -> dict[str, list[str]] | None:
+    """`NAME=A,B` → name of a family → its backbones; None where none is given."""
+    families: dict[str, list[str]] = {}
+    for text in given:
+        name, equals, members = text.partition("=")
+        if not (name and equals and members):
+            raise InputError(
+                f"--family must be NAME=A,B, but got {text!r}. "
+                "Example: --family mine=timm:/models/small,timm:/models/large"
+            )
+        families.setdefault(name, []).extend(members.split(","))
+    return families or None
 
 
 def run_plan(

@@ -2,7 +2,13 @@
 
 from polyscale.features.extract import Feature, extract_maps, extract_pooled, pooled_columns
 from polyscale.features.files import temporary_folder, whole_file
-from polyscale.features.keys import decode_side, feature_key, library_versions, weights_hash
+from polyscale.features.keys import (
+    decode_side,
+    feature_key,
+    library_versions,
+    live_hash,
+    weights_hash,
+)
 from polyscale.features.limit import parse_bytes
 from polyscale.features.maps import (
     ArrayMaps,
@@ -38,6 +44,7 @@ __all__ = [
     "extract_pooled",
     "feature_key",
     "library_versions",
+    "live_hash",
     "parse_bytes",
     "pooled_columns",
     "temporary_folder",

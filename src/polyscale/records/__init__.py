@@ -15,17 +15,21 @@ from polyscale.records.codec import FieldError, Record, decode, read_json, write
 from polyscale.records.data import (
     ClassIous,
     DataRecord,
-    DataReport,
     Estimate,
     Gain,
-    NearDuplicate,
     SizeContrast,
     Sizes,
+)
+from polyscale.records.data_report import (
+    DataReport,
+    ImagePair,
+    ImageSizes,
+    Suspicious,
     Unreadable,
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
-from polyscale.records.result import Contrast, Result
+from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.tables import (
     AnswerPicture,
     ImageRow,
@@ -57,12 +61,14 @@ __all__ = [
     "Estimate",
     "Failure",
     "FieldError",
+    "Floor",
     "Gain",
+    "ImagePair",
     "ImageRow",
+    "ImageSizes",
     "Knn",
     "MapPicture",
     "Metric",
-    "NearDuplicate",
     "ObjectRow",
     "Outcome",
     "PredictionRow",
@@ -75,6 +81,7 @@ __all__ = [
     "Shots",
     "SizeContrast",
     "Sizes",
+    "Suspicious",
     "SweetSpot",
     "TaskRecord",
     "TextRow",

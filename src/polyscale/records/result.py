@@ -131,3 +131,32 @@ class Contrast(Directed, Record):
             only_first=self.only_second,
             only_second=self.only_first,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Floor(Record):
+    """What can be had without a model that has learned to see, on the same images.
+
+    Attributes:
+        name: what gives the answers, for example "most frequent class".
+        about: how it gives them, as a sentence.
+        value: the metric on the test images; `ci_low` and `ci_high` are the ends of its 95 %
+            interval.
+        contrasts: each candidate (`first`) less the floor (`second`) on the same test images.
+    """
+
+    name: str
+    about: str
+    value: float
+    ci_low: float
+    ci_high: float
+    contrasts: tuple[Contrast, ...]
+
+    def beaten_by(self, candidate: str) -> bool:
+        """Whether the whole 95 % interval of the difference says that the candidate is better.
+
+        Raises:
+            KeyError: for a candidate that it was not compared with.
+        """
+        contrast = {c.first: c for c in self.contrasts}[candidate]
+        return contrast.ci_low > 0 if contrast.higher_is_better else contrast.ci_high < 0

@@ -2,6 +2,7 @@
 
 from polyscale.records.seams import SeamReport
 from polyscale.studies.compare import (
+    Candidates,
     ComparePlan,
     Comparison,
     plan_compare,
@@ -21,6 +22,7 @@ from polyscale.types import Progress, silent
 
 __all__ = [
     "REPORT_FILES",
+    "Candidates",
     "ComparePlan",
     "Comparison",
     "Progress",

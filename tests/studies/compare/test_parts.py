@@ -153,7 +153,8 @@ def test_files_are_plain_json(whole, tmp_path):
     data = files["data"]
     assert (data["num_train"], data["num_test"]) == (24, 12)
     assert data["classes"] == {name: [8, 4] for name in ("coarse", "fine", "medium")}
-    assert data["report"] == {"unreadable": [], "near_duplicates": [], "remarks": []}
+    assert not any(found for name, found in data["report"].items() if name != "sizes")
+    assert data["report"]["sizes"]["median_hw"] == [64, 80]
     for cascade in files["cascades"]:
         lengths = {len(cascade[k]) for k in ("thresholds", "share", "cost", "accuracy")}
         assert len(lengths) == 1

@@ -18,16 +18,19 @@ HEADER = """\
 def config_text(plan: ComparePlan) -> str | None:
     """The TOML file that repeats a run; None where no command line can repeat it.
 
-    That is so for data that were loaded in Python, and for settings without an option.
+    That is so for models and data that were loaded in Python, and for settings without an option.
     """
     settings, task = plan.settings, plan.task.name
     options = given_options(settings)
-    if plan.data_source is None:
+    if plan.data_source is None or plan.live:
         return None
     if make_settings(type(settings), options, task=task) != settings:
         return None
     candidates = [str(candidate) for candidate in plan.candidates]
+    families = plan.facts["families"] or {}
+    family = [f"{name}={','.join(members)}" for name, members in families.items()]
     values = {"data": plan.data_source, "candidates": candidates, "task": task, **options}
+    values |= {"family": family} if family else {}
     lines = (f"{name} = {_to_toml(value)}\n" for name, value in values.items())
     return HEADER.format(version=version("polyscale")) + "".join(lines)
 

@@ -19,8 +19,8 @@ from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.controls import ControlRun, finish_controls, run_controls
 from polyscale.studies.compare.costs import measure_in_turns
 from polyscale.studies.compare.failures import Failures
-from polyscale.studies.compare.family import family_of
 from polyscale.studies.compare.features import Extractor, Features
+from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
 from polyscale.studies.environment import versions
@@ -47,7 +47,7 @@ def run_compare(
     Raises:
         RunError: if every candidate fails, or the disk refuses.
     """
-    with temporary_folder() as nowhere:
+    with temporary_folder() as nowhere, borrowed(plan.backbones.values()):
         store = FeatureStore(cache or nowhere, limit_bytes=cache_limit_bytes)
         run = _Run(plan, store, progress)
         for source in plan.backbones:
@@ -157,6 +157,7 @@ class _Run:
                     task,
                     self.extract,
                     weights=self.plan.weights_hashes[candidate.backbone],
+                    is_live=candidate.backbone in self.plan.live,
                 )
 
     def _check_same_images(self, candidate: Candidate, evaluation: Evaluation) -> None:
@@ -225,7 +226,7 @@ class _Run:
                 Result(
                     candidate=str(candidate),
                     backbone=candidate.backbone,
-                    family=family_of(candidate.backbone),
+                    family=plan.families[candidate.backbone],
                     scales=candidate.scales,
                     tile_hw=plan.backbones[candidate.backbone].tile_hw,
                     source=plan.settings.source,
