@@ -31,6 +31,21 @@ DeviceOption = Annotated[
     str,
     typer.Option(help="Where models run: cpu, cuda, or auto (cuda if there is such a device)."),
 ]
+SourceOption = Annotated[
+    str,
+    typer.Option(
+        metavar="[native|base]",
+        help="The image that larger scales are resized from: native (the original picture) or "
+        "base (the picture at the model's own size).",
+    ),
+]
+AspectOption = Annotated[
+    str,
+    typer.Option(metavar="[squash|keep|pad|slide]", help="How the picture's aspect is handled."),
+]
+OverlapOption = Annotated[
+    float, typer.Option(help="Share of a tile that the next tile covers again, 0 to 0.9.")
+]
 CacheOption = Annotated[
     Path | None,
     typer.Option(

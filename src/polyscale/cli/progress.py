@@ -1,5 +1,6 @@
 """The progress of a study: bars in a terminal, and lines with the time in a log."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,9 @@ WIDE = 120
 SHORTEST = 12
 """Columns that the name of a step keeps in the narrowest terminal."""
 
+PARTS = re.compile(r"(?:\w+:)?(.*?)(@.*|: .*)?")
+"""The name of a step, such as `timm:vit_base@1,2: linear head`: model, and what follows it."""
+
 HEARTBEAT_S = 60.0
 """Time between two lines of a log, while a step runs."""
 
@@ -54,15 +58,18 @@ def progress_bars() -> Iterator[Progress]:
 
 
 def shorten(name: str, width: int) -> str:
-    """A name without a part of its middle: models differ at the beginning, steps at the end.
+    """A name without the end of its model's name: scales and steps stay, by which names differ.
 
-    >>> shorten("timm:vit_base_patch16_224@1,2: linear head", 28)
-    'timm:vit_…@1,2: linear head'
+    >>> shorten("timm:vit_base_patch16_224.augreg@1,2: linear head", 28)
+    'vit_base_p…@1,2: linear head'
     """
     if len(name) <= width:
         return name
-    start = max(width // 3, 1)
-    return f"{name[:start]}…{name[len(name) - (width - start - 1) :]}"
+    model, rest = PARTS.fullmatch(name).groups("")  # type: ignore[union-attr]
+    if len(model + rest) <= width:
+        return model + rest
+    start = f"{model[: max(width - len(rest) - 1, width // 3)]}…"
+    return start + rest[max(len(start) + len(rest) - width, 0) :]
 
 
 class _Name:

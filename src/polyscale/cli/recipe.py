@@ -13,6 +13,7 @@ from polyscale.cli.compare import run_plan
 from polyscale.cli.console import CacheOption, QuietOption, notes, output
 from polyscale.cli.progress import progress_bars
 from polyscale.cli.settings_command import SettingsCommand
+from polyscale.errors import InputError
 
 if TYPE_CHECKING:
     from polyscale.tasks import Option
@@ -79,9 +80,12 @@ def run_recipe(
     ctx: typer.Context,
     name: RecipeName,
     data: Annotated[
-        str,
-        typer.Option(help="The recipe's data set: imagenet:PATH, ade20k:PATH or nyu:PATH."),
-    ],
+        str | None,
+        typer.Option(
+            help="The recipe's data set: imagenet:PATH, ade20k:PATH or nyu:PATH; only --dry does "
+            "without it."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="New folder for the results (default: runs/NAME).")
     ] = None,
@@ -128,6 +132,8 @@ def run_recipe(
         size_recipe,
     )
 
+    if data is None and not dry:
+        raise InputError("data must be given, but is missing. Only --dry does without --data.")
     out = out or Path("runs") / name
     prepared = prepare_recipe(
         name, data, weights_dir=weights_dir, per_class=per_class, limit=limit, given=ctx.obj

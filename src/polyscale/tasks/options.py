@@ -18,7 +18,7 @@ TYPES = (bool, int, float, str)
 RESERVED = frozenset(
     {
         *("cache", "cache-limit", "candidates", "config", "data", "help", "json", "no-cache"),
-        *("out", "quiet", "task"),
+        *("family", "out", "quiet", "task"),
     }
 )
 """Names of the options that `polyscale compare` has for every task."""

@@ -52,6 +52,11 @@ MODEL_LISTS: dict[str, Callable[[Any], Iterable[str]]] = {
 }
 """Scheme, which is the package's name as well → the names that the package lists."""
 
+LICENCES: dict[str, Callable[[Any, str], str | None]] = {
+    "timm": lambda timm, name: timm.get_pretrained_cfg(name).license,
+}
+"""Package → how it says what the licence of a model's weights is."""
+
 MAX_TILE_PX = 4096
 """Longest side of a tile in a source: a larger one is a typing mistake that would fill memory."""
 
@@ -219,6 +224,9 @@ def list_sources(pattern: str = "*") -> Iterator[SourceInfo]:
         # a pattern for one scheme spares the import of the others
         wanted = pattern.partition(":")[0] if ":" in pattern else scheme
         if fnmatch(scheme, wanted) and find_spec(scheme) is not None:
-            for name in names(import_module(scheme)):
-                if fnmatch(f"{scheme}:{name}", match):
-                    yield SourceInfo(f"{scheme}:{name}", "weights from the hub", "", False)
+            package, licence = import_module(scheme), LICENCES.get(scheme, lambda *_: None)
+            for name in names(package):
+                source = f"{scheme}:{name}"
+                if fnmatch(source, match):
+                    about = "weights from the hub"
+                    yield SourceInfo(source, about, licence(package, name) or "", False)
