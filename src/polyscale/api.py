@@ -1,70 +1,12 @@
-"""A comparison from Python: the study and its report, which are different layers."""
+"""A comparison from Python in one call."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polyscale import studies
-from polyscale.errors import RunError, first_line
-from polyscale.report import write_report
-from polyscale.studies import (
-    REPORT_FILES,
-    Candidates,
-    Progress,
-    check_out,
-    is_finished,
-    new_run,
-    plan_compare,
-    run_compare,
-    silent,
-)
+from polyscale.comparison import Comparison, of_study
+from polyscale.studies import Candidates, Progress, plan_compare, run_compare, silent
 from polyscale.tasks import RunSettings, Task
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison(studies.Comparison):
-    """Candidates on the same images; `report` writes their report."""
-
-    def report(self, out: str | Path) -> Path:
-        """Write the run and its report, as `polyscale compare --out` does.
-
-        Args:
-            out: a new folder, or one that holds this very run, which is left as it is.
-
-        Returns:
-            The path of `report.html`.
-
-        Raises:
-            InputError: if the folder holds anything else.
-            RunError: if the disk refuses, or the report fails; the run is kept then.
-        """
-        out = Path(out)
-        check_out(out)
-        if not is_finished(out, self.plan.facts, self.plan.files):
-            with new_run(out) as folder:
-                self.save(folder)
-        return complete_report(out)
-
-
-def complete_report(out: Path) -> Path:
-    """Write the report of a finished run that has none yet.
-
-    Returns:
-        The path of `report.html`.
-
-    Raises:
-        RunError: if that fails; the run is kept.
-    """
-    if not all((out / name).is_file() for name in REPORT_FILES):
-        try:
-            write_report(out)
-        except Exception as error:
-            raise RunError(
-                f"report of {str(out)!r} cannot be written ({first_line(error)}), but the run is "
-                f"finished and kept. To try again, run: polyscale report {out}"
-            ) from error
-    return out / "report.html"
 
 
 def compare(
@@ -74,7 +16,7 @@ def compare(
     task: Task | str | None = None,
     settings: RunSettings | None = None,
     family: Mapping[str, Sequence[str]] | None = None,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     cache_limit_bytes: int | None = None,
     progress: Progress = silent,
 ) -> Comparison:
@@ -108,6 +50,7 @@ def compare(
         MissingExtraError: if a package is not installed.
         RunError: if every candidate fails, or the disk refuses.
     """
+    cache = None if cache is None else Path(cache)
     plan = plan_compare(
         data,
         candidates,
@@ -118,4 +61,4 @@ def compare(
         progress=progress,
     )
     study = run_compare(plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress)
-    return Comparison(**vars(study))
+    return of_study(study)

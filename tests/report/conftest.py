@@ -64,8 +64,8 @@ def keep_candidates(folder: Path, names: Collection[str]) -> Path:
     for path in folder.glob("*.parquet"):
         if "candidate" in pq.read_schema(path).names:
             edit_table(path, keep=lambda row: row["candidate"] in (None, *names))
-    for name in ("verdicts", "sweet_spots"):
-        (folder / f"{name}.json").unlink()
+    for name in ("verdicts", "sweet_spots", "recommendation", "repeats"):
+        (folder / f"{name}.json").unlink(missing_ok=True)
 
     def is_kept(row: Any) -> bool:
         return {row[k] for k in ("candidate", "first", "second", "small", "large") if k in row} <= {

@@ -165,7 +165,7 @@ def test_sections_are_those_of_the_files_and_each_is_linked(html, task):
     found = set(re.findall(r'<section[^>]* id="([\w-]+)"', html[task].html))
     shared = {"chart", "equal-cost", "candidates", "contrasts", "budgets", "gallery", "data"}
     more = {
-        "classification": {"cascades", "controls", "probes", "classes"},
+        "classification": {"cascades", "controls", "probes", "repeats", "classes"},
         "segmentation": {"sizes", "classes"},
         "depth": set(),
     }

@@ -173,8 +173,8 @@ def run_plan(
     Raises:
         RunError: if a candidate or the report failed; everything else is written then.
     """
-    from polyscale.api import complete_report
-    from polyscale.studies import check_complete, is_finished, new_run, run_compare
+    from polyscale.comparison import complete_report
+    from polyscale.studies import check_complete, is_finished, run_compare, write_run
 
     for note in plan.data.notes:
         notes.print(f"warning: {note}", style="yellow", soft_wrap=True)
@@ -185,15 +185,14 @@ def run_plan(
             comparison = run_compare(
                 plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress
             )
-        with new_run(out) as folder:
-            comparison.save(folder)
-            if record is not None:
-                keep_command(record, folder)
+        write_run(comparison, out)
     complete_report(out)
     if tell is not None:
         tell()
     print_run(out, as_json=as_json)
     check_complete(out)
+    if record is not None:
+        keep_command(record, out)
 
 
 def print_run(out: Path, *, as_json: bool) -> None:

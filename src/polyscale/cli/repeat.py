@@ -33,7 +33,7 @@ def command_record(words: Sequence[str], files: Iterable[Path]) -> dict[str, Any
 
 
 def keep_command(record: dict[str, Any], folder: Path) -> None:
-    """Write the record into the folder of its run, beside the names of the files there."""
+    """Write the record into the folder of its complete run, with the names of the files there."""
     names = [path.relative_to(folder).as_posix() for path in _files_below(folder)]
     content = json.dumps({**record, "holds": sorted(names)}, indent=2)
     (folder / COMMAND_FILE).write_text(content, encoding="utf-8")
@@ -48,11 +48,8 @@ def repeated_run(words: Sequence[str]) -> Path | None:
     out = _value_of("--out", words)
     try:
         known = json.loads((Path(out) / COMMAND_FILE).read_text(encoding="utf-8"))
-        names = {*known.pop("holds"), "report.html", "curves.png"}
-        whole = all((Path(out) / name).is_file() for name in names)
-        if "failures.json" in names or not whole:
-            return None
-        if known == command_record(words, known["files"]):
+        whole = all((Path(out) / name).is_file() for name in known.pop("holds"))
+        if whole and known == command_record(words, known["files"]):
             return Path(out)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         pass

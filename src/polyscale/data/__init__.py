@@ -12,6 +12,7 @@ from polyscale.data.dataset import (
     NumberData,
     SegmentationData,
 )
+from polyscale.data.draws import Draw, draw_again, draw_kind
 from polyscale.data.embedded import load_rooms
 from polyscale.data.inspection_cache import default_inspection_cache
 from polyscale.data.sources import (
@@ -32,11 +33,14 @@ __all__ = [
     "DenseData",
     "DenseImages",
     "DepthData",
+    "Draw",
     "LabelledImages",
     "MultiLabelData",
     "NumberData",
     "SegmentationData",
     "default_inspection_cache",
+    "draw_again",
+    "draw_kind",
     "load_classification",
     "load_depth",
     "load_multilabel",

@@ -28,7 +28,15 @@ from polyscale.records.data_report import (
     Unreadable,
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
+from polyscale.records.log import LOG_FILE, LogEntry, append_log, read_log
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
+from polyscale.records.recommendation import (
+    Advice,
+    Certainty,
+    Recommendation,
+    SelectionGap,
+)
+from polyscale.records.repeats import DrawKind, DrawnContrast, Repeat, Repeats
 from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.tables import (
     AnswerPicture,
@@ -39,18 +47,30 @@ from polyscale.records.tables import (
     TextRow,
 )
 from polyscale.records.timing import FEATURES_STAGE, Timing, Watch
-from polyscale.records.verdict import COST_AXES, CostAxis, CostVerdict, Outcome, Rule, Verdict
+from polyscale.records.turns import Turns
+from polyscale.records.verdict import (
+    COST_AXES,
+    CostAxis,
+    CostVerdict,
+    Outcome,
+    Rule,
+    Verdict,
+    known_axes,
+)
 
 __all__ = [
     "COST_AXES",
     "FEATURES_STAGE",
     "FILES",
+    "LOG_FILE",
     "METRICS",
     "REQUIRED",
     "RUN_MARKS",
+    "Advice",
     "AnswerPicture",
     "Cascade",
     "CascadeChoice",
+    "Certainty",
     "ClassIous",
     "Contrast",
     "Control",
@@ -58,6 +78,8 @@ __all__ = [
     "CostVerdict",
     "DataRecord",
     "DataReport",
+    "DrawKind",
+    "DrawnContrast",
     "Estimate",
     "Failure",
     "FieldError",
@@ -67,17 +89,22 @@ __all__ = [
     "ImageRow",
     "ImageSizes",
     "Knn",
+    "LogEntry",
     "MapPicture",
     "Metric",
     "ObjectRow",
     "Outcome",
     "PredictionRow",
     "Probes",
+    "Recommendation",
     "Record",
     "Reduction",
+    "Repeat",
+    "Repeats",
     "Result",
     "Rule",
     "Seeds",
+    "SelectionGap",
     "Shots",
     "SizeContrast",
     "Sizes",
@@ -86,11 +113,15 @@ __all__ = [
     "TaskRecord",
     "TextRow",
     "Timing",
+    "Turns",
     "Unreadable",
     "Verdict",
     "Watch",
+    "append_log",
     "decode",
     "is_run",
+    "known_axes",
     "read_json",
+    "read_log",
     "write_json",
 ]

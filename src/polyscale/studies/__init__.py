@@ -8,6 +8,7 @@ from polyscale.studies.compare import (
     plan_compare,
     run_compare,
     run_files,
+    write_run,
 )
 from polyscale.studies.run_folder import (
     REPORT_FILES,
@@ -39,4 +40,5 @@ __all__ = [
     "run_files",
     "show",
     "silent",
+    "write_run",
 ]

@@ -68,26 +68,13 @@ class Classification(PooledTask):
 
     def evaluate(self, case: Case) -> Evaluation:
         """The probe, which cross-validates by itself; `head` is its `ProbeResult`."""
-        labels, names = case.data.test.labels, np.array(case.data.class_names)
-        result = _fit(case.train, case.data.train.labels, case.test, case.settings)
-        predicted = result.probabilities.argmax(axis=1)
-        correct = predicted == labels
-        of_truth = result.probabilities[np.arange(len(labels)), labels]
-        scores = Scores(
-            value=float(correct.mean()),
-            columns={
-                "label": names[labels],
-                "prediction": names[predicted],
-                "probability": of_truth.astype(np.float32),
-                "correct": correct,
-            },
-            image_scores=correct,
-            correct=correct,
-        )
+        data = case.data
+        result = _fit(case.train, data.train.labels, case.test, case.settings)
+        assert result.out_of_fold is not None
         return pooled_evaluation(
             case,
-            scores,
-            selection_value=result.cv_accuracy,
+            _scores(result.probabilities, data.test.labels, data.class_names),
+            selection=_scores(result.out_of_fold, data.train.labels, data.class_names),
             head=result,
             facts=result.summary(),
         )
@@ -109,7 +96,8 @@ class Classification(PooledTask):
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
         """Cascades always; other probes and controls where they are asked for."""
         optional: tuple[AddOn, ...] = ("probes", "controls")
-        return ("cascades", *(name for name in optional if getattr(settings, name)))
+        chosen = (name for name in optional if getattr(settings, name))
+        return ("cascades", *chosen, *super().addons(settings))
 
     def data_facts(self, data: ClassificationData) -> dict[str, Any]:
         """With the training and test images of each class."""
@@ -124,3 +112,22 @@ class Classification(PooledTask):
 def _fit(train: Rows, labels: NDArray, test: Rows, settings: ClassificationSettings) -> ProbeResult:
     protocol, seed, device = settings.protocol, settings.seed, settings.device
     return probe(train, labels, test, protocol=protocol, seed=seed, device=device)
+
+
+def _scores(
+    probabilities: NDArray[np.floating], labels: NDArray[np.int64], class_names: Sequence[str]
+) -> Scores:
+    names, predicted = np.array(class_names), probabilities.argmax(axis=1)
+    correct = predicted == labels
+    of_truth = probabilities[np.arange(len(labels)), labels]
+    return Scores(
+        value=float(correct.mean()),
+        columns={
+            "label": names[labels],
+            "prediction": names[predicted],
+            "probability": of_truth.astype(np.float32),
+            "correct": correct,
+        },
+        image_scores=correct,
+        correct=correct,
+    )

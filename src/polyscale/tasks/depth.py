@@ -18,7 +18,7 @@ from polyscale.records import METRICS
 from polyscale.stats import DEPTH_METRICS, depth_errors, depth_metrics
 from polyscale.tasks.maps.predictor import Outputs
 from polyscale.tasks.maps.settings import DEFAULT_CROP_HW, MapSettings
-from polyscale.tasks.maps.task import MapTask
+from polyscale.tasks.maps.task import MapTask, nothing_judged
 from polyscale.tasks.task import Scores
 from polyscale.types import HW
 
@@ -103,12 +103,11 @@ class Depth(MapTask):
             image_scores=rmse,
         )
 
-    def quick_value(self, targets: NDArray, predicted: NDArray, data: DepthData) -> float:
-        """RMSE, without a crop; the largest that it can be where no depth is known."""
-        whole, pairs = replace(data, crop_yxyx=None), zip(targets, predicted, strict=True)
-        errors = np.stack([self.judge(truth, each, whole) for truth, each in pairs])
-        known = not np.isnan(errors[:, 0]).all()
-        return depth_metrics(errors)["rmse"] if known else data.max_depth_m
+    def judge_rasters(self, targets: NDArray, predicted: NDArray, data: DepthData) -> Scores:
+        """Without a crop; the largest error that there can be where no depth is known."""
+        if not ((targets >= data.min_depth_m) & (targets <= data.max_depth_m)).any():
+            return nothing_judged(data.max_depth_m, len(targets))
+        return super().judge_rasters(targets, predicted, replace(data, crop_yxyx=None))
 
     def data_facts(self, data: DepthData) -> dict[str, Any]:
         """With the range and the part of images that is judged."""

@@ -15,7 +15,7 @@ from polyscale.operator.multiscale import MultiScale
 from polyscale.stats import WeightedMetric
 from polyscale.tasks.files import most_divided, thumbnail
 from polyscale.tasks.settings import PooledSettings, Rows, RunSettings
-from polyscale.tasks.task import Case, Evaluation, Scores, Task
+from polyscale.tasks.task import AddOn, Case, Evaluation, Scores, Task
 from polyscale.types import Candidate
 
 NUM_FOLDS = 5
@@ -113,8 +113,8 @@ class PooledTask(Task):
             **shared,
         )
 
-    def selection_value(self, train: Rows, targets: NDArray, settings: Any) -> float:
-        """The metric on training images, each predicted from the other folds."""
+    def selection(self, train: Rows, targets: NDArray, settings: Any) -> Scores:
+        """How it does on the training images, each predicted from the other folds."""
         fold = np.random.default_rng(settings.seed).permutation(len(train)) % NUM_FOLDS
         parts = [
             self.fit_predict(
@@ -123,7 +123,7 @@ class PooledTask(Task):
             for held in range(min(NUM_FOLDS, len(train)))
         ]
         order = np.argsort(np.argsort(fold, kind="stable"))
-        return self.score(np.concatenate(parts)[order], targets).value
+        return self.score(np.concatenate(parts)[order], targets)
 
     def evaluate(self, case: Case) -> Evaluation:
         """Predict the test images, and cross-validate on the training images."""
@@ -139,7 +139,7 @@ class PooledTask(Task):
         return pooled_evaluation(
             case,
             replace(scores, columns={**words, **scores.columns}),
-            selection_value=self.selection_value(case.train, train, settings),
+            selection=self.selection(case.train, train, settings),
             facts={"head": self.about},
         )
 
@@ -181,6 +181,10 @@ class PooledTask(Task):
             "features": settings.about_features,
             **super().facts(data, settings),
         }
+
+    def addons(self, settings: Any) -> tuple[AddOn, ...]:
+        """Repeats where they are asked for."""
+        return ("repeats",) if getattr(settings, "repeats", 0) else ()
 
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
         """Images on which candidates differ, the most divided first."""

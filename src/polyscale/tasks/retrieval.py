@@ -11,7 +11,7 @@ from polyscale.errors import InputError
 from polyscale.records import Metric
 from polyscale.tasks.pooled import PooledTask
 from polyscale.tasks.settings import Rows
-from polyscale.tasks.task import CLASS_SOURCES
+from polyscale.tasks.task import CLASS_SOURCES, Scores
 
 COLUMNS = ("retrieval_map", "recall_1", "recall_5")
 
@@ -72,9 +72,9 @@ class Retrieval(PooledTask):
                     columns[name][query] = value
         return columns
 
-    def selection_value(self, train: Rows, targets: NDArray, settings: Any) -> float:
-        """The metric among the training images, which are searched for nothing else."""
-        return self.score(self.fit_predict(train, targets, train, settings), targets).value
+    def selection(self, train: Rows, targets: NDArray, settings: Any) -> Scores:
+        """How it does among the training images, which are searched for nothing else."""
+        return self.score(self.fit_predict(train, targets, train, settings), targets)
 
     def text(self, target: Any, data: Any) -> str:
         """A class; or the name of the nearest test image."""

@@ -30,7 +30,7 @@ from polyscale.stats import (
 from polyscale.tasks.maps.predictor import Outputs
 from polyscale.tasks.maps.samples import READERS
 from polyscale.tasks.maps.settings import DEFAULT_CROP_HW, MapSettings
-from polyscale.tasks.maps.task import MapTask
+from polyscale.tasks.maps.task import MapTask, nothing_judged
 from polyscale.tasks.task import FinishedRun, Scores
 from polyscale.types import HW
 
@@ -122,13 +122,11 @@ class Segmentation(MapTask):
             details=LabelDetails(counts, tuple(objects for _, objects in images)),
         )
 
-    def quick_value(self, targets: NDArray, predicted: NDArray, data: SegmentationData) -> float:
-        """Mean IoU over all rasters; 0 where every pixel is ignored."""
-        num = len(data.class_names)
-        counts = stack_counts(
-            [count_pixels(t, p, num) for t, p in zip(targets, predicted, strict=True)]
-        )
-        return segmentation_metrics(counts)["miou"] if counts.truth.any() else 0.0
+    def judge_rasters(self, targets: NDArray, predicted: NDArray, data: SegmentationData) -> Scores:
+        """One confusion over all rasters; 0 where every pixel is ignored."""
+        if (targets < 0).all():
+            return nothing_judged(0.0, len(targets))
+        return super().judge_rasters(targets, predicted, data)
 
     def data_facts(self, data: SegmentationData) -> dict[str, Any]:
         """With the names of the classes."""

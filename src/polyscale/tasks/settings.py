@@ -20,7 +20,7 @@ from polyscale.operator.multiscale import (
 )
 from polyscale.stats import MARGIN
 from polyscale.tasks.options import option
-from polyscale.types import SOURCES, Backbone, Source
+from polyscale.types import SOURCES, Backbone, Source, short_repr
 
 Rows = NDArray[np.float32]
 
@@ -29,6 +29,9 @@ FEATURE_WORDS: dict[Feature, str] = {
     "cls": "the class token",
     "mean": "the mean of the map",
 }
+
+
+MAX_REPEATS = 1000
 
 
 def parse_tile_batch(text: str) -> int | Literal["auto"]:
@@ -75,6 +78,12 @@ class RunSettings(ABC):
         "or mean IoU, or one centimetre of RMSE.",
     )
 
+    costs: bool = option(
+        True,
+        help="Do not measure time and memory, which takes up to a tenth of a run. Parameters and "
+        "multiply-adds are counted all the same.",
+    )
+
     def __post_init__(self) -> None:
         check_choice("source", self.source, SOURCES)
         if self.tile_batch != "auto" and not (
@@ -92,6 +101,10 @@ class RunSettings(ABC):
             )
         # "auto" is decided once, so that results say where models ran
         object.__setattr__(self, "device", str(check_device(self.device)))
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.__repr__ = short_repr  # type: ignore[method-assign]
 
     @property
     def precision(self) -> Precision:
@@ -134,9 +147,22 @@ class PooledSettings(RunSettings):
         help="What heads see of each scale: the class token (cls), the mean of the map (mean) or "
         "both.",
     )
+    repeats: int = option(
+        0,
+        help="Also repeat split and training this many times with other seeds, on the same "
+        "features, and show how far the answer moves. Where the data have a split of their own, "
+        "half of the training images are drawn each time.",
+    )
 
     def __post_init__(self) -> None:
         check_choice("feature", self.feature, get_args(Feature))
+        if type(self.repeats) is not int or not (
+            self.repeats == 0 or 2 <= self.repeats <= MAX_REPEATS
+        ):
+            raise InputError(
+                f"repeats must be 0, or from 2 to {MAX_REPEATS}, but got {self.repeats!r}. "
+                "Ten show how far an answer moves."
+            )
         super().__post_init__()
 
     @property

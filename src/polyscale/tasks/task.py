@@ -29,7 +29,7 @@ from polyscale.stats import (
 from polyscale.tasks.settings import RunSettings
 from polyscale.types import Candidate, Progress
 
-AddOn = Literal["cascades", "probes", "controls"]
+AddOn = Literal["cascades", "probes", "controls", "repeats"]
 """What the run loop does besides, where a task asks for it; each writes a JSON file."""
 
 CLASS_SOURCES = (
@@ -43,14 +43,14 @@ REDUCTIONS = {"mean": mean_of_images, "mean_iou": mean_iou}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scores:
-    """How a candidate did on the test images. One of the last three says what is resampled.
+    """How a candidate did on some images. `correct`, `statistics` or `weighted` is resampled.
 
     Attributes:
         value: the metric.
-        columns: name → what is known of each test image, as the file of images keeps it.
+        columns: name → what is known of each image, as the file of images keeps it.
         others: other metrics, by their key.
-        image_scores: the metric of each test image alone, by which images for the gallery are
-            chosen; NaN where there is none (num_test,).
+        image_scores: the metric of each image alone, by which images for the gallery are chosen;
+            NaN where there is none (num_test,).
         correct: whether each image is right (num_test,): exact tests apply.
         statistics: what a bootstrap averages over images (num_judged, num_statistics).
         weighted: weights of the images (resamples, num_test) → the metric (resamples,): for
@@ -69,7 +69,7 @@ class Scores:
 
     @property
     def num_judged(self) -> int:
-        """Test images that count."""
+        """Images that count."""
         return len(self.image_scores if self.statistics is None else self.statistics)
 
 
@@ -78,8 +78,8 @@ class Evaluation:
     """A candidate after training and test.
 
     Attributes:
-        selection_value: the metric on training images that the head had not seen: scale sets and
-            larger models are chosen by it.
+        selection: how it did on training images that the head had not seen. Candidates are chosen
+            by it, and never by the test images.
         head: what was trained, as files or add-ons of the task need it.
         facts: how it was trained, as JSON holds it: `probe` of a row of results.
         module: images → anything; what is timed. Its method `counted(image_hw)`, where it has one,
@@ -90,7 +90,7 @@ class Evaluation:
     """
 
     scores: Scores
-    selection_value: float
+    selection: Scores
     head: Any = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     module: nn.Module
@@ -172,7 +172,7 @@ class Task(ABC):
     reduction: ClassVar[Reduction | None] = "mean"
     images_file: ClassVar[str] = "images.parquet"
 
-    def load(self, source: str, *, seed: int, cache: Path | None, progress: Progress) -> Any:
+    def load(self, source: str, *, seed: int, cache: str | Path | None, progress: Progress) -> Any:
         """Load the data that a user names, for example `folder:PATH`.
 
         Args:
@@ -244,22 +244,22 @@ class Task(ABC):
     ) -> list[Contrast]:
         """Every pair of candidates: their difference, its intervals and its tests."""
         kind, values, num_images = _resampled(scores)
-        options: dict[str, Any] = {"margin": margin, "seed": seed}
         if kind == "correct":
-            return paired_contrasts(values, metric=self.metric.key, **options)
+            return paired_contrasts(values, metric=self.metric.key, margin=margin)
+        options: dict[str, Any] = {"metric": self.metric, "margin": margin, "seed": seed}
         if kind == "statistics":
-            return image_contrasts(values, self.reduce, metric=self.metric, **options)
-        return weighted_contrasts(values, num_images, metric=self.metric, **options)
+            return image_contrasts(values, self.reduce, **options)
+        return weighted_contrasts(values, num_images, **options)
 
     @property
     def about_intervals(self) -> str:
         """Where intervals come from, in words."""
-        bootstrap = "bootstrap over test images"
         if self.right_or_wrong:
-            kinds = f"Wilson's for accuracies; of differences, percentiles of a paired {bootstrap}"
-        else:
-            kinds = f"percentiles of a {bootstrap}, paired for differences"
-        return f"95 %: {kinds}, 10 000 resamples"
+            return "95 %: Wilson's of a share, Tango's of a difference between paired shares"
+        return (
+            "95 %: percentiles of a bootstrap over test images, paired for differences, "
+            "10 000 resamples"
+        )
 
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
         """What else the run loop should do."""

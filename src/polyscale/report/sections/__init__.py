@@ -21,6 +21,7 @@ from polyscale.report.sections.candidates import (
 from polyscale.report.sections.classes import classes_section
 from polyscale.report.sections.gallery import answers_gallery, maps_gallery
 from polyscale.report.sections.method import data_section, method_section
+from polyscale.report.sections.repeats import repeats_section
 from polyscale.report.sections.sizes import sizes_section
 
 Section: TypeAlias = Callable[[Run], Markup | None]
@@ -36,6 +37,7 @@ FINDINGS: tuple[Section, ...] = (
     equal_cost_section,
     candidates_section,
     contrasts_section,
+    repeats_section,
     budgets_section,
     cascades_section,
     controls_section,

@@ -8,21 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polyscale.errors import require
+from polyscale.errors import RunError
 from polyscale.records import (
+    LOG_FILE,
     Cascade,
     Contrast,
     Control,
     Failure,
     Probes,
+    Recommendation,
+    Repeats,
     Result,
+    SelectionGap,
     Timing,
     Verdict,
+    append_log,
     write_json,
 )
-from polyscale.stats import sweet_spots_by_axis
+from polyscale.stats import paired_errors, sweet_spots_by_axis
 from polyscale.studies.compare.config import CONFIG_FILE, config_text
 from polyscale.studies.compare.plan import ComparePlan
+from polyscale.studies.run_folder import new_run
 from polyscale.tasks import Evaluation, FinishedRun, Scores
 
 
@@ -35,11 +41,14 @@ class Comparison:
         rows: one for each candidate.
         contrasts: one for each pair of candidates.
         verdicts: whether the larger model is needed, for each family that has one.
+        selection: each pair on the training images, by which candidates were chosen.
+        recommendation: which candidate to take; None for a single one.
         evaluations: candidate → its head, and its scores on each test image.
         gallery: test images on which candidates differ, as the task shows them.
         cascades: of each family with a verdict, where the task has them.
         probes: candidate → what other probes find; None where they were not asked for.
         controls: what S² does, taken apart; None where that was not asked for.
+        repeats: the comparison on other draws of the images; None where that was not asked for.
         failures: candidates that gave no result, and why.
         timing: where the time went.
     """
@@ -48,11 +57,14 @@ class Comparison:
     rows: tuple[Result, ...]
     contrasts: tuple[Contrast, ...]
     verdicts: tuple[Verdict, ...]
+    selection: tuple[SelectionGap, ...]
+    recommendation: Recommendation | None
     evaluations: dict[str, Evaluation]
     gallery: Any
     cascades: tuple[Cascade, ...] | None
     probes: dict[str, Probes] | None
     controls: tuple[Control, ...] | None
+    repeats: Repeats | None
     failures: tuple[Failure, ...]
     timing: Timing
 
@@ -71,17 +83,6 @@ class Comparison:
         """Candidate → what was trained."""
         return {name: evaluation.head for name, evaluation in self.evaluations.items()}
 
-    def to_pandas(self) -> Any:
-        """The rows as a pandas table, one line for each candidate.
-
-        Raises:
-            MissingExtraError: if pandas is not installed.
-        """
-        require("pandas", extra="compare", feature="to_pandas")
-        import pandas as pd
-
-        return pd.DataFrame([row.to_dict() for row in self.rows]).set_index("candidate")
-
     def save(self, folder: Path) -> None:
         """Write everything into an existing folder; see docs/reference/run.md."""
         import pyarrow as pa
@@ -93,10 +94,15 @@ class Comparison:
             "results": self.rows,
             "contrasts": self.contrasts,
             "verdicts": self.verdicts,
-            "sweet_spots": sweet_spots_by_axis(self.rows),
+            "selection": self.selection,
+            "recommendation": self.recommendation,
+            "sweet_spots": sweet_spots_by_axis(
+                self.rows, paired_errors(self.selection, self.contrasts)
+            ),
             "cascades": self.cascades,
             "probes": self.probes,
             "controls": self.controls,
+            "repeats": self.repeats,
             "failures": self.failures or None,
             "timing": self.timing,
             "data": task.data_facts(self.data),
@@ -124,6 +130,24 @@ class Comparison:
             weights_hashes=self.plan.weights_hashes,
         )
         task.write(folder, finished)
+
+
+def write_run(comparison: Comparison, out: Path) -> None:
+    """Write a run into a new folder, and add its rows to the log beside it.
+
+    Raises:
+        RunError: if the disk refuses.
+    """
+    with new_run(out) as folder:
+        comparison.save(folder)
+    log = out.absolute().parent / LOG_FILE
+    try:
+        append_log(log, out.absolute().name, comparison.plan.task.record(), comparison.rows)
+    except OSError as error:
+        raise RunError(
+            f"log {str(log)!r} cannot be written ({error.strerror or error}), but the run is "
+            f"finished and kept in {str(out)!r}. Make room, or make the file writable."
+        ) from error
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

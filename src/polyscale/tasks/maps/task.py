@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import stdev
 from typing import Any
 
+import numpy as np
 import psutil
 from numpy.typing import NDArray
 from torch import nn
@@ -56,9 +57,10 @@ class MapTask(Task):
     def collect(self, images: Sequence[Any]) -> Scores:
         """All test images, in their order."""
 
-    @abstractmethod
-    def quick_value(self, targets: NDArray, predicted: NDArray, data: Any) -> float:
-        """The metric on rasters (num, h, w) of held-out training images."""
+    def judge_rasters(self, targets: NDArray, predicted: NDArray, data: Any) -> Scores:
+        """Rasters (num, h, w) of held-out training images."""
+        pairs = zip(targets, predicted, strict=True)
+        return self.collect([self.judge(target, each, data) for target, each in pairs])
 
     def check_data(self, data: Any) -> None:
         """Raise an InputError also for too few images to hold one out."""
@@ -116,7 +118,7 @@ class MapTask(Task):
         ]
         head, facts = trainings[0]
         rasters = predict_rasters(head, case.train, targets, split.held, outputs)
-        selection_value = self.quick_value(*rasters, case.data)
+        selection = self.judge_rasters(*rasters, case.data)
         with case.stage("judging"):
             scores = [self._judge(case, trainings[i][0], outputs, i) for i in seeds]
         image_hw, plan = case.data.test.sizes_hw[0], case.module.plan
@@ -124,7 +126,7 @@ class MapTask(Task):
         cost = count_scores(head, case.module.out_channels, plan.grid_hw, image_hw)
         return Evaluation(
             scores=scores[0],
-            selection_value=selection_value,
+            selection=selection,
             head=head,
             facts={
                 **facts,
@@ -192,6 +194,12 @@ class MapTask(Task):
                     **self.head_facts(run.data),
                 },
             )
+
+
+def nothing_judged(value: float, num_images: int) -> Scores:
+    """The scores of images of which no pixel is known, with a value that stands for the metric."""
+    unknown = np.full(num_images, np.nan)
+    return Scores(value=value, columns={}, image_scores=unknown, statistics=np.zeros((0, 1)))
 
 
 def _step(case: Case, what: str, number: int) -> str:
