@@ -144,7 +144,9 @@ def test_folders_that_cannot_be_written(verb, run, tmp_path, pairs_folder, refus
         refused(run(verb, "--out", out, *rest), "out must be a folder that can be written")
 
 
-@pytest.mark.parametrize("verb", ["", "compare", "plan", "models", "recipe run", "seams"])
+@pytest.mark.parametrize(
+    "verb", ["", "compare", "recipe run", "models", "plan", "predict", "report", "seams", "show"]
+)
 def test_help_fits_80_columns(verb, run):
     assert max(map(len, run(*verb.split(), "--help", columns=80).stdout.splitlines())) <= 80
 

@@ -25,7 +25,7 @@ def plan(
     candidates: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE@SCALES...",
+            metavar="SOURCE@SCALES",
             help="Models and scales, for example pip:efficientnet_lite0@1,2; see polyscale models.",
         ),
     ],
@@ -45,7 +45,7 @@ def plan(
     \b
     Examples:
         polyscale plan pip:dinov2_small@1,2
-        polyscale plan timm:vit_base_patch16_224@1,2,3 timm:vit_large_patch16_224@1 \\
+        polyscale plan pip:efficientnet_lite0@1,2 pip:efficientnet_lite2@1 \\
             --image-size 1080x1920 --aspect keep
     """  # noqa: D301 - \b keeps the lines
     from polyscale.operator.cost.forecast import forecast, parse_hw

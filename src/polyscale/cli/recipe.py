@@ -117,8 +117,8 @@ def run_recipe(
     \b
     Examples:
         polyscale recipe run imagenet-vit --dry
-        polyscale recipe run imagenet-vit --data imagenet:/imagenet --per-class 100
-        polyscale recipe run ade20k-vit --data ade20k:/ade20k --device cuda
+        polyscale recipe run imagenet-vit --data imagenet:/data --per-class 100
+        polyscale recipe run ade20k-vit --data ade20k:/data --steps 1000
     """  # noqa: D301 - \b keeps the lines
     from polyscale.cli.recipe_text import forecast_lines, outcome_lines
     from polyscale.data import default_inspection_cache

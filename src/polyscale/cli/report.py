@@ -56,7 +56,7 @@ def _print_rankings(log: Path) -> None:
     for ranking in rank_log(log):
         title = ranking.title
         output.print(make_table(ranking.heads, ranking.cells, numeric=ranking.numeric, title=title))
-    errors.print(
+    notes.print(
         "Ranked by the test images: the first of many rows is first partly by luck. For "
         "differences with intervals, run: polyscale report RUN RUN --out both.html",
         soft_wrap=True,

@@ -31,7 +31,7 @@ def seams(
     \b
     Examples:
         polyscale seams photo.jpg
-        polyscale seams a.jpg b.jpg c.jpg --model pip:efficientnet_lite0 --scale 3 --out seams.png
+        polyscale seams a.jpg b.jpg --model pip:efficientnet_lite0 --out seams.png
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import read_image
     from polyscale.operator.backbones import load
