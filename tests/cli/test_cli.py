@@ -38,7 +38,7 @@ def test_plan(run):
     assert "245.88" in result.stdout
     assert "2758" in result.stdout
     assert "14×14 cells of 2304" in result.stdout
-    assert "note: scale 3 is larger than the image" in result.stdout
+    assert "scale 3 is larger than the image" in result.stdout
 
 
 def test_plan_of_an_aspect(run):
