@@ -11,7 +11,7 @@ import numpy as np
 
 from polyscale import studies
 from polyscale.errors import InputError, RunError, first_line, require
-from polyscale.learning.heads.dense.head_file import load_head
+from polyscale.learning.heads.head_file import load_head
 from polyscale.records import (
     Cascade,
     Contrast,

@@ -48,6 +48,7 @@ from polyscale.stats.selection import (
     sweet_spots_by_axis,
 )
 from polyscale.stats.size_bins import iou_by_size
+from polyscale.stats.thresholds import THRESHOLDS, ThresholdErrors, threshold_errors
 from polyscale.stats.trial import holm
 from polyscale.stats.verdict import corrected_contrasts, find_contrast, judge
 
@@ -55,11 +56,13 @@ __all__ = [
     "DEPTH_METRICS",
     "EIGEN_CROP_YXYX",
     "MARGIN",
+    "THRESHOLDS",
     "CascadeAnswers",
     "DominanceCall",
     "ObjectIous",
     "PixelCounts",
     "Point",
+    "ThresholdErrors",
     "WeightedMetric",
     "accuracy_intervals",
     "bootstrap_interval",
@@ -100,6 +103,7 @@ __all__ = [
     "stack_counts",
     "sweet_spots",
     "sweet_spots_by_axis",
+    "threshold_errors",
     "training_interval",
     "weighted_contrasts",
     "weighted_intervals",

@@ -5,13 +5,14 @@ from polyscale.tasks.depth import Depth, DepthSettings
 from polyscale.tasks.maps import DensePredictor, MapSettings, MapTask
 from polyscale.tasks.multilabel import Multilabel
 from polyscale.tasks.options import Option, given_options, group_options, make_settings, option
-from polyscale.tasks.pooled import PooledTask, ridge_predictions
+from polyscale.tasks.pooled import PooledTask, fit_ridge, ridge_predictions
+from polyscale.tasks.pooled_predictor import PooledPredictor
 from polyscale.tasks.registry import DEFAULT, get_task, loadable_tasks, task_names, to_task
 from polyscale.tasks.regression import Regression
 from polyscale.tasks.retrieval import Retrieval
 from polyscale.tasks.segmentation import Segmentation, SegmentationSettings
 from polyscale.tasks.settings import PooledSettings, RunSettings, pooled_rows
-from polyscale.tasks.task import AddOn, Case, Evaluation, FinishedRun, Scores, Task
+from polyscale.tasks.task import AddOn, Case, Evaluation, FinishedRun, SavedHead, Scores, Task
 
 __all__ = [
     "DEFAULT",
@@ -28,15 +29,18 @@ __all__ = [
     "MapTask",
     "Multilabel",
     "Option",
+    "PooledPredictor",
     "PooledSettings",
     "PooledTask",
     "Regression",
     "Retrieval",
     "RunSettings",
+    "SavedHead",
     "Scores",
     "Segmentation",
     "SegmentationSettings",
     "Task",
+    "fit_ridge",
     "get_task",
     "given_options",
     "group_options",

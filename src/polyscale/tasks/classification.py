@@ -1,20 +1,23 @@
 """Classification: one class for each image, judged by accuracy."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, ClassVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from polyscale.data import ClassificationData, load_classification
 from polyscale.learning.heads import ProbeResult, Protocol, fit_paper_probe, probe
 from polyscale.records import METRICS
+from polyscale.stats import threshold_errors
 from polyscale.tasks.options import option
-from polyscale.tasks.pooled import PooledTask, pooled_evaluation
+from polyscale.tasks.pooled import HEAD, PooledTask, pooled_evaluation
+from polyscale.tasks.pooled_predictor import Columns
 from polyscale.tasks.settings import PooledSettings, Rows, check_choice
-from polyscale.tasks.task import CLASS_SOURCES, AddOn, Case, Evaluation, Scores
+from polyscale.tasks.task import CLASS_SOURCES, AddOn, Case, Evaluation, SavedHead, Scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,21 @@ class Classification(PooledTask):
             selection=_scores(result.out_of_fold, data.train.labels, data.class_names),
             head=result,
             facts=result.summary(),
+            saved=SavedHead(name=HEAD, head=result.linear, facts=_thresholds(result, case.data)),
         )
+
+    def columns(self, scores: NDArray[np.float64], facts: Mapping[str, Any]) -> Columns:
+        """The most probable class, its probability, and that of every class."""
+        names, probabilities = facts["class_names"], softmax(scores, axis=1)
+        return {
+            "prediction": [names[index] for index in probabilities.argmax(axis=1)],
+            "probability": probabilities.max(axis=1),
+            **dict(zip(names, probabilities.T, strict=True)),
+        }
+
+    def head_facts(self, data: Any) -> dict[str, Any]:
+        """The names of the classes."""
+        return {"class_names": list(data.class_names)}
 
     def seed_values(self, case: Case, seeds: Sequence[int]) -> tuple[float, ...]:
         """Accuracies with other seeds; with the paper's protocol, folds are left out."""
@@ -107,6 +124,25 @@ class Classification(PooledTask):
         )
         counts = dict(zip(data.class_names, zip(train, test, strict=True), strict=True))
         return super().data_facts(data) | {"classes": counts}
+
+
+def _thresholds(result: ProbeResult, data: ClassificationData) -> dict[str, Any]:
+    """Of two classes, the errors in finding the one with fewer training images, by threshold.
+
+    Those of cross-validated training images are for choosing a threshold, those of the test images
+    for judging it.
+    """
+    if len(data.class_names) != 2:
+        return {}
+    positive = int(np.bincount(data.train.labels).argmin())
+
+    def errors(probabilities: NDArray[np.floating], labels: NDArray) -> dict[str, Any]:
+        return asdict(threshold_errors(probabilities[:, positive], labels == positive))
+
+    found = {"test": errors(result.probabilities, data.test.labels)}
+    if result.out_of_fold is not None:
+        found = {"cross_validated": errors(result.out_of_fold, data.train.labels), **found}
+    return {"positive": data.class_names[positive], "threshold_errors": found}
 
 
 def _fit(train: Rows, labels: NDArray, test: Rows, settings: ClassificationSettings) -> ProbeResult:

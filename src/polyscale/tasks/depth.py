@@ -57,8 +57,19 @@ class Metres(Outputs):
 
     def colour(self, predicted: NDArray) -> NDArray:
         """From near to far."""
-        low, high = np.percentile(predicted, (2, 98)).tolist()
-        return colour_depth(predicted, low, max(high, low + 1e-3))
+        return colour_depth(predicted, *_ends(predicted))
+
+    def legend(self, predicted: NDArray) -> list[tuple[str, tuple[int, ...]]]:
+        """Five distances from near to far."""
+        steps = np.linspace(*_ends(predicted), 5, dtype=np.float32)
+        colours = colour_depth(steps[None], *_ends(predicted))[0]
+        return [(f"{d:.2f} m", tuple(rgb)) for d, rgb in zip(steps, colours, strict=True)]
+
+
+def _ends(metres: NDArray) -> tuple[float, float]:
+    """Nearest and farthest distance that have a colour of their own."""
+    low, high = np.percentile(metres, (2, 98)).tolist()
+    return low, max(high, low + 1e-3)
 
 
 class Depth(MapTask):

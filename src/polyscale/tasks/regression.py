@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from polyscale.data import load_numbers
 from polyscale.errors import InputError
+from polyscale.learning.heads import LinearHead
 from polyscale.records import Metric
-from polyscale.tasks.pooled import PooledTask, ridge_predictions
+from polyscale.tasks.pooled import PooledTask, fit_ridge
 from polyscale.tasks.settings import Rows
 
 
@@ -42,9 +43,9 @@ class Regression(PooledTask):
                 "each image and not all equal. Check the column."
             )
 
-    def fit_predict(self, train: Rows, targets: NDArray, test: Rows, settings: Any) -> NDArray:
-        """The predicted number of each test image."""
-        return ridge_predictions(train, np.asarray(targets, np.float64), test)
+    def fit(self, train: Rows, targets: NDArray, settings: Any) -> LinearHead:
+        """Ridge regression onto the number."""
+        return fit_ridge(train, np.asarray(targets, np.float64))
 
     def score_images(self, predictions: NDArray, targets: NDArray) -> Mapping[str, NDArray]:
         """What R² is made from, and absolute errors; targets are taken from their mean."""

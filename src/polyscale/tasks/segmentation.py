@@ -61,6 +61,16 @@ class Labels(Outputs):
         """One colour for each class."""
         return colour_labels(predicted, self.num_outputs)
 
+    def legend(self, predicted: NDArray) -> list[tuple[str, tuple[int, ...]]]:
+        """The classes that were predicted with their share of the pixels, the largest first."""
+        classes, counts = np.unique(predicted, return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        colours = self.colour(classes[None])[0]
+        return [
+            (f"{self.class_names[classes[i]]} {counts[i] / predicted.size:.0%}", tuple(colours[i]))
+            for i in order
+        ]
+
 
 class LabelDetails(NamedTuple):
     """What files of segmentation are made from: pixels by class, objects of each test image."""
@@ -137,8 +147,7 @@ class Segmentation(MapTask):
         return ("classes.json", "objects.parquet", "sizes.json")
 
     def write(self, folder: Path, run: FinishedRun) -> None:
-        """IoU by class and by size of object, every object, and the heads."""
-        super().write(folder, run)
+        """IoU by class and by size of object, and every object."""
         details = {name: each.scores.details for name, each in run.evaluations.items()}
         write_json(folder / "classes.json", _classes(run.data, details))
         objects = {name: own.objects for name, own in details.items()}

@@ -74,6 +74,21 @@ class Scores:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class SavedHead:
+    """A trained head, as its file keeps it.
+
+    Attributes:
+        name: its kind, by the name in the registry of heads.
+        head: a module whose `config` makes it again.
+        facts: what else is known of it, JSON-like.
+    """
+
+    name: str
+    head: nn.Module
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Evaluation:
     """A candidate after training and test.
 
@@ -87,6 +102,7 @@ class Evaluation:
         feature_dim: numbers that describe one image, or one place of its map.
         num_tiles: times that the backbone runs for one image.
         test: features of the test images, where the gallery needs them again.
+        saved: what the run keeps of the head for `polyscale predict`; None where it keeps none.
     """
 
     scores: Scores
@@ -98,6 +114,7 @@ class Evaluation:
     num_train: int
     num_tiles: int
     test: Any = None
+    saved: SavedHead | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,7 +148,7 @@ class Case:
 class FinishedRun:
     """What a task's own files are made from.
 
-    `evaluations` are by the name of the candidate, `weights_hashes` by the name of the backbone.
+    `evaluations` are by the name of the candidate.
     """
 
     data: Any
@@ -139,7 +156,6 @@ class FinishedRun:
     rows: Sequence[Result]
     verdicts: Sequence[Verdict]
     evaluations: Mapping[str, Evaluation]
-    weights_hashes: Mapping[str, str]
 
 
 class Task(ABC):
@@ -291,9 +307,30 @@ class Task(ABC):
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
         """A pyarrow table of test images on which candidates differ: `gallery.parquet`."""
 
-    def head_file(self, number: int) -> str | None:
-        """Where the head of a candidate is written, or None."""
-        return None
+    def head_facts(self, data: Any) -> dict[str, Any]:
+        """What the file of a head must keep of the data, so that predictions can be read."""
+        return {}
+
+    def check_head(  # noqa: B027 - nothing to check
+        self, head: nn.Module, facts: Mapping[str, Any]
+    ) -> None:
+        """Raise an InputError for the file of a head whose facts do not fit it.
+
+        A KeyError or TypeError says that they are not those of a run.
+        """
+
+    def predictor(self, module: MultiScale, head: nn.Module, facts: Mapping[str, Any]) -> Any:
+        """Backbone, scales and a head from a file as one.
+
+        Args:
+            module: backbone and scales.
+            head: what was trained on their features.
+            facts: of its file, checked by `check_head`.
+
+        Raises:
+            InputError: if the task cannot predict.
+        """
+        raise InputError(f"head must be one that can predict, but task {self.name} has none.")
 
     def own_files(self) -> tuple[str, ...]:
         """Names of the files that `write` adds to the folder of a run, heads aside."""

@@ -27,6 +27,7 @@ from polyscale.records import (
 )
 from polyscale.stats import paired_errors, sweet_spots_by_axis
 from polyscale.studies.compare.config import CONFIG_FILE, config_text
+from polyscale.studies.compare.heads import write_head
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.run_folder import new_run
 from polyscale.tasks import Evaluation, FinishedRun, Scores
@@ -127,9 +128,10 @@ class Comparison:
             rows=self.rows,
             verdicts=self.verdicts,
             evaluations=self.evaluations,
-            weights_hashes=self.plan.weights_hashes,
         )
         task.write(folder, finished)
+        for row in self.rows:
+            write_head(folder, row, self.evaluations[row.candidate], self.plan)
 
 
 def write_run(comparison: Comparison, out: Path) -> None:

@@ -19,6 +19,7 @@ from polyscale.studies.compare.controls import ControlRun, finish_controls, run_
 from polyscale.studies.compare.costs import find_costs
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
+from polyscale.studies.compare.heads import head_file
 from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
@@ -226,7 +227,7 @@ class _Run:
         intervals, made_with = task.intervals(scores, seed=seed), versions()
         rows = []
         for number, (candidate, evaluation) in enumerate(evaluations.items()):
-            file = task.head_file(number)
+            file = {"file": head_file(number)} if evaluation.saved else {}
             rows.append(
                 Result(
                     candidate=str(candidate),
@@ -248,7 +249,7 @@ class _Run:
                     num_tiles=evaluation.num_tiles,
                     feature_dim=evaluation.feature_dim,
                     **vars(costs[candidate]),
-                    probe={**({"file": file} if file else {}), **evaluation.facts},
+                    probe={**file, **evaluation.facts},
                     scores=evaluation.scores.others,
                     settings=facts,
                     versions=made_with,

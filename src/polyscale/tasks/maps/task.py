@@ -3,9 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from math import prod
-from pathlib import Path
 from statistics import stdev
 from typing import Any
 
@@ -15,8 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from polyscale.errors import InputError
-from polyscale.learning.heads.dense.head_file import save_head
-from polyscale.learning.heads.dense.views import views_of
+from polyscale.learning.heads.dense.views import ViewSettings, views_of
 from polyscale.operator.multiscale import MultiScale
 from polyscale.tasks.maps.evaluate import predict_image, predict_rasters
 from polyscale.tasks.maps.fit import fit_head
@@ -24,11 +21,8 @@ from polyscale.tasks.maps.gallery import gallery_table
 from polyscale.tasks.maps.predictor import DensePredictor, Outputs, count_scores
 from polyscale.tasks.maps.samples import READERS, MapSplit, Samples
 from polyscale.tasks.maps.settings import GIGABYTE, MapSettings
-from polyscale.tasks.task import Case, Evaluation, FinishedRun, Scores, Task
+from polyscale.tasks.task import Case, Evaluation, SavedHead, Scores, Task
 from polyscale.types import Candidate
-
-HEAD_SETTINGS = ("source", "grid", "merge", "split", "views", "margin", "seed")
-"""Settings of the run that the file of a head keeps."""
 
 REPORT_EVERY = 8
 """Test images between two reports of progress."""
@@ -40,10 +34,6 @@ class MapTask(Task):
     @abstractmethod
     def head_arguments(self, data: Any) -> dict[str, Any]:
         """What a head must know of the data, besides the channels of its maps."""
-
-    @abstractmethod
-    def head_facts(self, data: Any) -> dict[str, Any]:
-        """What the file of a head must keep of the data, so that `outputs` can read it."""
 
     @abstractmethod
     def outputs(self, head_facts: Mapping[str, Any]) -> Outputs:
@@ -143,6 +133,7 @@ class MapTask(Task):
             num_train=len(split.images),
             num_tiles=plan.num_tiles * num_views,
             test=case.test,
+            saved=SavedHead(name=settings.head, head=head),
         )
 
     def _judge(self, case: Case, head: nn.Module, outputs: Outputs, number: int) -> Scores:
@@ -166,34 +157,22 @@ class MapTask(Task):
         """Images, their truth, and every candidate's prediction."""
         return gallery_table(evaluations, prepared.test, self.outputs(self.head_facts(data)))
 
-    def head_file(self, number: int) -> str:
-        """In the folder of the run."""
-        return f"heads/{number}.safetensors"
-
-    def write(self, folder: Path, run: FinishedRun) -> None:
-        """The head of every candidate, ready for `polyscale predict`."""
-        (folder / "heads").mkdir()
-        settings = asdict(run.settings)
-        for number, row in enumerate(run.rows):
-            save_head(
-                folder / self.head_file(number),
-                run.evaluations[row.candidate].head,
-                name=run.settings.head,
-                facts={
-                    "candidate": row.candidate,
-                    "backbone": row.backbone,
-                    "scales": list(row.scales),
-                    "weights_hash": run.weights_hashes[row.backbone],
-                    "metric": row.metric,
-                    "value": row.value,
-                    "versions": dict(row.versions),
-                    "task": self.name,
-                    "data": run.data.name,
-                    "dtype": run.settings.precision,
-                    **{name: settings[name] for name in HEAD_SETTINGS},
-                    **self.head_facts(run.data),
-                },
+    def check_head(self, head: nn.Module, facts: Mapping[str, Any]) -> None:
+        """Raise an InputError for a head without a name for each of its classes."""
+        outputs, config = self.outputs(facts), getattr(head, "config", {})
+        num_classes = config.get("num_classes", 0)
+        if len(outputs.class_names) != num_classes:
+            raise InputError(
+                f"head must have a name for each of its {num_classes} classes, but has "
+                f"{len(outputs.class_names)}. Train it with polyscale compare."
             )
+
+    def predictor(
+        self, module: MultiScale, head: nn.Module, facts: Mapping[str, Any]
+    ) -> DensePredictor:
+        """A picture → the prediction of every pixel."""
+        views = ViewSettings(**facts["views"])
+        return DensePredictor(module, head, views, self.outputs(facts))
 
 
 def nothing_judged(value: float, num_images: int) -> Scores:
