@@ -11,6 +11,7 @@ from polyscale.cli.config import ConfigOption
 from polyscale.cli.console import (
     CacheOption,
     JsonOption,
+    LimitOption,
     QuietOption,
     notes,
     output,
@@ -67,6 +68,7 @@ def compare(
             "tell; may be repeated.",
         ),
     ] = None,
+    limit: LimitOption = None,
     cache: CacheOption = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not keep features.")] = False,
     cache_limit: Annotated[
@@ -90,7 +92,7 @@ def compare(
             pip:dinov2_small@1 pip:dinov2_small@1,2
         polyscale compare --config runs/photos/compare.toml --out runs/again
     """  # noqa: D301 - \b keeps the lines
-    from polyscale.data import default_inspection_cache
+    from polyscale.data import default_inspection_cache, with_limit
     from polyscale.features import default_cache, parse_bytes
     from polyscale.studies import check_out, plan_compare
     from polyscale.tasks import make_settings, to_task
@@ -104,7 +106,7 @@ def compare(
     record = _record(ctx.meta[WORDS], data, chosen, config)
     with progress_bars() as progress:
         plan = plan_compare(
-            data,
+            with_limit(data, limit),
             chosen,
             make_settings(named_task.settings_type, ctx.obj, task=named_task.name),
             task=named_task,

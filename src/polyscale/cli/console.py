@@ -60,6 +60,13 @@ QuietOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Use at most so many images of each split, drawn in proportion to the classes, for a "
+        "quick trial (default: all).",
+    ),
+]
 
 
 def make_table(

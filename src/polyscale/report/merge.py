@@ -109,6 +109,7 @@ def merge(runs: Sequence[Run]) -> Run:
         date=newest.date,
         notes=(_origin(runs), *_replaced(by_age, names, source)),
         data=newest.data,
+        sheet=newest.sheet,
         **_class_files(by_age, source),
         **_addons(by_age, source),
     )

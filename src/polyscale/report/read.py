@@ -15,10 +15,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from polyscale.errors import InputError
-from polyscale.records import FILES, REQUIRED, Contrast, Result, TaskRecord, read_json
+from polyscale.records import (
+    FILES,
+    REQUIRED,
+    SHEET_FILE,
+    Contrast,
+    Result,
+    TaskRecord,
+    read_json,
+)
 from polyscale.records.codec import AGAIN, check_exists, damaged
 from polyscale.records.tables import ImageRow, PredictionRow, TextRow, column_names, read_table
-from polyscale.report.read_gallery import read_gallery
+from polyscale.report.read_gallery import read_gallery, read_sheet
 from polyscale.report.run import Images, Run, Statistics, Texts
 from polyscale.stats import judge, paired_errors, recommend
 
@@ -47,6 +55,7 @@ def read_run(folder: Path) -> Run:
         parts["recommendation"] = recommend(results, contrasts, errors, metric=task.metric)
     num_classes = len(parts["classes"].names) if "classes" in parts else None
     parts |= read_gallery(folder / "gallery.parquet", images, names, num_classes)
+    parts["sheet"] = read_sheet(folder / SHEET_FILE)
     if task.reduction == "mean_iou":
         num_counted = next(iter(images.statistics.values())).shape[1] // 2
         _check(

@@ -112,9 +112,15 @@ class Run:
     classes: records.ClassIous | None = None
     sizes: records.Sizes | None = None
     data: records.DataRecord | None = None
+    sheet: tuple[records.SheetPicture, ...] = ()
     failures: tuple[records.Failure, ...] = ()
     timing: records.Timing | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def look(self) -> records.Look | None:
+        """What the data hold, and pictures of them; None where the run has no such file."""
+        return records.Look(data=self.data, pictures=self.sheet) if self.data else None
 
     @cached_property
     def words(self) -> MetricWords:

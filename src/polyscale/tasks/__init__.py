@@ -2,6 +2,7 @@
 
 from polyscale.tasks.classification import Classification, ClassificationSettings
 from polyscale.tasks.depth import Depth, DepthSettings
+from polyscale.tasks.groups import ImageGroups
 from polyscale.tasks.maps import DensePredictor, MapSettings, MapTask
 from polyscale.tasks.multilabel import Multilabel
 from polyscale.tasks.options import Option, given_options, group_options, make_settings, option
@@ -25,6 +26,7 @@ __all__ = [
     "DepthSettings",
     "Evaluation",
     "FinishedRun",
+    "ImageGroups",
     "MapSettings",
     "MapTask",
     "Multilabel",

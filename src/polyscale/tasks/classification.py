@@ -13,6 +13,7 @@ from polyscale.data import ClassificationData, load_classification
 from polyscale.learning.heads import ProbeResult, Protocol, fit_paper_probe, probe
 from polyscale.records import METRICS
 from polyscale.stats import threshold_errors
+from polyscale.tasks.groups import ImageGroups, by_class
 from polyscale.tasks.options import option
 from polyscale.tasks.pooled import HEAD, PooledTask, pooled_evaluation
 from polyscale.tasks.pooled_predictor import Columns
@@ -55,6 +56,7 @@ class Classification(PooledTask):
     data_type = ClassificationData
     loader = staticmethod(load_classification)
     right_or_wrong = True
+    grouped_by = "class"
     images_file: ClassVar[str] = "predictions.parquet"
 
     def targets(self, images: Any) -> NDArray[np.int64]:
@@ -116,14 +118,9 @@ class Classification(PooledTask):
         chosen = (name for name in optional if getattr(settings, name))
         return ("cascades", *chosen, *super().addons(settings))
 
-    def data_facts(self, data: ClassificationData) -> dict[str, Any]:
-        """With the training and test images of each class."""
-        train, test = (
-            np.bincount(split.labels, minlength=len(data.class_names)).tolist()
-            for split in (data.train, data.test)
-        )
-        counts = dict(zip(data.class_names, zip(train, test, strict=True), strict=True))
-        return super().data_facts(data) | {"classes": counts}
+    def groups(self, images: Any, data: ClassificationData) -> ImageGroups:
+        """By class."""
+        return by_class(images.labels, data.class_names)
 
 
 def _thresholds(result: ProbeResult, data: ClassificationData) -> dict[str, Any]:

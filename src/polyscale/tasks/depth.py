@@ -68,7 +68,7 @@ class Metres(Outputs):
 
 def _ends(metres: NDArray) -> tuple[float, float]:
     """Nearest and farthest distance that have a colour of their own."""
-    low, high = np.percentile(metres, (2, 98)).tolist()
+    low, high = np.nanpercentile(metres, (2, 98)).tolist()
     return low, max(high, low + 1e-3)
 
 
@@ -93,6 +93,11 @@ class Depth(MapTask):
     def outputs(self, head_facts: Mapping[str, Any]) -> Metres:
         """Metres."""
         return Metres(1)
+
+    def target_text(self, target: NDArray, data: DepthData) -> str:
+        """The nearest and the farthest place."""
+        known = target[np.isfinite(target)]
+        return f"{known.min():.2g} to {known.max():.2g} m" if known.size else "no depth known"
 
     def judge(
         self, target: NDArray, predicted: NDArray, data: DepthData

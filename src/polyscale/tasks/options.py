@@ -17,8 +17,8 @@ TYPES = (bool, int, float, str)
 
 RESERVED = frozenset(
     {
-        *("cache", "cache-limit", "candidates", "config", "data", "help", "json", "no-cache"),
-        *("family", "out", "quiet", "task"),
+        *("cache", "cache-limit", "candidates", "config", "data", "family", "help", "json"),
+        *("limit", "no-cache", "out", "quiet", "task"),
     }
 )
 """Names of the options that `polyscale compare` has for every task."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
 from polyscale.errors import InputError
@@ -109,6 +110,11 @@ class PooledTask(Task):
     def text(self, target: Any, data: Any) -> str:
         """A target or a prediction, as files show it."""
         return f"{target:.4g}" if isinstance(target, float) else str(target)
+
+    def draw(self, images: Any, index: int, data: Any, side_px: int) -> tuple[Image.Image, str]:
+        """An image, and its target in words."""
+        picture, _ = super().draw(images, index, data, side_px)
+        return picture, self.text(self.targets(images)[index], data)
 
     def score(self, predictions: NDArray, targets: NDArray) -> Scores:
         """The metrics of all images together."""

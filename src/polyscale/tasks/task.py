@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
 from polyscale.errors import InputError
@@ -26,6 +27,7 @@ from polyscale.stats import (
     weighted_contrasts,
     weighted_intervals,
 )
+from polyscale.tasks.groups import ImageGroups, small_picture
 from polyscale.tasks.settings import RunSettings
 from polyscale.types import Candidate, Progress
 
@@ -173,6 +175,7 @@ class Task(ABC):
             any, the one that is named like the metric.
         reduction: how their means become the metric; None is what `reduce` or `Scores.weighted`
             says, and runs of the task cannot be merged.
+        grouped_by: what `groups` are, in one word: "class", "label", "range".
         images_file: the file with one row for each candidate and test image.
     """
 
@@ -186,6 +189,7 @@ class Task(ABC):
     right_or_wrong: ClassVar[bool] = False
     statistics: ClassVar[tuple[str, ...]] = ()
     reduction: ClassVar[Reduction | None] = "mean"
+    grouped_by: ClassVar[str] = ""
     images_file: ClassVar[str] = "images.parquet"
 
     def load(self, source: str, *, seed: int, cache: str | Path | None, progress: Progress) -> Any:
@@ -294,14 +298,22 @@ class Task(ABC):
         )
 
     def data_facts(self, data: Any) -> dict[str, Any]:
-        """The content of `data.json`."""
+        """What the task knows of its data: fields of `DataRecord`."""
         return {
             "name": data.name,
             "about": data.about,
             "num_train": len(data.train),
             "num_test": len(data.test),
-            "report": data.report.to_dict(),
+            "report": data.report,
         }
+
+    def groups(self, images: Any, data: Any) -> ImageGroups:
+        """The images of a split by class or the like, which `grouped_by` names."""
+        return ImageGroups(num_counted=len(images))
+
+    def draw(self, images: Any, index: int, data: Any, side_px: int) -> tuple[Image.Image, str]:
+        """An image with its target drawn over it, `side_px` at most, and the target in words."""
+        return small_picture(images.read(index, min_side=side_px), side_px), ""
 
     @abstractmethod
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:

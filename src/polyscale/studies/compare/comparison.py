@@ -15,6 +15,7 @@ from polyscale.records import (
     Contrast,
     Control,
     Failure,
+    Look,
     Probes,
     Recommendation,
     Repeats,
@@ -45,6 +46,7 @@ class Comparison:
         selection: each pair on the training images, by which candidates were chosen.
         recommendation: which candidate to take; None for a single one.
         evaluations: candidate → its head, and its scores on each test image.
+        look: what the data hold, and pictures of them; None of a run that was read without them.
         gallery: test images on which candidates differ, as the task shows them.
         cascades: of each family with a verdict, where the task has them.
         probes: candidate → what other probes find; None where they were not asked for.
@@ -61,6 +63,7 @@ class Comparison:
     selection: tuple[SelectionGap, ...]
     recommendation: Recommendation | None
     evaluations: dict[str, Evaluation]
+    look: Look | None
     gallery: Any
     cascades: tuple[Cascade, ...] | None
     probes: dict[str, Probes] | None
@@ -106,7 +109,7 @@ class Comparison:
             "repeats": self.repeats,
             "failures": self.failures or None,
             "timing": self.timing,
-            "data": task.data_facts(self.data),
+            "data": self.look.data if self.look else None,
         }
         for name, content in contents.items():
             if content is not None:
@@ -122,6 +125,8 @@ class Comparison:
         )
         pq.write_table(images, folder / task.images_file)
         pq.write_table(self.gallery, folder / "gallery.parquet")
+        if self.look is not None:
+            self.look.write_pictures(folder)
         finished = FinishedRun(
             data=self.data,
             settings=self.plan.settings,

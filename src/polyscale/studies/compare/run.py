@@ -25,6 +25,7 @@ from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
 from polyscale.studies.compare.repeats import make_draws, make_repeats, repeat
 from polyscale.studies.environment import versions
+from polyscale.studies.look import look
 from polyscale.tasks import Case, Evaluation, PooledTask
 from polyscale.types import Backbone, Candidate, Progress, silent
 
@@ -63,6 +64,7 @@ class _Run:
         self.plan, self.store, self.progress = plan, store, progress
         self.watch, self.failures = Watch(), Failures()
         self.addons = plan.task.addons(plan.settings)
+        self.look = look(plan.task, plan.data, seed=plan.settings.seed, progress=progress)
         self.prepared = plan.task.prepare(plan.data, plan.settings)
         self.extract = Extractor(
             plan.settings, self.prepared.train, self.prepared.test, store, self.watch, progress
@@ -128,6 +130,7 @@ class _Run:
             rows=rows,
             **vars(answers),
             evaluations=named,
+            look=self.look,
             gallery=gallery,
             cascades=cascades,
             probes=probes if "probes" in self.addons else None,

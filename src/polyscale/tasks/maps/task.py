@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 import psutil
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
+from polyscale.data import DenseImages
+from polyscale.data.colours import overlay
 from polyscale.errors import InputError
 from polyscale.learning.heads.dense.views import ViewSettings, views_of
 from polyscale.operator.multiscale import MultiScale
@@ -19,7 +22,7 @@ from polyscale.tasks.maps.evaluate import predict_image, predict_rasters
 from polyscale.tasks.maps.fit import fit_head
 from polyscale.tasks.maps.gallery import gallery_table
 from polyscale.tasks.maps.predictor import DensePredictor, Outputs, count_scores
-from polyscale.tasks.maps.samples import READERS, MapSplit, Samples
+from polyscale.tasks.maps.samples import READERS, MapSplit, Samples, nearest
 from polyscale.tasks.maps.settings import GIGABYTE, MapSettings
 from polyscale.tasks.task import Case, Evaluation, SavedHead, Scores, Task
 from polyscale.types import Candidate
@@ -51,6 +54,23 @@ class MapTask(Task):
         """Rasters (num, h, w) of held-out training images."""
         pairs = zip(targets, predicted, strict=True)
         return self.collect([self.judge(target, each, data) for target, each in pairs])
+
+    def target_text(self, target: NDArray, data: Any) -> str:
+        """What is to be said of the target (h, w) of an image; nothing where a legend says all."""
+        return ""
+
+    def draw(
+        self, images: DenseImages, index: int, data: Any, side_px: int
+    ) -> tuple[Image.Image, str]:
+        """An image under the colours of its target."""
+        picture, _ = super().draw(images, index, data, side_px)
+        target = images.target(index)
+        small = nearest(target, (picture.height, picture.width))
+        known = np.isfinite(small) & (small >= 0)
+        if known.any():
+            colours = self.outputs(self.head_facts(data)).colour(small)
+            picture = overlay(picture, colours, known)
+        return picture, self.target_text(target, data)
 
     def check_data(self, data: Any) -> None:
         """Raise an InputError also for too few images to hold one out."""
