@@ -60,11 +60,14 @@ def plan(
         print_json({name: asdict(cost) for name, cost in costs.items()})
         return
     output.print(f"For one image of {image_hw[0]}×{image_hw[1]} pixels", style="bold")
-    heads = ("candidate", "scale", "pixels", "tiles", "tokens", "GMACs")
-    output.print(make_table(heads, [row for each in costs.items() for row in _level_rows(*each)]))
+    rows = [row for each in costs.items() for row in _level_rows(*each)]
+    output.print(make_table(("candidate", "scale", "pixels", "tiles", "tokens", "GMACs"), rows))
     output.print()
-    heads = ("candidate", "parameters, M", "features", f"memory for {batch}, MiB", "output, MiB")
-    output.print(make_table(heads, [_total_row(*each) for each in costs.items()]))
+    totals = [_total_row(*each) for each in costs.items()]
+    memory = f"memory for {batch}, MiB"
+    output.print(
+        make_table(("candidate", "parameters, M", "features", memory, "output, MiB"), totals)
+    )
     for name, cost in costs.items():
         for note in cost.notes:
             output.print(f"note: {name}: {note}", style="yellow", soft_wrap=True)
