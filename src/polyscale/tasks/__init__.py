@@ -13,11 +13,21 @@ from polyscale.tasks.regression import Regression
 from polyscale.tasks.retrieval import Retrieval
 from polyscale.tasks.segmentation import Segmentation, SegmentationSettings
 from polyscale.tasks.settings import PooledSettings, RunSettings, pooled_rows
-from polyscale.tasks.task import AddOn, Case, Evaluation, FinishedRun, SavedHead, Scores, Task
+from polyscale.tasks.task import (
+    AddOn,
+    Baseline,
+    Case,
+    Evaluation,
+    FinishedRun,
+    SavedHead,
+    Scores,
+    Task,
+)
 
 __all__ = [
     "DEFAULT",
     "AddOn",
+    "Baseline",
     "Case",
     "Classification",
     "ClassificationSettings",

@@ -15,6 +15,7 @@ from polyscale.records import (
     Contrast,
     Control,
     Failure,
+    Floor,
     Look,
     Probes,
     Recommendation,
@@ -51,6 +52,7 @@ class Comparison:
         cascades: of each family with a verdict, where the task has them.
         probes: candidate → what other probes find; None where they were not asked for.
         controls: what S² does, taken apart; None where that was not asked for.
+        floors: what can be had without a trained model; None where that was left out.
         repeats: the comparison on other draws of the images; None where that was not asked for.
         failures: candidates that gave no result, and why.
         timing: where the time went.
@@ -68,6 +70,7 @@ class Comparison:
     cascades: tuple[Cascade, ...] | None
     probes: dict[str, Probes] | None
     controls: tuple[Control, ...] | None
+    floors: tuple[Floor, ...] | None
     repeats: Repeats | None
     failures: tuple[Failure, ...]
     timing: Timing
@@ -106,6 +109,7 @@ class Comparison:
             "cascades": self.cascades,
             "probes": self.probes,
             "controls": self.controls,
+            "floors": self.floors,
             "repeats": self.repeats,
             "failures": self.failures or None,
             "timing": self.timing,

@@ -82,6 +82,7 @@ def plan_compare(
     """
     task = to_task(task, settings)
     settings = settings or task.settings_type()
+    task = task.judged_by(settings)
     data_source = data if isinstance(data, str) else None
     for package in ("sklearn", "scipy", "statsmodels", "pyarrow"):
         require(package, extra="compare", feature="compare")
