@@ -128,7 +128,7 @@ def _next_step(run: Run, advice: Recommendation) -> str:
     sentences = []
     more = (advice.num_test_needed or 0) - run.rows[advice.candidate].num_test
     if advice.alternative is not None and more > 0:
-        sentences.append(more_images(more))
+        sentences.append(f"{more_images(more)}, if these figures are the true ones.")
     new = [_name(run, name) for name in advice.try_next if name not in run.rows]
     if new:
         sentences.append(f"Not tried yet: {', '.join(new)}.")
@@ -136,11 +136,8 @@ def _next_step(run: Run, advice: Recommendation) -> str:
 
 
 def more_images(more: int) -> str:
-    """How many further test images would answer a question, to two digits."""
-    return (
-        f"About {two_digits(more)} more test images would settle it, if these figures are the true "
-        "ones."
-    )
+    """How many further test images would answer a question: a sentence without its full stop."""
+    return f"About {two_digits(more)} more test images would settle it"
 
 
 def _name(run: Run, candidate: str) -> str:

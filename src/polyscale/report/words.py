@@ -143,7 +143,7 @@ def _more_images(verdict: Verdict) -> str:
     more = (verdict.num_test_needed or 0) - verdict.contrast.num_test
     if more <= 0:
         return "More test images would narrow the interval."
-    return more_images(more)
+    return f"{more_images(more)}, if these figures are the true ones."
 
 
 def _ahead(run: Run, contrast: Contrast) -> str:

@@ -119,7 +119,7 @@ def _ending(cost: CostVerdict) -> str:
             "not settle it; other scales may."
         )
     more = (cost.num_test_needed or 0) - cost.contrasts[0].num_test
-    return more_images(more) if more > 0 else ""
+    return f"{more_images(more)}." if more > 0 else ""
 
 
 def _outcome(cost: CostVerdict, texts: Mapping[Outcome, str]) -> str:
