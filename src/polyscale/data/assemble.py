@@ -25,7 +25,7 @@ from polyscale.types import HW, Progress
 
 
 def assemble(
-    name: str, catalogue: Catalogue, seed: int, cache: Path | None, progress: Progress
+    name: str, catalogue: Catalogue, seed: int, cache: str | Path | None, progress: Progress
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Read every image and target, leave out what is unusable, divide, and look for oddities.
 
@@ -74,7 +74,9 @@ def assemble(
     return fields, class_names
 
 
-def _look(report: DataReport, train: Listing, test: Listing, cache: Path | None) -> DataReport:
+def _look(
+    report: DataReport, train: Listing, test: Listing, cache: str | Path | None
+) -> DataReport:
     """The report with what is seen in the images of both splits."""
     with closing(InspectionCache(cache)) as database:
         near, suspect = find_same_pictures(train, test, database)

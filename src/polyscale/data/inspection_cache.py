@@ -100,12 +100,12 @@ class InspectionCache:
         folder: where the file lies, made when it is needed; None keeps nothing after `close`.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: str | Path | None) -> None:
         self._lock = Lock()
         self._added: dict[str, list[tuple[Any, ...]]] = {table: [] for table in INSERT}
         database = None
         if folder is not None:
-            file = folder / f"inspected-{FORMAT}.sqlite"
+            file = Path(folder) / f"inspected-{FORMAT}.sqlite"
             database = _opened(file)
             if database is None:  # damaged
                 with suppress(OSError):

@@ -106,7 +106,7 @@ SOURCES = {
 
 
 def load_classification(
-    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+    source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
 ) -> ClassificationData:
     """Load a data set with one class for each image.
 
@@ -129,7 +129,7 @@ def load_classification(
 
 
 def load_multilabel(
-    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+    source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
 ) -> MultiLabelData:
     """Load a data set with any number of labels for each image; see `load_classification`.
 
@@ -141,7 +141,7 @@ def load_multilabel(
 
 
 def load_numbers(
-    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+    source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
 ) -> NumberData:
     """Load a data set with a number for each image; see `load_classification`.
 
@@ -153,7 +153,7 @@ def load_numbers(
 
 
 def load_segmentation(
-    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+    source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
 ) -> SegmentationData:
     """Load a data set with a class for every pixel; see `load_classification`.
 
@@ -169,7 +169,7 @@ def load_segmentation(
 
 
 def load_depth(
-    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+    source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
 ) -> DepthData:
     """Load a data set with a depth for every pixel; see `load_classification`.
 

@@ -58,8 +58,8 @@ class FeatureStore:
             room, but none that this store was asked for. None is no limit.
     """
 
-    def __init__(self, folder: Path, *, limit_bytes: int | None = None) -> None:
-        self.folder = folder
+    def __init__(self, folder: str | Path, *, limit_bytes: int | None = None) -> None:
+        self.folder = Path(folder)
         self._limit_bytes = limit_bytes
         self._used: set[str] = set()
         self._room_bytes = 0.0  # that may be written before keys have to go

@@ -47,7 +47,16 @@ from polyscale.records.tables import (
     TextRow,
 )
 from polyscale.records.timing import FEATURES_STAGE, Timing, Watch
-from polyscale.records.verdict import COST_AXES, CostAxis, CostVerdict, Outcome, Rule, Verdict
+from polyscale.records.turns import Turns
+from polyscale.records.verdict import (
+    COST_AXES,
+    CostAxis,
+    CostVerdict,
+    Outcome,
+    Rule,
+    Verdict,
+    known_axes,
+)
 
 __all__ = [
     "COST_AXES",
@@ -104,12 +113,14 @@ __all__ = [
     "TaskRecord",
     "TextRow",
     "Timing",
+    "Turns",
     "Unreadable",
     "Verdict",
     "Watch",
     "append_log",
     "decode",
     "is_run",
+    "known_axes",
     "read_json",
     "read_log",
     "write_json",

@@ -21,6 +21,7 @@ class Repeat(Record):
         num_test: test images that the candidates were judged on.
         values: candidate → the metric on these test images.
         outcomes: family → the outcome of its verdict.
+        recommended: the candidate to take; None for a single candidate.
     """
 
     seed: Count
@@ -28,6 +29,7 @@ class Repeat(Record):
     num_test: PositiveCount
     values: Mapping[str, float]
     outcomes: Mapping[str, Outcome]
+    recommended: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -140,17 +140,25 @@ def _check_names(folder: Path, parts: Mapping[str, Any], names: Sequence[str]) -
         "verdicts": [],
         "repeats": [],
     }
+    backbones = {result.backbone for result in parts["results"]}
     if "recommendation" in parts:
         mentioned["recommendation"] = parts["recommendation"].mentioned
     if repeats := parts.get("repeats"):
         pairs = [name for c in repeats.contrasts for name in (c.first, c.second)]
-        mentioned["repeats"] = [*pairs, *repeats.draws[0].values]
+        mentioned["repeats"] = [
+            *pairs,
+            *repeats.draws[0].values,
+            *(draw.recommended for draw in repeats.draws if draw.recommended),
+        ]
         for name in names:
             rule = f"hold every candidate, but has no {name}"
             _check(name in repeats.draws[0].values, folder / "repeats.json", rule)
     for verdict in parts.get("verdicts", ()):
         in_costs = [name for cost in verdict.costs for name in (cost.larger, *cost.s2)]
         mentioned["verdicts"] += [verdict.s2.candidate, verdict.larger.candidate, *in_costs]
+        for row in (verdict.s2, verdict.larger):
+            rule = f"be about the models of results.json, but names {row.backbone!r}"
+            _check(row.backbone in backbones, folder / "verdicts.json", rule)
     for file in ("classes", "sizes"):
         if file in parts:
             mentioned[file] = list(parts[file].iou)

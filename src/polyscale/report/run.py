@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from polyscale import records
 from polyscale.report.metric_words import MetricWords
 from polyscale.report.names import FamilyStyle, family_styles, model_names, short_names
-from polyscale.report.numbers import THROUGHPUT, Axis
+from polyscale.report.numbers import THROUGHPUT, TIMES, Axis
 from polyscale.stats import find_contrast, paired_errors
 
 Texts = NDArray[np.object_]
@@ -169,8 +169,18 @@ class Run:
         """The contrast of two candidates, turned round where it was written the other way."""
         return find_contrast(self.contrasts, first, second)
 
+    @property
+    def trusts_times(self) -> bool:
+        """Whether times of the candidates may be compared."""
+        return "latency_ms" in records.known_axes(self.results)
+
     def costs(self, axis: Axis) -> dict[str, float]:
-        """Each candidate's cost, where it is known: older runs have no throughput."""
+        """Each candidate's cost, where it is known: older runs have no throughput.
+
+        None has a time where times may not be compared.
+        """
+        if axis in TIMES and not self.trusts_times:
+            return {}
         costs = {r.candidate: getattr(r, axis.key) for r in self.results}
         return {name: float(cost) for name, cost in costs.items() if cost}
 

@@ -25,7 +25,9 @@ class Written:
     notes: tuple[str, ...]  # what its reader must know of how runs were put together
 
 
-def write_report(run: Path, *, sections: Sequence["Callable[[Run], Markup | None]"] = ()) -> Path:
+def write_report(
+    run: str | Path, *, sections: Sequence["Callable[[Run], Markup | None]"] = ()
+) -> Path:
     """Write `curves.png` and `report.html` into a folder that `polyscale compare` wrote.
 
     Args:
@@ -45,8 +47,8 @@ def write_report(run: Path, *, sections: Sequence["Callable[[Run], Markup | None
 
 
 def draw_report(
-    runs: Sequence[Path],
-    out: Path | None = None,
+    runs: Sequence[str | Path],
+    out: str | Path | None = None,
     *,
     sections: Sequence["Callable[[Run], Markup | None]"] = (),
 ) -> Written:
@@ -66,7 +68,8 @@ def draw_report(
         MissingExtraError: if the extra `compare` is not installed.
     """
     _require_packages("write_report")
-    path = _checked_out(runs, out)
+    folders, page_file = [Path(run) for run in runs], None if out is None else Path(out)
+    path = _checked_out(folders, page_file)
     # behind `require`, so that the name exists where the extra does not
     from polyscale.report.curves import draw_png
     from polyscale.report.merge import cannot_merge, merge
@@ -74,7 +77,7 @@ def draw_report(
     from polyscale.report.read import read_run
     from polyscale.report.words import plain_answers
 
-    read = [read_run(run) for run in runs]
+    read = [read_run(folder) for folder in folders]
     note = cannot_merge(read) if len(read) > 1 else ""
     if note:
         page = render_side_by_side(read, note)
@@ -89,7 +92,7 @@ def draw_report(
     return Written(path, tuple(answers), (note,) if note else run.notes)
 
 
-def read_answers(run: Path) -> list[str]:
+def read_answers(run: str | Path) -> list[str]:
     """What the report of a finished run says at its top, as lines of text.
 
     Raises:
@@ -100,7 +103,7 @@ def read_answers(run: Path) -> list[str]:
     from polyscale.report.read import read_run
     from polyscale.report.words import plain_answers
 
-    return plain_answers(read_run(run))
+    return plain_answers(read_run(Path(run)))
 
 
 def _require_packages(feature: str) -> None:

@@ -8,7 +8,14 @@ the paired difference, in which the difficulty of the images cancels.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from polyscale.records import COST_AXES, Contrast, CostAxis, Result, SelectionGap, SweetSpot
+from polyscale.records import (
+    Contrast,
+    CostAxis,
+    Result,
+    SelectionGap,
+    SweetSpot,
+    known_axes,
+)
 from polyscale.stats.trial import standard_error
 
 Errors = Mapping[frozenset[str], float]
@@ -80,12 +87,8 @@ def sweet_spots(results: Sequence[Result], axis: CostAxis, errors: Errors) -> li
 def sweet_spots_by_axis(
     results: Sequence[Result], errors: Errors
 ) -> dict[CostAxis, list[SweetSpot]]:
-    """`sweet_spots` for every kind of cost that all candidates have."""
-    return {
-        axis: sweet_spots(results, axis, errors)
-        for axis in COST_AXES
-        if all(getattr(result, axis) for result in results)
-    }
+    """`sweet_spots` for every kind of cost that is known of all candidates."""
+    return {axis: sweet_spots(results, axis, errors) for axis in known_axes(results)}
 
 
 def _value(result: Result) -> float:

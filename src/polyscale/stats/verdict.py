@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from polyscale.records import Contrast, CostVerdict, DrawnContrast, Outcome, Result, Rule, Verdict
 from polyscale.stats.matched import Match, Pairing, Sides, sides_by_family
+from polyscale.stats.times import Ratio, cost_ratio
 from polyscale.stats.trial import (
     Answer,
     decide,
@@ -149,6 +150,7 @@ def _best_pairing(sides: Sides) -> Pairing:
 def _verdict(family: str, sides: Sides, trials: Mapping[Pairing, _Trial]) -> Verdict:
     s2, larger = sides.best
     trial = trials[_best_pairing(sides)]
+    time = cost_ratio(s2, larger, "latency_ms")
     return Verdict(
         family=family,
         outcome=trial.outcome,
@@ -156,8 +158,10 @@ def _verdict(family: str, sides: Sides, trials: Mapping[Pairing, _Trial]) -> Ver
         larger=larger,
         contrast=trial.corrected[0],
         macs_ratio=s2.macs / larger.macs,
-        latency_ratio=s2.latency_ms / larger.latency_ms,
-        memory_ratio=s2.peak_bytes / larger.peak_bytes,
+        latency_ratio=time.value,
+        latency_ratio_low=time.low,
+        latency_ratio_high=time.high,
+        memory_ratio=cost_ratio(s2, larger, "peak_bytes").value,
         params_ratio=s2.params / larger.params,
         num_test_needed=trial.num_test_needed,
         costs=tuple(_cost_verdict(match, sides, trials) for match in sides.matches()),
@@ -169,7 +173,8 @@ def _cost_verdict(match: Match, sides: Sides, trials: Mapping[Pairing, _Trial]) 
     rule, outcome = _ruling(outcomes)
     pairing = match.pairings[rule]
     trial = trials[pairing]
-    costs = {result.candidate: getattr(result, match.axis) for result in sides.s2}
+    (first, *second) = (r for r in sides.curve if r.candidate in pairing.s2)
+    ratio = Ratio(1.0) if second else cost_ratio(first, match.larger, match.axis)
     return CostVerdict(
         axis=match.axis,
         larger=pairing.larger,
@@ -177,9 +182,9 @@ def _cost_verdict(match: Match, sides: Sides, trials: Mapping[Pairing, _Trial]) 
         rule=rule,
         s2=pairing.s2,
         weight=pairing.weight,
-        cost_ratio=1.0
-        if rule == "interpolated"
-        else costs[pairing.s2[0]] / getattr(match.larger, match.axis),
+        cost_ratio=ratio.value or 1.0,
+        cost_ratio_low=ratio.low,
+        cost_ratio_high=ratio.high,
         difference=trial.total.difference,
         ci_low=trial.total.ci_low,
         ci_high=trial.total.ci_high,

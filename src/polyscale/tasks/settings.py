@@ -20,7 +20,7 @@ from polyscale.operator.multiscale import (
 )
 from polyscale.stats import MARGIN
 from polyscale.tasks.options import option
-from polyscale.types import SOURCES, Backbone, Source
+from polyscale.types import SOURCES, Backbone, Source, short_repr
 
 Rows = NDArray[np.float32]
 
@@ -75,6 +75,12 @@ class RunSettings(ABC):
         "or mean IoU, or one centimetre of RMSE.",
     )
 
+    costs: bool = option(
+        True,
+        help="Do not measure time and memory, which takes up to a tenth of a run. Parameters and "
+        "multiply-adds are counted all the same.",
+    )
+
     def __post_init__(self) -> None:
         check_choice("source", self.source, SOURCES)
         if self.tile_batch != "auto" and not (
@@ -91,6 +97,10 @@ class RunSettings(ABC):
                 "0.01 is one percentage point, or a centimetre."
             )
         check_device(self.device)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.__repr__ = short_repr  # type: ignore[method-assign]
 
     @property
     def precision(self) -> Precision:

@@ -172,7 +172,7 @@ class Task(ABC):
     reduction: ClassVar[Reduction | None] = "mean"
     images_file: ClassVar[str] = "images.parquet"
 
-    def load(self, source: str, *, seed: int, cache: Path | None, progress: Progress) -> Any:
+    def load(self, source: str, *, seed: int, cache: str | Path | None, progress: Progress) -> Any:
         """Load the data that a user names, for example `folder:PATH`.
 
         Args:

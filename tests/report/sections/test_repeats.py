@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 from polyscale.report.sections.repeats import (
@@ -12,13 +13,15 @@ def test_a_run_without_repeats_has_no_section(run):
     assert repeats_section(replace(run, repeats=None)) is None
 
 
-def test_outcomes_are_counted_for_each_family(run):
-    sentences = outcome_sentences(run, run.repeats)
-    assert len(sentences) == len(run.verdicts)
-    for sentence, verdict in zip(sentences, run.verdicts, strict=True):
+def test_what_to_take_and_outcomes_are_counted(run):
+    take, *families = outcome_sentences(run, run.repeats)
+    assert take.startswith("What to take in 3 draws: ")
+    assert len(families) == len(run.verdicts)
+    for sentence in (take, *families):
+        counts = re.findall(r"\((\d)\)", sentence.partition("draws: ")[2])
+        assert sum(map(int, counts)) == len(run.repeats.draws)
+    for sentence, verdict in zip(families, run.verdicts, strict=True):
         assert sentence.startswith(f"{verdict.family}: in this run, ")
-        counts = sentence.partition("draws: ")[2].rstrip(".").split(", ")
-        assert sum(int(count.rpartition(" ")[2]) for count in counts) == len(run.repeats.draws)
 
 
 def test_pairs_are_those_of_the_answer_in_their_order(run):

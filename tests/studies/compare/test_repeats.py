@@ -60,6 +60,7 @@ def test_every_draw_has_a_value_for_each_candidate_and_an_outcome_for_each_famil
     for draw in comparison.repeats.draws:
         assert list(draw.values) == CANDIDATES
         assert set(draw.outcomes) == {verdict.family for verdict in comparison.verdicts}
+        assert draw.recommended in CANDIDATES
 
 
 def test_repeats_are_written_and_read_again(repeated, tmp_path):

@@ -21,7 +21,7 @@ from polyscale.operator.plan import (
     check_flag,
     check_hw,
 )
-from polyscale.types import HW, SOURCES, Source
+from polyscale.types import HW, SOURCES, Source, short_repr
 
 COMPILE_ARGUMENTS = tuple(signature(torch.compile).parameters)
 
@@ -93,6 +93,9 @@ class MultiScaleConfig(Tiling):
                     f"The options are {', '.join(sorted(known))}."
                 )
         return cls(**options)
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def to_json(self) -> str:
         """The choices as JSON.

@@ -298,9 +298,9 @@ class MultiScale(nn.Module):
         backbone, config, frozen = load_folder(str(folder_or_repo), **options)
         return cls(backbone, config=config, frozen=frozen).eval()
 
-    def extra_repr(self) -> str:
-        """The choices, for `print(module)`."""
-        return str(self.config)
+    def __repr__(self) -> str:
+        name, channels = self.backbone.name, self.out_channels
+        return f"MultiScale({name!r}, {self.config!r}, out_channels={channels})"
 
     def __getstate__(self) -> dict[str, Any]:
         # what was compiled and measured stays here

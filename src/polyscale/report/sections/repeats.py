@@ -43,17 +43,23 @@ def repeats_section(run: Run) -> Markup | None:
 
 
 def outcome_sentences(run: Run, repeats: Repeats) -> list[str]:
-    """For each family its outcome in this run, and how often each one occurs in the draws."""
-    sentences = []
+    """How often each candidate is the one to take, and how often each verdict comes out."""
+    num = len(repeats.draws)
+    taken = Counter(run.names[d.recommended] for d in repeats.draws if d.recommended)
+    sentences = [f"What to take in {num} draws: {_counted(taken)}."] if taken else []
     for verdict in run.verdicts:
         outcomes = (draw.outcomes.get(verdict.family) for draw in repeats.draws)
-        counts = Counter(outcome for outcome in outcomes if outcome is not None)
-        shares = ", ".join(f"{TAGS[outcome]} {num}" for outcome, num in counts.most_common())
+        counts = Counter(TAGS[outcome] for outcome in outcomes if outcome is not None)
         sentences.append(
             f"{verdict.family}: in this run, {TAGS[verdict.outcome]}. "
-            f"In {len(repeats.draws)} draws: {shares}."
+            f"In {num} draws: {_counted(counts)}."
         )
     return sentences
+
+
+def _counted(counts: Counter[str]) -> str:
+    """`several scales win (7), can’t tell (3)`: the most frequent first."""
+    return ", ".join(f"{text} ({num})" for text, num in counts.most_common())
 
 
 def key_contrasts(run: Run) -> list[Contrast]:

@@ -24,7 +24,7 @@ from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
 from polyscale.tasks import Case, Evaluation, PooledTask, RunSettings, Task, pooled_rows
 from polyscale.tasks.settings import Rows
-from polyscale.types import HW, Backbone, Candidate, TileFeatures
+from polyscale.types import Backbone, Candidate, TileFeatures
 
 Kind = Literal["untiled", "mean", "equal_width"]
 
@@ -112,20 +112,15 @@ def finish_controls(
     costs: Mapping[Candidate, Cost],
     task: Task,
     settings: RunSettings,
-    *,
-    image_hw: HW,
-    batch: int,
 ) -> tuple[Control, ...]:
     """Set controls beside their candidates, with what they cost, timed as the candidates are."""
     finished = []
     for run in runs:
         candidate, cost = run.candidate, costs[run.candidate]
-        if run.module is not None:
+        if run.module is not None and cost.turns is not None:
             failures = Failures()  # it may take more memory than the candidate
             measured = measure_in_turns(
-                {candidate: run.module},
-                image_hw=image_hw,
-                batch=batch,
+                {candidate: (run.module, cost.turns.image_hw)},
                 device=settings.device,
                 failures=failures,
             )

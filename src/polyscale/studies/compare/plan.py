@@ -60,7 +60,7 @@ def plan_compare(
     *,
     task: Task | str | None = None,
     family: Mapping[str, Sequence[str]] | None = None,
-    image_cache: Path | None = None,
+    image_cache: str | Path | None = None,
     progress: Progress = silent,
 ) -> ComparePlan:
     """Read and check everything.

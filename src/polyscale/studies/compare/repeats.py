@@ -8,7 +8,8 @@ import numpy as np
 from polyscale.data import Draw, draw_again, draw_kind
 from polyscale.errors import InputError
 from polyscale.records import Contrast, DrawnContrast, Repeat, Repeats, Result
-from polyscale.stats import judge, split_interval, training_interval
+from polyscale.stats import split_interval, training_interval
+from polyscale.studies.compare.answers import answer
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.tasks import Case, Evaluation, PooledTask
 
@@ -101,21 +102,22 @@ def make_repeats(
 def _judge(
     plan: ComparePlan, draw: Draw, evaluations: Mapping[str, Evaluation], rows: Sequence[Result]
 ) -> Repeat:
-    """The verdicts on one draw; costs are those of the run."""
-    scores = {name: evaluation.scores for name, evaluation in evaluations.items()}
-    contrasts = plan.task.contrasts(scores, margin=plan.settings.margin, seed=draw.seed)
+    """The answers on one draw; costs are those of the run."""
     drawn_rows = [
         replace(
             row,
-            value=scores[row.candidate].value,
+            value=evaluations[row.candidate].scores.value,
             selection_value=evaluations[row.candidate].selection.value,
         )
         for row in rows
     ]
+    answers = answer(plan, evaluations, drawn_rows, seed=draw.seed)
+    advice = answers.recommendation
     return Repeat(
         seed=draw.seed,
         num_train=len(draw.train),
         num_test=len(draw.test),
         values={row.candidate: row.value for row in drawn_rows},
-        outcomes={v.family: v.outcome for v in judge(drawn_rows, contrasts)},
+        outcomes={verdict.family: verdict.outcome for verdict in answers.verdicts},
+        recommended=advice.candidate if advice else None,
     )

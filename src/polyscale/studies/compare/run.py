@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from polyscale.errors import InputError, RunError
 from polyscale.features import FeatureStore, feature_key, temporary_folder
-from polyscale.operator.cost import Cost, fitting_batch
-from polyscale.records import Probes, Result, SelectionGap, Watch
-from polyscale.stats import corrected_contrasts, judge, paired_errors, recommend, selection_gaps
+from polyscale.operator.cost import Cost
+from polyscale.records import Probes, Result, Watch
+from polyscale.studies.compare.answers import answer
 from polyscale.studies.compare.cascades import make_cascades
 from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.controls import ControlRun, finish_controls, run_controls
-from polyscale.studies.compare.costs import measure_in_turns
+from polyscale.studies.compare.costs import find_costs
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
 from polyscale.studies.compare.models import borrowed
@@ -26,13 +25,13 @@ from polyscale.studies.compare.probes import run_probes
 from polyscale.studies.compare.repeats import make_draws, make_repeats, repeat
 from polyscale.studies.environment import versions
 from polyscale.tasks import Case, Evaluation, PooledTask
-from polyscale.types import HW, Backbone, Candidate, Progress, silent
+from polyscale.types import Backbone, Candidate, Progress, silent
 
 
 def run_compare(
     plan: ComparePlan,
     *,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     cache_limit_bytes: int | None = None,
     progress: Progress = silent,
 ) -> Comparison:
@@ -67,6 +66,7 @@ class _Run:
         self.extract = Extractor(
             plan.settings, self.prepared.train, self.prepared.test, store, self.watch, progress
         )
+        self.tile_s: dict[str, float] = {}
         self.evaluations: dict[Candidate, Evaluation] = {}
         self.probes: dict[Candidate, Probes] = {}
         self.controls: list[ControlRun] = []
@@ -77,7 +77,11 @@ class _Run:
         """Everything that needs features: the candidates of one backbone."""
         backbone, weights = self.plan.backbones[source], self.plan.weights_hashes[source]
         members = self._on_device(source)
+        before = self.watch.timing()
         features = self.extract.candidates(backbone, members, weights, self.failures)
+        tile_s = self.watch.timing().tile_s(since=before)
+        if tile_s is not None:
+            self.tile_s[source] = tile_s
         step = f"{backbone.name}: heads"
         for done, (candidate, of_scales) in enumerate(features.items()):
             self.progress(step, done, len(members), "candidates")
@@ -89,50 +93,39 @@ class _Run:
     def finish(self) -> Comparison:
         """Costs, statistics and the gallery of all candidates that got through."""
         plan, settings, task = self.plan, self.plan.settings, self.plan.task
-        image_hw: HW = plan.data.test.read(0).size[::-1]
-        batch = fitting_batch(image_hw, torch.device(settings.device))
-        timed: dict[str, Any] = {"image_hw": image_hw, "batch": batch}
         with self.watch.stage("costs"):
-            costs = measure_in_turns(
-                {c: evaluation.module for c, evaluation in self._survivors().items()},
-                device=settings.device,
-                failures=self.failures,
+            costs = find_costs(
+                self._survivors(),
+                plan,
+                self.store,
+                self.failures,
+                tile_s=self.tile_s,
                 progress=self.progress,
-                **timed,
             )
             runs = [run for run in self.controls if run.candidate in costs]
-            controls = finish_controls(runs, self.evaluations, costs, task, settings, **timed)
+            controls = finish_controls(runs, self.evaluations, costs, task, settings)
         evaluations = self._survivors()
         if not evaluations:
             raise RunError(f"every candidate failed: {'; '.join(map(str, self.failures))}")
         named = {str(c): evaluation for c, evaluation in evaluations.items()}
         with self.watch.stage("statistics"):
-            rows = self._rows(evaluations, costs, image_hw, batch)
-            scores = {name: evaluation.scores for name, evaluation in named.items()}
-            uncorrected = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
-            contrasts = corrected_contrasts(rows, uncorrected)
-            verdicts = judge(rows, contrasts)
-            selection = self._selection(named)
-            errors = paired_errors(selection, contrasts)
-            advice = recommend(rows, contrasts, errors, metric=task.metric)
+            rows = self._rows(evaluations, costs)
+            answers = answer(plan, named, rows, seed=settings.seed)
             cascades = None
             if isinstance(task, PooledTask) and "cascades" in self.addons:
                 labels = task.targets(plan.data.train)
-                cascades = make_cascades(rows, verdicts, named, labels)
+                cascades = make_cascades(rows, answers.verdicts, named, labels)
             repeats = None
             if "repeats" in self.addons:
                 drawn = {str(c): self.repeats[c] for c in evaluations}
-                repeats = make_repeats(plan, self.draws, drawn, rows, contrasts)
+                repeats = make_repeats(plan, self.draws, drawn, rows, answers.contrasts)
         probes = {str(c): self.probes[c] for c in evaluations if c in self.probes}
         with self.watch.stage("pictures"):
             gallery = task.gallery(evaluations, plan.data, self.prepared)
         return Comparison(
             plan=plan,
             rows=rows,
-            contrasts=tuple(contrasts),
-            verdicts=tuple(verdicts),
-            selection=selection,
-            recommendation=advice,
+            **vars(answers),
             evaluations=named,
             gallery=gallery,
             cascades=cascades,
@@ -142,16 +135,6 @@ class _Run:
             failures=tuple(self.failures),
             timing=self.watch.timing(),
         )
-
-    def _selection(self, evaluations: Mapping[str, Evaluation]) -> tuple[SelectionGap, ...]:
-        """Every pair on the training images, where these are the same for all candidates."""
-        scores = {name: evaluation.selection for name, evaluation in evaluations.items()}
-        unknown = {np.isnan(each.image_scores).tobytes() for each in scores.values()}
-        if len(unknown) > 1 or not all(each.num_judged for each in scores.values()):
-            return ()
-        settings = self.plan.settings
-        contrasts = self.plan.task.contrasts(scores, margin=settings.margin, seed=settings.seed)
-        return tuple(selection_gaps(contrasts))
 
     def _on_device(self, source: str) -> list[Candidate]:
         """The candidates of a backbone that could be moved to where models run."""
@@ -232,15 +215,11 @@ class _Run:
         self,
         evaluations: Mapping[Candidate, Evaluation],
         costs: Mapping[Candidate, Cost],
-        image_hw: HW,
-        batch: int,
     ) -> tuple[Result, ...]:
         """One row for each candidate."""
         plan, task, seed = self.plan, self.plan.task, self.plan.settings.seed
         facts = {
             **plan.facts,
-            "latency_image_hw": list(image_hw),
-            "throughput_batch": batch,
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         }
         scores = {str(c): evaluation.scores for c, evaluation in evaluations.items()}
