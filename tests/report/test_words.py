@@ -17,6 +17,7 @@ def text_of(run, verdict: Verdict) -> words.VerdictText:
 
 
 def with_facts(verdict: Verdict, **facts) -> Verdict:
+    facts = {"latency_ratio_low": None, "latency_ratio_high": None} | facts
     contrast_facts = {k: facts.pop(k) for k in ("difference", "ci_low", "ci_high") if k in facts}
     return replace(verdict, contrast=replace(verdict.contrast, **contrast_facts), **facts)
 
