@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from polyscale.errors import InputError
 from polyscale.features import Feature, pooled_columns
@@ -51,6 +52,9 @@ class RunSettings(ABC):
     The help of each option says what it means.
     """
 
+    kept_with_heads: ClassVar[tuple[str, ...]] = ("source", "margin", "seed")
+    """Fields that the file of a head keeps; `of_head` reads them."""
+
     features: ClassVar[Literal["pooled", "maps"]]
     """What is extracted of each image: one row of numbers, or a map."""
 
@@ -75,6 +79,11 @@ class RunSettings(ABC):
         "or mean IoU, or one centimetre of RMSE.",
     )
 
+    floors: bool = option(
+        True,
+        help="Leave out the floors: what can be answered without a trained model, which candidates "
+        "must beat.",
+    )
     costs: bool = option(
         True,
         help="Do not measure time and memory, which takes up to a tenth of a run. Parameters and "
@@ -107,6 +116,22 @@ class RunSettings(ABC):
         """`dtype`, with "auto" decided on this machine."""
         return fastest_precision(torch.device(self.device)) if self.dtype == "auto" else self.dtype
 
+    def head_facts(self) -> dict[str, Any]:
+        """What the file of a head keeps of the settings."""
+        fields = asdict(self)
+        return {"dtype": self.precision, **{name: fields[name] for name in self.kept_with_heads}}
+
+    @classmethod
+    def of_head(cls, facts: Mapping[str, Any], **others: Any) -> Self:
+        """The settings by which features for a head are made.
+
+        Args:
+            facts: of its file; a KeyError or TypeError says that they are not those of a run.
+            others: further fields.
+        """
+        names = ("dtype", *cls.kept_with_heads)
+        return cls(**{name: facts[name] for name in names}, **others)
+
     def module(self, backbone: Backbone, scales: Sequence[float], **options: Any) -> MultiScale:
         """The operator with these settings, and further options of `MultiScaleConfig`."""
         options |= {"source": self.source, "tile_batch": self.tile_batch, "dtype": self.precision}
@@ -135,6 +160,7 @@ class RunSettings(ABC):
 class PooledSettings(RunSettings):
     """The options of tasks that describe each image by one row of numbers."""
 
+    kept_with_heads: ClassVar[tuple[str, ...]] = (*RunSettings.kept_with_heads, "feature")
     features: ClassVar[Literal["pooled", "maps"]] = "pooled"
 
     feature: Feature = option(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
 from polyscale.errors import InputError
@@ -26,10 +27,11 @@ from polyscale.stats import (
     weighted_contrasts,
     weighted_intervals,
 )
+from polyscale.tasks.groups import ImageGroups, small_picture
 from polyscale.tasks.settings import RunSettings
 from polyscale.types import Candidate, Progress
 
-AddOn = Literal["cascades", "probes", "controls", "repeats"]
+AddOn = Literal["cascades", "probes", "controls", "repeats", "floors"]
 """What the run loop does besides, where a task asks for it; each writes a JSON file."""
 
 CLASS_SOURCES = (
@@ -43,7 +45,9 @@ REDUCTIONS = {"mean": mean_of_images, "mean_iou": mean_iou}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scores:
-    """How a candidate did on some images. `correct`, `statistics` or `weighted` is resampled.
+    """How a candidate did on some images.
+
+    The first of `correct`, `statistics` and `weighted` that all compared scores have is resampled.
 
     Attributes:
         value: the metric.
@@ -74,12 +78,44 @@ class Scores:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Baseline:
+    """Answers that need no trained model, judged as those of candidates are.
+
+    Attributes:
+        name: what gives the answers, for example "most frequent class".
+        about: how it gives them, as a sentence.
+        scores: on the test images.
+    """
+
+    name: str
+    about: str
+    scores: Scores
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SavedHead:
+    """A trained head, as its file keeps it.
+
+    Attributes:
+        name: its kind, by the name in the registry of heads.
+        head: a module whose `config` makes it again.
+        facts: what else is known of it, JSON-like.
+    """
+
+    name: str
+    head: nn.Module
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Evaluation:
     """A candidate after training and test.
 
     Attributes:
         selection: how it did on training images that the head had not seen. Candidates are chosen
             by it, and never by the test images.
+        train_value: the metric on training images that the head learned from: where it is far above
+            the others, the head has learned them by heart; None where nothing is learned.
         head: what was trained, as files or add-ons of the task need it.
         facts: how it was trained, as JSON holds it: `probe` of a row of results.
         module: images → anything; what is timed. Its method `counted(image_hw)`, where it has one,
@@ -87,10 +123,12 @@ class Evaluation:
         feature_dim: numbers that describe one image, or one place of its map.
         num_tiles: times that the backbone runs for one image.
         test: features of the test images, where the gallery needs them again.
+        saved: what the run keeps of the head for `polyscale predict`; None where it keeps none.
     """
 
     scores: Scores
     selection: Scores
+    train_value: float | None = None
     head: Any = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     module: nn.Module
@@ -98,6 +136,7 @@ class Evaluation:
     num_train: int
     num_tiles: int
     test: Any = None
+    saved: SavedHead | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,7 +170,7 @@ class Case:
 class FinishedRun:
     """What a task's own files are made from.
 
-    `evaluations` are by the name of the candidate, `weights_hashes` by the name of the backbone.
+    `evaluations` are by the name of the candidate.
     """
 
     data: Any
@@ -139,7 +178,6 @@ class FinishedRun:
     rows: Sequence[Result]
     verdicts: Sequence[Verdict]
     evaluations: Mapping[str, Evaluation]
-    weights_hashes: Mapping[str, str]
 
 
 class Task(ABC):
@@ -157,20 +195,26 @@ class Task(ABC):
             any, the one that is named like the metric.
         reduction: how their means become the metric; None is what `reduce` or `Scores.weighted`
             says, and runs of the task cannot be merged.
+        grouped_by: what `groups` are, in one word: "class", "label", "range".
         images_file: the file with one row for each candidate and test image.
     """
 
     name: ClassVar[str]
-    metric: ClassVar[Metric]
-    other_metrics: ClassVar[tuple[Metric, ...]] = ()
+    metric: Metric
+    other_metrics: tuple[Metric, ...] = ()
     settings_type: ClassVar[type[RunSettings]]
     data_type: ClassVar[type] = object
     sources: ClassVar[str] = ""
     loader: ClassVar[Callable[..., Any] | None] = None
-    right_or_wrong: ClassVar[bool] = False
+    right_or_wrong: bool = False
     statistics: ClassVar[tuple[str, ...]] = ()
-    reduction: ClassVar[Reduction | None] = "mean"
+    reduction: Reduction | None = "mean"
+    grouped_by: ClassVar[str] = ""
     images_file: ClassVar[str] = "images.parquet"
+
+    def judged_by(self, settings: Any) -> "Task":
+        """The task with the metric that these settings choose."""
+        return self
 
     def load(self, source: str, *, seed: int, cache: str | Path | None, progress: Progress) -> Any:
         """Load the data that a user names, for example `folder:PATH`.
@@ -212,6 +256,10 @@ class Task(ABC):
     def prepare(self, data: Any, settings: Any) -> Any:
         """What is shared by all candidates; its `train` and `test` are the images to extract."""
         return data
+
+    def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
+        """What can be answered without looking at an image; candidates must do better."""
+        return ()
 
     @abstractmethod
     def evaluate(self, case: Case) -> Evaluation:
@@ -263,7 +311,7 @@ class Task(ABC):
 
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
         """What else the run loop should do."""
-        return ()
+        return ("floors",) if settings.floors else ()
 
     def record(self) -> TaskRecord:
         """How a report reads runs of this task: `task.json`."""
@@ -278,22 +326,51 @@ class Task(ABC):
         )
 
     def data_facts(self, data: Any) -> dict[str, Any]:
-        """The content of `data.json`."""
+        """What the task knows of its data: fields of `DataRecord`."""
         return {
             "name": data.name,
             "about": data.about,
             "num_train": len(data.train),
             "num_test": len(data.test),
-            "report": data.report.to_dict(),
+            "report": data.report,
         }
+
+    def groups(self, images: Any, data: Any) -> ImageGroups:
+        """The images of a split by class or the like, which `grouped_by` names."""
+        return ImageGroups(num_counted=len(images))
+
+    def draw(self, images: Any, index: int, data: Any, side_px: int) -> tuple[Image.Image, str]:
+        """An image with its target drawn over it, `side_px` at most, and the target in words."""
+        return small_picture(images.read(index, min_side=side_px), side_px), ""
 
     @abstractmethod
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
         """A pyarrow table of test images on which candidates differ: `gallery.parquet`."""
 
-    def head_file(self, number: int) -> str | None:
-        """Where the head of a candidate is written, or None."""
-        return None
+    def head_facts(self, data: Any) -> dict[str, Any]:
+        """What the file of a head must keep of the data, so that predictions can be read."""
+        return {}
+
+    def check_head(  # noqa: B027 - nothing to check
+        self, head: nn.Module, facts: Mapping[str, Any]
+    ) -> None:
+        """Raise an InputError for the file of a head whose facts do not fit it.
+
+        A KeyError or TypeError says that they are not those of a run.
+        """
+
+    def predictor(self, module: MultiScale, head: nn.Module, facts: Mapping[str, Any]) -> Any:
+        """Backbone, scales and a head from a file as one.
+
+        Args:
+            module: backbone and scales.
+            head: what was trained on their features.
+            facts: of its file, checked by `check_head`.
+
+        Raises:
+            InputError: if the task cannot predict.
+        """
+        raise InputError(f"head must be one that can predict, but task {self.name} has none.")
 
     def own_files(self) -> tuple[str, ...]:
         """Names of the files that `write` adds to the folder of a run, heads aside."""
@@ -305,7 +382,8 @@ class Task(ABC):
 
 def _resampled(scores: Mapping[str, Scores]) -> tuple[str, dict[str, Any], int]:
     """The field of scores that is resampled, its value for each candidate, and images judged."""
-    first = next(iter(scores.values()))
-    kinds = ("correct", "statistics", "weighted")
-    kind = next(kind for kind in kinds if getattr(first, kind) is not None)
-    return kind, {name: getattr(each, kind) for name, each in scores.items()}, first.num_judged
+    for kind in ("correct", "statistics", "weighted"):
+        values = {name: getattr(each, kind) for name, each in scores.items()}
+        if all(value is not None for value in values.values()):
+            return kind, values, next(iter(scores.values())).num_judged
+    raise AssertionError("all scores must have a field in common that can be resampled")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 
 from polyscale.errors import InputError
@@ -21,6 +22,7 @@ from polyscale.learning.heads.lbfgs import Array
 from polyscale.learning.heads.logistic_solver import (
     Precision,
     Problem,
+    linear_head,
     predict,
     rotate_if_few,
     standardise,
@@ -95,8 +97,8 @@ def fit_logistic_probe(
     tolerance = tolerance or (CONVERGED if is_large else SMALL_TOLERANCE)
     # on small matrices threads wait for each other more than they work
     with threadpool_limits(None if is_large else 1):
-        rows = standardise(train, dtype)
-        rows, test_rows = rotate_if_few(rows, rows.of_others(test))
+        standardised = standardise(train, dtype)
+        rows, axes = rotate_if_few(standardised)
         problem = Problem.of(rows, labels)
         choice, model = None, problem.prior
         if regulariser is None:
@@ -113,8 +115,10 @@ def fit_logistic_probe(
             ratio = problem.gradient_ratio(model, regulariser)
             if ratio <= tolerance:
                 break
+        linear = linear_head(standardised, model, axes)
         return ProbeResult(
-            probabilities=predict(test_rows, model),
+            probabilities=softmax(linear.scores(test), axis=1),
+            linear=linear,
             regulariser=regulariser,
             at_edge=choice is not None and choice.index in (0, len(LAMBDAS) - 1),
             cv_accuracy=choice.accuracy if choice else np.nan,

@@ -50,7 +50,7 @@ def repeat(case: Case, task: PooledTask, draws: Sequence[Draw]) -> list[Evaluati
             settings=replace(case.settings, seed=draw.seed),
         )
         # the head would keep the memory of all draws
-        evaluations.append(replace(task.evaluate(drawn), head=None))
+        evaluations.append(replace(task.evaluate(drawn), head=None, saved=None))
     case.progress(step, len(draws), len(draws), "draws")
     return evaluations
 

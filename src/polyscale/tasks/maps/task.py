@@ -3,47 +3,50 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from math import prod
-from pathlib import Path
 from statistics import stdev
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
+from polyscale.data import DenseImages
+from polyscale.data.colours import overlay
 from polyscale.errors import InputError
-from polyscale.learning.heads.dense.head_file import save_head
-from polyscale.learning.heads.dense.views import views_of
+from polyscale.learning.heads.dense.views import ViewSettings, views_of
 from polyscale.operator.multiscale import MultiScale
 from polyscale.tasks.maps.evaluate import predict_image, predict_rasters
 from polyscale.tasks.maps.fit import fit_head
 from polyscale.tasks.maps.gallery import gallery_table
 from polyscale.tasks.maps.predictor import DensePredictor, Outputs, count_scores
-from polyscale.tasks.maps.samples import READERS, MapSplit, Samples
+from polyscale.tasks.maps.samples import READERS, MapSplit, Samples, nearest
 from polyscale.tasks.maps.settings import GIGABYTE, MapSettings
-from polyscale.tasks.task import Case, Evaluation, FinishedRun, Scores, Task
+from polyscale.tasks.task import Baseline, Case, Evaluation, SavedHead, Scores, Task
 from polyscale.types import Candidate
 
-HEAD_SETTINGS = ("source", "grid", "merge", "split", "views", "margin", "seed")
-"""Settings of the run that the file of a head keeps."""
+MAX_FLOOR_IMAGES = 1000
+"""Training images of which the answer for every pixel is learned."""
 
 REPORT_EVERY = 8
 """Test images between two reports of progress."""
 
 
 class MapTask(Task):
-    """A task whose heads give scores for every pixel."""
+    """A task whose heads give scores for every pixel.
+
+    Attributes:
+        floor: name of one answer for every pixel, and which, as a sentence; `constant` finds it.
+            None has no floor.
+    """
+
+    floor: ClassVar[tuple[str, str] | None] = None
 
     @abstractmethod
     def head_arguments(self, data: Any) -> dict[str, Any]:
         """What a head must know of the data, besides the channels of its maps."""
-
-    @abstractmethod
-    def head_facts(self, data: Any) -> dict[str, Any]:
-        """What the file of a head must keep of the data, so that `outputs` can read it."""
 
     @abstractmethod
     def outputs(self, head_facts: Mapping[str, Any]) -> Outputs:
@@ -61,6 +64,44 @@ class MapTask(Task):
         """Rasters (num, h, w) of held-out training images."""
         pairs = zip(targets, predicted, strict=True)
         return self.collect([self.judge(target, each, data) for target, each in pairs])
+
+    def constant(self, images: DenseImages, chosen: NDArray[np.int64], data: Any) -> float | int:
+        """The one answer for every pixel that suits the targets of the chosen images best."""
+        raise NotImplementedError
+
+    def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
+        """One answer for every pixel of every image, where the task names it."""
+        if self.floor is None:
+            return ()
+        name, about = self.floor
+        num = len(data.train)
+        chosen = np.linspace(0, num - 1, min(num, MAX_FLOOR_IMAGES)).astype(np.int64)
+        constant = self.constant(data.train, chosen, data)
+
+        def judge(index: int) -> Any:
+            target = data.test.target(index)
+            return self.judge(target, np.full(target.shape, constant), data)
+
+        with ThreadPoolExecutor(READERS) as readers:
+            scores = self.collect(list(readers.map(judge, range(len(data.test)))))
+        return (Baseline(name=name, about=about, scores=scores),)
+
+    def target_text(self, target: NDArray, data: Any) -> str:
+        """What is to be said of the target (h, w) of an image; nothing where a legend says all."""
+        return ""
+
+    def draw(
+        self, images: DenseImages, index: int, data: Any, side_px: int
+    ) -> tuple[Image.Image, str]:
+        """An image under the colours of its target."""
+        picture, _ = super().draw(images, index, data, side_px)
+        target = images.target(index)
+        small = nearest(target, (picture.height, picture.width))
+        known = np.isfinite(small) & (small >= 0)
+        if known.any():
+            colours = self.outputs(self.head_facts(data)).colour(small)
+            picture = overlay(picture, colours, known)
+        return picture, self.target_text(target, data)
 
     def check_data(self, data: Any) -> None:
         """Raise an InputError also for too few images to hold one out."""
@@ -119,6 +160,10 @@ class MapTask(Task):
         head, facts = trainings[0]
         rasters = predict_rasters(head, case.train, targets, split.held, outputs)
         selection = self.judge_rasters(*rasters, case.data)
+        train_value = None
+        if len(some := split.learn[: len(split.held)]):  # none are kept where images are altered
+            seen = predict_rasters(head, case.train, targets, some, outputs)
+            train_value = self.judge_rasters(*seen, case.data).value
         with case.stage("judging"):
             scores = [self._judge(case, trainings[i][0], outputs, i) for i in seeds]
         image_hw, plan = case.data.test.sizes_hw[0], case.module.plan
@@ -127,6 +172,7 @@ class MapTask(Task):
         return Evaluation(
             scores=scores[0],
             selection=selection,
+            train_value=train_value,
             head=head,
             facts={
                 **facts,
@@ -143,6 +189,7 @@ class MapTask(Task):
             num_train=len(split.images),
             num_tiles=plan.num_tiles * num_views,
             test=case.test,
+            saved=SavedHead(name=settings.head, head=head),
         )
 
     def _judge(self, case: Case, head: nn.Module, outputs: Outputs, number: int) -> Scores:
@@ -166,34 +213,22 @@ class MapTask(Task):
         """Images, their truth, and every candidate's prediction."""
         return gallery_table(evaluations, prepared.test, self.outputs(self.head_facts(data)))
 
-    def head_file(self, number: int) -> str:
-        """In the folder of the run."""
-        return f"heads/{number}.safetensors"
-
-    def write(self, folder: Path, run: FinishedRun) -> None:
-        """The head of every candidate, ready for `polyscale predict`."""
-        (folder / "heads").mkdir()
-        settings = asdict(run.settings)
-        for number, row in enumerate(run.rows):
-            save_head(
-                folder / self.head_file(number),
-                run.evaluations[row.candidate].head,
-                name=run.settings.head,
-                facts={
-                    "candidate": row.candidate,
-                    "backbone": row.backbone,
-                    "scales": list(row.scales),
-                    "weights_hash": run.weights_hashes[row.backbone],
-                    "metric": row.metric,
-                    "value": row.value,
-                    "versions": dict(row.versions),
-                    "task": self.name,
-                    "data": run.data.name,
-                    "dtype": run.settings.precision,
-                    **{name: settings[name] for name in HEAD_SETTINGS},
-                    **self.head_facts(run.data),
-                },
+    def check_head(self, head: nn.Module, facts: Mapping[str, Any]) -> None:
+        """Raise an InputError for a head without a name for each of its classes."""
+        outputs, config = self.outputs(facts), getattr(head, "config", {})
+        num_classes = config.get("num_classes", 0)
+        if len(outputs.class_names) != num_classes:
+            raise InputError(
+                f"head must have a name for each of its {num_classes} classes, but has "
+                f"{len(outputs.class_names)}. Train it with polyscale compare."
             )
+
+    def predictor(
+        self, module: MultiScale, head: nn.Module, facts: Mapping[str, Any]
+    ) -> DensePredictor:
+        """A picture → the prediction of every pixel."""
+        views = ViewSettings(**facts["views"])
+        return DensePredictor(module, head, views, self.outputs(facts))
 
 
 def nothing_judged(value: float, num_images: int) -> Scores:
