@@ -81,7 +81,7 @@ def plan_compare(
     task = to_task(task, settings)
     settings = settings or task.settings_type()
     task = task.judged_by(settings)
-    for package in ("sklearn", "scipy", "statsmodels", "pyarrow"):
+    for package in ("sklearn", "scipy", "pyarrow"):
         require(package, extra="compare", feature="compare")
     named = name_models(candidates)
     chosen, live = named.candidates, named.live
