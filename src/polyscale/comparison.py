@@ -1,6 +1,5 @@
 """What a comparison found, for Python and notebooks: in memory, or read from its folder."""
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -233,14 +232,12 @@ def _to_run(study: studies.Comparison) -> "Run":
 
     names = {f.name for f in fields(Run)} & {f.name for f in fields(study)}
     found = {name: getattr(study, name) for name in names}
-    task, data = study.plan.task, study.plan.data
-    facts = json.dumps(task.data_facts(data))
     return Run(
         **{name: value for name, value in found.items() if value is not None},
-        task=task.record(),
+        task=study.plan.task.record(),
         results=study.rows,
-        data=DataRecord.from_dict(json.loads(facts)),
-        images=Images(ids=np.array(data.test.ids, dtype=object), statistics={}),
+        data=study.look.data if study.look else None,
+        images=Images(ids=np.array(study.plan.data.test.ids, dtype=object), statistics={}),
         date=str(study.rows[0].settings["date"]),
     )
 

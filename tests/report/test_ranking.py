@@ -4,7 +4,7 @@ import pytest
 
 from polyscale.errors import InputError
 from polyscale.records import append_log, read_log
-from polyscale.report.ranking import rank_log
+from polyscale.report.ranking import NUMERIC, rank_log
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_the_best_comes_first_and_the_newest_row_of_a_candidate_stands(run, log)
     assert {cells[-1] for cells in ranking.cells} == {"new"}
     values = [float(cells[2].split()[0]) for cells in ranking.cells]
     assert values == sorted(values, reverse=True)
-    assert all(len(cells) == len(ranking.heads) == len(ranking.numeric) for cells in ranking.cells)
+    assert all(len(cells) == len(ranking.heads) == len(NUMERIC) for cells in ranking.cells)
 
 
 def test_an_error_is_ranked_from_below(depth, log):

@@ -37,3 +37,34 @@ def test_half_samples_spread_as_much_as_new_training_sets():
         halves = [rng.permutation(sample)[:20].mean() for _ in range(20)]
         spread.append(np.var(halves, ddof=1))
     assert np.mean(spread) == pytest.approx(1 / 40, rel=0.1)
+
+
+def test_the_corrected_interval_covers_and_the_plain_one_does_not():
+    """Two classifiers on two noisy views of the same images, over many data sets."""
+    rng = np.random.default_rng(0)
+    truth, covered = np.mean([_differences(rng, 1)[0] for _ in range(1000)]), np.zeros(2)
+    for _ in range(150):
+        differences = _differences(rng, 10)
+        _, low, high = split_interval(differences, num_train=100, num_test=50)
+        plain = t.interval(0.95, 9, np.mean(differences), np.std(differences, ddof=1) / 10**0.5)
+        covered += (low <= truth <= high), (plain[0] <= truth <= plain[1])
+    assert covered[0] / 150 > 0.9
+    assert covered[1] / 150 < 0.8
+
+
+def _differences(rng, num_splits):
+    """Of the accuracies of the nearest class mean, over splits of one data set."""
+    right = rng.integers(0, 2, 150) * 2 - 1
+    views = [
+        rng.normal(size=(150, 10)) + 0.3 * right[:, None] * (np.arange(10) < n) for n in (4, 5)
+    ]
+    differences = []
+    for _ in range(num_splits):
+        order = rng.permutation(150)
+        train, test = order[50:], order[:50]
+        accuracies = []
+        for view in views:
+            mean = (view[train] * right[train, None]).mean(axis=0)
+            accuracies.append(np.mean((view[test] @ mean > 0) == (right[test] > 0)))
+        differences.append(accuracies[0] - accuracies[1])
+    return differences

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import typer
 from typer.core import TyperCommand
 
-from polyscale.cli.console import CacheOption, errors, output, progress_bars
+from polyscale.cli.console import CacheOption, LimitOption, errors, output, progress_bars
 from polyscale.errors import InputError
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def compare(
             "tell; may be repeated.",
         ),
     ] = None,
+    limit: LimitOption = None,
     cache: CacheOption = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not keep features.")] = False,
     cache_limit: Annotated[
@@ -130,7 +131,7 @@ def compare(
         polyscale compare --data folder:photos --out runs/photos --candidates \\
             pip:dinov2_small@1 pip:dinov2_small@1,2
     """  # noqa: D301 - \b keeps the lines
-    from polyscale.data import default_inspection_cache
+    from polyscale.data import default_inspection_cache, with_limit
     from polyscale.features import default_cache, parse_bytes
     from polyscale.studies import check_out, plan_compare
     from polyscale.tasks import make_settings, to_task
@@ -142,7 +143,7 @@ def compare(
     named_task = to_task(task, None)
     with progress_bars() as progress:
         plan = plan_compare(
-            data,
+            with_limit(data, limit),
             [*candidates, *(more or [])],
             make_settings(named_task.settings_type, ctx.obj, task=named_task.name),
             task=named_task,

@@ -51,11 +51,11 @@ def report(
 
 
 def _print_rankings(log: Path) -> None:
-    from polyscale.report.ranking import rank_log
+    from polyscale.report.ranking import NUMERIC, rank_log
 
     for ranking in rank_log(log):
         title = ranking.title
-        output.print(make_table(ranking.heads, ranking.cells, numeric=ranking.numeric, title=title))
+        output.print(make_table(ranking.heads, ranking.cells, numeric=NUMERIC, title=title))
     errors.print(
         "Ranked by the test images: the first of many rows is first partly by luck. For "
         "differences with intervals, run: polyscale report RUN RUN --out both.html",

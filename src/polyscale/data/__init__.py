@@ -15,6 +15,7 @@ from polyscale.data.dataset import (
 from polyscale.data.draws import Draw, draw_again, draw_kind
 from polyscale.data.embedded import load_rooms
 from polyscale.data.inspection_cache import default_inspection_cache
+from polyscale.data.limit import with_limit
 from polyscale.data.sources import (
     load_classification,
     load_depth,
@@ -48,4 +49,5 @@ __all__ = [
     "load_rooms",
     "load_segmentation",
     "read_image",
+    "with_limit",
 ]

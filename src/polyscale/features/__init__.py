@@ -25,6 +25,7 @@ from polyscale.features.store import (
     StoreError,
     default_cache,
 )
+from polyscale.features.usage import Kept, clear, list_kept
 
 __all__ = [
     "ArrayMaps",
@@ -32,18 +33,21 @@ __all__ = [
     "Feature",
     "FeatureStore",
     "JoinedMaps",
+    "Kept",
     "LostFeaturesError",
     "MapSource",
     "RegriddedMaps",
     "StoreError",
     "StoredMaps",
     "SummedMaps",
+    "clear",
     "decode_side",
     "default_cache",
     "extract_maps",
     "extract_pooled",
     "feature_key",
     "library_versions",
+    "list_kept",
     "live_hash",
     "parse_bytes",
     "pooled_columns",

@@ -29,6 +29,7 @@ from polyscale.records.data_report import (
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
 from polyscale.records.log import LOG_FILE, LogEntry, append_log, read_log
+from polyscale.records.look import SHEET_FILE, Look, SheetPicture
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
 from polyscale.records.recommendation import (
     Advice,
@@ -66,6 +67,7 @@ __all__ = [
     "METRICS",
     "REQUIRED",
     "RUN_MARKS",
+    "SHEET_FILE",
     "Advice",
     "AnswerPicture",
     "Cascade",
@@ -90,6 +92,7 @@ __all__ = [
     "ImageSizes",
     "Knn",
     "LogEntry",
+    "Look",
     "MapPicture",
     "Metric",
     "ObjectRow",
@@ -105,6 +108,7 @@ __all__ = [
     "Rule",
     "Seeds",
     "SelectionGap",
+    "SheetPicture",
     "Shots",
     "SizeContrast",
     "Sizes",

@@ -13,11 +13,15 @@ class DataRecord(Record):
 
     Attributes:
         about: how the data were split.
-        classes: training and test images of each class; empty if images have no single class.
+        classes: training and test images of each class, label or range; of those that show it,
+            if pixels have classes. Empty if there is nothing to count.
         report: what was wrong with the images.
         class_names: of pixels, if pixels have classes.
         min_depth_m: depths from `min_depth_m` to `max_depth_m` metres are judged, if pixels have
             depths.
+        grouped_by: what `classes` are: "class", "label", "range" of numbers.
+        num_counted: training and test images in which classes were counted.
+        pixel_shares: share of each class of all pixels of these, if pixels have classes.
         crop_yxyx: the part of each image that is judged, as shares of its height and width (top,
             left, bottom, right); None judges everything.
     """
@@ -29,6 +33,9 @@ class DataRecord(Record):
     classes: Mapping[str, tuple[Count, Count]] = field(default_factory=dict)
     report: DataReport = field(default_factory=DataReport)
     class_names: tuple[str, ...] = ()
+    grouped_by: str = "class"
+    num_counted: tuple[Count, Count] | None = None
+    pixel_shares: Mapping[str, tuple[Share, Share]] = field(default_factory=dict)
     min_depth_m: float | None = None
     max_depth_m: float | None = None
     crop_yxyx: tuple[Share, Share, Share, Share] | None = None

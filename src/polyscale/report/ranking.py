@@ -1,6 +1,6 @@
 """Rows of many runs in order, those that can be compared with each other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,21 @@ from polyscale.report.merge import row_differences
 from polyscale.report.metric_words import MetricWords
 from polyscale.report.names import short_names
 from polyscale.report.numbers import MACS, PARAMS
+
+Column = tuple[str, bool, Callable[[LogEntry, MetricWords], str]]
+"""A title, whether it is a column of numbers, and the text of a row."""
+
+COLUMNS: tuple[Column, ...] = (
+    ("value", True, lambda entry, words: words.value(entry.row.value)),
+    ("95 % interval", True, lambda e, words: words.bounds(e.row.ci_low, e.row.ci_high)),
+    ("in training", True, lambda entry, words: words.value(entry.row.selection_value)),
+    (MACS.noun, True, lambda entry, words: MACS.text(entry.row.macs)),
+    (PARAMS.noun, True, lambda entry, words: PARAMS.text(entry.row.params)),
+    ("date", False, lambda entry, words: str(entry.row.settings.get("date", "–"))),
+    ("run", False, lambda entry, words: entry.run),
+)
+NUMERIC = (True, False, *(is_numeric for _, is_numeric, _ in COLUMNS))
+"""For each column of a ranking whether it holds numbers."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +34,11 @@ class Ranking:
         title: what the rows share, and what keeps them from those of the first ranking.
         heads: titles of the columns.
         cells: text of each cell, the best row first.
-        numeric: of each column.
     """
 
     title: str
     heads: tuple[str, ...]
     cells: tuple[tuple[str, ...], ...]
-    numeric: tuple[bool, ...] = (True, False, True, True, True, True, True, False, False)
 
 
 def rank_log(log: str | Path) -> list[Ranking]:
@@ -60,31 +73,9 @@ def _ranking(entries: Sequence[LogEntry], first: Result) -> Ranking:
         title += f". Not compared with the first ranking: it differs in {', '.join(apart)}"
     names = short_names([entry.row for entry in entries])
     ranked = sorted(entries, key=lambda entry: -words.sign * entry.row.value)
-    return Ranking(
-        title=title,
-        heads=(
-            "",
-            "candidate",
-            words.title,
-            "95 % interval",
-            "in training",
-            MACS.noun,
-            PARAMS.noun,
-            "date",
-            "run",
-        ),
-        cells=tuple(
-            (
-                str(place),
-                names[entry.row.candidate],
-                words.value(entry.row.value),
-                words.bounds(entry.row.ci_low, entry.row.ci_high),
-                words.value(entry.row.selection_value),
-                MACS.text(entry.row.macs),
-                PARAMS.text(entry.row.params),
-                str(entry.row.settings.get("date", "")),
-                entry.run,
-            )
-            for place, entry in enumerate(ranked, start=1)
-        ),
+    cells = (
+        (str(place), names[entry.row.candidate], *(text(entry, words) for *_, text in COLUMNS))
+        for place, entry in enumerate(ranked, start=1)
     )
+    _, *heads = (heading for heading, *_ in COLUMNS)
+    return Ranking(title, ("", "candidate", words.title, *heads), tuple(cells))

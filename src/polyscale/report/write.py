@@ -11,6 +11,7 @@ from polyscale.report.files import replace_file
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from polyscale.records import Look
     from polyscale.report.run import Run
 
 NEEDED = ("jinja2", "matplotlib", "pyarrow", "scipy", "statsmodels")
@@ -92,6 +93,36 @@ def draw_report(
     return Written(path, tuple(answers), (note,) if note else run.notes)
 
 
+def write_look(look: "Look", out: str | Path) -> None:
+    """Write what `polyscale.studies.look` found as one page that needs no other file.
+
+    Raises:
+        InputError: if `out` is no page.
+        MissingExtraError: if the extra `compare` is not installed.
+        RunError: if the disk refuses.
+    """
+    _require_packages("write_look")
+    path = Path(out)
+    check_page(path)
+    from polyscale.report.page import render_look
+
+    replace_file(path, render_look(look).encode(errors="replace"))
+
+
+def check_page(out: Path) -> None:
+    """Refuse, before anything is computed, a path that no page can be written to.
+
+    Raises:
+        InputError: if it does not end in `.html`, or its folder does not exist.
+    """
+    if out.suffix.lower() not in (".html", ".htm") or out.is_dir():
+        raise InputError(f"out must be a page, but got {str(out)!r}. Let it end in .html.")
+    if not out.parent.is_dir():
+        raise InputError(
+            f"out must be in a folder that exists, but {str(out.parent)!r} does not. Make it first."
+        )
+
+
 def read_answers(run: str | Path) -> list[str]:
     """What the report of a finished run says at its top, as lines of text.
 
@@ -130,10 +161,5 @@ def _checked_out(runs: Sequence[Path], out: Path | None) -> Path:
                 "Add --out report.html."
             )
         return runs[0] / "report.html"
-    if out.suffix.lower() not in (".html", ".htm") or out.is_dir():
-        raise InputError(f"out must be a page, but got {str(out)!r}. Let it end in .html.")
-    if not out.parent.is_dir():
-        raise InputError(
-            f"out must be in a folder that exists, but {str(out.parent)!r} does not. Make it first."
-        )
+    check_page(out)
     return out

@@ -10,6 +10,7 @@ from polyscale.studies.compare import (
     run_files,
     write_run,
 )
+from polyscale.studies.look import look
 from polyscale.studies.run_folder import (
     REPORT_FILES,
     check_complete,
@@ -33,6 +34,7 @@ __all__ = [
     "compare_seams",
     "is_finished",
     "load_untiled",
+    "look",
     "measure_seams",
     "new_run",
     "plan_compare",

@@ -2,6 +2,7 @@
 
 from polyscale.tasks.classification import Classification, ClassificationSettings
 from polyscale.tasks.depth import Depth, DepthSettings
+from polyscale.tasks.groups import ImageGroups
 from polyscale.tasks.maps import DensePredictor, MapSettings, MapTask
 from polyscale.tasks.multilabel import Multilabel
 from polyscale.tasks.options import Option, group_options, make_settings, option
@@ -12,11 +13,21 @@ from polyscale.tasks.regression import Regression
 from polyscale.tasks.retrieval import Retrieval
 from polyscale.tasks.segmentation import Segmentation, SegmentationSettings
 from polyscale.tasks.settings import PooledSettings, RunSettings, pooled_rows
-from polyscale.tasks.task import AddOn, Case, Evaluation, FinishedRun, SavedHead, Scores, Task
+from polyscale.tasks.task import (
+    AddOn,
+    Baseline,
+    Case,
+    Evaluation,
+    FinishedRun,
+    SavedHead,
+    Scores,
+    Task,
+)
 
 __all__ = [
     "DEFAULT",
     "AddOn",
+    "Baseline",
     "Case",
     "Classification",
     "ClassificationSettings",
@@ -25,6 +36,7 @@ __all__ = [
     "DepthSettings",
     "Evaluation",
     "FinishedRun",
+    "ImageGroups",
     "MapSettings",
     "MapTask",
     "Multilabel",

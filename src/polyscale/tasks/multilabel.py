@@ -12,6 +12,7 @@ from polyscale.errors import InputError
 from polyscale.learning.heads import LinearHead
 from polyscale.records import Metric, write_json
 from polyscale.stats import WeightedMetric
+from polyscale.tasks.groups import ImageGroups, by_label
 from polyscale.tasks.pooled import PooledTask, fit_ridge
 from polyscale.tasks.pooled_predictor import Columns
 from polyscale.tasks.settings import Rows
@@ -32,7 +33,9 @@ class Multilabel(PooledTask):
     )
     other_metrics = (Metric(key="exact", name="All labels right", unit="%"),)
     reduction = None
+    grouped_by = "label"
     about = "ridge regression onto each label, on centred pooled features"
+    floor = ("frequency of labels", "Every image gets the frequencies of the training labels.")
 
     def check_split(self, images: Any, split: str, data: Any) -> None:
         """Raise an InputError for targets that are not 0 or 1, or a label that no image has."""
@@ -56,6 +59,10 @@ class Multilabel(PooledTask):
     def text(self, target: Any, data: Any) -> str:
         """The names of the labels of an image."""
         return ", ".join(np.array(data.class_names)[np.asarray(target, float) > 0.5])
+
+    def groups(self, images: Any, data: Any) -> ImageGroups:
+        """By label."""
+        return by_label(self.targets(images), data.class_names)
 
     def fit(self, train: Rows, targets: NDArray, settings: Any) -> LinearHead:
         """A score for each label, about 1 where the label is expected."""

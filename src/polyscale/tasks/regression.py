@@ -10,6 +10,7 @@ from polyscale.data import load_numbers
 from polyscale.errors import InputError
 from polyscale.learning.heads import LinearHead
 from polyscale.records import Metric
+from polyscale.tasks.groups import ImageGroups, by_range
 from polyscale.tasks.pooled import PooledTask, fit_ridge
 from polyscale.tasks.settings import Rows
 
@@ -31,7 +32,9 @@ class Regression(PooledTask):
     )
     statistics = ("squared_error", "centred", "squared_centred")
     reduction = None
+    grouped_by = "range"
     about = "ridge regression on centred pooled features"
+    floor = ("mean of the targets", "Every image gets the mean of the training targets.")
 
     def check_split(self, images: Any, split: str, data: Any) -> None:
         """Raise an InputError for targets that are not numbers, or are all equal."""
@@ -42,6 +45,12 @@ class Regression(PooledTask):
                 f"targets of the {split} images of {data.name} must be finite numbers, one for "
                 "each image and not all equal. Check the column."
             )
+
+    def groups(self, images: Any, data: Any) -> ImageGroups:
+        """By ranges of the numbers of both splits."""
+        numbers = [np.asarray(split.targets, np.float64) for split in (data.train, data.test)]
+        both = np.concatenate(numbers)
+        return by_range(np.asarray(images.targets, np.float64), both.min(), both.max())
 
     def fit(self, train: Rows, targets: NDArray, settings: Any) -> LinearHead:
         """Ridge regression onto the number."""

@@ -6,14 +6,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.data import load_classification
+from polyscale.data import ClassificationData, load_classification
 from polyscale.errors import InputError
 from polyscale.records import Metric
+from polyscale.tasks.groups import ImageGroups, by_class
 from polyscale.tasks.pooled import PooledTask
 from polyscale.tasks.settings import Rows
-from polyscale.tasks.task import CLASS_SOURCES, Scores
+from polyscale.tasks.task import CLASS_SOURCES, Baseline, Scores
 
 COLUMNS = ("retrieval_map", "recall_1", "recall_5")
+
+RANDOM_DIM = 64
+"""Columns of random features: directions enough that images don't line up."""
 
 CHUNK = 256
 """Queries at once: their similarities take 1 MB for each thousand images."""
@@ -36,6 +40,7 @@ class Retrieval(PooledTask):
         Metric(key="recall_1", name="Recall at 1", unit="%"),
         Metric(key="recall_5", name="Recall at 5", unit="%"),
     )
+    grouped_by = "class"
     about = "none: nearest neighbours by the cosine of pooled features"
 
     def check_split(self, images: Any, split: str, data: Any) -> None:
@@ -72,10 +77,30 @@ class Retrieval(PooledTask):
                     columns[name][query] = value
         return columns
 
+    def groups(self, images: Any, data: Any) -> ImageGroups:
+        """By class."""
+        classes, numbers = np.unique(np.asarray(images.targets), return_inverse=True)
+        return by_class(numbers, [self.text(value, data) for value in classes])
+
     def selection(self, train: Rows, targets: NDArray, settings: Any) -> Scores:
         """How it does among the training images, which are searched for nothing else."""
         return self.score(self.fit_predict(train, targets, train, settings), targets)
 
+    def train_value(self, train: Rows, targets: NDArray, settings: Any) -> None:
+        """None: nothing is learned."""
+
+    def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
+        """A ranking by features that are drawn at random."""
+        rng, shape = np.random.default_rng(settings.seed), (len(data.test), RANDOM_DIM)
+        rows = rng.normal(size=shape).astype(np.float32)
+        ranked = self.fit_predict(rows, self.targets(data.train), rows, settings)
+        scores = self.score(ranked, self.targets(data.test))
+        about = "Images are ranked in random order."
+        return (Baseline(name="random order", about=about, scores=scores),)
+
     def text(self, target: Any, data: Any) -> str:
         """A class; or the name of the nearest test image."""
-        return data.test.ids[int(target[0])] if np.ndim(target) else super().text(target, data)
+        if np.ndim(target):
+            return data.test.ids[int(target[0])]
+        is_index = isinstance(data, ClassificationData)
+        return data.class_names[target] if is_index else super().text(target, data)

@@ -79,6 +79,11 @@ class RunSettings(ABC):
         "or mean IoU, or one centimetre of RMSE.",
     )
 
+    floors: bool = option(
+        True,
+        help="Leave out the floors: what can be answered without a trained model, which candidates "
+        "must beat.",
+    )
     costs: bool = option(
         True,
         help="Do not measure time and memory, which takes up to a tenth of a run. Parameters and "

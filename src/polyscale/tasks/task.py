@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
 from polyscale.errors import InputError
@@ -26,10 +27,11 @@ from polyscale.stats import (
     weighted_contrasts,
     weighted_intervals,
 )
+from polyscale.tasks.groups import ImageGroups, small_picture
 from polyscale.tasks.settings import RunSettings
 from polyscale.types import Candidate, Progress
 
-AddOn = Literal["cascades", "probes", "controls", "repeats"]
+AddOn = Literal["cascades", "probes", "controls", "repeats", "floors"]
 """What the run loop does besides, where a task asks for it; each writes a JSON file."""
 
 CLASS_SOURCES = (
@@ -43,7 +45,9 @@ REDUCTIONS = {"mean": mean_of_images, "mean_iou": mean_iou}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scores:
-    """How a candidate did on some images. `correct`, `statistics` or `weighted` is resampled.
+    """How a candidate did on some images.
+
+    The first of `correct`, `statistics` and `weighted` that all compared scores have is resampled.
 
     Attributes:
         value: the metric.
@@ -74,6 +78,21 @@ class Scores:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Baseline:
+    """Answers that need no trained model, judged as those of candidates are.
+
+    Attributes:
+        name: what gives the answers, for example "most frequent class".
+        about: how it gives them, as a sentence.
+        scores: on the test images.
+    """
+
+    name: str
+    about: str
+    scores: Scores
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class SavedHead:
     """A trained head, as its file keeps it.
 
@@ -95,6 +114,8 @@ class Evaluation:
     Attributes:
         selection: how it did on training images that the head had not seen. Candidates are chosen
             by it, and never by the test images.
+        train_value: the metric on training images that the head learned from: where it is far above
+            the others, the head has learned them by heart; None where nothing is learned.
         head: what was trained, as files or add-ons of the task need it.
         facts: how it was trained, as JSON holds it: `probe` of a row of results.
         module: images → anything; what is timed. Its method `counted(image_hw)`, where it has one,
@@ -107,6 +128,7 @@ class Evaluation:
 
     scores: Scores
     selection: Scores
+    train_value: float | None = None
     head: Any = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     module: nn.Module
@@ -173,20 +195,26 @@ class Task(ABC):
             any, the one that is named like the metric.
         reduction: how their means become the metric; None is what `reduce` or `Scores.weighted`
             says, and runs of the task cannot be merged.
+        grouped_by: what `groups` are, in one word: "class", "label", "range".
         images_file: the file with one row for each candidate and test image.
     """
 
     name: ClassVar[str]
-    metric: ClassVar[Metric]
-    other_metrics: ClassVar[tuple[Metric, ...]] = ()
+    metric: Metric
+    other_metrics: tuple[Metric, ...] = ()
     settings_type: ClassVar[type[RunSettings]]
     data_type: ClassVar[type] = object
     sources: ClassVar[str] = ""
     loader: ClassVar[Callable[..., Any] | None] = None
-    right_or_wrong: ClassVar[bool] = False
+    right_or_wrong: bool = False
     statistics: ClassVar[tuple[str, ...]] = ()
-    reduction: ClassVar[Reduction | None] = "mean"
+    reduction: Reduction | None = "mean"
+    grouped_by: ClassVar[str] = ""
     images_file: ClassVar[str] = "images.parquet"
+
+    def judged_by(self, settings: Any) -> "Task":
+        """The task with the metric that these settings choose."""
+        return self
 
     def load(self, source: str, *, seed: int, cache: str | Path | None, progress: Progress) -> Any:
         """Load the data that a user names, for example `folder:PATH`.
@@ -228,6 +256,10 @@ class Task(ABC):
     def prepare(self, data: Any, settings: Any) -> Any:
         """What is shared by all candidates; its `train` and `test` are the images to extract."""
         return data
+
+    def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
+        """What can be answered without looking at an image; candidates must do better."""
+        return ()
 
     @abstractmethod
     def evaluate(self, case: Case) -> Evaluation:
@@ -279,7 +311,7 @@ class Task(ABC):
 
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
         """What else the run loop should do."""
-        return ()
+        return ("floors",) if settings.floors else ()
 
     def record(self) -> TaskRecord:
         """How a report reads runs of this task: `task.json`."""
@@ -294,14 +326,22 @@ class Task(ABC):
         )
 
     def data_facts(self, data: Any) -> dict[str, Any]:
-        """The content of `data.json`."""
+        """What the task knows of its data: fields of `DataRecord`."""
         return {
             "name": data.name,
             "about": data.about,
             "num_train": len(data.train),
             "num_test": len(data.test),
-            "report": data.report.to_dict(),
+            "report": data.report,
         }
+
+    def groups(self, images: Any, data: Any) -> ImageGroups:
+        """The images of a split by class or the like, which `grouped_by` names."""
+        return ImageGroups(num_counted=len(images))
+
+    def draw(self, images: Any, index: int, data: Any, side_px: int) -> tuple[Image.Image, str]:
+        """An image with its target drawn over it, `side_px` at most, and the target in words."""
+        return small_picture(images.read(index, min_side=side_px), side_px), ""
 
     @abstractmethod
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
@@ -342,7 +382,8 @@ class Task(ABC):
 
 def _resampled(scores: Mapping[str, Scores]) -> tuple[str, dict[str, Any], int]:
     """The field of scores that is resampled, its value for each candidate, and images judged."""
-    first = next(iter(scores.values()))
-    kinds = ("correct", "statistics", "weighted")
-    kind = next(kind for kind in kinds if getattr(first, kind) is not None)
-    return kind, {name: getattr(each, kind) for name, each in scores.items()}, first.num_judged
+    for kind in ("correct", "statistics", "weighted"):
+        values = {name: getattr(each, kind) for name, each in scores.items()}
+        if all(value is not None for value in values.values()):
+            return kind, values, next(iter(scores.values())).num_judged
+    raise AssertionError("all scores must have a field in common that can be resampled")

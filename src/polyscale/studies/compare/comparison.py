@@ -15,6 +15,8 @@ from polyscale.records import (
     Contrast,
     Control,
     Failure,
+    Floor,
+    Look,
     Probes,
     Recommendation,
     Repeats,
@@ -44,10 +46,12 @@ class Comparison:
         selection: each pair on the training images, by which candidates were chosen.
         recommendation: which candidate to take; None for a single one.
         evaluations: candidate → its head, and its scores on each test image.
+        look: what the data hold, and pictures of them; None of a run that was read without them.
         gallery: test images on which candidates differ, as the task shows them.
         cascades: of each family with a verdict, where the task has them.
         probes: candidate → what other probes find; None where they were not asked for.
         controls: what S² does, taken apart; None where that was not asked for.
+        floors: what can be had without a trained model; None where that was left out.
         repeats: the comparison on other draws of the images; None where that was not asked for.
         failures: candidates that gave no result, and why.
         timing: where the time went.
@@ -60,10 +64,12 @@ class Comparison:
     selection: tuple[SelectionGap, ...]
     recommendation: Recommendation | None
     evaluations: dict[str, Evaluation]
+    look: Look | None
     gallery: Any
     cascades: tuple[Cascade, ...] | None
     probes: dict[str, Probes] | None
     controls: tuple[Control, ...] | None
+    floors: tuple[Floor, ...] | None
     repeats: Repeats | None
     failures: tuple[Failure, ...]
     timing: Timing
@@ -102,10 +108,11 @@ class Comparison:
             "cascades": self.cascades,
             "probes": self.probes,
             "controls": self.controls,
+            "floors": self.floors,
             "repeats": self.repeats,
             "failures": self.failures or None,
             "timing": self.timing,
-            "data": task.data_facts(self.data),
+            "data": self.look.data if self.look else None,
         }
         for name, content in contents.items():
             if content is not None:
@@ -119,6 +126,8 @@ class Comparison:
         )
         pq.write_table(images, folder / task.images_file)
         pq.write_table(self.gallery, folder / "gallery.parquet")
+        if self.look is not None:
+            self.look.write_pictures(folder)
         finished = FinishedRun(
             data=self.data,
             settings=self.plan.settings,

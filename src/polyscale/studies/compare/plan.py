@@ -80,6 +80,7 @@ def plan_compare(
     """
     task = to_task(task, settings)
     settings = settings or task.settings_type()
+    task = task.judged_by(settings)
     for package in ("sklearn", "scipy", "statsmodels", "pyarrow"):
         require(package, extra="compare", feature="compare")
     named = name_models(candidates)

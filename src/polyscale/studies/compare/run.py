@@ -11,6 +11,7 @@ from torch import nn
 from polyscale.errors import InputError, RunError
 from polyscale.features import FeatureStore, feature_key, temporary_folder
 from polyscale.operator.cost import Cost
+from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Probes, Result, Watch
 from polyscale.studies.compare.answers import answer
 from polyscale.studies.compare.cascades import make_cascades
@@ -19,13 +20,15 @@ from polyscale.studies.compare.controls import ControlRun, finish_controls, run_
 from polyscale.studies.compare.costs import find_costs
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
+from polyscale.studies.compare.floors import compare_with_floors, run_baselines
 from polyscale.studies.compare.heads import head_file
 from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
 from polyscale.studies.compare.repeats import make_draws, make_repeats, repeat
 from polyscale.studies.environment import versions
-from polyscale.tasks import Case, Evaluation, PooledTask
+from polyscale.studies.look import look
+from polyscale.tasks import Baseline, Case, Evaluation, PooledTask
 from polyscale.types import Backbone, Candidate, Progress, silent
 
 
@@ -63,6 +66,7 @@ class _Run:
         self.plan, self.store, self.progress = plan, store, progress
         self.watch, self.failures = Watch(), Failures()
         self.addons = plan.task.addons(plan.settings)
+        self.look = look(plan.task, plan.data, seed=plan.settings.seed, progress=progress)
         self.prepared = plan.task.prepare(plan.data, plan.settings)
         self.extract = Extractor(
             plan.settings, self.prepared.train, self.prepared.test, store, self.watch, progress
@@ -94,6 +98,8 @@ class _Run:
     def finish(self) -> Comparison:
         """Costs, statistics and the gallery of all candidates that got through."""
         plan, settings, task = self.plan, self.plan.settings, self.plan.task
+        with self.watch.stage("floors"):
+            baselines, left_out = self._baselines()
         with self.watch.stage("costs"):
             costs = find_costs(
                 self._survivors(),
@@ -110,8 +116,12 @@ class _Run:
             raise RunError(f"every candidate failed: {'; '.join(map(str, self.failures))}")
         named = {str(c): evaluation for c, evaluation in evaluations.items()}
         with self.watch.stage("statistics"):
-            rows = self._rows(evaluations, costs)
-            answers = answer(plan, named, rows, seed=settings.seed)
+            rows = self._rows(evaluations, costs, left_out)
+            floors = None
+            if "floors" in self.addons:
+                scores = {name: evaluation.scores for name, evaluation in named.items()}
+                floors = compare_with_floors(baselines, scores, task, settings)
+            answers = answer(plan, named, rows, floors=floors or (), seed=settings.seed)
             cascades = None
             if isinstance(task, PooledTask) and "cascades" in self.addons:
                 labels = task.targets(plan.data.train)
@@ -128,14 +138,22 @@ class _Run:
             rows=rows,
             **vars(answers),
             evaluations=named,
+            look=self.look,
             gallery=gallery,
             cascades=cascades,
             probes=probes if "probes" in self.addons else None,
             controls=controls if "controls" in self.addons else None,
+            floors=floors,
             repeats=repeats,
             failures=tuple(self.failures),
             timing=self.watch.timing(),
         )
+
+    def _baselines(self) -> tuple[tuple[Baseline, ...], dict[str, str]]:
+        """What candidates must beat, and what is left out of that, and why."""
+        if "floors" not in self.addons or not self._survivors():
+            return (), {}
+        return run_baselines(self.plan, self.extract, self._case)
 
     def _on_device(self, source: str) -> list[Candidate]:
         """The candidates of a backbone that could be moved to where models run."""
@@ -146,7 +164,11 @@ class _Run:
         return [c for c in members if c not in self.failures]
 
     def _evaluate(self, candidate: Candidate, features: Features) -> None:
-        case, task = self._case(candidate, features), self.plan.task
+        settings, weights = self.plan.settings, self.plan.weights_hashes[candidate.backbone]
+        module = settings.module(self.plan.backbones[candidate.backbone], candidate.scales)
+        train = settings.join(features.train, module, for_training=True)
+        test = settings.join(features.test, module)
+        case, task = self._case(candidate, module, weights, train, test), self.plan.task
         with self.watch.stage("heads"):
             evaluation = task.evaluate(case)
             self._check_same_images(candidate, evaluation)
@@ -166,7 +188,7 @@ class _Run:
                     features,
                     task,
                     self.extract,
-                    weights=self.plan.weights_hashes[candidate.backbone],
+                    weights=weights,
                     is_live=candidate.backbone in self.plan.live,
                 )
 
@@ -180,19 +202,19 @@ class _Run:
                     f"{self.plan.task.name} gives NaN for others of them. Correct its scores."
                 )
 
-    def _case(self, candidate: Candidate, features: Features) -> Case:
-        plan, settings = self.plan, self.plan.settings
-        module = settings.module(plan.backbones[candidate.backbone], candidate.scales)
-        weights = plan.weights_hashes[candidate.backbone]
+    def _case(
+        self, candidate: Candidate, module: MultiScale, weights: str, train: Any, test: Any
+    ) -> Case:
+        settings = self.plan.settings
         grid: dict[str, Any] = (
             {"map_hw": module.plan.grid_hw} if settings.features == "maps" else {}
         )
         return Case(
             candidate=candidate,
             module=module,
-            train=settings.join(features.train, module, for_training=True),
-            test=settings.join(features.test, module),
-            data=plan.data,
+            train=train,
+            test=test,
+            data=self.plan.data,
             settings=settings,
             prepared=self.prepared,
             feature_keys=tuple(
@@ -216,11 +238,13 @@ class _Run:
         self,
         evaluations: Mapping[Candidate, Evaluation],
         costs: Mapping[Candidate, Cost],
+        left_out: Mapping[str, str],
     ) -> tuple[Result, ...]:
         """One row for each candidate."""
         plan, task, seed = self.plan, self.plan.task, self.plan.settings.seed
         facts = {
             **plan.facts,
+            **({"floors_left_out": dict(left_out)} if left_out else {}),
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         }
         scores = {str(c): evaluation.scores for c, evaluation in evaluations.items()}
@@ -244,6 +268,7 @@ class _Run:
                     ci_low=intervals[str(candidate)][0],
                     ci_high=intervals[str(candidate)][1],
                     selection_value=evaluation.selection.value,
+                    train_value=evaluation.train_value,
                     num_train=evaluation.num_train,
                     num_test=evaluation.scores.num_judged,
                     num_tiles=evaluation.num_tiles,

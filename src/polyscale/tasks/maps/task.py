@@ -5,13 +5,16 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import prod
 from statistics import stdev
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
+from polyscale.data import DenseImages
+from polyscale.data.colours import overlay
 from polyscale.errors import InputError
 from polyscale.learning.heads.dense.views import ViewSettings, views_of
 from polyscale.operator.multiscale import MultiScale
@@ -19,17 +22,27 @@ from polyscale.tasks.maps.evaluate import predict_image, predict_rasters
 from polyscale.tasks.maps.fit import fit_head
 from polyscale.tasks.maps.gallery import gallery_table
 from polyscale.tasks.maps.predictor import DensePredictor, Outputs, count_scores
-from polyscale.tasks.maps.samples import READERS, MapSplit, Samples
+from polyscale.tasks.maps.samples import READERS, MapSplit, Samples, nearest
 from polyscale.tasks.maps.settings import GIGABYTE, MapSettings
-from polyscale.tasks.task import Case, Evaluation, SavedHead, Scores, Task
+from polyscale.tasks.task import Baseline, Case, Evaluation, SavedHead, Scores, Task
 from polyscale.types import Candidate
+
+MAX_FLOOR_IMAGES = 1000
+"""Training images of which the answer for every pixel is learned."""
 
 REPORT_EVERY = 8
 """Test images between two reports of progress."""
 
 
 class MapTask(Task):
-    """A task whose heads give scores for every pixel."""
+    """A task whose heads give scores for every pixel.
+
+    Attributes:
+        floor: name of one answer for every pixel, and which, as a sentence; `constant` finds it.
+            None has no floor.
+    """
+
+    floor: ClassVar[tuple[str, str] | None] = None
 
     @abstractmethod
     def head_arguments(self, data: Any) -> dict[str, Any]:
@@ -51,6 +64,44 @@ class MapTask(Task):
         """Rasters (num, h, w) of held-out training images."""
         pairs = zip(targets, predicted, strict=True)
         return self.collect([self.judge(target, each, data) for target, each in pairs])
+
+    def constant(self, images: DenseImages, chosen: NDArray[np.int64], data: Any) -> float | int:
+        """The one answer for every pixel that suits the targets of the chosen images best."""
+        raise NotImplementedError
+
+    def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
+        """One answer for every pixel of every image, where the task names it."""
+        if self.floor is None:
+            return ()
+        name, about = self.floor
+        num = len(data.train)
+        chosen = np.linspace(0, num - 1, min(num, MAX_FLOOR_IMAGES)).astype(np.int64)
+        constant = self.constant(data.train, chosen, data)
+
+        def judge(index: int) -> Any:
+            target = data.test.target(index)
+            return self.judge(target, np.full(target.shape, constant), data)
+
+        with ThreadPoolExecutor(READERS) as readers:
+            scores = self.collect(list(readers.map(judge, range(len(data.test)))))
+        return (Baseline(name=name, about=about, scores=scores),)
+
+    def target_text(self, target: NDArray, data: Any) -> str:
+        """What is to be said of the target (h, w) of an image; nothing where a legend says all."""
+        return ""
+
+    def draw(
+        self, images: DenseImages, index: int, data: Any, side_px: int
+    ) -> tuple[Image.Image, str]:
+        """An image under the colours of its target."""
+        picture, _ = super().draw(images, index, data, side_px)
+        target = images.target(index)
+        small = nearest(target, (picture.height, picture.width))
+        known = np.isfinite(small) & (small >= 0)
+        if known.any():
+            colours = self.outputs(self.head_facts(data)).colour(small)
+            picture = overlay(picture, colours, known)
+        return picture, self.target_text(target, data)
 
     def check_data(self, data: Any) -> None:
         """Raise an InputError also for too few images to hold one out."""
@@ -109,6 +160,10 @@ class MapTask(Task):
         head, facts = trainings[0]
         rasters = predict_rasters(head, case.train, targets, split.held, outputs)
         selection = self.judge_rasters(*rasters, case.data)
+        train_value = None
+        if len(some := split.learn[: len(split.held)]):  # none are kept where images are altered
+            seen = predict_rasters(head, case.train, targets, some, outputs)
+            train_value = self.judge_rasters(*seen, case.data).value
         with case.stage("judging"):
             scores = [self._judge(case, trainings[i][0], outputs, i) for i in seeds]
         image_hw, plan = case.data.test.sizes_hw[0], case.module.plan
@@ -117,6 +172,7 @@ class MapTask(Task):
         return Evaluation(
             scores=scores[0],
             selection=selection,
+            train_value=train_value,
             head=head,
             facts={
                 **facts,
