@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from functools import cache
+from os.path import isfile
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
@@ -152,7 +153,7 @@ def write_json(path: Path, content: object) -> None:
 
 def check_exists(path: Path) -> None:
     """Raise InputError if a file of a run is missing."""
-    if not path.is_file():
+    if not isfile(path):  # false for a name that is too long as well
         raise InputError(
             f"{path} must be a file that polyscale compare wrote, but is missing. "
             "Name the folder of a finished run, or run polyscale compare again."

@@ -1,0 +1,5 @@
+"""`python -m polyscale`: the command line."""
+
+from polyscale.cli import main
+
+main()
