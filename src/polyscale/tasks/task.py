@@ -110,6 +110,8 @@ class Case:
         test: features of the test images, likewise.
         prepared: what `Task.prepare` returned.
         feature_keys: change when anything changes that the training features depend on.
+        variant: options of `MultiScaleConfig`, for example `output_grid`, → the same candidate
+            with them, made of the features that are there.
         store: folder in which trained heads may be kept.
         stage: name → a context in which time counts for that stage.
     """
@@ -122,6 +124,7 @@ class Case:
     settings: Any
     prepared: Any
     feature_keys: tuple[str, ...]
+    variant: Callable[..., "Case"]
     store: FeatureStore
     stage: Callable[[str], AbstractContextManager[None]]
     progress: Progress

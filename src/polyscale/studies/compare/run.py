@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -169,9 +170,9 @@ class _Run:
                     f"{self.plan.task.name} gives NaN for others of them. Correct its scores."
                 )
 
-    def _case(self, candidate: Candidate, features: Features) -> Case:
+    def _case(self, candidate: Candidate, features: Features, **options: Any) -> Case:
         plan, settings = self.plan, self.plan.settings
-        module = settings.module(plan.backbones[candidate.backbone], candidate.scales)
+        module = settings.module(plan.backbones[candidate.backbone], candidate.scales, **options)
         weights = plan.weights_hashes[candidate.backbone]
         grid: dict[str, Any] = (
             {"map_hw": module.plan.grid_hw} if settings.features == "maps" else {}
@@ -188,6 +189,7 @@ class _Run:
                 feature_key(module, level, self.prepared.train, weights, **grid)
                 for level in module.plan.levels
             ),
+            variant=partial(self._case, candidate, features),
             store=self.store,
             stage=self.watch.stage,
             progress=self.progress,

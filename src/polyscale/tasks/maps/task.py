@@ -15,18 +15,20 @@ from torch import nn
 
 from polyscale.errors import InputError
 from polyscale.learning.heads.dense.head_file import save_head
+from polyscale.learning.heads.dense.points import IMAGES
 from polyscale.learning.heads.dense.views import views_of
 from polyscale.operator.multiscale import MultiScale
 from polyscale.tasks.maps.evaluate import predict_image, predict_rasters
 from polyscale.tasks.maps.fit import fit_head
 from polyscale.tasks.maps.gallery import gallery_table
+from polyscale.tasks.maps.grid import best_trial, try_grids
 from polyscale.tasks.maps.predictor import DensePredictor, Outputs, count_scores
 from polyscale.tasks.maps.samples import READERS, MapSplit, Samples
 from polyscale.tasks.maps.settings import GIGABYTE, MapSettings
 from polyscale.tasks.task import Case, Evaluation, FinishedRun, Scores, Task
 from polyscale.types import Candidate
 
-HEAD_SETTINGS = ("source", "grid", "merge", "split", "views", "margin", "seed")
+HEAD_SETTINGS = ("source", "merge", "split", "views", "margin", "seed")
 """Settings of the run that the file of a head keeps."""
 
 REPORT_EVERY = 8
@@ -72,8 +74,8 @@ class MapTask(Task):
     def check(self, module: MultiScale, candidate: Candidate, data: Any, settings: Any) -> None:
         """Raise an InputError for wrong options of the head, or maps too large for the memory."""
         settings.check_head(module.out_channels, self.head_arguments(data))
-        training = settings.training or settings.kind.training
-        batch = training.batch if training else 1
+        training = None if settings.is_fitted else settings.training or settings.kind.training
+        batch = training.batch if training else IMAGES
         shape = (*module.plan.grid_hw, module.out_channels)
         needed, there = 4 * batch * prod(shape), psutil.virtual_memory().total
         if needed > there:
@@ -98,12 +100,22 @@ class MapTask(Task):
         return MapSplit.of(data, settings)
 
     def evaluate(self, case: Case) -> Evaluation:
-        """Train a head for each seed; the first one is judged in full."""
+        """Choose the grid, train a head for each seed; the first one is judged in full."""
         settings: MapSettings = case.settings
         split: MapSplit = case.prepared
         outputs = self.outputs(self.head_facts(case.data))
         targets = split.raster(case.module.backbone.tile_hw, settings)
         arguments, seeds = self.head_arguments(case.data), range(settings.seeds)
+
+        def held_out(case: Case, head: nn.Module) -> float:
+            rasters = predict_rasters(head, case.train, targets, split.held, outputs)
+            return self.quick_value(*rasters, case.data)
+
+        grids: list[dict[str, Any]] = []
+        if settings.chooses_grid:
+            trials = try_grids(case, targets, arguments, held_out)
+            grids = [trial.facts() for trial in trials]
+            case = best_trial(trials, higher_is_better=self.metric.higher_is_better).case
         trainings = [
             fit_head(
                 case,
@@ -115,8 +127,7 @@ class MapTask(Task):
             for number in seeds
         ]
         head, facts = trainings[0]
-        rasters = predict_rasters(head, case.train, targets, split.held, outputs)
-        selection_value = self.quick_value(*rasters, case.data)
+        selection_value = held_out(case, head)
         with case.stage("judging"):
             scores = [self._judge(case, trainings[i][0], outputs, i) for i in seeds]
         image_hw, plan = case.data.test.sizes_hw[0], case.module.plan
@@ -133,6 +144,7 @@ class MapTask(Task):
                 "views": num_views,
                 **_spread([each.value for each in scores]),
                 "grid_hw": list(plan.grid_hw),
+                **({"grids": grids} if grids else {}),
                 "chosen_by": f"{self.metric.key} on {settings.held_out:.3g} of the training "
                 "images, from which heads don't learn",
             },
@@ -188,6 +200,7 @@ class MapTask(Task):
                     "task": self.name,
                     "data": run.data.name,
                     "dtype": run.settings.precision,
+                    "grid": row.probe["grid_hw"],
                     **{name: settings[name] for name in HEAD_SETTINGS},
                     **self.head_facts(run.data),
                 },

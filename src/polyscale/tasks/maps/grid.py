@@ -1,0 +1,101 @@
+"""The grid of the map that a head gets, chosen by linear heads on held-out training images.
+
+Cells of the paper's grid hold the mean over several cells of each larger scale. A head of single
+cells can't tell these apart any more, so a finer grid may show it what the scales found.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from polyscale.learning.heads.dense import Targets
+from polyscale.learning.heads.dense.fits import Fit, Fitted
+from polyscale.operator.multiscale import MultiScale
+from polyscale.tasks.maps.fit import fit_points
+from polyscale.tasks.maps.predictor import count_scores
+from polyscale.tasks.maps.settings import MapSettings
+from polyscale.tasks.task import Case
+from polyscale.types import HW
+
+PROBE = "linear"
+"""The kind of head by which grids are compared."""
+
+
+@dataclass(frozen=True, eq=False)
+class GridTrial:
+    """A candidate on one grid.
+
+    Attributes:
+        case: the candidate, with its maps on the grid.
+        fitted: a linear head.
+        value: the metric of this head on held-out training images.
+    """
+
+    case: Case
+    fitted: Fitted
+    value: float
+
+    def facts(self) -> dict[str, Any]:
+        """For the row of results."""
+        module, facts = self.case.module, self.fitted.facts
+        cost = count_scores(
+            self.fitted.head, module.out_channels, module.plan.grid_hw, module.backbone.tile_hw
+        )
+        return {
+            "grid_hw": list(module.plan.grid_hw),
+            "value": self.value,
+            "converged": facts["converged"],
+            "macs": cost.macs,
+            "train_s": facts["train_s"],
+        }
+
+
+def own_grids(module: MultiScale) -> list[HW]:
+    """The grid of one tile, and those of the larger scales, from coarse to fine."""
+    base = module.backbone.grid_hw
+    own = {module.with_scales((scale,)).plan.grid_hw for scale in module.scales if scale > 1}
+    return [base, *sorted(own - {base})]
+
+
+def is_probe(settings: MapSettings) -> bool:
+    """Whether the head of the settings is the one by which grids are compared."""
+    return settings.head == PROBE and settings.is_fitted
+
+
+def probe_fit(settings: MapSettings) -> Fit:
+    """The fit of that head, with the options of the settings where they are for it."""
+    make = settings.heads[PROBE].fit
+    assert make is not None
+    return make(**(settings.head_options if is_probe(settings) else {}))
+
+
+def try_grids(
+    case: Case,
+    targets: Targets,
+    arguments: Mapping[str, Any],
+    judge: Callable[[Case, nn.Module], float],
+) -> list[GridTrial]:
+    """Fit a linear head on each grid that a candidate's scales have.
+
+    Args:
+        case: the candidate, on the grid of its largest scale.
+        targets: of the training samples, on a raster.
+        arguments: what a head must know of the data.
+        judge: a case and a head → the metric on held-out training images.
+    """
+    settings: MapSettings = case.settings
+    fit = probe_fit(settings)
+    trials = []
+    for grid_hw in own_grids(case.module):
+        own = case.variant(output_grid=grid_hw)
+        step = f"{case.candidate}: linear head on {grid_hw[0]}×{grid_hw[1]} cells"
+        fitted = fit_points(own, targets, fit, arguments, seed=settings.seed, step=step)
+        trials.append(GridTrial(own, fitted, judge(own, fitted.head)))
+    return trials
+
+
+def best_trial(trials: list[GridTrial], *, higher_is_better: bool) -> GridTrial:
+    """The best on held-out training images; of equally good ones, the one with fewer cells."""
+    return max(trials, key=lambda trial: trial.value if higher_is_better else -trial.value)
