@@ -15,9 +15,7 @@ Random weights: this is about speed and memory alone. Contenders take turns with
 """
 
 import argparse
-import json
 import statistics
-import time
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +23,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from turns import keep_freed_memory, write_record
+from turns import keep_freed_memory, show, take_turns, write_record
 
 import polyscale
 from polyscale.operator.multiscale.memory import peak_live_bytes
@@ -74,12 +72,6 @@ class Patches(nn.Module):
             self.inside = False
 
 
-def told(row: dict[str, object]) -> dict[str, object]:
-    """Print a row as soon as it is there."""
-    print(json.dumps(row), flush=True)
-    return row
-
-
 def launches(batch: int) -> dict[str, object]:
     """Operators outside of the model in one call, after a first one."""
     model = Patches().to("meta")
@@ -90,7 +82,7 @@ def launches(batch: int) -> dict[str, object]:
         module(images)
         with counter:
             module(images)
-    return told({"what": "launches", "batch": batch, **counter.counts()})
+    return show({"what": "launches", "batch": batch, **counter.counts()})
 
 
 class Counter(TorchDispatchMode):
@@ -134,7 +126,7 @@ def compiled_tiles() -> dict[str, object]:
             module(torch.randn(13, 3, TILE, TILE))
     finally:
         torch.compile = kept
-    return told({"what": "compiled tiles", "needed": 65, "run": sum(sizes), "chunks": sizes})
+    return show({"what": "compiled tiles", "needed": 65, "run": sum(sizes), "chunks": sizes})
 
 
 def gradients(batch: int, turns: int) -> dict[str, object]:
@@ -152,8 +144,8 @@ def gradients(batch: int, turns: int) -> dict[str, object]:
         found = torch.cat([model(part) for part in tiles.split(8)])
         found.square().mean().backward()
 
-    times = in_turns({"ours": ours, "twin": twin}, turns)
-    return told({"what": "gradients", "batch": batch, **rounded(times, 3)})
+    times = medians({"ours": ours, "twin": twin}, turns)
+    return show({"what": "gradients", "batch": batch, **rounded(times, 3)})
 
 
 def pictures(turns: int) -> dict[str, object]:
@@ -175,9 +167,9 @@ def pictures(turns: int) -> dict[str, object]:
         for scale in SCALES:
             photo.resize((TILE * scale,) * 2, Image.Resampling.BICUBIC)
 
-    times = in_turns({"ours": ours, "pillow": pillow}, turns)
+    times = medians({"ours": ours, "pillow": pillow}, turns)
     row = {f"{name}_ms": round(value * 1e3, 1) for name, value in times.items()}
-    return told({"what": "pictures", "megapixels": 12, "scales": SCALES, **row})
+    return show({"what": "pictures", "megapixels": 12, "scales": SCALES, **row})
 
 
 def half_memory() -> dict[str, object]:
@@ -193,7 +185,7 @@ def half_memory() -> dict[str, object]:
         held = [images, *model.parameters()]
         peak = peak_live_bytes(lambda: kept.append(module(images).tokens), held=held)
     output = kept[0].nbytes
-    return told(
+    return show(
         {
             "what": "peak memory in bf16",
             "output_mb": round(output / 2**20, 1),
@@ -204,15 +196,9 @@ def half_memory() -> dict[str, object]:
     )
 
 
-def in_turns(calls, turns: int) -> dict[str, float]:
-    """Median seconds of each call, A B A B, after one of each."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in range(turns + 1):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            if turn:
-                times[name].append(time.perf_counter() - start)
+def medians(calls, turns: int) -> dict[str, float]:
+    """Median seconds of each call."""
+    times = take_turns(calls, turns, gradients=True)
     return {name: statistics.median(values) for name, values in times.items()}
 
 

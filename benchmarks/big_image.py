@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
-from turns import write_record
+from turns import show, write_record
 
 SIDE = 12_000
 MODEL = "pip:efficientnet_lite0"
@@ -40,8 +40,7 @@ def main() -> None:
                 command = [sys.executable, __file__, "--case", str(path), scales]
                 done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
                 row = {"file": path.name, **json.loads(done.stdout.splitlines()[-1])}
-                rows.append(row)
-                print(json.dumps(row), flush=True)
+                rows.append(show(row))
     write_record(options.out, rows, side=SIDE, model=MODEL)
 
 

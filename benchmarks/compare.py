@@ -15,7 +15,6 @@ the other tasks N images of each split.
 """
 
 import argparse
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +24,7 @@ import numpy as np
 import torch
 from decode import photograph
 from PIL import Image
-from turns import keep_freed_memory, write_record
+from turns import keep_freed_memory, show, write_record
 
 from polyscale.data import (
     ClassificationData,
@@ -73,11 +72,10 @@ def main() -> None:
     probes = {"probes": options.probes} if options.task == "classification" else {}
     settings = get_task(options.task).settings_type(device=options.device, **probes)
     data = rooms(options.task, options.limit)
-    rows: list[dict[str, object]] = [overhead(options.task, data, settings)]
-    print(json.dumps(rows[-1]), flush=True)
-    for candidate in BUSY if isinstance(settings, ClassificationSettings) else ():
-        rows.append(busy(candidate, options.limit or options.photographs, settings))
-        print(json.dumps(rows[-1]), flush=True)
+    rows = [show(overhead(options.task, data, settings))]
+    if isinstance(settings, ClassificationSettings):
+        num = options.limit or options.photographs
+        rows += [show(busy(candidate, num, settings)) for candidate in BUSY]
     write_record(options.out, rows, device=options.device, threads=torch.get_num_threads())
 
 

@@ -8,20 +8,17 @@ both were resized to the side that was asked for.
 
 import argparse
 import io
-import json
 import statistics
-import time
-from datetime import date
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from sklearn.datasets import load_sample_image
+from turns import median_ratio, show, take_turns, write_record
 
 from polyscale import decode as module
 from polyscale.decode import read_image
-from polyscale.studies.environment import versions
 
 SIZE = (4000, 3000)
 """Width and height in pixels: 12 megapixels."""
@@ -40,11 +37,8 @@ def main() -> None:
             for side in (224, 448, 672):
                 module.DRAFT_MARGIN = margin
                 row = {"photograph": name, "margin": margin, "side_px": side}
-                rows.append(row | compare(data, side, options.turns))
-                print(json.dumps(rows[-1]), flush=True)
-    if options.out:
-        record = {"date": date.today().isoformat(), "versions": versions(), "rows": rows}
-        options.out.write_text(json.dumps(record, indent=1) + "\n")
+                rows.append(show(row | compare(data, side, options.turns)))
+    write_record(options.out, rows)
 
 
 def photograph(name: str) -> bytes:
@@ -63,13 +57,8 @@ def compare(data: bytes, side: int, turns: int) -> dict[str, object]:
         "whole": partial(read_image, data, name="x"),
         "reduced": partial(read_image, data, name="x", min_side=side),
     }
-    times: dict[str, list[float]] = {name: [] for name in calls}
     images = {name: call() for name, call in calls.items()}
-    for _ in range(turns):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            times[name].append(time.perf_counter() - start)
+    times = take_turns(calls, turns)
     small = [
         np.asarray(image.resize((side, side), Image.Resampling.BICUBIC), dtype=float)
         for image in images.values()
@@ -78,9 +67,7 @@ def compare(data: bytes, side: int, turns: int) -> dict[str, object]:
     return {
         "reduced_size": images["reduced"].size,
         "whole_ms": round(statistics.median(times["whole"]) * 1e3, 1),
-        "times_faster": round(
-            statistics.median(a / b for a, b in zip(*times.values(), strict=True)), 2
-        ),
+        "times_faster": median_ratio(times["whole"], times["reduced"]),
         "mean_difference": round(float(difference.mean()), 3),
         "p99_difference": float(np.percentile(difference, 99)),
     }

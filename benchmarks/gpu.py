@@ -8,7 +8,6 @@ weights: this is about speed alone. `--device cpu --models vit_tiny_patch16_224`
 """
 
 import argparse
-import json
 import statistics
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import s2wrapper
 import timm
 import torch
 from torch import Tensor
-from turns import take_turns, write_record
+from turns import median_ratio, show, take_turns, write_record
 
 import polyscale
 from polyscale.operator.multiscale.precision import autocast
@@ -44,8 +43,7 @@ def main() -> None:
                 images = torch.randn(batch, 3, 224, 224, device=device)
                 row = {"model": name, "scales": scales, "batch": batch}
                 row |= compare(model, scales, images, options.turns, not options.no_compile)
-                rows.append(row)
-                print(json.dumps(row), flush=True)
+                rows.append(show(row))
     gpu = torch.cuda.get_device_name() if device.type == "cuda" else "none"
     write_record(options.out, rows, device=options.device, gpu=gpu)
 
@@ -69,8 +67,7 @@ def compare(model, scales, images: Tensor, turns: int, compiled: bool) -> dict[s
         for name, values in times.items()
     }
     for name in calls:
-        ratios = [a / b for a, b in zip(times[name], times["reference"], strict=True)]
-        row[f"{name}_time_over_reference"] = round(statistics.median(ratios), 3)
+        row[f"{name}_time_over_reference"] = median_ratio(times[name], times["reference"])
     return row
 
 

@@ -13,7 +13,6 @@ allocator stays as it says; else it keeps freed memory.
 """
 
 import argparse
-import json
 import statistics
 import warnings
 from pathlib import Path
@@ -23,7 +22,7 @@ import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from turns import keep_freed_memory, take_turns, write_record
+from turns import keep_freed_memory, median_ratio, show, take_turns, write_record
 
 import polyscale
 from polyscale.operator.backbones import ReadOptions, adapt_timm, freeze
@@ -55,8 +54,7 @@ def main() -> None:
                     images = torch.randn(batch, 3, 224, 224, device=options.device)
                     row = {"model": label, "dtype": dtype, "scales": scales, "batch": batch}
                     row |= compare(backbone, scales, images, dtype, options.turns)
-                    rows.append(row)
-                    print(json.dumps(row), flush=True)
+                    rows.append(show(row))
     write_record(options.out, rows, device=options.device, threads=torch.get_num_threads())
 
 
@@ -79,8 +77,7 @@ def compare(backbone, scales, images: Tensor, dtype, turns: int) -> dict[str, fl
     times = take_turns(calls, turns)
     row = {"ours_ms": round(statistics.median(times["ours"]) * 1e3, 2)}
     for other in ("direct", "reference", "monai"):
-        ratios = [a / b for a, b in zip(times["ours"], times[other], strict=True)]
-        row[f"time_over_{other}"] = round(statistics.median(ratios), 3)
+        row[f"time_over_{other}"] = median_ratio(times["ours"], times[other])
     row |= memory_row(calls, [images, *backbone.parameters(), *backbone.buffers()])
     with torch.inference_mode():
         whole = polyscale.wrap(backbone, scales, dtype=dtype, tile_batch=10_000)(images).tokens

@@ -11,7 +11,6 @@ FPN with 9 classes, trained by AdamW on random images and labels.
 """
 
 import argparse
-import json
 import statistics
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
-from turns import keep_freed_memory, take_turns, write_record
+from turns import keep_freed_memory, median_ratio, show, take_turns, write_record
 
 import polyscale
 from polyscale.encoders import smp_encoder
@@ -37,10 +36,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     keep_freed_memory()
-    rows = []
-    for name in MODELS:
-        rows.append(measure(name, options.batch, options.turns, options.device))
-        print(json.dumps(rows[-1]), flush=True)
+    rows = [show(measure(n, options.batch, options.turns, options.device)) for n in MODELS]
     threads = torch.get_num_threads()
     write_record(options.out, rows, device=options.device, threads=threads, batch=options.batch)
 
@@ -58,12 +54,11 @@ def measure(name: str, batch: int, turns: int, device: str) -> dict[str, object]
     kept = models["kept"].encoder.multiscale(images)
     models["kept"].encoder.multiscale.forward = lambda images: kept
     calls = {label: stepper(model, images, labels) for label, model in models.items()}
-    times = take_turns(calls, turns)
+    times = take_turns(calls, turns, gradients=True)
     row: dict[str, object] = {"model": name, "scales": SCALES, "image_hw": tuple(images.shape[2:])}
     for label, seconds in times.items():
         row[f"{label}_ms"] = round(statistics.median(seconds) * 1e3, 1)
-        ratios = [a / b for a, b in zip(seconds, times["frozen"], strict=True)]
-        row[f"{label}_over_frozen"] = round(statistics.median(ratios), 3)
+        row[f"{label}_over_frozen"] = median_ratio(seconds, times["frozen"])
     return row
 
 
@@ -82,10 +77,9 @@ def stepper(model, images, labels):
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
 
     def step() -> None:
-        with torch.inference_mode(False), torch.enable_grad():
-            optimiser.zero_grad()
-            F.cross_entropy(model(images), labels).backward()
-            optimiser.step()
+        optimiser.zero_grad()
+        F.cross_entropy(model(images), labels).backward()
+        optimiser.step()
 
     return step
 

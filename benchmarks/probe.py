@@ -23,17 +23,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.preprocessing import StandardScaler
+from turns import show, write_record
 
 from polyscale.learning.heads import fit_logistic_probe
 from polyscale.learning.heads.logistic import LAMBDAS
 from polyscale.learning.heads.logistic_solver import Problem, standardise
-from polyscale.studies.environment import versions
 
 CONTENDERS = ("floor", "ours", "sklearn:1e-4", "sklearn:1e-5", "sklearn64:1e-7")
 NUM_TEST = 5_000
@@ -61,18 +60,9 @@ def main() -> None:
         for turn in range(options.turns):
             for contender in options.contenders:
                 row = {"turn": turn, "contender": contender}
-                rows.append(row | in_process(contender, folder, options))
-                print(json.dumps(rows[-1]), flush=True)
-    if options.out:
-        record = {
-            "date": date.today().isoformat(),
-            "versions": versions(),
-            "shape": options.shape,
-            "threads": options.threads,
-            "regulariser": options.regulariser,
-            "rows": rows,
-        }
-        options.out.write_text(json.dumps(record, indent=1) + "\n")
+                rows.append(show(row | in_process(contender, folder, options)))
+    facts = {name: getattr(options, name) for name in ("shape", "threads", "regulariser")}
+    write_record(options.out, rows, **facts)
 
 
 def in_process(contender: str, folder: str, options) -> dict[str, object]:

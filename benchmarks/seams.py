@@ -6,8 +6,6 @@ Real weights, no network: the photographs come with scikit-image, scikit-learn a
 """
 
 import argparse
-import json
-from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -15,12 +13,12 @@ import matplotlib
 import skimage.data
 from PIL import Image
 from sklearn.datasets import load_sample_image
+from turns import show, write_record
 
 from polyscale.operator.backbones import load
 from polyscale.report.pictures import write_picture
 from polyscale.report.seams_picture import draw_seams
 from polyscale.studies import SeamReport, compare_seams, load_untiled
-from polyscale.studies.environment import versions
 
 MODELS = ("pip:dinov2_small", "pip:efficientnet_lite0")
 SCALES = (2, 3)
@@ -39,19 +37,11 @@ def main() -> None:
         for scale in SCALES:
             untiled = load_untiled(model, scale)
             report = compare_seams(backbone, list(images.values()), scale=scale, untiled=untiled)
-            for row in to_rows(report):
-                print(json.dumps(row), flush=True)
-                rows.append(row)
+            rows += map(show, to_rows(report))
             if options.picture and (model, scale) == (MODELS[0], SCALES[0]):
                 write_picture(partial(draw_seams, report), options.picture)
-    if options.out:
-        record = {
-            "date": date.today().isoformat(),
-            "versions": versions(),
-            "images": {name: image.size for name, image in images.items()},
-            "rows": rows,
-        }
-        options.out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    sizes = {name: image.size for name, image in images.items()}
+    write_record(options.out, rows, images=sizes)
 
 
 def photographs() -> dict[str, Image.Image]:

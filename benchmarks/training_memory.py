@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import psutil
 import torch
-from turns import write_record
+from turns import show, write_record
 
 from polyscale.features import FeatureStore, JoinedMaps, extract_maps
 from polyscale.learning.heads.dense import SEGMENTATION_HEADS, train_head
@@ -54,8 +54,7 @@ def main() -> None:
             command = [sys.executable, __file__, "--cache", str(cache), "--one", str(bound)]
             command += ["--scales", *map(str, options.scales)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
-            rows.append(json.loads(done.stdout.splitlines()[-1]))
-            print(json.dumps(rows[-1]), flush=True)
+            rows.append(show(json.loads(done.stdout.splitlines()[-1])))
     write_record(options.out, rows, threads=torch.get_num_threads())
 
 

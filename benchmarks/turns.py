@@ -2,6 +2,7 @@
 
 import json
 import os
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -27,11 +28,11 @@ def keep_freed_memory() -> None:
 
 
 def take_turns(
-    calls: dict[str, Callable[[], object]], turns: int, *, warmup: int = 1
+    calls: dict[str, Callable[[], object]], turns: int, *, warmup: int = 1, gradients: bool = False
 ) -> dict[str, list[float]]:
     """Seconds of each call in each turn, A B C A B C, after turns of warm-up."""
     times: dict[str, list[float]] = {name: [] for name in calls}
-    with torch.inference_mode():
+    with torch.inference_mode(not gradients):
         for turn in range(warmup + turns):
             for name, call in calls.items():
                 synchronise()
@@ -43,10 +44,21 @@ def take_turns(
     return times
 
 
+def median_ratio(first: list[float], second: list[float]) -> float:
+    """Median over the turns of how much longer the first takes than the second."""
+    return round(statistics.median(a / b for a, b in zip(first, second, strict=True)), 3)
+
+
 def synchronise() -> None:
     """Wait for the GPU, where there is one."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
+
+
+def show(row: dict[str, object]) -> dict[str, object]:
+    """Print a row as soon as it is measured."""
+    print(json.dumps(row), flush=True)
+    return row
 
 
 def write_record(path: Path | None, rows: list[dict[str, object]], **facts: object) -> None:

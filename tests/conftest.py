@@ -1,6 +1,8 @@
 """Small models and images that several tests share."""
 
 import gc
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,14 +62,31 @@ class TinyBackbone(nn.Module):
         return TileFeatures(cells, tokens[:, : self.num_prefix])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_backbone():
     return TinyBackbone
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def token_model():
     return TokenModel
+
+
+@pytest.fixture
+def image_folder(textures, tmp_path):
+    """`textures` in a folder that the test may change."""
+    return Path(shutil.copytree(textures, tmp_path / "textures"))
+
+
+@pytest.fixture
+def pairs_folder(scenes_folder, tmp_path):
+    """`scenes_folder` in a folder that the test may change."""
+    return Path(shutil.copytree(scenes_folder, tmp_path / "scenes"))
+
+
+@pytest.fixture(scope="session")
+def textures(tmp_path_factory):
+    return make_textures(tmp_path_factory.mktemp("images") / "textures")
 
 
 def make_textures(root):
@@ -83,19 +102,14 @@ def make_textures(root):
     return root
 
 
-@pytest.fixture
-def image_folder(tmp_path):
-    return make_textures(tmp_path / "textures")
-
-
-@pytest.fixture
-def pairs_folder(tmp_path):
+@pytest.fixture(scope="session")
+def scenes_folder(tmp_path_factory):
     """Coloured squares on grey, wider than high; labels, and depth that follows brightness."""
-    return write_pairs(tmp_path / "scenes")
+    return write_pairs(tmp_path_factory.mktemp("images") / "scenes")
 
 
 def write_pairs(root):
-    """The images, labels and depths of `pairs_folder`, in a folder that may not exist yet."""
+    """The images, labels and depths of `scenes_folder`, in a folder that may not exist yet."""
     generator = np.random.default_rng(0)
     for split, num in {"train": 12, "val": 6}.items():
         for kind in ("images", "masks", "depth"):
@@ -117,3 +131,15 @@ def write_pairs(root):
             Image.fromarray(labels).save(root / "masks" / name)
             Image.fromarray(depth).save(root / "depth" / name)
     return root
+
+
+@pytest.fixture
+def no_charts(monkeypatch):
+    """Drawing is most of the time that a page takes; what is drawn has tests of its own."""
+    from polyscale.report.curves import Drawing
+
+    def draw(run, variant, axis):
+        return Drawing("<svg></svg>", dict.fromkeys(run.rows, (0.5, 0.5)))
+
+    monkeypatch.setattr("polyscale.report.sections.candidates.draw_svg", draw)
+    monkeypatch.setattr("polyscale.report.curves.draw_png", lambda run: b"\x89PNG")

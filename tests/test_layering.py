@@ -32,23 +32,21 @@ def test_the_tree_keeps_the_layers(copy):
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize(
-    ("file", "line"),
-    [
-        (
-            "operator/backbones/model_backbone.py",
-            "from polyscale.operator.multiscale import MultiScale  # noqa",
-        ),
-        ("operator/multiscale/module.py", "from polyscale.encoders import smp_encoder  # noqa"),
-        ("stats/paired.py", "from polyscale.studies import compare  # noqa"),
-        ("operator/plan/levels.py", "import torch  # noqa"),
-        ("report/write.py", "import torch  # noqa"),
-    ],
-)
-def test_a_wrong_import_fails(copy, file, line):
-    path = copy / "src" / "polyscale" / file
-    path.write_text(f"{path.read_text()}\n{line}\n")
+WRONG_IMPORTS = {
+    "operator/backbones/model_backbone.py": "from polyscale.operator.multiscale import MultiScale",
+    "operator/multiscale/module.py": "from polyscale.encoders import smp_encoder",
+    "stats/paired.py": "from polyscale.studies import compare",
+    "operator/plan/levels.py": "import torch",
+    "report/write.py": "import torch",
+}
+
+
+def test_every_wrong_import_is_named(copy):
+    for file, line in WRONG_IMPORTS.items():
+        path = copy / "src" / "polyscale" / file
+        path.write_text(f"{path.read_text()}\n{line}  # noqa\n")
     result = lint(copy)
     assert result.returncode != 0
-    module = f"polyscale.{file.removesuffix('.py').replace('/', '.')}"
-    assert f" {module} -> {line.split()[1]}" in result.stdout
+    for file, line in WRONG_IMPORTS.items():
+        module = f"polyscale.{file.removesuffix('.py').replace('/', '.')}"
+        assert f" {module} -> {line.split()[1]}" in result.stdout

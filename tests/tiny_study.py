@@ -51,7 +51,7 @@ def make_models() -> dict[str, Backbone]:
 def use_models(patch, models, resamples=500) -> None:
     """From now on sources are those of the models, and nothing takes its time."""
     patch.setattr("polyscale.operator.cost.candidate.TURN_S", 0)
-    patch.setattr("polyscale.studies.costs.TURNS", 2)
+    patch.setattr("polyscale.studies.compare.costs.TURNS", 2)
     for module in ("image_bootstrap", "intervals"):
         patch.setattr(f"polyscale.stats.{module}.NUM_RESAMPLES", resamples)
 

@@ -20,7 +20,9 @@ def run():
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             patch.setattr(sys, "argv", ["polyscale", *map(str, arguments)])
             patch.setenv("COLUMNS", str(columns))
-            patch.setattr("polyscale.studies.costs.TURNS", 2)  # latencies do not matter here
+            patch.setattr(
+                "polyscale.studies.compare.costs.TURNS", 2
+            )  # latencies do not matter here
             with pytest.raises(SystemExit) as ended:
                 main()
         return SimpleNamespace(

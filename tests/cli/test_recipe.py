@@ -36,7 +36,7 @@ WIDTHS = (16, 24, 32)
 def no_waiting(monkeypatch):
     """Times and intervals do not matter here."""
     monkeypatch.setattr("polyscale.operator.cost.candidate.TURN_S", 0)
-    monkeypatch.setattr("polyscale.studies.costs.TURNS", 2)
+    monkeypatch.setattr("polyscale.studies.compare.costs.TURNS", 2)
     for module in ("image_bootstrap", "intervals"):
         monkeypatch.setattr(f"polyscale.stats.{module}.NUM_RESAMPLES", 100)
 

@@ -14,7 +14,7 @@ from tests.report.studies import write_classification_run, write_map_run
 
 from polyscale.records import Verdict
 from polyscale.report import draw_report
-from polyscale.report.curves import Drawing, draw_svg
+from polyscale.report.curves import draw_svg
 from polyscale.report.read import read_run
 from polyscale.report.run import Run
 
@@ -153,17 +153,6 @@ def depth(runs) -> Run:
 def verdict(run) -> Verdict:
     """The one of the efficientnets."""
     return run.verdicts[0]
-
-
-@pytest.fixture
-def no_charts(monkeypatch):
-    """Drawing is most of the time that a page takes; what is drawn has tests of its own."""
-
-    def draw(run, variant, axis):
-        return Drawing("<svg></svg>", dict.fromkeys(run.rows, (0.5, 0.5)))
-
-    monkeypatch.setattr("polyscale.report.sections.candidates.draw_svg", draw)
-    monkeypatch.setattr("polyscale.report.curves.draw_png", lambda run: b"\x89PNG")
 
 
 @pytest.fixture

@@ -11,6 +11,15 @@ from polyscale.data import DataReport
 from polyscale.studies import plan_compare, run_compare
 
 
+@pytest.fixture(scope="module")
+def models():
+    """The small models, which `load` gives by their names until the module is through."""
+    made = make_models()
+    with pytest.MonkeyPatch.context() as patch:
+        use_models(patch, made)
+        yield made
+
+
 @dataclass(frozen=True)
 class Split:
     """Images in memory, and a target for each."""
@@ -60,7 +69,7 @@ def make_split(kind, num, seed):
     return Split(ids, pixels, targets, f"{seed}-{num}")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_data():
     """A data set whose targets are "labels", "brightness" or "class"."""
 
@@ -70,10 +79,9 @@ def make_data():
     return make
 
 
-@pytest.fixture
-def run_task(monkeypatch):
+@pytest.fixture(scope="module")
+def run_task(models):
     """Runs a comparison of three tiny candidates."""
-    use_models(monkeypatch, make_models())
 
     def run(data, task, candidates=CANDIDATES, **settings):
         options = task.settings_type(**FAST, **settings)

@@ -54,14 +54,14 @@ TASKS = {
 }
 
 
-@pytest.fixture(params=TASKS)
-def found(request, make_data, run_task):
+@pytest.fixture(params=TASKS, scope="module")
+def task_run(request, make_data, run_task):
     task = TASKS[request.param]
     return task, run_task(make_data(request.param.split()[0]), task)
 
 
-def test_a_run_has_rows_contrasts_and_a_verdict(found):
-    task, comparison = found
+def test_a_run_has_rows_contrasts_and_a_verdict(task_run):
+    task, comparison = task_run
     assert len(comparison.rows) == 3
     for row in comparison.rows:
         assert (row.task, row.metric) == (task.name, task.metric.key)
@@ -81,8 +81,8 @@ def test_a_run_has_rows_contrasts_and_a_verdict(found):
     assert verdict.s2.scales == (1, 2)
 
 
-def test_the_folder_describes_itself(found, tmp_path):
-    task, comparison = found
+def test_the_folder_describes_itself(task_run, tmp_path):
+    task, comparison = task_run
     comparison.save(tmp_path)
     record = TaskRecord.from_dict(json.loads((tmp_path / "task.json").read_text()))
     assert record == task.record()
@@ -100,8 +100,9 @@ def test_the_folder_describes_itself(found, tmp_path):
         assert means[row.candidate] == pytest.approx(row.value)
 
 
-def test_the_report_speaks_of_the_metric_and_shows_the_predictions(found, tmp_path):
-    task, comparison = found
+@pytest.mark.usefixtures("no_charts")
+def test_the_report_speaks_of_the_metric_and_shows_the_predictions(task_run, tmp_path):
+    task, comparison = task_run
     comparison.save(tmp_path)
     page = write_report(tmp_path).read_text()
     assert (task.metric.noun or task.metric.name) in page
@@ -110,8 +111,8 @@ def test_the_report_speaks_of_the_metric_and_shows_the_predictions(found, tmp_pa
     assert page.count('class="said"') == pictures * len(comparison.rows)
 
 
-def test_a_finished_run_is_known_again(found, tmp_path):
-    _, comparison = found
+def test_a_finished_run_is_known_again(task_run, tmp_path):
+    _, comparison = task_run
     comparison.save(tmp_path)
     for name in ("report.html", "curves.png"):
         (tmp_path / name).write_text("")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sized
 from dataclasses import asdict
+from functools import cache
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
@@ -87,6 +88,7 @@ def weights_hash(backbone: Backbone) -> str:
     return digest.hexdigest()
 
 
+@cache
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that numbers may depend on, if they are installed."""
     versions = {}

@@ -25,12 +25,12 @@ class Option:
     """An option of the command line that sets a field of settings.
 
     Attributes:
-        name: without the dashes in front; "" is that of the field.
         help: what it does, in plain sentences.
-        value_type: of what is given: int, float, str, or bool for an option without a value.
+        name: without the dashes in front; "" is the name of the field.
+        value_type: of what the user gives: int, float, str, or bool for an option without a value.
         default: how help shows the default; "" shows none.
-        parse: what is given → the value of the field.
-        change: settings and what is given → new settings, for an option that sets a part of a
+        parse: what the user gives → the value of the field.
+        change: settings and what the user gives → new settings, for an option that sets a part of a
             field or depends on other fields. These options are applied after all others.
         choices: class of the settings → values to choose from; help lists them.
     """
@@ -56,29 +56,23 @@ class Option:
             )
 
     def describe(self, kinds: Mapping[str, type]) -> str:
-        """The help, with choices and default.
-
-        Args:
-            kinds: name of each task that has the option → class of its settings.
-        """
-        parts = [self.help]
-        if self.choices is not None:
-            tasks: dict[str, list[str]] = {}
-            for task, kind in kinds.items():
-                tasks.setdefault(", ".join(self.choices(kind)), []).append(task)
-            parts += [f"For {_join(names)}: {listed}." for listed, names in tasks.items()]
+        """The help, with the default and the choices of each task that has the option."""
+        tasks: dict[str, list[str]] = {}
+        for task, kind in kinds.items() if self.choices else ():
+            tasks.setdefault(", ".join(self.choices(kind)), []).append(task)  # type: ignore[misc]
+        parts = [self.help, *(f"For {_join(names)}: {each}." for each, names in tasks.items())]
         return " ".join([*parts, f"[default: {self.default}]"] if self.default else parts)
 
 
 def option(
     default: Any, *, help: str, value_type: Any = None, shown: str | None = None, **more: Any
 ) -> Any:
-    """A field of settings that is an option of the command line.
+    """A field of settings that is an option of the command line; see `Option`.
 
     Args:
         default: of the field. If it is True, the option is called `--no-FIELD` and turns it off.
         help: what it does, in plain sentences.
-        value_type: of what is given; None is the type of the default, or str with `parse`.
+        value_type: None is the type of the default, or str with `parse`.
         shown: how help shows the default; None writes it as it is, and nothing for a bool.
         more: `name`, `parse`, `change` and `choices` of `Option`.
     """
@@ -87,8 +81,8 @@ def option(
         more.setdefault("parse", lambda given: not default)
     if shown is None:
         shown = "" if value_type is bool else str(default)
-    own = Option(help=help, value_type=value_type, default=shown, **more)
-    return field(default=default, metadata={KEY: (own,)})
+    made = Option(help=help, value_type=value_type, default=shown, **more)
+    return field(default=default, metadata={KEY: (made,)})
 
 
 def options_of(kind: type) -> dict[str, tuple[str, Option]]:
@@ -97,17 +91,16 @@ def options_of(kind: type) -> dict[str, tuple[str, Option]]:
     Raises:
         InputError: if an option has the name of one that `polyscale compare` has for every task.
     """
-    found = {}
-    for own in fields(kind):
-        for each in own.metadata.get(KEY, ()):
-            name = ("no-" if own.default is True else "") + own.name.replace("_", "-")
-            found[each.name or name] = (own.name, each)
-    if taken := sorted(RESERVED & found.keys()):
+    options: dict[str, tuple[str, Option]] = {}
+    for each in fields(kind):
+        name = ("no-" if each.default is True else "") + each.name.replace("_", "-")
+        options |= {own.name or name: (each.name, own) for own in each.metadata.get(KEY, ())}
+    if taken := sorted(RESERVED & options.keys()):
         raise InputError(
             f"options of {kind.__name__} must not be called --{taken[0]}, which is an option of "
             "polyscale compare for every task. Give the option another `name`."
         )
-    return found
+    return options
 
 
 def make_settings(
@@ -128,25 +121,23 @@ def make_settings(
     Raises:
         InputError: if an option is not one of the task, or breaks its rule.
     """
-    known = options_of(kind)
-    asked = {name: v for name, v in given.items() if v is not None and v is not False}
-    for name, value in asked.items():
+    known, values, changes = options_of(kind), {}, []
+    for name, value in given.items():
+        if value is None or value is False:
+            continue
         if name not in known:
             raise InputError(f"--{name} is no option of {task}. Leave it out.")
-        value_type = known[name][1].value_type
-        if type(value) is not value_type:
-            raise InputError(
-                f"--{name} must be {value_type.__name__} for {task}, but it is read as {value!r}, "
-                "because another task has an option of that name. Rename one of them."
-            )
-    direct, changes = {}, []
-    for name, value in asked.items():
         target, own = known[name]
+        if type(value) is not own.value_type:
+            raise InputError(
+                f"--{name} must be {own.value_type.__name__} for {task}, but it is read as "
+                f"{value!r}, because another task has an option of that name. Rename one of them."
+            )
         if own.change is not None:
             changes.append((own.change, value))
         else:
-            direct[target] = value if own.parse is None else own.parse(value)
-    settings = kind(**{**(start or {}), **direct})
+            values[target] = own.parse(value) if own.parse else value
+    settings = kind(**{**(start or {}), **values})
     for change, value in changes:
         settings = change(settings, value)
     return settings
@@ -155,11 +146,7 @@ def make_settings(
 def group_options(kinds: Mapping[str, type]) -> dict[str, dict[str, Option]]:
     """A title that names tasks → the options that exactly these tasks have, each with all its help.
 
-    Args:
-        kinds: name of each task → class of its settings.
-
-    Returns:
-        Groups, those of most tasks first; name of an option → the option.
+    `kinds` is the name of each task → the class of its settings. Groups of most tasks come first.
     """
     holders: dict[tuple[str, Option], list[str]] = {}
     for task, kind in kinds.items():

@@ -51,12 +51,12 @@ def get_task(name: str) -> Task:
 
 
 def loadable_tasks() -> tuple[Task, ...]:
-    """Every task but those of broken packages, which `get_task` tells of."""
-    found = []
+    """Every task except those of broken packages, for which `get_task` raises."""
+    tasks = []
     for name in task_names():
         with suppress(InputError):
-            found.append(get_task(name))
-    return tuple(found)
+            tasks.append(get_task(name))
+    return tuple(tasks)
 
 
 def to_task(task: Task | str | None, settings: RunSettings | None) -> Task:
@@ -66,24 +66,24 @@ def to_task(task: Task | str | None, settings: RunSettings | None) -> Task:
         InputError: if it cannot be told, or the settings are those of another task.
     """
     if task is None and settings is not None:
-        own = [kind for kind in BUILT_IN.values() if kind.settings_type is type(settings)]
-        if len(own) != 1:
+        kinds = [kind for kind in BUILT_IN.values() if kind.settings_type is type(settings)]
+        if len(kinds) != 1:
             raise InputError(
                 f"task must be given beside {type(settings).__name__}, which are the settings of "
-                f"{'several tasks' if own else 'no task of polyscale'}, but is missing."
+                f"{'several tasks' if kinds else 'no task of polyscale'}, but is missing."
             )
-        return own[0]()
-    found = get_task(task) if isinstance(task, str) else task or get_task(DEFAULT)
-    if not isinstance(found, Task):
+        return kinds[0]()
+    chosen = get_task(task) if isinstance(task, str) else task or get_task(DEFAULT)
+    if not isinstance(chosen, Task):
         raise InputError(
             f"task must be a name or an instance of polyscale.tasks.Task, but got {task!r}."
         )
-    if settings is not None and not isinstance(settings, found.settings_type):
+    if settings is not None and not isinstance(settings, chosen.settings_type):
         raise InputError(
-            f"settings must be {found.settings_type.__name__} for task {found.name}, but got "
+            f"settings must be {chosen.settings_type.__name__} for task {chosen.name}, but got "
             f"{type(settings).__name__}."
         )
-    return found
+    return chosen
 
 
 def _load(point: EntryPoint) -> Task:
@@ -92,7 +92,7 @@ def _load(point: EntryPoint) -> Task:
     except Exception as error:  # packages are from outside and raise anything
         raise InputError(
             f"task {point.name!r} cannot be loaded from {point.value} ({first_line(error)}). "
-            "Mend or remove the package that brings it."
+            "Repair or remove the package that brings it."
         ) from error
     if not (isinstance(kind, type) and issubclass(kind, Task)):
         raise InputError(

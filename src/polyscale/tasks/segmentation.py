@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -62,8 +62,7 @@ class Labels(Outputs):
         return colour_labels(predicted, self.num_outputs)
 
 
-@dataclass(frozen=True)
-class LabelDetails:
+class LabelDetails(NamedTuple):
     """What files of segmentation are made from: pixels by class, objects of each test image."""
 
     counts: PixelCounts

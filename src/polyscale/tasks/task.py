@@ -161,7 +161,6 @@ class Task(ABC):
         reduction: how their means become the metric; None is what `reduce` or `Scores.weighted`
             says, and runs of the task cannot be merged.
         images_file: the file with one row for each candidate and test image.
-        samples: what is tested, in words.
     """
 
     name: ClassVar[str]
@@ -175,7 +174,6 @@ class Task(ABC):
     statistics: ClassVar[tuple[str, ...]] = ()
     reduction: ClassVar[Reduction | None] = "mean"
     images_file: ClassVar[str] = "images.parquet"
-    samples: ClassVar[str] = "test images"
 
     def load(self, source: str, *, seed: int, cache: Path | None, progress: Progress) -> Any:
         """Load the data that a user names, for example `folder:PATH`.
@@ -280,7 +278,6 @@ class Task(ABC):
             right_or_wrong=self.right_or_wrong,
             statistics=self.averaged,
             reduction=self.reduction,
-            samples=self.samples,
         )
 
     def data_facts(self, data: Any) -> dict[str, Any]:

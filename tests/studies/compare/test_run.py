@@ -9,7 +9,8 @@ from tests.tiny_study import CANDIDATES, LARGE, SMALL
 
 from polyscale.errors import RunError
 from polyscale.features import extract
-from polyscale.studies import costs, run_compare
+from polyscale.studies import run_compare
+from polyscale.studies.compare import costs
 
 NUM_IMAGES = 36
 

@@ -27,7 +27,7 @@ def numbers(comparison):
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def segmented(study):
     return study()
 
@@ -50,10 +50,10 @@ def test_values_are_those_of_the_pictures_predicted_one_by_one(study, segmented)
         truth, said = [], []
         for i in range(len(data.test)):
             labels = data.test.target(i)
-            found = predicted(study, segmented, row.candidate, data.test.read(i))
-            assert found.shape == labels.shape
+            answer = predicted(study, segmented, row.candidate, data.test.read(i))
+            assert answer.shape == labels.shape
             truth.append(labels[labels >= 0])
-            said.append(found[labels >= 0])
+            said.append(answer[labels >= 0])
         expected = jaccard_score(np.concatenate(truth), np.concatenate(said), average="macro")
         # kept maps are float16, which moves a pixel here and there
         assert row.value == pytest.approx(expected, abs=0.01)
@@ -140,13 +140,13 @@ def test_depth_is_judged_in_metres(study):
 
 
 def test_a_second_run_computes_nothing_and_says_the_same(study, tmp_path, monkeypatch):
-    first = study(cache=tmp_path / "cache")
+    first = study.run(cache=tmp_path / "cache")
     monkeypatch.setattr(
         "polyscale.features.extract._prepare",
         lambda *_: pytest.fail("a tile was made again"),
     )
     steps = []
-    second = study(
+    second = study.run(
         cache=tmp_path / "cache",
         told=lambda step, done, total, unit, note="": steps.append((unit, done)),
     )
@@ -162,10 +162,9 @@ def test_a_killed_training_goes_on_where_it_was(study, tmp_path):
         if unit == "steps" and 10 <= done < total:
             raise Killed
 
-    whole = study()
     with pytest.raises(Killed):
-        study(cache=tmp_path / "cache", told=kill)
-    assert numbers(study(cache=tmp_path / "cache")) == numbers(whole)
+        study.run(cache=tmp_path / "cache", told=kill)
+    assert numbers(study.run(cache=tmp_path / "cache")) == numbers(study())
 
 
 @pytest.mark.parametrize(
@@ -174,8 +173,8 @@ def test_a_killed_training_goes_on_where_it_was(study, tmp_path):
 )
 def test_a_kept_head_is_not_taken_for_that_of_other_maps(study, tmp_path, first, second):
     two = [CANDIDATES[1]]
-    before = study(two, cache=tmp_path, **first)
-    after, alone = study(two, cache=tmp_path, **second), study(two, **second)
+    before = study.run(two, cache=tmp_path, **first)
+    after, alone = study.run(two, cache=tmp_path, **second), study(two, **second)
     assert after.rows[0].probe["losses"] == alone.rows[0].probe["losses"]
     assert after.rows[0].probe["losses"] != before.rows[0].probe["losses"]
 
@@ -222,18 +221,19 @@ def test_a_candidate_that_breaks_leaves_the_others(study, monkeypatch):
         raise RuntimeError("no such luck")
 
     monkeypatch.setattr(study.models["tiny:net_large"], "forward", broken)
-    comparison = study()
+    comparison = study.run()
     assert [row.candidate for row in comparison.rows] == CANDIDATES[:2]
     assert "no such luck" in comparison.failures[0].error
 
 
 def test_augmented_training_runs_the_backbone_anew(study):
     seen = []
-    study.models["tiny:net_small"].register_forward_pre_hook(
+    hook = study.models["tiny:net_small"].register_forward_pre_hook(
         lambda _, args: seen.append(len(args[0]))
     )
     few = TrainSettings(steps=3, batch=2)
     study([CANDIDATES[0]], training=few, augment=AugmentSettings(crop_hw=(64, 64)))
+    hook.remove()
     # 3 × 2 pictures, one or two held-out ones, 6 of the test, and the costs
     assert sum(seen) > 3 * 2 + 1 + 6
 

@@ -19,9 +19,9 @@ from polyscale.operator.backbones import load
 from polyscale.operator.cost import Cost
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Control
+from polyscale.studies.compare.costs import measure_in_turns
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
-from polyscale.studies.costs import measure_in_turns
 from polyscale.tasks import Case, Evaluation, PooledTask, RunSettings, Task, pooled_rows
 from polyscale.tasks.settings import Rows
 from polyscale.types import HW, Backbone, Candidate, TileFeatures

@@ -18,12 +18,12 @@ from polyscale.stats import corrected_contrasts, judge
 from polyscale.studies.compare.cascades import make_cascades
 from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.controls import ControlRun, finish_controls, run_controls
+from polyscale.studies.compare.costs import measure_in_turns
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.family import family_of
 from polyscale.studies.compare.features import Extractor, Features
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
-from polyscale.studies.costs import measure_in_turns
 from polyscale.studies.environment import versions
 from polyscale.tasks import Case, Evaluation, PooledTask
 from polyscale.types import HW, Backbone, Candidate, Progress, silent

@@ -64,7 +64,7 @@ def fit_points(
         step=step,
         progress=case.progress,
     )
-    head, facts = fit(points, seed=seed, **arguments)
+    head, facts = fit(points, arguments, seed=seed)
     return Fitted(head, {**facts, "train_s": time.perf_counter() - start})
 
 

@@ -28,14 +28,16 @@ GRIDS = ("auto", "base", "largest")
 """Grids by name."""
 
 KINDS = {
-    "head_options": Mapping,
-    "views": ViewSettings,
-    "split": bool,
-    "seeds": int,
-    "label_px": int,
-    "memory_bytes": int,
+    "head_options": (Mapping, False),
+    "training": (TrainSettings, True),
+    "views": (ViewSettings, False),
+    "split": (bool, False),
+    "augment": (AugmentSettings, True),
+    "seeds": (int, False),
+    "label_px": (int, False),
+    "memory_bytes": (int, False),
 }
-"""Settings that must be of a type, whose mistakes would be found only after hours."""
+"""Settings that must be of a type, or None; a mistake would otherwise show only after hours."""
 
 DEFAULT_CROP_HW = (512, 512)
 """Of augmented training images, in pixels, as the paper's heads are trained."""
@@ -47,15 +49,13 @@ VIEW_OPTIONS = (
         help="How an image is cut: whole (squashed to the shape of a tile) or slide (overlapping "
         "squares along the longer side).",
         default="whole",
-        change=lambda settings, windows: replace(
-            settings, views=replace(settings.views, windows=windows)
-        ),
+        change=lambda settings, windows: settings.with_views(windows=windows),
     ),
     Option(
         name="flip",
         help="Also predict mirrored test images, at twice the cost.",
         value_type=bool,
-        change=lambda settings, flip: replace(settings, views=replace(settings.views, flip=flip)),
+        change=lambda settings, flip: settings.with_views(flip=flip),
     ),
 )
 """Both set parts of `views`."""
@@ -68,9 +68,7 @@ def parse_grid(text: str) -> str | HW:
     parts = text.lower().replace("×", "x").split("x")
     if len(parts) == 2 and all(p.isascii() and p.isdigit() and int(p) > 0 for p in parts):
         return int(parts[0]), int(parts[1])
-    raise InputError(
-        f"grid must be {', '.join(GRIDS)} or HEIGHTxWIDTH in cells, but got {text!r}."
-    )
+    raise InputError(f"grid must be {', '.join(GRIDS)} or HEIGHTxWIDTH in cells, but got {text!r}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,23 +140,17 @@ class MapSettings(RunSettings):
     )
 
     def __post_init__(self) -> None:
-        kinds = self.heads
-        if self.head not in tuple(kinds):
+        if self.head not in tuple(self.heads):
             raise InputError(
-                f"head must be one of {', '.join(kinds)}, but got {self.head!r}."
-                f"{near_matches(str(self.head), kinds)}"
+                f"head must be one of {', '.join(self.heads)}, but got {self.head!r}."
+                f"{near_matches(str(self.head), self.heads)}"
             )
-        for name, kind in KINDS.items():
+        for name, (kind, optional) in KINDS.items():
             value = getattr(self, name)
-            if not isinstance(value, kind):
-                raise InputError(f"{name} must be {kind.__name__}, but got {value!r}.")
-        for name, kind in (("training", TrainSettings), ("augment", AugmentSettings)):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, kind):
-                raise InputError(f"{name} must be {kind.__name__} or None, but got {value!r}.")
-        if isinstance(self.grid, str) and self.grid not in GRIDS:
-            parse_grid(self.grid)
-        if kinds[self.head].training is None and (self.training or self.augment):
+            if not (isinstance(value, kind) or (optional and value is None)):
+                rule = f"{kind.__name__} or None" if optional else kind.__name__
+                raise InputError(f"{name} must be {rule}, but got {value!r}.")
+        if self.kind.training is None and (self.training or self.augment):
             raise InputError(
                 f"head {self.head} is fitted in one go, so it takes no steps and no augmentation. "
                 "Leave them out, or choose another head."
@@ -169,11 +161,10 @@ class MapSettings(RunSettings):
             )
         if not 1 <= self.seeds <= 100:
             raise InputError(f"seeds must be from 1 to 100, but got {self.seeds}.")
-        if self.label_px < 8:
-            raise InputError(f"label_px must be at least 8, but got {self.label_px}.")
-        if self.memory_bytes < 1:
-            raise InputError(f"memory_bytes must be at least 1, but got {self.memory_bytes}.")
-        for package in kinds[self.head].packages:
+        for name, least in (("label_px", 8), ("memory_bytes", 1)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}, but got {getattr(self, name)}.")
+        for package in self.kind.packages:
             require(package, extra="transformers", feature=f"head {self.head}")
         super().__post_init__()
 
@@ -198,6 +189,10 @@ class MapSettings(RunSettings):
         if self.grid != "auto":
             return self.grid
         return "largest" if self.chooses_grid else "base"
+
+    def with_views(self, **changes: Any) -> Self:
+        """The same with other fields of `views`."""
+        return replace(self, views=replace(self.views, **changes))
 
     def with_steps(self, steps: int) -> Self:
         """The same with another number of training steps; at most a tenth are warm-up."""

@@ -1,7 +1,9 @@
 """Heads that are fitted in one go to a sample of pixels: what they take, and what they give."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -16,34 +18,14 @@ class Fitted(NamedTuple):
     facts: dict[str, Any]
 
 
-class Fit(Protocol):
-    """Fits a head to points of training images.
+@dataclass(frozen=True, kw_only=True)
+class Fit(ABC):
+    """Fits a head to points of training images. Its options are numbers above 0, or None.
 
     Attributes:
         max_rows: approximate number of points. Time and memory grow with it, not with the number
             of images or cells.
     """
-
-    @property
-    def max_rows(self) -> int: ...
-
-    def __call__(self, points: Points, *, seed: int, **arguments: Any) -> Fitted:
-        """Fit.
-
-        Args:
-            points: what maps hold at some pixels, and the targets there.
-            seed: of whatever is drawn.
-            arguments: what the head must know of the data, for example `num_classes`.
-
-        Raises:
-            InputError: if the targets do not allow it.
-        """
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class PointFit:
-    """The base of fits: their options are numbers above 0, or None."""
 
     max_rows: int
 
@@ -52,3 +34,16 @@ class PointFit:
             value = getattr(self, own.name)
             if value is not None and not value > 0:
                 raise InputError(f"{own.name} must be above 0, but got {value}.")
+
+    @abstractmethod
+    def __call__(self, points: Points, arguments: Mapping[str, Any], *, seed: int) -> Fitted:
+        """Fit.
+
+        Args:
+            points: what maps hold at some pixels, and the targets there.
+            arguments: what the head must know of the data, for example `num_classes`.
+            seed: of whatever is drawn.
+
+        Raises:
+            InputError: if the targets do not allow it.
+        """

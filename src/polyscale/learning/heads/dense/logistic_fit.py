@@ -4,6 +4,7 @@ The features are standardised and λ is chosen as for the probe of whole images 
 but on halves of the images, since points of one image are alike.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import nn
 
 from polyscale.errors import InputError
 from polyscale.learning.heads.dense.depth import LinearDepthBins
-from polyscale.learning.heads.dense.fits import Fitted, PointFit
+from polyscale.learning.heads.dense.fits import Fit, Fitted
 from polyscale.learning.heads.dense.points import Points
 from polyscale.learning.heads.dense.segmentation import LinearSegmentation
 from polyscale.learning.heads.logistic import (
@@ -39,7 +40,7 @@ NUM_BINS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class _LogisticFit(PointFit):
+class _LogisticFit(Fit):
     """The base of both.
 
     Attributes:
@@ -52,7 +53,16 @@ class _LogisticFit(PointFit):
     regulariser: float | None = None
 
     def solve(self, points: Points, labels: NDArray[np.int64], seed: int) -> "_Linear":
-        """Logistic regression of labels (rows,), 0 … and all present, on the points."""
+        """Logistic regression of labels (rows,), 0 … and all present, on the points.
+
+        Raises:
+            InputError: if all labels are the same, or λ cannot be chosen.
+        """
+        if len(labels) == 0 or labels.max() == 0:
+            raise InputError(
+                "targets must hold at least two classes, or two depths, but got "
+                f"{len(np.unique(labels))}. Add images with another one."
+            )
         rows = standardise(points.features, product_precision(points.features))
         problem = Problem.of(rows, labels)
         penalty, choice = self.regulariser, None
@@ -75,16 +85,11 @@ class _LogisticFit(PointFit):
 class SegmentationFit(_LogisticFit):
     """Cross-entropy of the classes of pixels. Classes without a point never win."""
 
-    def __call__(self, points: Points, *, num_classes: int, seed: int) -> Fitted:
+    def __call__(self, points: Points, arguments: Mapping[str, Any], *, seed: int) -> Fitted:
         """Fit a `LinearSegmentation`."""
         present, labels = np.unique(points.targets, return_inverse=True)
-        if len(present) < 2:
-            raise InputError(
-                f"targets must hold at least two classes, but got {len(present)}. "
-                "Add images with labels of another class."
-            )
         linear = self.solve(points, labels, seed)
-        head = LinearSegmentation(in_channels=points.features.shape[1], num_classes=num_classes)
+        head = LinearSegmentation(in_channels=points.features.shape[1], **arguments)
         linear.write(head.norm, head.classify, present)
         return Fitted(head.eval(), linear.facts)
 
@@ -99,21 +104,22 @@ class DepthFit(_LogisticFit):
 
     num_bins: int = NUM_BINS
 
-    def __call__(
-        self, points: Points, *, min_depth_m: float, max_depth_m: float, seed: int
-    ) -> Fitted:
+    def __call__(self, points: Points, arguments: Mapping[str, Any], *, seed: int) -> Fitted:
         """Fit a `LinearDepthBins`."""
-        known = (points.targets >= min_depth_m) & (points.targets <= max_depth_m)
+        least, most = arguments["min_depth_m"], arguments["max_depth_m"]
+        known = (points.targets >= least) & (points.targets <= most)
+        if not known.any():
+            raise InputError(
+                f"targets must hold depths from {least:g} to {most:g} m, but none is. "
+                "Check their unit and the range."
+            )
         points = Points(points.features[known], points.targets[known], points.images[known])
         edges = np.quantile(points.targets, np.linspace(0, 1, self.num_bins + 1)[1:-1])
         present, labels = np.unique(np.searchsorted(edges, points.targets), return_inverse=True)
         linear = self.solve(points, labels, seed)
         bins_m = np.bincount(labels, weights=points.targets) / np.bincount(labels)
         head = LinearDepthBins(
-            in_channels=points.features.shape[1],
-            min_depth_m=min_depth_m,
-            max_depth_m=max_depth_m,
-            bins_m=bins_m.tolist(),
+            in_channels=points.features.shape[1], bins_m=bins_m.tolist(), **arguments
         )
         linear.write(head.standardise, head.linear, np.arange(len(present)))
         return Fitted(head.eval(), linear.facts)
@@ -165,7 +171,7 @@ def _choose(problem: Problem, images: NDArray[np.int64], seed: int) -> ScoredPen
     shared = np.intersect1d(labels[folds == 0], labels[folds == 1])
     if len(shared) < 2:
         raise InputError(
-            "targets must show two classes or more in several images each, to choose λ on, "
+            "targets must show two classes or depths in several images each, to choose λ on, "
             f"but got {len(shared)}. Add images, or give a regulariser."
         )
     kept = np.flatnonzero(np.isin(labels, shared))

@@ -1,13 +1,15 @@
 """Segmentation by the nearest points of training images; nothing is trained."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from polyscale.learning.heads.dense.fits import Fitted, PointFit
+from polyscale.learning.heads.dense.fits import Fit, Fitted
 from polyscale.learning.heads.dense.points import Points
 from polyscale.learning.heads.dense.segmentation import SegmentationHead
 from polyscale.learning.heads.dense.train import MapTensor, constructor_arguments
@@ -72,7 +74,7 @@ class NeighbourSegmentation(SegmentationHead):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeighbourFit(PointFit):
+class NeighbourFit(Fit):
     """Keeps labelled points.
 
     Attributes:
@@ -83,11 +85,9 @@ class NeighbourFit(PointFit):
     max_rows: int = 4096
     k: int = 20
 
-    def __call__(self, points: Points, *, num_classes: int, seed: int) -> Fitted:
+    def __call__(self, points: Points, arguments: Mapping[str, Any], *, seed: int) -> Fitted:
         """Fill the bank with the points and their classes."""
         num_rows, channels = points.features.shape
-        head = NeighbourSegmentation(
-            in_channels=channels, num_classes=num_classes, num_rows=num_rows, k=self.k
-        )
+        head = NeighbourSegmentation(in_channels=channels, num_rows=num_rows, k=self.k, **arguments)
         head.remember(torch.from_numpy(points.features), torch.from_numpy(points.targets))
         return Fitted(head.eval(), {"points": num_rows})

@@ -25,7 +25,7 @@ MIN_ROWS = 16
 """Number of points of each class that a sample keeps, where there are that many."""
 
 MAX_PIXELS = 2**24
-"""Number of pixels from which points are drawn; of more images, each is seen on a coarser raster."""
+"""Pixels from which points are drawn; many images are each seen on a coarser raster."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ def sample_points(
         own = slice(*np.searchsorted(image, [block[0], block[-1] + 1]))
         features[own] = bilinear(maps.take(block), image[own] - block[0], y[own], x[own])
         progress(step, int(block[-1]) + 1, num, "images")
-    return Points(features, values[chosen].astype(np.promote_types(values.dtype, np.int64) if values.dtype.kind == "i" else np.float32), image)
+    kind = np.float32 if values.dtype.kind == "f" else np.int64
+    return Points(features, values[chosen].astype(kind), image)
 
 
 def bilinear(
