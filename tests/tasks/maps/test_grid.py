@@ -57,7 +57,8 @@ def test_a_head_that_is_trained_gets_the_grid_that_is_best_for_a_linear_one(stud
     assert trained.probe["steps"] == 20
 
 
-def test_a_saved_head_knows_its_grid(study, tmp_path):
+def test_a_saved_head_knows_its_grid(study, tmp_path, monkeypatch):
+    monkeypatch.setattr("polyscale.studies.predict.load", study.models.get)
     comparison = study([CANDIDATES[1]], **AUTO)
     comparison.save(tmp_path)
     (row,) = json.loads((tmp_path / "results.json").read_text())

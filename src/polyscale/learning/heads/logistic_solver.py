@@ -19,7 +19,7 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.special import log_softmax, softmax
 
 from polyscale.learning.heads.lbfgs import Array, Point, minimise
-from polyscale.learning.heads.probe_data import BLOCK, Features, Labels
+from polyscale.learning.heads.probe_data import BLOCK, Features, Labels, Shares
 
 Precision: TypeAlias = type[np.floating]
 """`numpy.float32` or `numpy.float64`."""
@@ -134,17 +134,18 @@ class Problem:
 
     Attributes:
         rows: standardised features.
-        labels: 0 … classes - 1, every class present (num,).
+        labels: 0 … classes - 1 (num,), or the share of each class in each row (num, classes); every
+            class is present.
         gram: mean outer product of these rows, or of more rows like them, since it only shapes the
             steps (dim, dim).
     """
 
     rows: Rows
-    labels: Labels
+    labels: Labels | Shares
     gram: Features
 
     @classmethod
-    def of(cls, rows: Rows, labels: Labels) -> "Problem":
+    def of(cls, rows: Rows, labels: Labels | Shares) -> "Problem":
         """The problem of these rows."""
         return cls(rows, labels, rows.gram())
 
@@ -156,10 +157,15 @@ class Problem:
         """The same problem, solved in another precision."""
         return replace(self, rows=replace(self.rows, dtype=dtype))
 
+    @property
+    def class_sizes(self) -> NDArray[np.floating]:
+        """Number of rows of each class (classes,); with shares, their sum."""
+        return self.labels.sum(axis=0) if self.labels.ndim > 1 else np.bincount(self.labels) * 1.0
+
     @cached_property
     def prior(self) -> Array:
         """The model that only knows how frequent each class is, where fits start."""
-        logs = np.log(np.bincount(self.labels))
+        logs = np.log(self.class_sizes)
         intercept = logs - logs.mean() if len(logs) > 2 else logs[1:] - logs[:1]
         return np.concatenate([np.zeros((len(intercept), len(self.gram))), intercept[:, None]], 1)
 
@@ -204,7 +210,7 @@ class Problem:
         h · S + λ · I for the weights, and h for the intercept, the variables v = Fᵀ w make it about
         the identity, and L-BFGS needs tens of steps instead of hundreds.
         """
-        shares = np.bincount(self.labels) / len(self.labels)
+        shares = self.class_sizes / len(self.labels)
         curvature = float((shares * (1 - shares)).mean())
         shifted = self.gram.astype(np.float64)
         # never singular in floating point, however weak λ is
@@ -264,11 +270,16 @@ def _all_classes(logits: Features) -> Features:
     return np.concatenate([np.zeros_like(logits), logits], axis=1)
 
 
-def _cross_entropy(logits: Features, labels: Labels) -> tuple[float, Features]:
+def _cross_entropy(logits: Features, labels: Labels | Shares) -> tuple[float, Features]:
     """Its sum over the rows, and its derivative with respect to the logits."""
-    truth = np.arange(len(labels)), labels
     log_probabilities = log_softmax(_all_classes(logits), axis=1)
-    loss = -float(log_probabilities[truth].sum(dtype=np.float64))
-    residual = np.exp(log_probabilities, out=log_probabilities)
-    residual[truth] -= 1
+    if labels.ndim > 1:
+        loss = -float((labels * log_probabilities).sum(dtype=np.float64))
+        residual = np.exp(log_probabilities, out=log_probabilities)
+        residual -= labels
+    else:
+        truth = np.arange(len(labels)), labels
+        loss = -float(log_probabilities[truth].sum(dtype=np.float64))
+        residual = np.exp(log_probabilities, out=log_probabilities)
+        residual[truth] -= 1
     return loss, residual[:, -logits.shape[1] :]

@@ -12,7 +12,6 @@ from torch import Tensor
 from polyscale.learning.heads.dense import Maps, Targets, TrainSettings, train_head
 from polyscale.learning.heads.dense.augment import online_batches
 from polyscale.learning.heads.dense.fits import Fit, Fitted
-from polyscale.learning.heads.dense.points import sample_points
 from polyscale.learning.heads.dense.train import cached_batches
 from polyscale.learning.training import Batches, TrainContext
 from polyscale.tasks.maps.samples import ChosenRows, MapSplit
@@ -39,13 +38,13 @@ def fit_head(
     if settings.is_fitted:
         assert settings.kind.fit is not None
         fit = settings.kind.fit(**settings.head_options)
-        head, facts = fit_points(case, targets, fit, arguments, seed=seed, step=step)
+        head, facts = fit_once(case, targets, fit, arguments, seed=seed, step=step)
     else:
         head, facts = _train(case, targets, arguments, seed=seed, step=step)
     return Fitted(head, {"head": f"{settings.head}: {settings.kind.about}", **facts})
 
 
-def fit_points(
+def fit_once(
     case: Case,
     targets: Targets,
     fit: Fit,
@@ -54,17 +53,16 @@ def fit_points(
     seed: int,
     step: str,
 ) -> Fitted:
-    """Fit a head to points of the training images. Arguments are those of `fit_head`."""
+    """Fit a head in one go, and take the time. Arguments are those of `fit_head`."""
     start, learn = time.perf_counter(), case.prepared.learn
-    points = sample_points(
+    head, facts = fit(
         ChosenRows(case.train, learn),
         ChosenRows(targets, learn),
-        max_rows=fit.max_rows,
+        arguments,
         seed=seed,
         step=step,
         progress=case.progress,
     )
-    head, facts = fit(points, arguments, seed=seed)
     return Fitted(head, {**facts, "train_s": time.perf_counter() - start})
 
 

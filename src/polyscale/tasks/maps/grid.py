@@ -13,7 +13,7 @@ from torch import nn
 from polyscale.learning.heads.dense import Targets
 from polyscale.learning.heads.dense.fits import Fit, Fitted
 from polyscale.operator.multiscale import MultiScale
-from polyscale.tasks.maps.fit import fit_points
+from polyscale.tasks.maps.fit import fit_once
 from polyscale.tasks.maps.predictor import count_scores
 from polyscale.tasks.maps.settings import MapSettings
 from polyscale.tasks.task import Case
@@ -91,7 +91,7 @@ def try_grids(
     for grid_hw in own_grids(case.module):
         own = case.variant(output_grid=grid_hw)
         step = f"{case.candidate}: linear head on {grid_hw[0]}×{grid_hw[1]} cells"
-        fitted = fit_points(own, targets, fit, arguments, seed=settings.seed, step=step)
+        fitted = fit_once(own, targets, fit, arguments, seed=settings.seed, step=step)
         trials.append(GridTrial(own, fitted, judge(own, fitted.head)))
     return trials
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from polyscale.errors import InputError
+from polyscale.learning.heads.dense.cells import IMAGES
 from polyscale.learning.heads.dense.head_file import save_head
-from polyscale.learning.heads.dense.points import IMAGES
 from polyscale.learning.heads.dense.views import views_of
 from polyscale.operator.multiscale import MultiScale
 from polyscale.tasks.maps.evaluate import predict_image, predict_rasters

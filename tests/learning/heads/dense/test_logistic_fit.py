@@ -1,25 +1,26 @@
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from polyscale.data import IGNORED
 from polyscale.errors import InputError
-from polyscale.learning.heads.dense.logistic_fit import DepthFit, SegmentationFit
-from polyscale.learning.heads.dense.points import Points, sample_points
+from polyscale.learning.heads.dense.cells import sample_cells
+from polyscale.learning.heads.dense.logistic_fit import DepthBins, DepthFit, SegmentationFit
 from polyscale.learning.heads.logistic import CONVERGED
 
 DEPTHS = np.array([1.0, 2.0, 4.0], np.float32)
 RANGE = {"min_depth_m": 0.5, "max_depth_m": 10.0}
-
-
-def sample(maps, targets, max_rows=2000):
-    return sample_points(maps, targets, max_rows=max_rows, seed=0)
+THREE = {"num_classes": 3}
 
 
 def as_tensor(maps):
     return torch.from_numpy(maps.take(np.arange(len(maps)))).float().permute(0, 3, 1, 2)
+
+
+def logits_of_cells(head, maps):
+    return head.cell_scores(as_tensor(maps)).permute(0, 2, 3, 1).flatten(0, 2)
 
 
 def metres(toy, num):
@@ -29,88 +30,91 @@ def metres(toy, num):
 
 
 @pytest.mark.parametrize("num_classes", [3, 5])
-def test_equals_scikit_learn_on_the_same_pixels(toy, num_classes):
+def test_equals_scikit_learn_on_every_pixel_with_the_features_of_its_cell(toy, num_classes):
     maps, targets = toy.problem(20)
-    points = sample(maps, targets)
-    head, facts = SegmentationFit(regulariser=1e-2)(points, {"num_classes": num_classes}, seed=0)
-    # ours penalises weights of features whose mean squared norm is 1
-    scaler = StandardScaler().fit(points.features.astype(np.float64))
-    reference = LogisticRegression(C=1 / (1e-2 * len(points.targets)), tol=1e-10, max_iter=1000)
-    root = np.sqrt(points.features.shape[1])
-    reference.fit(scaler.transform(points.features) / root, points.targets)
-    cells = maps.take(np.arange(20)).reshape(-1, 5).astype(np.float64)
-    theirs = reference.predict_proba(scaler.transform(cells) / root)
-    logits = head.cell_scores(as_tensor(maps)).permute(0, 2, 3, 1).flatten(0, 2)
+    targets.array[:, ::3, ::5] = 0  # cells of several classes
+    head, facts = SegmentationFit(regulariser=1e-2)(
+        maps, targets, {"num_classes": num_classes}, seed=0
+    )
+    cells = sample_cells(maps, targets, num_classes=3, seed=0, max_rows=10**9)
+    # ours penalises weights of features whose mean squared norm is 1, and a cell counts as one row
+    scaler, root = StandardScaler().fit(cells.features.astype(np.float64)), np.sqrt(5)
+    row, label = np.nonzero(cells.shares)
+    weights = cells.shares[row, label] / len(cells.shares)
+    reference = LogisticRegression(C=1 / 1e-2, tol=1e-10, max_iter=1000)
+    reference.fit(scaler.transform(cells.features)[row] / root, label, sample_weight=weights)
+    everything = maps.take(np.arange(20)).reshape(-1, 5).astype(np.float64)
+    theirs = reference.predict_proba(scaler.transform(everything) / root)
+    logits = logits_of_cells(head, maps)
     assert np.abs(logits.softmax(dim=1)[:, :3].detach().numpy() - theirs).max() < 1e-3
     assert (logits[:, 3:] < logits[:, :3].amin() - 100).all()
     assert facts["converged"]
     assert facts["gradient_ratio"] <= CONVERGED
-    assert facts["points"] == len(points.targets)
-
-
-def test_no_step_of_gradient_descent_improves_the_loss_of_pixels(toy):
-    """The certificate is of the loss that training minimises: of pixels, not of cells."""
-    maps, targets = toy.problem(10)
-    points = sample(maps, targets, max_rows=10**9)
-    head, _ = SegmentationFit(regulariser=1e-7)(points, {"num_classes": 3}, seed=0)
-    loss = F.cross_entropy(
-        head.scores(as_tensor(maps), (12, 12)),
-        torch.from_numpy(targets.array).long(),
-        ignore_index=-1,
-    )
-    loss.backward()
-    assert head.classify.weight.grad.abs().max() < 1e-5
+    assert facts["cells"] == len(cells.images)
 
 
 def test_two_classes_share_one_vector(toy):
     maps, targets = toy.problem(12)
-    targets.array[targets.array == 0] = -1
-    points = sample(maps, targets)
-    head, _ = SegmentationFit()(points, {"num_classes": 3}, seed=0)
-    guess = head.scores(as_tensor(maps), (12, 12)).argmax(dim=1).numpy()
-    assert (guess == targets.array)[targets.array >= 0].mean() > 0.8
+    targets.array[targets.array == 0] = IGNORED
+    head, _ = SegmentationFit()(maps, targets, THREE, seed=0)
+    guess = logits_of_cells(head, maps).argmax(dim=1).numpy()
+    labels = targets.array[:, 1::2, ::2].reshape(-1)
     assert set(np.unique(guess)) == {1, 2}
+    assert (guess == labels)[labels >= 0].mean() > 0.9
 
 
 def test_a_rare_class_does_not_stop_the_choice(toy):
     maps, targets = toy.problem(10)
     targets.array[3, 4:6, 4:6] = 3
-    head, _ = SegmentationFit()(sample(maps, targets), {"num_classes": 4}, seed=0)
+    head, _ = SegmentationFit()(maps, targets, {"num_classes": 4}, seed=0)
+    assert torch.isfinite(logits_of_cells(head, maps)).all()
     assert head.classify.bias[3] > -100
 
 
 def test_depth_is_learned_and_its_bins_are_where_depths_are(toy):
     maps, targets = metres(toy, 12)
-    head, facts = DepthFit()(sample(maps, targets), RANGE, seed=0)
-    predicted = head.scores(as_tensor(maps), (12, 12))[:, 0].detach().numpy()
-    known = np.isfinite(targets.array)
-    # neighbouring cells differ at random here: a constant answer is off by 1.1 m
-    assert np.abs(predicted - targets.array)[known].mean() < 0.65
+    head, facts = DepthFit()(maps, targets, RANGE, seed=0)
+    predicted = head(as_tensor(maps))[:, 0].detach().numpy()
+    truth = targets.array[:, 1::2, ::2]
+    assert np.abs(predicted - truth).mean() < 0.4
     np.testing.assert_allclose(head.config["bins_m"], DEPTHS)
     assert facts["converged"]
 
 
-@pytest.mark.parametrize(("fit", "make"), [(SegmentationFit, "labels"), (DepthFit, "metres")])
-def test_a_file_can_make_it_again(toy, fit, make):
-    maps, targets = toy.problem(12) if make == "labels" else metres(toy, 12)
-    arguments = {"num_classes": 3} if make == "labels" else RANGE
-    head, _ = fit(max_rows=300)(sample(maps, targets), arguments, seed=3)
+def test_bins_have_equally_many_pixels_and_leave_out_what_is_unknown(toy):
+    metres = np.random.default_rng(0).uniform(0, 12, (3, 20, 20)).astype(np.float32)
+    metres[0, 0] = np.nan
+    bins = DepthBins.of(toy.ArrayTargets(metres), (1.0, 10.0), 8)
+    labels = bins.take(np.arange(3))
+    counted = (metres >= 1) & (metres <= 10)
+    assert np.array_equal(labels != IGNORED, counted)
+    sizes = np.bincount(labels[counted])
+    assert len(sizes) == 8
+    assert sizes.max() - sizes.min() <= 2
+    means = [metres[labels == number].mean() for number in range(8)]
+    np.testing.assert_allclose(bins.means_m, means, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("fit", "of"), [(SegmentationFit, "labels"), (DepthFit, "metres")])
+def test_a_file_can_make_it_again(toy, fit, of):
+    maps, targets = toy.problem(12) if of == "labels" else metres(toy, 12)
+    head, _ = fit(max_rows=300)(maps, targets, THREE if of == "labels" else RANGE, seed=3)
     twin = type(head)(**head.config)
     twin.load_state_dict(head.state_dict())
-    assert torch.equal(
-        twin.eval().scores(as_tensor(maps), (9, 9)), head.scores(as_tensor(maps), (9, 9))
-    )
+    expected = head.scores(as_tensor(maps), (9, 9))
+    assert torch.equal(twin.eval().scores(as_tensor(maps), (9, 9)), expected)
 
 
 def test_asks_for_something_to_tell_apart(toy):
-    points = sample(*toy.problem(1))
+    maps, targets = toy.problem(1)
     with pytest.raises(InputError, match="several images each, to choose λ on"):
-        SegmentationFit()(points, {"num_classes": 3}, seed=0)
-    assert SegmentationFit(regulariser=0.1)(points, {"num_classes": 3}, seed=0)
-    same = Points(points.features, 0 * points.targets, points.images)
+        SegmentationFit()(maps, targets, THREE, seed=0)
+    assert SegmentationFit(regulariser=0.1)(maps, targets, THREE, seed=0)
+    targets.array[:] = 1
     with pytest.raises(InputError, match="at least two classes, or two depths, but got 1"):
-        SegmentationFit()(same, {"num_classes": 3}, seed=0)
+        SegmentationFit()(maps, targets, THREE, seed=0)
+    unknown = toy.ArrayTargets(np.full((1, 12, 12), 30, np.float32))
     with pytest.raises(InputError, match=r"depths from 0\.5 to 10 m, but none is"):
-        DepthFit()(same, RANGE, seed=0)
+        DepthFit()(maps, unknown, RANGE, seed=0)
     with pytest.raises(InputError, match="regulariser must be above 0, but got 0"):
         SegmentationFit(regulariser=0)

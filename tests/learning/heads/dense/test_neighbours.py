@@ -5,22 +5,22 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
 from polyscale.errors import InputError
+from polyscale.learning.heads.dense.cells import sample_cells
 from polyscale.learning.heads.dense.neighbours import NeighbourFit
-from polyscale.learning.heads.dense.points import sample_points
 
 
 @pytest.fixture
 def fitted(toy):
     maps, targets = toy.problem(12)
-    points = sample_points(maps, targets, max_rows=400, seed=0)
-    head, _ = NeighbourFit(k=7)(points, {"num_classes": 3}, seed=0)
+    cells = sample_cells(maps, targets, num_classes=3, max_rows=4096, seed=0)
+    head, _ = NeighbourFit(k=7)(maps, targets, {"num_classes": 3}, seed=0)
     tensor = torch.from_numpy(maps.take(np.arange(12))).float().permute(0, 3, 1, 2)
-    return head, points, tensor, targets.array
+    return head, cells, tensor, targets.array
 
 
 def test_equals_scikit_learns(fitted):
-    head, points, maps, _ = fitted
-    scaler = StandardScaler().fit(points.features)
+    head, cells, maps, _ = fitted
+    scaler = StandardScaler().fit(cells.features)
 
     def directions(rows):
         rows = scaler.transform(rows)
@@ -28,7 +28,7 @@ def test_equals_scikit_learns(fitted):
 
     reference = KNeighborsClassifier(
         7, metric="cosine", weights=lambda distance: np.exp((1 - distance) / 0.07)
-    ).fit(directions(points.features), points.targets)
+    ).fit(directions(cells.features), cells.labels)
     queries = maps.permute(0, 2, 3, 1).reshape(-1, 5).numpy()
     theirs = reference.predict_proba(directions(queries))
     votes = head.cell_scores(maps).permute(0, 2, 3, 1).flatten(0, 2)

@@ -8,7 +8,6 @@ from polyscale.data import load_segmentation
 from polyscale.features import ArrayMaps
 from polyscale.learning.heads.dense.registry import SEGMENTATION_HEADS
 from polyscale.learning.heads.dense.segmentation import (
-    LinearSegmentation,
     cross_entropy,
     predict_labels,
     subsample,

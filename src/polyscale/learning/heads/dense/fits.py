@@ -1,14 +1,17 @@
-"""Heads that are fitted in one go to a sample of pixels: what they take, and what they give."""
+"""Heads that are fitted in one go to cells of training images: options, and what they give."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from torch import nn
 
 from polyscale.errors import InputError
-from polyscale.learning.heads.dense.points import Points
+from polyscale.learning.heads.dense.train import Maps, Targets
+
+Told: TypeAlias = Any
+"""`step` and `progress` of `sample_cells`."""
 
 
 class Fitted(NamedTuple):
@@ -20,11 +23,11 @@ class Fitted(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Fit(ABC):
-    """Fits a head to points of training images. Its options are numbers above 0, or None.
+    """Fits a head to cells of training images. Its options are numbers above 0, or None.
 
     Attributes:
-        max_rows: approximate number of points. Time and memory grow with it, not with the number
-            of images or cells.
+        max_rows: approximate number of cells. Time and memory grow with it, not with the number
+            of images.
     """
 
     max_rows: int
@@ -36,13 +39,17 @@ class Fit(ABC):
                 raise InputError(f"{own.name} must be above 0, but got {value}.")
 
     @abstractmethod
-    def __call__(self, points: Points, arguments: Mapping[str, Any], *, seed: int) -> Fitted:
+    def __call__(
+        self, maps: Maps, targets: Targets, arguments: Mapping[str, Any], *, seed: int, **told: Told
+    ) -> Fitted:
         """Fit.
 
         Args:
-            points: what maps hold at some pixels, and the targets there.
+            maps: features of the training images.
+            targets: of the same images.
             arguments: what the head must know of the data, for example `num_classes`.
             seed: of whatever is drawn.
+            told: `step` and `progress` of `sample_cells`.
 
         Raises:
             InputError: if the targets do not allow it.

@@ -1,4 +1,4 @@
-"""Segmentation by the nearest points of training images; nothing is trained."""
+"""Segmentation by the nearest cells of training images; nothing is trained."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from polyscale.learning.heads.dense.fits import Fit, Fitted
-from polyscale.learning.heads.dense.points import Points
+from polyscale.learning.heads.dense.cells import sample_cells
+from polyscale.learning.heads.dense.fits import Fit, Fitted, Told
 from polyscale.learning.heads.dense.segmentation import SegmentationHead
-from polyscale.learning.heads.dense.train import MapTensor, constructor_arguments
+from polyscale.learning.heads.dense.train import Maps, MapTensor, Targets, constructor_arguments
 from polyscale.learning.heads.neighbours import TEMPERATURE
 
 BLOCK = 1024
@@ -20,12 +20,12 @@ BLOCK = 1024
 
 
 class NeighbourSegmentation(SegmentationHead):
-    """The nearest points of training images vote for each cell; nothing is trained.
+    """The nearest cells of training images vote for each cell; nothing is trained.
 
-    Channels are standardised by those points, then each point and each cell is scaled to length 1.
+    Channels are standardised by them, then each cell is scaled to length 1.
 
     Args:
-        num_rows: number of points in the bank.
+        num_rows: number of cells in the bank.
         k: number of neighbours that vote.
     """
 
@@ -49,7 +49,7 @@ class NeighbourSegmentation(SegmentationHead):
     def remember(
         self, features: Float[Tensor, "num_rows channels"], labels: Int64[Tensor, " num_rows"]
     ) -> None:
-        """Fill the bank with points and their classes."""
+        """Fill the bank with labelled cells and their classes."""
         self.mean.copy_(features.mean(dim=0))
         spread = features.std(dim=0, correction=0)
         self.deviation.copy_(torch.where(spread > 0, spread, 1))
@@ -75,19 +75,27 @@ class NeighbourSegmentation(SegmentationHead):
 
 @dataclass(frozen=True, kw_only=True)
 class NeighbourFit(Fit):
-    """Keeps labelled points.
+    """Keeps labelled cells.
 
     Attributes:
-        max_rows: approximate number of points in the bank.
+        max_rows: approximate number of cells in the bank.
         k: number of neighbours that vote.
     """
 
     max_rows: int = 4096
     k: int = 20
 
-    def __call__(self, points: Points, arguments: Mapping[str, Any], *, seed: int) -> Fitted:
-        """Fill the bank with the points and their classes."""
-        num_rows, channels = points.features.shape
-        head = NeighbourSegmentation(in_channels=channels, num_rows=num_rows, k=self.k, **arguments)
-        head.remember(torch.from_numpy(points.features), torch.from_numpy(points.targets))
-        return Fitted(head.eval(), {"points": num_rows})
+    def __call__(
+        self, maps: Maps, targets: Targets, arguments: Mapping[str, Any], *, seed: int, **told: Told
+    ) -> Fitted:
+        """Fill the bank with cells and the class of most of their pixels."""
+        num_classes = arguments["num_classes"]
+        cells = sample_cells(
+            maps, targets, num_classes=num_classes, seed=seed, max_rows=self.max_rows, **told
+        )
+        num_rows, channels = cells.features.shape
+        head = NeighbourSegmentation(
+            in_channels=channels, num_classes=num_classes, num_rows=num_rows, k=self.k
+        )
+        head.remember(torch.from_numpy(cells.features), torch.from_numpy(cells.labels))
+        return Fitted(head.eval(), {"cells": num_rows})

@@ -83,7 +83,7 @@ SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
     "knn": HeadKind(
         make=NeighbourSegmentation,
         fit=NeighbourFit,
-        about="Votes of the 20 nearest labelled pixels by cosine",
+        about="Votes of the 20 nearest labelled cells by cosine",
     ),
 }
 
