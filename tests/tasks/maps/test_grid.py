@@ -8,6 +8,8 @@ from tests.tiny_study import CANDIDATES
 from polyscale.learning.heads.logistic import CONVERGED
 from polyscale.studies.predict import load_predictor
 
+SMALL = {"channels": 8}
+
 AUTO = {"training": None, "grid": "auto"}
 
 
@@ -28,11 +30,12 @@ def test_the_best_of_the_grids_of_the_scales_is_taken(chosen):
     assert larger["grid_hw"] == [4, 4]
 
 
-def test_the_linear_head_brings_its_certificate(chosen):
-    for row in chosen.rows:
-        assert row.probe["converged"]
-        assert row.probe["gradient_ratio"] <= CONVERGED
-        assert all(trial["converged"] for trial in row.probe["grids"])
+def test_a_fitted_head_brings_its_certificate_and_a_trained_one_its_losses(study):
+    for task, name in (("segmentation", "converged"), ("depth", "losses")):
+        for row in study(task=task, **AUTO).rows:
+            assert row.probe[name]
+            assert all(trial[name] for trial in row.probe["grids"])
+            assert row.probe.get("gradient_ratio", 0) <= CONVERGED
 
 
 @pytest.mark.parametrize("grid", ["base", "largest", (4, 4)])
@@ -48,7 +51,7 @@ def test_a_given_grid_is_not_compared(study, grid):
 
 def test_a_head_that_is_trained_gets_the_grid_that_is_best_for_a_linear_one(study):
     (linear,) = study([CANDIDATES[1]], **AUTO).rows
-    (trained,) = study([CANDIDATES[1]], grid="auto").rows
+    (trained,) = study([CANDIDATES[1]], grid="auto", head="upernet", head_options=SMALL).rows
     assert trained.probe["grids"] == [
         {**trial, "train_s": pytest.approx(trial["train_s"], abs=60)}
         for trial in linear.probe["grids"]

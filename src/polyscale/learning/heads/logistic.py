@@ -204,11 +204,11 @@ def choose_penalty(problem: Problem, folds: NDArray[np.int64]) -> ScoredPenalty:
 
     def score(index: int, starts: Sequence[Array]) -> ScoredPenalty:
         preconditioner = problem.preconditioner(LAMBDAS[index])
-        out_of_fold = np.empty((len(folds), len(problem.class_sizes)), np.float32)
+        out_of_fold = np.empty((len(folds), int(problem.labels.max()) + 1), np.float32)
         models = []
         for training, held, start in zip(kept, held_out, starts, strict=True):
             model, _ = training.fit(LAMBDAS[index], preconditioner, start, tolerance)
-            out_of_fold[held] = predict(problem.rows.subset(held), model)
+            out_of_fold[held] = problem.subset(held).predict(model)
             models.append(model)
         log_loss, accuracy = fold_scores(out_of_fold, problem.labels, folds)
         return ScoredPenalty(index, log_loss, accuracy, out_of_fold, tuple(models))

@@ -16,10 +16,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
+from scipy.sparse import csr_array
 from scipy.special import log_softmax, softmax
 
 from polyscale.learning.heads.lbfgs import Array, Point, minimise
-from polyscale.learning.heads.probe_data import BLOCK, Features, Labels, Shares
+from polyscale.learning.heads.probe_data import BLOCK, Features, Labels
 
 Precision: TypeAlias = type[np.floating]
 """`numpy.float32` or `numpy.float64`."""
@@ -134,18 +135,17 @@ class Problem:
 
     Attributes:
         rows: standardised features.
-        labels: 0 … classes - 1 (num,), or the share of each class in each row (num, classes); every
-            class is present.
+        labels: 0 … classes - 1, every class present (num,).
         gram: mean outer product of these rows, or of more rows like them, since it only shapes the
             steps (dim, dim).
     """
 
     rows: Rows
-    labels: Labels | Shares
+    labels: Labels
     gram: Features
 
     @classmethod
-    def of(cls, rows: Rows, labels: Labels | Shares) -> "Problem":
+    def of(cls, rows: Rows, labels: Labels) -> "Problem":
         """The problem of these rows."""
         return cls(rows, labels, rows.gram())
 
@@ -157,15 +157,10 @@ class Problem:
         """The same problem, solved in another precision."""
         return replace(self, rows=replace(self.rows, dtype=dtype))
 
-    @property
-    def class_sizes(self) -> NDArray[np.floating]:
-        """Number of rows of each class (classes,); with shares, their sum."""
-        return self.labels.sum(axis=0) if self.labels.ndim > 1 else np.bincount(self.labels) * 1.0
-
     @cached_property
     def prior(self) -> Array:
         """The model that only knows how frequent each class is, where fits start."""
-        logs = np.log(self.class_sizes)
+        logs = np.log(np.bincount(self.labels))
         intercept = logs - logs.mean() if len(logs) > 2 else logs[1:] - logs[:1]
         return np.concatenate([np.zeros((len(intercept), len(self.gram))), intercept[:, None]], 1)
 
@@ -190,6 +185,10 @@ class Problem:
         gradient[:, :-1] += penalty * weights
         return loss / len(rows) + penalty / 2 * float((weights**2).sum()), gradient
 
+    def predict(self, model: Array) -> Array:
+        """Probabilities (num, classes)."""
+        return predict(self.rows, model)
+
     def relative_gradient(self, gradient: Array) -> float:
         """Norm of a gradient over that of the gradient at zero."""
         smallest = float(np.finfo(float).tiny)
@@ -210,7 +209,7 @@ class Problem:
         h · S + λ · I for the weights, and h for the intercept, the variables v = Fᵀ w make it about
         the identity, and L-BFGS needs tens of steps instead of hundreds.
         """
-        shares = self.class_sizes / len(self.labels)
+        shares = np.bincount(self.labels) / len(self.labels)
         curvature = float((shares * (1 - shares)).mean())
         shifted = self.gram.astype(np.float64)
         # never singular in floating point, however weak λ is
@@ -254,6 +253,47 @@ class Problem:
         return model_of(point.at), num_steps
 
 
+@dataclass(frozen=True)
+class MixedProblem(Problem):
+    """A problem of labels whose logits are mixtures of those of rows.
+
+    Attributes:
+        labels: 0 … classes - 1, every class present (num_mixtures,).
+        mixing: share of each row in each mixture (num_mixtures, num_rows), each at least one row's.
+    """
+
+    mixing: csr_array
+
+    def subset(self, chosen: NDArray[np.int64]) -> "MixedProblem":
+        """The problem of some of the mixtures, on the rows that are in them."""
+        part = self.mixing[chosen]
+        needed = np.unique(part.indices)
+        labels, rows = self.labels[chosen], self.rows.subset(needed)
+        return replace(self, rows=rows, labels=labels, mixing=part[:, needed])
+
+    def value_and_gradient(self, model: Array, penalty: float) -> tuple[float, Array]:
+        """Value and gradient of the objective at a model; the penalty is λ."""
+        num, weights = len(self.labels), model[:, :-1]
+        loss, residual = _cross_entropy(self._logits(model).astype(self.rows.dtype), self.labels)
+        of_rows = self.mixing.T @ residual
+        gradient = np.zeros(model.shape)
+        for where, block in self.rows.blocks():
+            gradient[:, :-1] += of_rows[where].T @ block
+        gradient[:, -1] = residual.sum(axis=0, dtype=np.float64)
+        gradient /= num
+        gradient[:, :-1] *= self.rows.scale
+        gradient[:, :-1] += penalty * weights
+        return loss / num + penalty / 2 * float((weights**2).sum()), gradient
+
+    def predict(self, model: Array) -> Array:
+        """Probabilities (num_mixtures, classes)."""
+        return softmax(_all_classes(self._logits(model)), axis=1)
+
+    def _logits(self, model: Array) -> Array:
+        products = [product for _, product in self.rows.products(model[:, :-1].T)]
+        return self.mixing @ np.concatenate(products).astype(np.float64) + model[:, -1]
+
+
 def predict(rows: Rows, model: Array) -> Array:
     """Probabilities (num, classes)."""
     probabilities = np.empty((len(rows), max(2, len(model))))
@@ -270,16 +310,11 @@ def _all_classes(logits: Features) -> Features:
     return np.concatenate([np.zeros_like(logits), logits], axis=1)
 
 
-def _cross_entropy(logits: Features, labels: Labels | Shares) -> tuple[float, Features]:
+def _cross_entropy(logits: Features, labels: Labels) -> tuple[float, Features]:
     """Its sum over the rows, and its derivative with respect to the logits."""
+    truth = np.arange(len(labels)), labels
     log_probabilities = log_softmax(_all_classes(logits), axis=1)
-    if labels.ndim > 1:
-        loss = -float((labels * log_probabilities).sum(dtype=np.float64))
-        residual = np.exp(log_probabilities, out=log_probabilities)
-        residual -= labels
-    else:
-        truth = np.arange(len(labels)), labels
-        loss = -float(log_probabilities[truth].sum(dtype=np.float64))
-        residual = np.exp(log_probabilities, out=log_probabilities)
-        residual[truth] -= 1
+    loss = -float(log_probabilities[truth].sum(dtype=np.float64))
+    residual = np.exp(log_probabilities, out=log_probabilities)
+    residual[truth] -= 1
     return loss, residual[:, -logits.shape[1] :]

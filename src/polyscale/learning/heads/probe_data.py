@@ -10,9 +10,6 @@ from polyscale.errors import InputError
 
 Features = NDArray[np.floating]
 Labels = NDArray[np.int64]
-Shares = NDArray[np.floating]
-"""Of each class in each row (num, classes), 1 in all: rows that have several classes."""
-
 
 BLOCK = 1024
 """Number of rows that are read at once: enough for BLAS, few enough for the cache."""
@@ -176,26 +173,18 @@ def stratified_folds(labels: Labels, seed: int = 0) -> NDArray[np.int64]:
 
 
 def fold_scores(
-    out_of_fold: NDArray[np.floating], labels: Labels | Shares, folds: NDArray[np.int64]
+    out_of_fold: NDArray[np.floating], labels: Labels, folds: NDArray[np.int64]
 ) -> tuple[float, float]:
     """Log loss, in nats, and accuracy: of each, the mean over folds of the mean over rows.
 
     Args:
         out_of_fold: probabilities (num, classes).
-        labels: classes (num,), or shares of them (num, classes).
+        labels: classes (num,).
         folds: the fold that held out each row (num,).
     """
-    tiny, rows, guess = (
-        np.finfo(np.float32).tiny,
-        np.arange(len(labels)),
-        out_of_fold.argmax(axis=1),
-    )
-    if labels.ndim > 1:
-        logs = np.log(np.maximum(out_of_fold, tiny), dtype=np.float64)
-        losses, right = -(labels * logs).sum(axis=1), labels[rows, guess]
-    else:
-        of_truth = out_of_fold[rows, labels].astype(np.float64)
-        losses, right = -np.log(np.maximum(of_truth, tiny)), guess == labels
+    of_truth = out_of_fold[np.arange(len(labels)), labels].astype(np.float64)
+    losses = -np.log(np.maximum(of_truth, np.finfo(np.float32).tiny))
+    right = out_of_fold.argmax(axis=1) == labels
     sizes = np.bincount(folds)
     log_loss, accuracy = (
         float((np.bincount(folds, weights=values) / sizes).mean()) for values in (losses, right)

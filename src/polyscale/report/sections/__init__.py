@@ -20,6 +20,7 @@ from polyscale.report.sections.candidates import (
 )
 from polyscale.report.sections.classes import classes_section
 from polyscale.report.sections.gallery import answers_gallery, maps_gallery
+from polyscale.report.sections.heads import heads_section
 from polyscale.report.sections.method import data_section, method_section
 from polyscale.report.sections.sizes import sizes_section
 
@@ -36,6 +37,7 @@ FINDINGS: tuple[Section, ...] = (
     equal_cost_section,
     candidates_section,
     contrasts_section,
+    heads_section,
     budgets_section,
     cascades_section,
     controls_section,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from polyscale.learning.heads.dense import Maps, Targets, TrainSettings, train_head
 from polyscale.learning.heads.dense.augment import online_batches
-from polyscale.learning.heads.dense.fits import Fit, Fitted
+from polyscale.learning.heads.dense.fits import Fitted
 from polyscale.learning.heads.dense.train import cached_batches
 from polyscale.learning.training import Batches, TrainContext
 from polyscale.tasks.maps.samples import ChosenRows, MapSplit
@@ -35,34 +35,19 @@ def fit_head(
         The head in evaluation mode, on the CPU; and how it was made, for the row of results.
     """
     settings: MapSettings = case.settings
-    if settings.is_fitted:
-        assert settings.kind.fit is not None
-        fit = settings.kind.fit(**settings.head_options)
-        head, facts = fit_once(case, targets, fit, arguments, seed=seed, step=step)
-    else:
-        head, facts = _train(case, targets, arguments, seed=seed, step=step)
+    make = _fit if settings.is_fitted else _train
+    head, facts = make(case, targets, arguments, seed=seed, step=step)
     return Fitted(head, {"head": f"{settings.head}: {settings.kind.about}", **facts})
 
 
-def fit_once(
-    case: Case,
-    targets: Targets,
-    fit: Fit,
-    arguments: Mapping[str, Any],
-    *,
-    seed: int,
-    step: str,
+def _fit(
+    case: Case, targets: Targets, arguments: Mapping[str, Any], *, seed: int, step: str
 ) -> Fitted:
-    """Fit a head in one go, and take the time. Arguments are those of `fit_head`."""
-    start, learn = time.perf_counter(), case.prepared.learn
-    head, facts = fit(
-        ChosenRows(case.train, learn),
-        ChosenRows(targets, learn),
-        arguments,
-        seed=seed,
-        step=step,
-        progress=case.progress,
-    )
+    """Fit the head in one go. Nothing is kept but the head."""
+    settings, learn = case.settings, case.prepared.learn
+    start, fit = time.perf_counter(), settings.kind.fit(**settings.head_options)
+    maps, own = ChosenRows(case.train, learn), ChosenRows(targets, learn)
+    head, facts = fit(maps, own, arguments, seed=seed, step=step, progress=case.progress)
     return Fitted(head, {**facts, "train_s": time.perf_counter() - start})
 
 

@@ -5,15 +5,15 @@ cells can't tell these apart any more, so a finer grid may show it what the scal
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
 
 from polyscale.learning.heads.dense import Targets
-from polyscale.learning.heads.dense.fits import Fit, Fitted
+from polyscale.learning.heads.dense.fits import Fitted
 from polyscale.operator.multiscale import MultiScale
-from polyscale.tasks.maps.fit import fit_once
+from polyscale.tasks.maps.fit import fit_head
 from polyscale.tasks.maps.predictor import count_scores
 from polyscale.tasks.maps.settings import MapSettings
 from polyscale.tasks.task import Case
@@ -21,6 +21,9 @@ from polyscale.types import HW
 
 PROBE = "linear"
 """The kind of head by which grids are compared."""
+
+KEPT = ("train_s", "converged", "gradient_ratio", "steps", "losses")
+"""What is kept of how these heads were made."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +49,33 @@ class GridTrial:
         return {
             "grid_hw": list(module.plan.grid_hw),
             "value": self.value,
-            "converged": facts["converged"],
             "macs": cost.macs,
-            "train_s": facts["train_s"],
+            **{name: facts[name] for name in KEPT if name in facts},
         }
+
+
+def try_grids(
+    case: Case,
+    targets: Targets,
+    arguments: Mapping[str, Any],
+    judge: Callable[[Case, nn.Module], float],
+) -> list[GridTrial]:
+    """A linear head on each grid that a candidate's scales have, from coarse to fine.
+
+    Args:
+        case: the candidate.
+        targets: of the training samples, on a raster.
+        arguments: what a head must know of the data.
+        judge: a case and a head → the metric on held-out training images.
+    """
+    trials = []
+    for grid_hw in own_grids(case.module):
+        own = case.variant(output_grid=grid_hw)
+        own = replace(own, settings=_probe_settings(case.settings))
+        step = f"{case.candidate}: {PROBE} head on {grid_hw[0]}×{grid_hw[1]} cells"
+        fitted = fit_head(own, targets, arguments, seed=case.settings.seed, step=step)
+        trials.append(GridTrial(own, fitted, judge(own, fitted.head)))
+    return trials
 
 
 def own_grids(module: MultiScale) -> list[HW]:
@@ -59,43 +85,13 @@ def own_grids(module: MultiScale) -> list[HW]:
     return [base, *sorted(own - {base})]
 
 
-def is_probe(settings: MapSettings) -> bool:
-    """Whether the head of the settings is the one by which grids are compared."""
-    return settings.head == PROBE and settings.is_fitted
-
-
-def probe_fit(settings: MapSettings) -> Fit:
-    """The fit of that head, with the options of the settings where they are for it."""
-    make = settings.heads[PROBE].fit
-    assert make is not None
-    return make(**(settings.head_options if is_probe(settings) else {}))
-
-
-def try_grids(
-    case: Case,
-    targets: Targets,
-    arguments: Mapping[str, Any],
-    judge: Callable[[Case, nn.Module], float],
-) -> list[GridTrial]:
-    """Fit a linear head on each grid that a candidate's scales have.
-
-    Args:
-        case: the candidate, on the grid of its largest scale.
-        targets: of the training samples, on a raster.
-        arguments: what a head must know of the data.
-        judge: a case and a head → the metric on held-out training images.
-    """
-    settings: MapSettings = case.settings
-    fit = probe_fit(settings)
-    trials = []
-    for grid_hw in own_grids(case.module):
-        own = case.variant(output_grid=grid_hw)
-        step = f"{case.candidate}: linear head on {grid_hw[0]}×{grid_hw[1]} cells"
-        fitted = fit_once(own, targets, fit, arguments, seed=settings.seed, step=step)
-        trials.append(GridTrial(own, fitted, judge(own, fitted.head)))
-    return trials
-
-
 def best_trial(trials: list[GridTrial], *, higher_is_better: bool) -> GridTrial:
     """The best on held-out training images; of equally good ones, the one with fewer cells."""
     return max(trials, key=lambda trial: trial.value if higher_is_better else -trial.value)
+
+
+def _probe_settings(settings: MapSettings) -> MapSettings:
+    """Those of the run where its head is a linear one, or else the defaults of one."""
+    if settings.head == PROBE:
+        return settings
+    return replace(settings, head=PROBE, head_options={}, training=None)

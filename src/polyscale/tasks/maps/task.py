@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import prod
 from pathlib import Path
 from statistics import stdev
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from polyscale.errors import InputError
-from polyscale.learning.heads.dense.cells import IMAGES
 from polyscale.learning.heads.dense.head_file import save_head
+from polyscale.learning.heads.dense.pixels import IMAGES
 from polyscale.learning.heads.dense.views import views_of
 from polyscale.operator.multiscale import MultiScale
 from polyscale.tasks.maps.evaluate import predict_image, predict_rasters
 from polyscale.tasks.maps.fit import fit_head
 from polyscale.tasks.maps.gallery import gallery_table
-from polyscale.tasks.maps.grid import best_trial, try_grids
+from polyscale.tasks.maps.grid import PROBE, best_trial, try_grids
 from polyscale.tasks.maps.predictor import DensePredictor, Outputs, count_scores
 from polyscale.tasks.maps.samples import READERS, MapSplit, Samples
 from polyscale.tasks.maps.settings import GIGABYTE, MapSettings
@@ -111,13 +111,15 @@ class MapTask(Task):
             rasters = predict_rasters(head, case.train, targets, split.held, outputs)
             return self.quick_value(*rasters, case.data)
 
-        grids: list[dict[str, Any]] = []
+        trials, first = [], None
         if settings.chooses_grid:
             trials = try_grids(case, targets, arguments, held_out)
-            grids = [trial.facts() for trial in trials]
-            case = best_trial(trials, higher_is_better=self.metric.higher_is_better).case
+            best = best_trial(trials, higher_is_better=self.metric.higher_is_better)
+            case = replace(best.case, settings=settings)
+            first = best.fitted if settings.head == PROBE else None
         trainings = [
-            fit_head(
+            (number == 0 and first)
+            or fit_head(
                 case,
                 targets,
                 arguments,
@@ -144,7 +146,7 @@ class MapTask(Task):
                 "views": num_views,
                 **_spread([each.value for each in scores]),
                 "grid_hw": list(plan.grid_hw),
-                **({"grids": grids} if grids else {}),
+                **({"grids": [trial.facts() for trial in trials]} if trials else {}),
                 "chosen_by": f"{self.metric.key} on {settings.held_out:.3g} of the training "
                 "images, from which heads don't learn",
             },

@@ -2,12 +2,7 @@ import numpy as np
 import pytest
 
 from polyscale.errors import InputError
-from polyscale.learning.heads.dense.cells import count_pixels, sample_cells
-
-
-def majority(labels, grid_hw, num_classes):
-    counts = count_pixels(labels, grid_hw, num_classes)
-    return np.where(counts.any(axis=-1), counts.argmax(axis=-1), -1)
+from polyscale.learning.heads.dense.cells import cell_labels, sample_cells
 
 
 def plainly(labels, grid_hw, num_classes):
@@ -28,14 +23,14 @@ def plainly(labels, grid_hw, num_classes):
 def test_a_cell_has_its_most_frequent_class(label_hw):
     labels = np.random.default_rng(0).integers(-1, 3, (4, *label_hw)).astype(np.int16)
     labels[0, :4, :4] = -1
-    assert np.array_equal(majority(labels, (3, 2), 3), plainly(labels, (3, 2), 3))
+    assert np.array_equal(cell_labels(labels, (3, 2), 3), plainly(labels, (3, 2), 3))
 
 
 def test_rows_are_the_cells_they_say(toy):
     maps, targets = toy.problem(num=37)
     cells = sample_cells(maps, targets, num_classes=3, seed=0, max_rows=10**9)
     everything = maps.take(np.arange(37))
-    of_cell = majority(targets.array, (6, 6), 3)
+    of_cell = cell_labels(targets.array, (6, 6), 3)
     assert len(cells.labels) == (of_cell >= 0).sum()
     assert np.array_equal(cells.features, everything[of_cell >= 0])
     assert np.array_equal(cells.labels, of_cell[of_cell >= 0])
@@ -62,15 +57,5 @@ def test_asks_for_as_many_targets_and_two_classes(toy):
     with pytest.raises(InputError, match="targets must be one a map of 5, but got 4"):
         sample_cells(maps, toy.ArrayTargets(targets.array[:4]), num_classes=3, seed=0, max_rows=9)
     targets.array[:] = -1
-    with pytest.raises(InputError, match="at least two classes, or two depths, but got 0"):
+    with pytest.raises(InputError, match="at least two classes, but got 0"):
         sample_cells(maps, targets, num_classes=3, seed=0, max_rows=9)
-
-
-def test_shares_are_those_of_the_labelled_pixels_of_a_cell(toy):
-    maps, targets = toy.problem(num=2)
-    targets.array[1, 4:6, 4:6] = [[0, 1], [1, -1]]
-    cells = sample_cells(maps, targets, num_classes=4, seed=0, max_rows=10**9)
-    assert cells.shares.dtype == np.float32
-    np.testing.assert_allclose(cells.shares.sum(axis=1), 1, rtol=1e-6)
-    mixed = cells.shares[(cells.shares > 0).sum(axis=1) > 1]
-    np.testing.assert_allclose(mixed, [[1 / 3, 2 / 3, 0, 0]], rtol=1e-6)

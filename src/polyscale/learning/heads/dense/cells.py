@@ -1,9 +1,8 @@
-"""Labelled cells of training images: what feature maps hold, and the classes of their pixels."""
+"""Labelled cells of training images: what feature maps hold, and the class of most pixels."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int64
 from numpy.typing import NDArray
 
 from polyscale.data import IGNORED
@@ -15,35 +14,30 @@ IMAGES = 16
 """Number of maps that are read at once."""
 
 MIN_ROWS = 16
-"""Number of cells of each class that a sample keeps, where there are that many."""
+"""Number of rows of each class that a sample keeps, where there are that many."""
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells of feature maps in which some pixel has a label.
+    """Labelled cells of feature maps.
 
     Attributes:
         features: as extracted (rows, channels), float32.
-        shares: of each class in the labelled pixels of each cell (rows, classes), float32.
-        images: index of the image of each (rows,), rising.
+        labels: class of each (rows,).
+        images: index of the image of each (rows,).
     """
 
-    features: Float[NDArray[np.float32], "rows channels"]
-    shares: Float[NDArray[np.float32], "rows classes"]
-    images: Int64[NDArray, " rows"]
-
-    @property
-    def labels(self) -> Int64[NDArray, " rows"]:
-        """The most frequent class of each; of equally frequent ones the first."""
-        return self.shares.argmax(axis=1)
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    images: NDArray[np.int64]
 
 
-def count_pixels(
-    labels: NDArray[np.integer], grid_hw: HW, num_classes: int
-) -> Int64[NDArray, "num grid_h grid_w classes"]:
-    """Number of pixels of each class whose centres lie in each cell.
+def cell_labels(labels: NDArray[np.integer], grid_hw: HW, num_classes: int) -> NDArray[np.int64]:
+    """The most frequent class of the labelled pixels whose centres lie in each cell.
 
-    Labels of pixels are (num, label_h, label_w); `IGNORED` ones are not counted.
+    Of equally frequent classes the first is taken. A cell without a labelled pixel is `IGNORED`.
+
+    Labels of pixels are (num, label_h, label_w), those of cells (num, *grid_hw).
     """
     num, (grid_h, grid_w) = len(labels), grid_hw
     row, column = (
@@ -52,10 +46,11 @@ def count_pixels(
     )
     cell = (np.arange(num)[:, None, None] * grid_h + row[:, None]) * grid_w + column
     labelled = labels != IGNORED
-    return np.bincount(
+    counts = np.bincount(
         cell[labelled] * num_classes + labels[labelled],
         minlength=num * grid_h * grid_w * num_classes,
     ).reshape(num, grid_h, grid_w, num_classes)
+    return np.where(counts.any(axis=-1), counts.argmax(axis=-1), IGNORED)
 
 
 def sample_cells(
@@ -68,19 +63,10 @@ def sample_cells(
     step: str = "cells",
     progress: Progress = silent,
 ) -> Cells:
-    """Labelled cells of all images, or a sample of about `max_rows` of them, drawn by the seed.
+    """Labelled cells of all images, or a sample of about `max_rows` of them.
 
-    A sample takes the same share of each class, but at least 16 cells where a class has the most
-    pixels in that many, so that rare classes stay; only these may exceed `max_rows`.
-
-    Args:
-        maps: features of the images.
-        targets: labels of the same images.
-        num_classes: labels are below it.
-        seed: of the draw.
-        max_rows: approximate number of cells.
-        step: name of the step in progress.
-        progress: told the number of images that were read.
+    A sample takes the same share of each class, but at least 16 cells where a class has that many,
+    so that rare classes stay; only these may exceed `max_rows`.
 
     Raises:
         InputError: if maps and targets differ in number, or there are less than two classes.
@@ -90,35 +76,25 @@ def sample_cells(
             f"targets must be one a map of {len(maps)}, but got {len(targets)}. "
             "Pass both for the same images."
         )
-    num, *grid, channels = maps.shape
-    grid_hw, per_image = (grid[0], grid[1]), grid[0] * grid[1]
+    num, grid_h, grid_w, channels = maps.shape
     blocks = [np.arange(s, min(s + IMAGES, num)) for s in range(0, num, IMAGES)]
-
-    def counts(block: NDArray[np.int64]) -> NDArray[np.int64]:
-        return count_pixels(targets.take(block), grid_hw, num_classes).reshape(-1, num_classes)
-
-    labels = np.concatenate([_majority(counts(block)) for block in blocks])
+    labels = np.concatenate(
+        [cell_labels(targets.take(block), (grid_h, grid_w), num_classes) for block in blocks]
+    ).ravel()
     chosen = _sample(labels, seed, max_rows)
-    images = chosen // per_image
-    features = np.empty((len(chosen), channels), np.float32)
-    shares = np.empty((len(chosen), num_classes), np.float32)
-    for block in blocks:
-        own = slice(*np.searchsorted(images, [block[0], block[-1] + 1]))
-        rows = chosen[own] - block[0] * per_image
-        features[own] = maps.take(block).reshape(-1, channels)[rows]
-        shares[own] = counts(block)[rows]
-        progress(step, int(block[-1]) + 1, num, "images")
-    shares /= shares.sum(axis=1, keepdims=True)
-    if (num_seen := np.count_nonzero(shares.any(axis=0))) < 2:
+    if len(np.unique(labels[chosen])) < 2:
         raise InputError(
-            f"targets must hold at least two classes, or two depths, but got {num_seen}. "
-            "Add images with another one."
+            "targets must hold at least two classes, but got "
+            f"{len(np.unique(labels[chosen]))}. Add images with labels of another class."
         )
-    return Cells(features, shares, images)
-
-
-def _majority(counts: Int64[NDArray, "cells classes"]) -> Int64[NDArray, " cells"]:
-    return np.where(counts.any(axis=1), counts.argmax(axis=1), IGNORED)
+    images = chosen // (grid_h * grid_w)
+    features = np.empty((len(chosen), channels), np.float32)
+    for block in blocks:
+        inside = (images >= block[0]) & (images <= block[-1])
+        cells = maps.take(block).reshape(-1, channels)
+        features[inside] = cells[chosen[inside] - block[0] * grid_h * grid_w]
+        progress(step, int(block[-1]) + 1, num, "images")
+    return Cells(features, labels[chosen], images)
 
 
 def _sample(labels: NDArray[np.int64], seed: int, max_rows: int) -> NDArray[np.int64]:

@@ -1,6 +1,5 @@
 """The base of all depth heads, their loss, and the linear head with 256 bins of depth."""
 
-from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
@@ -141,7 +140,6 @@ class LinearDepthBins(DepthHead):
         max_depth_m: the last bin.
         num_bins: number of bins.
         weighing: "linear" is that of DINOv2.
-        bins_m: depth of each bin in metres, instead of `num_bins` evenly spaced ones.
     """
 
     bins_m: Tensor
@@ -155,7 +153,6 @@ class LinearDepthBins(DepthHead):
         max_depth_m: float,
         num_bins: int = 256,
         weighing: Weighing = "softmax",
-        bins_m: Sequence[float] | None = None,
     ) -> None:
         config = constructor_arguments(locals())
         super().__init__(min_depth_m, max_depth_m)
@@ -166,14 +163,13 @@ class LinearDepthBins(DepthHead):
             raise InputError(f"weighing must be 'softmax' or 'linear', but got {weighing!r}.")
         # the layer weighs every channel itself, so an affine part of the norm would add nothing
         self.standardise = nn.BatchNorm2d(in_channels, affine=False)
-        bins = torch.linspace(min_depth_m, max_depth_m, num_bins)
-        bins = bins if bins_m is None else torch.tensor(bins_m)
-        self.linear = nn.Conv2d(in_channels, len(bins), 1)
-        self.register_buffer("bins_m", bins, persistent=False)
+        self.linear = nn.Conv2d(in_channels, num_bins, 1)
+        bins_m = torch.linspace(min_depth_m, max_depth_m, num_bins)
+        self.register_buffer("bins_m", bins_m, persistent=False)
         if weighing == "softmax":
             # 1 / depth: the same weight for each doubling; the first bin may be next to 0
             width_m = (max_depth_m - min_depth_m) / (num_bins - 1)
-            self.linear.bias = nn.Parameter(-bins.clamp(min=width_m).log())
+            self.linear.bias = nn.Parameter(-bins_m.clamp(min=width_m).log())
 
     def forward(self, maps: MapTensor) -> Coarse:
         """Depth of each cell in metres."""

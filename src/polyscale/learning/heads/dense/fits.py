@@ -1,4 +1,4 @@
-"""Heads that are fitted in one go to cells of training images: options, and what they give."""
+"""Heads that are fitted in one go to training images: options, and what they give."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from polyscale.errors import InputError
 from polyscale.learning.heads.dense.train import Maps, Targets
 
 Told: TypeAlias = Any
-"""`step` and `progress` of `sample_cells`."""
+"""`step` and `progress` of `take_pixels`."""
 
 
 class Fitted(NamedTuple):
@@ -23,11 +23,11 @@ class Fitted(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Fit(ABC):
-    """Fits a head to cells of training images. Its options are numbers above 0, or None.
+    """Fits a head to training images. Its options are numbers above 0, or None.
 
     Attributes:
-        max_rows: approximate number of cells. Time and memory grow with it, not with the number
-            of images.
+        max_rows: approximate number of rows of features. Time and memory grow with it, not with the
+            number of images.
     """
 
     max_rows: int
@@ -49,7 +49,7 @@ class Fit(ABC):
             targets: of the same images.
             arguments: what the head must know of the data, for example `num_classes`.
             seed: of whatever is drawn.
-            told: `step` and `progress` of `sample_cells`.
+            told: `step` and `progress` of `take_pixels`.
 
         Raises:
             InputError: if the targets do not allow it.

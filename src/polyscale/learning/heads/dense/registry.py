@@ -9,7 +9,7 @@ from torch import nn
 from polyscale.learning.heads.dense.depth import LinearDepthBins
 from polyscale.learning.heads.dense.dpt import DptDepth
 from polyscale.learning.heads.dense.fits import Fit
-from polyscale.learning.heads.dense.logistic_fit import DepthFit, SegmentationFit
+from polyscale.learning.heads.dense.logistic_fit import LogisticFit
 from polyscale.learning.heads.dense.mask2former import Mask2FormerSegmentation
 from polyscale.learning.heads.dense.neighbours import NeighbourFit, NeighbourSegmentation
 from polyscale.learning.heads.dense.segmentation import LinearSegmentation
@@ -48,7 +48,7 @@ class HeadKind:
 SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
     "linear": HeadKind(
         make=LinearSegmentation,
-        fit=SegmentationFit,
+        fit=LogisticFit,
         training=TrainSettings(steps=300, batch=16, learning_rate=3e-3),
         about="One linear map of each cell, bilinear to the pixels",
     ),
@@ -90,9 +90,8 @@ SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
 DEPTH_HEADS: Mapping[str, HeadKind] = {
     "linear": HeadKind(
         make=LinearDepthBins,
-        fit=DepthFit,
         training=TrainSettings(steps=300),
-        about="One linear map of each cell to bins of depth, whose mean is the prediction",
+        about="Batch norm and one linear layer to 256 bins of depth, as DINOv2 is judged",
     ),
     "dpt": HeadKind(
         make=DptDepth,

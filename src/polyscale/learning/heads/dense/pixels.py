@@ -1,0 +1,175 @@
+"""Labelled pixels of training images, and the features that a linear head scores them by.
+
+Such a head gives scores to cells, and pixels between them get bilinear mixtures. The mixture of the
+scores is the score of the mixed features. So what the head says of a pixel is a linear map of one
+row of numbers, on any grid.
+"""
+
+from dataclasses import dataclass
+from math import isqrt
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, eye_array, kron
+
+from polyscale.data import IGNORED
+from polyscale.errors import InputError
+from polyscale.learning.heads.dense.segmentation import LABELS_PER_CELL
+from polyscale.learning.heads.dense.train import Maps, Targets
+from polyscale.types import HW, Progress, silent
+
+IMAGES = 16
+"""Number of maps that are read at once."""
+
+MIN_ROWS = 16
+"""Number of pixels of each class that a sample keeps, where there are that many."""
+
+MAX_PIXELS = 2**24
+"""Pixels from which a sample is drawn; many images are each seen on a coarser raster."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Pixels with a label.
+
+    Attributes:
+        features: rows of features (rows, channels), float32.
+        labels: class of each pixel (pixels,).
+        images: index of the image of each pixel (pixels,), rising.
+        mixing: share of each row in the features of each pixel (pixels, rows); None where each
+            pixel is a row of its own.
+    """
+
+    features: Float[NDArray[np.float32], "rows channels"]
+    labels: NDArray[np.int64]
+    images: NDArray[np.int64]
+    mixing: csr_array | None = None
+
+
+def take_pixels(
+    maps: Maps,
+    targets: Targets,
+    *,
+    max_rows: int,
+    seed: int,
+    step: str = "pixels",
+    progress: Progress = silent,
+) -> Pixels:
+    """Labelled pixels and their features, in about `max_rows` rows.
+
+    Where all cells are no more than that, they are the rows, and 4×4 pixels of each cell count. Of
+    more cells, so many pixels are drawn by the seed, and each is a row. A sample has the same share
+    of each class, but at least 16 pixels where a class has that many, so that rare classes stay;
+    only these may exceed `max_rows`.
+
+    Args:
+        maps: features of the images.
+        targets: labels of the same images.
+        max_rows: approximate number of rows: what takes memory.
+        seed: of the sample.
+        step: name of the step in progress.
+        progress: told the number of images that were read.
+
+    Raises:
+        InputError: if maps and targets differ in number, or there are fewer than two classes.
+    """
+    if len(maps) != len(targets):
+        raise InputError(
+            f"targets must be one for each map of {len(maps)}, but got {len(targets)}. "
+            "Pass both for the same images."
+        )
+    num, grid_h, grid_w, channels = maps.shape
+    blocks = [np.arange(start, min(start + IMAGES, num)) for start in range(0, num, IMAGES)]
+    takes_all = num * grid_h * grid_w <= max_rows
+    side = isqrt(MAX_PIXELS // num)
+    most_hw = (LABELS_PER_CELL * grid_h, LABELS_PER_CELL * grid_w) if takes_all else (side, side)
+    rasters = np.concatenate([_thinned(targets.take(block), most_hw) for block in blocks])
+    labels = rasters.ravel()
+    chosen = _sample(labels, len(labels) if takes_all else max_rows, np.random.default_rng(seed))
+    if (num_classes := len(np.unique(labels[chosen]))) < 2:
+        raise InputError(
+            f"targets must hold at least two classes, but got {num_classes}. "
+            "Add images with labels of another class."
+        )
+    image, row, column = np.unravel_index(chosen, rasters.shape)
+    y, x = (row + 0.5) / rasters.shape[1], (column + 0.5) / rasters.shape[2]
+    num_rows = num * grid_h * grid_w if takes_all else len(chosen)
+    features = np.empty((num_rows, channels), np.float32)
+    for block in blocks:
+        taken = maps.take(block)
+        if takes_all:
+            own = slice(*(np.array([block[0], block[-1] + 1]) * grid_h * grid_w))
+            features[own] = taken.reshape(-1, channels)
+        else:
+            own = slice(*np.searchsorted(image, [block[0], block[-1] + 1]))
+            features[own] = bilinear(taken, image[own] - block[0], y[own], x[own])
+        progress(step, int(block[-1]) + 1, num, "images")
+    mixing = None
+    if takes_all:
+        of_image = _mixing((rasters.shape[1], rasters.shape[2]), (grid_h, grid_w))
+        mixing = csr_array(kron(eye_array(num), of_image, format="csr"))[chosen]
+    return Pixels(features, labels[chosen].astype(np.int64), image, mixing)
+
+
+def _mixing(raster_hw: HW, grid_hw: HW) -> csr_array:
+    """Share of each cell in each pixel of a raster (raster_h · raster_w, grid_h · grid_w)."""
+    axes = []
+    for num, size in zip(raster_hw, grid_hw, strict=True):
+        before, after, share = _neighbours((np.arange(num) + 0.5) / num, size)
+        places = np.tile(np.arange(num), 2), np.concatenate([before, after])
+        shares = np.concatenate([1 - share, share])[:, 0]
+        axes.append(csr_array((shares, places), shape=(num, size)))
+    return csr_array(kron(*axes, format="csr"))
+
+
+def bilinear(
+    maps: Float[NDArray, "num h w channels"],
+    image: NDArray[np.integer],
+    y: NDArray[np.floating],
+    x: NDArray[np.floating],
+) -> Float[NDArray[np.float32], "rows channels"]:
+    """Maps at places, as resizing with pixel centres at halves mixes cells.
+
+    Args:
+        maps: of some images.
+        image: index of the image of each place (rows,).
+        y: height of each place, from 0 at the top edge to 1 at the bottom edge (rows,).
+        x: likewise from left to right (rows,).
+    """
+    (top, bottom, down), (left, right, along) = (
+        _neighbours(place, size) for place, size in zip((y, x), maps.shape[1:3], strict=True)
+    )
+    upper = (1 - along) * maps[image, top, left] + along * maps[image, top, right]
+    lower = (1 - along) * maps[image, bottom, left] + along * maps[image, bottom, right]
+    return (1 - down) * upper + down * lower
+
+
+def _neighbours(
+    place: NDArray[np.floating], size: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Float[NDArray[np.float32], "rows 1"]]:
+    """The cells before and after each place, and the share of the latter."""
+    at = np.clip(place * size - 0.5, 0, size - 1)
+    before = at.astype(np.int64)
+    return before, np.minimum(before + 1, size - 1), (at - before).astype(np.float32)[:, None]
+
+
+def _thinned(targets: NDArray, most_hw: HW) -> NDArray:
+    """Targets (num, h, w) on a raster of at most this size, by the pixels at its centres."""
+    rows, columns = (
+        ((np.arange(n) + 0.5) * size / n).astype(np.int64)
+        for size, n in zip(targets.shape[1:], map(min, targets.shape[1:], most_hw), strict=True)
+    )
+    return targets[:, rows[:, None], columns]
+
+
+def _sample(values: NDArray, max_rows: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """Indices of labelled pixels, rising."""
+    labelled = int((values != IGNORED).sum())
+    share = min(1.0, max_rows / max(labelled, 1))
+    chosen = [np.empty(0, np.int64)]
+    for label in np.unique(values[values != IGNORED]):
+        members = np.flatnonzero(values == label)
+        number = min(len(members), max(MIN_ROWS, round(share * len(members))))
+        chosen.append(random.choice(members, number, replace=False))
+    return np.sort(np.concatenate(chosen))
