@@ -274,7 +274,7 @@ class MixedProblem(Problem):
     def value_and_gradient(self, model: Array, penalty: float) -> tuple[float, Array]:
         """Value and gradient of the objective at a model; the penalty is λ."""
         num, weights = len(self.labels), model[:, :-1]
-        loss, residual = _cross_entropy(self._logits(model).astype(self.rows.dtype), self.labels)
+        loss, residual = _cross_entropy(self._logits(model), self.labels)
         of_rows = self.mixing.T @ residual
         gradient = np.zeros(model.shape)
         for where, block in self.rows.blocks():
@@ -287,11 +287,11 @@ class MixedProblem(Problem):
 
     def predict(self, model: Array) -> Array:
         """Probabilities (num_mixtures, classes)."""
-        return softmax(_all_classes(self._logits(model)), axis=1)
+        return softmax(_all_classes(self._logits(model).astype(np.float64)), axis=1)
 
-    def _logits(self, model: Array) -> Array:
+    def _logits(self, model: Array) -> Features:
         products = [product for _, product in self.rows.products(model[:, :-1].T)]
-        return self.mixing @ np.concatenate(products).astype(np.float64) + model[:, -1]
+        return self.mixing @ np.concatenate(products) + model[:, -1].astype(self.rows.dtype)
 
 
 def predict(rows: Rows, model: Array) -> Array:

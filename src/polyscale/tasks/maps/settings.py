@@ -106,8 +106,8 @@ class MapSettings(RunSettings):
     training: TrainSettings | None = option(
         None,
         name="steps",
-        help="Number of training steps of each head. A linear head is fitted to convergence "
-        "where they are not given.",
+        help="Number of training steps of each head. The linear head of segmentation is fitted "
+        "until it converges, unless they are given.",
         value_type=int,
         shown="the head's own",
         change=lambda settings, steps: settings.with_steps(steps),

@@ -5,8 +5,9 @@ scores is the score of the mixed features. So what the head says of a pixel is a
 row of numbers, on any grid.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import isqrt
+from math import isqrt, prod
 
 import numpy as np
 from jaxtyping import Float
@@ -79,37 +80,63 @@ def take_pixels(
             f"targets must be one for each map of {len(maps)}, but got {len(targets)}. "
             "Pass both for the same images."
         )
-    num, grid_h, grid_w, channels = maps.shape
-    blocks = [np.arange(start, min(start + IMAGES, num)) for start in range(0, num, IMAGES)]
-    takes_all = num * grid_h * grid_w <= max_rows
-    side = isqrt(MAX_PIXELS // num)
-    most_hw = (LABELS_PER_CELL * grid_h, LABELS_PER_CELL * grid_w) if takes_all else (side, side)
-    rasters = np.concatenate([_thinned(targets.take(block), most_hw) for block in blocks])
-    labels = rasters.ravel()
-    chosen = _sample(labels, len(labels) if takes_all else max_rows, np.random.default_rng(seed))
-    if (num_classes := len(np.unique(labels[chosen]))) < 2:
+    takes_all = prod(maps.shape[:3]) <= max_rows
+
+    def told(done: int) -> None:
+        progress(step, done, len(maps), "images")
+
+    pixels = _all(maps, targets, told) if takes_all else _some(maps, targets, max_rows, seed, told)
+    if (num_classes := len(np.unique(pixels.labels))) < 2:
         raise InputError(
             f"targets must hold at least two classes, but got {num_classes}. "
             "Add images with labels of another class."
         )
+    return pixels
+
+
+def _all(maps: Maps, targets: Targets, told: Callable[[int], None]) -> Pixels:
+    """All cells as rows, and several labelled pixels of each."""
+    num, grid_h, grid_w, channels = maps.shape
+    rasters = _rasters(targets, (LABELS_PER_CELL * grid_h, LABELS_PER_CELL * grid_w))
+    known = np.flatnonzero(rasters != IGNORED)
+    of_image = _mixing((rasters.shape[1], rasters.shape[2]), (grid_h, grid_w))
+    features = np.empty((num, grid_h, grid_w, channels), np.float32)
+    for block in _blocks(num):
+        features[block] = maps.take(block)
+        told(int(block[-1]) + 1)
+    return Pixels(
+        features.reshape(-1, channels),
+        rasters.ravel()[known].astype(np.int64),
+        known // of_image.shape[0],
+        csr_array(kron(eye_array(num), of_image, format="csr"))[known],
+    )
+
+
+def _some(
+    maps: Maps, targets: Targets, max_rows: int, seed: int, told: Callable[[int], None]
+) -> Pixels:
+    """A sample of labelled pixels, each a row."""
+    side = max(1, isqrt(MAX_PIXELS // len(maps)))
+    rasters = _rasters(targets, (side, side))
+    chosen = _sample(rasters.ravel(), max_rows, np.random.default_rng(seed))
     image, row, column = np.unravel_index(chosen, rasters.shape)
     y, x = (row + 0.5) / rasters.shape[1], (column + 0.5) / rasters.shape[2]
-    num_rows = num * grid_h * grid_w if takes_all else len(chosen)
-    features = np.empty((num_rows, channels), np.float32)
-    for block in blocks:
-        taken = maps.take(block)
-        if takes_all:
-            own = slice(*(np.array([block[0], block[-1] + 1]) * grid_h * grid_w))
-            features[own] = taken.reshape(-1, channels)
-        else:
-            own = slice(*np.searchsorted(image, [block[0], block[-1] + 1]))
-            features[own] = bilinear(taken, image[own] - block[0], y[own], x[own])
-        progress(step, int(block[-1]) + 1, num, "images")
-    mixing = None
-    if takes_all:
-        of_image = _mixing((rasters.shape[1], rasters.shape[2]), (grid_h, grid_w))
-        mixing = csr_array(kron(eye_array(num), of_image, format="csr"))[chosen]
-    return Pixels(features, labels[chosen].astype(np.int64), image, mixing)
+    features = np.empty((len(chosen), maps.shape[3]), np.float32)
+    for block in _blocks(len(maps)):
+        own = slice(*np.searchsorted(image, [block[0], block[-1] + 1]))
+        features[own] = bilinear(maps.take(block), image[own] - block[0], y[own], x[own])
+        told(int(block[-1]) + 1)
+    return Pixels(features, rasters.ravel()[chosen].astype(np.int64), image)
+
+
+def _blocks(num: int) -> list[NDArray[np.int64]]:
+    """Images that are read together."""
+    return [np.arange(start, min(start + IMAGES, num)) for start in range(0, num, IMAGES)]
+
+
+def _rasters(targets: Targets, most_hw: HW) -> NDArray[np.integer]:
+    """Labels (num, h, w) on a raster of at most this size."""
+    return np.concatenate([_thinned(targets.take(b), most_hw) for b in _blocks(len(targets))])
 
 
 def _mixing(raster_hw: HW, grid_hw: HW) -> csr_array:
