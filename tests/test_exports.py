@@ -33,6 +33,7 @@ def test_public_names():
         "compare",
         "forward",
         "load",
+        "read_run",
         "wrap",
     ]
     assert dir(polyscale) == sorted([*polyscale.__all__, "__version__"])

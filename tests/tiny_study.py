@@ -1,13 +1,14 @@
 """Studies of small untrained models, where nothing is claimed about their features."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from tests.conftest import TinyBackbone
 
 from polyscale.errors import InputError
+from polyscale.operator.cost import Meter
 from polyscale.studies import plan_compare, run_compare, silent
 from polyscale.studies.compare import controls, plan
 from polyscale.tasks import get_task
@@ -49,7 +50,19 @@ def make_models() -> dict[str, Backbone]:
 
 
 def use_models(patch, models, resamples=500) -> None:
-    """From now on sources are those of the models, and nothing takes its time."""
+    """From now on sources are those of the models, and nothing takes its time.
+
+    Times are those of a quiet machine, whatever else runs on this one.
+    """
+    measured = Meter.cost
+
+    def quiet(meter, session):
+        cost = measured(meter, session)
+        turns = replace(cost.turns, cpu_share=1.0, latency_ms=(cost.latency_ms,) * 2)
+        return replace(cost, turns=turns)
+
+    patch.setattr(Meter, "cost", quiet)
+    patch.setattr("polyscale.records.timing.MIN_TILES", 10**9)
     patch.setattr("polyscale.operator.cost.candidate.TURN_S", 0)
     patch.setattr("polyscale.studies.compare.costs.TURNS", 2)
     for module in ("image_bootstrap", "intervals"):

@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polyscale.api import Comparison, compare
+    from polyscale.api import compare
+    from polyscale.comparison import Comparison, read_run
     from polyscale.errors import InputError, MissingExtraError, RunError
     from polyscale.operator.backbones import load
     from polyscale.operator.multiscale import (
@@ -45,11 +46,13 @@ __all__ = [
     "compare",
     "forward",
     "load",
+    "read_run",
     "wrap",
 ]
 
 _NAMES = {
-    "api": ("Comparison", "compare"),
+    "api": ("compare",),
+    "comparison": ("Comparison", "read_run"),
     "errors": ("InputError", "MissingExtraError", "RunError"),
     "operator.backbones": ("load",),
     "operator.multiscale": (
@@ -77,7 +80,11 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(f"polyscale.{_HOME[name]}"), name)
     except ModuleNotFoundError as error:
-        if _HOME[name] in ("api", "tasks"):  # what is above the operator needs an extra
+        if _HOME[name] in (
+            "api",
+            "comparison",
+            "tasks",
+        ):  # what is above the operator needs an extra
             from polyscale.errors import require
 
             require(str(error.name).partition(".")[0], extra="compare", feature=f"polyscale.{name}")

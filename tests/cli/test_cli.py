@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import polyscale
-from polyscale import api, errors
+from polyscale import errors
 from polyscale.studies import run_files
 from polyscale.studies.compare import comparison
 from polyscale.tasks import Classification, ClassificationSettings
@@ -203,7 +203,7 @@ def test_compare_without_room_for_its_results_or_its_report(compare, tmp_path, m
     assert "cannot be written (No space left on device). Make room" in line
     assert sorted(path.name for path in tmp_path.iterdir()) == ["textures"]
     with monkeypatch.context() as patch:
-        patch.setattr(api, "write_report", full)
+        patch.setattr("polyscale.comparison.write_report", full)
         result = compare()
     assert result.returncode == 1
     assert "No space left on device), but the run is finished and kept" in result.stderr

@@ -50,9 +50,10 @@ def test_compare_then_predict(task, run, compare, scenes, tmp_path):
     done = run("predict", "--head", head, "--out", "said", "--arrays", picture)
     assert done.returncode == 0, done.stderr
     array = np.load("said/1.npy")
-    plain, coloured = pixels("said/1.png"), pixels("said/1_colour.png")
+    plain, overlay = pixels("said/1.png"), pixels("said/1_overlay.png")
     assert array.shape == plain.shape == (64, 96)
-    assert coloured.shape == (64, 96, 3)
+    assert (overlay.shape[0], overlay.shape[2]) == (64, 3)
+    assert overlay.shape[1] > 96  # the legend
     if task == "segmentation":
         np.testing.assert_array_equal(plain, array)
         assert (tmp_path / "said/classes.txt").read_text().splitlines()[0].startswith("0 ")
@@ -100,9 +101,9 @@ def test_bad_heads_and_pictures_are_refused(run, segmentation, tmp_path, pairs_f
     )
     copies = pairs_folder / "copies"
     copies.mkdir()
-    for name in ("1.png", "1_colour.png"):
+    for name in ("1.png", "1_overlay.png"):
         (copies / name).write_bytes(picture.read_bytes())
-    refused(run("predict", "--head", head, copies), "'1_colour' comes more than once")
+    refused(run("predict", "--head", head, copies), "'1_overlay' comes more than once")
     refused(
         run("predict", "--head", head, "--out", copies, copies / "1.png"),
         "out must be another folder than that of the pictures",

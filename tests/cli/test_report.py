@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from polyscale.cli.app import app
 from polyscale.errors import InputError
+from polyscale.records import Result, TaskRecord, append_log, read_json
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,21 @@ def test_numbers_that_cannot_be(run, field, value, message):
     result = invoke(run)
     assert isinstance(result.exception, InputError)
     assert message in str(result.exception)
+
+
+def test_a_log_is_ranked(shared_run, tmp_path):
+    row = read_json(shared_run / "results.json", tuple[Result, ...])[0]
+    task = read_json(shared_run / "task.json", TaskRecord)
+    append_log(tmp_path / "runs.jsonl", "monday", task, [row])
+    result = invoke("--log", tmp_path / "runs.jsonl")
+    assert result.exit_code == 0
+    assert "efficientnet_lite0 @ 1" in result.stdout.replace("\N{NO-BREAK SPACE}", " ")
+    assert "monday" in result.stdout
+    assert "partly by luck" in result.stderr
+
+
+def test_a_log_takes_no_folders(tmp_path):
+    result = invoke(tmp_path, "--log", tmp_path / "runs.jsonl")
+    assert isinstance(result.exception, InputError)
+    assert "--log must be given without folders" in str(result.exception)
+    assert "runs must hold at least one folder" in str(invoke().exception)

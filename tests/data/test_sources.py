@@ -11,7 +11,7 @@ from polyscale.errors import InputError
         ("folder:", "data must be rooms, folder:PATH"),
         ("foldr:a", "Did you mean 'folder'"),
         ("zip:a", "data must be rooms, folder:PATH"),
-        ("folder:a?per_clas=5", "must be among per_class, but got 'per_clas'. Did you mean"),
+        ("folder:a?per_clas=5", "must be among per_class, limit, but got 'per_clas'. Did you mean"),
         ("csv:a?per_class=", "option per_class of data must be given once, with a value"),
         ("csv:a?per_class=3&per_class=4", "must be given once"),
         ("folder:a?per_class=2", "per_class of data must be a whole number of at least 3, but got"),

@@ -107,7 +107,7 @@ def test_numbers_from_a_table(write):
         assert split.targets.tolist() == [float(cells[i]) for i in split.ids]
     limited = load_numbers(f"{source}?number=age&limit=9")
     assert (len(limited.train), len(limited.test)) == (6, 3)
-    assert limited.about.endswith("; at most 9 images of each split drawn by seed 0")
+    assert limited.about.endswith("; at most 9 images of all drawn by seed 0")
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_features_without_checksums_are_not_computed_again(run_any, counted, tmp
     counted.tiles = 0
     assert_equal(run_any(module, tmp_path), expected)
     assert counted.tiles == 0
-    assert {file.suffix for file in tmp_path.rglob("*.*")} == {".rows"}
+    assert {file.suffix for file in tmp_path.rglob("*.*")} == {".rows", ".txt"}
 
 
 @pytest.mark.parametrize("limit_bytes", [None, 2000])

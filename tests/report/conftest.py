@@ -64,8 +64,8 @@ def keep_candidates(folder: Path, names: Collection[str]) -> Path:
     for path in folder.glob("*.parquet"):
         if "candidate" in pq.read_schema(path).names:
             edit_table(path, keep=lambda row: row["candidate"] in (None, *names))
-    for name in ("verdicts", "sweet_spots"):
-        (folder / f"{name}.json").unlink()
+    for name in ("verdicts", "sweet_spots", "recommendation", "repeats"):
+        (folder / f"{name}.json").unlink(missing_ok=True)
 
     def is_kept(row: Any) -> bool:
         return {row[k] for k in ("candidate", "first", "second", "small", "large") if k in row} <= {
@@ -105,6 +105,16 @@ def _with_faults(data: Any) -> None:
             {"train_id": "a/1", "test_id": "a/2", "distance": 3, "same_bytes": False},
             {"train_id": "b/1", "test_id": "b/2", "distance": 0, "same_bytes": True},
         ],
+        "suspect_pairs": [
+            {
+                "train_id": "a/1",
+                "test_id": "b/2",
+                "distance": 3,
+                "same_bytes": False,
+                "agreement": 0.912,
+            }
+        ],
+        "suspicious": [{"split": "test", "id": "study/8.jpg", "reason": "nearly one colour"}],
         "remarks": ["Classes differ in size by a factor of 3."],
     }
 

@@ -47,7 +47,9 @@ def write_classification_run(
     """A run with probes, controls and a candidate that fails."""
     if not images.exists():
         _make_textures(images)
-    settings = ClassificationSettings(dtype="fp32", tile_batch=16, probes=True, controls=True)
+    settings = ClassificationSettings(
+        dtype="fp32", tile_batch=16, probes=True, controls=True, repeats=3
+    )
     return _write(folder, f"folder:{images}", candidates, settings)
 
 

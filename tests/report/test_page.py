@@ -165,7 +165,7 @@ def test_sections_are_those_of_the_files_and_each_is_linked(html, task):
     found = set(re.findall(r'<section[^>]* id="([\w-]+)"', html[task].html))
     shared = {"chart", "equal-cost", "candidates", "contrasts", "budgets", "gallery", "data"}
     more = {
-        "classification": {"cascades", "controls", "probes", "classes"},
+        "classification": {"cascades", "controls", "probes", "repeats", "classes"},
         "segmentation": {"sizes", "classes"},
         "depth": set(),
     }
@@ -212,9 +212,11 @@ def test_a_control_that_could_not_run_says_why(page):
 
 def test_what_is_wrong_with_the_data_is_said(page):
     assert "1 unreadable image was left out." in page.text
-    assert (
-        "nearly the same as a training image, 1 of them with exactly the same bytes." in page.text
-    )
+    assert "2 test images show the same picture as a training image" in page.text
+    assert "alike by their hashes; their pixels were not compared" in page.text
+    assert "1 test image looks like a training image with another target" in page.text
+    assert "the least by 0.91" in page.text
+    assert "1 image is worth a look: study/8.jpg (nearly one colour)." in page.text
 
 
 SCRIPT = "\"'><script>alert(1)</script><img src=x onerror=alert(1)> & {{ 7 * 7 }} {% raw %}"
@@ -350,7 +352,7 @@ def test_a_head_that_all_share_is_told_once(html):
     assert '<th scope="col" class="n">head</th>' not in html["depth"].html
 
 
-def test_own_sections_stand_before_the_data_and_are_linked(run, no_charts):
+def test_own_sections_stand_before_the_method_and_are_linked(run, no_charts):
     def shown(run) -> Markup:
         text = f"{len(run.results)} rows & more"
         return Markup('<section id="own" data-nav="My own"><h2>{}</h2></section>').format(text)
@@ -359,7 +361,8 @@ def test_own_sections_stand_before_the_data_and_are_linked(run, no_charts):
     assert '<a href="#own">My own</a>' in page
     assert "7 rows &amp; more" in page
     assert "&lt;b&gt;no markup&lt;/b&gt;" in page
-    assert page.index('id="gallery"') < page.index('id="own"') < page.index('id="data"')
+    assert page.index('id="gallery"') < page.index('id="own"') < page.index('id="method"')
+    assert page.index('class="answers"') < page.index('id="data"') < page.index('id="gallery"')
 
 
 def test_a_task_of_the_users_own_has_its_words_everywhere(runs, tmp_path, no_charts):

@@ -20,6 +20,9 @@ def make_row(
         "value": 0.5,
         "latency_ms": macs / 1e8,
         "peak_bytes": int(macs / 1e3),
+        "num_test": 200,
+        "ci_low": 0.4,
+        "ci_high": 0.6,
     } | facts
     return Result(
         candidate=candidate,
@@ -29,11 +32,8 @@ def make_row(
         source="native",
         task="classification",
         data="d",
-        ci_low=0.4,
-        ci_high=0.6,
         selection_value=selection_value,
         num_train=1,
-        num_test=200,
         num_tiles=1,
         feature_dim=1,
         params=int(params),

@@ -58,12 +58,9 @@ def test_counts_and_mcnemar():
     assert contrast.p_value == pytest.approx(2 * (1 + 10 + 45) / 1024)
 
 
-def test_equal_answers():
+def test_equal_answers_are_no_certainty():
+    """On 300 images the two may still differ on one in a hundred."""
     (contrast,) = paired_contrasts({"x": CORRECT["a"], "y": CORRECT["a"].copy()})
-    assert (contrast.difference, contrast.ci_low, contrast.ci_high) == (0, 0, 0)
+    assert contrast.difference == 0
+    assert (contrast.ci_low, contrast.ci_high) == pytest.approx((-0.0126, 0.0126), abs=1e-4)
     assert contrast.p_value == 1
-
-
-def test_seeded():
-    assert paired_contrasts(CORRECT, seed=1) == paired_contrasts(CORRECT, seed=1)
-    assert paired_contrasts(CORRECT, seed=1) != paired_contrasts(CORRECT, seed=2)

@@ -61,8 +61,8 @@ def contrast(low, high, low90=None, high90=None):
 @pytest.mark.parametrize(
     ("judged", "p", "q", "outcome"),
     [
-        (contrast(0.01, 0.05), 0.01, 0.9, "s2"),
-        (contrast(-0.05, -0.01), 0.01, 0.9, "larger"),
+        (contrast(0.01, 0.05), 0.01, 0.9, "first"),
+        (contrast(-0.05, -0.01), 0.01, 0.9, "second"),
         # the test alone, or the interval alone, is not enough
         (contrast(-0.01, 0.05), 0.01, 0.9, "inconclusive"),
         (contrast(0.01, 0.05), 0.06, 0.9, "inconclusive"),
@@ -97,8 +97,8 @@ def test_what_no_number_of_images_settles():
 
 
 def test_a_mix_of_equal_answers_is_no_surer_than_their_own_tests():
-    """The intervals have no width, but fifty images prove no equality."""
+    """They agree on every image, but fifty images prove no equality."""
     same = RIGHT["l@1"][:50]
     pairs = paired_contrasts({"s@1": same, "s@1,2": same.copy(), "l@1": same.copy()})
     cheaper, dearer = (c for c in pairs if c.second == "l@1")
-    assert mixed_contrast(cheaper, dearer, 0.5).p_equivalence == cheaper.p_equivalence > 0.05
+    assert mixed_contrast(cheaper, dearer, 0.5).p_equivalence >= cheaper.p_equivalence > 0.05

@@ -107,7 +107,9 @@ def test_the_report_speaks_of_the_metric_and_shows_the_predictions(task_run, tmp
     page = write_report(tmp_path).read_text()
     assert (task.metric.noun or task.metric.name) in page
     pictures = pq.read_table(tmp_path / "gallery.parquet").num_rows
-    assert page.count("data:image/jpeg") == pictures
+    sheet = pq.read_table(tmp_path / "contact_sheet.parquet").num_rows
+    assert sheet >= 18
+    assert page.count("data:image/jpeg") == pictures + sheet
     assert page.count('class="said"') == pictures * len(comparison.rows)
 
 

@@ -11,8 +11,10 @@ from typing import Annotated, NoReturn
 import typer
 
 import polyscale
+from polyscale.cli.cache import cache
 from polyscale.cli.compare import SettingsCommand, compare
 from polyscale.cli.console import errors
+from polyscale.cli.look import look
 from polyscale.cli.models import models
 from polyscale.cli.paper import paper
 from polyscale.cli.plan import plan
@@ -33,10 +35,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(cls=SettingsCommand)(compare)
+app.command()(look)
 for command in (predict, plan, models, show, seams, paper):
     app.command()(command)
 app.add_typer(recipe, name="recipe")
 app.command()(report)
+app.add_typer(cache, name="cache")
 
 
 @app.callback(invoke_without_command=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import typer
 from typer.core import TyperCommand
 
-from polyscale.cli.console import CacheOption, errors, output, progress_bars
+from polyscale.cli.console import CacheOption, LimitOption, errors, output, progress_bars
 from polyscale.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,6 +104,15 @@ def compare(
     ],
     more: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="CANDIDATE")] = None,
     task: Annotated[str | None, typer.Option(help="The task; all tasks are listed below.")] = None,
+    family: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=A,B",
+            help="Models of one family, which differ in size alone, where their names do not "
+            "tell; may be repeated.",
+        ),
+    ] = None,
+    limit: LimitOption = None,
     cache: CacheOption = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not keep features.")] = False,
     cache_limit: Annotated[
@@ -122,7 +131,7 @@ def compare(
         polyscale compare --data folder:photos --out runs/photos --candidates \\
             pip:dinov2_small@1 pip:dinov2_small@1,2
     """  # noqa: D301 - \b keeps the lines
-    from polyscale.data import default_inspection_cache
+    from polyscale.data import default_inspection_cache, with_limit
     from polyscale.features import default_cache, parse_bytes
     from polyscale.studies import check_out, plan_compare
     from polyscale.tasks import make_settings, to_task
@@ -134,10 +143,11 @@ def compare(
     named_task = to_task(task, None)
     with progress_bars() as progress:
         plan = plan_compare(
-            data,
+            with_limit(data, limit),
             [*candidates, *(more or [])],
             make_settings(named_task.settings_type, ctx.obj, task=named_task.name),
             task=named_task,
+            family=_families(family or []),
             image_cache=None if no_cache else cache or default_inspection_cache(),
             progress=progress,
         )
@@ -147,6 +157,20 @@ def compare(
         cache=None if no_cache else cache or default_cache(),
         cache_limit_bytes=limit_bytes,
     )
+
+
+def _families(given: list[str]) -> dict[str, list[str]] | None:
+    """`NAME=A,B` → name of a family → its backbones; None where none is given."""
+    families: dict[str, list[str]] = {}
+    for text in given:
+        name, equals, members = text.partition("=")
+        if not (name and equals and members):
+            raise InputError(
+                f"--family must be NAME=A,B, but got {text!r}. "
+                "Example: --family mine=timm:/models/small,timm:/models/large"
+            )
+        families.setdefault(name, []).extend(members.split(","))
+    return families or None
 
 
 def run_plan(
@@ -169,9 +193,9 @@ def run_plan(
     Raises:
         RunError: if a candidate or the report failed; everything else is written then.
     """
-    from polyscale.api import complete_report
+    from polyscale.comparison import complete_report
     from polyscale.report import read_answers
-    from polyscale.studies import check_complete, is_finished, new_run, run_compare
+    from polyscale.studies import check_complete, is_finished, run_compare, write_run
 
     for note in plan.data.notes:
         errors.print(f"warning: {note}", style="yellow", soft_wrap=True)
@@ -182,8 +206,7 @@ def run_plan(
             comparison = run_compare(
                 plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress
             )
-        with new_run(out) as folder:
-            comparison.save(folder)
+        write_run(comparison, out)
     page = complete_report(out)
     if tell is not None:
         tell()

@@ -36,6 +36,14 @@ CacheOption = Annotated[
     Path | None, typer.Option(help="Folder for features, which later runs reuse.")
 ]
 
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Use at most so many images of each split, drawn in proportion to the classes, for a "
+        "quick trial (default: all).",
+    ),
+]
+
 output = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
 errors = Console(stderr=True, highlight=False, markup=False)
 

@@ -1,11 +1,12 @@
 """`polyscale predict`."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import DeviceOption, errors, output, progress_bars
+from polyscale.cli.console import DeviceOption, errors, make_table, output, progress_bars
 from polyscale.errors import RunError
 
 
@@ -18,9 +19,19 @@ def predict(
     out: Annotated[
         Path, typer.Option(help="Folder for the predictions; created if it does not exist.")
     ] = Path("predictions"),
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="With two classes: probability from which a picture is said to be of the class "
+            "that the threshold table is about. [default: the more probable class]"
+        ),
+    ] = None,
     arrays: Annotated[
         bool,
-        typer.Option("--arrays", help="Also write .npy files: labels as int16, metres as float32."),
+        typer.Option(
+            "--arrays",
+            help="For every pixel: also write .npy files, labels as int16, metres as float32.",
+        ),
     ] = False,
     backbone: Annotated[
         str | None,
@@ -28,25 +39,54 @@ def predict(
     ] = None,
     device: DeviceOption = "cpu",
 ) -> None:
-    """Predict every pixel of pictures, with a head that a comparison trained.
+    """Predict pictures with a head that a comparison trained.
 
-    Each prediction has the size of its picture: NAME.png holds the label of each pixel, or its
-    distance in millimetres (16 bits). NAME_colour.png shows the same in colours.
+    Heads for whole pictures write predictions.csv: for each picture its class or number, and
+    probabilities. With two classes, a table says how many images each threshold misses, and how
+    many false alarms it gives. Pictures in folders that are named like the classes are judged, too.
+
+    Heads for every pixel write pictures. NAME.png holds the label of each pixel, or its distance in
+    millimetres (16 bits). NAME_overlay.png shows the same over the picture, with a legend.
 
     \b
     Examples:
+        polyscale predict --head runs/photos/heads/0.safetensors new-photos
         polyscale predict --head runs/rooms/heads/1.safetensors photos/kitchen.jpg
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data.files import list_pictures
-    from polyscale.studies.predict import check_folder, load_predictor, predict_files
+    from polyscale.studies.predict import load_predictor, predict_files, threshold_table
+    from polyscale.tasks import PooledPredictor
 
     files = list_pictures(images)
-    check_folder(out, files)
     predictor = load_predictor(head, backbone=backbone, device=device)
     with progress_bars() as progress:
-        left_out = predict_files(predictor, files, out, arrays=arrays, progress=progress)
-    for line in left_out:
+        predicted = predict_files(
+            predictor, files, out, arrays=arrays, threshold=threshold, progress=progress
+        )
+    for line in predicted.left_out:
         errors.print(f"left out: {line}", soft_wrap=True)
-    output.print(f"{len(files) - len(left_out)} of {len(files)} pictures: {out}", soft_wrap=True)
-    if left_out:
-        raise RunError(f"{len(left_out)} of {len(files)} pictures could not be read, see above.")
+    if isinstance(predictor, PooledPredictor):
+        _print_accuracy(predicted.rows)
+        if (table := threshold_table(predictor, predicted.rows)) is not None:
+            title = f"Looking for {table.positive}: images that each threshold misses"
+            output.print(make_table(table.heads, table.rows, title=title))
+            output.print(
+                "Choose a threshold by the cross-validated training images; the test images then "
+                "judge it. For the other class, read 1 - threshold and swap the columns.",
+                soft_wrap=True,
+            )
+    num_left_out = len(predicted.left_out)
+    output.print(f"{len(files) - num_left_out} of {len(files)} pictures: {out}", soft_wrap=True)
+    if num_left_out:
+        raise RunError(f"{num_left_out} of {len(files)} pictures could not be read, see above.")
+
+
+def _print_accuracy(rows: Mapping[str, Sequence[object]]) -> None:
+    """Where the folders of pictures are classes: how many predictions agree with them."""
+    if "label" in rows:
+        right = [a == b for a, b in zip(rows["label"], rows["prediction"], strict=True)]
+        output.print(
+            f"{sum(right)} of {len(right)} predictions are the class that the picture's folder "
+            "names.",
+            soft_wrap=True,
+        )

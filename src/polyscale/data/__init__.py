@@ -12,8 +12,10 @@ from polyscale.data.dataset import (
     NumberData,
     SegmentationData,
 )
+from polyscale.data.draws import Draw, draw_again, draw_kind
 from polyscale.data.embedded import load_rooms
 from polyscale.data.inspection_cache import default_inspection_cache
+from polyscale.data.limit import with_limit
 from polyscale.data.sources import (
     load_classification,
     load_depth,
@@ -32,11 +34,14 @@ __all__ = [
     "DenseData",
     "DenseImages",
     "DepthData",
+    "Draw",
     "LabelledImages",
     "MultiLabelData",
     "NumberData",
     "SegmentationData",
     "default_inspection_cache",
+    "draw_again",
+    "draw_kind",
     "load_classification",
     "load_depth",
     "load_multilabel",
@@ -44,4 +49,5 @@ __all__ = [
     "load_rooms",
     "load_segmentation",
     "read_image",
+    "with_limit",
 ]

@@ -11,22 +11,23 @@ import numpy as np
 from PIL import Image
 
 from polyscale.data.dataset import MIN_DRAWN, MIN_TRAIN, DenseImages, LabelledImages
-from polyscale.data.duplicates import find_near_duplicates
+from polyscale.data.duplicates import find_same_pictures
 from polyscale.data.files import printable
 from polyscale.data.inspection import inspect, inspect_targets
 from polyscale.data.inspection_cache import InspectionCache
 from polyscale.data.listing import Catalogue, Listing, draw_test
 from polyscale.data.pixels import DepthCoding, MaskCoding, PixelTargets, first_names
+from polyscale.data.suspicious import find_suspicious
 from polyscale.decode import read_image
 from polyscale.errors import InputError
-from polyscale.records import DataReport, Unreadable
+from polyscale.records import DataReport, ImageSizes, Unreadable
 from polyscale.types import HW, Progress
 
 
 def assemble(
-    name: str, catalogue: Catalogue, seed: int, cache: Path | None, progress: Progress
+    name: str, catalogue: Catalogue, seed: int, cache: str | Path | None, progress: Progress
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Read every image and target, leave out what is unusable, divide, and search for copies.
+    """Read every image and target, leave out what is unusable, divide, and look for oddities.
 
     The name is what the user called the data. Returns what every `DataSet` has, and the names of
     classes or labels.
@@ -61,15 +62,31 @@ def assemble(
         remarks += more
     of_what = "each class" if catalogue.has_classes else "the images"
     about = catalogue.about or f"a third of {of_what} drawn for testing by seed {seed}"
-    copies = find_near_duplicates(*(dict(zip(s.ids, s.facts, strict=True)) for s in (train, test)))
+    report = DataReport(unreadable=tuple(unreadable), remarks=tuple(map(printable, remarks)))
     fields = {
         "name": name,
         "train": _to_split(train, coding),
         "test": _to_split(test, coding),
         "about": about + catalogue.sampled,
-        "report": DataReport(tuple(unreadable), copies, tuple(map(printable, remarks))),
+        "report": _look(report, train, test, cache),
+        "is_drawn": len(splits) == 1,
     }
     return fields, class_names
+
+
+def _look(
+    report: DataReport, train: Listing, test: Listing, cache: str | Path | None
+) -> DataReport:
+    """The report with what is seen in the images of both splits."""
+    with closing(InspectionCache(cache)) as database:
+        near, suspect = find_same_pictures(train, test, database)
+    return replace(
+        report,
+        near_duplicates=near,
+        suspect_pairs=suspect,
+        suspicious=(*find_suspicious("train", train), *find_suspicious("test", test)),
+        sizes=ImageSizes.of(facts.image_hw for facts in (*train.facts, *test.facts)),
+    )
 
 
 def _inspect(

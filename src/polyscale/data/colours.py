@@ -3,8 +3,9 @@
 from functools import cache
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from numpy.typing import NDArray
+from PIL import Image
 
 from polyscale.data.dataset import IGNORED, Depth, Labels
 from polyscale.errors import InputError, require
@@ -14,6 +15,9 @@ NEUTRAL = (128, 128, 128)
 
 DEPTH_MAP = "viridis_r"
 """Near is light, far is dark, equal steps look equal; colour-blind readers see the same order."""
+
+OPACITY = 0.55
+"""Of colours over a picture."""
 
 MAX_COLOURS = 512
 """Further classes start again: nobody tells so many apart."""
@@ -74,6 +78,19 @@ def colour_depth(depth_m: Depth, low_m: float, high_m: float) -> UInt8[NDArray[n
     share = np.clip((np.where(known, depth_m, low_m) - low_m) / (high_m - low_m), 0, 1)
     colours = colormaps[DEPTH_MAP](share, bytes=True)[..., :3]
     return np.where(known[..., None], colours, NEUTRAL).astype(np.uint8)
+
+
+def overlay(
+    picture: Image.Image,
+    colours: UInt8[NDArray[np.uint8], "h w 3"],
+    known: Bool[NDArray[np.bool_], "h w"],
+) -> Image.Image:
+    """A picture in grey under colours of the same size; where nothing is known, as it is."""
+    grey = np.asarray(picture.convert("L"), np.float32)[..., None]
+    mixed = (1 - OPACITY) * grey + OPACITY * colours
+    return Image.fromarray(
+        np.where(known[..., None], mixed, np.asarray(picture.convert("RGB"))).astype(np.uint8)
+    )
 
 
 @cache

@@ -4,7 +4,7 @@ A target is a value for each image (its class, several labels, a number) or one 
 (classes or metres).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
@@ -72,6 +72,16 @@ class LabelledImages:
         """The targets, as classification calls them."""
         return self.targets
 
+    def take(self, indices: NDArray[np.integer]) -> "LabelledImages":
+        """The images at the indices, in their order."""
+        chosen = [int(i) for i in indices]
+        return LabelledImages(
+            tuple(self.ids[i] for i in chosen),
+            self.targets[chosen],
+            _read_chosen(self.read, chosen),
+            _change(self.fingerprint, chosen),
+        )
+
 
 @dataclass(frozen=True)
 class DenseImages:
@@ -100,22 +110,26 @@ class DenseImages:
     def take(self, indices: NDArray[np.integer]) -> "DenseImages":
         """The images at the indices, in their order."""
         chosen = [int(i) for i in indices]
-
-        def read(index: int, min_side: int | None = None) -> Image.Image:
-            return self.read(chosen[index], min_side=min_side)
-
-        def change(fingerprint: str) -> str:
-            words = repr(chosen) + fingerprint
-            return blake2b(words.encode(), digest_size=16).hexdigest()
-
         return DenseImages(
             tuple(self.ids[i] for i in chosen),
             tuple(self.sizes_hw[i] for i in chosen),
-            read,
+            _read_chosen(self.read, chosen),
             lambda index: self.target(chosen[index]),
-            change(self.fingerprint),
-            change(self.target_fingerprint),
+            _change(self.fingerprint, chosen),
+            _change(self.target_fingerprint, chosen),
         )
+
+
+def _read_chosen(read: ReadImage, chosen: Sequence[int]) -> ReadImage:
+    def read_one(index: int, min_side: int | None = None) -> Image.Image:
+        return read(chosen[index], min_side=min_side)
+
+    return read_one
+
+
+def _change(fingerprint: str, chosen: Sequence[int]) -> str:
+    words = repr(chosen) + fingerprint
+    return blake2b(words.encode(), digest_size=16).hexdigest()
 
 
 Split = TypeVar("Split", LabelledImages, DenseImages)
@@ -131,6 +145,8 @@ class DataSet(Generic[Split]):
         test: what they are tested on.
         about: where the split comes from, in words.
         report: what was found wrong with the data.
+        is_drawn: whether the test images were drawn at random from all images; False if the split
+            comes with the data.
     """
 
     name: str
@@ -138,6 +154,7 @@ class DataSet(Generic[Split]):
     test: Split
     about: str
     report: DataReport = field(default_factory=DataReport)
+    is_drawn: bool = False
 
     def __post_init__(self) -> None:
         for split, images in (("train", self.train), ("test", self.test)):

@@ -1,31 +1,40 @@
-"""Test images that are copies of training images: found by a perceptual hash, then looked at.
+"""Test images that show the same picture as a training image.
 
+A perceptual hash and tiny thumbnails propose pairs, and `same_picture` looks at the pixels of each.
 The hash has a bit for each pair of neighbours in 9×8 grey pixels: which of the two is brighter
-(dHash). It survives other encodings, sizes and brightness. Two hashes that differ in few bits make
-a candidate, and the thumbnails of both must correlate too: either sign alone is also given by
-scenes that only look alike.
+(dHash). It survives other encodings, sizes and brightness, but scenes that only look alike share
+it as well.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from hashlib import blake2b
 
 import numpy as np
+from jaxtyping import Float, Int64
 from numpy.typing import NDArray
 from PIL import Image
 
 from polyscale.data.image import THUMB_PX
-from polyscale.data.inspection_cache import ImageFacts
-from polyscale.records import NearDuplicate
+from polyscale.data.inspection_cache import ImageFacts, InspectionCache
+from polyscale.data.listing import Listing
+from polyscale.data.same_picture import MIN_AGREEMENT, Small, agreement, read_small
+from polyscale.records import ImagePair
 
 MAX_BITS = 10
 """Of 64. Nine in ten copies at JPEG quality 10 differ in at most 6, at half size in at most 1."""
 
 MIN_CORRELATION = 0.95
-"""Of the two thumbnails. Of `rooms`, whose scenes look alike, no pair has both signs."""
+"""Of the two thumbnails."""
+
+NUM_PROPOSED = 3
+"""Training images, those with the highest correlation, that each test image is compared with."""
 
 MIN_SIDE_PX = 32
 """Smaller images look alike without being copies (handwritten digits); only bytes count there."""
 
-MIN_CONTRAST = 4.0
+MIN_THUMB_CONTRAST = 4.0
 """Standard deviation of a thumbnail in levels of 0 to 255: flat images have no hash worth it."""
 
 ONES = (4, 60)
@@ -34,37 +43,103 @@ ONES = (4, 60)
 BLOCK = 1024
 """Images of each side compared at once. All pairs are: 10⁹ take 5 s, all of ImageNet 5 minutes."""
 
+KEPT_SMALL = 4096
+"""Pictures that are kept in memory meanwhile, 16 kB each."""
 
-def find_near_duplicates(
-    train: Mapping[str, ImageFacts], test: Mapping[str, ImageFacts]
-) -> tuple[NearDuplicate, ...]:
-    """Test images with a copy among the training images, each with the nearest one."""
-    train_ids, train_facts = list(train), list(train.values())
-    test_ids, test_facts = list(test), list(test.values())
-    same = {facts.digest: i for i, facts in reversed(list(enumerate(train_facts)))}
-    copies = {j: (0, same[f.digest], True) for j, f in enumerate(test_facts) if f.digest in same}
-    for i, j, bits in _close_pairs(train_facts, test_facts):
-        if j not in copies or ((bits, i) < copies[j][:2] and not copies[j][2]):
-            copies[j] = (bits, i, False)
-    return tuple(
-        NearDuplicate(train_ids[i], test_ids[j], bits, same_bytes)
-        for j, (bits, i, same_bytes) in sorted(copies.items())
+
+def find_same_pictures(
+    train: Listing, test: Listing, cache: InspectionCache
+) -> tuple[tuple[ImagePair, ...], tuple[ImagePair, ...]]:
+    """Test images that show the same picture as a training image, each with the nearest one.
+
+    Both listings have their facts. Agreements of pixels are kept in the cache.
+
+    Returns:
+        Pairs with equal targets, and pairs with different ones. Targets that are files count as
+        equal.
+    """
+    read_train, read_test = _reader(train), _reader(test)
+    equal = {facts.digest: i for i, facts in reversed(list(enumerate(train.facts)))}
+    proposed = _propose(train.facts, test.facts)
+
+    def find(j: int) -> tuple[int, int, ImagePair] | None:
+        if (twin := equal.get(test.facts[j].digest)) is not None:
+            return twin, j, ImagePair(train.ids[twin], test.ids[j], 0, True, 1.0)
+        for i, bits in proposed.get(j, ()):
+            key = _pair_key(train.facts[i], test.facts[j])
+            row = cache.get("pairs", key)
+            found = row[0] if row else agreement(read_train(i), read_test(j))
+            if row is None:
+                cache.add("pairs", key, found)
+            if found is not None and found >= MIN_AGREEMENT:
+                return i, j, ImagePair(train.ids[i], test.ids[j], bits, False, found)
+        return None
+
+    with ThreadPoolExecutor() as pool:
+        pairs = [pair for pair in pool.map(find, range(len(test))) if pair is not None]
+    cache.commit()
+    return (
+        tuple(pair for i, j, pair in pairs if _have_equal_targets(train, i, test, j)),
+        tuple(pair for i, j, pair in pairs if not _have_equal_targets(train, i, test, j)),
     )
 
 
-def _close_pairs(
+def _reader(images: Listing) -> Callable[[int], Small]:
+    @lru_cache(KEPT_SMALL)
+    def read(index: int) -> Small:
+        return read_small(images.content(index), name=images.ids[index])
+
+    return read
+
+
+def _pair_key(first: ImageFacts, second: ImageFacts) -> bytes:
+    return blake2b(first.digest + second.digest, digest_size=16).digest()
+
+
+def _have_equal_targets(train: Listing, i: int, test: Listing, j: int) -> bool:
+    if not isinstance(train.targets, np.ndarray):
+        return True
+    return bool(np.array_equal(train.values[i], test.values[j]))
+
+
+def _propose(
     train: Sequence[ImageFacts], test: Sequence[ImageFacts]
-) -> Iterator[tuple[int, int, int]]:
-    """Index of a training image, of a test image, and the bits in which they differ."""
+) -> dict[int, list[tuple[int, int]]]:
+    """Index of a test image → training images that may show the same, and the differing bits."""
     rows, train_signs, train_pixels = _signs(train)
     columns, test_signs, test_pixels = _signs(test)
-    for i in range(0, len(rows), BLOCK):
-        for j in range(0, len(columns), BLOCK):
+    proposed: dict[int, list[tuple[int, int]]] = {}
+    for start in range(0, len(columns), BLOCK):
+        signs, pixels = (own[start : start + BLOCK] for own in (test_signs, test_pixels))
+        best = np.full((NUM_PROPOSED, len(signs)), -1, np.float32)
+        where = np.zeros((NUM_PROPOSED, len(signs)), np.int64)
+        for first in range(0, len(rows), BLOCK):
+            own_signs, own_pixels = (
+                own[first : first + BLOCK] for own in (train_signs, train_pixels)
+            )
+            likeness = own_pixels @ pixels.T / THUMB_PX**2
             # of signs, equal less different bits
-            agreement = train_signs[i : i + BLOCK] @ test_signs[j : j + BLOCK].T
-            for a, b in np.argwhere(agreement >= 64 - 2 * MAX_BITS):
-                if np.mean(train_pixels[i + a] * test_pixels[j + b]) >= MIN_CORRELATION:
-                    yield int(rows[i + a]), int(columns[j + b]), int(64 - agreement[a, b]) // 2
+            likeness[own_signs @ signs.T < 64 - 2 * MAX_BITS] = -1
+            if (likeness >= MIN_CORRELATION).any():
+                best, where = _merge(best, where, likeness, first)
+        for column, place in np.argwhere(best.T >= MIN_CORRELATION):
+            i = int(where[place, column])
+            bits = int(64 - train_signs[i] @ signs[column]) // 2
+            proposed.setdefault(int(columns[start + column]), []).append((int(rows[i]), bits))
+    return proposed
+
+
+def _merge(
+    best: Float[NDArray, "k n"],
+    where: Int64[NDArray, "k n"],
+    new: Float[NDArray, "m n"],
+    first: int,
+) -> tuple[Float[NDArray, "k n"], Int64[NDArray, "k n"]]:
+    """The highest values of each column so far, in falling order, and their rows."""
+    rows = np.broadcast_to(first + np.arange(len(new))[:, None], new.shape)
+    values, rows = np.concatenate([best, new]), np.concatenate([where, rows])
+    order = np.argsort(-values, axis=0, kind="stable")[: len(best)]
+    return np.take_along_axis(values, order, 0), np.take_along_axis(rows, order, 0)
 
 
 def _signs(
@@ -78,7 +153,7 @@ def _signs(
     hashes = np.array([_hash(images[i].pixels) for i in large], dtype=bool)
     hashes = hashes.reshape(len(large), 64)
     ones = hashes.sum(axis=1)
-    telling = (spread[:, 0] >= MIN_CONTRAST) & (ones >= ONES[0]) & (ones <= ONES[1])
+    telling = (spread[:, 0] >= MIN_THUMB_CONTRAST) & (ones >= ONES[0]) & (ones <= ONES[1])
     standard = (pixels - pixels.mean(axis=1, keepdims=True)) / np.maximum(spread, 1e-6)
     signs = np.where(hashes, 1, -1).astype(np.float32)
     return np.array(large, dtype=np.int64)[telling], signs[telling], standard[telling]

@@ -56,7 +56,7 @@ def load_rooms() -> ClassificationData:
     return ClassificationData(name="rooms", class_names=names, train=train, test=test, about=ABOUT)
 
 
-def rooms_segmentation(*, cache: Path | None, progress: Progress) -> SegmentationData:
+def rooms_segmentation(*, cache: str | Path | None, progress: Progress) -> SegmentationData:
     """Every pixel's surface or object, one of 29; no pixel is unlabelled.
 
     The images have the fingerprint of `load_rooms`, so that features are shared with it.

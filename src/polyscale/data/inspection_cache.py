@@ -32,18 +32,21 @@ CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, stat TEXT NOT NULL, dig
 CREATE TABLE IF NOT EXISTS images (digest BLOB PRIMARY KEY, height INTEGER NOT NULL,
     width INTEGER NOT NULL, thumb BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS targets (key BLOB PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pairs (key BLOB PRIMARY KEY, agreement REAL) WITHOUT ROWID;
 """
 
 SELECT = {
     "files": "SELECT stat, digest FROM files WHERE path = ?",
     "images": "SELECT height, width, thumb FROM images WHERE digest = ?",
     "targets": "SELECT facts FROM targets WHERE key = ?",
+    "pairs": "SELECT agreement FROM pairs WHERE key = ?",
 }
 
 INSERT = {
     "files": "INSERT OR REPLACE INTO files VALUES (?, ?, ?)",
     "images": "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?)",
     "targets": "INSERT OR REPLACE INTO targets VALUES (?, ?)",
+    "pairs": "INSERT OR REPLACE INTO pairs VALUES (?, ?)",
 }
 
 
@@ -91,18 +94,18 @@ def default_inspection_cache() -> Path:
 
 
 class InspectionCache:
-    """Rows of three tables in one SQLite file; may be used from several threads.
+    """Rows of some tables in one SQLite file; may be used from several threads.
 
     Args:
         folder: where the file lies, made when it is needed; None keeps nothing after `close`.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: str | Path | None) -> None:
         self._lock = Lock()
         self._added: dict[str, list[tuple[Any, ...]]] = {table: [] for table in INSERT}
         database = None
         if folder is not None:
-            file = folder / f"inspected-{FORMAT}.sqlite"
+            file = Path(folder) / f"inspected-{FORMAT}.sqlite"
             database = _opened(file)
             if database is None:  # damaged
                 with suppress(OSError):

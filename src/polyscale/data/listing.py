@@ -198,15 +198,23 @@ def assign_roles(
 
 
 def draw_test(images: Listing, *, seed: int) -> tuple[Listing, Listing]:
-    """Draw a third of the images for testing: of each class, at least one image.
+    """Draw a third of the images for testing, see `is_drawn_for_test`."""
+    drawn = is_drawn_for_test(images.ids, images.classes, seed=seed)
+    return images.take(np.flatnonzero(~drawn)), images.take(np.flatnonzero(drawn))
+
+
+def is_drawn_for_test(
+    ids: Sequence[str], classes: NDArray[np.int64], *, seed: int
+) -> NDArray[np.bool_]:
+    """Which images a draw of a third takes for testing: of each class, at least one (num_images,).
 
     The draw goes by a hash of the seed and the image's id: it does not depend on the order of the
     images or on the machine, and a new image moves at most one other of its class.
     """
-    drawn = np.zeros(len(images), dtype=bool)
-    for members in _by_class(images, f"test {seed}"):
+    drawn = np.zeros(len(ids), dtype=bool)
+    for members in in_drawn_order(ids, classes, f"test {seed}"):
         drawn[members[: max(1, round(len(members) * TEST_SHARE))]] = True
-    return images.take(np.flatnonzero(~drawn)), images.take(np.flatnonzero(drawn))
+    return drawn
 
 
 def sample(images: Listing, per_class: int, *, seed: int) -> Listing:
@@ -214,7 +222,8 @@ def sample(images: Listing, per_class: int, *, seed: int) -> Listing:
 
     They are drawn as `draw_test` does. A smaller sample is part of a larger one.
     """
-    members = [members[:per_class] for members in _by_class(images, f"sample {seed}")]
+    classes = in_drawn_order(images.ids, images.classes, f"sample {seed}")
+    members = [members[:per_class] for members in classes]
     return images.take(np.sort(np.concatenate(members))) if members else images
 
 
@@ -228,11 +237,13 @@ def sample_splits(catalogue: Catalogue, num: int, *, seed: int) -> Catalogue:
     )
 
 
-def _by_class(images: Listing, salt: str) -> list[NDArray[np.int64]]:
+def in_drawn_order(
+    ids: Sequence[str], classes: NDArray[np.int64], salt: str
+) -> list[NDArray[np.int64]]:
     """Indices of each class's images in the order of the draw."""
     keys = np.array(
-        [blake2b(f"{salt}\0{name}".encode(), digest_size=16).hexdigest() for name in images.ids]
+        [blake2b(f"{salt}\0{name}".encode(), digest_size=16).hexdigest() for name in ids]
     )
-    order = np.lexsort((keys, images.classes))
-    starts = np.flatnonzero(np.diff(images.classes[order])) + 1
+    order = np.lexsort((keys, classes))
+    starts = np.flatnonzero(np.diff(classes[order])) + 1
     return np.split(order, starts) if len(order) else []

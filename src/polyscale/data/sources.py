@@ -1,14 +1,16 @@
 """A name such as `folder:PATH?per_class=50` → a data set: one table of sources for all targets."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from polyscale.data.assemble import assemble
 from polyscale.data.dataset import (
     MIN_DRAWN,
     MIN_TRAIN,
     ClassificationData,
+    DataSet,
     DepthData,
     MultiLabelData,
     NumberData,
@@ -19,6 +21,7 @@ from polyscale.data.files import check_names, is_folder
 from polyscale.data.folder import list_folder
 from polyscale.data.hugging_face import list_hugging_face
 from polyscale.data.imagenet import list_imagenet
+from polyscale.data.limit import LIMIT, limit_catalogue, limit_data, read_limit
 from polyscale.data.listing import Catalogue, Listing, sample_splits
 from polyscale.data.nyu import list_nyu_depth, list_nyu_labels
 from polyscale.data.options import split_options, to_count, to_path
@@ -36,6 +39,8 @@ from polyscale.types import Progress, silent
 
 Options = Mapping[str, str]
 
+Rooms = TypeVar("Rooms", bound=DataSet)
+
 TASKS = {
     "label": "classification",
     "labels": "multilabel",
@@ -52,7 +57,7 @@ ROOMS = ("label", "mask", "depth")
 class Source(NamedTuple):
     """How to list what a scheme names, and kind of target → options that the scheme knows.
 
-    All know `per_class` for classes and `limit` for other kinds as well.
+    All know `limit`, and `per_class` for classes.
     """
 
     list: Callable[[str, str, Options], Catalogue]
@@ -101,7 +106,7 @@ SOURCES = {
 
 
 def load_classification(
-    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+    source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
 ) -> ClassificationData:
     """Load a data set with one class for each image.
 
@@ -117,14 +122,14 @@ def load_classification(
         MissingExtraError: if a package is not installed.
         RunError: if data cannot be fetched.
     """
-    if source == "rooms":
-        return load_rooms()
+    if _is_rooms(source):
+        return _sample_rooms(load_rooms(), source, seed)
     fields, class_names = assemble(source, _list(source, "label", seed), seed, cache, progress)
     return ClassificationData(class_names=class_names, **fields)
 
 
 def load_multilabel(
-    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+    source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
 ) -> MultiLabelData:
     """Load a data set with any number of labels for each image; see `load_classification`.
 
@@ -136,7 +141,7 @@ def load_multilabel(
 
 
 def load_numbers(
-    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+    source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
 ) -> NumberData:
     """Load a data set with a number for each image; see `load_classification`.
 
@@ -148,30 +153,31 @@ def load_numbers(
 
 
 def load_segmentation(
-    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+    source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
 ) -> SegmentationData:
     """Load a data set with a class for every pixel; see `load_classification`.
 
     The source is `rooms`, `ade20k:PATH`, `pairs:PATH`, `nyu:PATH`, `hf:NAME` or `hf:PATH`, some
-    with options behind a question mark: `?ignore=255&reduce_zero=1`. All but `rooms` know
-    `?limit=N`, images of each split.
+    with options behind a question mark: `?ignore=255&reduce_zero=1`. All of them
+    know `?limit=N`, images of each split.
     """
-    if source == "rooms":
-        return rooms_segmentation(cache=cache, progress=progress)
+    if _is_rooms(source):
+        data = rooms_segmentation(cache=cache, progress=progress)
+        return _sample_rooms(data, source, seed)
     fields, class_names = assemble(source, _list(source, "mask", seed), seed, cache, progress)
     return SegmentationData(class_names=class_names, **fields)
 
 
 def load_depth(
-    source: str, *, seed: int = 0, cache: Path | None = None, progress: Progress = silent
+    source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
 ) -> DepthData:
     """Load a data set with a depth for every pixel; see `load_classification`.
 
-    The source is `rooms`, `nyu:PATH`, `pairs:PATH`, `hf:NAME` or `hf:PATH`, all but `rooms` with
+    The source is `rooms`, `nyu:PATH`, `pairs:PATH`, `hf:NAME` or `hf:PATH`, with
     options behind a question mark: `?per_metre=1000&min=0.001&max=10&limit=N`.
     """
-    if source == "rooms":
-        return rooms_depth()
+    if _is_rooms(source):
+        return _sample_rooms(rooms_depth(), source, seed)
     catalogue = _list(source, "depth", seed)
     coding = catalogue.pixels
     assert isinstance(coding, DepthCoding)
@@ -196,9 +202,9 @@ def _list(source: str, kind: str, seed: int) -> Catalogue:
     scheme, _, rest = source.partition(":")
     if scheme not in known or not rest:
         raise InputError(_no_such_data(source, kind, known))
-    sampling, least = ("per_class", MIN_DRAWN) if kind == "label" else ("limit", MIN_TRAIN)
-    place, options = split_options(rest, (*known[scheme].options[kind], sampling))
-    num = to_count(sampling, options[sampling], least) if sampling in options else None
+    sampling = ("per_class", LIMIT) if kind == "label" else (LIMIT,)
+    place, options = split_options(rest, (*known[scheme].options[kind], *sampling))
+    sample = _sampler(options, seed)
     catalogue = known[scheme].list(place, kind, options)
     # all names must fit into reports
     check_names([source], "data")
@@ -207,7 +213,30 @@ def _list(source: str, kind: str, seed: int) -> Catalogue:
         check_names(split.ids, "file name")
         if isinstance(split.targets, Listing):
             check_names(split.targets.ids, "file name")
-    return catalogue if num is None else sample_splits(catalogue, num, seed=seed)
+    return sample(catalogue)
+
+
+def _sampler(options: Options, seed: int) -> Callable[[Catalogue], Catalogue]:
+    """Takes as many images as the options say."""
+    if "per_class" in options and LIMIT in options:
+        raise InputError("options of data must be per_class or limit, but both are given.")
+    if "per_class" in options:
+        per_class = to_count("per_class", options["per_class"], MIN_DRAWN)
+        return lambda catalogue: sample_splits(catalogue, per_class, seed=seed)
+    if LIMIT in options:
+        num = to_count(LIMIT, options[LIMIT], MIN_TRAIN)
+        return lambda catalogue: limit_catalogue(catalogue, num, seed=seed)
+    return lambda catalogue: catalogue
+
+
+def _is_rooms(source: str) -> bool:
+    return source.partition("?")[0] == "rooms"
+
+
+def _sample_rooms(data: Rooms, source: str, seed: int) -> Rooms:
+    """All of `rooms`, or so many images as `rooms?limit=N` says."""
+    num = read_limit(source)
+    return data if num is None else replace(limit_data(data, num, seed=seed), name=source)
 
 
 def _no_such_data(source: str, kind: str, known: Mapping[str, Source]) -> str:

@@ -2,7 +2,13 @@
 
 from polyscale.features.extract import Feature, extract_maps, extract_pooled, pooled_columns
 from polyscale.features.files import temporary_folder, whole_file
-from polyscale.features.keys import decode_side, feature_key, library_versions, weights_hash
+from polyscale.features.keys import (
+    decode_side,
+    feature_key,
+    library_versions,
+    live_hash,
+    weights_hash,
+)
 from polyscale.features.limit import parse_bytes
 from polyscale.features.maps import (
     ArrayMaps,
@@ -19,6 +25,7 @@ from polyscale.features.store import (
     StoreError,
     default_cache,
 )
+from polyscale.features.usage import Kept, clear, list_kept
 
 __all__ = [
     "ArrayMaps",
@@ -26,18 +33,22 @@ __all__ = [
     "Feature",
     "FeatureStore",
     "JoinedMaps",
+    "Kept",
     "LostFeaturesError",
     "MapSource",
     "RegriddedMaps",
     "StoreError",
     "StoredMaps",
     "SummedMaps",
+    "clear",
     "decode_side",
     "default_cache",
     "extract_maps",
     "extract_pooled",
     "feature_key",
     "library_versions",
+    "list_kept",
+    "live_hash",
     "parse_bytes",
     "pooled_columns",
     "temporary_folder",

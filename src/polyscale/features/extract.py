@@ -80,6 +80,7 @@ def extract_pooled(
     with closing(_compute(module, images, missing, _pooled, step, progress, watch)) as computed:
         for shard, scale, pooled in computed:
             store.write(keys[scale], shard.start, shard.stop, pooled)
+            store.describe(keys[scale], _about(module, scale, images))
             rows[shard, scale] = pooled
     return {scale: np.concatenate([rows[shard, scale] for shard in shards]) for scale in keys}
 
@@ -120,10 +121,16 @@ def extract_maps(
     with closing(_compute(module, images, missing, _map, step, progress, watch)) as computed:
         for shard, scale, maps in computed:
             store.write(keys[scale], shard.start, shard.stop, maps)
+            store.describe(keys[scale], _about(module, scale, images))
     return {
         scale: StoredMaps(store, key, list(missing), map_shape, dtype=MAP_DTYPE)
         for scale, key in keys.items()
     }
+
+
+def _about(module: MultiScale, scale: float, images: Images) -> str:
+    """What features are of, for people who list a cache."""
+    return f"{module.backbone.name} at scale {format_scale(scale)}, {len(images)} images"
 
 
 def _map(level: PartFeatures) -> Tensor:

@@ -13,6 +13,7 @@ from torch import nn
 
 from polyscale.data.dataset import ReadImage
 from polyscale.features.store import FeatureStore
+from polyscale.operator.backbones import dry_run, model_dtype_device
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.plan import Level
 from polyscale.types import Backbone
@@ -22,6 +23,9 @@ FORMAT = 4
 
 LIBRARIES = ("torch", "timm", "numpy", "scikit-learn", "pillow")
 """Whose versions numbers may depend on."""
+
+NUM_PROJECTIONS = 8
+"""Numbers by which answers of live models are told apart, each to about one part in a hundred."""
 
 
 class Images(Sized, Protocol):
@@ -85,6 +89,28 @@ def weights_hash(backbone: Backbone) -> str:
             digest.update(name.encode())
             flat = tensor.detach().cpu().contiguous().flatten()
             digest.update(flat.view(torch.uint8).numpy().data if flat.numel() else b"")
+    return digest.hexdigest()
+
+
+def live_hash(backbone: Backbone) -> str:
+    """Changes when the weights or the code of a live model change.
+
+    Only weights that were loaded by a name tell which code uses them. So this also depends on the
+    model's answer to a tile of noise: on a few projections of it, rounded, so that the order in
+    which threads add up does not matter.
+    """
+    digest = blake2b(weights_hash(backbone).encode(), digest_size=16)
+    generator = torch.Generator().manual_seed(0)
+    dtype, device = model_dtype_device(backbone)
+    noise = torch.randn(1, backbone.in_channels, *backbone.tile_hw, generator=generator)
+    with dry_run(backbone):
+        answer = backbone(noise.to(device, dtype))
+    for part in (answer.map, answer.prefix):
+        flat = part.detach().flatten().double().cpu()
+        signs = torch.randn(NUM_PROJECTIONS, len(flat), generator=generator).double()
+        shares = (signs @ flat) / flat.norm().clamp_min(torch.finfo().tiny)
+        digest.update(repr((part.shape, [f"{share:.2f}" for share in shares.tolist()])).encode())
+        digest.update(f"{flat.norm():.2e}".encode())
     return digest.hexdigest()
 
 

@@ -15,6 +15,9 @@ KEY = re.compile(r"[0-9a-f]{24}")
 LEAVING = ".leaving-"
 """Begins the name of a folder that is being deleted."""
 
+ABOUT_FILE = "about.txt"
+"""In the folder of a key: what is kept there, for people."""
+
 MAX_BYTES = 2**63 - 1
 """More than any disk or memory holds, and the most that file systems count to."""
 
@@ -42,19 +45,23 @@ def parse_bytes(text: str, *, name: str) -> int:
 def evict(folder: Path, limit_bytes: int, keep: set[str]) -> int:
     """Delete keys, longest unused first, until the rest is within the limit.
 
-    A key is renamed first, so that another run finds it whole or not at all. Those named in `keep`
-    stay, whatever they take. Returns the bytes that are left.
+    Those named in `keep` stay, whatever they take. Returns the bytes that are left.
     """
-    keys = sorted((*_use_of(key), key) for key in _key_folders(folder))
+    keys = sorted((*use_of(key), key) for key in key_folders(folder))
     total = sum(num_bytes for _, num_bytes, _ in keys)
     for _, num_bytes, key in keys:
         if total > limit_bytes and key.name not in keep:
-            leaving = folder / f"{LEAVING}{uuid4().hex}"
-            with suppress(OSError):  # another run was faster
-                key.rename(leaving)
-            shutil.rmtree(leaving, ignore_errors=True)
+            remove_key(key)
             total -= num_bytes
     return total
+
+
+def remove_key(key: Path) -> None:
+    """Delete the folder of a key: it is renamed first, so that a run finds it whole or not."""
+    leaving = key.parent / f"{LEAVING}{uuid4().hex}"
+    with suppress(OSError):  # another run was faster
+        key.rename(leaving)
+    shutil.rmtree(leaving, ignore_errors=True)
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -62,11 +69,11 @@ def remove_leftovers(folder: Path) -> None:
     with suppress(OSError):  # someone else deletes the folder
         for leaving in folder.glob(f"{LEAVING}*"):  # whoever began may be alive: both delete it
             shutil.rmtree(leaving, ignore_errors=True)
-        for key in _key_folders(folder):
+        for key in key_folders(folder):
             remove_abandoned(key.glob(f"*{PARTIAL}"))
 
 
-def _key_folders(folder: Path) -> list[Path]:
+def key_folders(folder: Path) -> list[Path]:
     """The folders of all keys; none where there is no store."""
     try:
         return [path for path in folder.iterdir() if KEY.fullmatch(path.name)]
@@ -74,7 +81,7 @@ def _key_folders(folder: Path) -> list[Path]:
         return []
 
 
-def _use_of(folder: Path) -> tuple[float, int]:
+def use_of(folder: Path) -> tuple[float, int]:
     """When a key was last used, in seconds since 1970, and the bytes that it takes on the disk."""
     used, num_bytes = 0.0, 0
     with suppress(OSError):

@@ -19,8 +19,8 @@ import platformdirs
 from numpy.typing import DTypeLike, NDArray
 
 from polyscale.errors import RunError
-from polyscale.features.files import delete
-from polyscale.features.limit import evict, remove_leftovers
+from polyscale.features.files import delete, whole_file
+from polyscale.features.limit import ABOUT_FILE, evict, remove_leftovers
 from polyscale.features.rows import DamagedRowsError, read_plain, read_rows, write_rows
 
 Shape: TypeAlias = tuple[int, ...]
@@ -58,8 +58,8 @@ class FeatureStore:
             room, but none that this store was asked for. None is no limit.
     """
 
-    def __init__(self, folder: Path, *, limit_bytes: int | None = None) -> None:
-        self.folder = folder
+    def __init__(self, folder: str | Path, *, limit_bytes: int | None = None) -> None:
+        self.folder = Path(folder)
         self._limit_bytes = limit_bytes
         self._used: set[str] = set()
         self._room_bytes = 0.0  # that may be written before keys have to go
@@ -126,6 +126,14 @@ class FeatureStore:
         except OSError as error:
             raise _refused("written to", path.parent, error) from error
         self._make_room(rows.nbytes)
+
+    def describe(self, key: str, about: str) -> None:
+        """Keep a line for people that says what lies under a key; see `usage`."""
+        file = self.folder / key / ABOUT_FILE
+        with suppress(OSError):
+            if not file.exists():
+                with whole_file(file) as partial:
+                    partial.write_text(about, encoding="utf-8")
 
     def _path(self, key: str, images: range) -> Path:
         if not self._used:

@@ -15,17 +15,30 @@ from polyscale.records.codec import FieldError, Record, decode, read_json, write
 from polyscale.records.data import (
     ClassIous,
     DataRecord,
-    DataReport,
     Estimate,
     Gain,
-    NearDuplicate,
     SizeContrast,
     Sizes,
+)
+from polyscale.records.data_report import (
+    DataReport,
+    ImagePair,
+    ImageSizes,
+    Suspicious,
     Unreadable,
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
+from polyscale.records.log import LOG_FILE, LogEntry, append_log, read_log
+from polyscale.records.look import SHEET_FILE, Look, SheetPicture
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
-from polyscale.records.result import Contrast, Result
+from polyscale.records.recommendation import (
+    Advice,
+    Certainty,
+    Recommendation,
+    SelectionGap,
+)
+from polyscale.records.repeats import DrawKind, DrawnContrast, Repeat, Repeats
+from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.tables import (
     AnswerPicture,
     ImageRow,
@@ -35,18 +48,31 @@ from polyscale.records.tables import (
     TextRow,
 )
 from polyscale.records.timing import FEATURES_STAGE, Timing, Watch
-from polyscale.records.verdict import COST_AXES, CostAxis, CostVerdict, Outcome, Rule, Verdict
+from polyscale.records.turns import Turns
+from polyscale.records.verdict import (
+    COST_AXES,
+    CostAxis,
+    CostVerdict,
+    Outcome,
+    Rule,
+    Verdict,
+    known_axes,
+)
 
 __all__ = [
     "COST_AXES",
     "FEATURES_STAGE",
     "FILES",
+    "LOG_FILE",
     "METRICS",
     "REQUIRED",
     "RUN_MARKS",
+    "SHEET_FILE",
+    "Advice",
     "AnswerPicture",
     "Cascade",
     "CascadeChoice",
+    "Certainty",
     "ClassIous",
     "Contrast",
     "Control",
@@ -54,36 +80,52 @@ __all__ = [
     "CostVerdict",
     "DataRecord",
     "DataReport",
+    "DrawKind",
+    "DrawnContrast",
     "Estimate",
     "Failure",
     "FieldError",
+    "Floor",
     "Gain",
+    "ImagePair",
     "ImageRow",
+    "ImageSizes",
     "Knn",
+    "LogEntry",
+    "Look",
     "MapPicture",
     "Metric",
-    "NearDuplicate",
     "ObjectRow",
     "Outcome",
     "PredictionRow",
     "Probes",
+    "Recommendation",
     "Record",
     "Reduction",
+    "Repeat",
+    "Repeats",
     "Result",
     "Rule",
     "Seeds",
+    "SelectionGap",
+    "SheetPicture",
     "Shots",
     "SizeContrast",
     "Sizes",
+    "Suspicious",
     "SweetSpot",
     "TaskRecord",
     "TextRow",
     "Timing",
+    "Turns",
     "Unreadable",
     "Verdict",
     "Watch",
+    "append_log",
     "decode",
     "is_run",
+    "known_axes",
     "read_json",
+    "read_log",
     "write_json",
 ]

@@ -4,58 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from polyscale.records.codec import Count, Record, Share, check_lengths
-
-
-@dataclass(frozen=True)
-class Unreadable(Record):
-    """An image that was left out, and why it cannot be read."""
-
-    id: str
-    class_name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class NearDuplicate(Record):
-    """A test image and the training image nearest to it.
-
-    `distance` is the number of bits, of 64, in which their perceptual hashes differ; `same_bytes`
-    says whether the files are equal.
-    """
-
-    train_id: str
-    test_id: str
-    distance: Count
-    same_bytes: bool
-
-
-@dataclass(frozen=True)
-class DataReport(Record):
-    """What was wrong with a data set; `remarks` are sentences."""
-
-    unreadable: tuple[Unreadable, ...] = ()
-    near_duplicates: tuple[NearDuplicate, ...] = ()
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Everything as sentences for people."""
-        notes = []
-        if self.unreadable:
-            first = self.unreadable[0]
-            notes.append(
-                f"Images that cannot be read, left out: {len(self.unreadable)}, for example "
-                f"{first.id} ({first.reason})."
-            )
-        if self.near_duplicates:
-            pair = self.near_duplicates[0]
-            same = sum(d.same_bytes for d in self.near_duplicates)
-            notes.append(
-                f"Test images nearly the same as a training image: {len(self.near_duplicates)}, "
-                f"{same} of them byte for byte, for example {pair.test_id} and {pair.train_id}. "
-                "Accuracies on them say little about new images."
-            )
-        return (*notes, *self.remarks)
+from polyscale.records.data_report import DataReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +13,15 @@ class DataRecord(Record):
 
     Attributes:
         about: how the data were split.
-        classes: training and test images of each class; empty if images have no single class.
+        classes: training and test images of each class, label or range; of those that show it,
+            if pixels have classes. Empty if there is nothing to count.
         report: what was wrong with the images.
         class_names: of pixels, if pixels have classes.
         min_depth_m: depths from `min_depth_m` to `max_depth_m` metres are judged, if pixels have
             depths.
+        grouped_by: what `classes` are: "class", "label", "range" of numbers.
+        num_counted: training and test images in which classes were counted.
+        pixel_shares: share of each class of all pixels of these, if pixels have classes.
         crop_yxyx: the part of each image that is judged, as shares of its height and width (top,
             left, bottom, right); None judges everything.
     """
@@ -80,6 +33,9 @@ class DataRecord(Record):
     classes: Mapping[str, tuple[Count, Count]] = field(default_factory=dict)
     report: DataReport = field(default_factory=DataReport)
     class_names: tuple[str, ...] = ()
+    grouped_by: str = "class"
+    num_counted: tuple[Count, Count] | None = None
+    pixel_shares: Mapping[str, tuple[Share, Share]] = field(default_factory=dict)
     min_depth_m: float | None = None
     max_depth_m: float | None = None
     crop_yxyx: tuple[Share, Share, Share, Share] | None = None

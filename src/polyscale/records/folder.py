@@ -6,6 +6,8 @@ from typing import Any
 from polyscale.records.addons import Cascade, Control, Failure, Probes, SweetSpot
 from polyscale.records.data import ClassIous, DataRecord, Sizes
 from polyscale.records.metric import TaskRecord
+from polyscale.records.recommendation import Recommendation, SelectionGap
+from polyscale.records.repeats import Repeats
 from polyscale.records.result import Contrast, Result
 from polyscale.records.timing import Timing
 from polyscale.records.verdict import CostAxis, Verdict
@@ -14,11 +16,14 @@ FILES: dict[str, Any] = {
     "task.json": TaskRecord,
     "results.json": tuple[Result, ...],
     "contrasts.json": tuple[Contrast, ...],
+    "selection.json": tuple[SelectionGap, ...],
+    "recommendation.json": Recommendation,
     "verdicts.json": tuple[Verdict, ...],
     "sweet_spots.json": dict[CostAxis, tuple[SweetSpot, ...]],
     "cascades.json": tuple[Cascade, ...],
     "controls.json": tuple[Control, ...],
     "probes.json": dict[str, Probes],
+    "repeats.json": Repeats,
     "data.json": DataRecord,
     "classes.json": ClassIous,
     "sizes.json": Sizes,

@@ -45,6 +45,13 @@ class Metric(Directed):
     second: str = "of"
     about: str = ""
 
+    @property
+    def best(self) -> float | None:
+        """The best value that there can be; None where there is no limit."""
+        if not self.higher_is_better:
+            return 0.0
+        return 1.0 if self.unit == "%" else None
+
 
 METRICS = {
     metric.key: metric

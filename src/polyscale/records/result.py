@@ -6,6 +6,7 @@ from typing import Any
 
 from polyscale.records.codec import Count, Positive, PositiveCount, Record, Share
 from polyscale.records.metric import Directed
+from polyscale.records.turns import Turns
 from polyscale.types.backbone import HW, Source
 
 
@@ -29,10 +30,12 @@ class Result(Directed, Record):
         params: parameters of the backbone, and of a head if there is one.
         macs: multiply-adds for one image over all tiles; `flops` are its floating-point operations.
         latency_ms: median time for one image in batches of one; `latency_low_ms` and
-            `latency_high_ms` are its quartiles.
-        throughput: median number of images a second in batches, None if it was not measured;
-            `throughput_low` and `throughput_high` are its quartiles.
+            `latency_high_ms` are its quartiles. These and all that follow are None in a run without
+            costs.
+        throughput: median number of images a second in batches; `throughput_low` and
+            `throughput_high` are its quartiles.
         peak_bytes: largest sum of live tensors while one image runs, including parameters.
+        turns: how time was measured; None also in runs of earlier versions.
         probe: what was trained on the features, and how well it converged.
         scores: other metrics on the test images, by key.
         settings: everything the user chose.
@@ -60,13 +63,14 @@ class Result(Directed, Record):
     params: PositiveCount
     macs: PositiveCount
     flops: PositiveCount
-    latency_ms: Positive
-    latency_low_ms: Positive
-    latency_high_ms: Positive
+    latency_ms: Positive | None = None
+    latency_low_ms: Positive | None = None
+    latency_high_ms: Positive | None = None
     throughput: Positive | None = None
     throughput_low: Positive | None = None
     throughput_high: Positive | None = None
-    peak_bytes: PositiveCount
+    peak_bytes: PositiveCount | None = None
+    turns: Turns | None = None
     probe: Mapping[str, Any]
     scores: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any]
@@ -131,3 +135,32 @@ class Contrast(Directed, Record):
             only_first=self.only_second,
             only_second=self.only_first,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Floor(Record):
+    """What can be had without a model that has learned to see, on the same images.
+
+    Attributes:
+        name: what gives the answers, for example "most frequent class".
+        about: how it gives them, as a sentence.
+        value: the metric on the test images; `ci_low` and `ci_high` are the ends of its 95 %
+            interval.
+        contrasts: each candidate (`first`) less the floor (`second`) on the same test images.
+    """
+
+    name: str
+    about: str
+    value: float
+    ci_low: float
+    ci_high: float
+    contrasts: tuple[Contrast, ...]
+
+    def beaten_by(self, candidate: str) -> bool:
+        """Whether the whole 95 % interval of the difference says that the candidate is better.
+
+        Raises:
+            KeyError: for a candidate that it was not compared with.
+        """
+        contrast = {c.first: c for c in self.contrasts}[candidate]
+        return contrast.ci_low > 0 if contrast.higher_is_better else contrast.ci_high < 0

@@ -11,6 +11,9 @@ from polyscale.records.codec import Count, NotNegative, Record
 FEATURES_STAGE = "features"
 """The stage in which the models run."""
 
+MIN_TILES = 100
+"""So many must run before their mean time counts: the first ones take longer."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Timing(Record):
@@ -33,6 +36,11 @@ class Timing(Record):
         """Share of the time for features in which a model ran; None if no model ran."""
         stage_s = self.stages.get(FEATURES_STAGE)
         return self.model_s / stage_s if self.num_tiles and stage_s else None
+
+    def tile_s(self, since: "Timing") -> float | None:
+        """Seconds in which a tile ran since an earlier time; None if too few ran to tell."""
+        num_tiles = self.num_tiles - since.num_tiles
+        return (self.model_s - since.model_s) / num_tiles if num_tiles >= MIN_TILES else None
 
     def to_dict(self) -> dict[str, Any]:
         """The times and the share, for JSON."""

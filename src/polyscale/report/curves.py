@@ -6,6 +6,8 @@ from html import escape
 from io import BytesIO, StringIO
 from typing import Literal
 
+from matplotlib.figure import Figure
+
 from polyscale.report.chart import chart_title, draw_chart, point_places
 from polyscale.report.drawing import GRID, INK, PT, PX_PER_INCH, QUIET, settings
 from polyscale.report.names import COLOURS, INKS
@@ -36,8 +38,14 @@ class Drawing:
     places: Mapping[str, tuple[float, float]]
 
 
+def draw_figure(run: Run) -> Figure:
+    """The metric against multiply-adds, with its title."""
+    with settings("png"):
+        return draw_chart(run, PNG_SIZE_PX, alone=True)
+
+
 def draw_png(run: Run) -> bytes:
-    """The metric against multiply-adds, with its title, 1600 px wide."""
+    """The same, 1600 px wide."""
     dpi = PX_PER_INCH * PNG_WIDTH_PX / PNG_SIZE_PX[0]
     out = BytesIO()
     with settings("png"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polyscale.records import Contrast
+from polyscale.records import Contrast, Result
 from polyscale.report.run import Images, MapImage, Run
 from polyscale.stats import (
     MARGIN,
@@ -18,6 +18,8 @@ from polyscale.stats import (
     mean_iou,
     mean_of_images,
     paired_contrasts,
+    paired_errors,
+    recommend,
 )
 
 SHARED = ("data", "task", "metric", "source")
@@ -32,19 +34,24 @@ SETTINGS = {
 REDUCTIONS = {"mean": mean_of_images, "mean_iou": mean_iou}
 
 
-def differences(runs: Sequence[Run]) -> list[str]:
-    """What keeps runs from sharing contrasts, as names; empty where nothing does.
+def row_differences(rows: Sequence[Result]) -> list[str]:
+    """What keeps rows from being compared, as names; empty where nothing does.
 
-    A fingerprint that a run does not have counts as different: nothing tells that the images are
+    A fingerprint that a row does not have counts as different: nothing tells that the images are
     the same.
     """
-    rows = [run.results[0] for run in runs]
     names = [name for name in SHARED if len({getattr(row, name) for row in rows}) > 1]
     for name, words in (FINGERPRINTS | SETTINGS).items():
         values = [row.settings.get(name) for row in rows]
         is_unknown = None in values and (name in FINGERPRINTS or any(v is not None for v in values))
         if is_unknown or len(set(map(str, values))) > 1:
             names.append(words)
+    return names
+
+
+def differences(runs: Sequence[Run]) -> list[str]:
+    """What keeps runs from sharing contrasts, as names; empty where nothing does."""
+    names = row_differences([run.results[0] for run in runs])
     same = all(_same_images(run, runs[0]) for run in runs)
     return names if same or "test images" in names else [*names, "test images"]
 
@@ -81,18 +88,28 @@ def merge(runs: Sequence[Run]) -> Run:
     margins = {c.margin for run in runs for c in run.contrasts}
     margin = margins.pop() if len(margins) == 1 else MARGIN
     contrasts = corrected_contrasts(results, _contrasts(images, runs[0], margin))
+    selection = tuple(
+        gap
+        for run in by_age
+        for gap in run.selection
+        if source[gap.first] is run is source[gap.second]
+    )
+    errors = paired_errors(selection, contrasts)
     return Run(
         folder=", ".join(run.folder for run in runs),
         task=newest.task,
         results=results,
         contrasts=tuple(contrasts),
         verdicts=tuple(judge(results, contrasts)),
+        selection=selection,
+        recommendation=recommend(results, contrasts, errors, metric=newest.task.metric),
         images=images,
         pictures=tuple({p.id: p for run in by_age for p in run.pictures}.values()),
         maps=_maps(by_age, source),
         date=newest.date,
         notes=(_origin(runs), *_replaced(by_age, names, source)),
         data=newest.data,
+        sheet=newest.sheet,
         **_class_files(by_age, source),
         **_addons(by_age, source),
     )
@@ -130,7 +147,7 @@ def _contrasts(images: Images, first: Run, margin: float) -> list[Contrast]:
         assert task.reduction is not None
         reduce = REDUCTIONS[task.reduction]
         return image_contrasts(images.known, reduce, metric=task.metric, margin=margin, seed=seed)
-    contrasts = paired_contrasts(images.correct, margin=margin, seed=seed)
+    contrasts = paired_contrasts(images.correct, margin=margin)
     return [replace(contrast, metric=task.metric.key) for contrast in contrasts]
 
 

@@ -34,6 +34,7 @@ LATENCY = Axis("latency_ms", "time", "time for one image, batch 1", "ms")
 THROUGHPUT = Axis("throughput", "throughput", "images a second, batch 16", "/s", turned=True)
 MEMORY = Axis("peak_bytes", "peak memory", "peak memory for one image", "MB", 1e6)
 PARAMS = Axis("params", "parameters", "parameters", "M", 1e6)
+TIMES = (LATENCY, THROUGHPUT)
 AXES = {axis.key: axis for axis in (MACS, LATENCY, THROUGHPUT, MEMORY, PARAMS)}
 
 
@@ -45,6 +46,11 @@ def percent(fraction: float) -> str:
 def ratio(value: float) -> str:
     """`8.2 ×`: how many times as much."""
     return f"{ratio_digits(value)}{NBSP}×"
+
+
+def ratio_interval(low: float | None, high: float | None) -> str:
+    """` (1.9 to 2.2)` after a measured ratio; empty where it has no interval."""
+    return "" if low is None or high is None else f" ({ratio_digits(low)} to {ratio_digits(high)})"
 
 
 def ratio_digits(value: float) -> str:

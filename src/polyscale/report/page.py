@@ -5,10 +5,12 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
+from polyscale.records import Look
 from polyscale.report.render import render
 from polyscale.report.run import Run
 from polyscale.report.sections import ABOUT, FINDINGS, Section
 from polyscale.report.sections.candidates import candidates_table
+from polyscale.report.sections.data import data_part
 from polyscale.report.words import plain_answers
 
 _LINK = re.compile(r'<(?:section|header)[^>]* id="([\w-]+)" data-nav="([^"]*)"')
@@ -16,7 +18,7 @@ _LINK = re.compile(r'<(?:section|header)[^>]* id="([\w-]+)" data-nav="([^"]*)"')
 
 
 def render_page(run: Run, sections: Sequence[Section] = ()) -> str:
-    """The report as one self-contained page; further sections stand before the data."""
+    """The report as one self-contained page; further sections stand before the method."""
     shown = [section(run) for section in (*FINDINGS, *sections, *ABOUT)]
     parts = [escape(part) for part in shown if part is not None]
     title = f"Do you need a larger vision model? {run.results[0].data}, {run.date}"
@@ -30,8 +32,14 @@ def render_side_by_side(runs: Sequence[Run], note: str) -> str:
     return _page(title, [render("side_by_side.html", note=note, runs=shown)], runs)
 
 
+def render_look(look: Look) -> str:
+    """A data set, before any model runs, as one self-contained page."""
+    title = f"A look at {look.data.name}"
+    return _page(title, [data_part(look)], [])
+
+
 def _page(title: str, parts: Sequence[Markup], runs: Sequence[Run]) -> str:
-    links = [match.groups() for part in parts for match in _LINK.finditer(part)]
+    links = [match.groups() for part in parts for match in _LINK.finditer(part)] if runs else []
     return render(
         "page.html",
         title=title,

@@ -51,7 +51,7 @@ def place(
     """
     scale = float if x_at is None else log10
     xs = [scale(x) for line in series for x in line.x]
-    ys = [y for line in series for y in (*line.y, *line.low, *line.high)]
+    ys = [float(y) for line in series for y in (*line.y, *line.low, *line.high)]
     x_ticks, y_ticks = x_at or _ticks(4, xs), _ticks(5, ys)
     bottom, top = min(*ys, y_ticks[0]), max(*ys, y_ticks[-1])
 

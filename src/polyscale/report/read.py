@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime, timezone
 from itertools import combinations
 from math import inf
@@ -15,12 +15,20 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from polyscale.errors import InputError
-from polyscale.records import FILES, REQUIRED, Contrast, Result, TaskRecord, read_json
+from polyscale.records import (
+    FILES,
+    REQUIRED,
+    SHEET_FILE,
+    Contrast,
+    Result,
+    TaskRecord,
+    read_json,
+)
 from polyscale.records.codec import AGAIN, check_exists, damaged
 from polyscale.records.tables import ImageRow, PredictionRow, TextRow, column_names, read_table
-from polyscale.report.read_gallery import read_gallery
+from polyscale.report.read_gallery import read_gallery, read_sheet
 from polyscale.report.run import Images, Run, Statistics, Texts
-from polyscale.stats import judge
+from polyscale.stats import judge, paired_errors, recommend
 
 
 def read_run(folder: Path) -> Run:
@@ -37,9 +45,17 @@ def read_run(folder: Path) -> Run:
     _check_contrasts(folder / "contrasts.json", contrasts, names, task)
     _check_names(folder, parts, names)
     images = _read_images(folder / task.images_file, task, names)
-    parts.setdefault("verdicts", tuple(judge(results, contrasts)))
+    rows = {result.candidate: result for result in results}
+    parts["verdicts"] = tuple(
+        replace(verdict, s2=rows[verdict.s2.candidate], larger=rows[verdict.larger.candidate])
+        for verdict in parts.get("verdicts") or judge(results, contrasts)
+    )
+    if "recommendation" not in parts:
+        errors = paired_errors(parts.get("selection", ()), contrasts)
+        parts["recommendation"] = recommend(results, contrasts, errors, metric=task.metric)
     num_classes = len(parts["classes"].names) if "classes" in parts else None
     parts |= read_gallery(folder / "gallery.parquet", images, names, num_classes)
+    parts["sheet"] = read_sheet(folder / SHEET_FILE)
     if task.reduction == "mean_iou":
         num_counted = next(iter(images.statistics.values())).shape[1] // 2
         _check(
@@ -127,11 +143,31 @@ def _check_names(folder: Path, parts: Mapping[str, Any], names: Sequence[str]) -
         "cascades": [name for c in parts.get("cascades", ()) for name in (c.small, c.large)],
         "controls": [c.candidate for c in parts.get("controls", ())],
         "probes": list(parts.get("probes", ())),
+        "selection": [
+            name for gap in parts.get("selection", ()) for name in (gap.first, gap.second)
+        ],
         "verdicts": [],
+        "repeats": [],
     }
+    backbones = {result.backbone for result in parts["results"]}
+    if "recommendation" in parts:
+        mentioned["recommendation"] = parts["recommendation"].mentioned
+    if repeats := parts.get("repeats"):
+        pairs = [name for c in repeats.contrasts for name in (c.first, c.second)]
+        mentioned["repeats"] = [
+            *pairs,
+            *repeats.draws[0].values,
+            *(draw.recommended for draw in repeats.draws if draw.recommended),
+        ]
+        for name in names:
+            rule = f"hold every candidate, but has no {name}"
+            _check(name in repeats.draws[0].values, folder / "repeats.json", rule)
     for verdict in parts.get("verdicts", ()):
         in_costs = [name for cost in verdict.costs for name in (cost.larger, *cost.s2)]
         mentioned["verdicts"] += [verdict.s2.candidate, verdict.larger.candidate, *in_costs]
+        for row in (verdict.s2, verdict.larger):
+            rule = f"be about the models of results.json, but names {row.backbone!r}"
+            _check(row.backbone in backbones, folder / "verdicts.json", rule)
     for file in ("classes", "sizes"):
         if file in parts:
             mentioned[file] = list(parts[file].iou)

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from polyscale.errors import InputError
+from polyscale.records import SheetPicture
 from polyscale.records.codec import AGAIN, damaged
 from polyscale.records.tables import AnswerPicture, MapPicture, column_names, read_table
 from polyscale.report.run import Images, MapImage, Picture, Target
@@ -51,6 +52,16 @@ def read_gallery(
                 )
     maps = (_map(path, id_, rows, names, num_classes) for id_, rows in by_id.items())
     return {"maps": tuple(maps)}
+
+
+def read_sheet(path: Path) -> tuple[SheetPicture, ...]:
+    """The contact sheet; empty where the run has none."""
+    if not path.exists():
+        return ()
+    rows = _rows(path, SheetPicture)
+    for row in rows:
+        _open(path, row["id"], row["bytes"], "JPEG")
+    return tuple(SheetPicture(**row) for row in rows)
 
 
 def _rows(path: Path, kind: type) -> list[dict[str, Any]]:

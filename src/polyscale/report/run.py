@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from polyscale import records
 from polyscale.report.metric_words import MetricWords
 from polyscale.report.names import FamilyStyle, family_styles, model_names, short_names
-from polyscale.report.numbers import THROUGHPUT, Axis
-from polyscale.stats import find_contrast
+from polyscale.report.numbers import THROUGHPUT, TIMES, Axis
+from polyscale.stats import find_contrast, paired_errors
 
 Texts = NDArray[np.object_]
 Statistics = Float[NDArray[np.float64], "num_test num_statistics"]
@@ -99,6 +99,8 @@ class Run:
     results: tuple[records.Result, ...]
     contrasts: tuple[records.Contrast, ...]
     verdicts: tuple[records.Verdict, ...]
+    selection: tuple[records.SelectionGap, ...] = ()
+    recommendation: records.Recommendation | None = None
     images: Images
     pictures: tuple[Picture, ...] = ()
     maps: tuple[MapImage, ...] = ()
@@ -106,17 +108,29 @@ class Run:
     cascades: tuple[records.Cascade, ...] = ()
     controls: tuple[records.Control, ...] = ()
     probes: Mapping[str, records.Probes] = field(default_factory=dict)
+    repeats: records.Repeats | None = None
     classes: records.ClassIous | None = None
     sizes: records.Sizes | None = None
     data: records.DataRecord | None = None
+    sheet: tuple[records.SheetPicture, ...] = ()
     failures: tuple[records.Failure, ...] = ()
     timing: records.Timing | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def look(self) -> records.Look | None:
+        """What the data hold, and pictures of them; None where the run has no such file."""
+        return records.Look(data=self.data, pictures=self.sheet) if self.data else None
 
     @cached_property
     def words(self) -> MetricWords:
         """The words for the metric."""
         return MetricWords(self.task.metric, self.task.samples)
+
+    @cached_property
+    def errors(self) -> Mapping[frozenset[str], float]:
+        """Standard errors of differences on the training images, by which candidates are chosen."""
+        return paired_errors(self.selection, self.contrasts)
 
     @cached_property
     def models(self) -> dict[str, str]:
@@ -161,8 +175,18 @@ class Run:
         """The contrast of two candidates, turned round where it was written the other way."""
         return find_contrast(self.contrasts, first, second)
 
+    @property
+    def trusts_times(self) -> bool:
+        """Whether times of the candidates may be compared."""
+        return "latency_ms" in records.known_axes(self.results)
+
     def costs(self, axis: Axis) -> dict[str, float]:
-        """Each candidate's cost, where it is known: older runs have no throughput."""
+        """Each candidate's cost, where it is known: older runs have no throughput.
+
+        None has a time where times may not be compared.
+        """
+        if axis in TIMES and not self.trusts_times:
+            return {}
         costs = {r.candidate: getattr(r, axis.key) for r in self.results}
         return {name: float(cost) for name, cost in costs.items() if cost}
 

@@ -6,9 +6,10 @@ from typing import Literal
 
 from polyscale.records import Contrast, Outcome, Result, Verdict
 from polyscale.report.names import scales_phrase
-from polyscale.report.numbers import LEVEL, ratio
+from polyscale.report.numbers import LEVEL, ratio, ratio_interval
 from polyscale.report.run import Run
 from polyscale.report.sides import scale_gains, selection
+from polyscale.report.times import NO_TIME_VERDICT
 from polyscale.types import Candidate
 
 Direction = Literal["dearer", "cheaper", "equal", "mixed"]
@@ -74,11 +75,12 @@ def plain_answers(run: Run) -> list[str]:
 
 
 def cost_direction(verdict: Verdict) -> Direction:
-    """What the several scales cost against the larger model, in multiply-adds and time.
+    """What the several scales cost against the larger model, in multiply-adds and known times.
 
     Ratios that are printed as `1.0 ×` count as equal.
     """
-    rounded = [round(r, 1) for r in (verdict.macs_ratio, verdict.latency_ratio)]
+    ratios = (verdict.macs_ratio, verdict.latency_ratio)
+    rounded = [round(r, 1) for r in ratios if r is not None]
     more, less = any(r > 1 for r in rounded), any(r < 1 for r in rounded)
     if more and less:
         return "mixed"
@@ -151,11 +153,15 @@ def _ahead(run: Run, contrast: Contrast) -> str:
 def _cost(verdict: Verdict, direction: Direction) -> str:
     lead = _COST_LEADS.get((verdict.outcome, direction), _LEADS[direction])
     joint = "but" if direction == "mixed" else "and"
-    return (
-        f"{lead}: {ratio(verdict.macs_ratio)} the multiply-adds {joint} "
-        f"{ratio(verdict.latency_ratio)} the time of the larger model, "
+    time = ""
+    if verdict.latency_ratio is not None:
+        interval = ratio_interval(verdict.latency_ratio_low, verdict.latency_ratio_high)
+        time = f" {joint} {ratio(verdict.latency_ratio)} the time{interval}"
+    text = (
+        f"{lead}: {ratio(verdict.macs_ratio)} the multiply-adds{time} of the larger model, "
         f"with {ratio(verdict.params_ratio)} the parameters."
     )
+    return text if time or not verdict.s2.latency_ms else f"{text} {NO_TIME_VERDICT}"
 
 
 def without_verdict(run: Run) -> dict[str, str]:

@@ -11,6 +11,7 @@ from polyscale.report.files import replace_file
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from polyscale.records import Look
     from polyscale.report.run import Run
 
 NEEDED = ("jinja2", "matplotlib", "pyarrow", "scipy", "statsmodels")
@@ -25,7 +26,9 @@ class Written:
     notes: tuple[str, ...]  # what its reader must know of how runs were put together
 
 
-def write_report(run: Path, *, sections: Sequence["Callable[[Run], Markup | None]"] = ()) -> Path:
+def write_report(
+    run: str | Path, *, sections: Sequence["Callable[[Run], Markup | None]"] = ()
+) -> Path:
     """Write `curves.png` and `report.html` into a folder that `polyscale compare` wrote.
 
     Args:
@@ -45,8 +48,8 @@ def write_report(run: Path, *, sections: Sequence["Callable[[Run], Markup | None
 
 
 def draw_report(
-    runs: Sequence[Path],
-    out: Path | None = None,
+    runs: Sequence[str | Path],
+    out: str | Path | None = None,
     *,
     sections: Sequence["Callable[[Run], Markup | None]"] = (),
 ) -> Written:
@@ -66,7 +69,8 @@ def draw_report(
         MissingExtraError: if the extra `compare` is not installed.
     """
     _require_packages("write_report")
-    path = _checked_out(runs, out)
+    folders, page_file = [Path(run) for run in runs], None if out is None else Path(out)
+    path = _checked_out(folders, page_file)
     # behind `require`, so that the name exists where the extra does not
     from polyscale.report.curves import draw_png
     from polyscale.report.merge import cannot_merge, merge
@@ -74,7 +78,7 @@ def draw_report(
     from polyscale.report.read import read_run
     from polyscale.report.words import plain_answers
 
-    read = [read_run(run) for run in runs]
+    read = [read_run(folder) for folder in folders]
     note = cannot_merge(read) if len(read) > 1 else ""
     if note:
         page = render_side_by_side(read, note)
@@ -89,7 +93,37 @@ def draw_report(
     return Written(path, tuple(answers), (note,) if note else run.notes)
 
 
-def read_answers(run: Path) -> list[str]:
+def write_look(look: "Look", out: str | Path) -> None:
+    """Write what `polyscale.studies.look` found as one page that needs no other file.
+
+    Raises:
+        InputError: if `out` is no page.
+        MissingExtraError: if the extra `compare` is not installed.
+        RunError: if the disk refuses.
+    """
+    _require_packages("write_look")
+    path = Path(out)
+    check_page(path)
+    from polyscale.report.page import render_look
+
+    replace_file(path, render_look(look).encode(errors="replace"))
+
+
+def check_page(out: Path) -> None:
+    """Refuse, before anything is computed, a path that no page can be written to.
+
+    Raises:
+        InputError: if it does not end in `.html`, or its folder does not exist.
+    """
+    if out.suffix.lower() not in (".html", ".htm") or out.is_dir():
+        raise InputError(f"out must be a page, but got {str(out)!r}. Let it end in .html.")
+    if not out.parent.is_dir():
+        raise InputError(
+            f"out must be in a folder that exists, but {str(out.parent)!r} does not. Make it first."
+        )
+
+
+def read_answers(run: str | Path) -> list[str]:
     """What the report of a finished run says at its top, as lines of text.
 
     Raises:
@@ -100,7 +134,7 @@ def read_answers(run: Path) -> list[str]:
     from polyscale.report.read import read_run
     from polyscale.report.words import plain_answers
 
-    return plain_answers(read_run(run))
+    return plain_answers(read_run(Path(run)))
 
 
 def _require_packages(feature: str) -> None:
@@ -127,10 +161,5 @@ def _checked_out(runs: Sequence[Path], out: Path | None) -> Path:
                 "Add --out report.html."
             )
         return runs[0] / "report.html"
-    if out.suffix.lower() not in (".html", ".htm") or out.is_dir():
-        raise InputError(f"out must be a page, but got {str(out)!r}. Let it end in .html.")
-    if not out.parent.is_dir():
-        raise InputError(
-            f"out must be in a folder that exists, but {str(out.parent)!r} does not. Make it first."
-        )
+    check_page(out)
     return out

@@ -15,8 +15,6 @@ from polyscale.stats.frontier import (
     dominates,
     interpolate_at_cost,
     pareto_front,
-    sweet_spots,
-    sweet_spots_by_axis,
 )
 from polyscale.stats.image_bootstrap import (
     WeightedMetric,
@@ -31,6 +29,8 @@ from polyscale.stats.intervals import accuracy_intervals, bootstrap_interval
 from polyscale.stats.objects import ObjectIous, object_ious
 from polyscale.stats.paired import paired_contrasts
 from polyscale.stats.power import images_to_differ, images_to_equate
+from polyscale.stats.recommend import recommend
+from polyscale.stats.repeats import split_interval, training_interval
 from polyscale.stats.seeds import over_seeds
 from polyscale.stats.segmentation import (
     PixelCounts,
@@ -40,22 +40,34 @@ from polyscale.stats.segmentation import (
     share_or_nan,
     stack_counts,
 )
+from polyscale.stats.selection import (
+    cheapest_of_the_best,
+    paired_errors,
+    selection_gaps,
+    sweet_spots,
+    sweet_spots_by_axis,
+)
 from polyscale.stats.size_bins import iou_by_size
-from polyscale.stats.verdict import corrected_contrasts, find_contrast, holm, judge
+from polyscale.stats.thresholds import THRESHOLDS, ThresholdErrors, threshold_errors
+from polyscale.stats.trial import holm
+from polyscale.stats.verdict import corrected_contrasts, find_contrast, judge
 
 __all__ = [
     "DEPTH_METRICS",
     "EIGEN_CROP_YXYX",
     "MARGIN",
+    "THRESHOLDS",
     "CascadeAnswers",
     "DominanceCall",
     "ObjectIous",
     "PixelCounts",
     "Point",
+    "ThresholdErrors",
     "WeightedMetric",
     "accuracy_intervals",
     "bootstrap_interval",
     "cascade_curve",
+    "cheapest_of_the_best",
     "choose_threshold",
     "class_iou",
     "corrected_contrasts",
@@ -79,14 +91,20 @@ __all__ = [
     "object_ious",
     "over_seeds",
     "paired_contrasts",
+    "paired_errors",
     "pareto_front",
+    "recommend",
     "run_cascade",
     "score_interval",
     "segmentation_metrics",
+    "selection_gaps",
     "share_or_nan",
+    "split_interval",
     "stack_counts",
     "sweet_spots",
     "sweet_spots_by_axis",
+    "threshold_errors",
+    "training_interval",
     "weighted_contrasts",
     "weighted_intervals",
 ]

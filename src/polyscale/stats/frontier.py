@@ -1,4 +1,4 @@
-"""Cost against quality: dominance, fronts, values between two points, what to take at a budget."""
+"""Cost against quality: dominance, fronts, values between two points."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from polyscale.errors import InputError
-from polyscale.records import COST_AXES, CostAxis, Result, SweetSpot
+from polyscale.records import CostAxis, Result
 
 
 @dataclass(frozen=True)
@@ -92,26 +92,3 @@ def interpolate_at_cost(curve: Sequence[Point], cost: float) -> float | None:
         return None
     log_costs = [log(p.cost / ordered[0].cost) for p in ordered]
     return float(np.interp(log(cost / ordered[0].cost), log_costs, [p.value for p in ordered]))
-
-
-def sweet_spots(results: Sequence[Result], axis: CostAxis) -> list[SweetSpot]:
-    """Which candidate to take at each budget: both sizes and scales (the paper's section 3.3).
-
-    Candidates are chosen by cross-validation on the training images, so that the test value of
-    the chosen one is not biased. No candidate fits a budget below the first range.
-
-    Args:
-        results: rows of one task, with several scale sets of as many sizes as were run.
-        axis: the kind of cost.
-    """
-    front = pareto_front(selection_point(result, axis) for result in results)
-    ends = [*(later.cost for later in front[1:]), None]
-    return [
-        SweetSpot(budget_low=best.cost, budget_high=end, candidate=best.name)
-        for best, end in zip(front, ends, strict=True)
-    ]
-
-
-def sweet_spots_by_axis(results: Sequence[Result]) -> dict[CostAxis, list[SweetSpot]]:
-    """`sweet_spots` for every kind of cost."""
-    return {axis: sweet_spots(results, axis) for axis in COST_AXES}

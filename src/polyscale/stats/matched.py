@@ -10,7 +10,7 @@ from itertools import pairwise
 from math import log
 from typing import NamedTuple
 
-from polyscale.records import COST_AXES, CostAxis, Result, Rule
+from polyscale.records import CostAxis, Result, Rule, known_axes
 from polyscale.stats.frontier import pareto_front, selection_point
 
 
@@ -60,11 +60,11 @@ class Sides:
         return _best(self.s2), _best(self.larger)
 
     def matches(self) -> list[Match]:
-        """Every larger model at every kind of cost."""
+        """Every larger model at every kind of cost that is known of all."""
         return [
             Match(axis=axis, larger=larger, pairings=self._pairings(axis, larger))
             for larger in self.larger
-            for axis in COST_AXES
+            for axis in known_axes([*self.curve, *self.larger])
         ]
 
     def _pairings(self, axis: CostAxis, larger: Result) -> dict[Rule, Pairing]:

@@ -1,7 +1,7 @@
-"""Accuracies of candidates on the same test images: paired bootstrap, exact test, equivalence.
+"""Accuracies of candidates on the same images: score intervals, exact test, equivalence.
 
-Every resample draws images once and scores all candidates on them, so images that are hard for
-all candidates cancel in the differences.
+Only images that one of two candidates gets right and the other does not count in a difference, so
+images that are hard for both cancel. Everything about a pair follows from how many these are.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,14 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from polyscale.records import Contrast
-from polyscale.stats.equivalence import MARGIN, check_margin, equivalence_p
-from polyscale.stats.intervals import difference_intervals, resampled_means
+from polyscale.stats.equivalence import (
+    ALPHA,
+    MARGIN,
+    check_margin,
+    equivalence_p,
+    score_interval,
+)
+from polyscale.stats.intervals import LEVEL
 
 
 def paired_contrasts(
@@ -21,31 +27,27 @@ def paired_contrasts(
     *,
     metric: str = "accuracy",
     margin: float = MARGIN,
-    seed: int = 0,
 ) -> list[Contrast]:
     """The difference of each pair of candidates in accuracy, with its intervals and tests.
 
     P-values are not corrected: only `judge` knows from which contrasts a verdict is drawn.
 
     Args:
-        correct: for each candidate, whether it was right on each test image (num_test,).
+        correct: for each candidate, whether it was right on each image (num_test,).
         metric: key of the metric that is the share of right images.
         margin: largest difference of shares that counts as none.
-        seed: random seed of the resampling.
 
     Raises:
         InputError: if the margin is not between 0 and 1.
     """
     check_margin(margin)
-    if not correct:
-        return []
-    resampled = resampled_means(np.stack(list(correct.values()), axis=1), seed)
-    columns = dict(zip(correct, resampled.T, strict=True))
     contrasts = []
     for first, second in combinations(correct, 2):
         only_first = int((correct[first] & ~correct[second]).sum())
         only_second = int((~correct[first] & correct[second]).sum())
         num_test = len(correct[first])
+        low, high = score_interval(only_first, only_second, num_test, LEVEL)
+        low90, high90 = score_interval(only_first, only_second, num_test, 1 - 2 * ALPHA)
         contrasts.append(
             Contrast(
                 first=first,
@@ -53,7 +55,10 @@ def paired_contrasts(
                 metric=metric,
                 higher_is_better=True,
                 difference=(only_first - only_second) / num_test,
-                **difference_intervals(columns[first] - columns[second]),
+                ci_low=low,
+                ci_high=high,
+                ci90_low=low90,
+                ci90_high=high90,
                 only_first=only_first,
                 only_second=only_second,
                 p_value=mcnemar_p(only_first, only_second),

@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
+from typing import Literal
 
 from scipy.stats import norm
 
-from polyscale.records import Contrast, Outcome
+from polyscale.records import Contrast
 from polyscale.stats.equivalence import ALPHA
 from polyscale.stats.intervals import LEVEL
 from polyscale.stats.power import MAX_IMAGES, POWER, images_to_differ, images_to_equate
+
+Answer = Literal["first", "second", "equivalent", "inconclusive"]
+"""Which of a pair is better, if the images can tell."""
 
 WIDTH_IN_ERRORS = 2 * float(norm.isf((1 - LEVEL) / 2))
 """Width of a 95 % interval in standard errors, by normal theory."""
@@ -51,7 +55,7 @@ def mixed_contrast(cheaper: Contrast, dearer: Contrast, weight: float) -> Contra
         only_first=None,
         only_second=None,
     )
-    error = max(_standard_error(mixed), 1e-12)
+    error = max(standard_error(mixed), 1e-12)
     beyond_margin = max(
         norm.sf((mixed.difference + a.margin) / error),
         norm.cdf((mixed.difference - a.margin) / error),
@@ -65,8 +69,33 @@ def mixed_contrast(cheaper: Contrast, dearer: Contrast, weight: float) -> Contra
     )
 
 
-def decide(contrast: Contrast, p_holm: float, p_equivalence_holm: float) -> Outcome:
-    """The outcome on which the corrected tests and the intervals of a contrast agree.
+def standard_error(contrast: Contrast) -> float:
+    """Of the difference, from its 95 % interval, by normal theory."""
+    return (contrast.ci_high - contrast.ci_low) / WIDTH_IN_ERRORS
+
+
+def with_corrected(
+    contrast: Contrast, p_holm: float | None, p_equivalence_holm: float | None
+) -> Contrast:
+    """The contrast with its p-values after correction."""
+    return replace(contrast, p_holm=p_holm, p_equivalence_holm=p_equivalence_holm)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's correction (1979): the chance of any false alarm among all tests is at most 5 %.
+
+    It is uniformly more powerful than Bonferroni's, and valid however the tests depend on each
+    other.
+    """
+    if not p_values:
+        return []
+    from statsmodels.stats.multitest import multipletests  # brings pandas
+
+    return multipletests(list(p_values), method="holm")[1].tolist()
+
+
+def decide(contrast: Contrast, p_holm: float, p_equivalence_holm: float) -> Answer:
+    """The answer on which the corrected tests and the intervals of a contrast agree.
 
     Equivalence comes first: the margin says which differences matter, so a smaller difference does
     not matter even if it is certain.
@@ -75,9 +104,9 @@ def decide(contrast: Contrast, p_holm: float, p_equivalence_holm: float) -> Outc
     if p_equivalence_holm < ALPHA and within_margin:
         return "equivalent"
     if p_holm < ALPHA and contrast.ci_low > 0:
-        return "s2"
+        return "first"
     if p_holm < ALPHA and contrast.ci_high < 0:
-        return "larger"
+        return "second"
     return "inconclusive"
 
 
@@ -103,14 +132,10 @@ def _projected(contrast: Contrast, alpha: float) -> Sequence[int | None]:
         limit = to_equate or MAX_IMAGES
         return images_to_differ(*shares, alpha=alpha, max_images=limit), to_equate
     # normal theory: the standard error shrinks with the square root of the number of images
-    error, difference = _standard_error(contrast), abs(contrast.difference)
+    error, difference = standard_error(contrast), abs(contrast.difference)
     gaps = (
         (difference, float(norm.isf(alpha / 2) + norm.ppf(POWER))),
         (contrast.margin - difference, float(norm.isf(alpha) + norm.ppf((1 + POWER) / 2))),
     )
     numbers = [num_test * (errors * error / gap) ** 2 for gap, errors in gaps if gap > 1e-12]
     return [ceil(number) for number in numbers if number <= MAX_IMAGES]
-
-
-def _standard_error(contrast: Contrast) -> float:
-    return (contrast.ci_high - contrast.ci_low) / WIDTH_IN_ERRORS

@@ -6,11 +6,29 @@ images (`matched`). P-values are corrected over all these comparisons. Then each
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TypeVar
 
-from polyscale.records import Contrast, CostVerdict, Outcome, Result, Rule, Verdict
+from polyscale.records import Contrast, CostVerdict, DrawnContrast, Outcome, Result, Rule, Verdict
 from polyscale.stats.matched import Match, Pairing, Sides, sides_by_family
-from polyscale.stats.trial import decide, images_needed, mixed_contrast, more_is_better
+from polyscale.stats.times import Ratio, cost_ratio
+from polyscale.stats.trial import (
+    Answer,
+    decide,
+    holm,
+    images_needed,
+    mixed_contrast,
+    more_is_better,
+    with_corrected,
+)
+
+_OUTCOMES: dict[Answer, Outcome] = {
+    "first": "s2",
+    "second": "larger",
+    "equivalent": "equivalent",
+    "inconclusive": "inconclusive",
+}
+"""In each comparison, several scales are the first."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +51,7 @@ class _Trial:
 
     @property
     def outcome(self) -> Outcome:
-        return decide(self.total, self.p_holm, self.p_equivalence_holm)
+        return _OUTCOMES[decide(self.total, self.p_holm, self.p_equivalence_holm)]
 
     @property
     def num_test_needed(self) -> int | None:
@@ -46,7 +64,7 @@ class _Trial:
         """The contrasts, with the corrected p-values if there is only one."""
         if len(self.contrasts) > 1:
             return self.contrasts
-        return (_with_p(self.contrasts[0], self.p_holm, self.p_equivalence_holm),)
+        return (with_corrected(self.contrasts[0], self.p_holm, self.p_equivalence_holm),)
 
 
 def judge(results: Sequence[Result], contrasts: Sequence[Contrast]) -> list[Verdict]:
@@ -77,12 +95,17 @@ def corrected_contrasts(results: Sequence[Result], contrasts: Sequence[Contrast]
         if len(pairing.s2) == 1
     }
     return [
-        _with_p(contrast, *p_values.get(frozenset((contrast.first, contrast.second)), (None, None)))
+        with_corrected(
+            contrast, *p_values.get(frozenset((contrast.first, contrast.second)), (None, None))
+        )
         for contrast in contrasts
     ]
 
 
-def find_contrast(contrasts: Iterable[Contrast], first: str, second: str) -> Contrast:
+AnyContrast = TypeVar("AnyContrast", Contrast, DrawnContrast)
+
+
+def find_contrast(contrasts: Iterable[AnyContrast], first: str, second: str) -> AnyContrast:
     """The contrast of two candidates, turned round if it was written the other way.
 
     Raises:
@@ -94,19 +117,6 @@ def find_contrast(contrasts: Iterable[Contrast], first: str, second: str) -> Con
         if (contrast.first, contrast.second) == (second, first):
             return contrast.turned()
     raise LookupError(f"no contrast of {first} and {second}")
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction (1979): the chance of any false alarm among all tests is at most 5 %.
-
-    It is uniformly more powerful than Bonferroni's, and valid however the tests depend on each
-    other.
-    """
-    if not p_values:
-        return []
-    from statsmodels.stats.multitest import multipletests  # brings pandas
-
-    return multipletests(list(p_values), method="holm")[1].tolist()
 
 
 def _run_trials(sides: Iterable[Sides], contrasts: Sequence[Contrast]) -> dict[Pairing, _Trial]:
@@ -140,6 +150,7 @@ def _best_pairing(sides: Sides) -> Pairing:
 def _verdict(family: str, sides: Sides, trials: Mapping[Pairing, _Trial]) -> Verdict:
     s2, larger = sides.best
     trial = trials[_best_pairing(sides)]
+    time = cost_ratio(s2, larger, "latency_ms")
     return Verdict(
         family=family,
         outcome=trial.outcome,
@@ -147,8 +158,10 @@ def _verdict(family: str, sides: Sides, trials: Mapping[Pairing, _Trial]) -> Ver
         larger=larger,
         contrast=trial.corrected[0],
         macs_ratio=s2.macs / larger.macs,
-        latency_ratio=s2.latency_ms / larger.latency_ms,
-        memory_ratio=s2.peak_bytes / larger.peak_bytes,
+        latency_ratio=time.value,
+        latency_ratio_low=time.low,
+        latency_ratio_high=time.high,
+        memory_ratio=cost_ratio(s2, larger, "peak_bytes").value,
         params_ratio=s2.params / larger.params,
         num_test_needed=trial.num_test_needed,
         costs=tuple(_cost_verdict(match, sides, trials) for match in sides.matches()),
@@ -160,7 +173,8 @@ def _cost_verdict(match: Match, sides: Sides, trials: Mapping[Pairing, _Trial]) 
     rule, outcome = _ruling(outcomes)
     pairing = match.pairings[rule]
     trial = trials[pairing]
-    costs = {result.candidate: getattr(result, match.axis) for result in sides.s2}
+    (first, *second) = (r for r in sides.curve if r.candidate in pairing.s2)
+    ratio = Ratio(1.0) if second else cost_ratio(first, match.larger, match.axis)
     return CostVerdict(
         axis=match.axis,
         larger=pairing.larger,
@@ -168,17 +182,22 @@ def _cost_verdict(match: Match, sides: Sides, trials: Mapping[Pairing, _Trial]) 
         rule=rule,
         s2=pairing.s2,
         weight=pairing.weight,
-        cost_ratio=1.0
-        if rule == "interpolated"
-        else costs[pairing.s2[0]] / getattr(match.larger, match.axis),
+        cost_ratio=ratio.value or 1.0,
+        cost_ratio_low=ratio.low,
+        cost_ratio_high=ratio.high,
         difference=trial.total.difference,
         ci_low=trial.total.ci_low,
         ci_high=trial.total.ci_high,
         p_holm=trial.p_holm,
         p_equivalence_holm=trial.p_equivalence_holm,
         contrasts=trial.corrected,
-        num_test_needed=trial.num_test_needed,
+        num_test_needed=None if _never_settled(rule, trial.total) else trial.num_test_needed,
     )
+
+
+def _never_settled(rule: Rule, total: Contrast) -> bool:
+    """Whether more images would not help: several scales are better, but none is in the budget."""
+    return rule == "beyond" and (total.ci_low > 0 or total.difference >= total.margin)
 
 
 def _ruling(outcomes: Mapping[Rule, Outcome]) -> tuple[Rule, Outcome]:
@@ -193,7 +212,3 @@ def _ruling(outcomes: Mapping[Rule, Outcome]) -> tuple[Rule, Outcome]:
     if within:
         return "within", within
     return "beyond", "inconclusive"  # better but dearer, and no curve reaches the budget
-
-
-def _with_p(contrast: Contrast, p: float | None, p_equivalence: float | None) -> Contrast:
-    return replace(contrast, p_holm=p, p_equivalence_holm=p_equivalence)

@@ -2,12 +2,15 @@
 
 from polyscale.records.seams import SeamReport
 from polyscale.studies.compare import (
+    Candidates,
     ComparePlan,
     Comparison,
     plan_compare,
     run_compare,
     run_files,
+    write_run,
 )
+from polyscale.studies.look import look
 from polyscale.studies.run_folder import (
     REPORT_FILES,
     check_complete,
@@ -21,6 +24,7 @@ from polyscale.types import Progress, silent
 
 __all__ = [
     "REPORT_FILES",
+    "Candidates",
     "ComparePlan",
     "Comparison",
     "Progress",
@@ -30,6 +34,7 @@ __all__ = [
     "compare_seams",
     "is_finished",
     "load_untiled",
+    "look",
     "measure_seams",
     "new_run",
     "plan_compare",
@@ -37,4 +42,5 @@ __all__ = [
     "run_files",
     "show",
     "silent",
+    "write_run",
 ]

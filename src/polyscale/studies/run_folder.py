@@ -20,6 +20,7 @@ FILES = (
     "gallery.parquet",
     "results.csv",
     "results.json",
+    "selection.json",
     "sweet_spots.json",
     "task.json",
     "timing.json",

@@ -2,16 +2,18 @@
 
 from polyscale.tasks.classification import Classification, ClassificationSettings
 from polyscale.tasks.depth import Depth, DepthSettings
+from polyscale.tasks.groups import ImageGroups
 from polyscale.tasks.maps import DensePredictor, MapSettings, MapTask
 from polyscale.tasks.multilabel import Multilabel
 from polyscale.tasks.options import Option, group_options, make_settings, option
-from polyscale.tasks.pooled import PooledTask, ridge_predictions
+from polyscale.tasks.pooled import PooledTask, fit_ridge, ridge_predictions
+from polyscale.tasks.pooled_predictor import PooledPredictor
 from polyscale.tasks.registry import DEFAULT, get_task, loadable_tasks, task_names, to_task
 from polyscale.tasks.regression import Regression
 from polyscale.tasks.retrieval import Retrieval
 from polyscale.tasks.segmentation import Segmentation, SegmentationSettings
 from polyscale.tasks.settings import PooledSettings, RunSettings, pooled_rows
-from polyscale.tasks.task import AddOn, Case, Evaluation, FinishedRun, Scores, Task
+from polyscale.tasks.task import AddOn, Case, Evaluation, FinishedRun, SavedHead, Scores, Task
 
 __all__ = [
     "DEFAULT",
@@ -24,19 +26,23 @@ __all__ = [
     "DepthSettings",
     "Evaluation",
     "FinishedRun",
+    "ImageGroups",
     "MapSettings",
     "MapTask",
     "Multilabel",
     "Option",
+    "PooledPredictor",
     "PooledSettings",
     "PooledTask",
     "Regression",
     "Retrieval",
     "RunSettings",
+    "SavedHead",
     "Scores",
     "Segmentation",
     "SegmentationSettings",
     "Task",
+    "fit_ridge",
     "get_task",
     "group_options",
     "loadable_tasks",

@@ -1,20 +1,24 @@
 """Classification: one class for each image, judged by accuracy."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, ClassVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from polyscale.data import ClassificationData, load_classification
 from polyscale.learning.heads import ProbeResult, Protocol, fit_paper_probe, probe
 from polyscale.records import METRICS
+from polyscale.stats import threshold_errors
+from polyscale.tasks.groups import ImageGroups, by_class
 from polyscale.tasks.options import option
-from polyscale.tasks.pooled import PooledTask, pooled_evaluation
+from polyscale.tasks.pooled import HEAD, PooledTask, pooled_evaluation
+from polyscale.tasks.pooled_predictor import Columns
 from polyscale.tasks.settings import PooledSettings, Rows, check_choice
-from polyscale.tasks.task import CLASS_SOURCES, AddOn, Case, Evaluation, Scores
+from polyscale.tasks.task import CLASS_SOURCES, AddOn, Case, Evaluation, SavedHead, Scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,7 @@ class Classification(PooledTask):
     data_type = ClassificationData
     loader = staticmethod(load_classification)
     right_or_wrong = True
+    grouped_by = "class"
     images_file: ClassVar[str] = "predictions.parquet"
 
     def targets(self, images: Any) -> NDArray[np.int64]:
@@ -68,29 +73,30 @@ class Classification(PooledTask):
 
     def evaluate(self, case: Case) -> Evaluation:
         """The probe, which cross-validates by itself; `head` is its `ProbeResult`."""
-        labels, names = case.data.test.labels, np.array(case.data.class_names)
-        result = _fit(case.train, case.data.train.labels, case.test, case.settings)
-        predicted = result.probabilities.argmax(axis=1)
-        correct = predicted == labels
-        of_truth = result.probabilities[np.arange(len(labels)), labels]
-        scores = Scores(
-            value=float(correct.mean()),
-            columns={
-                "label": names[labels],
-                "prediction": names[predicted],
-                "probability": of_truth.astype(np.float32),
-                "correct": correct,
-            },
-            image_scores=correct,
-            correct=correct,
-        )
+        data = case.data
+        result = _fit(case.train, data.train.labels, case.test, case.settings)
+        assert result.out_of_fold is not None
         return pooled_evaluation(
             case,
-            scores,
-            selection_value=result.cv_accuracy,
+            _scores(result.probabilities, data.test.labels, data.class_names),
+            selection=_scores(result.out_of_fold, data.train.labels, data.class_names),
             head=result,
             facts=result.summary(),
+            saved=SavedHead(name=HEAD, head=result.linear, facts=_thresholds(result, case.data)),
         )
+
+    def columns(self, scores: NDArray[np.float64], facts: Mapping[str, Any]) -> Columns:
+        """The most probable class, its probability, and that of every class."""
+        names, probabilities = facts["class_names"], softmax(scores, axis=1)
+        return {
+            "prediction": [names[index] for index in probabilities.argmax(axis=1)],
+            "probability": probabilities.max(axis=1),
+            **dict(zip(names, probabilities.T, strict=True)),
+        }
+
+    def head_facts(self, data: Any) -> dict[str, Any]:
+        """The names of the classes."""
+        return {"class_names": list(data.class_names)}
 
     def seed_values(self, case: Case, seeds: Sequence[int]) -> tuple[float, ...]:
         """Accuracies with other seeds; with the paper's protocol, folds are left out."""
@@ -109,18 +115,52 @@ class Classification(PooledTask):
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
         """Cascades always; other probes and controls where they are asked for."""
         optional: tuple[AddOn, ...] = ("probes", "controls")
-        return ("cascades", *(name for name in optional if getattr(settings, name)))
+        chosen = (name for name in optional if getattr(settings, name))
+        return ("cascades", *chosen, *super().addons(settings))
 
-    def data_facts(self, data: ClassificationData) -> dict[str, Any]:
-        """With the training and test images of each class."""
-        train, test = (
-            np.bincount(split.labels, minlength=len(data.class_names)).tolist()
-            for split in (data.train, data.test)
-        )
-        counts = dict(zip(data.class_names, zip(train, test, strict=True), strict=True))
-        return super().data_facts(data) | {"classes": counts}
+    def groups(self, images: Any, data: ClassificationData) -> ImageGroups:
+        """By class."""
+        return by_class(images.labels, data.class_names)
+
+
+def _thresholds(result: ProbeResult, data: ClassificationData) -> dict[str, Any]:
+    """Of two classes, the errors in finding the one with fewer training images, by threshold.
+
+    Those of cross-validated training images are for choosing a threshold, those of the test images
+    for judging it.
+    """
+    if len(data.class_names) != 2:
+        return {}
+    positive = int(np.bincount(data.train.labels).argmin())
+
+    def errors(probabilities: NDArray[np.floating], labels: NDArray) -> dict[str, Any]:
+        return asdict(threshold_errors(probabilities[:, positive], labels == positive))
+
+    found = {"test": errors(result.probabilities, data.test.labels)}
+    if result.out_of_fold is not None:
+        found = {"cross_validated": errors(result.out_of_fold, data.train.labels), **found}
+    return {"positive": data.class_names[positive], "threshold_errors": found}
 
 
 def _fit(train: Rows, labels: NDArray, test: Rows, settings: ClassificationSettings) -> ProbeResult:
     protocol, seed, device = settings.protocol, settings.seed, settings.device
     return probe(train, labels, test, protocol=protocol, seed=seed, device=device)
+
+
+def _scores(
+    probabilities: NDArray[np.floating], labels: NDArray[np.int64], class_names: Sequence[str]
+) -> Scores:
+    names, predicted = np.array(class_names), probabilities.argmax(axis=1)
+    correct = predicted == labels
+    of_truth = probabilities[np.arange(len(labels)), labels]
+    return Scores(
+        value=float(correct.mean()),
+        columns={
+            "label": names[labels],
+            "prediction": names[predicted],
+            "probability": of_truth.astype(np.float32),
+            "correct": correct,
+        },
+        image_scores=correct,
+        correct=correct,
+    )

@@ -18,7 +18,7 @@ from polyscale.records import METRICS
 from polyscale.stats import DEPTH_METRICS, depth_errors, depth_metrics
 from polyscale.tasks.maps.predictor import Outputs
 from polyscale.tasks.maps.settings import DEFAULT_CROP_HW, MapSettings
-from polyscale.tasks.maps.task import MapTask
+from polyscale.tasks.maps.task import MapTask, nothing_judged
 from polyscale.tasks.task import Scores
 from polyscale.types import HW
 
@@ -57,8 +57,19 @@ class Metres(Outputs):
 
     def colour(self, predicted: NDArray) -> NDArray:
         """From near to far."""
-        low, high = np.percentile(predicted, (2, 98)).tolist()
-        return colour_depth(predicted, low, max(high, low + 1e-3))
+        return colour_depth(predicted, *_ends(predicted))
+
+    def legend(self, predicted: NDArray) -> list[tuple[str, tuple[int, ...]]]:
+        """Five distances from near to far."""
+        steps = np.linspace(*_ends(predicted), 5, dtype=np.float32)
+        colours = colour_depth(steps[None], *_ends(predicted))[0]
+        return [(f"{d:.2f} m", tuple(rgb)) for d, rgb in zip(steps, colours, strict=True)]
+
+
+def _ends(metres: NDArray) -> tuple[float, float]:
+    """Nearest and farthest distance that have a colour of their own."""
+    low, high = np.nanpercentile(metres, (2, 98)).tolist()
+    return low, max(high, low + 1e-3)
 
 
 class Depth(MapTask):
@@ -83,6 +94,11 @@ class Depth(MapTask):
         """Metres."""
         return Metres(1)
 
+    def target_text(self, target: NDArray, data: DepthData) -> str:
+        """The nearest and the farthest place."""
+        known = target[np.isfinite(target)]
+        return f"{known.min():.2g} to {known.max():.2g} m" if known.size else "no depth known"
+
     def judge(
         self, target: NDArray, predicted: NDArray, data: DepthData
     ) -> Float[NDArray[np.float64], " 6"]:
@@ -103,12 +119,11 @@ class Depth(MapTask):
             image_scores=rmse,
         )
 
-    def quick_value(self, targets: NDArray, predicted: NDArray, data: DepthData) -> float:
-        """RMSE, without a crop; the largest that it can be where no depth is known."""
-        whole, pairs = replace(data, crop_yxyx=None), zip(targets, predicted, strict=True)
-        errors = np.stack([self.judge(truth, each, whole) for truth, each in pairs])
-        known = not np.isnan(errors[:, 0]).all()
-        return depth_metrics(errors)["rmse"] if known else data.max_depth_m
+    def judge_rasters(self, targets: NDArray, predicted: NDArray, data: DepthData) -> Scores:
+        """Without a crop; the largest error that there can be where no depth is known."""
+        if not ((targets >= data.min_depth_m) & (targets <= data.max_depth_m)).any():
+            return nothing_judged(data.max_depth_m, len(targets))
+        return super().judge_rasters(targets, predicted, replace(data, crop_yxyx=None))
 
     def data_facts(self, data: DepthData) -> dict[str, Any]:
         """With the range and the part of images that is judged."""

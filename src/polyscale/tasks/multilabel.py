@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from polyscale.data import load_multilabel
 from polyscale.errors import InputError
+from polyscale.learning.heads import LinearHead
 from polyscale.records import Metric, write_json
 from polyscale.stats import WeightedMetric
-from polyscale.tasks.pooled import PooledTask, ridge_predictions
+from polyscale.tasks.groups import ImageGroups, by_label
+from polyscale.tasks.pooled import PooledTask, fit_ridge
+from polyscale.tasks.pooled_predictor import Columns
 from polyscale.tasks.settings import Rows
 from polyscale.tasks.task import FinishedRun
 
@@ -30,6 +33,7 @@ class Multilabel(PooledTask):
     )
     other_metrics = (Metric(key="exact", name="All labels right", unit="%"),)
     reduction = None
+    grouped_by = "label"
     about = "ridge regression onto each label, on centred pooled features"
 
     def check_split(self, images: Any, split: str, data: Any) -> None:
@@ -55,9 +59,27 @@ class Multilabel(PooledTask):
         """The names of the labels of an image."""
         return ", ".join(np.array(data.class_names)[np.asarray(target, float) > 0.5])
 
-    def fit_predict(self, train: Rows, targets: NDArray, test: Rows, settings: Any) -> NDArray:
-        """A score for each image and label, about 1 where the label is expected."""
-        return ridge_predictions(train, targets.astype(np.float64), test)
+    def groups(self, images: Any, data: Any) -> ImageGroups:
+        """By label."""
+        return by_label(self.targets(images), data.class_names)
+
+    def fit(self, train: Rows, targets: NDArray, settings: Any) -> LinearHead:
+        """A score for each label, about 1 where the label is expected."""
+        return fit_ridge(train, targets.astype(np.float64))
+
+    def decide(self, scores: NDArray[np.float64]) -> NDArray:
+        """The scores themselves, by which images are ranked."""
+        return scores
+
+    def columns(self, scores: NDArray[np.float64], facts: Mapping[str, Any]) -> Columns:
+        """The labels that are expected, and the score of each label."""
+        names = np.array(facts["class_names"])
+        labels = ["; ".join(names[of_image > 0.5]) for of_image in scores]
+        return {"labels": labels, **dict(zip(names.tolist(), scores.T, strict=True))}
+
+    def head_facts(self, data: Any) -> dict[str, Any]:
+        """The names of the labels."""
+        return {"class_names": list(data.class_names)}
 
     def score_images(self, predictions: NDArray, targets: NDArray) -> Mapping[str, NDArray]:
         """The share of labels that are right, and whether all are."""

@@ -1,31 +1,38 @@
 """Tasks with one row of features for each image: the place to begin a task of your own."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import blake2b
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
 
 from polyscale.errors import InputError
 from polyscale.features import pooled_columns
+from polyscale.learning.heads import LinearHead
 from polyscale.operator.multiscale import MultiScale
 from polyscale.stats import WeightedMetric
 from polyscale.tasks.files import most_divided, thumbnail
+from polyscale.tasks.pooled_predictor import Columns, PooledPredictor
 from polyscale.tasks.settings import PooledSettings, Rows, RunSettings
-from polyscale.tasks.task import Case, Evaluation, Scores, Task
+from polyscale.tasks.task import AddOn, Case, Evaluation, SavedHead, Scores, Task
 from polyscale.types import Candidate
 
 NUM_FOLDS = 5
 GALLERY_SIZE = 24
 
+HEAD = "linear"
+"""The kind of every head of pooled features that a run keeps."""
+
 
 class PooledTask(Task):
     """A task that describes each image by one row of numbers.
 
-    `fit_predict` and `score_images` say what is learned and how it is judged. Selection by
+    `fit` or `fit_predict` says what is learned, and `score_images` how it is judged. Selection by
     cross-validation, intervals, contrasts, verdicts, files and report follow from these.
 
     Attributes:
@@ -35,7 +42,31 @@ class PooledTask(Task):
     settings_type: ClassVar[type[RunSettings]] = PooledSettings
     about: ClassVar[str] = "a head of the user's own"
 
-    @abstractmethod
+    def fit(self, train: Rows, targets: NDArray, settings: Any) -> LinearHead | None:
+        """Learn a linear map from the training images, which the run keeps for `polyscale predict`.
+
+        A task whose head is anything else writes `fit_predict` instead.
+
+        Args:
+            train: features of the training images (num_train, dim).
+            targets: of the training images (num_train, ...).
+            settings: an instance of `settings_type`.
+        """
+        return None
+
+    def decide(self, scores: NDArray[np.float64]) -> NDArray:
+        """Scores of a head (num, num_outputs) → predictions, one for each image."""
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    def columns(self, scores: NDArray[np.float64], facts: Mapping[str, Any]) -> Columns:
+        """Scores of a head (num, num_outputs) → what `polyscale predict` writes of each picture.
+
+        Args:
+            scores: of new pictures.
+            facts: of the file of the head, with `head_facts`.
+        """
+        return {"prediction": self.decide(scores)}
+
     def fit_predict(self, train: Rows, targets: NDArray, test: Rows, settings: Any) -> NDArray:
         """Learn from the training images, and predict the test images.
 
@@ -48,6 +79,9 @@ class PooledTask(Task):
         Returns:
             One prediction for each test image (num_test, ...).
         """
+        head = self.fit(train, targets, settings)
+        assert head is not None, f"{type(self).__name__}.fit or fit_predict must be written"
+        return self.decide(head.scores(test))
 
     def score_images(self, predictions: NDArray, targets: NDArray) -> Mapping[str, NDArray]:
         """Judge every test image: name → one number for each image (num_test,).
@@ -76,6 +110,11 @@ class PooledTask(Task):
     def text(self, target: Any, data: Any) -> str:
         """A target or a prediction, as files show it."""
         return f"{target:.4g}" if isinstance(target, float) else str(target)
+
+    def draw(self, images: Any, index: int, data: Any, side_px: int) -> tuple[Image.Image, str]:
+        """An image, and its target in words."""
+        picture, _ = super().draw(images, index, data, side_px)
+        return picture, self.text(self.targets(images)[index], data)
 
     def score(self, predictions: NDArray, targets: NDArray) -> Scores:
         """The metrics of all images together."""
@@ -113,8 +152,8 @@ class PooledTask(Task):
             **shared,
         )
 
-    def selection_value(self, train: Rows, targets: NDArray, settings: Any) -> float:
-        """The metric on training images, each predicted from the other folds."""
+    def selection(self, train: Rows, targets: NDArray, settings: Any) -> Scores:
+        """How it does on the training images, each predicted from the other folds."""
         fold = np.random.default_rng(settings.seed).permutation(len(train)) % NUM_FOLDS
         parts = [
             self.fit_predict(
@@ -123,13 +162,18 @@ class PooledTask(Task):
             for held in range(min(NUM_FOLDS, len(train)))
         ]
         order = np.argsort(np.argsort(fold, kind="stable"))
-        return self.score(np.concatenate(parts)[order], targets).value
+        return self.score(np.concatenate(parts)[order], targets)
 
     def evaluate(self, case: Case) -> Evaluation:
         """Predict the test images, and cross-validate on the training images."""
         data, settings = case.data, case.settings
         train, test = self.targets(data.train), self.targets(data.test)
-        predictions = self.fit_predict(case.train, train, case.test, settings)
+        head = self.fit(case.train, train, settings)
+        predictions = (
+            self.fit_predict(case.train, train, case.test, settings)
+            if head is None
+            else self.decide(head.scores(case.test))
+        )
         _check_predictions(np.asarray(predictions), len(test))
         scores = self.score(predictions, test)
         words = {
@@ -139,8 +183,33 @@ class PooledTask(Task):
         return pooled_evaluation(
             case,
             replace(scores, columns={**words, **scores.columns}),
-            selection_value=self.selection_value(case.train, train, settings),
+            selection=self.selection(case.train, train, settings),
             facts={"head": self.about},
+            saved=None if head is None else SavedHead(name=HEAD, head=head),
+        )
+
+    def check_head(self, head: nn.Module, facts: Mapping[str, Any]) -> None:
+        """Raise an InputError for a head without a name for each of its scores."""
+        assert isinstance(head, LinearHead)
+        names, num_scores = facts.get("class_names"), head.config["num_outputs"]
+        if names is not None and len(names) != num_scores:
+            raise InputError(
+                f"head must have a name for each of its {num_scores} scores, but has {len(names)}. "
+                "Train it with polyscale compare."
+            )
+
+    def predictor(
+        self, module: MultiScale, head: nn.Module, facts: Mapping[str, Any]
+    ) -> PooledPredictor:
+        """Pictures → what `columns` says of them."""
+        assert isinstance(head, LinearHead)
+        return PooledPredictor(
+            module,
+            head,
+            feature=facts["feature"],
+            read=partial(self.columns, facts=facts),
+            class_names=facts.get("class_names", ()),
+            facts=facts,
         )
 
     def seed_values(self, case: Case, seeds: Sequence[int]) -> tuple[float, ...]:
@@ -182,6 +251,10 @@ class PooledTask(Task):
             **super().facts(data, settings),
         }
 
+    def addons(self, settings: Any) -> tuple[AddOn, ...]:
+        """Repeats where they are asked for."""
+        return ("repeats",) if getattr(settings, "repeats", 0) else ()
+
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
         """Images on which candidates differ, the most divided first."""
         import pyarrow as pa
@@ -214,11 +287,21 @@ def pooled_evaluation(case: Case, scores: Scores, **others: Any) -> Evaluation:
 
 
 def ridge_predictions(train: Rows, targets: NDArray, test: Rows) -> NDArray[np.float64]:
-    """Ridge regression on centred features, all divided by one number (num_test, ...).
+    """The predictions of `fit_ridge` for test images (num_test, ...)."""
+    scores = fit_ridge(train, targets).scores(test)
+    return scores.reshape(len(test), *targets.shape[1:])
+
+
+def fit_ridge(train: Rows, targets: NDArray) -> LinearHead:
+    """Ridge regression on centred features, all divided by one number.
 
     Columns keep their relative variance: a column that hardly varies in training can be far out in
     a test image, and dividing by its own deviation would let it decide the prediction alone. The
     regulariser of each target is the one with the smallest leave-one-out error.
+
+    Args:
+        train: features of the training images (num_train, dim).
+        targets: numbers, one or several for each image (num_train,) or (num_train, num_outputs).
     """
     from sklearn.linear_model import RidgeCV
 
@@ -226,7 +309,9 @@ def ridge_predictions(train: Rows, targets: NDArray, test: Rows) -> NDArray[np.f
     centred = train - mean
     scale = np.sqrt((centred**2).mean()) or 1.0
     ridge = RidgeCV(np.logspace(-2, 6, 17), alpha_per_target=targets.ndim > 1)
-    return ridge.fit(centred / scale, targets).predict((test - mean) / scale)
+    ridge.fit(centred / scale, targets)
+    weights = np.atleast_2d(ridge.coef_) / scale
+    return LinearHead.of(weights, np.atleast_1d(ridge.intercept_) - weights @ mean)
 
 
 def _check_predictions(predictions: NDArray, num_test: int) -> None:

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from polyscale.data import load_numbers
 from polyscale.errors import InputError
+from polyscale.learning.heads import LinearHead
 from polyscale.records import Metric
-from polyscale.tasks.pooled import PooledTask, ridge_predictions
+from polyscale.tasks.groups import ImageGroups, by_range
+from polyscale.tasks.pooled import PooledTask, fit_ridge
 from polyscale.tasks.settings import Rows
 
 
@@ -30,6 +32,7 @@ class Regression(PooledTask):
     )
     statistics = ("squared_error", "centred", "squared_centred")
     reduction = None
+    grouped_by = "range"
     about = "ridge regression on centred pooled features"
 
     def check_split(self, images: Any, split: str, data: Any) -> None:
@@ -42,9 +45,15 @@ class Regression(PooledTask):
                 "each image and not all equal. Check the column."
             )
 
-    def fit_predict(self, train: Rows, targets: NDArray, test: Rows, settings: Any) -> NDArray:
-        """The predicted number of each test image."""
-        return ridge_predictions(train, np.asarray(targets, np.float64), test)
+    def groups(self, images: Any, data: Any) -> ImageGroups:
+        """By ranges of the numbers of both splits."""
+        numbers = [np.asarray(split.targets, np.float64) for split in (data.train, data.test)]
+        both = np.concatenate(numbers)
+        return by_range(np.asarray(images.targets, np.float64), both.min(), both.max())
+
+    def fit(self, train: Rows, targets: NDArray, settings: Any) -> LinearHead:
+        """Ridge regression onto the number."""
+        return fit_ridge(train, np.asarray(targets, np.float64))
 
     def score_images(self, predictions: NDArray, targets: NDArray) -> Mapping[str, NDArray]:
         """What R² is made from, and absolute errors; targets are taken from their mean."""

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.data import load_classification
+from polyscale.data import ClassificationData, load_classification
 from polyscale.errors import InputError
 from polyscale.records import Metric
+from polyscale.tasks.groups import ImageGroups, by_class
 from polyscale.tasks.pooled import PooledTask
 from polyscale.tasks.settings import Rows
-from polyscale.tasks.task import CLASS_SOURCES
+from polyscale.tasks.task import CLASS_SOURCES, Scores
 
 COLUMNS = ("retrieval_map", "recall_1", "recall_5")
 
@@ -36,6 +37,7 @@ class Retrieval(PooledTask):
         Metric(key="recall_1", name="Recall at 1", unit="%"),
         Metric(key="recall_5", name="Recall at 5", unit="%"),
     )
+    grouped_by = "class"
     about = "none: nearest neighbours by the cosine of pooled features"
 
     def check_split(self, images: Any, split: str, data: Any) -> None:
@@ -72,10 +74,18 @@ class Retrieval(PooledTask):
                     columns[name][query] = value
         return columns
 
-    def selection_value(self, train: Rows, targets: NDArray, settings: Any) -> float:
-        """The metric among the training images, which are searched for nothing else."""
-        return self.score(self.fit_predict(train, targets, train, settings), targets).value
+    def groups(self, images: Any, data: Any) -> ImageGroups:
+        """By class."""
+        classes, numbers = np.unique(np.asarray(images.targets), return_inverse=True)
+        return by_class(numbers, [self.text(value, data) for value in classes])
+
+    def selection(self, train: Rows, targets: NDArray, settings: Any) -> Scores:
+        """How it does among the training images, which are searched for nothing else."""
+        return self.score(self.fit_predict(train, targets, train, settings), targets)
 
     def text(self, target: Any, data: Any) -> str:
         """A class; or the name of the nearest test image."""
-        return data.test.ids[int(target[0])] if np.ndim(target) else super().text(target, data)
+        if np.ndim(target):
+            return data.test.ids[int(target[0])]
+        is_index = isinstance(data, ClassificationData)
+        return data.class_names[target] if is_index else super().text(target, data)

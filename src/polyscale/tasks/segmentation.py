@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from polyscale.data import SegmentationData, load_segmentation
+from polyscale.data import DenseImages, SegmentationData, load_segmentation
 from polyscale.data.colours import colour_labels
 from polyscale.learning.heads.dense import SEGMENTATION_HEADS, HeadKind
 from polyscale.learning.heads.dense.augment import AugmentSettings
@@ -27,12 +27,16 @@ from polyscale.stats import (
     segmentation_metrics,
     stack_counts,
 )
+from polyscale.tasks.groups import ImageGroups
 from polyscale.tasks.maps.predictor import Outputs
 from polyscale.tasks.maps.samples import READERS
 from polyscale.tasks.maps.settings import DEFAULT_CROP_HW, MapSettings
-from polyscale.tasks.maps.task import MapTask
+from polyscale.tasks.maps.task import MapTask, nothing_judged
 from polyscale.tasks.task import FinishedRun, Scores
 from polyscale.types import HW
+
+MAX_COUNTED = 500
+"""Masks of a split that are read to count its classes before a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,16 @@ class Labels(Outputs):
         """One colour for each class."""
         return colour_labels(predicted, self.num_outputs)
 
+    def legend(self, predicted: NDArray) -> list[tuple[str, tuple[int, ...]]]:
+        """The classes that were predicted with their share of the pixels, the largest first."""
+        classes, counts = np.unique(predicted, return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        colours = self.colour(classes[None])[0]
+        return [
+            (f"{self.class_names[classes[i]]} {counts[i] / predicted.size:.0%}", tuple(colours[i]))
+            for i in order
+        ]
+
 
 class LabelDetails(NamedTuple):
     """What files of segmentation are made from: pixels by class, objects of each test image."""
@@ -79,6 +93,7 @@ class Segmentation(MapTask):
     settings_type = SegmentationSettings
     data_type = SegmentationData
     loader = staticmethod(load_segmentation)
+    grouped_by = "class"
     statistics = ("intersection", "union")
     reduction = "mean_iou"
 
@@ -122,25 +137,34 @@ class Segmentation(MapTask):
             details=LabelDetails(counts, tuple(objects for _, objects in images)),
         )
 
-    def quick_value(self, targets: NDArray, predicted: NDArray, data: SegmentationData) -> float:
-        """Mean IoU over all rasters; 0 where every pixel is ignored."""
-        num = len(data.class_names)
-        counts = stack_counts(
-            [count_pixels(t, p, num) for t, p in zip(targets, predicted, strict=True)]
-        )
-        return segmentation_metrics(counts)["miou"] if counts.truth.any() else 0.0
+    def judge_rasters(self, targets: NDArray, predicted: NDArray, data: SegmentationData) -> Scores:
+        """One confusion over all rasters; 0 where every pixel is ignored."""
+        if (targets < 0).all():
+            return nothing_judged(0.0, len(targets))
+        return super().judge_rasters(targets, predicted, data)
 
     def data_facts(self, data: SegmentationData) -> dict[str, Any]:
         """With the names of the classes."""
         return super().data_facts(data) | self.head_facts(data)
+
+    def groups(self, images: DenseImages, data: SegmentationData) -> ImageGroups:
+        """By class: the images that show it, of at most `MAX_COUNTED`."""
+        chosen = np.unique(np.linspace(0, len(images) - 1, MAX_COUNTED).round().astype(np.int64))
+        pixels = _count_pixels(images, chosen, len(data.class_names))
+        shares = pixels.sum(axis=0) / max(1, pixels.sum())
+        names = data.class_names
+        return ImageGroups(
+            num_counted=len(chosen),
+            indices={name: chosen[pixels[:, i] > 0] for i, name in enumerate(names)},
+            shares=dict(zip(names, shares.tolist(), strict=True)),
+        )
 
     def own_files(self) -> tuple[str, ...]:
         """Of classes and objects."""
         return ("classes.json", "objects.parquet", "sizes.json")
 
     def write(self, folder: Path, run: FinishedRun) -> None:
-        """IoU by class and by size of object, every object, and the heads."""
-        super().write(folder, run)
+        """IoU by class and by size of object, and every object."""
         details = {name: each.scores.details for name, each in run.evaluations.items()}
         write_json(folder / "classes.json", _classes(run.data, details))
         objects = {name: own.objects for name, own in details.items()}
@@ -159,7 +183,9 @@ def _classes(data: SegmentationData, details: Mapping[str, LabelDetails]) -> dic
     truth = next(iter(details.values())).counts.truth
     return {
         "names": list(data.class_names),
-        "train_px": _train_px(data),
+        "train_px": _count_pixels(data.train, range(len(data.train)), len(data.class_names))
+        .sum(axis=0)
+        .tolist(),
         "test_px": truth.sum(axis=0).tolist(),
         "test_images": (truth > 0).sum(axis=0).tolist(),
         "iou": {
@@ -169,15 +195,16 @@ def _classes(data: SegmentationData, details: Mapping[str, LabelDetails]) -> dic
     }
 
 
-def _train_px(data: SegmentationData) -> list[int]:
-    """Pixels of each class in the training images."""
-    num, train = len(data.class_names), data.train
+def _count_pixels(
+    images: DenseImages, chosen: Sequence[int] | NDArray[np.int64], num_classes: int
+) -> NDArray[np.int64]:
+    """Pixels of each class in each of the chosen images (num_chosen, num_classes)."""
 
     def count(index: int) -> NDArray[np.int64]:
-        return np.bincount(train.target(index).ravel() + 1, minlength=num + 1)[1:]
+        return np.bincount(images.target(int(index)).ravel() + 1, minlength=num_classes + 1)[1:]
 
     with ThreadPoolExecutor(READERS) as readers:
-        return sum(readers.map(count, range(len(train))), np.zeros(num, np.int64)).tolist()
+        return np.stack(list(readers.map(count, chosen)))
 
 
 def _pairs(run: FinishedRun) -> list[tuple[str, str]]:

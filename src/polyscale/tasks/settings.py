@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from polyscale.errors import InputError
 from polyscale.features import Feature, pooled_columns
@@ -20,7 +21,7 @@ from polyscale.operator.multiscale import (
 )
 from polyscale.stats import MARGIN
 from polyscale.tasks.options import option
-from polyscale.types import SOURCES, Backbone, Source
+from polyscale.types import SOURCES, Backbone, Source, short_repr
 
 Rows = NDArray[np.float32]
 
@@ -29,6 +30,9 @@ FEATURE_WORDS: dict[Feature, str] = {
     "cls": "the class token",
     "mean": "the mean of the map",
 }
+
+
+MAX_REPEATS = 1000
 
 
 def parse_tile_batch(text: str) -> int | Literal["auto"]:
@@ -47,6 +51,9 @@ class RunSettings(ABC):
 
     The help of each option says what it means.
     """
+
+    kept_with_heads: ClassVar[tuple[str, ...]] = ("source", "margin", "seed")
+    """Fields that the file of a head keeps; `of_head` reads them."""
 
     features: ClassVar[Literal["pooled", "maps"]]
     """What is extracted of each image: one row of numbers, or a map."""
@@ -72,6 +79,12 @@ class RunSettings(ABC):
         "or mean IoU, or one centimetre of RMSE.",
     )
 
+    costs: bool = option(
+        True,
+        help="Do not measure time and memory, which takes up to a tenth of a run. Parameters and "
+        "multiply-adds are counted all the same.",
+    )
+
     def __post_init__(self) -> None:
         check_choice("source", self.source, SOURCES)
         if self.tile_batch != "auto" and not (
@@ -89,10 +102,30 @@ class RunSettings(ABC):
             )
         check_device(self.device)
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.__repr__ = short_repr  # type: ignore[method-assign]
+
     @property
     def precision(self) -> Precision:
         """`dtype`, with "auto" decided on this machine."""
         return fastest_precision(torch.device(self.device)) if self.dtype == "auto" else self.dtype
+
+    def head_facts(self) -> dict[str, Any]:
+        """What the file of a head keeps of the settings."""
+        fields = asdict(self)
+        return {"dtype": self.precision, **{name: fields[name] for name in self.kept_with_heads}}
+
+    @classmethod
+    def of_head(cls, facts: Mapping[str, Any], **others: Any) -> Self:
+        """The settings by which features for a head are made.
+
+        Args:
+            facts: of its file; a KeyError or TypeError says that they are not those of a run.
+            others: further fields.
+        """
+        names = ("dtype", *cls.kept_with_heads)
+        return cls(**{name: facts[name] for name in names}, **others)
 
     def module(self, backbone: Backbone, scales: Sequence[float], **options: Any) -> MultiScale:
         """The operator with these settings, and further options of `MultiScaleConfig`."""
@@ -122,6 +155,7 @@ class RunSettings(ABC):
 class PooledSettings(RunSettings):
     """The options of tasks that describe each image by one row of numbers."""
 
+    kept_with_heads: ClassVar[tuple[str, ...]] = (*RunSettings.kept_with_heads, "feature")
     features: ClassVar[Literal["pooled", "maps"]] = "pooled"
 
     feature: Feature = option(
@@ -130,9 +164,22 @@ class PooledSettings(RunSettings):
         help="What heads see of each scale: the class token (cls), the mean of the map (mean) or "
         "both.",
     )
+    repeats: int = option(
+        0,
+        help="Also repeat split and training this many times with other seeds, on the same "
+        "features, and show how far the answer moves. Where the data have a split of their own, "
+        "half of the training images are drawn each time.",
+    )
 
     def __post_init__(self) -> None:
         check_choice("feature", self.feature, get_args(Feature))
+        if type(self.repeats) is not int or not (
+            self.repeats == 0 or 2 <= self.repeats <= MAX_REPEATS
+        ):
+            raise InputError(
+                f"repeats must be 0, or from 2 to {MAX_REPEATS}, but got {self.repeats!r}. "
+                "Ten show how far an answer moves."
+            )
         super().__post_init__()
 
     @property

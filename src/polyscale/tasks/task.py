@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
 from polyscale.errors import InputError
@@ -26,10 +27,11 @@ from polyscale.stats import (
     weighted_contrasts,
     weighted_intervals,
 )
+from polyscale.tasks.groups import ImageGroups, small_picture
 from polyscale.tasks.settings import RunSettings
 from polyscale.types import Candidate, Progress
 
-AddOn = Literal["cascades", "probes", "controls"]
+AddOn = Literal["cascades", "probes", "controls", "repeats"]
 """What the run loop does besides, where a task asks for it; each writes a JSON file."""
 
 CLASS_SOURCES = (
@@ -43,14 +45,14 @@ REDUCTIONS = {"mean": mean_of_images, "mean_iou": mean_iou}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scores:
-    """How a candidate did on the test images. One of the last three says what is resampled.
+    """How a candidate did on some images. `correct`, `statistics` or `weighted` is resampled.
 
     Attributes:
         value: the metric.
-        columns: name → what is known of each test image, as the file of images keeps it.
+        columns: name → what is known of each image, as the file of images keeps it.
         others: other metrics, by their key.
-        image_scores: the metric of each test image alone, by which images for the gallery are
-            chosen; NaN where there is none (num_test,).
+        image_scores: the metric of each image alone, by which images for the gallery are chosen;
+            NaN where there is none (num_test,).
         correct: whether each image is right (num_test,): exact tests apply.
         statistics: what a bootstrap averages over images (num_judged, num_statistics).
         weighted: weights of the images (resamples, num_test) → the metric (resamples,): for
@@ -69,8 +71,23 @@ class Scores:
 
     @property
     def num_judged(self) -> int:
-        """Test images that count."""
+        """Images that count."""
         return len(self.image_scores if self.statistics is None else self.statistics)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SavedHead:
+    """A trained head, as its file keeps it.
+
+    Attributes:
+        name: its kind, by the name in the registry of heads.
+        head: a module whose `config` makes it again.
+        facts: what else is known of it, JSON-like.
+    """
+
+    name: str
+    head: nn.Module
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,8 +95,8 @@ class Evaluation:
     """A candidate after training and test.
 
     Attributes:
-        selection_value: the metric on training images that the head had not seen: scale sets and
-            larger models are chosen by it.
+        selection: how it did on training images that the head had not seen. Candidates are chosen
+            by it, and never by the test images.
         head: what was trained, as files or add-ons of the task need it.
         facts: how it was trained, as JSON holds it: `probe` of a row of results.
         module: images → anything; what is timed. Its method `counted(image_hw)`, where it has one,
@@ -87,10 +104,11 @@ class Evaluation:
         feature_dim: numbers that describe one image, or one place of its map.
         num_tiles: times that the backbone runs for one image.
         test: features of the test images, where the gallery needs them again.
+        saved: what the run keeps of the head for `polyscale predict`; None where it keeps none.
     """
 
     scores: Scores
-    selection_value: float
+    selection: Scores
     head: Any = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     module: nn.Module
@@ -98,6 +116,7 @@ class Evaluation:
     num_train: int
     num_tiles: int
     test: Any = None
+    saved: SavedHead | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -134,7 +153,7 @@ class Case:
 class FinishedRun:
     """What a task's own files are made from.
 
-    `evaluations` are by the name of the candidate, `weights_hashes` by the name of the backbone.
+    `evaluations` are by the name of the candidate.
     """
 
     data: Any
@@ -142,7 +161,6 @@ class FinishedRun:
     rows: Sequence[Result]
     verdicts: Sequence[Verdict]
     evaluations: Mapping[str, Evaluation]
-    weights_hashes: Mapping[str, str]
 
 
 class Task(ABC):
@@ -160,6 +178,7 @@ class Task(ABC):
             any, the one that is named like the metric.
         reduction: how their means become the metric; None is what `reduce` or `Scores.weighted`
             says, and runs of the task cannot be merged.
+        grouped_by: what `groups` are, in one word: "class", "label", "range".
         images_file: the file with one row for each candidate and test image.
     """
 
@@ -173,9 +192,10 @@ class Task(ABC):
     right_or_wrong: ClassVar[bool] = False
     statistics: ClassVar[tuple[str, ...]] = ()
     reduction: ClassVar[Reduction | None] = "mean"
+    grouped_by: ClassVar[str] = ""
     images_file: ClassVar[str] = "images.parquet"
 
-    def load(self, source: str, *, seed: int, cache: Path | None, progress: Progress) -> Any:
+    def load(self, source: str, *, seed: int, cache: str | Path | None, progress: Progress) -> Any:
         """Load the data that a user names, for example `folder:PATH`.
 
         Args:
@@ -247,22 +267,22 @@ class Task(ABC):
     ) -> list[Contrast]:
         """Every pair of candidates: their difference, its intervals and its tests."""
         kind, values, num_images = _resampled(scores)
-        options: dict[str, Any] = {"margin": margin, "seed": seed}
         if kind == "correct":
-            return paired_contrasts(values, metric=self.metric.key, **options)
+            return paired_contrasts(values, metric=self.metric.key, margin=margin)
+        options: dict[str, Any] = {"metric": self.metric, "margin": margin, "seed": seed}
         if kind == "statistics":
-            return image_contrasts(values, self.reduce, metric=self.metric, **options)
-        return weighted_contrasts(values, num_images, metric=self.metric, **options)
+            return image_contrasts(values, self.reduce, **options)
+        return weighted_contrasts(values, num_images, **options)
 
     @property
     def about_intervals(self) -> str:
         """Where intervals come from, in words."""
-        bootstrap = "bootstrap over test images"
         if self.right_or_wrong:
-            kinds = f"Wilson's for accuracies; of differences, percentiles of a paired {bootstrap}"
-        else:
-            kinds = f"percentiles of a {bootstrap}, paired for differences"
-        return f"95 %: {kinds}, 10 000 resamples"
+            return "95 %: Wilson's of a share, Tango's of a difference between paired shares"
+        return (
+            "95 %: percentiles of a bootstrap over test images, paired for differences, "
+            "10 000 resamples"
+        )
 
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
         """What else the run loop should do."""
@@ -281,22 +301,51 @@ class Task(ABC):
         )
 
     def data_facts(self, data: Any) -> dict[str, Any]:
-        """The content of `data.json`."""
+        """What the task knows of its data: fields of `DataRecord`."""
         return {
             "name": data.name,
             "about": data.about,
             "num_train": len(data.train),
             "num_test": len(data.test),
-            "report": data.report.to_dict(),
+            "report": data.report,
         }
+
+    def groups(self, images: Any, data: Any) -> ImageGroups:
+        """The images of a split by class or the like, which `grouped_by` names."""
+        return ImageGroups(num_counted=len(images))
+
+    def draw(self, images: Any, index: int, data: Any, side_px: int) -> tuple[Image.Image, str]:
+        """An image with its target drawn over it, `side_px` at most, and the target in words."""
+        return small_picture(images.read(index, min_side=side_px), side_px), ""
 
     @abstractmethod
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
         """A pyarrow table of test images on which candidates differ: `gallery.parquet`."""
 
-    def head_file(self, number: int) -> str | None:
-        """Where the head of a candidate is written, or None."""
-        return None
+    def head_facts(self, data: Any) -> dict[str, Any]:
+        """What the file of a head must keep of the data, so that predictions can be read."""
+        return {}
+
+    def check_head(  # noqa: B027 - nothing to check
+        self, head: nn.Module, facts: Mapping[str, Any]
+    ) -> None:
+        """Raise an InputError for the file of a head whose facts do not fit it.
+
+        A KeyError or TypeError says that they are not those of a run.
+        """
+
+    def predictor(self, module: MultiScale, head: nn.Module, facts: Mapping[str, Any]) -> Any:
+        """Backbone, scales and a head from a file as one.
+
+        Args:
+            module: backbone and scales.
+            head: what was trained on their features.
+            facts: of its file, checked by `check_head`.
+
+        Raises:
+            InputError: if the task cannot predict.
+        """
+        raise InputError(f"head must be one that can predict, but task {self.name} has none.")
 
     def own_files(self) -> tuple[str, ...]:
         """Names of the files that `write` adds to the folder of a run, heads aside."""

@@ -3,6 +3,7 @@
 from polyscale.types.backbone import HW, SOURCES, Backbone, Source, TileFeatures
 from polyscale.types.candidate import Candidate, check_scales, format_scale, is_number
 from polyscale.types.progress import Progress, silent
+from polyscale.types.short import short_repr
 
 __all__ = [
     "HW",
@@ -15,5 +16,6 @@ __all__ = [
     "check_scales",
     "format_scale",
     "is_number",
+    "short_repr",
     "silent",
 ]

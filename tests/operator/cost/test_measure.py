@@ -1,6 +1,10 @@
+import json
+
+import pytest
 import torch
 
-from polyscale.operator.cost import Timed, fitting_batch, measure
+from polyscale.operator.cost import Cost, Meter, Timed, candidate, fitting_batch
+from polyscale.operator.cost.candidate import cpu_threads
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.multiscale.memory import peak_live_bytes
 
@@ -32,11 +36,13 @@ def test_memory_on_the_meta_device_equals_the_cpu(tiny_backbone):
     assert peaks[0] == peaks[1] > 0
 
 
-def ticks(monkeypatch, *seconds):
-    """A clock by which the calls take these times."""
+def ticks(monkeypatch, *seconds, cpu=()):
+    """Clocks by which the calls take these times, and turns this much of a processor core."""
     clock = iter([t for s in seconds for t in (0, s)])
-    monkeypatch.setattr("polyscale.operator.cost.candidate.TURN_S", 3)
-    monkeypatch.setattr("polyscale.operator.cost.candidate.time.perf_counter", lambda: next(clock))
+    core = iter([t for s in cpu or seconds for t in (0, s)])
+    monkeypatch.setattr(candidate, "TURN_S", 3)
+    monkeypatch.setattr(candidate.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(candidate.time, "thread_time", lambda: next(core))
 
 
 def test_long_calls_are_warmed_up_once(monkeypatch):
@@ -45,6 +51,7 @@ def test_long_calls_are_warmed_up_once(monkeypatch):
     for _ in range(3):
         timed.turn()
     assert timed.quartiles_s() == (4.5, 5, 5.5)
+    assert timed.medians_s() == [4, 5, 6]
 
 
 def test_short_calls_are_warmed_up_in_every_turn(monkeypatch):
@@ -53,28 +60,59 @@ def test_short_calls_are_warmed_up_in_every_turn(monkeypatch):
     for _ in range(2):
         timed.turn()
     assert timed.quartiles_s() == (1, 1, 2)
+    assert timed.medians_s() == [1, 2]
 
 
-def test_measure(tiny_backbone, monkeypatch):
-    monkeypatch.setattr("polyscale.operator.cost.candidate.TURN_S", 0.01)
-    one, three = (
-        measure(MultiScale(tiny_backbone(), scales), image_hw=(64, 64), batch=4)
-        for scales in ((1,), (1, 2, 3))
-    )
+def test_the_share_of_a_core_is_that_of_all_turns(monkeypatch):
+    ticks(monkeypatch, 99, 4, 6, cpu=(4, 3))
+    timed = Timed(lambda: None, torch.device("cpu"))
+    for _ in range(2):
+        timed.turn()
+    assert timed.cpu_share == 0.7
+
+
+def test_threads_are_as_before_after_a_call_that_fails():
+    before, inside = torch.get_num_threads(), []
+
+    def fail():
+        inside.append(torch.get_num_threads())
+        raise ZeroDivisionError
+
+    for threads in (1, before + 2, None):
+        with pytest.raises(ZeroDivisionError):
+            Timed(fail, torch.device("cpu"), threads=threads).turn()
+        assert torch.get_num_threads() == before
+    assert inside == [1, before + 2, before]
+
+
+def test_meters(tiny_backbone, monkeypatch):
+    monkeypatch.setattr(candidate, "TURN_S", 0.01)
+    modules = [MultiScale(tiny_backbone(), scales) for scales in ((1,), (1, 2, 3))]
+    with cpu_threads(2):
+        meters = [Meter(module, (64, 64)) for module in modules]
+        for number in range(2):
+            for meter in meters:
+                meter.turn(number)
+        one, three = (meter.cost("now") for meter in meters)
     assert three.macs == 14 * one.macs
     assert three.params == one.params
     assert three.peak_bytes > one.peak_bytes > 4 * one.params
-    for cost in (one, three):
+    for cost, module in zip((one, three), modules, strict=True):
         assert cost.flops == 2 * cost.macs
         assert 0 < cost.latency_low_ms <= cost.latency_ms <= cost.latency_high_ms
         assert 0 < cost.throughput_low <= cost.throughput <= cost.throughput_high
+        turns = cost.turns
+        assert (turns.session, turns.image_hw, len(turns.latency_ms)) == ("now", (64, 64), 2)
+        assert cost.latency_ms == min(turns.one_thread_ms, turns.all_threads_ms)
+        assert 0 < turns.cpu_share <= 1.05
+        assert Cost.from_dict(json.loads(json.dumps(cost.to_dict()))) == cost
+        counted = Cost.counted(module, (64, 64))
+        assert counted == Cost(params=cost.params, macs=cost.macs, flops=cost.flops)
 
 
 def test_a_batch_is_what_fits(monkeypatch):
     device = torch.device("cpu")
     assert fitting_batch((224, 224), device) == 4
-    monkeypatch.setattr(
-        "polyscale.operator.cost.candidate.free_bytes", lambda _: 8 * 12 * 100 * 100 * 3
-    )
+    monkeypatch.setattr(candidate, "free_bytes", lambda _: 8 * 12 * 100 * 100 * 3)
     assert fitting_batch((100, 100), device) == 2
     assert fitting_batch((10_000, 10_000), device) == 1

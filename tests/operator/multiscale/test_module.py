@@ -91,6 +91,26 @@ def test_base_source_adds_no_new_pixels(tiny_backbone):
     torch.testing.assert_close(native(images).scales[0].map, base(images).scales[0].map)
 
 
+@pytest.mark.parametrize("num_prefix", [0, 1, 3])
+@pytest.mark.parametrize("options", [{}, {"merge": "mean"}, {"prefix": "none"}])
+def test_widths_of_the_map_and_of_the_pooled_vector(num_prefix, options, tiny_backbone):
+    module = MultiScale(tiny_backbone(num_prefix), (1, 2), **options)
+    features = module(torch.randn(1, 3, 32, 32))
+    assert module.out_channels == features.map.shape[1]
+    assert module.pooled_dim == features.pooled.shape[1]
+
+
+def test_kept_aspect_is_that_of_the_map_too(tiny_backbone):
+    module = MultiScale(tiny_backbone(), (1, 2), aspect="keep")
+    wide, high = torch.randn(3, 40, 60), torch.randn(3, 60, 40)
+    assert module(wide[None]).map.shape == (1, 12, 4, 6)
+    assert module(high[None]).map.shape == (1, 12, 6, 4)
+    with pytest.raises(InputError, match="images must share an output grid.*output_grid='base'"):
+        module([wide, high])
+    base = MultiScale(module.backbone, (1, 2), aspect="keep", output_grid="base")
+    assert base([wide, high]).map.shape == (2, 12, 4, 4)
+
+
 def test_images_of_different_sizes_in_one_call(tiny_backbone):
     module = MultiScale(tiny_backbone(), (1, 2))
     images = [torch.randn(3, 40, 70), torch.randn(3, 90, 33)]

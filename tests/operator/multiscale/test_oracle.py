@@ -52,7 +52,8 @@ def pooled(image, grid_hw):
     shifted=st.booleans(),
     split=st.booleans(),
     output_grid=st.one_of(
-        st.just("base"), st.just("largest"), st.tuples(st.integers(1, 20), st.integers(1, 20))
+        st.sampled_from(["auto", "base", "largest"]),
+        st.tuples(st.integers(1, 20), st.integers(1, 20)),
     ),
     tile_batch=st.integers(1, 9),
     batch=st.integers(1, 2),

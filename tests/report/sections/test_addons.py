@@ -18,12 +18,14 @@ def test_shots_without_a_number_are_no_chart(run):
     assert few_shot(run, {name: nothing}) is None
 
 
-def test_each_budget_gets_more_and_the_best_comes_last(run):
+def test_each_budget_gets_more_and_the_last_is_level_with_the_best(run):
     best = max(run.results, key=lambda r: r.selection_value)
     found = budgets(run)
     assert [axis.key for axis, _ in found] == ["macs", "latency_ms", "peak_bytes", "params"]
     for axis, ranges in found:
-        assert run.rows[ranges[-1].candidate].selection_value == best.selection_value
+        last = run.rows[ranges[-1].candidate]
+        error = run.errors.get(frozenset((best.candidate, last.candidate)), 0.0)
+        assert best.selection_value - last.selection_value <= error
         lows = [r.budget_low for r in ranges]
         assert lows == sorted(lows)
         assert lows[0] == min(getattr(r, axis.key) for r in run.results)

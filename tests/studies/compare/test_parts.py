@@ -3,13 +3,11 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 from tests.tiny_study import CANDIDATES, SMALL
 
-from polyscale import api
-from polyscale.errors import InputError, RunError
+from polyscale.errors import InputError
 from polyscale.learning.heads import fit_knn, probe
 from polyscale.studies import run_compare
 
@@ -147,13 +145,14 @@ def test_files_are_plain_json(whole, tmp_path):
     files = {f.stem: json.loads(f.read_text(), parse_constant=pytest.fail)
              for f in tmp_path.glob("*.json")}  # fmt: skip
     assert {f"{name}.json" for name in files} == {
-        n for n in whole.plan.files if n.endswith(".json")
+        "recommendation.json", *(n for n in whole.plan.files if n.endswith(".json"))
     }  # fmt: skip
     assert {"probes.json", "controls.json", "cascades.json"} <= set(whole.plan.files)
     data = files["data"]
     assert (data["num_train"], data["num_test"]) == (24, 12)
     assert data["classes"] == {name: [8, 4] for name in ("coarse", "fine", "medium")}
-    assert data["report"] == {"unreadable": [], "near_duplicates": [], "remarks": []}
+    assert not any(found for name, found in data["report"].items() if name != "sizes")
+    assert data["report"]["sizes"]["median_hw"] == [64, 80]
     for cascade in files["cascades"]:
         lengths = {len(cascade[k]) for k in ("thresholds", "share", "cost", "accuracy")}
         assert len(lengths) == 1
@@ -165,34 +164,3 @@ def test_files_are_plain_json(whole, tmp_path):
         ends = [spot["budget_high"] for spot in spots[:-1]]
         assert ends == [spot["budget_low"] for spot in spots[1:]]
     assert 0 < files["timing"]["busy_share"] <= 1
-
-
-def test_from_python(whole, tmp_path, monkeypatch):
-    def fail(*_):
-        raise ValueError("no chart")
-
-    monkeypatch.setattr(api, "plan_compare", lambda *_, **__: None)
-    monkeypatch.setattr(api, "run_compare", lambda *_, **__: whole)
-    comparison = api.compare("x", CANDIDATES)
-    table = comparison.to_pandas()
-    assert isinstance(table, pd.DataFrame)
-    assert table.loc[CANDIDATES[1], "value"] == comparison.rows[1].value
-    page = comparison.report(tmp_path / "run")
-    assert page.read_text().startswith("<!doctype html>")
-    written = page.stat().st_mtime_ns
-    assert comparison.report(tmp_path / "run") == page
-    assert page.stat().st_mtime_ns == written
-    for file in ("report.html", "curves.png"):
-        (tmp_path / "run" / file).unlink()
-    with monkeypatch.context() as patch:
-        patch.setattr("polyscale.report.page.render_page", fail)
-        with pytest.raises(RunError, match=r"cannot be written \(no chart\), but the run is finis"):
-            comparison.report(tmp_path / "run")
-        with pytest.raises(RunError, match="To try again, run: polyscale report"):
-            comparison.report(tmp_path / "new")
-    assert {f.name for f in (tmp_path / "new").iterdir()} >= {"results.json", "gallery.parquet"}
-    assert comparison.report(tmp_path / "new").is_file()
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "file").write_text("")
-    with pytest.raises(InputError, match="holds other files"):
-        comparison.report(tmp_path / "other")

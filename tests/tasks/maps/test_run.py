@@ -12,8 +12,8 @@ from polyscale.data import load_segmentation
 from polyscale.errors import InputError
 from polyscale.learning.heads.dense import TrainSettings
 from polyscale.learning.heads.dense.augment import AugmentSettings
-from polyscale.learning.heads.dense.head_file import load_head
 from polyscale.learning.heads.dense.views import ViewSettings
+from polyscale.learning.heads.head_file import load_head
 from polyscale.studies import plan_compare
 from polyscale.studies.predict import load_predictor
 from polyscale.tasks import DensePredictor, DepthSettings, SegmentationSettings

@@ -1,5 +1,6 @@
 """What is trained on frozen features: probes here, heads for every pixel in `dense`."""
 
+from polyscale.learning.heads.linear_head import LinearHead
 from polyscale.learning.heads.linear_probe import (
     FewShot,
     PaperSettings,
@@ -24,6 +25,7 @@ from polyscale.learning.heads.ridge import (
 __all__ = [
     "FewShot",
     "KnnResult",
+    "LinearHead",
     "Moments",
     "PaperSettings",
     "ProbeResult",

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from polyscale.errors import InputError
+from polyscale.learning.heads.linear_head import LinearHead
 from polyscale.learning.heads.logistic import fit_logistic_probe
 from polyscale.learning.heads.probe_data import (
     Features,
@@ -133,6 +134,7 @@ def fit_paper_probe(
     layer = trained_on(np.arange(len(train)))
     return ProbeResult(
         probabilities=_predict(layer, test, np.arange(len(test)), settings.batch),
+        linear=LinearHead.of(*(p.detach().cpu().double().numpy() for p in layer.parameters())),
         regulariser=settings.weight_decay,
         at_edge=False,
         cv_accuracy=accuracy,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 
 from polyscale.errors import InputError
@@ -21,7 +22,7 @@ from polyscale.learning.heads.lbfgs import Array
 from polyscale.learning.heads.logistic_solver import (
     Precision,
     Problem,
-    predict,
+    linear_head,
     rotate_if_few,
     standardise,
 )
@@ -95,16 +96,18 @@ def fit_logistic_probe(
     tolerance = tolerance or (CONVERGED if is_large else SMALL_TOLERANCE)
     # on small matrices threads wait for each other more than they work
     with threadpool_limits(None if is_large else 1):
-        rows = standardise(train, dtype)
-        rows, test_rows = rotate_if_few(rows, rows.of_others(test))
+        standardised = standardise(train, dtype)
+        rows, axes = rotate_if_few(standardised)
         problem = Problem.of(rows, labels)
         choice, model = None, problem.prior
         if regulariser is None:
             choice = choose_penalty(problem, stratified_folds(labels, seed))
             model, regulariser = np.mean(choice.models, axis=0), choice.penalty
         solution = converge(problem, regulariser, model, tolerance)
+        linear = linear_head(standardised, solution.model, axes)
         return ProbeResult(
-            probabilities=predict(test_rows, solution.model),
+            probabilities=softmax(linear.scores(test), axis=1),
+            linear=linear,
             regulariser=regulariser,
             at_edge=choice is not None and choice.at_edge,
             cv_accuracy=choice.accuracy if choice else np.nan,

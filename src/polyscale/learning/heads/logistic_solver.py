@@ -20,7 +20,8 @@ from scipy.sparse import csr_array
 from scipy.special import log_softmax, softmax
 
 from polyscale.learning.heads.lbfgs import Array, Point, minimise
-from polyscale.learning.heads.probe_data import BLOCK, Features, Labels
+from polyscale.learning.heads.linear_head import BLOCK, LinearHead
+from polyscale.learning.heads.probe_data import Features, Labels
 
 Precision: TypeAlias = type[np.floating]
 """`numpy.float32` or `numpy.float64`."""
@@ -61,10 +62,6 @@ class Rows:
     def subset(self, chosen: NDArray[np.int64]) -> "Rows":
         """Some of these rows."""
         return replace(self, chosen=chosen if self.chosen is None else self.chosen[chosen])
-
-    def of_others(self, features: Features) -> "Rows":
-        """Rows of other images, standardised the same; their products are in float64."""
-        return Rows(features, self.mean, self.scale)
 
     def blocks(self) -> Iterator[tuple[slice, Features]]:
         """A range of rows, and their features - mean; the scale is left to the weights.
@@ -110,23 +107,40 @@ def standardise(train: Features, dtype: Precision = np.float64) -> Rows:
     return replace(rows, scale=scale, dtype=dtype)
 
 
-def rotate_if_few(train: Rows, test: Rows) -> tuple[Rows, Rows]:
-    """Where there are fewer rows than columns, rotate onto the principal axes of the training rows.
+def rotate_if_few(train: Rows) -> tuple[Rows, Array | None]:
+    """Where there are fewer rows than columns, rotate onto the principal axes of the rows.
 
-    The solution lies in the span of those rows, so this only changes the number of columns, which
+    The solution lies in the span of the rows, so this only changes the number of columns, which
     becomes at most the number of rows.
+
+    Returns:
+        The rows, and the axes (dim, columns); None where nothing was rotated.
     """
     if len(train) >= len(train.mean) or len(train) > ROTATE_UP_TO:
-        return train, test
+        return train, None
     dense = (train.features - train.mean) * train.scale
     squares, left = np.linalg.eigh(dense @ dense.T)
     keep = squares > 1e-13 * squares.max(initial=0.0)
     if not keep.any():  # all columns are constant
-        return train, test
+        return train, None
     singular = np.sqrt(squares[keep])
     axes = dense.T @ (left[:, keep] / singular)
-    rotated = np.concatenate([product for _, product in test.products(axes)])
-    return Rows.plain(left[:, keep] * singular, train.dtype), Rows.plain(rotated)
+    return Rows.plain(left[:, keep] * singular, train.dtype), axes
+
+
+def linear_head(rows: Rows, model: Array, axes: Array | None) -> LinearHead:
+    """A model of standardised and perhaps rotated rows as a map of features to logits of classes.
+
+    Args:
+        rows: the standardised rows, before they are rotated.
+        model: of the rotated rows.
+        axes: of the rotation, if there is one.
+    """
+    weights = model[:, :-1] if axes is None else model[:, :-1] @ axes.T
+    weights = weights * rows.scale
+    intercept = model[:, -1] - weights @ rows.mean.astype(np.float64)
+    logits = _all_classes(np.concatenate([weights, intercept[:, None]], axis=1).T).T
+    return LinearHead.of(logits[:, :-1], logits[:, -1])
 
 
 @dataclass(frozen=True)

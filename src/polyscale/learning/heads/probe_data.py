@@ -7,12 +7,10 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
 from polyscale.errors import InputError
+from polyscale.learning.heads.linear_head import BLOCK, LinearHead
 
 Features = NDArray[np.floating]
 Labels = NDArray[np.int64]
-
-BLOCK = 1024
-"""Number of rows that are read at once: enough for BLAS, few enough for the cache."""
 
 MAX_FOLDS = 5
 
@@ -23,6 +21,7 @@ class ProbeResult:
 
     Attributes:
         probabilities: of each class (num_test, num_classes).
+        linear: features → logits of the classes, whose softmax they are.
         regulariser: the chosen λ, relative to the mean squared norm of an image's features; with
             the paper's protocol the weight decay.
         at_edge: whether it is the strongest or weakest λ that could be chosen.
@@ -40,6 +39,7 @@ class ProbeResult:
     """
 
     probabilities: NDArray[np.float64]
+    linear: LinearHead
     regulariser: float
     at_edge: bool
     cv_accuracy: float

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from polyscale.errors import InputError
-from polyscale.learning.heads.probe_data import BLOCK, Features, check_classes, check_features
+from polyscale.learning.heads.linear_head import BLOCK
+from polyscale.learning.heads.probe_data import Features, check_classes, check_features
 
 Array = NDArray[np.float64]
 

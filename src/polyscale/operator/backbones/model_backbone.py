@@ -168,6 +168,12 @@ class ModelBackbone(nn.Module):
         self.dim, self.num_prefix = map_.shape[1], prefix.shape[1]
         self.has_cls = reading.has_cls and self.num_prefix > 0
 
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.name!r}, tile_hw={self.tile_hw}, "
+            f"grid_hw={self.grid_hw}, dim={self.dim}, num_prefix={self.num_prefix})"
+        )
+
     def forward(self, tiles: Float[Tensor, "tiles channels tile_h tile_w"]) -> TileFeatures:
         """Features of normalised tiles."""
         features = concatenate(self.reading.layers(self.model, tiles), self.name)

@@ -1,6 +1,6 @@
 """What a candidate costs: parameters, multiply-adds, operations, time, memory."""
 
-from polyscale.operator.cost.candidate import TURNS, Cost, Meter, Timed, fitting_batch, measure
+from polyscale.operator.cost.candidate import TURNS, Cost, Meter, Timed, fitting_batch
 from polyscale.operator.cost.count import TileCost, count_call, count_plan, count_tile, vit_macs
 
 __all__ = [
@@ -13,6 +13,5 @@ __all__ = [
     "count_plan",
     "count_tile",
     "fitting_batch",
-    "measure",
     "vit_macs",
 ]

@@ -1,13 +1,15 @@
 """Time and memory of a candidate, measured in turns with others.
 
-Turns spread the changes of a machine's speed evenly over all candidates: A B C A B C.
+Turns spread the changes of a machine's speed evenly over all candidates (A B C A B C), so that the
+ratio of two times within a turn is more certain than either time.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import chain
-from statistics import quantiles
+from statistics import median, quantiles
 
 import torch
 from torch import nn
@@ -16,6 +18,7 @@ from polyscale.operator.backbones import free_bytes
 from polyscale.operator.cost.count import TileCost, count_plan
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.multiscale.memory import peak_live_bytes
+from polyscale.records import Record, Turns
 from polyscale.types import HW
 
 TURNS = 5
@@ -35,7 +38,7 @@ SHARE = 1 / 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
+class Cost(Record):
     """What a candidate costs, under the names that `Result` has for it.
 
     Attributes:
@@ -43,21 +46,41 @@ class Cost:
         macs: multiply-adds of one image over all tiles.
         flops: floating-point operations of one image over all tiles.
         latency_ms: median time of one image in milliseconds, from the normalised tensor to the
-            features; `_low_` and `_high_` are quartiles over the runs.
+            features; `_low_` and `_high_` are quartiles over the runs. None if it was not measured,
+            as everything that follows.
         throughput: median number of images a second in batches, likewise.
         peak_bytes: largest sum of live tensors while one image runs, parameters included.
+        turns: how time was measured.
     """
 
     params: int
     macs: int
     flops: int
-    latency_ms: float
-    latency_low_ms: float
-    latency_high_ms: float
-    throughput: float
-    throughput_low: float
-    throughput_high: float
-    peak_bytes: int
+    latency_ms: float | None = None
+    latency_low_ms: float | None = None
+    latency_high_ms: float | None = None
+    throughput: float | None = None
+    throughput_low: float | None = None
+    throughput_high: float | None = None
+    peak_bytes: int | None = None
+    turns: Turns | None = None
+
+    @classmethod
+    def counted(cls, module: nn.Module, image_hw: HW) -> "Cost":
+        """What can be counted without running anything.
+
+        Args:
+            module: images → anything. A method `counted(image_hw)` gives its operations for one
+                image; without it, they are those of a `MultiScale`.
+            image_hw: size of the image in pixels.
+        """
+        count: Callable[[HW], TileCost] | None = getattr(module, "counted", None)
+        if count is None:
+            assert isinstance(module, MultiScale)
+            found = count_plan(module.backbone, module.plan)
+        else:
+            found = count(image_hw)
+        return cls(params=found.params, macs=found.macs, flops=found.flops)
 
 
 def fitting_batch(image_hw: HW, device: torch.device) -> int:
@@ -68,12 +91,35 @@ def fitting_batch(image_hw: HW, device: torch.device) -> int:
     return 2 ** (max(1, min(fitting, most)).bit_length() - 1)
 
 
-class Timed:
-    """A call that is timed a little in each turn; a GPU is waited for."""
+@contextmanager
+def cpu_threads(number: int | None) -> Iterator[None]:
+    """Let torch use so many CPU threads inside, and as many as before afterwards.
 
-    def __init__(self, call: Callable[[], object], device: torch.device) -> None:
-        self._call, self._device = call, device
-        self._seconds: list[float] = []
+    None changes nothing.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(number or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Timed:
+    """A call that is timed a little in each turn; a GPU is waited for.
+
+    Args:
+        call: what is timed.
+        device: where it runs.
+        threads: CPU threads with which it runs; None are those that torch uses anyway.
+    """
+
+    def __init__(
+        self, call: Callable[[], object], device: torch.device, *, threads: int | None = None
+    ) -> None:
+        self._call, self._device, self._threads = call, device, threads
+        self._turns: list[list[float]] = []
+        self._cpu_s = 0.0
 
     def turn(self) -> None:
         """Call again and again for `TURN_S`, once at least.
@@ -81,17 +127,28 @@ class Timed:
         A first call is made and not counted where it is the first of all, or where a turn has
         several calls: caches hold what ran before, which matters to short calls.
         """
-        if not self._seconds or self._seconds[-1] < TURN_S:
-            self._once()
-        spent = 0.0
-        while not spent or spent < TURN_S:
-            self._seconds.append(self._once())
-            spent += self._seconds[-1]
+        with cpu_threads(self._threads):
+            if not self._turns or self._turns[-1][-1] < TURN_S:
+                self._once()
+            cpu_before, seconds = time.thread_time(), list[float]()
+            while not seconds or sum(seconds) < TURN_S:
+                seconds.append(self._once())
+            self._cpu_s += time.thread_time() - cpu_before
+            self._turns.append(seconds)
 
     def quartiles_s(self) -> tuple[float, float, float]:
         """Lower quartile, median and upper quartile over all turns, in seconds."""
-        low, median, high = quantiles(self._seconds, n=4, method="inclusive")
-        return low, median, high
+        low, middle, high = quantiles(chain(*self._turns), n=4, method="inclusive")
+        return low, middle, high
+
+    def medians_s(self) -> list[float]:
+        """The median of each turn, in seconds."""
+        return [median(seconds) for seconds in self._turns]
+
+    @property
+    def cpu_share(self) -> float:
+        """Share of the time in which a processor core worked for the calling thread."""
+        return self._cpu_s / sum(chain(*self._turns))
 
     def _once(self) -> float:
         start = time.perf_counter()
@@ -105,20 +162,15 @@ class Meter:
     """Counts a candidate's operations at once, and times it in turns with others.
 
     Args:
-        module: the candidate, where it will run: images (batch, 3, h, w) → anything.
-        counted: its operations for one image; None counts those of a `MultiScale`.
+        module: the candidate, where it will run: images (batch, 3, h, w) → anything; see
+            `Cost.counted`.
         image_hw: size of the images that are timed, in pixels; their values are noise.
-        batch: images at once for the throughput.
     """
 
-    def __init__(
-        self, module: nn.Module, *, counted: TileCost | None = None, image_hw: HW, batch: int
-    ) -> None:
-        if counted is None:
-            assert isinstance(module, MultiScale)
-            counted = count_plan(module.backbone, module.plan)
-        self._counted, self._batch = counted, batch
+    def __init__(self, module: nn.Module, image_hw: HW) -> None:
+        self._counted, self._image_hw = Cost.counted(module, image_hw), image_hw
         device = next(module.parameters(), torch.empty(0)).device
+        self._batch = fitting_batch(image_hw, device)
         image = torch.randn(1, 3, *image_hw, generator=torch.Generator().manual_seed(0)).to(device)
         held = [image, *chain(module.parameters(), module.buffers())]
         with torch.no_grad():
@@ -128,35 +180,41 @@ class Meter:
         def run(num: int) -> object:
             return module(image.expand(num, -1, -1, -1))
 
-        self._one, self._many = Timed(lambda: run(1), device), Timed(lambda: run(batch), device)
+        self._most_threads = torch.get_num_threads() if device.type == "cpu" else None
+        num_threads = {1, self._most_threads} if self._most_threads else {None}
+        self._one = {n: Timed(lambda: run(1), device, threads=n) for n in num_threads}
+        self._many = Timed(lambda: run(self._batch), device)
 
     def turn(self, number: int) -> None:
-        """Time it for a moment, in turn 0 … `TURNS` - 1."""
-        self._one.turn()
+        """Time it for a moment, in turn 0 … `TURNS` - 1: one image, and in some turns a batch."""
+        for timed in self._one.values():
+            timed.turn()
         if number < BATCH_TURNS:
             self._many.turn()
 
-    def cost(self) -> Cost:
-        """The cost after all turns."""
-        latency_low, latency, latency_high = self._one.quartiles_s()
+    def cost(self, session: str) -> Cost:
+        """The cost after all turns; candidates of one session took turns with each other."""
+        quartiles_ms = {n: [1e3 * s for s in t.quartiles_s()] for n, t in self._one.items()}
+        threads = min(quartiles_ms, key=lambda n: quartiles_ms[n][1])
+        low, latency, high = quartiles_ms[threads]
         batch_low, batch, batch_high = self._many.quartiles_s()
-        return Cost(
-            params=self._counted.params,
-            macs=self._counted.macs,
-            flops=self._counted.flops,
-            latency_ms=latency * 1e3,
-            latency_low_ms=latency_low * 1e3,
-            latency_high_ms=latency_high * 1e3,
+        return replace(
+            self._counted,
+            latency_ms=latency,
+            latency_low_ms=low,
+            latency_high_ms=high,
             throughput=self._batch / batch,
             throughput_low=self._batch / batch_high,
             throughput_high=self._batch / batch_low,
             peak_bytes=self._peak_bytes,
+            turns=Turns(
+                session=session,
+                image_hw=self._image_hw,
+                batch=self._batch,
+                latency_ms=tuple(1e3 * s for s in self._one[threads].medians_s()),
+                threads=threads,
+                one_thread_ms=quartiles_ms[1][1] if threads else None,
+                all_threads_ms=quartiles_ms[self._most_threads][1] if threads else None,
+                cpu_share=self._one[1].cpu_share if threads else None,
+            ),
         )
-
-
-def measure(module: MultiScale, *, image_hw: HW, batch: int) -> Cost:
-    """The cost of one candidate that takes no turns with others; see `Meter`."""
-    meter = Meter(module, image_hw=image_hw, batch=batch)
-    for number in range(TURNS):
-        meter.turn(number)
-    return meter.cost()

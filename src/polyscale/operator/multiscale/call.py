@@ -74,16 +74,17 @@ def plan_call(
         InputError: if the images need different output grids, a level needs more than `max_tiles`,
             or the model does not take its tiles.
     """
-    backbone, parts, first = runner.backbone, [], 0
+    backbone, parts, first, grids = runner.backbone, [], 0, set()
     for num, height, width in sizes:
-        parts.append(Part(plan_levels(config, backbone.tile_hw, (height, width)), first, num))
+        levels = plan_levels(config, backbone.tile_hw, (height, width))
+        grids.add(output_grid(config, backbone, (height, width), levels))
+        parts.append(Part(levels, first, num))
         first += num
-    grids = {output_grid(config, backbone, part.levels) for part in parts}
     if len(grids) > 1:
         shapes = " and ".join(f"{h}×{w}" for h, w in sorted(grids))
         raise InputError(
             f"images must share an output grid, but theirs are {shapes}. "
-            "Set output_grid='base' or a size, or call once for each aspect."
+            "Set output_grid='base' or (height, width), or call once for each aspect."
         )
     grid_hw, out_prefix = grids.pop(), 0 if config.prefix == "none" else backbone.num_prefix
     tile_sizes = dict.fromkeys(level.tile_hw for part in parts for level in part.levels)
@@ -110,16 +111,20 @@ def plan_call(
     return replace(plan, tables=constant_tables(plan.tables)) if traced else plan
 
 
-def output_grid(config: MultiScaleConfig, backbone: Backbone, levels: Sequence[Level]) -> HW:
-    """Cells of the output for an image that is cut into these levels."""
-    if config.output_grid == "base":
-        return backbone.grid_hw
-    if config.output_grid != "largest":
+def output_grid(
+    config: MultiScaleConfig, backbone: Backbone, image_hw: HW, levels: Sequence[Level]
+) -> HW:
+    """Cells of the output for an image of this size in pixels, which is cut into these levels."""
+    if config.output_grid == "largest":
+        level = max(levels, key=lambda level: level.image_hw[0] * level.image_hw[1])
+    elif config.output_grid == "auto" and config.aspect == "keep":
+        (level,) = plan_levels(replace(config, scales=(1,)), backbone.tile_hw, image_hw)
+    elif isinstance(config.output_grid, tuple):
         return config.output_grid
-    largest = max(levels, key=lambda level: level.image_hw[0] * level.image_hw[1])
+    else:
+        return backbone.grid_hw
     height, width = (
-        max(1, round(largest.image_hw[a] * backbone.grid_hw[a] / backbone.tile_hw[a]))
-        for a in (0, 1)
+        max(1, round(level.image_hw[a] * backbone.grid_hw[a] / backbone.tile_hw[a])) for a in (0, 1)
     )
     return height, width
 

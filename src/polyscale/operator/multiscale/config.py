@@ -21,14 +21,14 @@ from polyscale.operator.plan import (
     check_flag,
     check_hw,
 )
-from polyscale.types import HW, SOURCES, Source
+from polyscale.types import HW, SOURCES, Source, short_repr
 
 COMPILE_ARGUMENTS = tuple(signature(torch.compile).parameters)
 
 REMOVED = {"devices": " Run one process for each GPU, or set distributed=True."}
 """Options of earlier versions, and what to do instead."""
 
-OutputGridSize = Literal["base", "largest"] | HW
+OutputGridSize = Literal["auto", "base", "largest"] | HW
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,9 @@ class MultiScaleConfig(Tiling):
         source: whether larger scales are resized from the input itself ("native") or from the
             input shrunk to the model's own size ("base").
         output_grid: cells of the output: those of the model's own tile ("base"), those of the
-            largest level ("largest"), or any (height, width).
+            largest level ("largest"), or any (height, width). "auto" is "base", except with
+            aspect "keep": then it is the grid of the image at scale 1, so that the map has the
+            aspect of the image, too.
         prefix: what becomes of prefix tokens, see `PrefixRule`.
         merge: how scales are put together, see `Merge`.
         tile_batch: tiles that go through the model at once; "auto" measures what half of the free
@@ -53,7 +55,7 @@ class MultiScaleConfig(Tiling):
     """
 
     source: Source = "native"
-    output_grid: OutputGridSize = "base"
+    output_grid: OutputGridSize = "auto"
     prefix: PrefixRule = "mean"
     merge: Merge = "concat"
     tile_batch: int | Literal["auto"] = "auto"
@@ -91,6 +93,9 @@ class MultiScaleConfig(Tiling):
                     f"The options are {', '.join(sorted(known))}."
                 )
         return cls(**options)
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def to_json(self) -> str:
         """The choices as JSON.
@@ -154,11 +159,12 @@ def _check_compile(choice: object) -> None:
 
 
 def _checked_grid(grid: Any) -> OutputGridSize:
-    if isinstance(grid, str) and grid in ("base", "largest"):
+    if isinstance(grid, str) and grid in ("auto", "base", "largest"):
         return grid  # type: ignore[return-value]
     try:
         return check_hw("output_grid", grid)
     except InputError:
         raise InputError(
-            f"output_grid must be 'base', 'largest' or (height, width) in cells, but got {grid!r}."
+            "output_grid must be 'auto', 'base', 'largest' or (height, width) in cells, "
+            f"but got {grid!r}."
         ) from None

@@ -102,6 +102,12 @@ class MultiScale(nn.Module):
         return self.backbone.dim * (len(self.scales) if self.config.merge == "concat" else 1)
 
     @property
+    def pooled_dim(self) -> int:
+        """Width of the pooled vector: of each scale the class token, if any, and the mean cell."""
+        has_cls = self.backbone.has_cls and self.config.prefix != "none"
+        return self.out_channels * (1 + has_cls)
+
+    @property
     def num_features(self) -> int:
         """`out_channels`, by timm's name."""
         return self.out_channels
@@ -124,7 +130,7 @@ class MultiScale(nn.Module):
     def plan_for(self, image_hw: HW) -> Plan:
         """Levels, tiles and output grid for an image of this size in pixels."""
         levels = plan_levels(self.config, self.backbone.tile_hw, image_hw)
-        return Plan(levels, output_grid(self.config, self.backbone, levels))
+        return Plan(levels, output_grid(self.config, self.backbone, image_hw, levels))
 
     def forward(
         self, images: Images | None = None, *, pixel_values: Images | None = None
@@ -292,9 +298,9 @@ class MultiScale(nn.Module):
         backbone, config, frozen = load_folder(str(folder_or_repo), **options)
         return cls(backbone, config=config, frozen=frozen).eval()
 
-    def extra_repr(self) -> str:
-        """The choices, for `print(module)`."""
-        return str(self.config)
+    def __repr__(self) -> str:
+        name, channels = self.backbone.name, self.out_channels
+        return f"MultiScale({name!r}, {self.config!r}, out_channels={channels})"
 
     def __getstate__(self) -> dict[str, Any]:
         # what was compiled and measured stays here

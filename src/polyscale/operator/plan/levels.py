@@ -1,12 +1,17 @@
 """Sizes into levels and tiles."""
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 
 from polyscale.errors import InputError
 from polyscale.operator.plan.tiling import Tiling, Window, check_hw
 from polyscale.types import HW, format_scale
+
+SLACK = 0.05
+"""With aspect "keep", a side may be longer than whole tiles by this share of a tile, and is then
+shrunk to them: another row of tiles would show next to nothing."""
 
 
 @dataclass(frozen=True)
@@ -144,37 +149,36 @@ def _level_sizes(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> tup
 
 
 def _kept_size(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> HW:
-    """As many whole tiles along the longer side as the image's aspect asks for.
+    """The size with the image's aspect whose shorter side, in tiles, is `scale` long.
 
-    Where they are more than `max_tiles`, the grid of whole tiles that fits and has the nearest
-    aspect; of equals the finest.
+    Where that needs more than `max_tiles`, the largest one that does not, down to scale 1.
     """
-    # how much wider than the tile's aspect the image is
-    ratio = (image_hw[1] * tile_hw[0]) / (image_hw[0] * tile_hw[1])
-    wanted = max(ratio, 1 / ratio)
+    shorter = 0 if tile_hw[0] * image_hw[1] >= tile_hw[1] * image_hw[0] else 1
+    longer = 1 - shorter
 
-    def size(short: float, long: float) -> HW:
-        rows, columns = (short, long) if ratio >= 1 else (long, short)
-        return _times(rows, tile_hw)[0], _times(columns, tile_hw)[1]
+    def size(shorter_px: int) -> HW:
+        exact_px = round(shorter_px * image_hw[longer] / image_hw[shorter])
+        longer_px = _near_whole(exact_px, tile_hw[longer])
+        return (longer_px, shorter_px) if shorter else (shorter_px, longer_px)
 
-    def fits(size_hw: HW) -> bool:
-        rows, columns = (_num_along(size_hw[a], tile_hw[a], tiling.overlap) for a in (0, 1))
-        num = rows * columns
-        if tiling.shifted and num > 1:
-            num += (rows + (rows > 1)) * (columns + (columns > 1))
-        return num <= tiling.max_tiles
+    def num_tiles(shorter_px: int) -> int:
+        rows, columns = (
+            _num_along(side_px, tile_px, tiling.overlap)
+            for side_px, tile_px in zip(size(shorter_px), tile_hw, strict=True)
+        )
+        more = (rows + (rows > 1)) * (columns + (columns > 1))
+        return rows * columns + (more if tiling.shifted and rows * columns > 1 else 0)
 
-    long = round(scale * wanted)
-    size_hw = size(scale, long if long > math.ceil(scale) else scale)
-    if fits(size_hw):
-        return size_hw
-    grids = (
-        (short, long)
-        for short in range(1, int(scale) + 1)
-        for long in range(short, tiling.max_tiles // short + 1)
-        if fits(size(short, long))
-    )
-    return size(*min(grids, key=lambda g: (abs(math.log(g[1] / g[0] / wanted)), -g[0] * g[1])))
+    smallest, wanted = tile_hw[shorter], round(scale * tile_hw[shorter])
+    sizes = range(smallest, wanted + 1)
+    fitting = bisect_right(sizes, tiling.max_tiles, key=num_tiles)
+    return size(sizes[max(0, fitting - 1)])
+
+
+def _near_whole(side_px: int, tile_px: int) -> int:
+    """A side that is hardly longer than whole tiles becomes as long as they are."""
+    whole = max(1, side_px // tile_px) * tile_px
+    return whole if side_px - whole <= SLACK * tile_px else side_px
 
 
 def _num_along(size_px: int, tile_px: int, overlap: float) -> int:

@@ -12,10 +12,10 @@ Aspect = Literal["squash", "keep", "pad", "slide"]
 """What happens to images that are not of the model's aspect.
 
 - squash: every level has the model's own aspect (the paper).
-- keep: from scale 1 on, the shorter side of a level is `scale` tiles long, and the longer side as
-  many whole tiles as come nearest to the image's aspect. The image is resized to that grid, so its
-  aspect is kept as nearly as whole tiles allow: an image of 3:2 gets 2×1 tiles at scale 1, and 3×2
-  at scale 2. Below scale 1 it is squashed.
+- keep: from scale 1 on, a level has the image's own aspect, and its shorter side is `scale` tiles
+  long. Along the longer side tiles overlap evenly where it is no whole number of them: for a tile
+  of 224 px, an image of 3:2 becomes 224×336 px with 1×2 overlapping tiles at scale 1, and 448×672
+  px with 2×3 tiles at scale 2. Below scale 1 it is squashed.
 - pad: the image keeps its aspect inside the model's, and the rest is never pooled.
 - slide: a window of the model's size slides over the image at its own resolution, as in MONAI's
   `sliding_window_inference`; scales are then relative to the image, and 1 leaves it as it is."""
@@ -41,7 +41,8 @@ class Tiling:
             first.
         split: False runs each level as one large tile: the control without tiling (Table 11).
         max_tiles: most tiles of a level, overlapping and shifted ones included. With aspect "keep"
-            the level shrinks to fit; elsewhere a level that needs more is an error.
+            the level shrinks to fit, down to scale 1; elsewhere a level that needs more is an
+            error.
     """
 
     scales: tuple[float, ...] = (1, 2, 3)

@@ -19,9 +19,11 @@ from polyscale.report.sections.candidates import (
     contrasts_section,
 )
 from polyscale.report.sections.classes import classes_section
+from polyscale.report.sections.data import data_section
 from polyscale.report.sections.gallery import answers_gallery, maps_gallery
 from polyscale.report.sections.heads import heads_section
-from polyscale.report.sections.method import data_section, method_section
+from polyscale.report.sections.method import method_section
+from polyscale.report.sections.repeats import repeats_section
 from polyscale.report.sections.sizes import sizes_section
 
 Section: TypeAlias = Callable[[Run], Markup | None]
@@ -33,11 +35,13 @@ that is not `Markup` is escaped.
 
 FINDINGS: tuple[Section, ...] = (
     answer_section,
+    data_section,
     chart_section,
     equal_cost_section,
     candidates_section,
     contrasts_section,
     heads_section,
+    repeats_section,
     budgets_section,
     cascades_section,
     controls_section,
@@ -47,4 +51,4 @@ FINDINGS: tuple[Section, ...] = (
     answers_gallery,
     maps_gallery,
 )
-ABOUT: tuple[Section, ...] = (data_section, method_section)
+ABOUT: tuple[Section, ...] = (method_section,)

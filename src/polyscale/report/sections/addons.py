@@ -34,7 +34,10 @@ def budgets(run: Run) -> list[tuple[Axis, list[SweetSpot]]]:
     """For each kind of cost, the best candidate of each range."""
     if len(run.results) < 2:
         return []
-    return [(AXES[axis], ranges) for axis, ranges in sweet_spots_by_axis(run.results).items()]
+    return [
+        (AXES[axis], ranges)
+        for axis, ranges in sweet_spots_by_axis(run.results, run.errors).items()
+    ]
 
 
 def cascades_section(run: Run) -> Markup | None:

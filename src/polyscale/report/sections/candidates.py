@@ -12,6 +12,7 @@ from polyscale.report.numbers import AXES, NBSP, interval_limit
 from polyscale.report.render import render
 from polyscale.report.run import Run
 from polyscale.report.sides import scale_gains
+from polyscale.report.times import time_note
 
 MAX_OPEN_CONTRASTS = 12
 BARS = ("macs", "latency_ms", "peak_bytes")
@@ -44,6 +45,7 @@ def candidates_section(run: Run) -> Markup:
     columns = head_columns(run.results)
     heads = {str(r.probe["head"]) for r in run.results if "head" in r.probe}
     costs = [(AXES[key], run.costs(AXES[key]).values()) for key in BARS]
+    known = [(axis, values) for axis, values in costs if len(values) == len(run.results)]
     return render(
         "candidates.html",
         run=run,
@@ -52,15 +54,15 @@ def candidates_section(run: Run) -> Markup:
         columns=columns,
         cells={r.candidate: [_cell(r, *column) for column in columns] for r in run.results},
         shared_head=heads.pop() if columns and len(heads) == 1 else "",
-        bars=[(axis, min(values), max(values)) for axis, values in costs],
+        bars=[(axis, min(values), max(values)) for axis, values in known],
+        time_note=time_note(run),
     )
 
 
 def candidates_table(run: Run) -> Markup:
     """One row for each candidate."""
-    best: dict[str, float] = {
-        field: min(getattr(r, field) for r in run.results) for field in (*BARS, "params")
-    }
+    costs = {field: run.costs(AXES[field]).values() for field in (*BARS, "params")}
+    best = {field: min(values) for field, values in costs.items() if values}
     best["value"] = max((r.value for r in run.results), key=lambda v: run.words.sign * v)
     return render("candidates_table.html", run=run, best=best)
 

@@ -9,11 +9,6 @@ from polyscale.report.render import render
 from polyscale.report.run import Run
 
 
-def data_section(run: Run) -> Markup | None:
-    """What the images are, and which problems they have."""
-    return render("data.html", run=run, data=run.data) if run.data else None
-
-
 def method_section(run: Run) -> Markup:
     """Terms, settings and versions, and the limits of it all."""
     titles = {"probe": "Head", "settings": "Settings", "versions": "Versions and hardware"}

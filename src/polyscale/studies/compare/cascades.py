@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.records import Cascade, Result, Verdict
+from polyscale.records import Cascade, Result, Verdict, known_axes
 from polyscale.stats import CascadeAnswers, cascade_curve, run_cascade
 from polyscale.tasks import Evaluation
 
@@ -43,7 +43,8 @@ def make_cascades(
             both = evaluations[small.candidate], evaluations[large.candidate]
             answers = _answers(*both, train_labels)
             if answers is not None:
-                cascades += [_cascade(small, large, kind, axis, answers) for axis in AXES]
+                axes = [axis for axis in AXES if axis in known_axes([small, large])]
+                cascades += [_cascade(small, large, kind, axis, answers) for axis in axes]
     return tuple(cascades)
 
 

@@ -8,20 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polyscale.errors import require
+from polyscale.errors import RunError
 from polyscale.records import (
+    LOG_FILE,
     Cascade,
     Contrast,
     Control,
     Failure,
+    Look,
     Probes,
+    Recommendation,
+    Repeats,
     Result,
+    SelectionGap,
     Timing,
     Verdict,
+    append_log,
     write_json,
 )
-from polyscale.stats import sweet_spots_by_axis
+from polyscale.stats import paired_errors, sweet_spots_by_axis
+from polyscale.studies.compare.heads import write_head
 from polyscale.studies.compare.plan import ComparePlan
+from polyscale.studies.run_folder import new_run
 from polyscale.tasks import Evaluation, FinishedRun, Scores
 
 
@@ -34,11 +42,15 @@ class Comparison:
         rows: one for each candidate.
         contrasts: one for each pair of candidates.
         verdicts: whether the larger model is needed, for each family that has one.
+        selection: each pair on the training images, by which candidates were chosen.
+        recommendation: which candidate to take; None for a single one.
         evaluations: candidate → its head, and its scores on each test image.
+        look: what the data hold, and pictures of them; None of a run that was read without them.
         gallery: test images on which candidates differ, as the task shows them.
         cascades: of each family with a verdict, where the task has them.
         probes: candidate → what other probes find; None where they were not asked for.
         controls: what S² does, taken apart; None where that was not asked for.
+        repeats: the comparison on other draws of the images; None where that was not asked for.
         failures: candidates that gave no result, and why.
         timing: where the time went.
     """
@@ -47,11 +59,15 @@ class Comparison:
     rows: tuple[Result, ...]
     contrasts: tuple[Contrast, ...]
     verdicts: tuple[Verdict, ...]
+    selection: tuple[SelectionGap, ...]
+    recommendation: Recommendation | None
     evaluations: dict[str, Evaluation]
+    look: Look | None
     gallery: Any
     cascades: tuple[Cascade, ...] | None
     probes: dict[str, Probes] | None
     controls: tuple[Control, ...] | None
+    repeats: Repeats | None
     failures: tuple[Failure, ...]
     timing: Timing
 
@@ -70,17 +86,6 @@ class Comparison:
         """Candidate → what was trained."""
         return {name: evaluation.head for name, evaluation in self.evaluations.items()}
 
-    def to_pandas(self) -> Any:
-        """The rows as a pandas table, one line for each candidate.
-
-        Raises:
-            MissingExtraError: if pandas is not installed.
-        """
-        require("pandas", extra="compare", feature="to_pandas")
-        import pandas as pd
-
-        return pd.DataFrame([row.to_dict() for row in self.rows]).set_index("candidate")
-
     def save(self, folder: Path) -> None:
         """Write everything into an existing folder; see docs/reference/run.md."""
         import pyarrow as pa
@@ -92,13 +97,18 @@ class Comparison:
             "results": self.rows,
             "contrasts": self.contrasts,
             "verdicts": self.verdicts,
-            "sweet_spots": sweet_spots_by_axis(self.rows),
+            "selection": self.selection,
+            "recommendation": self.recommendation,
+            "sweet_spots": sweet_spots_by_axis(
+                self.rows, paired_errors(self.selection, self.contrasts)
+            ),
             "cascades": self.cascades,
             "probes": self.probes,
             "controls": self.controls,
+            "repeats": self.repeats,
             "failures": self.failures or None,
             "timing": self.timing,
-            "data": task.data_facts(self.data),
+            "data": self.look.data if self.look else None,
         }
         for name, content in contents.items():
             if content is not None:
@@ -112,15 +122,36 @@ class Comparison:
         )
         pq.write_table(images, folder / task.images_file)
         pq.write_table(self.gallery, folder / "gallery.parquet")
+        if self.look is not None:
+            self.look.write_pictures(folder)
         finished = FinishedRun(
             data=self.data,
             settings=self.plan.settings,
             rows=self.rows,
             verdicts=self.verdicts,
             evaluations=self.evaluations,
-            weights_hashes=self.plan.weights_hashes,
         )
         task.write(folder, finished)
+        for row in self.rows:
+            write_head(folder, row, self.evaluations[row.candidate], self.plan)
+
+
+def write_run(comparison: Comparison, out: Path) -> None:
+    """Write a run into a new folder, and add its rows to the log beside it.
+
+    Raises:
+        RunError: if the disk refuses.
+    """
+    with new_run(out) as folder:
+        comparison.save(folder)
+    log = out.absolute().parent / LOG_FILE
+    try:
+        append_log(log, out.absolute().name, comparison.plan.task.record(), comparison.rows)
+    except OSError as error:
+        raise RunError(
+            f"log {str(log)!r} cannot be written ({error.strerror or error}), but the run is "
+            f"finished and kept in {str(out)!r}. Make room, or make the file writable."
+        ) from error
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

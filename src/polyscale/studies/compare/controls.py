@@ -24,7 +24,7 @@ from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
 from polyscale.tasks import Case, Evaluation, PooledTask, RunSettings, Task, pooled_rows
 from polyscale.tasks.settings import Rows
-from polyscale.types import HW, Backbone, Candidate, TileFeatures
+from polyscale.types import Backbone, Candidate, TileFeatures
 
 Kind = Literal["untiled", "mean", "equal_width"]
 
@@ -49,7 +49,13 @@ class ControlRun:
 
 
 def run_controls(
-    case: Case, features: Features, task: PooledTask, extract: Extractor, *, weights: str
+    case: Case,
+    features: Features,
+    task: PooledTask,
+    extract: Extractor,
+    *,
+    weights: str,
+    is_live: bool = False,
 ) -> list[ControlRun]:
     """The controls of a candidate with several scales.
 
@@ -58,7 +64,8 @@ def run_controls(
         features: features of each scale of its backbone.
         task: trains and judges the heads.
         extract: extracts features of other operators.
-        weights: `weights_hash` of the backbone.
+        weights: hash of the weights of the backbone.
+        is_live: whether no name can load the backbone again, for larger tiles.
     """
     candidate, settings = case.candidate, case.settings
 
@@ -70,7 +77,7 @@ def run_controls(
         return train, test
 
     def untiled() -> tuple[Rows, Rows, MultiScale]:
-        module, own_weights = _untiled(case, weights)
+        module, own_weights = _untiled(case, weights, is_live=is_live)
         return *rows(extract(module, weights=own_weights, step=" untiled"), module.scales), module
 
     def mean() -> tuple[Rows, Rows, None]:
@@ -105,20 +112,15 @@ def finish_controls(
     costs: Mapping[Candidate, Cost],
     task: Task,
     settings: RunSettings,
-    *,
-    image_hw: HW,
-    batch: int,
 ) -> tuple[Control, ...]:
     """Set controls beside their candidates, with what they cost, timed as the candidates are."""
     finished = []
     for run in runs:
         candidate, cost = run.candidate, costs[run.candidate]
-        if run.module is not None:
+        if run.module is not None and cost.turns is not None:
             failures = Failures()  # it may take more memory than the candidate
             measured = measure_in_turns(
-                {candidate: run.module},
-                image_hw=image_hw,
-                batch=batch,
+                {candidate: (run.module, cost.turns.image_hw)},
                 device=settings.device,
                 failures=failures,
             )
@@ -129,12 +131,14 @@ def finish_controls(
     return tuple(finished)
 
 
-def _untiled(case: Case, weights: str) -> tuple[MultiScale, str]:
+def _untiled(case: Case, weights: str, *, is_live: bool) -> tuple[MultiScale, str]:
     """The model on one tile of the whole largest scale, and the hash of its weights."""
     candidate, backbone, settings = case.candidate, case.module.backbone, case.settings
     scale = max(candidate.scales)
     if not backbone.fixed_tile:
         return settings.module(backbone, [scale], split=False), weights
+    if is_live:
+        raise InputError("a live model with tiles of one size cannot be built for larger ones")
     height, width = (round(scale * side) for side in backbone.tile_hw)
     large = load(candidate.backbone, tile_hw=(height, width))
     if isinstance(large, nn.Module):

@@ -1,7 +1,9 @@
 """Which models differ in size alone."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 
+from polyscale.errors import InputError, near_matches
 from polyscale.operator.backbones import split_tile
 
 _SIZE = re.compile(
@@ -9,6 +11,34 @@ _SIZE = re.compile(
     r"|x*s|m|x*l|[bg]\d*|\d{1,3}|patch\d+"
     r"|h|bigg|s\d+b|b\d+k"  # OpenCLIP: samples seen and batch
 )
+
+
+def families_of(
+    backbones: Iterable[str], given: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, str]:
+    """The family of each backbone: what the user says, or else what its name says.
+
+    Args:
+        backbones: names.
+        given: name of a family → its backbones.
+
+    Raises:
+        InputError: if a family names a backbone that is not compared, or that another one names.
+    """
+    families = {name: family_of(name) for name in backbones}
+    members: dict[str, str] = {}
+    for family, names in (given or {}).items():
+        for name in [names] if isinstance(names, str) else names:
+            if name not in families:
+                raise InputError(
+                    f"family {family!r} must name backbones of the candidates, but got {name!r}."
+                    f"{near_matches(name, families)} They are {', '.join(families)}."
+                )
+            if members.setdefault(name, family) != family:
+                raise InputError(
+                    f"{name} must be of one family, but is in {members[name]!r} and {family!r}."
+                )
+    return families | members
 
 
 def family_of(source: str) -> str:

@@ -1,6 +1,6 @@
 """The first half of a comparison: everything is read and checked, no model runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,9 @@ from typing import Any
 from polyscale.errors import InputError, require
 from polyscale.features import weights_hash
 from polyscale.operator.backbones import load
+from polyscale.operator.multiscale import MultiScale
+from polyscale.studies.compare.family import families_of
+from polyscale.studies.compare.models import Candidates, check_options, name_models
 from polyscale.studies.run_folder import FILES
 from polyscale.tasks import RunSettings, Task, to_task
 from polyscale.types import Backbone, Candidate, Progress, silent
@@ -28,6 +31,8 @@ class ComparePlan:
         candidates: what is compared.
         settings: everything else.
         backbones: the models, loaded.
+        live: names of those that the user gave as objects, so that no name can load them.
+        families: backbone → family; the models of one differ in size alone.
         weights_hashes: backbone → hash of its weights.
         facts: what the run is asked to do, as each row of its results keeps it.
     """
@@ -37,6 +42,8 @@ class ComparePlan:
     candidates: tuple[Candidate, ...]
     settings: RunSettings
     backbones: dict[str, Backbone]
+    live: frozenset[str]
+    families: dict[str, str]
     weights_hashes: dict[str, str]
     facts: dict[str, Any]
 
@@ -48,20 +55,22 @@ class ComparePlan:
 
 def plan_compare(
     data: Any,
-    candidates: str | Sequence[str | Candidate],
+    candidates: Candidates,
     settings: RunSettings | None = None,
     *,
     task: Task | str | None = None,
-    image_cache: Path | None = None,
+    family: Mapping[str, Sequence[str]] | None = None,
+    image_cache: str | Path | None = None,
     progress: Progress = silent,
 ) -> ComparePlan:
     """Read and check everything.
 
     Args:
         data: a name, or data of the task that are already loaded.
-        candidates: `SOURCE@SCALES`, for example `pip:efficientnet_lite0@1,2`.
+        candidates: `SOURCE@SCALES`, for example `pip:efficientnet_lite0@1,2`; and live models.
         settings: everything else that the numbers depend on; None takes the task's defaults.
         task: a task or its name; None is the task whose settings these are, or classes of images.
+        family: name of a family → its backbones, where their names do not tell.
         image_cache: folder for what is found in images between runs; None keeps nothing.
         progress: told what is being done.
 
@@ -71,15 +80,22 @@ def plan_compare(
     """
     task = to_task(task, settings)
     settings = settings or task.settings_type()
-    chosen = _check_candidates(candidates)
+    for package in ("sklearn", "scipy", "statsmodels", "pyarrow"):
+        require(package, extra="compare", feature="compare")
+    named = name_models(candidates)
+    chosen, live = named.candidates, named.live
+    families = families_of(dict.fromkeys(c.backbone for c in chosen), family)
     if isinstance(data, str):
         data = task.load(data, seed=settings.seed, cache=image_cache, progress=progress)
     task.check_data(data)
-    backbones = {c.backbone: load(c.backbone) for c in chosen}
+    backbones = {n: live[n].backbone if n in live else load(n) for n in families}
     for candidate in chosen:
         module = settings.module(backbones[candidate.backbone], candidate.scales)
+        if candidate in named.configs:
+            check_options(candidate, named.configs[candidate], module.config)
+        _check_pictures(module, candidate)
         task.check(module, candidate, data, settings)
-    hashes = {name: weights_hash(backbone) for name, backbone in backbones.items()}
+    hashes = {n: live[n].weights if n in live else weights_hash(b) for n, b in backbones.items()}
     facts = {
         "candidates": [str(c) for c in chosen],
         "data": data.name,
@@ -88,31 +104,24 @@ def plan_compare(
         "test_fingerprint": data.test.fingerprint,
         "data_notes": list(data.notes),
         "weights": hashes,
+        "families": {name: list(members) for name, members in (family or {}).items()} or None,
         **asdict(replace(settings, dtype=settings.precision)),
         "task": task.name,
         "resampling": RESAMPLING,
         **task.facts(data, settings),
     }
-    return ComparePlan(task, data, tuple(chosen), settings, backbones, hashes, facts)
+    return ComparePlan(
+        task, data, chosen, settings, backbones, frozenset(live), families, hashes, facts
+    )
 
 
-def _check_candidates(candidates: str | Sequence[str | Candidate]) -> list[Candidate]:
-    """Candidates as the user wrote them → candidates, each different."""
-    for package in ("sklearn", "scipy", "statsmodels", "pyarrow"):
-        require(package, extra="compare", feature="compare")
-    if isinstance(candidates, str):
-        candidates = [candidates]
-    parsed = [Candidate.parse(c) if isinstance(c, str) else c for c in candidates]
-    if not parsed:
+def _check_pictures(module: MultiScale, candidate: Candidate) -> None:
+    """Raise an InputError for a model that does not take RGB pictures, or whose mean is unknown."""
+    if module.backbone.in_channels != 3:
         raise InputError(
-            "candidates must hold at least one, but is empty. "
-            "Example: pip:efficientnet_lite0@1 pip:efficientnet_lite0@1,2"
+            f"{candidate} must take images of 3 channels, but takes {module.backbone.in_channels}."
         )
-    names = [str(candidate) for candidate in parsed]
-    for candidate in names:
-        if names.count(candidate) > 1:
-            raise InputError(f"candidates must differ, but {candidate} is given twice.")
-    return parsed
+    _ = module.preprocess
 
 
 def run_files(task: Task, settings: RunSettings) -> tuple[str, ...]:

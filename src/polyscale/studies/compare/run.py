@@ -7,32 +7,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from polyscale.errors import InputError, RunError
 from polyscale.features import FeatureStore, feature_key, temporary_folder
-from polyscale.operator.cost import Cost, fitting_batch
+from polyscale.operator.cost import Cost
 from polyscale.records import Probes, Result, Watch
-from polyscale.stats import corrected_contrasts, judge
+from polyscale.studies.compare.answers import answer
 from polyscale.studies.compare.cascades import make_cascades
 from polyscale.studies.compare.comparison import Comparison
 from polyscale.studies.compare.controls import ControlRun, finish_controls, run_controls
-from polyscale.studies.compare.costs import measure_in_turns
+from polyscale.studies.compare.costs import find_costs
 from polyscale.studies.compare.failures import Failures
-from polyscale.studies.compare.family import family_of
 from polyscale.studies.compare.features import Extractor, Features
+from polyscale.studies.compare.heads import head_file
+from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
+from polyscale.studies.compare.repeats import make_draws, make_repeats, repeat
 from polyscale.studies.environment import versions
+from polyscale.studies.look import look
 from polyscale.tasks import Case, Evaluation, PooledTask
-from polyscale.types import HW, Backbone, Candidate, Progress, silent
+from polyscale.types import Backbone, Candidate, Progress, silent
 
 
 def run_compare(
     plan: ComparePlan,
     *,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     cache_limit_bytes: int | None = None,
     progress: Progress = silent,
 ) -> Comparison:
@@ -48,7 +50,7 @@ def run_compare(
     Raises:
         RunError: if every candidate fails, or the disk refuses.
     """
-    with temporary_folder() as nowhere:
+    with temporary_folder() as nowhere, borrowed(plan.backbones.values()):
         store = FeatureStore(cache or nowhere, limit_bytes=cache_limit_bytes)
         run = _Run(plan, store, progress)
         for source in plan.backbones:
@@ -63,19 +65,27 @@ class _Run:
         self.plan, self.store, self.progress = plan, store, progress
         self.watch, self.failures = Watch(), Failures()
         self.addons = plan.task.addons(plan.settings)
+        self.look = look(plan.task, plan.data, seed=plan.settings.seed, progress=progress)
         self.prepared = plan.task.prepare(plan.data, plan.settings)
         self.extract = Extractor(
             plan.settings, self.prepared.train, self.prepared.test, store, self.watch, progress
         )
+        self.tile_s: dict[str, float] = {}
         self.evaluations: dict[Candidate, Evaluation] = {}
         self.probes: dict[Candidate, Probes] = {}
         self.controls: list[ControlRun] = []
+        self.draws = make_draws(plan) if "repeats" in self.addons else []
+        self.repeats: dict[Candidate, list[Evaluation]] = {}
 
     def evaluate_backbone(self, source: str) -> None:
         """Everything that needs features: the candidates of one backbone."""
         backbone, weights = self.plan.backbones[source], self.plan.weights_hashes[source]
         members = self._on_device(source)
+        before = self.watch.timing()
         features = self.extract.candidates(backbone, members, weights, self.failures)
+        tile_s = self.watch.timing().tile_s(since=before)
+        if tile_s is not None:
+            self.tile_s[source] = tile_s
         step = f"{backbone.name}: heads"
         for done, (candidate, of_scales) in enumerate(features.items()):
             self.progress(step, done, len(members), "candidates")
@@ -87,46 +97,46 @@ class _Run:
     def finish(self) -> Comparison:
         """Costs, statistics and the gallery of all candidates that got through."""
         plan, settings, task = self.plan, self.plan.settings, self.plan.task
-        image_hw: HW = plan.data.test.read(0).size[::-1]
-        batch = fitting_batch(image_hw, torch.device(settings.device))
-        timed: dict[str, Any] = {"image_hw": image_hw, "batch": batch}
         with self.watch.stage("costs"):
-            costs = measure_in_turns(
-                {c: evaluation.module for c, evaluation in self._survivors().items()},
-                device=settings.device,
-                failures=self.failures,
+            costs = find_costs(
+                self._survivors(),
+                plan,
+                self.store,
+                self.failures,
+                tile_s=self.tile_s,
                 progress=self.progress,
-                **timed,
             )
             runs = [run for run in self.controls if run.candidate in costs]
-            controls = finish_controls(runs, self.evaluations, costs, task, settings, **timed)
+            controls = finish_controls(runs, self.evaluations, costs, task, settings)
         evaluations = self._survivors()
         if not evaluations:
             raise RunError(f"every candidate failed: {'; '.join(map(str, self.failures))}")
         named = {str(c): evaluation for c, evaluation in evaluations.items()}
         with self.watch.stage("statistics"):
-            rows = self._rows(evaluations, costs, image_hw, batch)
-            scores = {name: evaluation.scores for name, evaluation in named.items()}
-            uncorrected = task.contrasts(scores, margin=settings.margin, seed=settings.seed)
-            contrasts = corrected_contrasts(rows, uncorrected)
-            verdicts = judge(rows, contrasts)
+            rows = self._rows(evaluations, costs)
+            answers = answer(plan, named, rows, seed=settings.seed)
             cascades = None
             if isinstance(task, PooledTask) and "cascades" in self.addons:
                 labels = task.targets(plan.data.train)
-                cascades = make_cascades(rows, verdicts, named, labels)
+                cascades = make_cascades(rows, answers.verdicts, named, labels)
+            repeats = None
+            if "repeats" in self.addons:
+                drawn = {str(c): self.repeats[c] for c in evaluations}
+                repeats = make_repeats(plan, self.draws, drawn, rows, answers.contrasts)
         probes = {str(c): self.probes[c] for c in evaluations if c in self.probes}
         with self.watch.stage("pictures"):
             gallery = task.gallery(evaluations, plan.data, self.prepared)
         return Comparison(
             plan=plan,
             rows=rows,
-            contrasts=tuple(contrasts),
-            verdicts=tuple(verdicts),
+            **vars(answers),
             evaluations=named,
+            look=self.look,
             gallery=gallery,
             cascades=cascades,
             probes=probes if "probes" in self.addons else None,
             controls=controls if "controls" in self.addons else None,
+            repeats=repeats,
             failures=tuple(self.failures),
             timing=self.watch.timing(),
         )
@@ -147,6 +157,9 @@ class _Run:
             self.evaluations[candidate] = evaluation
         if not isinstance(task, PooledTask):
             return
+        if "repeats" in self.addons:
+            with self.watch.stage("repeats"):
+                self.repeats[candidate] = repeat(case, task, self.draws)
         if "probes" in self.addons:
             with self.watch.stage("other probes"):
                 self.probes[candidate] = run_probes(case, features, evaluation, task)
@@ -158,6 +171,7 @@ class _Run:
                     task,
                     self.extract,
                     weights=self.plan.weights_hashes[candidate.backbone],
+                    is_live=candidate.backbone in self.plan.live,
                 )
 
     def _check_same_images(self, candidate: Candidate, evaluation: Evaluation) -> None:
@@ -207,27 +221,23 @@ class _Run:
         self,
         evaluations: Mapping[Candidate, Evaluation],
         costs: Mapping[Candidate, Cost],
-        image_hw: HW,
-        batch: int,
     ) -> tuple[Result, ...]:
         """One row for each candidate."""
         plan, task, seed = self.plan, self.plan.task, self.plan.settings.seed
         facts = {
             **plan.facts,
-            "latency_image_hw": list(image_hw),
-            "throughput_batch": batch,
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         }
         scores = {str(c): evaluation.scores for c, evaluation in evaluations.items()}
         intervals, made_with = task.intervals(scores, seed=seed), versions()
         rows = []
         for number, (candidate, evaluation) in enumerate(evaluations.items()):
-            file = task.head_file(number)
+            file = {"file": head_file(number)} if evaluation.saved else {}
             rows.append(
                 Result(
                     candidate=str(candidate),
                     backbone=candidate.backbone,
-                    family=family_of(candidate.backbone),
+                    family=plan.families[candidate.backbone],
                     scales=candidate.scales,
                     tile_hw=plan.backbones[candidate.backbone].tile_hw,
                     source=plan.settings.source,
@@ -238,13 +248,13 @@ class _Run:
                     value=evaluation.scores.value,
                     ci_low=intervals[str(candidate)][0],
                     ci_high=intervals[str(candidate)][1],
-                    selection_value=evaluation.selection_value,
+                    selection_value=evaluation.selection.value,
                     num_train=evaluation.num_train,
                     num_test=evaluation.scores.num_judged,
                     num_tiles=evaluation.num_tiles,
                     feature_dim=evaluation.feature_dim,
                     **vars(costs[candidate]),
-                    probe={**({"file": file} if file else {}), **evaluation.facts},
+                    probe={**file, **evaluation.facts},
                     scores=evaluation.scores.others,
                     settings=facts,
                     versions=made_with,

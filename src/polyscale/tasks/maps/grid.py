@@ -16,7 +16,7 @@ from polyscale.operator.multiscale import MultiScale
 from polyscale.tasks.maps.fit import fit_head
 from polyscale.tasks.maps.predictor import count_scores
 from polyscale.tasks.maps.settings import MapSettings
-from polyscale.tasks.task import Case
+from polyscale.tasks.task import Case, Scores
 from polyscale.types import HW
 
 PROBE = "linear"
@@ -58,7 +58,7 @@ def try_grids(
     case: Case,
     targets: Targets,
     arguments: Mapping[str, Any],
-    judge: Callable[[Case, nn.Module], float],
+    judge: Callable[[Case, nn.Module], Scores],
 ) -> list[GridTrial]:
     """A linear head on each grid that a candidate's scales have, from coarse to fine.
 
@@ -66,7 +66,7 @@ def try_grids(
         case: the candidate.
         targets: of the training samples, on a raster.
         arguments: what a head must know of the data.
-        judge: a case and a head → the metric on held-out training images.
+        judge: a case and a head → its scores on held-out training images.
     """
     trials = []
     for grid_hw in own_grids(case.module):
@@ -74,7 +74,7 @@ def try_grids(
         own = replace(own, settings=_probe_settings(case.settings))
         step = f"{case.candidate}: {PROBE} head on {grid_hw[0]}×{grid_hw[1]} cells"
         fitted = fit_head(own, targets, arguments, seed=case.settings.seed, step=step)
-        trials.append(GridTrial(own, fitted, judge(own, fitted.head)))
+        trials.append(GridTrial(own, fitted, judge(own, fitted.head).value))
     return trials
 
 

@@ -47,6 +47,10 @@ class Outputs(ABC):
     def colour(self, predicted: NDArray) -> NDArray:
         """A prediction (h, w) as an RGB picture to look at."""
 
+    @abstractmethod
+    def legend(self, predicted: NDArray) -> list[tuple[str, tuple[int, ...]]]:
+        """What the colours of a prediction (h, w) mean: words, and (red, green, blue) to 255."""
+
 
 class DensePredictor(nn.Module):
     """What runs for an image: views of it, their maps, the head, and the mean over the views.
@@ -63,6 +67,11 @@ class DensePredictor(nn.Module):
     ) -> None:
         super().__init__()
         self.module, self.head, self.views, self.outputs = module, head, views, outputs
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the maps that the head takes."""
+        return self.module.out_channels
 
     def forward(self, images: Float[Tensor, "batch 3 h w"]) -> list[NDArray]:
         """Labels or metres of every pixel.

@@ -95,6 +95,10 @@ class MapSettings(RunSettings):
         memory_bytes: more features are read from the disk batch by batch, with the same result.
     """
 
+    kept_with_heads: ClassVar[tuple[str, ...]] = (
+        *RunSettings.kept_with_heads,
+        *("grid", "merge", "split", "views"),
+    )
     features: ClassVar[Literal["pooled", "maps"]] = "maps"
     heads: ClassVar[Mapping[str, HeadKind]]
     """Every head of the task, by its name."""
@@ -167,6 +171,13 @@ class MapSettings(RunSettings):
         for package in self.kind.packages:
             require(package, extra="transformers", feature=f"head {self.head}")
         super().__post_init__()
+
+    @classmethod
+    def of_head(cls, facts: Mapping[str, Any], **others: Any) -> Self:
+        """The settings by which maps for a head are made."""
+        grid = facts["grid"] if isinstance(facts["grid"], str) else tuple(facts["grid"])
+        changed = {"grid": grid, "views": ViewSettings(**facts["views"])}
+        return super().of_head({**facts, **changed}, **others)
 
     @property
     def kind(self) -> HeadKind:

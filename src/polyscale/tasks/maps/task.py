@@ -3,33 +3,32 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from math import prod
-from pathlib import Path
 from statistics import stdev
 from typing import Any
 
+import numpy as np
 import psutil
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
+from polyscale.data import DenseImages
+from polyscale.data.colours import overlay
 from polyscale.errors import InputError
-from polyscale.learning.heads.dense.head_file import save_head
 from polyscale.learning.heads.dense.pixels import IMAGES
-from polyscale.learning.heads.dense.views import views_of
+from polyscale.learning.heads.dense.views import ViewSettings, views_of
 from polyscale.operator.multiscale import MultiScale
 from polyscale.tasks.maps.evaluate import predict_image, predict_rasters
 from polyscale.tasks.maps.fit import fit_head
 from polyscale.tasks.maps.gallery import gallery_table
 from polyscale.tasks.maps.grid import PROBE, best_trial, try_grids
 from polyscale.tasks.maps.predictor import DensePredictor, Outputs, count_scores
-from polyscale.tasks.maps.samples import READERS, MapSplit, Samples
+from polyscale.tasks.maps.samples import READERS, MapSplit, Samples, nearest
 from polyscale.tasks.maps.settings import GIGABYTE, MapSettings
-from polyscale.tasks.task import Case, Evaluation, FinishedRun, Scores, Task
+from polyscale.tasks.task import Case, Evaluation, SavedHead, Scores, Task
 from polyscale.types import Candidate
-
-HEAD_SETTINGS = ("source", "merge", "split", "views", "margin", "seed")
-"""Settings of the run that the file of a head keeps."""
 
 REPORT_EVERY = 8
 """Test images between two reports of progress."""
@@ -43,10 +42,6 @@ class MapTask(Task):
         """What a head must know of the data, besides the channels of its maps."""
 
     @abstractmethod
-    def head_facts(self, data: Any) -> dict[str, Any]:
-        """What the file of a head must keep of the data, so that `outputs` can read it."""
-
-    @abstractmethod
     def outputs(self, head_facts: Mapping[str, Any]) -> Outputs:
         """What the scores of a head mean; a KeyError where the facts do not say."""
 
@@ -58,9 +53,27 @@ class MapTask(Task):
     def collect(self, images: Sequence[Any]) -> Scores:
         """All test images, in their order."""
 
-    @abstractmethod
-    def quick_value(self, targets: NDArray, predicted: NDArray, data: Any) -> float:
-        """The metric on rasters (num, h, w) of held-out training images."""
+    def judge_rasters(self, targets: NDArray, predicted: NDArray, data: Any) -> Scores:
+        """Rasters (num, h, w) of held-out training images."""
+        pairs = zip(targets, predicted, strict=True)
+        return self.collect([self.judge(target, each, data) for target, each in pairs])
+
+    def target_text(self, target: NDArray, data: Any) -> str:
+        """What is to be said of the target (h, w) of an image; nothing where a legend says all."""
+        return ""
+
+    def draw(
+        self, images: DenseImages, index: int, data: Any, side_px: int
+    ) -> tuple[Image.Image, str]:
+        """An image under the colours of its target."""
+        picture, _ = super().draw(images, index, data, side_px)
+        target = images.target(index)
+        small = nearest(target, (picture.height, picture.width))
+        known = np.isfinite(small) & (small >= 0)
+        if known.any():
+            colours = self.outputs(self.head_facts(data)).colour(small)
+            picture = overlay(picture, colours, known)
+        return picture, self.target_text(target, data)
 
     def check_data(self, data: Any) -> None:
         """Raise an InputError also for too few images to hold one out."""
@@ -107,9 +120,9 @@ class MapTask(Task):
         targets = split.raster(case.module.backbone.tile_hw, settings)
         arguments, seeds = self.head_arguments(case.data), range(settings.seeds)
 
-        def held_out(case: Case, head: nn.Module) -> float:
+        def held_out(case: Case, head: nn.Module) -> Scores:
             rasters = predict_rasters(head, case.train, targets, split.held, outputs)
-            return self.quick_value(*rasters, case.data)
+            return self.judge_rasters(*rasters, case.data)
 
         trials, first = [], None
         if settings.chooses_grid:
@@ -129,7 +142,7 @@ class MapTask(Task):
             for number in seeds
         ]
         head, facts = trainings[0]
-        selection_value = held_out(case, head)
+        selection = held_out(case, head)
         with case.stage("judging"):
             scores = [self._judge(case, trainings[i][0], outputs, i) for i in seeds]
         image_hw, plan = case.data.test.sizes_hw[0], case.module.plan
@@ -137,7 +150,7 @@ class MapTask(Task):
         cost = count_scores(head, case.module.out_channels, plan.grid_hw, image_hw)
         return Evaluation(
             scores=scores[0],
-            selection_value=selection_value,
+            selection=selection,
             head=head,
             facts={
                 **facts,
@@ -155,6 +168,7 @@ class MapTask(Task):
             num_train=len(split.images),
             num_tiles=plan.num_tiles * num_views,
             test=case.test,
+            saved=SavedHead(settings.head, head, {"grid": list(plan.grid_hw)}),
         )
 
     def _judge(self, case: Case, head: nn.Module, outputs: Outputs, number: int) -> Scores:
@@ -178,35 +192,28 @@ class MapTask(Task):
         """Images, their truth, and every candidate's prediction."""
         return gallery_table(evaluations, prepared.test, self.outputs(self.head_facts(data)))
 
-    def head_file(self, number: int) -> str:
-        """In the folder of the run."""
-        return f"heads/{number}.safetensors"
-
-    def write(self, folder: Path, run: FinishedRun) -> None:
-        """The head of every candidate, ready for `polyscale predict`."""
-        (folder / "heads").mkdir()
-        settings = asdict(run.settings)
-        for number, row in enumerate(run.rows):
-            save_head(
-                folder / self.head_file(number),
-                run.evaluations[row.candidate].head,
-                name=run.settings.head,
-                facts={
-                    "candidate": row.candidate,
-                    "backbone": row.backbone,
-                    "scales": list(row.scales),
-                    "weights_hash": run.weights_hashes[row.backbone],
-                    "metric": row.metric,
-                    "value": row.value,
-                    "versions": dict(row.versions),
-                    "task": self.name,
-                    "data": run.data.name,
-                    "dtype": run.settings.precision,
-                    "grid": row.probe["grid_hw"],
-                    **{name: settings[name] for name in HEAD_SETTINGS},
-                    **self.head_facts(run.data),
-                },
+    def check_head(self, head: nn.Module, facts: Mapping[str, Any]) -> None:
+        """Raise an InputError for a head without a name for each of its classes."""
+        outputs, config = self.outputs(facts), getattr(head, "config", {})
+        num_classes = config.get("num_classes", 0)
+        if len(outputs.class_names) != num_classes:
+            raise InputError(
+                f"head must have a name for each of its {num_classes} classes, but has "
+                f"{len(outputs.class_names)}. Train it with polyscale compare."
             )
+
+    def predictor(
+        self, module: MultiScale, head: nn.Module, facts: Mapping[str, Any]
+    ) -> DensePredictor:
+        """A picture → the prediction of every pixel."""
+        views = ViewSettings(**facts["views"])
+        return DensePredictor(module, head, views, self.outputs(facts))
+
+
+def nothing_judged(value: float, num_images: int) -> Scores:
+    """The scores of images of which no pixel is known, with a value that stands for the metric."""
+    unknown = np.full(num_images, np.nan)
+    return Scores(value=value, columns={}, image_scores=unknown, statistics=np.zeros((0, 1)))
 
 
 def _step(case: Case, what: str, number: int) -> str:

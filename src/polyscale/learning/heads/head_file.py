@@ -15,6 +15,7 @@ from torch import nn
 
 from polyscale.errors import InputError, first_line, near_matches
 from polyscale.learning.heads.dense.registry import HEADS, HeadKind
+from polyscale.learning.heads.linear_head import LinearHead
 from polyscale.learning.training import read_tensors, write_tensors
 
 FORMAT = 2
@@ -27,6 +28,11 @@ KEY = "polyscale_head"
 
 WHAT = "a head"
 
+POOLED_HEADS = {
+    "linear": HeadKind(make=LinearHead, training=None, about="Linear map of pooled features")
+}
+"""Heads of all tasks that describe each image by one row of numbers."""
+
 OTHER_FILE = "Take a file that `polyscale compare` wrote."
 OTHER_VERSION = "Use the version of polyscale that wrote it, or a later one."
 
@@ -36,7 +42,7 @@ class LoadedHead:
     """A head from a file.
 
     Attributes:
-        head: a `DenseHead` in `eval` mode, on the CPU.
+        head: a `DenseHead` or a `LinearHead` in `eval` mode, on the CPU.
         name: its kind, by the name in the registry.
         facts: what was saved with it.
         config: the arguments that made it.
@@ -57,8 +63,8 @@ def save_head(path: Path, head: nn.Module, *, name: str, facts: Mapping[str, Any
         path: of the file.
         head: whose `config` makes it again.
         name: its kind, by the name in the registry.
-        facts: what the head was trained on, JSON-like. "task" is a key of `HEADS`; "candidate" and
-            "weights_hash" are checked when the head is used.
+        facts: what the head was trained on, JSON-like: "task" says which kinds there are;
+            "candidate" and "weights_hash" are checked when the head is used.
 
     Raises:
         RunError: if the disk refuses.
@@ -80,8 +86,8 @@ def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> Loaded
     """
     about, tensors = _read(path)
     name, config, facts = about["name"], about["config"], about["facts"]
-    name = RENAMED.get(name, name)
     kinds = _kinds_of(path, facts) if kinds is None else kinds
+    name = name if name in kinds else RENAMED.get(name, name)
     with torch.device("meta"):  # a configuration may claim any size
         expected = _make(path, name, config, kinds).state_dict()
     shapes, expected_shapes = (
@@ -157,10 +163,11 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
 
 
 def _kinds_of(path: Path, facts: Mapping[str, Any]) -> Mapping[str, HeadKind]:
+    """Those of the task for maps; other tasks have a linear map of pooled features."""
     task = facts.get("task")
-    if not isinstance(task, str) or task not in HEADS:
-        raise _refused(path, f"be for {' or '.join(HEADS)}", f"got task {task!r}", OTHER_VERSION)
-    return HEADS[task]
+    if not isinstance(task, str):
+        raise _refused(path, "name its task", f"got {task!r}", OTHER_VERSION)
+    return HEADS.get(task, POOLED_HEADS)
 
 
 def _make(

@@ -6,13 +6,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from polyscale.errors import InputError, RunError
-from polyscale.learning.heads.dense.head_file import (
+from polyscale.learning.heads.dense.registry import DEPTH_HEADS, SEGMENTATION_HEADS, HeadKind
+from polyscale.learning.heads.head_file import (
     check_candidate,
     check_fits,
     load_head,
     save_head,
 )
-from polyscale.learning.heads.dense.registry import DEPTH_HEADS, SEGMENTATION_HEADS, HeadKind
+from polyscale.learning.heads.linear_head import LinearHead
 from polyscale.learning.training import write_tensors
 
 FACTS = {
@@ -123,10 +124,21 @@ def test_a_configuration_that_claims_too_much_takes_no_memory(saved, name):
         load_head(file)
 
 
-@pytest.mark.parametrize("task", [None, "detection", ["depth"]])
-def test_a_task_that_is_not_known(saved, task):
+@pytest.mark.parametrize("task", [None, ["depth"]])
+def test_a_task_without_a_name(saved, task):
     rewrite(saved[0], facts={"task": task})
-    with pytest.raises(InputError, match="for segmentation or depth, but got task"):
+    with pytest.raises(InputError, match="must name its task, but got"):
+        load_head(saved[0])
+
+
+def test_tasks_on_whole_images_have_a_linear_head(saved, tmp_path):
+    head = LinearHead.of(np.eye(2, 3), np.array([0.5, -1]))
+    save_head(tmp_path / "pooled", head, name="linear", facts={"task": "counting"})
+    loaded = load_head(tmp_path / "pooled")
+    features = np.ones((4, 3), np.float32)
+    np.testing.assert_array_equal(loaded.head.scores(features), head.scores(features))
+    rewrite(saved[0], facts={"task": "counting"})
+    with pytest.raises(InputError, match="must be one of linear, but got 'toy'"):
         load_head(saved[0])
 
 
