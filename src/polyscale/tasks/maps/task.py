@@ -168,7 +168,7 @@ class MapTask(Task):
             num_train=len(split.images),
             num_tiles=plan.num_tiles * num_views,
             test=case.test,
-            saved=SavedHead(settings.head, head, {"grid": list(plan.grid_hw)}),
+            saved=SavedHead(name=settings.head, head=head, facts={"grid": list(plan.grid_hw)}),
         )
 
     def _judge(self, case: Case, head: nn.Module, outputs: Outputs, number: int) -> Scores:
