@@ -55,11 +55,12 @@ class LogisticFit(Fit):
         pixels = take_pixels(maps, targets, max_rows=self.max_rows, seed=seed, **told)
         present, labels = np.unique(pixels.labels, return_inverse=True)
         problem = _problem(pixels, labels)
-        penalty, choice = self.regulariser, None
+        penalty, choice, start = self.regulariser, None, problem.prior
         if penalty is None:
             choice = _choose(problem, pixels.images, seed)
-            penalty = choice.penalty
-        solution = converge(problem, penalty, problem.prior, CONVERGED)
+            penalty, near = choice.penalty, np.mean(choice.models, axis=0)
+            start = near if near.shape == start.shape else start  # a class may have had no part
+        solution = converge(problem, penalty, start, CONVERGED)
         head = LinearSegmentation(in_channels=maps.shape[-1], **arguments)
         _write(head, solution.model, problem.rows, present)
         facts = {

@@ -16,12 +16,15 @@ from scipy.sparse import csr_array, eye_array, kron
 
 from polyscale.data import IGNORED
 from polyscale.errors import InputError
-from polyscale.learning.heads.dense.segmentation import LABELS_PER_CELL
 from polyscale.learning.heads.dense.train import Maps, Targets
 from polyscale.types import HW, Progress, silent
 
 IMAGES = 16
 """Number of maps that are read at once."""
+
+PER_CELL = 3
+"""Number of pixels along each side of a cell, where cells are the rows: a step of the fit with 4
+takes nearly twice as long."""
 
 MIN_ROWS = 16
 """Number of pixels of each class that a sample keeps, where there are that many."""
@@ -59,7 +62,7 @@ def take_pixels(
 ) -> Pixels:
     """Labelled pixels and their features, in about `max_rows` rows.
 
-    Where all cells are no more than that, they are the rows, and 4×4 pixels of each cell count. Of
+    Where all cells are no more than that, they are the rows, and 3×3 pixels of each cell count. Of
     more cells, so many pixels are drawn by the seed, and each is a row. A sample has the same share
     of each class, but at least 16 pixels where a class has that many, so that rare classes stay;
     only these may exceed `max_rows`.
@@ -97,7 +100,7 @@ def take_pixels(
 def _all(maps: Maps, targets: Targets, told: Callable[[int], None]) -> Pixels:
     """All cells as rows, and several labelled pixels of each."""
     num, grid_h, grid_w, channels = maps.shape
-    rasters = _rasters(targets, (LABELS_PER_CELL * grid_h, LABELS_PER_CELL * grid_w))
+    rasters = _rasters(targets, (PER_CELL * grid_h, PER_CELL * grid_w))
     known = np.flatnonzero(rasters != IGNORED)
     of_image = _mixing((rasters.shape[1], rasters.shape[2]), (grid_h, grid_w))
     features = np.empty((num, grid_h, grid_w, channels), np.float32)
