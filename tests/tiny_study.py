@@ -16,7 +16,7 @@ from polyscale.types import Backbone
 
 SMALL, LARGE = "tiny:net_small", "tiny:net_large"
 CANDIDATES = [f"{SMALL}@1", f"{SMALL}@1,2", f"{LARGE}@1"]
-FAST = {"dtype": "fp32", "tile_batch": 16}
+FAST = {"dtype": "fp32", "tile_batch": 16, "floors": False}
 """Settings of every run."""
 
 

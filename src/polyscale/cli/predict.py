@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import DeviceOption, errors, make_table, output, progress_bars
+from polyscale.cli.console import DeviceOption, QuietOption, errors, make_table, output
+from polyscale.cli.progress import progress_bars
 from polyscale.errors import RunError
 
 
@@ -37,7 +38,8 @@ def predict(
         str | None,
         typer.Option(help="Where the backbone's weights are now, if they have moved."),
     ] = None,
-    device: DeviceOption = "cpu",
+    device: DeviceOption = "auto",
+    quiet: QuietOption = False,
 ) -> None:
     """Predict pictures with a head that a comparison trained.
 

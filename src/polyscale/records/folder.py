@@ -8,7 +8,7 @@ from polyscale.records.data import ClassIous, DataRecord, Sizes
 from polyscale.records.metric import TaskRecord
 from polyscale.records.recommendation import Recommendation, SelectionGap
 from polyscale.records.repeats import Repeats
-from polyscale.records.result import Contrast, Result
+from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.timing import Timing
 from polyscale.records.verdict import CostAxis, Verdict
 
@@ -20,6 +20,7 @@ FILES: dict[str, Any] = {
     "recommendation.json": Recommendation,
     "verdicts.json": tuple[Verdict, ...],
     "sweet_spots.json": dict[CostAxis, tuple[SweetSpot, ...]],
+    "floors.json": tuple[Floor, ...],
     "cascades.json": tuple[Cascade, ...],
     "controls.json": tuple[Control, ...],
     "probes.json": dict[str, Probes],

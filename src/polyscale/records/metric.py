@@ -64,6 +64,36 @@ METRICS = {
             sentence="is right on {value} of {num} test images",
             second="on",
         ),
+        Metric(
+            key="balanced_accuracy",
+            name="Balanced accuracy",
+            unit="%",
+            noun="balanced accuracy",
+            about="the share of a class's images that are right, averaged over classes",
+        ),
+        Metric(
+            key="macro_f1",
+            name="Macro F1",
+            unit="%",
+            noun="macro F1",
+            about="F1, the harmonic mean of recall and precision, averaged over classes",
+        ),
+        Metric(
+            key="auroc",
+            name="AUROC",
+            unit="%",
+            noun="AUROC",
+            about="the area under the ROC curve of each class against the rest, averaged over "
+            "classes; 50 % is chance",
+        ),
+        Metric(
+            key="ece",
+            name="Calibration error",
+            unit="%",
+            higher_is_better=False,
+            about="how far, on average, the probability of the answer is from the share of right "
+            "answers at that probability",
+        ),
         Metric(key="miou", name="Mean IoU", unit="%", noun="mean IoU"),
         Metric(
             key="pixel_accuracy", name="Pixel accuracy", unit="%", about="the share of right pixels"

@@ -25,6 +25,8 @@ class Result(Directed, Record):
             ends of its 95 % interval.
         selection_value: the metric in cross-validation on the training images, by which candidates
             may be chosen.
+        train_value: the metric on training images that the head learned from: far above the other
+            two, it shows that the head has learned them by heart. None where nothing is learned.
         num_tiles: how often the backbone runs for one image.
         feature_dim: numbers that describe one image.
         params: parameters of the backbone, and of a head if there is one.
@@ -56,6 +58,7 @@ class Result(Directed, Record):
     ci_low: float
     ci_high: float
     selection_value: float
+    train_value: float | None = None
     num_train: Count
     num_test: PositiveCount
     num_tiles: PositiveCount

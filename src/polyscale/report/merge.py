@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polyscale.records import Contrast, Result
+from polyscale.records import Contrast, Floor, Result
 from polyscale.report.run import Images, MapImage, Run
 from polyscale.stats import (
     MARGIN,
@@ -128,15 +128,18 @@ def _same_images(run: Run, first: Run) -> bool:
 
 def _images(by_name: Mapping[str, Images]) -> Images:
     """For each candidate what its own run holds."""
+
+    def of_each(kind: str) -> dict[str, Any]:
+        held = {name: getattr(images, kind) for name, images in by_name.items()}
+        return {name: own[name] for name, own in held.items() if own}
+
     return replace(
         next(iter(by_name.values())),
-        statistics={name: images.statistics[name] for name, images in by_name.items()},
-        predictions={
-            n: images.predictions[n] for n, images in by_name.items() if images.predictions
-        },
-        probability={
-            n: images.probability[n] for n, images in by_name.items() if images.probability
-        },
+        statistics=of_each("statistics"),
+        predictions=of_each("predictions"),
+        correct=of_each("correct"),
+        probability=of_each("probability"),
+        confidence=of_each("confidence"),
     )
 
 
@@ -213,10 +216,15 @@ def _class_files(by_age: Sequence[Run], source: Mapping[str, Run]) -> dict[str, 
 def _addons(by_age: Sequence[Run], source: Mapping[str, Run]) -> dict[str, Any]:
     """What each run found besides its rows, for the rows that are taken from it."""
     addons: dict[str, Any] = {"cascades": (), "controls": (), "probes": {}, "failures": ()}
+    floors: dict[str, Floor] = {}
     for run in by_age:
         kept = {name for name, origin in source.items() if origin is run}
         addons["cascades"] += tuple(c for c in run.cascades if {c.small, c.large} <= kept)
         addons["controls"] += tuple(c for c in run.controls if c.candidate in kept)
         addons["probes"] |= {n: probes for n, probes in run.probes.items() if n in kept}
+        for floor in run.floors:
+            before = floors[floor.name].contrasts if floor.name in floors else ()
+            own = tuple(c for c in floor.contrasts if c.first in kept)
+            floors[floor.name] = replace(floor, contrasts=before + own)
         addons["failures"] += tuple(f for f in run.failures if f.candidate not in source)
-    return addons
+    return {**addons, "floors": tuple(floors.values())}

@@ -72,6 +72,11 @@ def three_digits(value: float) -> str:
     return f"{value:,.{max(0, 2 - floor(log10(abs(value))))}f}"
 
 
+def two_digits(number: int) -> str:
+    """`17,000` of 17059: two significant digits of a number that is only an order of magnitude."""
+    return f"{round(number, 2 - len(str(number))) if number > 99 else number:,}"
+
+
 def interval_limit(intervals: Iterable[tuple[float, float]], step: float = 0.05) -> float:
     """Where the axis of intervals ends on either side of zero: a multiple of a step."""
     ends = [abs(end) for interval in intervals for end in interval]

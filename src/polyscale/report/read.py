@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from itertools import combinations
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pyarrow as pa
@@ -187,11 +187,12 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
         InputError: if the file is missing or damaged, or lacks an image.
     """
     found = set(column_names(path))
-    has_answers = task.right_or_wrong and {"label", "prediction", "probability"} <= found
     has_text = {"label", "prediction"} <= found
+    has_answers = has_text and {"probability", "correct"} <= found
     numbers = ["correct"] if task.right_or_wrong else [*task.statistics]
     row = PredictionRow if has_answers else TextRow if has_text else ImageRow
-    columns = read_table(path, row, [] if has_answers else numbers)
+    more = [name for name in numbers if name not in get_type_hints(row)]
+    columns = read_table(path, row, more + ["confidence"] * (has_answers and "confidence" in found))
     try:
         statistics = _statistics([columns[name] for name in numbers], task, len(columns["id"]))
     except (pa.ArrowException, ValueError) as error:
@@ -204,14 +205,21 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
     ids = np.unique(texts["id"])
     _check(len(ids) > 0, path, "hold at least one image, but is empty")
     rows = {name: _rows_of(path, name, texts["candidate"], texts["id"], ids) for name in names}
+
+    def of_each(name: str) -> dict[str, Any]:
+        if name not in columns:
+            return {}
+        values = texts[name] if name in texts else columns[name].to_numpy()
+        return {candidate: values[at] for candidate, at in rows.items()}
+
     images = Images(
         ids=ids,
         statistics={name: statistics[at] for name, at in rows.items()},
         labels=texts["label"][rows[names[0]]] if has_answers else None,
-        predictions={n: texts["prediction"][at] for n, at in rows.items()} if has_text else {},
-        probability={n: columns["probability"].to_numpy()[at] for n, at in rows.items()}
-        if has_answers
-        else {},
+        predictions=of_each("prediction"),
+        correct={name: values > 0 for name, values in of_each("correct").items()},
+        probability=of_each("probability"),
+        confidence=of_each("confidence"),
     )
     if task.reduction and not any(len(known) for known in images.known.values()):
         raise damaged(path, "no image has a known value for every candidate")

@@ -28,19 +28,18 @@ class Images:
             that the task names; NaN where nothing of an image is known.
         labels: the true classes; None where an image has no single class.
         predictions: what each candidate predicts, as text; empty for maps.
+        correct: whether each is right; empty where images are neither right nor wrong.
         probability: what each gives to the true class; empty without labels.
+        confidence: what each gives to the class that it names; empty where that is not known.
     """
 
     ids: Texts
     statistics: Mapping[str, Statistics]
     labels: Texts | None = None
     predictions: Mapping[str, Texts] = field(default_factory=dict)
+    correct: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     probability: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
-
-    @cached_property
-    def correct(self) -> dict[str, NDArray[np.bool_]]:
-        """Whether each candidate is right, for tasks where that is the question."""
-        return {name: rows[:, 0] > 0 for name, rows in self.statistics.items()}
+    confidence: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
 
     @cached_property
     def known(self) -> dict[str, Statistics]:
@@ -112,6 +111,7 @@ class Run:
     classes: records.ClassIous | None = None
     sizes: records.Sizes | None = None
     data: records.DataRecord | None = None
+    floors: tuple[records.Floor, ...] = ()
     sheet: tuple[records.SheetPicture, ...] = ()
     failures: tuple[records.Failure, ...] = ()
     timing: records.Timing | None = None

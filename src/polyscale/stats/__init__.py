@@ -6,6 +6,14 @@ from polyscale.stats.cascade import (
     choose_threshold,
     run_cascade,
 )
+from polyscale.stats.classification import (
+    CLASS_METRICS,
+    ClassAnswers,
+    Reliability,
+    class_metric,
+    class_recalls,
+    reliability,
+)
 from polyscale.stats.depth import DEPTH_METRICS, EIGEN_CROP_YXYX, depth_errors, depth_metrics
 from polyscale.stats.equivalence import MARGIN, equivalence_p, score_interval
 from polyscale.stats.frontier import (
@@ -53,15 +61,18 @@ from polyscale.stats.trial import holm
 from polyscale.stats.verdict import corrected_contrasts, find_contrast, judge
 
 __all__ = [
+    "CLASS_METRICS",
     "DEPTH_METRICS",
     "EIGEN_CROP_YXYX",
     "MARGIN",
     "THRESHOLDS",
     "CascadeAnswers",
+    "ClassAnswers",
     "DominanceCall",
     "ObjectIous",
     "PixelCounts",
     "Point",
+    "Reliability",
     "ThresholdErrors",
     "WeightedMetric",
     "accuracy_intervals",
@@ -70,6 +81,8 @@ __all__ = [
     "cheapest_of_the_best",
     "choose_threshold",
     "class_iou",
+    "class_metric",
+    "class_recalls",
     "corrected_contrasts",
     "count_pixels",
     "depth_errors",
@@ -94,6 +107,7 @@ __all__ = [
     "paired_errors",
     "pareto_front",
     "recommend",
+    "reliability",
     "run_cascade",
     "score_interval",
     "segmentation_metrics",

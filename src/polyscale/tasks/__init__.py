@@ -5,7 +5,7 @@ from polyscale.tasks.depth import Depth, DepthSettings
 from polyscale.tasks.groups import ImageGroups
 from polyscale.tasks.maps import DensePredictor, MapSettings, MapTask
 from polyscale.tasks.multilabel import Multilabel
-from polyscale.tasks.options import Option, group_options, make_settings, option
+from polyscale.tasks.options import Option, given_options, group_options, make_settings, option
 from polyscale.tasks.pooled import PooledTask, fit_ridge, ridge_predictions
 from polyscale.tasks.pooled_predictor import PooledPredictor
 from polyscale.tasks.registry import DEFAULT, get_task, loadable_tasks, task_names, to_task
@@ -13,11 +13,21 @@ from polyscale.tasks.regression import Regression
 from polyscale.tasks.retrieval import Retrieval
 from polyscale.tasks.segmentation import Segmentation, SegmentationSettings
 from polyscale.tasks.settings import PooledSettings, RunSettings, pooled_rows
-from polyscale.tasks.task import AddOn, Case, Evaluation, FinishedRun, SavedHead, Scores, Task
+from polyscale.tasks.task import (
+    AddOn,
+    Baseline,
+    Case,
+    Evaluation,
+    FinishedRun,
+    SavedHead,
+    Scores,
+    Task,
+)
 
 __all__ = [
     "DEFAULT",
     "AddOn",
+    "Baseline",
     "Case",
     "Classification",
     "ClassificationSettings",
@@ -44,6 +54,7 @@ __all__ = [
     "Task",
     "fit_ridge",
     "get_task",
+    "given_options",
     "group_options",
     "loadable_tasks",
     "make_settings",

@@ -1,7 +1,8 @@
-"""Classification: one class for each image, judged by accuracy."""
+"""Classification: one class for each image, judged by accuracy or another metric."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from copy import copy
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, get_args
 
@@ -12,19 +13,38 @@ from scipy.special import softmax
 from polyscale.data import ClassificationData, load_classification
 from polyscale.learning.heads import ProbeResult, Protocol, fit_paper_probe, probe
 from polyscale.records import METRICS
-from polyscale.stats import threshold_errors
+from polyscale.stats import (
+    CLASS_METRICS,
+    ClassAnswers,
+    class_metric,
+    reliability,
+    threshold_errors,
+)
 from polyscale.tasks.groups import ImageGroups, by_class
 from polyscale.tasks.options import option
 from polyscale.tasks.pooled import HEAD, PooledTask, pooled_evaluation
 from polyscale.tasks.pooled_predictor import Columns
 from polyscale.tasks.settings import PooledSettings, Rows, check_choice
-from polyscale.tasks.task import CLASS_SOURCES, AddOn, Case, Evaluation, SavedHead, Scores
+from polyscale.tasks.task import (
+    CLASS_SOURCES,
+    AddOn,
+    Baseline,
+    Case,
+    Evaluation,
+    SavedHead,
+    Scores,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationSettings(PooledSettings):
     """What a comparison of classifiers depends on besides the data and the candidates."""
 
+    metric: str = option(
+        "accuracy",
+        help="What candidates are judged by: accuracy, balanced_accuracy, macro_f1 or auroc. The "
+        "others are shown beside it.",
+    )
     protocol: Protocol = option(
         "fast",
         help="How the probe is trained: fast (logistic regression that converges) or paper (one "
@@ -42,22 +62,39 @@ class ClassificationSettings(PooledSettings):
     )
 
     def __post_init__(self) -> None:
+        check_choice("metric", self.metric, tuple(CLASS_METRICS))
         check_choice("protocol", self.protocol, get_args(Protocol))
         super().__post_init__()
 
 
 class Classification(PooledTask):
-    """A linear probe for each candidate, and exact tests of which ones are right."""
+    """A linear probe for each candidate; exact tests of which ones are right.
+
+    By another metric than accuracy, images are resampled instead.
+    """
 
     name = "classification"
     sources = CLASS_SOURCES
     metric = METRICS["accuracy"]
+    other_metrics = tuple(METRICS[key] for key in (*CLASS_METRICS, "ece") if key != "accuracy")
     settings_type = ClassificationSettings
     data_type = ClassificationData
     loader = staticmethod(load_classification)
     right_or_wrong = True
     grouped_by = "class"
     images_file: ClassVar[str] = "predictions.parquet"
+
+    def judged_by(self, settings: ClassificationSettings) -> "Classification":
+        """The task itself for accuracy, which it begins with."""
+        if settings.metric == self.metric.key:
+            return self
+        task = copy(self)
+        task.metric = METRICS[settings.metric]
+        known = {metric.key: metric for metric in (self.metric, *self.other_metrics)}
+        task.other_metrics = tuple(own for key, own in known.items() if key != settings.metric)
+        task.right_or_wrong = settings.metric == "accuracy"
+        task.reduction = "mean" if task.right_or_wrong else None
+        return task
 
     def targets(self, images: Any) -> NDArray[np.int64]:
         """Indices of classes."""
@@ -68,21 +105,70 @@ class Classification(PooledTask):
         return str(data.class_names[target])
 
     def fit_predict(self, train: Rows, targets: NDArray, test: Rows, settings: Any) -> NDArray:
-        """Predicted class of each test image."""
-        return _fit(train, targets, test, settings).probabilities.argmax(axis=1)
+        """Probabilities of the classes of each test image (num_test, num_classes)."""
+        return _fit(train, targets, test, settings).probabilities
+
+    def score(self, predictions: NDArray, targets: NDArray) -> Scores:
+        """Every metric of probabilities (num_test, num_classes) and the right classes."""
+        return self._score(ClassAnswers(targets, predictions))
+
+    def _score(self, answers: ClassAnswers) -> Scores:
+        probabilities, truth = answers.probabilities, answers.truth
+        correct, confidence = probabilities.argmax(axis=1) == truth, probabilities.max(axis=1)
+        even = np.full((1, len(truth)), 1 / len(truth))
+        values = {key: float(class_metric(key, answers)(even)[0]) for key in CLASS_METRICS}
+        if not answers.guesses:
+            values["accuracy"] = float(correct.mean())  # without the rounding of shares
+        is_exact = self.right_or_wrong and not answers.guesses
+        return Scores(
+            value=values.pop(self.metric.key),
+            others=values | {"ece": reliability(confidence, correct).error},
+            columns={
+                "probability": probabilities[np.arange(len(truth)), truth].astype(np.float32),
+                "confidence": confidence.astype(np.float32),
+                "correct": correct,
+            },
+            image_scores=correct,
+            correct=correct if is_exact else None,
+            weighted=class_metric(self.metric.key, answers),
+        )
 
     def evaluate(self, case: Case) -> Evaluation:
         """The probe, which cross-validates by itself; `head` is its `ProbeResult`."""
-        data = case.data
-        result = _fit(case.train, data.train.labels, case.test, case.settings)
-        assert result.out_of_fold is not None
+        train, test = case.data.train.labels, case.data.test.labels
+        names, num_test = np.array(case.data.class_names), len(case.test)
+        both = _fit(case.train, train, np.concatenate([case.test, case.train]), case.settings)
+        result = replace(both, probabilities=both.probabilities[:num_test])
+        assert result.out_of_fold is not None, "probes cross-validate"
+        scores = self.score(result.probabilities, test)
+        words = {"label": names[test], "prediction": names[result.probabilities.argmax(axis=1)]}
         return pooled_evaluation(
             case,
-            _scores(result.probabilities, data.test.labels, data.class_names),
-            selection=_scores(result.out_of_fold, data.train.labels, data.class_names),
+            replace(scores, columns={**words, **scores.columns}),
+            selection=self.score(result.out_of_fold, train),
+            train_value=self.score(both.probabilities[num_test:], train).value,
             head=result,
             facts=result.summary(),
             saved=SavedHead(name=HEAD, head=result.linear, facts=_thresholds(result, case.data)),
+        )
+
+    def floors(self, data: ClassificationData, settings: Any) -> tuple[Baseline, ...]:
+        """The class of most training images, and guessing."""
+        labels, num = data.test.labels, len(data.class_names)
+        frequency = np.bincount(data.train.labels, minlength=num) / len(data.train)
+        shape = (len(labels), num)
+        guesses = ClassAnswers(labels, np.broadcast_to(1 / num, shape), guesses=True)
+        return (
+            Baseline(
+                name="most frequent class",
+                about="Every image gets the class of most training images.",
+                scores=self.score(np.broadcast_to(frequency, shape), labels),
+            ),
+            Baseline(
+                name="chance",
+                about="Every class is guessed equally often.",
+                scores=self._score(guesses),
+            ),
         )
 
     def columns(self, scores: NDArray[np.float64], facts: Mapping[str, Any]) -> Columns:
@@ -99,24 +185,26 @@ class Classification(PooledTask):
         return {"class_names": list(data.class_names)}
 
     def seed_values(self, case: Case, seeds: Sequence[int]) -> tuple[float, ...]:
-        """Accuracies with other seeds; with the paper's protocol, folds are left out."""
+        """The metric with other seeds; with the paper's protocol, folds are left out."""
         if case.settings.protocol != "paper":
             return super().seed_values(case, seeds)
         fit = partial(
             fit_paper_probe, case.train, case.data.train.labels, case.test, cross_validate=False
         )
         results = [fit(seed=seed, device=case.settings.device) for seed in seeds]
-        return tuple(result.accuracy(case.data.test.labels) for result in results)
+        labels = case.data.test.labels
+        return tuple(self.score(result.probabilities, labels).value for result in results)
 
     def facts(self, data: Any, settings: Any) -> dict[str, Any]:
         """What the probe sees, and where intervals come from."""
         return {"features": settings.about_features, "intervals": self.about_intervals}
 
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
-        """Cascades always; other probes and controls where they are asked for."""
+        """Cascades, which are judged by accuracy; probes and controls where they are asked for."""
         optional: tuple[AddOn, ...] = ("probes", "controls")
         chosen = (name for name in optional if getattr(settings, name))
-        return ("cascades", *chosen, *super().addons(settings))
+        cascades: tuple[AddOn, ...] = ("cascades",) if self.right_or_wrong else ()
+        return (*cascades, *chosen, *super().addons(settings))
 
     def groups(self, images: Any, data: ClassificationData) -> ImageGroups:
         """By class."""
@@ -145,22 +233,3 @@ def _thresholds(result: ProbeResult, data: ClassificationData) -> dict[str, Any]
 def _fit(train: Rows, labels: NDArray, test: Rows, settings: ClassificationSettings) -> ProbeResult:
     protocol, seed, device = settings.protocol, settings.seed, settings.device
     return probe(train, labels, test, protocol=protocol, seed=seed, device=device)
-
-
-def _scores(
-    probabilities: NDArray[np.floating], labels: NDArray[np.int64], class_names: Sequence[str]
-) -> Scores:
-    names, predicted = np.array(class_names), probabilities.argmax(axis=1)
-    correct = predicted == labels
-    of_truth = probabilities[np.arange(len(labels)), labels]
-    return Scores(
-        value=float(correct.mean()),
-        columns={
-            "label": names[labels],
-            "prediction": names[predicted],
-            "probability": of_truth.astype(np.float32),
-            "correct": correct,
-        },
-        image_scores=correct,
-        correct=correct,
-    )

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from polyscale.data import DepthData, load_depth
+from polyscale.data import DenseImages, DepthData, load_depth
 from polyscale.data.colours import colour_depth
 from polyscale.learning.heads.dense import DEPTH_HEADS, HeadKind
 from polyscale.learning.heads.dense.augment import AugmentSettings
@@ -83,6 +83,7 @@ class Depth(MapTask):
     data_type = DepthData
     loader = staticmethod(load_depth)
     statistics = ("rmse",)
+    floor = ("mean depth", "Every pixel gets the mean depth of the training images.")
 
     def head_arguments(self, data: DepthData) -> dict[str, Any]:
         """The range of depths."""
@@ -124,6 +125,13 @@ class Depth(MapTask):
         if not ((targets >= data.min_depth_m) & (targets <= data.max_depth_m)).any():
             return nothing_judged(data.max_depth_m, len(targets))
         return super().judge_rasters(targets, predicted, replace(data, crop_yxyx=None))
+
+    def constant(self, images: DenseImages, chosen: NDArray[np.int64], data: DepthData) -> float:
+        """The mean over images of their mean depth; the middle of the range if none is known."""
+        targets = (images.target(int(index)) for index in chosen)
+        means = [np.mean(known) for t in targets if (known := t[np.isfinite(t)]).size]
+        middle = (data.min_depth_m + data.max_depth_m) / 2
+        return float(np.mean(means)) if means else middle
 
     def data_facts(self, data: DepthData) -> dict[str, Any]:
         """With the range and the part of images that is judged."""

@@ -35,6 +35,7 @@ class Multilabel(PooledTask):
     reduction = None
     grouped_by = "label"
     about = "ridge regression onto each label, on centred pooled features"
+    floor = ("frequency of labels", "Every image gets the frequencies of the training labels.")
 
     def check_split(self, images: Any, split: str, data: Any) -> None:
         """Raise an InputError for targets that are not 0 or 1, or a label that no image has."""

@@ -19,7 +19,7 @@ from polyscale.stats import WeightedMetric
 from polyscale.tasks.files import most_divided, thumbnail
 from polyscale.tasks.pooled_predictor import Columns, PooledPredictor
 from polyscale.tasks.settings import PooledSettings, Rows, RunSettings
-from polyscale.tasks.task import AddOn, Case, Evaluation, SavedHead, Scores, Task
+from polyscale.tasks.task import AddOn, Baseline, Case, Evaluation, SavedHead, Scores, Task
 from polyscale.types import Candidate
 
 NUM_FOLDS = 5
@@ -37,10 +37,15 @@ class PooledTask(Task):
 
     Attributes:
         about: what is trained, in words.
+        floor: name of what the head answers without seeing any image, and how, as a sentence.
     """
 
     settings_type: ClassVar[type[RunSettings]] = PooledSettings
     about: ClassVar[str] = "a head of the user's own"
+    floor: ClassVar[tuple[str, str]] = (
+        "head without images",
+        "The same head is trained, but every image has the same features.",
+    )
 
     def fit(self, train: Rows, targets: NDArray, settings: Any) -> LinearHead | None:
         """Learn a linear map from the training images, which the run keeps for `polyscale predict`.
@@ -164,6 +169,18 @@ class PooledTask(Task):
         order = np.argsort(np.argsort(fold, kind="stable"))
         return self.score(np.concatenate(parts)[order], targets)
 
+    def train_value(self, train: Rows, targets: NDArray, settings: Any) -> float | None:
+        """The metric on the training images that the head learned from; None if it learns none."""
+        return self.score(self.fit_predict(train, targets, train, settings), targets).value
+
+    def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
+        """What the head answers where features tell nothing."""
+        train, test = (np.zeros((len(split), 1), np.float32) for split in (data.train, data.test))
+        predictions = self.fit_predict(train, self.targets(data.train), test, settings)
+        name, about = self.floor
+        scores = self.score(predictions, self.targets(data.test))
+        return (Baseline(name=name, about=about, scores=scores),)
+
     def evaluate(self, case: Case) -> Evaluation:
         """Predict the test images, and cross-validate on the training images."""
         data, settings = case.data, case.settings
@@ -184,6 +201,7 @@ class PooledTask(Task):
             case,
             replace(scores, columns={**words, **scores.columns}),
             selection=self.selection(case.train, train, settings),
+            train_value=self.train_value(case.train, train, settings),
             facts={"head": self.about},
             saved=None if head is None else SavedHead(name=HEAD, head=head),
         )
@@ -252,8 +270,9 @@ class PooledTask(Task):
         }
 
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
-        """Repeats where they are asked for."""
-        return ("repeats",) if getattr(settings, "repeats", 0) else ()
+        """Also repeats where they are asked for."""
+        repeats: tuple[AddOn, ...] = ("repeats",) if getattr(settings, "repeats", 0) else ()
+        return (*repeats, *super().addons(settings))
 
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
         """Images on which candidates differ, the most divided first."""

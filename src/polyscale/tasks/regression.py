@@ -34,6 +34,7 @@ class Regression(PooledTask):
     reduction = None
     grouped_by = "range"
     about = "ridge regression on centred pooled features"
+    floor = ("mean of the targets", "Every image gets the mean of the training targets.")
 
     def check_split(self, images: Any, split: str, data: Any) -> None:
         """Raise an InputError for targets that are not numbers, or are all equal."""

@@ -12,9 +12,12 @@ from polyscale.records import Metric
 from polyscale.tasks.groups import ImageGroups, by_class
 from polyscale.tasks.pooled import PooledTask
 from polyscale.tasks.settings import Rows
-from polyscale.tasks.task import CLASS_SOURCES, Scores
+from polyscale.tasks.task import CLASS_SOURCES, Baseline, Scores
 
 COLUMNS = ("retrieval_map", "recall_1", "recall_5")
+
+RANDOM_DIM = 64
+"""Columns of random features: directions enough that images don't line up."""
 
 CHUNK = 256
 """Queries at once: their similarities take 1 MB for each thousand images."""
@@ -82,6 +85,18 @@ class Retrieval(PooledTask):
     def selection(self, train: Rows, targets: NDArray, settings: Any) -> Scores:
         """How it does among the training images, which are searched for nothing else."""
         return self.score(self.fit_predict(train, targets, train, settings), targets)
+
+    def train_value(self, train: Rows, targets: NDArray, settings: Any) -> None:
+        """None: nothing is learned."""
+
+    def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
+        """A ranking by features that are drawn at random."""
+        rng, shape = np.random.default_rng(settings.seed), (len(data.test), RANDOM_DIM)
+        rows = rng.normal(size=shape).astype(np.float32)
+        ranked = self.fit_predict(rows, self.targets(data.train), rows, settings)
+        scores = self.score(ranked, self.targets(data.test))
+        about = "Images are ranked in random order."
+        return (Baseline(name="random order", about=about, scores=scores),)
 
     def text(self, target: Any, data: Any) -> str:
         """A class; or the name of the nearest test image."""

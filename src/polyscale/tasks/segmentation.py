@@ -96,6 +96,7 @@ class Segmentation(MapTask):
     grouped_by = "class"
     statistics = ("intersection", "union")
     reduction = "mean_iou"
+    floor = ("most frequent class", "Every pixel gets the class of most training pixels.")
 
     def head_arguments(self, data: SegmentationData) -> dict[str, Any]:
         """The number of classes."""
@@ -142,6 +143,12 @@ class Segmentation(MapTask):
         if (targets < 0).all():
             return nothing_judged(0.0, len(targets))
         return super().judge_rasters(targets, predicted, data)
+
+    def constant(
+        self, images: DenseImages, chosen: NDArray[np.int64], data: SegmentationData
+    ) -> int:
+        """The most frequent class."""
+        return int(_count_pixels(images, chosen, len(data.class_names)).sum(axis=0).argmax())
 
     def data_facts(self, data: SegmentationData) -> dict[str, Any]:
         """With the names of the classes."""

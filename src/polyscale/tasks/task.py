@@ -31,7 +31,7 @@ from polyscale.tasks.groups import ImageGroups, small_picture
 from polyscale.tasks.settings import RunSettings
 from polyscale.types import Candidate, Progress
 
-AddOn = Literal["cascades", "probes", "controls", "repeats"]
+AddOn = Literal["cascades", "probes", "controls", "repeats", "floors"]
 """What the run loop does besides, where a task asks for it; each writes a JSON file."""
 
 CLASS_SOURCES = (
@@ -45,7 +45,9 @@ REDUCTIONS = {"mean": mean_of_images, "mean_iou": mean_iou}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scores:
-    """How a candidate did on some images. `correct`, `statistics` or `weighted` is resampled.
+    """How a candidate did on some images.
+
+    The first of `correct`, `statistics` and `weighted` that all compared scores have is resampled.
 
     Attributes:
         value: the metric.
@@ -76,6 +78,21 @@ class Scores:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Baseline:
+    """Answers that need no trained model, judged as those of candidates are.
+
+    Attributes:
+        name: what gives the answers, for example "most frequent class".
+        about: how it gives them, as a sentence.
+        scores: on the test images.
+    """
+
+    name: str
+    about: str
+    scores: Scores
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class SavedHead:
     """A trained head, as its file keeps it.
 
@@ -97,6 +114,8 @@ class Evaluation:
     Attributes:
         selection: how it did on training images that the head had not seen. Candidates are chosen
             by it, and never by the test images.
+        train_value: the metric on training images that the head learned from: where it is far above
+            the others, the head has learned them by heart; None where nothing is learned.
         head: what was trained, as files or add-ons of the task need it.
         facts: how it was trained, as JSON holds it: `probe` of a row of results.
         module: images → anything; what is timed. Its method `counted(image_hw)`, where it has one,
@@ -109,6 +128,7 @@ class Evaluation:
 
     scores: Scores
     selection: Scores
+    train_value: float | None = None
     head: Any = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     module: nn.Module
@@ -130,7 +150,7 @@ class Case:
         prepared: what `Task.prepare` returned.
         feature_keys: change when anything changes that the training features depend on.
         variant: options of `MultiScaleConfig`, for example `output_grid`, → the same candidate
-            with them, made of the features that are there.
+            with them, made of the features that are there; None where there is only one.
         store: folder in which trained heads may be kept.
         stage: name → a context in which time counts for that stage.
     """
@@ -143,10 +163,10 @@ class Case:
     settings: Any
     prepared: Any
     feature_keys: tuple[str, ...]
-    variant: Callable[..., "Case"]
     store: FeatureStore
     stage: Callable[[str], AbstractContextManager[None]]
     progress: Progress
+    variant: Callable[..., "Case"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -183,17 +203,21 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
-    metric: ClassVar[Metric]
-    other_metrics: ClassVar[tuple[Metric, ...]] = ()
+    metric: Metric
+    other_metrics: tuple[Metric, ...] = ()
     settings_type: ClassVar[type[RunSettings]]
     data_type: ClassVar[type] = object
     sources: ClassVar[str] = ""
     loader: ClassVar[Callable[..., Any] | None] = None
-    right_or_wrong: ClassVar[bool] = False
+    right_or_wrong: bool = False
     statistics: ClassVar[tuple[str, ...]] = ()
-    reduction: ClassVar[Reduction | None] = "mean"
+    reduction: Reduction | None = "mean"
     grouped_by: ClassVar[str] = ""
     images_file: ClassVar[str] = "images.parquet"
+
+    def judged_by(self, settings: Any) -> "Task":
+        """The task with the metric that these settings choose."""
+        return self
 
     def load(self, source: str, *, seed: int, cache: str | Path | None, progress: Progress) -> Any:
         """Load the data that a user names, for example `folder:PATH`.
@@ -235,6 +259,10 @@ class Task(ABC):
     def prepare(self, data: Any, settings: Any) -> Any:
         """What is shared by all candidates; its `train` and `test` are the images to extract."""
         return data
+
+    def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
+        """What can be answered without looking at an image; candidates must do better."""
+        return ()
 
     @abstractmethod
     def evaluate(self, case: Case) -> Evaluation:
@@ -286,7 +314,7 @@ class Task(ABC):
 
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
         """What else the run loop should do."""
-        return ()
+        return ("floors",) if settings.floors else ()
 
     def record(self) -> TaskRecord:
         """How a report reads runs of this task: `task.json`."""
@@ -357,7 +385,8 @@ class Task(ABC):
 
 def _resampled(scores: Mapping[str, Scores]) -> tuple[str, dict[str, Any], int]:
     """The field of scores that is resampled, its value for each candidate, and images judged."""
-    first = next(iter(scores.values()))
-    kinds = ("correct", "statistics", "weighted")
-    kind = next(kind for kind in kinds if getattr(first, kind) is not None)
-    return kind, {name: getattr(each, kind) for name, each in scores.items()}, first.num_judged
+    for kind in ("correct", "statistics", "weighted"):
+        values = {name: getattr(each, kind) for name, each in scores.items()}
+        if all(value is not None for value in values.values()):
+            return kind, values, next(iter(scores.values())).num_judged
+    raise AssertionError("all scores must have a field in common that can be resampled")

@@ -136,13 +136,13 @@ def test_accuracies():
     assert results == few_shot(*split)
     assert results != few_shot(*split, seed=1)
     for result in results:
-        assert len(result.accuracies) == 3
-        assert result.mean == pytest.approx(np.mean(result.accuracies))
+        assert len(result.values) == 3
+        assert result.mean == pytest.approx(np.mean(result.values))
     assert results[0].mean < results[-1].mean
     # 25 of each class are all rows: one fit
     everything = fit_logistic_probe(*split[:3], regulariser=FEW_SHOT_REGULARISER)
     accuracy = (everything.probabilities.argmax(axis=1) == labels[100:]).mean()
-    assert results[-1].accuracies == (accuracy,) * 3
+    assert results[-1].values == (accuracy,) * 3
 
 
 def test_more_shots_than_the_smallest_class_has_are_skipped():

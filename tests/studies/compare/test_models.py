@@ -28,7 +28,7 @@ def compare(image_folder, monkeypatch):
     monkeypatch.setattr("polyscale.stats.intervals.NUM_RESAMPLES", 100)
 
     def run(candidates, **options):
-        settings = ClassificationSettings(dtype="fp32", tile_batch=16)
+        settings = ClassificationSettings(dtype="fp32", tile_batch=16, floors=False)
         return polyscale.compare(f"folder:{image_folder}", candidates, settings=settings, **options)
 
     return run

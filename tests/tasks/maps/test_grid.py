@@ -5,6 +5,7 @@ import json
 import pytest
 from tests.tiny_study import CANDIDATES
 
+from polyscale.learning.heads.head_file import load_head
 from polyscale.learning.heads.logistic import CONVERGED
 from polyscale.studies.predict import load_predictor
 
@@ -60,10 +61,10 @@ def test_a_head_that_is_trained_gets_the_grid_that_is_best_for_a_linear_one(stud
     assert trained.probe["steps"] == 20
 
 
-def test_a_saved_head_knows_its_grid(study, tmp_path, monkeypatch):
-    monkeypatch.setattr("polyscale.studies.predict.load", study.models.get)
+def test_a_saved_head_knows_its_grid(study, tmp_path):
     comparison = study([CANDIDATES[1]], **AUTO)
     comparison.save(tmp_path)
     (row,) = json.loads((tmp_path / "results.json").read_text())
-    predictor = load_predictor(tmp_path / row["probe"]["file"])
-    assert list(predictor.module.plan.grid_hw) == row["probe"]["grid_hw"]
+    file = tmp_path / row["probe"]["file"]
+    assert load_head(file).facts["grid"] == row["probe"]["grid_hw"]
+    assert load_predictor(file, backbone=study.models["tiny:net_small"])

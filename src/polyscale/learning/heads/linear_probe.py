@@ -6,7 +6,7 @@ with weight decay 0.01, a cosine schedule to zero without warm-up, no augmentati
 are not standardised. Few-shot accuracies come from the logistic probe on several draws.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -196,24 +196,29 @@ def _logits(layer: nn.Linear, features: Features, rows: NDArray[np.int64]) -> Te
     return layer(inputs.to(layer.weight.device))
 
 
+def accuracy(probabilities: NDArray[np.float64], labels: Labels) -> float:
+    """Share of images whose most probable class is their label."""
+    return float((probabilities.argmax(axis=1) == labels).mean())
+
+
 @dataclass(frozen=True)
 class FewShot:
-    """Accuracy from a number of training images per class.
+    """A score from a number of training images per class.
 
     Attributes:
         shots: training images per class.
-        accuracies: on the test images, one per draw; empty where the number was skipped.
+        values: on the test images, one per draw; empty where the number was skipped.
         skipped: why it was skipped, or None.
     """
 
     shots: int
-    accuracies: tuple[float, ...]
+    values: tuple[float, ...]
     skipped: str | None = None
 
     @property
     def mean(self) -> float:
         """Mean over the draws; NaN where skipped."""
-        return float(np.mean(self.accuracies)) if self.accuracies else float("nan")
+        return float(np.mean(self.values)) if self.values else float("nan")
 
 
 def few_shot(
@@ -225,11 +230,12 @@ def few_shot(
     shots: Sequence[int] = (1, 5, 10, 25),
     num_draws: int = 3,
     seed: int = 0,
+    score: Callable[[NDArray[np.float64], Labels], float] = accuracy,
 ) -> list[FewShot]:
     """Fit the logistic probe on several draws of few images, and judge each on the test images.
 
     λ is fixed. Smaller draws are part of the larger ones of the same number, so that their
-    accuracies differ by the added images alone.
+    scores differ by the added images alone.
 
     Args:
         train: features (num_train, dim).
@@ -239,6 +245,7 @@ def few_shot(
         shots: images per class; numbers above the size of the smallest class are skipped.
         num_draws: number of draws of each.
         seed: of the draws.
+        score: probabilities (num_test, num_classes) and right classes → a number.
 
     Raises:
         InputError: if rows do not match or are not finite, or shots or draws are below 1.
@@ -252,14 +259,15 @@ def few_shot(
         np.random.default_rng((seed, draw)).permutation(len(train)) for draw in range(num_draws)
     ]
 
-    def accuracy(drawn: Labels) -> float:
-        return fit_logistic_probe(
+    def score_of(drawn: Labels) -> float:
+        fitted = fit_logistic_probe(
             train[drawn], labels[drawn], test, regulariser=FEW_SHOT_REGULARISER
-        ).accuracy(test_labels)
+        )
+        return score(fitted.probabilities, test_labels)
 
     smallest = int(np.bincount(labels).min())
     return [
-        FewShot(number, tuple(accuracy(first_of_each(labels, o, number)) for o in orders))
+        FewShot(number, tuple(score_of(first_of_each(labels, o, number)) for o in orders))
         if number <= smallest
         else FewShot(number, (), f"the smallest class has {smallest} training images")
         for number in shots

@@ -10,6 +10,7 @@ from polyscale.operator.backbones.loading import freeze
 from polyscale.operator.backbones.memory import free_bytes
 from polyscale.operator.backbones.model_backbone import ModelBackbone
 from polyscale.operator.backbones.options import Layers, ReadOptions
+from polyscale.operator.backbones.random_weights import with_random_weights
 from polyscale.operator.backbones.sources import (
     SourceInfo,
     as_backbone,
@@ -38,5 +39,6 @@ __all__ = [
     "model_dtype_device",
     "read_size",
     "split_tile",
+    "with_random_weights",
     "zero_tiles",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polyscale.records import Contrast, Recommendation, Result, SelectionGap, Verdict
+from polyscale.records import Contrast, Floor, Recommendation, Result, SelectionGap, Verdict
 from polyscale.stats import corrected_contrasts, judge, paired_errors, recommend, selection_gaps
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.tasks import Evaluation
@@ -22,7 +22,12 @@ class Answers:
 
 
 def answer(
-    plan: ComparePlan, evaluations: Mapping[str, Evaluation], rows: Sequence[Result], *, seed: int
+    plan: ComparePlan,
+    evaluations: Mapping[str, Evaluation],
+    rows: Sequence[Result],
+    *,
+    floors: Sequence[Floor] = (),
+    seed: int,
 ) -> Answers:
     """Compare all candidates.
 
@@ -30,6 +35,7 @@ def answer(
         plan: of the run.
         evaluations: name of a candidate → its evaluation.
         rows: of the same candidates.
+        floors: what a candidate must beat to be recommended.
         seed: of the resampling.
     """
     task, margin = plan.task, plan.settings.margin
@@ -41,7 +47,7 @@ def answer(
         contrasts=tuple(contrasts),
         verdicts=tuple(judge(rows, contrasts)),
         selection=selection,
-        recommendation=recommend(rows, contrasts, errors, metric=task.metric),
+        recommendation=recommend(rows, contrasts, errors, floors=floors, metric=task.metric),
     )
 
 

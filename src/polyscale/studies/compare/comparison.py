@@ -15,6 +15,7 @@ from polyscale.records import (
     Contrast,
     Control,
     Failure,
+    Floor,
     Look,
     Probes,
     Recommendation,
@@ -27,6 +28,7 @@ from polyscale.records import (
     write_json,
 )
 from polyscale.stats import paired_errors, sweet_spots_by_axis
+from polyscale.studies.compare.config import CONFIG_FILE, config_text
 from polyscale.studies.compare.heads import write_head
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.run_folder import new_run
@@ -50,6 +52,7 @@ class Comparison:
         cascades: of each family with a verdict, where the task has them.
         probes: candidate → what other probes find; None where they were not asked for.
         controls: what S² does, taken apart; None where that was not asked for.
+        floors: what can be had without a trained model; None where that was left out.
         repeats: the comparison on other draws of the images; None where that was not asked for.
         failures: candidates that gave no result, and why.
         timing: where the time went.
@@ -67,6 +70,7 @@ class Comparison:
     cascades: tuple[Cascade, ...] | None
     probes: dict[str, Probes] | None
     controls: tuple[Control, ...] | None
+    floors: tuple[Floor, ...] | None
     repeats: Repeats | None
     failures: tuple[Failure, ...]
     timing: Timing
@@ -105,6 +109,7 @@ class Comparison:
             "cascades": self.cascades,
             "probes": self.probes,
             "controls": self.controls,
+            "floors": self.floors,
             "repeats": self.repeats,
             "failures": self.failures or None,
             "timing": self.timing,
@@ -113,6 +118,8 @@ class Comparison:
         for name, content in contents.items():
             if content is not None:
                 write_json(folder / f"{name}.json", content)
+        if config := config_text(self.plan):
+            (folder / CONFIG_FILE).write_text(config, encoding="utf-8")
         rows = [row.to_dict() for row in self.rows]
         (folder / "results.csv").write_text(_csv(rows), encoding="utf-8")
         ids = list(self.data.test.ids)

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from polyscale.features import Feature
 from polyscale.learning.heads import few_shot, fit_knn
 from polyscale.records import Knn, Probes, Seeds, Shots
-from polyscale.stats import accuracy_intervals
 from polyscale.studies.compare.features import Features
 from polyscale.tasks import Case, Evaluation, PooledTask, pooled_rows
 
@@ -26,18 +26,23 @@ def run_probes(case: Case, features: Features, evaluation: Evaluation, task: Poo
 
 def _knn(case: Case, task: PooledTask) -> Knn:
     fitted = fit_knn(case.train, task.targets(case.data.train), case.test)
-    correct = fitted.probabilities.argmax(axis=1) == task.targets(case.data.test)
-    low, high = accuracy_intervals({"knn": correct})["knn"]
-    return Knn(fitted.k, float(correct.mean()), low, high)
+    scores = task.score(fitted.probabilities, task.targets(case.data.test))
+    low, high = task.intervals({"knn": scores}, seed=case.settings.seed)["knn"]
+    return Knn(fitted.k, scores.value, low, high)
 
 
 def _few_shot(case: Case, task: PooledTask) -> tuple[Shots, ...]:
     train, test = task.targets(case.data.train), task.targets(case.data.test)
+
+    def score(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+        return task.score(probabilities, labels).value
+
+    found = few_shot(case.train, train, case.test, test, seed=case.settings.seed, score=score)
     return tuple(
-        Shots(f.shots, f.mean, min(f.accuracies), max(f.accuracies), len(f.accuracies), None)
-        if f.accuracies
+        Shots(f.shots, f.mean, min(f.values), max(f.values), len(f.values), None)
+        if f.values
         else Shots(f.shots, None, None, None, 0, f.skipped)
-        for f in few_shot(case.train, train, case.test, test, seed=case.settings.seed)
+        for f in found
     )
 
 

@@ -1,6 +1,7 @@
 """The second half of a comparison: features, heads, scores, costs, statistics. For every task."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import nn
 from polyscale.errors import InputError, RunError
 from polyscale.features import FeatureStore, feature_key, temporary_folder
 from polyscale.operator.cost import Cost
+from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Probes, Result, Watch
 from polyscale.studies.compare.answers import answer
 from polyscale.studies.compare.cascades import make_cascades
@@ -20,6 +22,7 @@ from polyscale.studies.compare.controls import ControlRun, finish_controls, run_
 from polyscale.studies.compare.costs import find_costs
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
+from polyscale.studies.compare.floors import compare_with_floors, run_baselines
 from polyscale.studies.compare.heads import head_file
 from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
@@ -27,7 +30,7 @@ from polyscale.studies.compare.probes import run_probes
 from polyscale.studies.compare.repeats import make_draws, make_repeats, repeat
 from polyscale.studies.environment import versions
 from polyscale.studies.look import look
-from polyscale.tasks import Case, Evaluation, PooledTask
+from polyscale.tasks import Baseline, Case, Evaluation, PooledTask
 from polyscale.types import Backbone, Candidate, Progress, silent
 
 
@@ -97,6 +100,8 @@ class _Run:
     def finish(self) -> Comparison:
         """Costs, statistics and the gallery of all candidates that got through."""
         plan, settings, task = self.plan, self.plan.settings, self.plan.task
+        with self.watch.stage("floors"):
+            baselines, left_out = self._baselines()
         with self.watch.stage("costs"):
             costs = find_costs(
                 self._survivors(),
@@ -113,8 +118,12 @@ class _Run:
             raise RunError(f"every candidate failed: {'; '.join(map(str, self.failures))}")
         named = {str(c): evaluation for c, evaluation in evaluations.items()}
         with self.watch.stage("statistics"):
-            rows = self._rows(evaluations, costs)
-            answers = answer(plan, named, rows, seed=settings.seed)
+            rows = self._rows(evaluations, costs, left_out)
+            floors = None
+            if "floors" in self.addons:
+                scores = {name: evaluation.scores for name, evaluation in named.items()}
+                floors = compare_with_floors(baselines, scores, task, settings)
+            answers = answer(plan, named, rows, floors=floors or (), seed=settings.seed)
             cascades = None
             if isinstance(task, PooledTask) and "cascades" in self.addons:
                 labels = task.targets(plan.data.train)
@@ -136,10 +145,17 @@ class _Run:
             cascades=cascades,
             probes=probes if "probes" in self.addons else None,
             controls=controls if "controls" in self.addons else None,
+            floors=floors,
             repeats=repeats,
             failures=tuple(self.failures),
             timing=self.watch.timing(),
         )
+
+    def _baselines(self) -> tuple[tuple[Baseline, ...], dict[str, str]]:
+        """What candidates must beat, and what is left out of that, and why."""
+        if "floors" not in self.addons or not self._survivors():
+            return (), {}
+        return run_baselines(self.plan, self.extract, self._case)
 
     def _on_device(self, source: str) -> list[Candidate]:
         """The candidates of a backbone that could be moved to where models run."""
@@ -150,7 +166,7 @@ class _Run:
         return [c for c in members if c not in self.failures]
 
     def _evaluate(self, candidate: Candidate, features: Features) -> None:
-        case, task = self._case(candidate, features), self.plan.task
+        case, task = self._variant(candidate, features), self.plan.task
         with self.watch.stage("heads"):
             evaluation = task.evaluate(case)
             self._check_same_images(candidate, evaluation)
@@ -184,26 +200,35 @@ class _Run:
                     f"{self.plan.task.name} gives NaN for others of them. Correct its scores."
                 )
 
-    def _case(self, candidate: Candidate, features: Features, **options: Any) -> Case:
-        plan, settings = self.plan, self.plan.settings
-        module = settings.module(plan.backbones[candidate.backbone], candidate.scales, **options)
-        weights = plan.weights_hashes[candidate.backbone]
+    def _variant(self, candidate: Candidate, features: Features, **options: Any) -> Case:
+        """A candidate with further options of the operator, of the features that are there."""
+        settings, weights = self.plan.settings, self.plan.weights_hashes[candidate.backbone]
+        backbone = self.plan.backbones[candidate.backbone]
+        module = settings.module(backbone, candidate.scales, **options)
+        train = settings.join(features.train, module, for_training=True)
+        test = settings.join(features.test, module)
+        case = self._case(candidate, module, weights, train, test)
+        return replace(case, variant=partial(self._variant, candidate, features))
+
+    def _case(
+        self, candidate: Candidate, module: MultiScale, weights: str, train: Any, test: Any
+    ) -> Case:
+        settings = self.plan.settings
         grid: dict[str, Any] = (
             {"map_hw": module.plan.grid_hw} if settings.features == "maps" else {}
         )
         return Case(
             candidate=candidate,
             module=module,
-            train=settings.join(features.train, module, for_training=True),
-            test=settings.join(features.test, module),
-            data=plan.data,
+            train=train,
+            test=test,
+            data=self.plan.data,
             settings=settings,
             prepared=self.prepared,
             feature_keys=tuple(
                 feature_key(module, level, self.prepared.train, weights, **grid)
                 for level in module.plan.levels
             ),
-            variant=partial(self._case, candidate, features),
             store=self.store,
             stage=self.watch.stage,
             progress=self.progress,
@@ -221,11 +246,13 @@ class _Run:
         self,
         evaluations: Mapping[Candidate, Evaluation],
         costs: Mapping[Candidate, Cost],
+        left_out: Mapping[str, str],
     ) -> tuple[Result, ...]:
         """One row for each candidate."""
         plan, task, seed = self.plan, self.plan.task, self.plan.settings.seed
         facts = {
             **plan.facts,
+            **({"floors_left_out": dict(left_out)} if left_out else {}),
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         }
         scores = {str(c): evaluation.scores for c, evaluation in evaluations.items()}
@@ -249,6 +276,7 @@ class _Run:
                     ci_low=intervals[str(candidate)][0],
                     ci_high=intervals[str(candidate)][1],
                     selection_value=evaluation.selection.value,
+                    train_value=evaluation.train_value,
                     num_train=evaluation.num_train,
                     num_test=evaluation.scores.num_judged,
                     num_tiles=evaluation.num_tiles,

@@ -68,6 +68,7 @@ def try_grids(
         arguments: what a head must know of the data.
         judge: a case and a head → its scores on held-out training images.
     """
+    assert case.variant is not None
     trials = []
     for grid_hw in own_grids(case.module):
         own = case.variant(output_grid=grid_hw)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import prod
 from statistics import stdev
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import psutil
@@ -27,15 +27,25 @@ from polyscale.tasks.maps.grid import PROBE, best_trial, try_grids
 from polyscale.tasks.maps.predictor import DensePredictor, Outputs, count_scores
 from polyscale.tasks.maps.samples import READERS, MapSplit, Samples, nearest
 from polyscale.tasks.maps.settings import GIGABYTE, MapSettings
-from polyscale.tasks.task import Case, Evaluation, SavedHead, Scores, Task
+from polyscale.tasks.task import Baseline, Case, Evaluation, SavedHead, Scores, Task
 from polyscale.types import Candidate
+
+MAX_FLOOR_IMAGES = 1000
+"""Training images of which the answer for every pixel is learned."""
 
 REPORT_EVERY = 8
 """Test images between two reports of progress."""
 
 
 class MapTask(Task):
-    """A task whose heads give scores for every pixel."""
+    """A task whose heads give scores for every pixel.
+
+    Attributes:
+        floor: name of one answer for every pixel, and which, as a sentence; `constant` finds it.
+            None has no floor.
+    """
+
+    floor: ClassVar[tuple[str, str] | None] = None
 
     @abstractmethod
     def head_arguments(self, data: Any) -> dict[str, Any]:
@@ -57,6 +67,27 @@ class MapTask(Task):
         """Rasters (num, h, w) of held-out training images."""
         pairs = zip(targets, predicted, strict=True)
         return self.collect([self.judge(target, each, data) for target, each in pairs])
+
+    def constant(self, images: DenseImages, chosen: NDArray[np.int64], data: Any) -> float | int:
+        """The one answer for every pixel that suits the targets of the chosen images best."""
+        raise NotImplementedError
+
+    def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
+        """One answer for every pixel of every image, where the task names it."""
+        if self.floor is None:
+            return ()
+        name, about = self.floor
+        num = len(data.train)
+        chosen = np.linspace(0, num - 1, min(num, MAX_FLOOR_IMAGES)).astype(np.int64)
+        constant = self.constant(data.train, chosen, data)
+
+        def judge(index: int) -> Any:
+            target = data.test.target(index)
+            return self.judge(target, np.full(target.shape, constant), data)
+
+        with ThreadPoolExecutor(READERS) as readers:
+            scores = self.collect(list(readers.map(judge, range(len(data.test)))))
+        return (Baseline(name=name, about=about, scores=scores),)
 
     def target_text(self, target: NDArray, data: Any) -> str:
         """What is to be said of the target (h, w) of an image; nothing where a legend says all."""
@@ -143,6 +174,10 @@ class MapTask(Task):
         ]
         head, facts = trainings[0]
         selection = held_out(case, head)
+        train_value = None
+        if len(some := split.learn[: len(split.held)]):  # none are kept where images are altered
+            seen = predict_rasters(head, case.train, targets, some, outputs)
+            train_value = self.judge_rasters(*seen, case.data).value
         with case.stage("judging"):
             scores = [self._judge(case, trainings[i][0], outputs, i) for i in seeds]
         image_hw, plan = case.data.test.sizes_hw[0], case.module.plan
@@ -151,6 +186,7 @@ class MapTask(Task):
         return Evaluation(
             scores=scores[0],
             selection=selection,
+            train_value=train_value,
             head=head,
             facts={
                 **facts,

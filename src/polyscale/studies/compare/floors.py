@@ -1,0 +1,143 @@
+"""What a candidate must beat to have learned to see: answers that need no trained model."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from polyscale.errors import first_line
+from polyscale.features import Feature, StoreError, live_hash
+from polyscale.operator.backbones import with_random_weights
+from polyscale.operator.multiscale import MultiScale
+from polyscale.records import Contrast, Floor
+from polyscale.studies.compare.features import Extractor
+from polyscale.studies.compare.plan import ComparePlan
+from polyscale.tasks import Baseline, Case, PooledTask, RunSettings, Scores, Task, pooled_rows
+from polyscale.tasks.settings import Rows
+from polyscale.types import Candidate, TileFeatures
+
+MakeCase: TypeAlias = "Callable[[Candidate, MultiScale, str, Rows, Rows], Case]"
+"""Name, operator, hash of its weights, training and test features → a case for the task."""
+
+LEVELS = 4
+"""Of each colour channel: its histogram has 64 bins."""
+
+
+class ColourHistogram(nn.Module):
+    """A backbone that knows nothing but how much there is of each colour."""
+
+    name, tile_hw, grid_hw = "colour histogram", (64, 64), (1, 1)
+    dim, num_prefix, has_cls, fixed_tile = LEVELS**3, 0, False, True
+    in_channels, mean, std = 3, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+
+    def forward(self, tiles: Float[Tensor, "tiles 3 tile_h tile_w"]) -> TileFeatures:
+        """The share of pixels in each of 4 × 4 × 4 ranges of red, green and blue."""
+        level = (tiles.float() * LEVELS).long().clamp(0, LEVELS - 1)
+        red, green, blue = level.flatten(2).unbind(dim=1)
+        bins = F.one_hot((red * LEVELS + green) * LEVELS + blue, self.dim)
+        shares = bins.float().mean(dim=1)
+        # (tiles, dim) → (tiles, dim, 1, 1)
+        return TileFeatures(shares[:, :, None, None], shares.new_empty(len(tiles), 0, self.dim))
+
+
+def run_baselines(
+    plan: ComparePlan, extract: Extractor, make_case: MakeCase
+) -> tuple[tuple[Baseline, ...], dict[str, str]]:
+    """Answer without an image, and with models that have learned nothing.
+
+    The models are run for tasks with one row of features for each image; dense heads would take
+    long to train. One that fails is left out.
+
+    Returns:
+        The baselines, and for those that are left out the reason by their names.
+    """
+    found: list[Baseline] = []
+    left_out: dict[str, str] = {}
+    for name, make in _ways(plan, extract, make_case):
+        try:
+            found += make()
+        except StoreError:
+            raise
+        except Exception as error:  # models and tasks are from outside and raise anything
+            left_out[name] = first_line(error)
+    return tuple(found), left_out
+
+
+def compare_with_floors(
+    baselines: tuple[Baseline, ...], scores: Mapping[str, Scores], task: Task, settings: RunSettings
+) -> tuple[Floor, ...]:
+    """Set every candidate beside every baseline, on the same resampled test images."""
+    if not baselines:
+        return ()
+    of_floors = {each.name: each.scores for each in baselines}
+    options: dict[str, Any] = {"margin": settings.margin, "seed": settings.seed}
+    contrasts = task.contrasts({**scores, **of_floors}, **options)
+    return tuple(
+        _floor(each, contrasts, scores, task.intervals({"": each.scores}, seed=settings.seed)[""])
+        for each in baselines
+    )
+
+
+def _floor(
+    baseline: Baseline,
+    contrasts: list[Contrast],
+    scores: Mapping[str, Scores],
+    interval: tuple[float, float],
+) -> Floor:
+    of_candidates = (c for c in contrasts if c.first in scores and c.second == baseline.name)
+    return Floor(
+        name=baseline.name,
+        about=baseline.about,
+        value=baseline.scores.value,
+        ci_low=interval[0],
+        ci_high=interval[1],
+        contrasts=tuple(of_candidates),
+    )
+
+
+def _ways(
+    plan: ComparePlan, extract: Extractor, make_case: MakeCase
+) -> Iterator[tuple[str, Callable[[], tuple[Baseline, ...]]]]:
+    """Name of a group of baselines → what finds them."""
+    task: Task = plan.task
+    settings: Any = plan.settings
+    yield "answers without images", lambda: task.floors(plan.data, settings)
+    if not isinstance(task, PooledTask):
+        return
+
+    def of_model(name: str, about: str, model: Any) -> tuple[Baseline, ...]:
+        module, weights = settings.module(model.to(settings.device), [1]), live_hash(model)
+        features = extract(module, weights=weights, step=name.removeprefix(model.name))
+        feature: Feature = settings.feature if model.has_cls else "mean"
+        train, test = (
+            pooled_rows(split, model, [1], feature) for split in (features.train, features.test)
+        )
+        case = make_case(Candidate(name, (1,)), module, weights, train, test)
+        return (Baseline(name=name, about=about, scores=task.evaluate(case).scores),)
+
+    yield (
+        "colour histogram",
+        lambda: of_model(
+            "colour histogram",
+            "The same head sees only how much of each colour an image has.",
+            ColourHistogram(),
+        ),
+    )
+    smallest = min(plan.backbones.values(), key=_num_params)
+    if isinstance(smallest, nn.Module) and _num_params(smallest):
+        name = f"{smallest.name} with random weights"
+        yield (
+            name,
+            lambda: of_model(
+                name,
+                "The same architecture at scale 1, as it is before training.",
+                with_random_weights(smallest, settings.seed),
+            ),
+        )
+
+
+def _num_params(model: Any) -> int:
+    parameters = model.parameters() if isinstance(model, nn.Module) else ()
+    return sum(parameter.numel() for parameter in parameters)
