@@ -62,6 +62,14 @@ OUTCOMES: dict[str, Case] = {
 }
 """A run for each outcome, which is its name."""
 
+MORE: dict[str, Case] = {
+    "likely": Case({SMALL: same(0.80), S2: same(0.79), LARGE: same(0.79)}, 150),
+    "contradiction": Case({SMALL: same(0.7), S2: Shares(0.8, 0.8), LARGE: Shares(0.7, 0.95)}),
+    "single": Case({SMALL: same(0.7)}),
+    "one_family_alone": Case({SMALL: same(0.7), S2: same(0.8)}),
+}
+"""Runs whose outcome differs in how sure it is, or that miss a side."""
+
 
 def make_answers(shares: Mapping[str, float], num: int, noise: float, seed: int) -> dict:
     """Candidate → whether it is right on each image (num,). They agree on what is easy."""

@@ -33,22 +33,36 @@ def test_wrong_option(run):
 
 
 def test_plan(run):
-    result = run("plan", "timm:vit_base_patch16_224", "--scales", "1,2,3")
+    result = run("plan", "timm:vit_base_patch16_224@1,2,3", "pip:efficientnet_lite0@1")
     assert result.returncode == 0, result.stderr
     assert "245.88" in result.stdout
     assert "2758" in result.stdout
     assert "14×14 cells of 2304" in result.stdout
-    assert "note: scale 3 is larger than the image" in result.stdout
+    assert "scale 3 is larger than the image" in result.stdout
 
 
-def test_models_lists_names_one_a_line_for_pipes(run):
-    result = run("models")
-    assert result.stdout.splitlines() == [
-        "pip:efficientnet_lite0",
-        "pip:efficientnet_lite1",
-        "pip:efficientnet_lite2",
-        "pip:dinov2_small",
-    ]
+def test_plan_of_an_aspect(run):
+    shown = json.loads(
+        run(
+            *("plan", "pip:efficientnet_lite0@1", "--image-size", "224x448", "--aspect", "keep"),
+            "--json",
+        ).stdout
+    )
+    (cost,) = shown.values()
+    assert cost["levels"][0]["image_hw"] == [224, 448]
+    assert cost["levels"][0]["num_tiles"] == 2
+    assert cost["notes"] == []
+
+
+def test_models(run):
+    lines = run("models").stdout.splitlines()
+    names = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "dinov2_small"]
+    assert [line.split()[0] for line in lines[1:]] == [f"pip:{name}" for name in names]
+    for word in ("224×224", "Apache-2.0", "3.4", "0.38"):
+        assert word in lines[1]
+    rows = json.loads(run("models", "timm:vit_small_patch14_dinov2*", "--json").stdout)
+    assert {row["licence"] for row in rows} == {"apache-2.0"}
+    assert rows[0]["params"] > 21e6
     assert "timm:vit_base_patch14_dinov2.lvd142m" in run("models", "dinov2").stdout
     assert run("models", "no-such-model").stdout == ""
 
@@ -58,9 +72,9 @@ def test_models_lists_names_one_a_line_for_pipes(run):
     [
         (["plan", "pip:dinov2_smal"], ["Did you mean 'dinov2_small'"]),
         (["plan", "hub:x"], ["source must be", "hub:x"]),
-        (["plan", "pip:dinov2_small", "--scales", "0,1"], ["positive", "0"]),
-        (["plan", "pip:dinov2_small", "--scales", "1,1"], ["repeat"]),
-        (["plan", "pip:dinov2_small", "--scales", "x"], ["numbers"]),
+        (["plan", "pip:dinov2_small@0,1"], ["positive", "0"]),
+        (["plan", "pip:dinov2_small@1,1"], ["repeat"]),
+        (["plan", "pip:dinov2_small@x"], ["numbers"]),
         (["plan", "pip:dinov2_small", "--image-size", "big"], ["HEIGHTxWIDTH"]),
     ],
 )
@@ -83,7 +97,7 @@ def test_as_a_command(refused):
     """Once as a process of its own, where nothing catches what gets past `main`."""
     command = [sys.executable, "-c", "from polyscale.cli import main; main()"]
     result = subprocess.run(
-        [*command, "plan", "pip:dinov2_small", "--scales", "0"],
+        [*command, "plan", "pip:dinov2_small@0"],
         capture_output=True,
         text=True,
         check=False,

@@ -108,7 +108,8 @@ def test_a_users_task_brings_its_options(run, compare, refused):
 
 def test_reserved_names_are_those_of_the_command():
     command = get_command(app).commands["compare"]
-    names = {name.removeprefix("--") for param in command.params for name in param.opts}
+    options = [name for param in command.params for name in param.opts]
+    names = {name.removeprefix("--") for name in options if len(name) > 2}
     assert names - {"more"} | {"help"} == RESERVED
 
 
@@ -141,3 +142,19 @@ def test_folders_that_cannot_be_written(verb, run, tmp_path, pairs_folder, refus
         if verb == "predict":
             rest = ["--head", "none", pairs_folder / "images/val/1.png"]
         refused(run(verb, "--out", out, *rest), "out must be a folder that can be written")
+
+
+@pytest.mark.parametrize(
+    "verb", ["", "compare", "recipe run", "models", "plan", "predict", "report", "seams", "show"]
+)
+def test_help_fits_80_columns(verb, run):
+    assert max(map(len, run(*verb.split(), "--help", columns=80).stdout.splitlines())) <= 80
+
+
+def test_help_shows_choices_and_defaults(run):
+    text = " ".join(run("compare", "--help").stdout.split())
+    assert "--source [base|native] " in text
+    assert "--windows [whole|slide] " in text
+    assert "For depth: linear, dpt, vpd" in text
+    assert "[default: auto]" in text
+    assert "--seeds <int>" in text

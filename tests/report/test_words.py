@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -16,6 +17,7 @@ def text_of(run, verdict: Verdict) -> words.VerdictText:
 
 
 def with_facts(verdict: Verdict, **facts) -> Verdict:
+    facts = {"latency_ratio_low": None, "latency_ratio_high": None} | facts
     contrast_facts = {k: facts.pop(k) for k in ("difference", "ci_low", "ci_high") if k in facts}
     return replace(verdict, contrast=replace(verdict.contrast, **contrast_facts), **facts)
 
@@ -33,7 +35,9 @@ def test_several_scales_are_better_and_dearer(run, verdict):
         larger=replace(verdict.larger, value=0.4875),
     )
     answer = text_of(run, verdict)
-    assert answer.head == ("No, you don’t need the larger model, but it is the cheaper one to run.")
+    assert answer.head == (
+        "Several scales do better than the larger model, but they cost more to run."
+    )
     assert answer.evidence == (
         "On rooms, efficientnet_lite0 at scales 1, 2, 3 is right on 61.3 % of 60 test images and "
         "the larger efficientnet_lite2 on 48.8 %: +12.5 points (95 % interval +6.3 to +18.8)."
@@ -46,14 +50,16 @@ def test_several_scales_are_better_and_dearer(run, verdict):
 
 def test_several_scales_are_better_and_cheaper(run, verdict):
     answer = text_of(run, with_facts(verdict, outcome="s2", **CHEAPER))
-    assert answer.head.endswith(", and several scales are cheaper to run.")
+    assert answer.head.endswith(", and they cost less to run.")
     assert answer.cost.startswith("They also cost less to run: 0.5 × the multiply-adds")
 
 
 def test_larger_model_is_better(run, verdict):
     facts = {"difference": -0.1, "ci_low": -0.15, "ci_high": -0.04}
     answer = text_of(run, with_facts(verdict, outcome="larger", **facts, **DEARER))
-    assert answer.head == "Yes, the larger model is better, and it is cheaper to run."
+    assert (
+        answer.head == "The larger model does better than several scales, and it costs less to run."
+    )
     assert answer.evidence.startswith("On rooms, the larger efficientnet_lite2 is right on ")
     # the better one is named first, so that the difference is turned round with it
     assert "+10.0 points (95 % interval +4.0 to +15.0)" in answer.evidence
@@ -62,7 +68,9 @@ def test_larger_model_is_better(run, verdict):
 
 def test_larger_model_is_better_and_dearer(run, verdict):
     answer = text_of(run, with_facts(verdict, outcome="larger", **CHEAPER))
-    assert answer.head == "Yes, the larger model is better, but it costs more to run."
+    assert (
+        answer.head == "The larger model does better than several scales, but it costs more to run."
+    )
     assert answer.cost.startswith("But the several scales cost less to run: ")
 
 
@@ -77,7 +85,10 @@ def test_larger_model_is_better_and_dearer(run, verdict):
 def test_inconclusive_says_so_and_which_one_is_ahead(run, verdict, difference, ahead):
     facts = {"difference": difference, "ci_low": -0.031, "ci_high": 0.052}
     answer = text_of(run, with_facts(verdict, outcome="inconclusive", **facts, **DEARER))
-    assert answer.head == "These images can’t tell, and the larger model is cheaper to run."
+    assert answer.head == (
+        "These images can’t tell several scales from the larger model, and the larger model is "
+        "cheaper to run."
+    )
     assert "but the 95 % interval (−3.1 to +5.2) contains zero. " + ahead in answer.evidence
     assert answer.cost.startswith("The several scales cost more to run: ")
 
@@ -90,7 +101,7 @@ def test_cost_that_goes_both_ways_is_said_so(run, verdict, outcome):
         "Which one costs less to run depends on the kind of cost: 0.9 × the multiply-adds but "
         "1.2 × the time of the larger model, with 0.3 × the parameters."
     )
-    assert "," not in answer.head.partition("don’t")[2]
+    assert "," not in answer.head
 
 
 def test_costs_that_print_as_equal_are_equal(run, verdict):
@@ -105,7 +116,7 @@ def test_costs_that_print_as_equal_are_equal(run, verdict):
 @pytest.mark.parametrize("facts", [DEARER, CHEAPER])
 def test_every_outcome_says_in_the_headline_which_is_cheaper(run, verdict, outcome, facts):
     head = text_of(run, with_facts(verdict, outcome=outcome, **facts)).head
-    assert "cheaper" in head or "costs more" in head
+    assert re.search("cheaper|costs? (more|less)", head)
 
 
 def missing_of(run, *names):
@@ -160,8 +171,8 @@ def test_best_fact_of_a_single_scale_is_its_value(run):
 def test_equivalent_says_the_margin(run, verdict):
     answer = text_of(run, with_facts(verdict, outcome="equivalent", **DEARER))
     assert answer.head == (
-        "No, you don’t need the larger model: the two do equally well, "
-        "but it is the cheaper one to run."
+        "Several scales and the larger model do equally well, and the larger model is cheaper to "
+        "run."
     )
     assert answer.evidence.endswith("within the margin of ±1 that counts as no difference.")
 
@@ -171,7 +182,7 @@ def test_inconclusive_says_how_many_images_would_settle_it(run, verdict):
     answer = text_of(run, with_facts(verdict, num_test_needed=1500, **facts))
     assert "the corrected exact test does not confirm it" in answer.evidence
     assert answer.evidence.endswith(
-        "About 1,440 more test images would settle it, if these figures are the true ones."
+        "About 1,400 more test images would settle it, if these figures are the true ones."
     )
 
 
@@ -248,6 +259,7 @@ def test_without_a_verdict_the_best_fact_is_told_in_the_unit(request, task):
 @pytest.mark.parametrize("task", ["classification", "segmentation", "depth"])
 def test_every_answer_of_a_run_is_read_aloud(runs, task):
     answers = read_answers(runs[task])
-    assert len(answers) == (5 if task == "classification" else 4)
-    assert answers[0].startswith("These images can’t tell")
-    assert answers[1].startswith("On rooms, ")
+    assert answers[0].startswith(("Take ", "For now, take "))
+    assert answers[1].startswith("On rooms, it ")
+    assert any(line.startswith("These images can’t tell several scales") for line in answers)
+    assert len(set(answers)) == len(answers)

@@ -12,7 +12,7 @@ import typer
 
 import polyscale
 from polyscale.cli.cache import cache
-from polyscale.cli.compare import SettingsCommand, compare
+from polyscale.cli.compare import CompareCommand, compare
 from polyscale.cli.console import errors
 from polyscale.cli.look import look
 from polyscale.cli.models import models
@@ -29,12 +29,11 @@ app = typer.Typer(
     help="Scale the image, not the model: do you need a larger vision model?",
     epilog="Start with: polyscale compare --help",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(cls=SettingsCommand)(compare)
+app.command(cls=CompareCommand)(compare)
 app.command()(look)
 for command in (predict, plan, models, show, seams, paper):
     app.command()(command)

@@ -1,95 +1,51 @@
 """`polyscale compare`, and how a planned comparison runs."""
 
-import inspect
+import json
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
-from polyscale.cli.console import CacheOption, LimitOption, errors, output, progress_bars
+from polyscale.cli.config import ConfigOption
+from polyscale.cli.console import (
+    CacheOption,
+    JsonOption,
+    LimitOption,
+    QuietOption,
+    notes,
+    output,
+    print_json,
+)
+from polyscale.cli.progress import progress_bars
+from polyscale.cli.repeat import command_record, keep_command, repeated_run
+from polyscale.cli.settings_command import SettingsCommand
 from polyscale.errors import InputError
+from polyscale.types import Candidate
 
 if TYPE_CHECKING:
     from polyscale.studies import ComparePlan
-    from polyscale.tasks import Option
 
-PREFIX = "option_"
-"""Stands before the name of an option, which may be a keyword of Python, such as `lambda`."""
+ALREADY_THERE = "This very run is already there; nothing was computed."
+
+WORDS = "polyscale.words"
+"""Where the context of a command keeps what was typed."""
 
 
-class SettingsCommand(TyperCommand):
-    """A command with the options that the settings of all tasks declare.
+class CompareCommand(SettingsCommand):
+    """Knows the very command of a finished run again, before torch is loaded."""
 
-    They are added only when this command is used, because settings need torch.
-    """
-
-    lists_tasks: ClassVar[bool] = True
-    """Whether help lists the tasks and the data that each takes."""
-
-    @cached_property
-    def groups(self) -> "dict[str, dict[str, Option]]":
-        """Title of a section of help → name → option."""
-        from polyscale.tasks import group_options, loadable_tasks
-
-        return group_options({task.name: task.settings_type for task in loadable_tasks()})
-
-    @cached_property
-    def settings_params(self) -> list[Any]:
-        """Each name once; typer makes options from the signature of a function."""
-        parameters: dict[str, inspect.Parameter] = {}
-        for name, option in (item for group in self.groups.values() for item in group.items()):
-            kind = bool if option.value_type is bool else option.value_type | None
-            parameter = inspect.Parameter(
-                PREFIX + name.replace("-", "_"),
-                inspect.Parameter.KEYWORD_ONLY,
-                default=False if kind is bool else None,
-                annotation=Annotated[kind, typer.Option(f"--{name}")],
-            )
-            parameters.setdefault(name, parameter)
-
-        def template() -> None: ...
-
-        template.__signature__ = inspect.Signature([*parameters.values()])  # type: ignore[attr-defined]
-        app = typer.Typer(add_completion=False)
-        app.command()(template)
-        return list(typer.main.get_command(app).params)
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """The options of the command, then those of all tasks, then --help."""
-        *options, help_option = super().get_params(ctx)
-        return [*options, *self.settings_params, help_option]
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command, with the values of the tasks' options in `ctx.obj`, by their names."""
-        given = {param.name: ctx.params.pop(param.name) for param in self.settings_params}
-        ctx.obj = {n.removeprefix(PREFIX).replace("_", "-"): v for n, v in given.items()}
-        return super().invoke(ctx)
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options of the command and of tasks, and the data that each task takes."""
-        from polyscale.tasks import DEFAULT, loadable_tasks
-
-        records = (param.get_help_record(ctx) for param in super().get_params(ctx))
-        sections = {"Options": [record for record in records if record is not None]}
-        for title, options in self.groups.items():
-            sections[title] = [
-                (f"--{n}" if o.value_type is bool else f"--{n} <{o.value_type.__name__}>", o.help)
-                for n, o in options.items()
-            ]
-        if self.lists_tasks:
-            sections["Tasks and their data"] = [
-                (
-                    f"{task.name} (default)" if task.name == DEFAULT else task.name,
-                    task.sources or "a data set that is loaded in Python",
-                )
-                for task in loadable_tasks()
-            ]
-        for title, rows in sections.items():
-            with formatter.section(title):
-                formatter.write_dl(rows)
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
+        """Print the run that is already there and exit, or prepare one as usual."""
+        words = list(args)
+        if (out := repeated_run(words)) is not None:
+            notes.quiet = bool({"-q", "--quiet"} & set(words))
+            notes.print(ALREADY_THERE)
+            print_run(out, as_json="--json" in words)
+            raise typer.Exit
+        ctx = super().make_context(info_name, args, *more, **extra)
+        ctx.meta[WORDS] = words
+        return ctx
 
 
 def compare(
@@ -119,6 +75,9 @@ def compare(
         str,
         typer.Option(help="Disk space for features; those unused for longest are deleted first."),
     ] = "20GB",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Answer whether a larger vision model is needed, on your images, and write a report.
 
@@ -127,9 +86,11 @@ def compare(
     \b
     Examples:
         polyscale compare --data rooms --out runs/rooms --candidates \\
-            pip:efficientnet_lite0@1 pip:efficientnet_lite0@1,2 pip:efficientnet_lite2@1
+            pip:efficientnet_lite0@1 pip:efficientnet_lite0@1,2 \\
+            pip:efficientnet_lite2@1
         polyscale compare --data folder:photos --out runs/photos --candidates \\
             pip:dinov2_small@1 pip:dinov2_small@1,2
+        polyscale compare --config runs/photos/compare.toml --out runs/again
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import default_inspection_cache, with_limit
     from polyscale.features import default_cache, parse_bytes
@@ -141,10 +102,12 @@ def compare(
         raise InputError("cache must not be given with --no-cache. Leave one out.")
     limit_bytes = parse_bytes(cache_limit, name="--cache-limit")
     named_task = to_task(task, None)
+    chosen = [*candidates, *(more or [])]
+    record = _record(ctx.meta[WORDS], data, chosen, config)
     with progress_bars() as progress:
         plan = plan_compare(
             with_limit(data, limit),
-            [*candidates, *(more or [])],
+            chosen,
             make_settings(named_task.settings_type, ctx.obj, task=named_task.name),
             task=named_task,
             family=_families(family or []),
@@ -156,7 +119,22 @@ def compare(
         out,
         cache=None if no_cache else cache or default_cache(),
         cache_limit_bytes=limit_bytes,
+        as_json=as_json,
+        record=record,
     )
+
+
+def _record(
+    words: list[str], data: str, candidates: list[str], config: Path | None
+) -> dict[str, Any] | None:
+    """How the same command is known again; None where not all that it reads can be watched."""
+    from polyscale.data.sources import place_of_data
+    from polyscale.operator.backbones.sources import place_of_weights
+
+    sources = {Candidate.parse(candidate).backbone for candidate in candidates}
+    places = [place_of_data(data), *map(place_of_weights, sources), *([config] if config else [])]
+    files = [place for place in places if place is not None]
+    return command_record(words, files) if len(files) == len(places) else None
 
 
 def _families(given: list[str]) -> dict[str, list[str]] | None:
@@ -179,6 +157,8 @@ def run_plan(
     *,
     cache: Path | None,
     cache_limit_bytes: int | None = None,
+    as_json: bool = False,
+    record: dict[str, Any] | None = None,
     tell: Callable[[], None] | None = None,
 ) -> None:
     """Run a comparison unless its folder already holds it, and print its answers.
@@ -188,29 +168,43 @@ def run_plan(
         out: folder of the run, already checked.
         cache: folder for features; None keeps none.
         cache_limit_bytes: limit of its size; None sets no limit.
+        as_json: whether to print the files of the run as JSON, instead of its answers.
+        record: how the command is known again, to be kept with the run.
         tell: prints what comes before the answers.
 
     Raises:
         RunError: if a candidate or the report failed; everything else is written then.
     """
     from polyscale.comparison import complete_report
-    from polyscale.report import read_answers
     from polyscale.studies import check_complete, is_finished, run_compare, write_run
 
     for note in plan.data.notes:
-        errors.print(f"warning: {note}", style="yellow", soft_wrap=True)
+        notes.print(f"warning: {note}", style="yellow", soft_wrap=True)
     if is_finished(out, plan.facts, plan.files):
-        errors.print("This very run is already there; nothing was computed.")
+        notes.print(ALREADY_THERE)
     else:
         with progress_bars() as progress:
             comparison = run_compare(
                 plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress
             )
         write_run(comparison, out)
-    page = complete_report(out)
+    complete_report(out)
     if tell is not None:
         tell()
+    print_run(out, as_json=as_json)
+    check_complete(out)
+    if record is not None:
+        keep_command(record, out)
+
+
+def print_run(out: Path, *, as_json: bool) -> None:
+    """Print the answers of a finished run, or all that its JSON files hold."""
+    from polyscale.report import read_answers
+
+    if as_json:
+        files = sorted(out.glob("*.json"))
+        print_json({file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files})
+        return
     for answer in read_answers(out):
         output.print(answer, soft_wrap=True)
-    output.print(f"report: {page}", soft_wrap=True)
-    check_complete(out)
+    output.print(f"report: {out / 'report.html'}", soft_wrap=True)

@@ -1,41 +1,65 @@
-"""Options, tables and progress bars of all commands. Results go to stdout, the rest to stderr."""
+"""Options and tables of all commands. Results go to stdout, the rest to stderr."""
 
+import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Column, Table
-from rich.text import Text
-
-WIDE = 120
-"""Columns of a terminal in which progress bars have their full length."""
+from rich.table import Table
 
 PIPE_COLUMNS = 200
 """Columns of tables that go into a file or a pipe, where they need not be folded."""
 
+output = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
+notes = Console(stderr=True, highlight=False, markup=False)
+"""Progress and remarks, which `--quiet` leaves out."""
+errors = Console(stderr=True, highlight=False, markup=False)
+
+
+def _silence(quiet: bool) -> bool:
+    notes.quiet = quiet
+    return quiet
+
+
 ModelOption = Annotated[str, typer.Option(help="Name of a model; see polyscale models.")]
 ScalesOption = Annotated[str, typer.Option(help="Scales, separated by commas.")]
-DeviceOption = Annotated[str, typer.Option(help="Where models run, for example cuda.")]
-CacheOption = Annotated[
-    Path | None, typer.Option(help="Folder for features, which later runs reuse.")
+DeviceOption = Annotated[
+    str,
+    typer.Option(help="Where models run: cpu, cuda, or auto (cuda if there is such a device)."),
 ]
-
+SourceOption = Annotated[
+    str,
+    typer.Option(
+        metavar="[native|base]",
+        help="The image that larger scales are resized from: native (the original picture) or "
+        "base (the picture at the model's own size).",
+    ),
+]
+AspectOption = Annotated[
+    str,
+    typer.Option(metavar="[squash|keep|pad|slide]", help="How the picture's aspect is handled."),
+]
+OverlapOption = Annotated[
+    float, typer.Option(help="Share of a tile that the next tile covers again, 0 to 0.9.")
+]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for features, which later runs reuse.",
+        show_default="in the user's cache folder",
+    ),
+]
+QuietOption = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", callback=_silence, help="Print results and errors, but no progress."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
 LimitOption = Annotated[
     int | None,
     typer.Option(
@@ -43,9 +67,6 @@ LimitOption = Annotated[
         "quick trial (default: all).",
     ),
 ]
-
-output = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
-errors = Console(stderr=True, highlight=False, markup=False)
 
 
 def make_table(
@@ -65,47 +86,6 @@ def make_table(
     return table
 
 
-class _Step(ProgressColumn):
-    """The description, which is cut off in narrow terminals so that the numbers stay."""
-
-    def render(self, task: Task) -> Text:
-        return Text(task.description, no_wrap=True, overflow="ellipsis")
-
-
-class _Rate(ProgressColumn):
-    """Units per second."""
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        unit = task.fields["unit"]
-        rate = f"{speed:.1f} {unit}/s" if speed else ""
-        return Text(rate, style="progress.data.speed", no_wrap=True)
-
-
-@contextmanager
-def progress_bars() -> Iterator["_Bars"]:
-    """A bar for each step, with its rate, remaining time and a note such as the loss."""
-    columns = (
-        _Step(),
-        BarColumn(bar_width=40 if errors.width >= WIDE else 5),
-        MofNCompleteColumn(table_column=Column(no_wrap=True)),
-        _Rate(table_column=Column(no_wrap=True)),
-        TimeElapsedColumn(table_column=Column(no_wrap=True)),
-        TimeRemainingColumn(table_column=Column(no_wrap=True)),
-        TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True)),
-    )
-    with Progress(*columns, console=errors) as progress:
-        yield _Bars(progress)
-
-
-class _Bars:
-    """A study's progress as bars."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
-
-    def __call__(self, step: str, done: int, total: int, unit: str, *, note: str = "") -> None:
-        if step not in self._tasks:
-            self._tasks[step] = self._progress.add_task(step, total=total, unit=unit, note=note)
-        self._progress.update(self._tasks[step], completed=done, note=note)
+def print_json(content: Any) -> None:
+    """Print JSON that is easy to read, with letters as they are."""
+    typer.echo(json.dumps(content, indent=2, ensure_ascii=False))

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import LimitOption, make_table, output, progress_bars
+from polyscale.cli.console import LimitOption, make_table, output
+from polyscale.cli.progress import progress_bars
 
 
 def look(

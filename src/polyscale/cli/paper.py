@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import errors, make_table, output
+from polyscale.cli.console import make_table, notes, output
 
 
 def paper(
@@ -40,7 +40,7 @@ def paper(
         from polyscale.report.figure2 import draw_figure2
 
         write_picture(draw_figure2, figure)
-        errors.print(f"figure: {figure}", soft_wrap=True)
+        notes.print(f"figure: {figure}", soft_wrap=True)
         return
     if csv:
         typer.echo(paper_csv(table), nl=False)

@@ -1,6 +1,7 @@
 """`polyscale recipe list|show|run`."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console, RenderableType
 
-from polyscale.cli.compare import SettingsCommand, run_plan
-from polyscale.cli.console import CacheOption, errors, output, progress_bars
+from polyscale.cli.compare import run_plan
+from polyscale.cli.console import CacheOption, QuietOption, notes, output
+from polyscale.cli.progress import progress_bars
+from polyscale.cli.settings_command import SettingsCommand
+from polyscale.errors import InputError
 
 if TYPE_CHECKING:
     from polyscale.tasks import Option
@@ -35,8 +39,11 @@ class RecipeCommand(SettingsCommand):
         from polyscale.tasks.options import options_of
 
         known = options_of(MapSettings)
-        names = ("steps", "dtype", "seed", "device")
-        return {"Settings (default: those of the recipe)": {n: known[n][1] for n in names}}
+        shown = {}
+        for name in ("steps", "dtype", "seed", "device"):
+            target, own = known[name]
+            shown[name] = replace(own.describe(target, {"recipe": MapSettings}), default="")
+        return {"Settings (default: those of the recipe)": shown}
 
 
 @recipe.command("list")
@@ -73,9 +80,12 @@ def run_recipe(
     ctx: typer.Context,
     name: RecipeName,
     data: Annotated[
-        str,
-        typer.Option(help="The recipe's data set: imagenet:PATH, ade20k:PATH or nyu:PATH."),
-    ],
+        str | None,
+        typer.Option(
+            help="The recipe's data set: imagenet:PATH, ade20k:PATH or nyu:PATH; only --dry does "
+            "without it."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="New folder for the results (default: runs/NAME).")
     ] = None,
@@ -98,6 +108,7 @@ def run_recipe(
         bool, typer.Option("--dry", help="Print what the run would cost, and stop.")
     ] = False,
     cache: CacheOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Run a recipe on your copy of its data, and print the paper's figures beside the results.
 
@@ -105,9 +116,9 @@ def run_recipe(
 
     \b
     Examples:
-        polyscale recipe run imagenet-vit --data imagenet:/data/imagenet --dry
-        polyscale recipe run imagenet-vit --data imagenet:/data/imagenet --per-class 100
-        polyscale recipe run ade20k-vit --data ade20k:/data/ade20k --device cuda
+        polyscale recipe run imagenet-vit --dry
+        polyscale recipe run imagenet-vit --data imagenet:/data --per-class 100
+        polyscale recipe run ade20k-vit --data ade20k:/data --steps 1000
     """  # noqa: D301 - \b keeps the lines
     from polyscale.cli.recipe_text import forecast_lines, outcome_lines
     from polyscale.data import default_inspection_cache
@@ -121,13 +132,15 @@ def run_recipe(
         size_recipe,
     )
 
+    if data is None and not dry:
+        raise InputError("data must be given, but is missing. Only --dry does without --data.")
     out = out or Path("runs") / name
     prepared = prepare_recipe(
         name, data, weights_dir=weights_dir, per_class=per_class, limit=limit, given=ctx.obj
     )
     size = size_recipe(prepared.recipe, prepared.settings, weights_dir=prepared.weights_dir)
     lines = forecast_lines(prepared.recipe, size, measure_rates(prepared))
-    _print(output if dry else errors, lines)
+    _print(output if dry else notes, lines)
     if dry:
         return
     check_memory(prepared.recipe, size)

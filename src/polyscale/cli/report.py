@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import errors, make_table, output
+from polyscale.cli.console import make_table, notes, output
 from polyscale.errors import InputError
 
 
@@ -44,7 +44,7 @@ def report(
         raise InputError("runs must hold at least one folder, but is empty. Name a finished run.")
     written = draw_report(runs, out)
     for note in written.notes:
-        errors.print(f"note: {note}", soft_wrap=True)
+        notes.print(f"note: {note}", soft_wrap=True)
     for answer in written.answers:
         output.print(answer, soft_wrap=True)
     output.print(f"report: {written.path}", soft_wrap=True)
@@ -56,7 +56,7 @@ def _print_rankings(log: Path) -> None:
     for ranking in rank_log(log):
         title = ranking.title
         output.print(make_table(ranking.heads, ranking.cells, numeric=NUMERIC, title=title))
-    errors.print(
+    notes.print(
         "Ranked by the test images: the first of many rows is first partly by luck. For "
         "differences with intervals, run: polyscale report RUN RUN --out both.html",
         soft_wrap=True,

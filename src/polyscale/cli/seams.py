@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import ModelOption, errors, make_table, output, progress_bars
+from polyscale.cli.console import ModelOption, QuietOption, make_table, notes, output
+from polyscale.cli.progress import progress_bars
 from polyscale.records.seams import CONTROL, JOIN
 
 
@@ -23,13 +24,14 @@ def seams(
         bool, typer.Option(help="Also run the model on one large tile, which has no border.")
     ] = True,
     seed: Annotated[int, typer.Option(help="Random seed of resampling.")] = 0,
+    quiet: QuietOption = False,
 ) -> None:
     """Measure how much features differ across tile borders, what reduces this, and its cost.
 
     \b
     Examples:
         polyscale seams photo.jpg
-        polyscale seams a.jpg b.jpg c.jpg --model pip:efficientnet_lite0 --scale 3 --out seams.png
+        polyscale seams a.jpg b.jpg --model pip:efficientnet_lite0 --out seams.png
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import read_image
     from polyscale.operator.backbones import load
@@ -41,7 +43,7 @@ def seams(
     pictures = [read_image(image, name=str(image)) for image in images]
     untiled = load_untiled(model, scale) if control else None
     if control and untiled is None:
-        errors.print(
+        notes.print(
             f"{model} cannot be built for one large tile, so there is no control.", soft_wrap=True
         )
     with progress_bars() as progress:

@@ -6,7 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from polyscale.cli.console import ModelOption, ScalesOption, output
+from polyscale.cli.console import (
+    AspectOption,
+    ModelOption,
+    OverlapOption,
+    ScalesOption,
+    SourceOption,
+    output,
+)
 from polyscale.types import Candidate
 
 
@@ -20,26 +27,16 @@ def show(
             help="File to write: .png, .svg or .pdf (default: NAME-scales.png in this folder)."
         ),
     ] = None,
-    source: Annotated[
-        str,
-        typer.Option(
-            help="The image that larger scales are resized from: native (the original picture) or "
-            "base (the picture at the model's own size)."
-        ),
-    ] = "native",
-    aspect: Annotated[
-        str, typer.Option(help="How the picture's aspect is handled: squash, keep, pad or slide.")
-    ] = "squash",
-    overlap: Annotated[
-        float, typer.Option(help="Share of a tile that the next tile covers again, 0 to 0.9.")
-    ] = 0,
+    source: SourceOption = "native",
+    aspect: AspectOption = "squash",
+    overlap: OverlapOption = 0,
 ) -> None:
     """Draw what S² does to a picture: scales, tiles, features, and how they are joined.
 
     \b
     Examples:
         polyscale show photo.jpg
-        polyscale show photo.jpg --model pip:efficientnet_lite0 --scales 0.5,1,2 --aspect keep
+        polyscale show photo.jpg --model pip:efficientnet_lite0 --aspect keep
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import read_image
     from polyscale.operator.multiscale import wrap

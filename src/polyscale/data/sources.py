@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -194,6 +195,19 @@ def list_source(source: str, task: str, *, seed: int = 0) -> Catalogue:
     """
     (kind,) = (kind for kind, name in TASKS.items() if name == task)
     return _list(source, kind, seed)
+
+
+def place_of_data(source: str) -> Path | None:
+    """The file or folder that holds all that a source reads; None where that is not known.
+
+    Tables may name images anywhere, and data sets of Hugging Face may have files on its hub.
+    """
+    if source.partition("?")[0] == "rooms":
+        return Path(str(files("polyscale.data") / "rooms"))
+    scheme, _, rest = source.partition(":")
+    place = to_path(rest if Path(rest).exists() else rest.rpartition("?")[0])
+    complete = scheme in SOURCES and scheme not in ("csv", "hf") and place.exists()
+    return place.resolve() if complete else None
 
 
 def _list(source: str, kind: str, seed: int) -> Catalogue:

@@ -69,7 +69,7 @@ def draw_chart(
         style = run.styles[result.family]
         _draw_point(axes, result, costs[result.candidate], style, narrow=narrow, gid=gid)
     _draw_axes(axes, axis, list(costs.values()), run.words, narrow=narrow)
-    _draw_legend(axes, narrow=narrow)
+    _draw_legend(axes, narrow=narrow, has_cuts=not alone and bool(cuts_of(run, axis)))
     if alone:
         title = chart_title(run, axis)
         axes.set_title(title, loc="left", pad=36, fontsize=17 * PT, weight="bold", color=INK)
@@ -187,7 +187,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return [tick for tick in candidates if low <= tick <= high]
 
 
-def _draw_legend(axes: Axes, *, narrow: bool) -> None:
+def _draw_legend(axes: Axes, *, narrow: bool, has_cuts: bool) -> None:
     look: Any = {
         "color": QUIET,
         "marker": "o",
@@ -197,11 +197,12 @@ def _draw_legend(axes: Axes, *, narrow: bool) -> None:
     }
     sizes = Line2D([], [], label="larger models, one scale", markerfacecolor="white", **look)
     scales = Line2D([], [], label="more scales, same model", linestyle=(0, DASHES), **look)
+    cuts = Line2D([], [], label="estimated, not run", color=INK, marker="x", linestyle=":")
     axes.legend(
-        handles=[sizes, scales],
+        handles=[sizes, scales, *([cuts] if has_cuts else [])],
         loc="lower left",
         bbox_to_anchor=(0, 1.0),
-        ncols=1 if narrow else 2,
+        ncols=1 if narrow else 3,
         frameon=False,
         fontsize=_text_pt(narrow),
         labelcolor=INK,

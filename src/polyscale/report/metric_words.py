@@ -97,6 +97,11 @@ class MetricWords:
         space = " " if self.unit == "points" else NBSP
         return f"{self.difference(difference)}{space}{self.unit}".rstrip()
 
+    def size(self, difference: float) -> str:
+        """`12.5 points`, `0.031 m`: a difference whose direction is said in words."""
+        space = " " if self.unit == "points" else NBSP
+        return f"{self.digits(abs(difference))}{space}{self.unit}".rstrip()
+
     def finding(self, difference: float, low: float, high: float) -> str:
         """`+12.5 points (95 % interval +6.3 to +18.8)`."""
         return f"{self.gap(difference)} ({LEVEL} interval {self.interval(low, high)})"

@@ -49,8 +49,10 @@ def ratio(value: float) -> str:
 
 
 def ratio_interval(low: float | None, high: float | None) -> str:
-    """` (1.9 to 2.2)` after a measured ratio; empty where it has no interval."""
-    return "" if low is None or high is None else f" ({ratio_digits(low)} to {ratio_digits(high)})"
+    """` (1.9 to 2.2)` after a measured ratio; empty without an interval, or if it has no width."""
+    if low is None or high is None or ratio_digits(low) == ratio_digits(high):
+        return ""
+    return f" ({ratio_digits(low)} to {ratio_digits(high)})"
 
 
 def ratio_digits(value: float) -> str:
@@ -70,6 +72,11 @@ def three_digits(value: float) -> str:
     if value == 0:
         return "0"
     return f"{value:,.{max(0, 2 - floor(log10(abs(value))))}f}"
+
+
+def two_digits(number: int) -> str:
+    """`17,000` of 17059: two significant digits of a number that is only an order of magnitude."""
+    return f"{round(number, 2 - len(str(number))) if number > 99 else number:,}"
 
 
 def interval_limit(intervals: Iterable[tuple[float, float]], step: float = 0.05) -> float:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from polyscale.records import Contrast, Outcome, Result, Verdict
+from polyscale.report.advice import advice_text, more_images
 from polyscale.report.names import scales_phrase
 from polyscale.report.numbers import LEVEL, ratio, ratio_interval
 from polyscale.report.run import Run
@@ -15,17 +16,17 @@ from polyscale.types import Candidate
 Direction = Literal["dearer", "cheaper", "equal", "mixed"]
 
 _HEADS: dict[Outcome, str] = {
-    "s2": "No, you don’t need the larger model",
-    "larger": "Yes, the larger model is better",
-    "equivalent": "No, you don’t need the larger model: the two do equally well",
-    "inconclusive": "These images can’t tell",
+    "s2": "Several scales do better than the larger model",
+    "larger": "The larger model does better than several scales",
+    "equivalent": "Several scales and the larger model do equally well",
+    "inconclusive": "These images can’t tell several scales from the larger model",
 }
 _HEAD_COSTS: dict[tuple[Outcome, Direction], str] = {
-    ("s2", "dearer"): ", but it is the cheaper one to run",
-    ("s2", "cheaper"): ", and several scales are cheaper to run",
-    ("larger", "dearer"): ", and it is cheaper to run",
+    ("s2", "dearer"): ", but they cost more to run",
+    ("s2", "cheaper"): ", and they cost less to run",
+    ("larger", "dearer"): ", and it costs less to run",
     ("larger", "cheaper"): ", but it costs more to run",
-    ("equivalent", "dearer"): ", but it is the cheaper one to run",
+    ("equivalent", "dearer"): ", and the larger model is cheaper to run",
     ("equivalent", "cheaper"): ", and several scales are cheaper to run",
     ("inconclusive", "dearer"): ", and the larger model is cheaper to run",
     ("inconclusive", "cheaper"): ", and several scales are cheaper to run",
@@ -67,11 +68,15 @@ def verdict_text(run: Run, verdict: Verdict) -> VerdictText:
 
 
 def plain_answers(run: Run) -> list[str]:
-    """The top of the page as lines of text."""
+    """The top of the page as lines of text; the first says what to take, and how sure that is."""
+    advice = advice_text(run)
+    first = [best_fact(run)]
+    if advice is not None:
+        first = [advice.head, " ".join(advice.reasons), advice.next_step, advice.command]
     texts = [verdict_text(run, verdict) for verdict in run.verdicts]
     lines = [line for t in texts for line in (t.head, t.evidence, t.cost, t.alone) if line]
     missing = [f"No verdict on {name}: {why}" for name, why in without_verdict(run).items()]
-    return [*(lines or [best_fact(run)]), *missing]
+    return [*filter(None, first), *lines, *missing]
 
 
 def cost_direction(verdict: Verdict) -> Direction:
@@ -140,7 +145,7 @@ def _more_images(verdict: Verdict) -> str:
     more = (verdict.num_test_needed or 0) - verdict.contrast.num_test
     if more <= 0:
         return "More test images would narrow the interval."
-    return f"About {more:,} more test images would settle it, if these figures are the true ones."
+    return f"{more_images(more)}, if these figures are the true ones."
 
 
 def _ahead(run: Run, contrast: Contrast) -> str:

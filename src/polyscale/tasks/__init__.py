@@ -5,7 +5,7 @@ from polyscale.tasks.depth import Depth, DepthSettings
 from polyscale.tasks.groups import ImageGroups
 from polyscale.tasks.maps import DensePredictor, MapSettings, MapTask
 from polyscale.tasks.multilabel import Multilabel
-from polyscale.tasks.options import Option, group_options, make_settings, option
+from polyscale.tasks.options import Option, given_options, group_options, make_settings, option
 from polyscale.tasks.pooled import PooledTask, fit_ridge, ridge_predictions
 from polyscale.tasks.pooled_predictor import PooledPredictor
 from polyscale.tasks.registry import DEFAULT, get_task, loadable_tasks, task_names, to_task
@@ -54,6 +54,7 @@ __all__ = [
     "Task",
     "fit_ridge",
     "get_task",
+    "given_options",
     "group_options",
     "loadable_tasks",
     "make_settings",

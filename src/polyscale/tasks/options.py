@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, TypeVar
+from itertools import chain
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from polyscale.errors import InputError
 
@@ -15,7 +16,10 @@ KEY = "options"
 TYPES = (bool, int, float, str)
 
 RESERVED = frozenset(
-    {"cache", "cache-limit", "candidates", "data", "help", "no-cache", "out", "task"}
+    {
+        *("cache", "cache-limit", "candidates", "config", "data", "family", "help", "json"),
+        *("limit", "no-cache", "out", "quiet", "task"),
+    }
 )
 """Names of the options that `polyscale compare` has for every task."""
 
@@ -30,9 +34,13 @@ class Option:
         value_type: of what the user gives: int, float, str, or bool for an option without a value.
         default: how help shows the default; "" shows none.
         parse: what the user gives → the value of the field.
+        write: the settings → what a user gives to get them, None to leave the option out; None
+            writes the value of the field.
         change: settings and what the user gives → new settings, for an option that sets a part of a
             field or depends on other fields. These options are applied after all others.
-        choices: class of the settings → values to choose from; help lists them.
+        choices: class of the settings → values to choose from, where the type of the field does
+            not list them; help does.
+        metavar: what stands for the value in help; "" is its type, or its choices.
     """
 
     help: str
@@ -40,8 +48,10 @@ class Option:
     value_type: type = str
     default: str = ""
     parse: Callable[[Any], Any] | None = None
+    write: Callable[[Any], Any] | None = None
     change: Callable[[Any, Any], Any] | None = None
     choices: Callable[[Any], Iterable[str]] | None = None
+    metavar: str = ""
 
     def __post_init__(self) -> None:
         if self.name and not re.fullmatch(r"[a-z][a-z0-9-]*", self.name):
@@ -55,13 +65,41 @@ class Option:
                 f"{self.value_type!r}. Give parse, which makes the value from text."
             )
 
-    def describe(self, kinds: Mapping[str, type]) -> str:
-        """The help, with the default and the choices of each task that has the option."""
-        tasks: dict[str, list[str]] = {}
-        for task, kind in kinds.items() if self.choices else ():
-            tasks.setdefault(", ".join(self.choices(kind)), []).append(task)  # type: ignore[misc]
-        parts = [self.help, *(f"For {_join(names)}: {each}." for each, names in tasks.items())]
-        return " ".join([*parts, f"[default: {self.default}]"] if self.default else parts)
+    def describe(self, target: str, kinds: Mapping[str, type]) -> "Option":
+        """The option as help shows it: with its choices, and which task has which.
+
+        Args:
+            target: name of the field.
+            kinds: name of each task that has the option → the class of its settings.
+        """
+        tasks: dict[tuple[str, ...], list[str]] = {}
+        for task, kind in kinds.items():
+            tasks.setdefault(self._choices(target, kind), []).append(task)
+        if len(tasks) == 1:
+            (values,) = tasks
+            return replace(self, metavar=f"[{'|'.join(values)}]") if values else self
+        about = (
+            f"For {_join(names)}: {', '.join(values)}." for values, names in tasks.items() if values
+        )
+        return replace(self, help=" ".join((self.help, *about)))
+
+    def _choices(self, target: str, kind: type) -> tuple[str, ...]:
+        if self.choices is not None:
+            return tuple(self.choices(kind))
+        types = {each.name: each.type for each in fields(kind)}
+        return () if self.value_type is bool or self.change else literal_values(types[target])
+
+    @property
+    def usage(self) -> str:
+        """What stands behind the name in help."""
+        if self.value_type is bool:
+            return ""
+        return f" {self.metavar or f'<{self.value_type.__name__}>'}"
+
+    @property
+    def about(self) -> str:
+        """The help, with the default."""
+        return f"{self.help} [default: {self.default}]" if self.default else self.help
 
 
 def option(
@@ -74,7 +112,7 @@ def option(
         help: what it does, in plain sentences.
         value_type: None is the type of the default, or str with `parse`.
         shown: how help shows the default; None writes it as it is, and nothing for a bool.
-        more: `name`, `parse`, `change` and `choices` of `Option`.
+        more: `name`, `parse`, `write`, `change` and `choices` of `Option`.
     """
     value_type = value_type or (str if "parse" in more else type(default))
     if value_type is bool:
@@ -143,20 +181,53 @@ def make_settings(
     return settings
 
 
+def given_options(settings: Any) -> dict[str, Any]:
+    """The options that make these settings, by their names; those at a default "off" are left out.
+
+    Where some field has no option, `make_settings` gives other settings than these.
+    """
+    defaults = {each.name: each.default for each in fields(settings)}
+    given: dict[str, Any] = {}
+    for name, (target, own) in options_of(type(settings)).items():
+        value = getattr(settings, target)
+        if own.write is not None:
+            value = own.write(settings)
+        elif own.value_type is bool:
+            value = value != defaults[target]
+        elif own.parse is not None and value is not None:
+            value = str(value)
+        if value is not None and value is not False:
+            given[name] = value
+    return given
+
+
+def literal_values(annotation: Any) -> tuple[str, ...]:
+    """The values of a `Literal`, or of a union of such; none where anything else is allowed.
+
+    >>> literal_values(Literal["a", "b"] | Literal["c"]), literal_values(Literal["a"] | int)
+    (('a', 'b', 'c'), ())
+    """
+    members = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return members
+    found = [literal_values(member) for member in members]
+    return tuple(chain(*found)) if all(found) else ()
+
+
 def group_options(kinds: Mapping[str, type]) -> dict[str, dict[str, Option]]:
     """A title that names tasks → the options that exactly these tasks have, each with all its help.
 
     `kinds` is the name of each task → the class of its settings. Groups of most tasks come first.
     """
-    holders: dict[tuple[str, Option], list[str]] = {}
+    holders: dict[tuple[str, str, Option], list[str]] = {}
     for task, kind in kinds.items():
-        for name, (_, own) in options_of(kind).items():
-            holders.setdefault((name, own), []).append(task)
+        for name, (target, own) in options_of(kind).items():
+            holders.setdefault((name, target, own), []).append(task)
     groups: dict[str, dict[str, Option]] = {}
-    for (name, own), tasks in sorted(holders.items(), key=lambda held: -len(held[1])):
+    for (name, target, own), tasks in sorted(holders.items(), key=lambda held: -len(held[1])):
         whose = "every task" if len(tasks) == len(kinds) else _join(tasks)
-        about = own.describe({task: kinds[task] for task in tasks})
-        groups.setdefault(f"Options of {whose}", {})[name] = replace(own, help=about)
+        described = own.describe(target, {task: kinds[task] for task in tasks})
+        groups.setdefault(f"Options of {whose}", {})[name] = described
     return groups
 
 

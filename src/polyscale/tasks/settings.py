@@ -72,7 +72,10 @@ class RunSettings(ABC):
         parse=parse_tile_batch,
     )
     seed: int = option(0, help="Random seed of splits, folds and resampling.")
-    device: str = option("cpu", help="Where models run, for example cuda.")
+    device: str = option(
+        "auto",
+        help="Where models run: cpu, cuda, or auto (cuda if there is such a device).",
+    )
     margin: float = option(
         MARGIN,
         help="Smaller differences count as no difference. 0.01 is one percentage point of accuracy "
@@ -105,7 +108,8 @@ class RunSettings(ABC):
                 f"margin must be between 0 and 1, but got {self.margin!r}. "
                 "0.01 is one percentage point, or a centimetre."
             )
-        check_device(self.device)
+        # "auto" is decided once, so that results say where models ran
+        object.__setattr__(self, "device", str(check_device(self.device)))
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

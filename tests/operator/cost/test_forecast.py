@@ -1,7 +1,7 @@
 import pytest
 
 from polyscale.errors import InputError
-from polyscale.operator.cost.forecast import forecast, parse_hw
+from polyscale.operator.cost.forecast import forecast, parse_hw, size_of
 from polyscale.types import Candidate
 
 
@@ -33,3 +33,23 @@ def test_sizes(text, hw):
 def test_bad_sizes(text):
     with pytest.raises(InputError, match="one number or HEIGHTxWIDTH"):
         parse_hw(text)
+
+
+def test_options_of_the_operator_change_the_plan():
+    candidate = Candidate("pip:efficientnet_lite0", (1,))
+    kept = forecast(candidate, image_hw=(224, 448), aspect="keep")
+    assert kept.levels[0].image_hw == (224, 448)
+    assert kept.num_tiles == 2
+    assert kept.notes == ()
+    with pytest.raises(InputError, match="aspect"):
+        forecast(candidate, image_hw=(224, 448), aspect="stretch")
+
+
+def test_size_of_a_model_is_that_of_its_tile():
+    size, cost = (
+        size_of("pip:efficientnet_lite0"),
+        forecast(Candidate("pip:efficientnet_lite0", (1,)), image_hw=(224, 224)),
+    )
+    assert (size.params, size.macs, size.tile_hw) == (cost.params, cost.macs, (224, 224))
+    with pytest.raises(InputError):
+        size_of("pip:no_such_model")

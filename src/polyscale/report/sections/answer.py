@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from polyscale.records import Contrast, CostVerdict, Outcome, Verdict
+from polyscale.report.advice import advice_text, more_images
 from polyscale.report.metric_words import MetricWords
 from polyscale.report.names import scales_phrase
 from polyscale.report.numbers import AXES, interval_limit, ratio
@@ -38,12 +39,13 @@ CostLine = tuple[CostVerdict, str]
 
 
 def answer_section(run: Run) -> Markup:
-    """A headline for each family, or what is missing for one."""
+    """What to take; then a verdict for each family, or what is missing for one."""
     return render(
         "answer.html",
         run=run,
         answers=[(verdict, verdict_text(run, verdict)) for verdict in run.verdicts],
-        best_fact=None if run.verdicts else best_fact(run),
+        advice=advice_text(run),
+        best_fact=best_fact(run),
         missing=without_verdict(run),
     )
 
@@ -81,10 +83,7 @@ def cost_lines(run: Run, verdict: Verdict) -> tuple[list[CostLine], dict[str, li
     others: dict[str, list[CostLine]] = {}
     for cost in verdict.costs:
         larger = run.models[run.rows[cost.larger].backbone]
-        sentence = _sentence(run, cost, AXES[cost.axis].noun, larger)
-        more = (cost.num_test_needed or 0) - cost.contrasts[0].num_test
-        if more > 0:
-            sentence += f" About {more:,} more test images would settle it."
+        sentence = f"{_sentence(run, cost, AXES[cost.axis].noun, larger)} {_ending(cost)}".rstrip()
         is_first = cost.larger == verdict.larger.candidate
         (first if is_first else others.setdefault(larger, [])).append((cost, sentence))
     return first, others
@@ -106,11 +105,21 @@ def _sentence(run: Run, cost: CostVerdict, noun: str, larger: str) -> str:
     if cost.outcome == "larger":
         return f"{lead} of {larger} and does no better: {gap}."
     if cost.ci_low > 0:
-        return (
-            f"{lead} of {larger} and does better: {gap}. None of its sets of scales costs as "
-            "little as the larger model, so more images would not settle it; other scales may."
-        )
+        return f"{lead} of {larger} and does better: {gap}."
     return f"{lead} of {larger}, and whether it does better is open: {gap}."
+
+
+def _ending(cost: CostVerdict) -> str:
+    """What would settle an open verdict, if it is known."""
+    if cost.outcome != "inconclusive":
+        return ""
+    if cost.rule == "beyond" and cost.ci_low > 0:
+        return (
+            "None of its sets of scales costs as little as the larger model, so more images would "
+            "not settle it; other scales may."
+        )
+    more = (cost.num_test_needed or 0) - cost.contrasts[0].num_test
+    return f"{more_images(more)}." if more > 0 else ""
 
 
 def _outcome(cost: CostVerdict, texts: Mapping[Outcome, str]) -> str:

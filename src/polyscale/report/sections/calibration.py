@@ -42,6 +42,7 @@ def _plot(run: Run, name: str, curve: Reliability) -> Plot:
             ),
         ],
         x_label="probability of the answer",
+        x_pad=0.04,
         x_text=lambda share: percent(share).replace(".0", ""),
         y_text=lambda share: percent(share).replace(".0", ""),
     )

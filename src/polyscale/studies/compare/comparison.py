@@ -28,6 +28,7 @@ from polyscale.records import (
     write_json,
 )
 from polyscale.stats import paired_errors, sweet_spots_by_axis
+from polyscale.studies.compare.config import CONFIG_FILE, config_text
 from polyscale.studies.compare.heads import write_head
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.run_folder import new_run
@@ -117,6 +118,8 @@ class Comparison:
         for name, content in contents.items():
             if content is not None:
                 write_json(folder / f"{name}.json", content)
+        if config := config_text(self.plan):
+            (folder / CONFIG_FILE).write_text(config, encoding="utf-8")
         rows = [row.to_dict() for row in self.rows]
         (folder / "results.csv").write_text(_csv(rows), encoding="utf-8")
         ids = list(self.data.test.ids)

@@ -35,6 +35,7 @@ class ComparePlan:
         families: backbone → family; the models of one differ in size alone.
         weights_hashes: backbone → hash of its weights.
         facts: what the run is asked to do, as each row of its results keeps it.
+        data_source: how the user named the data; None for data that were loaded before.
     """
 
     task: Task
@@ -46,6 +47,7 @@ class ComparePlan:
     families: dict[str, str]
     weights_hashes: dict[str, str]
     facts: dict[str, Any]
+    data_source: str | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -81,7 +83,8 @@ def plan_compare(
     task = to_task(task, settings)
     settings = settings or task.settings_type()
     task = task.judged_by(settings)
-    for package in ("sklearn", "scipy", "statsmodels", "pyarrow"):
+    data_source = data if isinstance(data, str) else None
+    for package in ("sklearn", "scipy", "pyarrow"):
         require(package, extra="compare", feature="compare")
     named = name_models(candidates)
     chosen, live = named.candidates, named.live
@@ -112,7 +115,16 @@ def plan_compare(
         **task.facts(data, settings),
     }
     return ComparePlan(
-        task, data, chosen, settings, backbones, frozenset(live), families, hashes, facts
+        task=task,
+        data=data,
+        candidates=chosen,
+        settings=settings,
+        backbones=backbones,
+        live=frozenset(live),
+        families=families,
+        weights_hashes=hashes,
+        facts=facts,
+        data_source=data_source,
     )
 
 

@@ -18,7 +18,7 @@ from polyscale.types import Backbone
 Predictor: TypeAlias = DensePredictor | PooledPredictor
 
 
-def load_predictor(file: Path | str, *, backbone: Any = None, device: str = "cpu") -> Predictor:
+def load_predictor(file: Path | str, *, backbone: Any = None, device: str = "auto") -> Predictor:
     """Load a head that a comparison trained, and its backbone.
 
     Args:
@@ -26,7 +26,7 @@ def load_predictor(file: Path | str, *, backbone: Any = None, device: str = "cpu
         backbone: where the same weights are, if not where they were at training; or the model
             itself, which is put into evaluation mode. It must be given where the comparison was of
             a live model.
-        device: where both run.
+        device: where both run; "auto" is cuda if there is such a device, else cpu.
 
     Returns:
         `predict` of a `DensePredictor` takes a picture, that of a `PooledPredictor` a list of them.
@@ -36,7 +36,7 @@ def load_predictor(file: Path | str, *, backbone: Any = None, device: str = "cpu
             run say, or the backbone is not the one it was trained on.
         MissingExtraError: if a package is not installed.
     """
-    check_device(device)
+    device = str(check_device(device))
     loaded = load_head(Path(file))
     facts = loaded.facts
     if (candidate := _candidate_of(Path(file))) is not None:

@@ -26,15 +26,15 @@ class PreparedRecipe:
     Attributes:
         recipe: the recipe, with the numbers of the user's images.
         weights_dir: folder of local weights, or None for the hub.
-        data: the data set, as `plan_compare` takes it.
-        images: the files of the training split.
+        data: the data set, as `plan_compare` takes it; None for a forecast alone.
+        images: the files of the training split; None where there are no data.
         settings: settings of the comparison.
     """
 
     recipe: Recipe
     weights_dir: str | None
-    data: str
-    images: Listing
+    data: str | None
+    images: Listing | None
     settings: RunSettings
 
     @property
@@ -56,7 +56,7 @@ class PreparedRecipe:
 
 def prepare_recipe(
     name: str,
-    data: str,
+    data: str | None,
     *,
     weights_dir: Path | None = None,
     per_class: int | None = None,
@@ -67,7 +67,8 @@ def prepare_recipe(
 
     Args:
         name: name of the recipe.
-        data: `imagenet:PATH`, `ade20k:PATH` or `nyu:PATH`.
+        data: `imagenet:PATH`, `ade20k:PATH` or `nyu:PATH`; None is enough for a forecast, which
+            then counts all images of the data set.
         weights_dir: folder with one folder for each checkpoint, named like the repository on the
             hub without its owner; None takes the weights from the hub.
         per_class: number of images to draw from each class of each split; ImageNet only.
@@ -81,6 +82,12 @@ def prepare_recipe(
     """
     recipe = get_recipe(name)
     settings = recipe.settings(given)
+    folder = None if weights_dir is None else _check_folders(recipe, weights_dir)
+    if data is None:
+        _refuse_samples(per_class=per_class, limit=limit)
+        return PreparedRecipe(
+            recipe=recipe, weights_dir=folder, data=None, images=None, settings=settings
+        )
     scheme, _, path = data.partition(":")
     if scheme != recipe.data.scheme or not path:
         raise InputError(
@@ -90,7 +97,6 @@ def prepare_recipe(
     for option, number in (("per_class", per_class), ("limit", limit)):
         if number is not None:
             data = f"{data}{'&' if '?' in data else '?'}{option}={number}"
-    folder = None if weights_dir is None else _check_folders(recipe, weights_dir)
     listed = list_source(data, recipe.task, seed=settings.seed)
     train, test = listed.splits
     changes = {"num_train": len(train), "num_test": len(test)}
@@ -103,6 +109,16 @@ def prepare_recipe(
         images=train,
         settings=settings,
     )
+
+
+def _refuse_samples(**numbers: int | None) -> None:
+    """A sample is drawn from data."""
+    for option, number in numbers.items():
+        if number is not None:
+            name = option.replace("_", "-")
+            raise InputError(
+                f"{name} must not be given without data, but got {number}. Add --data."
+            )
 
 
 def fetch_weights(recipe: Recipe, weights_dir: str | None = None) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from typing_extensions import Self
@@ -14,7 +14,7 @@ from polyscale.features import JoinedMaps, MapSource, RegriddedMaps, SummedMaps,
 from polyscale.learning.heads.dense import HeadKind, TrainSettings
 from polyscale.learning.heads.dense.augment import AugmentSettings
 from polyscale.learning.heads.dense.cells import check_patch_options
-from polyscale.learning.heads.dense.views import ViewSettings
+from polyscale.learning.heads.dense.views import ViewSettings, Windows
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.multiscale.fuse import Merge
 from polyscale.tasks.options import KEY, Option, option
@@ -45,12 +45,15 @@ VIEW_OPTIONS = (
         help="How an image is cut: whole (squashed to the shape of a tile) or slide (overlapping "
         "squares along the longer side).",
         default="whole",
+        choices=lambda kind: get_args(Windows),
+        write=lambda settings: settings.views.windows,
         change=lambda settings, windows: settings.with_views(windows=windows),
     ),
     Option(
         name="flip",
         help="Also predict mirrored test images, at twice the cost.",
         value_type=bool,
+        write=lambda settings: settings.views.flip,
         change=lambda settings, flip: settings.with_views(flip=flip),
     ),
 )
@@ -65,6 +68,11 @@ def parse_grid(text: str) -> str | HW:
     if len(parts) == 2 and all(p.isascii() and p.isdigit() and int(p) > 0 for p in parts):
         return int(parts[0]), int(parts[1])
     raise InputError(f"grid must be base, largest or HEIGHTxWIDTH in cells, but got {text!r}.")
+
+
+def write_grid(grid: str | HW) -> str:
+    """What `parse_grid` reads."""
+    return grid if isinstance(grid, str) else f"{grid[0]}x{grid[1]}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +116,7 @@ class MapSettings(RunSettings):
         help="Number of training steps of each head.",
         value_type=int,
         shown="the head's own",
+        write=lambda settings: settings.training and settings.training.steps,
         change=lambda settings, steps: settings.with_steps(steps),
     )
     grid: Literal["base", "largest"] | HW = option(
@@ -115,6 +124,7 @@ class MapSettings(RunSettings):
         help="Grid of the map that the head gets: base (that of one tile), largest (that of the "
         "largest scale) or HEIGHTxWIDTH in cells.",
         parse=parse_grid,
+        write=lambda settings: write_grid(settings.grid),
     )
     merge: Merge = "concat"
     split: bool = True
@@ -123,6 +133,7 @@ class MapSettings(RunSettings):
         None,
         help="Train on augmented images, which run through the backbone again at every step.",
         value_type=bool,
+        write=lambda settings: settings.augment is not None,
         change=lambda settings, given: replace(settings, augment=settings.default_augment),
     )
     seeds: int = option(1, help="Number of times that each head is trained, to measure the spread.")

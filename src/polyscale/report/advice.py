@@ -1,0 +1,146 @@
+"""The recommendation of a run in sentences: what to take, what it costs, how sure that is, why."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from polyscale.records import Recommendation
+from polyscale.report.names import scales_phrase
+from polyscale.report.numbers import LEVEL, MACS, PARAMS, two_digits
+from polyscale.report.run import Run
+from polyscale.stats.trial import more_is_better
+from polyscale.types import Candidate
+
+CONFIG = "compare.toml"
+"""The file of a run that holds its options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdviceText:
+    """The top of the page: the first line says what to take, its cost, and how sure that is.
+
+    `reasons` are sentences, and so is `next_step`, which may be empty, as may be the `command` of
+    the run that it speaks of.
+    """
+
+    head: str
+    reasons: tuple[str, ...]
+    next_step: str
+    command: str
+
+
+def advice_text(run: Run) -> AdviceText | None:
+    """What a run recommends; None for a single candidate."""
+    advice = run.recommendation
+    if advice is None:
+        return None
+    return AdviceText(
+        head=_head(run, advice),
+        reasons=(_value(run, advice), *_reasons(run, advice)),
+        next_step=_next_step(run, advice),
+        command=next_command(run, advice),
+    )
+
+
+def next_command(run: Run, advice: Recommendation) -> str:
+    """The run that is worth making next; empty if there is none, or its options are not known."""
+    config = Path(run.folder) / CONFIG
+    if not advice.try_next or not config.is_file():
+        return ""
+    places = ("--config", str(config), "--out", f"{run.folder}-next")
+    return shlex.join(["polyscale", "compare", *places, "--candidates", *advice.try_next])
+
+
+def _head(run: Run, advice: Recommendation) -> str:
+    name, cost = _name(run, advice.candidate), MACS.text(run.rows[advice.candidate].macs)
+    taken = f"{name} ({cost} multiply-adds an image)"
+    if advice.outcome == "no_better_than_floor":
+        return (
+            f"Take none of these yet: {taken} is not shown to be better than "
+            f"“{advice.floors[0]}”, which needs no trained model."
+        )
+    if advice.alternative is not None:
+        return f"For now, take {taken}: {_doubt(run, advice)}."
+    return f"Take {taken}: {_why(advice)}. {_how_sure(run, advice)}"
+
+
+def _why(advice: Recommendation) -> str:
+    does_better = "does better" if advice.certainty == "sure" else "is shown to do better"
+    return {
+        "one_scale": f"nothing that costs more {does_better}",
+        "several_scales": "several scales are worth what they cost",
+        "larger_model": "the larger model is worth what it costs",
+        "scales_hurt": "one scale does better than several",
+        "saturated": "these images leave nothing to gain",
+    }[advice.outcome]
+
+
+def _how_sure(run: Run, advice: Recommendation) -> str:
+    best = run.task.metric.best
+    if advice.outcome == "saturated" and best is not None:
+        room = run.words.size(best - run.rows[advice.candidate].value)
+        return f"No other candidate could be better by more than {room}."
+    if advice.certainty == "sure" or advice.over_dearer is None:
+        return "The test images confirm it."
+    most = more_is_better(advice.over_dearer).ci_high
+    return (
+        f"The test images agree, but {_name(run, advice.over_dearer.first)} may still be better by "
+        f"up to {run.words.size(most)}."
+    )
+
+
+def _doubt(run: Run, advice: Recommendation) -> str:
+    other = _name(run, advice.alternative or "")
+    if advice.rival is not None:
+        return f"training and test images disagree on whether {other} is better"
+    return f"these images can’t tell whether {other} is better"
+
+
+def _value(run: Run, advice: Recommendation) -> str:
+    taken, words = run.rows[advice.candidate], run.words
+    return (
+        f"On {taken.data}, it {words.sentence(taken.value, taken.num_test)} ({LEVEL} interval "
+        f"{words.bounds(taken.ci_low, taken.ci_high)}{words.lower}), with "
+        f"{PARAMS.text(taken.params)} parameters."
+    )
+
+
+def _reasons(run: Run, advice: Recommendation) -> list[str]:
+    """What is open, and each other comparison with what is taken, which is named first."""
+    reasons: dict[str, str] = {}
+    if (question := advice.open_question) is not None:
+        pair = f"{_name(run, question.first)} against {_name(run, question.second)}"
+        reasons[question.first] = f"{pair}: {run.words.contrast(question)}."
+    for contrast, what in (
+        (advice.over_cheaper, "the best that costs less"),
+        (advice.over_dearer, "the best that costs more"),
+        (advice.over_single, "the best of its several scales"),
+    ):
+        if contrast is None or advice.candidate not in (contrast.first, contrast.second):
+            continue
+        own = contrast if contrast.first == advice.candidate else contrast.turned()
+        told = f"Against {_name(run, own.second)}, {what}: {run.words.contrast(own)}."
+        reasons.setdefault(own.second, told)
+    return [*reasons.values()]
+
+
+def _next_step(run: Run, advice: Recommendation) -> str:
+    sentences = []
+    more = (advice.num_test_needed or 0) - run.rows[advice.candidate].num_test
+    if advice.alternative is not None and more > 0:
+        sentences.append(f"{more_images(more)}, if these figures are the true ones.")
+    new = [_name(run, name) for name in advice.try_next if name not in run.rows]
+    if new:
+        sentences.append(f"Not tried yet: {', '.join(new)}.")
+    return " ".join(sentences)
+
+
+def more_images(more: int) -> str:
+    """How many further test images would answer a question: a sentence without its full stop."""
+    return f"About {two_digits(more)} more test images would settle it"
+
+
+def _name(run: Run, candidate: str) -> str:
+    """Of any candidate of a model that was run: `efficientnet_lite0 at scales 1, 2`."""
+    parsed = Candidate.parse(candidate)
+    return f"{run.models[parsed.backbone]} at {scales_phrase(parsed.scales)}"

@@ -1,0 +1,104 @@
+import re
+import shlex
+from dataclasses import replace
+
+import pytest
+from tests.report.conftest import Page
+from tests.synthetic_run import LARGE, MORE, OUTCOMES, S2, SMALL, Case, make_run, same
+
+from polyscale.report import words
+from polyscale.report.advice import CONFIG, advice_text
+from polyscale.report.numbers import NBSP
+from polyscale.report.page import render_page
+
+SMALL_COSTS = "lite0 at scale 1 (0.400 G multiply-adds an image)"
+HEADS = {
+    "one_scale": f"Take {SMALL_COSTS}: nothing that costs more does better. The test images "
+    "confirm it.",
+    "several_scales": "Take lite0 at scales 1, 2 (2.00 G multiply-adds an image): several scales "
+    "are worth what they cost. The test images confirm it.",
+    "larger_model": "Take lite1 at scale 1 (0.900 G multiply-adds an image): the larger model is "
+    "worth what it costs. The test images confirm it.",
+    "scales_hurt": f"Take {SMALL_COSTS}: one scale does better than several. The test images "
+    "confirm it.",
+    "saturated": f"Take {SMALL_COSTS}: these images leave nothing to gain. No other candidate "
+    "could be better by more than 0.5 points.",
+    "no_better_than_floor": f"Take none of these yet: {SMALL_COSTS} is not shown to be better than "
+    "“most frequent class”, which needs no trained model.",
+    "undecided": f"For now, take {SMALL_COSTS}: these images can’t tell whether lite0 at scales "
+    "1, 2 is better.",
+    "likely": f"Take {SMALL_COSTS}: nothing that costs more is shown to do better. The test images "
+    "agree, but lite0 at scales 1, 2 may still be better by up to 3.8 points.",
+    "contradiction": "For now, take lite1 at scale 1 (0.900 G multiply-adds an image): training "
+    "and test images disagree on whether lite0 at scales 1, 2 is better.",
+}
+CASES = {**OUTCOMES, **MORE}
+
+
+def plain(text: str) -> str:
+    return text.replace(NBSP, " ")
+
+
+@pytest.fixture(scope="module")
+def made():
+    return {name: make_run(case) for name, case in CASES.items()}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_first_line_says_what_to_take_its_cost_and_how_sure(made, name):
+    assert plain(words.plain_answers(made[name])[0]) == HEADS[name]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_outcome_is_a_page_without_contradiction_or_false_precision(made, name, no_charts):
+    run = made[name]
+    page = Page(render_page(run))
+    text = plain(re.sub(r"\s+", " ", page.text))
+    for line in words.plain_answers(run):
+        assert plain(line) in text
+    assert "0.0 to 0.0" not in text
+    for number in re.findall(r"About ([\d,]+) more test images", text):
+        assert len(number.replace(",", "").rstrip("0")) <= 2
+    for sentence in re.split(r"<li", page.html):
+        assert not ("would not settle it" in sentence and "would settle it" in sentence)
+    sure = run.recommendation is not None and run.recommendation.certainty == "sure"
+    assert not (sure and "can’t tell whether" in text)
+
+
+def test_each_candidate_is_compared_once(made):
+    for name in HEADS:
+        reasons = " ".join(advice_text(made[name]).reasons)
+        for model in ("lite1 at scale 1,", "lite0 at scales 1, 2,"):
+            assert reasons.count(f"Against {model}") <= 1
+
+
+def test_a_single_candidate_has_no_advice(made):
+    assert advice_text(made["single"]) is None
+    assert plain(words.plain_answers(made["single"])[0]).startswith("On d, lite0 at scale 1 is ")
+
+
+def test_what_is_open_is_told_with_its_interval_and_the_images_it_takes(made):
+    told = advice_text(made["undecided"])
+    assert "lite0 at scales 1, 2 against lite0 at scale 1: +5.8 points" in told.reasons[1]
+    assert told.next_step == (
+        "About 150 more test images would settle it, if these figures are the true ones."
+    )
+
+
+def test_what_to_run_next_is_a_command(made, tmp_path):
+    folder = tmp_path / "a run"
+    folder.mkdir()
+    run = replace(made["undecided"], folder=str(folder))
+    assert advice_text(run).command == ""  # nothing tells the options of the run
+    (folder / CONFIG).touch()
+    command = shlex.split(advice_text(run).command)
+    assert command[:4] == ["polyscale", "compare", "--config", str(folder / CONFIG)]
+    assert command[4:] == ["--out", f"{folder}-next", "--candidates", SMALL, S2]
+
+
+def test_scales_that_were_not_tried_are_named(tmp_path):
+    run = make_run(Case({SMALL: same(0.7), LARGE: same(0.9)}))
+    assert advice_text(run).next_step == "Not tried yet: lite1 at scales 1, 2."
+    (tmp_path / CONFIG).touch()
+    command = advice_text(replace(run, folder=str(tmp_path))).command
+    assert command.endswith("--candidates pip:lite1@1 pip:lite1@1,2")
