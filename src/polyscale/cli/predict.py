@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from polyscale.cli.console import DeviceOption, QuietOption, errors, make_table, output
-from polyscale.cli.progress import progress_bars
 from polyscale.errors import RunError
+from polyscale.progress import progress_bars
 
 
 def predict(
