@@ -16,8 +16,7 @@ from polyscale.types import TileFeatures
 def pytest_collection_finish():
     """Exclude the imported libraries from later garbage collections.
 
-    Their millions of objects would make each collection take most of a second, and statsmodels
-    collects at every correction of p-values.
+    Their millions of objects would make each collection take most of a second.
     """
     gc.collect()
     gc.freeze()

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from tests.conftest import make_textures
 from tests.studies.compare.conftest import make_study
 from tests.tiny_study import CANDIDATES
+from torch import nn
 
 import polyscale
 from polyscale import api
@@ -52,7 +53,8 @@ def test_what_is_read_is_what_was_found(found, read):
     assert read.data == found.data
     assert read.headline == found.headline
     assert read.study is None
-    assert list(read.heads) == []  # the probe is not kept
+    assert list(read.heads) == CANDIDATES
+    assert all(isinstance(read.heads[name], nn.Module) for name in CANDIDATES)
 
 
 def test_scores_of_images_are_read_in_their_order(found, read):

@@ -66,7 +66,7 @@ def test_importing_does_not_import_torch():
     assert run(code).returncode == 0
 
 
-OF_EXTRAS = ["typer", "rich", "platformdirs", "scipy", "sklearn", "statsmodels", "matplotlib"]
+OF_EXTRAS = ["typer", "rich", "platformdirs", "scipy", "sklearn", "matplotlib"]
 OF_EXTRAS += ["timm", "torchvision", "transformers", "open_clip", "onnx", "safetensors", "pyarrow"]
 OF_EXTRAS += ["jinja2", "pandas", "threadpoolctl", "datasets", "h5py", "huggingface_hub"]
 # None in sys.modules is a package that is not installed

@@ -1,11 +1,13 @@
 """A comparison from Python in one call."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from polyscale.comparison import Comparison, of_study
-from polyscale.studies import Candidates, Progress, plan_compare, run_compare, silent
+from polyscale.progress import progress_bars
+from polyscale.studies import Candidates, Progress, plan_compare, run_compare
 from polyscale.tasks import RunSettings, Task
 
 
@@ -18,7 +20,7 @@ def compare(
     family: Mapping[str, Sequence[str]] | None = None,
     cache: str | Path | None = None,
     cache_limit_bytes: int | None = None,
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Compare candidates on images with targets.
 
@@ -43,7 +45,8 @@ def compare(
         cache: folder where features and the results of inspecting images are kept between runs;
             None keeps nothing.
         cache_limit_bytes: limit of the size of the features there; None sets no limit.
-        progress: called with the progress of each step.
+        progress: called with the progress of each step; None shows bars, or lines where there is
+            no terminal. `polyscale.studies.silent` shows nothing.
 
     Raises:
         InputError: if an argument breaks its rule; no model has run then.
@@ -51,14 +54,15 @@ def compare(
         RunError: if every candidate fails, or the disk refuses.
     """
     cache = None if cache is None else Path(cache)
-    plan = plan_compare(
-        data,
-        candidates,
-        settings,
-        task=task,
-        family=family,
-        image_cache=cache,
-        progress=progress,
-    )
-    study = run_compare(plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress)
+    with progress_bars() if progress is None else nullcontext(progress) as told:
+        plan = plan_compare(
+            data,
+            candidates,
+            settings,
+            task=task,
+            family=family,
+            image_cache=cache,
+            progress=told,
+        )
+        study = run_compare(plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=told)
     return of_study(study)

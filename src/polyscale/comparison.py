@@ -176,7 +176,7 @@ def read_run(folder: str | Path) -> Comparison:
         InputError: if a file is missing or damaged, or they do not belong together.
         MissingExtraError: if the extra `compare` is not installed.
     """
-    for package in ("pyarrow", "scipy", "statsmodels"):
+    for package in ("pyarrow", "scipy"):
         require(package, extra="compare", feature="read_run")
     from polyscale.report.read import read_run as read
 

@@ -212,9 +212,12 @@ def test_a_control_that_could_not_run_says_why(page):
 
 def test_what_is_wrong_with_the_data_is_said(page):
     assert "1 unreadable image was left out." in page.text
-    assert "2 test images show the same picture as a training image" in page.text
+    assert (
+        "2 test images look the same as a training image with the same target, and 1 of them is"
+        in page.text
+    )
     assert "alike by their hashes; their pixels were not compared" in page.text
-    assert "1 test image looks like a training image with another target" in page.text
+    assert "1 test image looks the same as a training image with another target" in page.text
     assert "the least by 0.91" in page.text
     assert "1 image is worth a look: study/8.jpg (nearly one colour)." in page.text
 

@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
 
 from polyscale.records import COST_AXES, METRICS
 from polyscale.stats import corrected_contrasts, find_contrast, holm, judge, paired_contrasts
@@ -235,6 +238,11 @@ def test_at_equal_cost_a_candidate_stands_for_itself(row):
 def test_smallest_times_all_then_one_fewer_each_step():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.6]) == pytest.approx([1, 1])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_the_correction_is_that_of_statsmodels(p_values):
+    assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 
 def test_nothing_to_correct():

@@ -13,14 +13,13 @@ from polyscale.cli.console import (
     JsonOption,
     LimitOption,
     QuietOption,
-    notes,
     output,
     print_json,
 )
-from polyscale.cli.progress import progress_bars
 from polyscale.cli.repeat import command_record, keep_command, repeated_run
 from polyscale.cli.settings_command import SettingsCommand
 from polyscale.errors import InputError
+from polyscale.progress import notes, progress_bars
 from polyscale.types import Candidate
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from polyscale.progress import notes
+
 PIPE_COLUMNS = 200
 """Columns of tables that go into a file or a pipe, where they need not be folded."""
 
 output = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
-notes = Console(stderr=True, highlight=False, markup=False)
-"""Progress and remarks, which `--quiet` leaves out."""
 errors = Console(stderr=True, highlight=False, markup=False)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from polyscale.cli.console import LimitOption, make_table, output
-from polyscale.cli.progress import progress_bars
+from polyscale.progress import progress_bars
 
 
 def look(

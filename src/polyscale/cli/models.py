@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyscale.cli.console import JsonOption, make_table, notes, output, print_json
+from polyscale.cli.console import JsonOption, make_table, output, print_json
 from polyscale.errors import InputError, MissingExtraError
+from polyscale.progress import notes
 
 if TYPE_CHECKING:
     from polyscale.operator.cost.forecast import ModelSize

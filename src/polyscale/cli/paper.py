@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import make_table, notes, output
+from polyscale.cli.console import make_table, output
+from polyscale.progress import notes
 
 
 def paper(

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from polyscale.cli.console import DeviceOption, QuietOption, errors, make_table, output
-from polyscale.cli.progress import progress_bars
 from polyscale.errors import RunError
+from polyscale.progress import progress_bars
 
 
 def predict(
@@ -70,7 +70,10 @@ def predict(
     if isinstance(predictor, PooledPredictor):
         _print_accuracy(predicted.rows)
         if (table := threshold_table(predictor, predicted.rows)) is not None:
-            title = f"Looking for {table.positive}: images that each threshold misses"
+            title = (
+                f"Images of {table.positive} that are missed at each threshold of its "
+                "probability, and false alarms (95 % intervals)"
+            )
             output.print(make_table(table.heads, table.rows, title=title))
             output.print(
                 "Choose a threshold by the cross-validated training images; the test images then "
@@ -89,6 +92,6 @@ def _print_accuracy(rows: Mapping[str, Sequence[object]]) -> None:
         right = [a == b for a, b in zip(rows["label"], rows["prediction"], strict=True)]
         output.print(
             f"{sum(right)} of {len(right)} predictions are the class that the picture's folder "
-            "names.",
+            "names. Pictures that the head was trained on say little about new ones.",
             soft_wrap=True,
         )

@@ -10,10 +10,10 @@ import typer
 from rich.console import Console, RenderableType
 
 from polyscale.cli.compare import run_plan
-from polyscale.cli.console import CacheOption, QuietOption, notes, output
-from polyscale.cli.progress import progress_bars
+from polyscale.cli.console import CacheOption, QuietOption, output
 from polyscale.cli.settings_command import SettingsCommand
 from polyscale.errors import InputError
+from polyscale.progress import notes, progress_bars
 
 if TYPE_CHECKING:
     from polyscale.tasks import Option

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import make_table, notes, output
+from polyscale.cli.console import make_table, output
 from polyscale.errors import InputError
+from polyscale.progress import notes
 
 
 def report(

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import ModelOption, QuietOption, make_table, notes, output
-from polyscale.cli.progress import progress_bars
+from polyscale.cli.console import ModelOption, QuietOption, make_table, output
+from polyscale.progress import notes, progress_bars
 from polyscale.records.seams import CONTROL, JOIN
 
 

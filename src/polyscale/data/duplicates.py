@@ -1,4 +1,4 @@
-"""Test images that show the same picture as a training image.
+"""Test images that look the same as a training image.
 
 A perceptual hash and tiny thumbnails propose pairs, and `same_picture` looks at the pixels of each.
 The hash has a bit for each pair of neighbours in 9×8 grey pixels: which of the two is brighter
@@ -50,7 +50,7 @@ KEPT_SMALL = 4096
 def find_same_pictures(
     train: Listing, test: Listing, cache: InspectionCache
 ) -> tuple[tuple[ImagePair, ...], tuple[ImagePair, ...]]:
-    """Test images that show the same picture as a training image, each with the nearest one.
+    """Test images that look the same as a training image, each with the nearest one.
 
     Both listings have their facts. Agreements of pixels are kept in the cache.
 

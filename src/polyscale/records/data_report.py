@@ -27,7 +27,7 @@ class Suspicious(Record):
 
 @dataclass(frozen=True)
 class ImagePair(Record):
-    """A test image and a training image that show the same picture.
+    """A test image and a training image that look the same.
 
     Attributes:
         distance: bits, of 64, in which their perceptual hashes differ.
@@ -82,8 +82,7 @@ class DataReport(Record):
 
     Attributes:
         unreadable: images that were left out.
-        near_duplicates: test images that show the same picture as a training image with the same
-            target.
+        near_duplicates: test images that look the same as a training image with the same target.
         remarks: what else is to be said.
         suspect_pairs: the same, but with another target: a wrong label, or a difference too small
             to be seen at the size at which pictures are compared.
@@ -110,12 +109,13 @@ class DataReport(Record):
             )
         if self.near_duplicates:
             notes.append(
-                f"Test images that show the same picture as a training image: "
-                f"{_counted(self.near_duplicates)}. Results on them say little about new images."
+                "Test images that look the same as a training image with the same target: "
+                f"{_counted(self.near_duplicates)}. If they are copies, results on them say little "
+                "about new images."
             )
         if self.suspect_pairs:
             notes.append(
-                f"Test images that look like a training image with another target: "
+                "Test images that look the same as a training image with another target: "
                 f"{_counted(self.suspect_pairs)}. Look at them: a label may be wrong, or the two "
                 "differ in a small detail."
             )

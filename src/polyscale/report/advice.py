@@ -6,7 +6,7 @@ from pathlib import Path
 
 from polyscale.records import Recommendation
 from polyscale.report.names import scales_phrase
-from polyscale.report.numbers import LEVEL, MACS, PARAMS, two_digits
+from polyscale.report.numbers import LEVEL, MACS, NBSP, PARAMS, two_digits
 from polyscale.report.run import Run
 from polyscale.stats.trial import more_is_better
 from polyscale.types import Candidate
@@ -143,4 +143,5 @@ def more_images(more: int) -> str:
 def _name(run: Run, candidate: str) -> str:
     """Of any candidate of a model that was run: `efficientnet_lite0 at scales 1, 2`."""
     parsed = Candidate.parse(candidate)
-    return f"{run.models[parsed.backbone]} at {scales_phrase(parsed.scales)}"
+    scales = scales_phrase(parsed.scales).replace(", ", f",{NBSP}")
+    return f"{run.models[parsed.backbone]} at {scales}"

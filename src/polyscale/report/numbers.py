@@ -49,8 +49,10 @@ def ratio(value: float) -> str:
 
 
 def ratio_interval(low: float | None, high: float | None) -> str:
-    """` (1.9 to 2.2)` after a measured ratio; empty where it has no interval."""
-    return "" if low is None or high is None else f" ({ratio_digits(low)} to {ratio_digits(high)})"
+    """` (1.9 to 2.2)` after a measured ratio; empty without an interval, or if it has no width."""
+    if low is None or high is None or ratio_digits(low) == ratio_digits(high):
+        return ""
+    return f" ({ratio_digits(low)} to {ratio_digits(high)})"
 
 
 def ratio_digits(value: float) -> str:

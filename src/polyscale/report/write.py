@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from polyscale.records import Look
     from polyscale.report.run import Run
 
-NEEDED = ("jinja2", "matplotlib", "pyarrow", "scipy", "statsmodels")
+NEEDED = ("jinja2", "matplotlib", "pyarrow", "scipy")
 
 
 @dataclass(frozen=True)

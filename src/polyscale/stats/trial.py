@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import ceil
 from typing import Literal
 
+import numpy as np
 from scipy.stats import norm
 
 from polyscale.records import Contrast
@@ -87,11 +88,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
     It is uniformly more powerful than Bonferroni's, and valid however the tests depend on each
     other.
     """
-    if not p_values:
-        return []
-    from statsmodels.stats.multitest import multipletests  # brings pandas
-
-    return multipletests(list(p_values), method="holm")[1].tolist()
+    # not by statsmodels, whose correction collects garbage each time, which takes most of a second
+    order = np.argsort(p_values)
+    steps = np.asarray(p_values, float)[order] * np.arange(len(order), 0, -1)
+    corrected = np.empty(len(order))
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return corrected.tolist()
 
 
 def decide(contrast: Contrast, p_holm: float, p_equivalence_holm: float) -> Answer:

@@ -84,7 +84,7 @@ def plan_compare(
     settings = settings or task.settings_type()
     task = task.judged_by(settings)
     data_source = data if isinstance(data, str) else None
-    for package in ("sklearn", "scipy", "statsmodels", "pyarrow"):
+    for package in ("sklearn", "scipy", "pyarrow"):
         require(package, extra="compare", feature="compare")
     named = name_models(candidates)
     chosen, live = named.candidates, named.live

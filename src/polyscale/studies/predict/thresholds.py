@@ -15,7 +15,7 @@ SHOWN = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 """Thresholds that the table shows."""
 
 TITLES = {
-    "cross_validated": "training images, cross-validated",
+    "cross_validated": "cross-validated",
     "test": "test images",
     "here": "these pictures",
 }
@@ -76,8 +76,8 @@ def _cells(errors: ThresholdErrors, threshold: float) -> tuple[str, str]:
 
 
 def _share(count: int, total: int) -> str:
-    """`3 of 40 (2.6–19.9 %)`."""
+    """`3 of 40 (3–20 %)`, with Wilson's 95 % interval."""
     if not total:
         return "none to count"
     low, high = binomtest(count, total).proportion_ci(0.95, method="wilson")
-    return f"{count} of {total} ({100 * low:.1f}–{100 * high:.1f} %)"
+    return f"{count} of {total} ({100 * low:.0f}–{100 * high:.0f} %)"

@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from polyscale.cli import progress as shown
+from polyscale import progress as shown
 
 
 def test_bars_show_the_note_and_the_rate(monkeypatch):

@@ -22,8 +22,10 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
-from polyscale.cli.console import notes
 from polyscale.types import Progress
+
+notes = Console(stderr=True, highlight=False, markup=False)
+"""Progress and remarks, which `--quiet` leaves out."""
 
 WIDE = 120
 """Columns of a terminal in which progress bars have their full length."""
@@ -41,7 +43,7 @@ HEARTBEAT_S = 60.0
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
     """What a study reports to: a bar for each step, or lines where the output is no terminal."""
-    if not notes.is_terminal:
+    if not (notes.is_terminal or notes.is_jupyter):
         yield _Log()
         return
     columns = (
