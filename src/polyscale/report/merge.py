@@ -95,6 +95,9 @@ def merge(runs: Sequence[Run]) -> Run:
         if source[gap.first] is run is source[gap.second]
     )
     errors = paired_errors(selection, contrasts)
+    addons = _addons(by_age, source)
+    floors = [f for f in addons["floors"] if {c.first for c in f.contrasts} == {*names}]
+    metric = newest.task.metric
     return Run(
         folder=", ".join(run.folder for run in runs),
         task=newest.task,
@@ -102,7 +105,7 @@ def merge(runs: Sequence[Run]) -> Run:
         contrasts=tuple(contrasts),
         verdicts=tuple(judge(results, contrasts)),
         selection=selection,
-        recommendation=recommend(results, contrasts, errors, metric=newest.task.metric),
+        recommendation=recommend(results, contrasts, errors, metric=metric, floors=floors),
         images=images,
         pictures=tuple({p.id: p for run in by_age for p in run.pictures}.values()),
         maps=_maps(by_age, source),
@@ -111,7 +114,7 @@ def merge(runs: Sequence[Run]) -> Run:
         data=newest.data,
         sheet=newest.sheet,
         **_class_files(by_age, source),
-        **_addons(by_age, source),
+        **addons,
     )
 
 

@@ -149,6 +149,8 @@ class Case:
         test: features of the test images, likewise.
         prepared: what `Task.prepare` returned.
         feature_keys: change when anything changes that the training features depend on.
+        variant: options of `MultiScaleConfig`, for example `output_grid`, → the same candidate
+            with them, made of the features that are there; None where there is only one.
         store: folder in which trained heads may be kept.
         stage: name → a context in which time counts for that stage.
     """
@@ -164,6 +166,7 @@ class Case:
     store: FeatureStore
     stage: Callable[[str], AbstractContextManager[None]]
     progress: Progress
+    variant: Callable[..., "Case"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

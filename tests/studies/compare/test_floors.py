@@ -7,7 +7,9 @@ import pytest
 import torch
 from tests.tiny_study import CANDIDATES, SMALL
 
+from polyscale.errors import InputError
 from polyscale.records import Floor, read_json
+from polyscale.report.read import read_run
 from polyscale.studies.compare.floors import ColourHistogram
 
 NAMES = ["most frequent class", "chance", "colour histogram", f"{SMALL} with random weights"]
@@ -68,3 +70,26 @@ def test_a_histogram_counts_pixels():
     np.testing.assert_allclose(cells.sum(dim=1), 1)
     assert cells[0, 48] == 1
     assert cells[1, 21] == cells[1, 0] == 0.5
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "auroc"])
+def test_another_metric_is_what_everything_rests_on(study, metric, tmp_path):
+    comparison = study(metric=metric, floors=True)
+    for row in comparison.rows:
+        assert row.metric == metric
+        assert {"accuracy", "ece"} <= row.scores.keys()
+        assert metric not in row.scores
+        assert row.ci_low <= row.value <= row.ci_high
+        assert row.train_value >= row.value - 0.5
+    assert all(c.metric == metric and c.only_first is None for c in comparison.contrasts)
+    chance = {floor.name: floor.value for floor in comparison.floors}["chance"]
+    expected = 0.5 if metric == "auroc" else 1 / len(comparison.data.class_names)
+    assert chance == pytest.approx(expected)
+    assert comparison.cascades is None
+    comparison.save(tmp_path)
+    assert read_run(tmp_path).images.labels is not None
+
+
+def test_an_unknown_metric_is_told(study):
+    with pytest.raises(InputError, match="metric must be 'accuracy' or .*, but got 'f1'"):
+        study.plan(metric="f1")

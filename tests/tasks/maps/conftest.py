@@ -31,5 +31,5 @@ def study(models, scenes_folder):
     """Segmentation, or another task on pairs of pictures and targets."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(extract, "SHARD", 5)
-        settings = {"training": STEPS, "label_px": 32}
+        settings = {"training": STEPS, "grid": "base", "label_px": 32}
         yield SharedStudy(f"pairs:{scenes_folder}", "segmentation", models, settings)

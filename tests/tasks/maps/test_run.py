@@ -279,5 +279,5 @@ def test_settings_that_no_file_could_keep_are_refused_at_once(wrong, told):
 def test_options_are_tried_before_any_model_runs(study, head, options):
     with pytest.raises(InputError, match=f"head_options must be options of head {head}"):
         study.plan(training=None, head=head, head_options=options)
-    with pytest.raises(InputError, match="options of knn must be among"):
+    with pytest.raises(InputError, match="head_options must be options of head knn"):
         study.plan(training=None, head="knn", head_options={"regulariser": 1})

@@ -23,7 +23,6 @@ from polyscale.learning.heads.logistic_solver import (
     Precision,
     Problem,
     linear_head,
-    predict,
     rotate_if_few,
     standardise,
 )
@@ -104,32 +103,65 @@ def fit_logistic_probe(
         if regulariser is None:
             choice = choose_penalty(problem, stratified_folds(labels, seed))
             model, regulariser = np.mean(choice.models, axis=0), choice.penalty
-        preconditioner = problem.preconditioner(regulariser)
-        ratio, num_iterations = np.inf, 0
-        precisions: tuple[Precision, ...] = (dtype, np.float64)
-        for precision in dict.fromkeys(precisions):
-            model, num_steps = problem.with_products_in(precision).fit(
-                regulariser, preconditioner, model, MARGIN * tolerance
-            )
-            num_iterations += num_steps
-            ratio = problem.gradient_ratio(model, regulariser)
-            if ratio <= tolerance:
-                break
-        linear = linear_head(standardised, model, axes)
+        solution = converge(problem, regulariser, model, tolerance)
+        linear = linear_head(standardised, solution.model, axes)
         return ProbeResult(
             probabilities=softmax(linear.scores(test), axis=1),
             linear=linear,
             regulariser=regulariser,
-            at_edge=choice is not None and choice.index in (0, len(LAMBDAS) - 1),
+            at_edge=choice is not None and choice.at_edge,
             cv_accuracy=choice.accuracy if choice else np.nan,
             cv_log_loss=choice.log_loss if choice else np.nan,
             num_folds=len(choice.models) if choice else 0,
-            gradient_ratio=ratio,
-            converged=ratio <= CONVERGED,
-            num_iterations=num_iterations,
+            gradient_ratio=solution.gradient_ratio,
+            converged=solution.converged,
+            num_iterations=solution.num_iterations,
             out_of_fold=choice.out_of_fold if choice else None,
             chosen_by=None if choice else "given",
         )
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A fitted model, and how far it is from the minimum.
+
+    Attributes:
+        model: weights and intercept of each class, see `logistic_solver`.
+        gradient_ratio: norm of the gradient over that at zero, computed in float64.
+        num_iterations: steps of L-BFGS.
+    """
+
+    model: Array
+    gradient_ratio: float
+    num_iterations: int
+
+    @property
+    def converged(self) -> bool:
+        """Whether the gradient is small enough."""
+        return self.gradient_ratio <= CONVERGED
+
+
+def converge(problem: Problem, penalty: float, start: Array, tolerance: float) -> Solution:
+    """Fit in the precision of the rows, then in float64 if that does not reach the tolerance.
+
+    Args:
+        problem: the rows and their labels.
+        penalty: λ.
+        start: the model to start from.
+        tolerance: relative gradient to stop at.
+    """
+    preconditioner = problem.preconditioner(penalty)
+    solution = Solution(start, np.inf, 0)
+    precisions: tuple[Precision, ...] = (problem.rows.dtype, np.float64)
+    for precision in dict.fromkeys(precisions):
+        model, num_steps = problem.with_products_in(precision).fit(
+            penalty, preconditioner, solution.model, MARGIN * tolerance
+        )
+        ratio = problem.gradient_ratio(model, penalty)
+        solution = Solution(model, ratio, solution.num_iterations + num_steps)
+        if ratio <= tolerance:
+            break
+    return solution
 
 
 @dataclass(frozen=True)
@@ -155,6 +187,11 @@ class ScoredPenalty:
         """λ."""
         return LAMBDAS[self.index]
 
+    @property
+    def at_edge(self) -> bool:
+        """Whether it is the strongest or the weakest λ that could be chosen."""
+        return self.index in (0, len(LAMBDAS) - 1)
+
 
 def choose_penalty(problem: Problem, folds: NDArray[np.int64]) -> ScoredPenalty:
     """Choose λ by cross-validated log loss: from 10⁻³ to weaker ones, or else to stronger ones.
@@ -174,7 +211,7 @@ def choose_penalty(problem: Problem, folds: NDArray[np.int64]) -> ScoredPenalty:
         models = []
         for training, held, start in zip(kept, held_out, starts, strict=True):
             model, _ = training.fit(LAMBDAS[index], preconditioner, start, tolerance)
-            out_of_fold[held] = predict(problem.rows.subset(held), model)
+            out_of_fold[held] = problem.subset(held).predict(model)
             models.append(model)
         log_loss, accuracy = fold_scores(out_of_fold, problem.labels, folds)
         return ScoredPenalty(index, log_loss, accuracy, out_of_fold, tuple(models))

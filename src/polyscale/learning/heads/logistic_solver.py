@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
+from scipy.sparse import csr_array
 from scipy.special import log_softmax, softmax
 
 from polyscale.learning.heads.lbfgs import Array, Point, minimise
@@ -198,6 +199,10 @@ class Problem:
         gradient[:, :-1] += penalty * weights
         return loss / len(rows) + penalty / 2 * float((weights**2).sum()), gradient
 
+    def predict(self, model: Array) -> Array:
+        """Probabilities (num, classes)."""
+        return predict(self.rows, model)
+
     def relative_gradient(self, gradient: Array) -> float:
         """Norm of a gradient over that of the gradient at zero."""
         smallest = float(np.finfo(float).tiny)
@@ -260,6 +265,47 @@ class Problem:
 
         point, num_steps = minimise(function, (start @ preconditioner).ravel(), tolerance=tolerance)
         return model_of(point.at), num_steps
+
+
+@dataclass(frozen=True)
+class MixedProblem(Problem):
+    """A problem of labels whose logits are mixtures of those of rows.
+
+    Attributes:
+        labels: 0 … classes - 1, every class present (num_mixtures,).
+        mixing: share of each row in each mixture (num_mixtures, num_rows), each at least one row's.
+    """
+
+    mixing: csr_array
+
+    def subset(self, chosen: NDArray[np.int64]) -> "MixedProblem":
+        """The problem of some of the mixtures, on the rows that are in them."""
+        part = self.mixing[chosen]
+        needed = np.unique(part.indices)
+        labels, rows = self.labels[chosen], self.rows.subset(needed)
+        return replace(self, rows=rows, labels=labels, mixing=part[:, needed])
+
+    def value_and_gradient(self, model: Array, penalty: float) -> tuple[float, Array]:
+        """Value and gradient of the objective at a model; the penalty is λ."""
+        num, weights = len(self.labels), model[:, :-1]
+        loss, residual = _cross_entropy(self._logits(model), self.labels)
+        of_rows = self.mixing.T @ residual
+        gradient = np.zeros(model.shape)
+        for where, block in self.rows.blocks():
+            gradient[:, :-1] += of_rows[where].T @ block
+        gradient[:, -1] = residual.sum(axis=0, dtype=np.float64)
+        gradient /= num
+        gradient[:, :-1] *= self.rows.scale
+        gradient[:, :-1] += penalty * weights
+        return loss / num + penalty / 2 * float((weights**2).sum()), gradient
+
+    def predict(self, model: Array) -> Array:
+        """Probabilities (num_mixtures, classes)."""
+        return softmax(_all_classes(self._logits(model).astype(np.float64)), axis=1)
+
+    def _logits(self, model: Array) -> Features:
+        products = [product for _, product in self.rows.products(model[:, :-1].T)]
+        return self.mixing @ np.concatenate(products) + model[:, -1].astype(self.rows.dtype)
 
 
 def predict(rows: Rows, model: Array) -> Array:

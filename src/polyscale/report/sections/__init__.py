@@ -13,6 +13,7 @@ from polyscale.report.sections.addons import (
     probes_section,
 )
 from polyscale.report.sections.answer import answer_section, equal_cost_section
+from polyscale.report.sections.calibration import calibration_section
 from polyscale.report.sections.candidates import (
     candidates_section,
     chart_section,
@@ -20,7 +21,9 @@ from polyscale.report.sections.candidates import (
 )
 from polyscale.report.sections.classes import classes_section
 from polyscale.report.sections.data import data_section
+from polyscale.report.sections.floors import floors_section
 from polyscale.report.sections.gallery import answers_gallery, maps_gallery
+from polyscale.report.sections.heads import heads_section
 from polyscale.report.sections.method import method_section
 from polyscale.report.sections.repeats import repeats_section
 from polyscale.report.sections.sizes import sizes_section
@@ -36,9 +39,11 @@ FINDINGS: tuple[Section, ...] = (
     answer_section,
     data_section,
     chart_section,
+    floors_section,
     equal_cost_section,
     candidates_section,
     contrasts_section,
+    heads_section,
     repeats_section,
     budgets_section,
     cascades_section,
@@ -46,6 +51,7 @@ FINDINGS: tuple[Section, ...] = (
     probes_section,
     sizes_section,
     classes_section,
+    calibration_section,
     answers_gallery,
     maps_gallery,
 )

@@ -1,7 +1,9 @@
 """The second half of a comparison: features, heads, scores, costs, statistics. For every task."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,11 +166,7 @@ class _Run:
         return [c for c in members if c not in self.failures]
 
     def _evaluate(self, candidate: Candidate, features: Features) -> None:
-        settings, weights = self.plan.settings, self.plan.weights_hashes[candidate.backbone]
-        module = settings.module(self.plan.backbones[candidate.backbone], candidate.scales)
-        train = settings.join(features.train, module, for_training=True)
-        test = settings.join(features.test, module)
-        case, task = self._case(candidate, module, weights, train, test), self.plan.task
+        case, task = self._variant(candidate, features), self.plan.task
         with self.watch.stage("heads"):
             evaluation = task.evaluate(case)
             self._check_same_images(candidate, evaluation)
@@ -188,7 +186,7 @@ class _Run:
                     features,
                     task,
                     self.extract,
-                    weights=weights,
+                    weights=self.plan.weights_hashes[candidate.backbone],
                     is_live=candidate.backbone in self.plan.live,
                 )
 
@@ -201,6 +199,16 @@ class _Run:
                     f"{candidate} must be judged on the same test images as {other}, but "
                     f"{self.plan.task.name} gives NaN for others of them. Correct its scores."
                 )
+
+    def _variant(self, candidate: Candidate, features: Features, **options: Any) -> Case:
+        """A candidate with further options of the operator, of the features that are there."""
+        settings, weights = self.plan.settings, self.plan.weights_hashes[candidate.backbone]
+        backbone = self.plan.backbones[candidate.backbone]
+        module = settings.module(backbone, candidate.scales, **options)
+        train = settings.join(features.train, module, for_training=True)
+        test = settings.join(features.test, module)
+        case = self._case(candidate, module, weights, train, test)
+        return replace(case, variant=partial(self._variant, candidate, features))
 
     def _case(
         self, candidate: Candidate, module: MultiScale, weights: str, train: Any, test: Any

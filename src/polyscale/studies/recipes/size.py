@@ -180,7 +180,7 @@ class DenseWork:
 
     def _grid_hw(self, model: Checkpoint) -> HW:
         grid = self.settings.grid
-        assert grid != "largest"
+        assert grid == "base" or not isinstance(grid, str)
         return model.grid_hw if grid == "base" else grid
 
 

@@ -1,4 +1,4 @@
-"""A head for a candidate: trained on its maps, or on altered images that run through it anew."""
+"""A head for a candidate: fitted or trained on its maps, or on images altered at every step."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from polyscale.learning.heads.dense import Maps, Targets, TrainSettings, train_head
 from polyscale.learning.heads.dense.augment import online_batches
-from polyscale.learning.heads.dense.cells import fit_patches
+from polyscale.learning.heads.dense.fits import Fitted
 from polyscale.learning.heads.dense.train import cached_batches
 from polyscale.learning.training import Batches, TrainContext
 from polyscale.tasks.maps.samples import ChosenRows, MapSplit
@@ -21,11 +21,8 @@ from polyscale.tasks.task import Case
 
 def fit_head(
     case: Case, targets: Targets, arguments: Mapping[str, Any], *, seed: int, step: str
-) -> tuple[nn.Module, dict[str, Any]]:
-    """Train the head of the settings for one candidate.
-
-    A trained head is kept in the store like features are, and a training that was interrupted
-    continues where it stopped.
+) -> Fitted:
+    """The head of the settings for one candidate, fitted in one go or trained step by step.
 
     Args:
         case: the candidate, its maps, and the `MapSplit` of the run.
@@ -35,15 +32,36 @@ def fit_head(
         step: how progress and errors call it.
 
     Returns:
-        The head in evaluation mode, on the CPU; and how it was trained, for the row of results.
+        The head in evaluation mode, on the CPU; and how it was made, for the row of results.
     """
     settings: MapSettings = case.settings
-    about = {"head": f"{settings.head}: {settings.kind.about}"}
-    if settings.kind.training is None:
-        start = time.perf_counter()
-        head = _fit_patches(case, targets, arguments, seed=seed, step=step)
-        return head.eval(), {**about, "train_s": time.perf_counter() - start}
-    training = replace(settings.training or settings.kind.training, seed=seed)
+    make = _fit if settings.is_fitted else _train
+    head, facts = make(case, targets, arguments, seed=seed, step=step)
+    return Fitted(head, {"head": f"{settings.head}: {settings.kind.about}", **facts})
+
+
+def _fit(
+    case: Case, targets: Targets, arguments: Mapping[str, Any], *, seed: int, step: str
+) -> Fitted:
+    """Fit the head in one go. Nothing is kept but the head."""
+    settings, learn = case.settings, case.prepared.learn
+    start, fit = time.perf_counter(), settings.kind.fit(**settings.head_options)
+    maps, own = ChosenRows(case.train, learn), ChosenRows(targets, learn)
+    head, facts = fit(maps, own, arguments, seed=seed, step=step, progress=case.progress)
+    return Fitted(head, {**facts, "train_s": time.perf_counter() - start})
+
+
+def _train(
+    case: Case, targets: Targets, arguments: Mapping[str, Any], *, seed: int, step: str
+) -> Fitted:
+    """Train a head. It is kept in the store like features are.
+
+    A training that was interrupted continues where it stopped.
+    """
+    settings: MapSettings = case.settings
+    chosen = settings.training or settings.kind.training
+    assert chosen is not None
+    training = replace(chosen, seed=seed)
     with torch.random.fork_rng([]):
         torch.manual_seed(training.seed)
         options = {**arguments, **settings.head_options}
@@ -65,23 +83,7 @@ def fit_head(
         "loss": report.final_loss,
         "losses": list(report.losses),
     }
-    return head.cpu().eval(), {**about, **facts}
-
-
-def _fit_patches(
-    case: Case, targets: Targets, arguments: Mapping[str, Any], *, seed: int, step: str
-) -> nn.Module:
-    settings, split = case.settings, case.prepared
-    return fit_patches(
-        settings.head,
-        ChosenRows(case.train, split.learn),
-        ChosenRows(targets, split.learn),
-        seed=seed,
-        step=step,
-        progress=case.progress,
-        **arguments,
-        **settings.head_options,
-    )
+    return Fitted(head.cpu().eval(), facts)
 
 
 def _fingerprint(

@@ -13,7 +13,6 @@ from polyscale.errors import InputError, first_line, near_matches, require
 from polyscale.features import JoinedMaps, MapSource, RegriddedMaps, SummedMaps, parse_bytes
 from polyscale.learning.heads.dense import HeadKind, TrainSettings
 from polyscale.learning.heads.dense.augment import AugmentSettings
-from polyscale.learning.heads.dense.cells import check_patch_options
 from polyscale.learning.heads.dense.views import ViewSettings, Windows
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.multiscale.fuse import Merge
@@ -22,6 +21,11 @@ from polyscale.tasks.settings import RunSettings
 from polyscale.types import HW, Backbone
 
 GIGABYTE = 10**9
+
+Grid = Literal["auto", "base", "largest"] | HW
+
+GRIDS = ("auto", "base", "largest")
+"""Grids by name."""
 
 KINDS = {
     "head_options": (Mapping, False),
@@ -61,13 +65,13 @@ VIEW_OPTIONS = (
 
 
 def parse_grid(text: str) -> str | HW:
-    """`base`, `largest`, or `32x32` → the grid; anything else is an InputError."""
-    if text in ("base", "largest"):
+    """`auto`, `base`, `largest`, or `32x32` → the grid; anything else is an InputError."""
+    if text in GRIDS:
         return text
     parts = text.lower().replace("×", "x").split("x")
     if len(parts) == 2 and all(p.isascii() and p.isdigit() and int(p) > 0 for p in parts):
         return int(parts[0]), int(parts[1])
-    raise InputError(f"grid must be base, largest or HEIGHTxWIDTH in cells, but got {text!r}.")
+    raise InputError(f"grid must be {', '.join(GRIDS)} or HEIGHTxWIDTH in cells, but got {text!r}.")
 
 
 def write_grid(grid: str | HW) -> str:
@@ -83,8 +87,9 @@ class MapSettings(RunSettings):
 
     Attributes:
         head_options: arguments of the head, by name.
-        training: how the head is trained; None takes what the head brings.
-        grid: "base" is the paper's.
+        training: how the head is trained; None fits it in one go where it can be, and otherwise
+            takes what the head brings.
+        grid: "base" is the paper's. "auto" is "base" where images are altered at every step.
         merge: whether scales are put side by side ("concat", the paper's), or summed or averaged,
             the controls of Table 12.
         split: False runs each scale as one large tile, the control of Table 11.
@@ -113,16 +118,18 @@ class MapSettings(RunSettings):
     training: TrainSettings | None = option(
         None,
         name="steps",
-        help="Number of training steps of each head.",
+        help="Number of training steps of each head. The linear head of segmentation is fitted "
+        "until it converges, unless they are given.",
         value_type=int,
         shown="the head's own",
         write=lambda settings: settings.training and settings.training.steps,
         change=lambda settings, steps: settings.with_steps(steps),
     )
-    grid: Literal["base", "largest"] | HW = option(
-        "base",
-        help="Grid of the map that the head gets: base (that of one tile), largest (that of the "
-        "largest scale) or HEIGHTxWIDTH in cells.",
+    grid: Grid = option(
+        "auto",
+        help="Grid of the map that the head gets: auto (of the grids that the candidate's scales "
+        "have, the best for a linear head on held-out training images), base (that of one tile), "
+        "largest (that of the largest scale) or HEIGHTxWIDTH in cells.",
         parse=parse_grid,
         write=lambda settings: write_grid(settings.grid),
     )
@@ -188,6 +195,23 @@ class MapSettings(RunSettings):
         """The head."""
         return self.heads[self.head]
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the head is fitted in one go, not trained step by step."""
+        return self.kind.fit is not None and not (self.training or self.augment)
+
+    @property
+    def chooses_grid(self) -> bool:
+        """Whether the grid is chosen among several, for which maps must be kept."""
+        return self.grid == "auto" and self.augment is None
+
+    @property
+    def output_grid(self) -> Literal["base", "largest"] | HW:
+        """Of the operator; where the grid is chosen, the finest there is."""
+        if self.grid != "auto":
+            return self.grid
+        return "largest" if self.chooses_grid else "base"
+
     def with_views(self, **changes: Any) -> Self:
         """The same with other fields of `views`."""
         return replace(self, views=replace(self.views, **changes))
@@ -204,14 +228,14 @@ class MapSettings(RunSettings):
 
     def module(self, backbone: Backbone, scales: Sequence[float], **options: Any) -> MultiScale:
         """The operator with these settings, and further options of `MultiScaleConfig`."""
-        defaults = {"output_grid": self.grid, "merge": self.merge, "split": self.split}
+        defaults = {"output_grid": self.output_grid, "merge": self.merge, "split": self.split}
         return super().module(backbone, scales, **{**defaults, "prefix": "none", **options})
 
     def extraction_modules(
         self, backbone: Backbone, scales: Sequence[float]
     ) -> tuple[MultiScale, ...]:
         """One for all scales on a common grid, so that images are decoded once; else one each."""
-        groups = [(s,) for s in scales] if self.grid == "largest" else [tuple(scales)]
+        groups = [(s,) for s in scales] if self.output_grid == "largest" else [tuple(scales)]
         return tuple(self.module(backbone, group, merge="concat") for group in groups)
 
     def join(
@@ -236,8 +260,9 @@ class MapSettings(RunSettings):
         options = self.head_options
         try:
             json.dumps(dict(options), allow_nan=False)
-            if self.kind.training is None:
-                check_patch_options(self.head, options)
+            if self.is_fitted:
+                assert self.kind.fit is not None
+                self.kind.fit(**options)
                 return
             with torch.random.fork_rng([]):
                 self.kind.make(in_channels=in_channels, **arguments, **options)

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from math import prod
 from statistics import stdev
 from typing import Any, ClassVar
@@ -16,11 +17,13 @@ from torch import nn
 from polyscale.data import DenseImages
 from polyscale.data.colours import overlay
 from polyscale.errors import InputError
+from polyscale.learning.heads.dense.pixels import IMAGES
 from polyscale.learning.heads.dense.views import ViewSettings, views_of
 from polyscale.operator.multiscale import MultiScale
 from polyscale.tasks.maps.evaluate import predict_image, predict_rasters
 from polyscale.tasks.maps.fit import fit_head
 from polyscale.tasks.maps.gallery import gallery_table
+from polyscale.tasks.maps.grid import PROBE, best_trial, try_grids
 from polyscale.tasks.maps.predictor import DensePredictor, Outputs, count_scores
 from polyscale.tasks.maps.samples import READERS, MapSplit, Samples, nearest
 from polyscale.tasks.maps.settings import GIGABYTE, MapSettings
@@ -115,8 +118,8 @@ class MapTask(Task):
     def check(self, module: MultiScale, candidate: Candidate, data: Any, settings: Any) -> None:
         """Raise an InputError for wrong options of the head, or maps too large for the memory."""
         settings.check_head(module.out_channels, self.head_arguments(data))
-        training = settings.training or settings.kind.training
-        batch = training.batch if training else 1
+        training = None if settings.is_fitted else settings.training or settings.kind.training
+        batch = training.batch if training else IMAGES
         shape = (*module.plan.grid_hw, module.out_channels)
         needed, there = 4 * batch * prod(shape), psutil.virtual_memory().total
         if needed > there:
@@ -141,14 +144,26 @@ class MapTask(Task):
         return MapSplit.of(data, settings)
 
     def evaluate(self, case: Case) -> Evaluation:
-        """Train a head for each seed; the first one is judged in full."""
+        """Choose the grid, train a head for each seed; the first one is judged in full."""
         settings: MapSettings = case.settings
         split: MapSplit = case.prepared
         outputs = self.outputs(self.head_facts(case.data))
         targets = split.raster(case.module.backbone.tile_hw, settings)
         arguments, seeds = self.head_arguments(case.data), range(settings.seeds)
+
+        def held_out(case: Case, head: nn.Module) -> Scores:
+            rasters = predict_rasters(head, case.train, targets, split.held, outputs)
+            return self.judge_rasters(*rasters, case.data)
+
+        trials, first = [], None
+        if settings.chooses_grid:
+            trials = try_grids(case, targets, arguments, held_out)
+            best = best_trial(trials, higher_is_better=self.metric.higher_is_better)
+            case = replace(best.case, settings=settings)
+            first = best.fitted if settings.head == PROBE else None
         trainings = [
-            fit_head(
+            (number == 0 and first)
+            or fit_head(
                 case,
                 targets,
                 arguments,
@@ -158,8 +173,7 @@ class MapTask(Task):
             for number in seeds
         ]
         head, facts = trainings[0]
-        rasters = predict_rasters(head, case.train, targets, split.held, outputs)
-        selection = self.judge_rasters(*rasters, case.data)
+        selection = held_out(case, head)
         train_value = None
         if len(some := split.learn[: len(split.held)]):  # none are kept where images are altered
             seen = predict_rasters(head, case.train, targets, some, outputs)
@@ -181,6 +195,7 @@ class MapTask(Task):
                 "views": num_views,
                 **_spread([each.value for each in scores]),
                 "grid_hw": list(plan.grid_hw),
+                **({"grids": [trial.facts() for trial in trials]} if trials else {}),
                 "chosen_by": f"{self.metric.key} on {settings.held_out:.3g} of the training "
                 "images, from which heads don't learn",
             },
@@ -189,7 +204,7 @@ class MapTask(Task):
             num_train=len(split.images),
             num_tiles=plan.num_tiles * num_views,
             test=case.test,
-            saved=SavedHead(name=settings.head, head=head),
+            saved=SavedHead(name=settings.head, head=head, facts={"grid": list(plan.grid_hw)}),
         )
 
     def _judge(self, case: Case, head: nn.Module, outputs: Outputs, number: int) -> Scores:

@@ -2,16 +2,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 import polyscale
 from polyscale.data import load_segmentation
 from polyscale.features import ArrayMaps
-from polyscale.learning.heads.dense.cells import sample_cells
 from polyscale.learning.heads.dense.registry import SEGMENTATION_HEADS
 from polyscale.learning.heads.dense.segmentation import (
-    LinearSegmentation,
     cross_entropy,
     predict_labels,
     subsample,
@@ -63,31 +59,6 @@ def test_subsample_takes_the_middles():
     ]
     assert subsample(target, (9, 12)) is target
     assert subsample(target, (100, 4)).shape == (1, 9, 4)
-
-
-def test_where_training_ends_is_the_logistic_regression_of_scikit_learn(toy):
-    """On one label a cell, with features standardised and no penalty to speak of."""
-    maps, targets = toy.problem(30)
-    cells = sample_cells(maps, targets, num_classes=3, seed=0, max_rows=10**9)
-    x = torch.from_numpy(maps.take(np.arange(30))).float().permute(0, 3, 1, 2)
-    target = torch.from_numpy(targets.array[:, 1::2, ::2]).long()  # never the ignored row
-    head = LinearSegmentation(in_channels=5, num_classes=3)
-    optimiser = torch.optim.LBFGS(head.parameters(), max_iter=300, line_search_fn="strong_wolfe")
-
-    def closure():
-        optimiser.zero_grad()
-        loss = head.loss(x, target)
-        loss.backward()
-        return loss
-
-    head.norm.momentum = 1.0  # so that the running statistics are those of the data
-    optimiser.step(closure)
-    reference = LogisticRegression(C=1e6, tol=1e-8, max_iter=2000)
-    scaler = StandardScaler().fit(cells.features)
-    reference.fit(scaler.transform(cells.features), cells.labels)
-    theirs = reference.predict_proba(scaler.transform(cells.features))
-    ours = head.eval().cell_scores(x).softmax(dim=1).permute(0, 2, 3, 1).flatten(0, 2)
-    assert np.abs(ours.detach().numpy() - theirs).mean() < 5e-3
 
 
 @pytest.mark.weights

@@ -6,10 +6,12 @@ from functools import partial
 
 from torch import nn
 
-from polyscale.learning.heads.dense.cells import NeighbourSegmentation
 from polyscale.learning.heads.dense.depth import LinearDepthBins
 from polyscale.learning.heads.dense.dpt import DptDepth
+from polyscale.learning.heads.dense.fits import Fit
+from polyscale.learning.heads.dense.logistic_fit import LogisticFit
 from polyscale.learning.heads.dense.mask2former import Mask2FormerSegmentation
+from polyscale.learning.heads.dense.neighbours import NeighbourFit, NeighbourSegmentation
 from polyscale.learning.heads.dense.segmentation import LinearSegmentation
 from polyscale.learning.heads.dense.upernet import UPerNetSegmentation
 from polyscale.learning.heads.dense.vpd import VpdDepth
@@ -24,14 +26,18 @@ class HeadKind:
         make: `in_channels`, then `num_classes` or `min_depth_m` and `max_depth_m`, then the head's
             options, all by name → the module, whose attribute `config` holds these arguments in
             types that JSON knows, so that the head can be made again from a file.
-        training: default settings; None means that the head is fitted in one go.
         about: description.
+        fit: its options by name → a `Fit`, which makes the head from kept maps in one go; None
+            where there is none.
+        training: default settings, where there is no fit or it is not wanted: images that are
+            altered at every step allow none. None means that the head can only be fitted.
         packages: required packages of the extra `transformers`.
     """
 
     make: Callable[..., nn.Module]
-    training: TrainSettings | None
     about: str
+    fit: Callable[..., Fit] | None = None
+    training: TrainSettings | None = None
     packages: tuple[str, ...] = ()
 
 
@@ -42,8 +48,9 @@ class HeadKind:
 SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
     "linear": HeadKind(
         make=LinearSegmentation,
+        fit=LogisticFit,
         training=TrainSettings(steps=300, batch=16, learning_rate=3e-3),
-        about="Batch norm and one linear map of each cell, bilinear to the pixels",
+        about="One linear map of each cell, bilinear to the pixels",
     ),
     "upernet": HeadKind(
         make=partial(UPerNetSegmentation, channels=64),
@@ -75,13 +82,8 @@ SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
     ),
     "knn": HeadKind(
         make=NeighbourSegmentation,
-        training=None,
+        fit=NeighbourFit,
         about="Votes of the 20 nearest labelled cells by cosine",
-    ),
-    "logistic": HeadKind(
-        make=LinearSegmentation,
-        training=None,
-        about="Multinomial logistic regression on standardised cells",
     ),
 }
 

@@ -1,0 +1,120 @@
+"""The linear head of segmentation as logistic regression: one minimum, and a proof of reaching it.
+
+What is minimised is the cross-entropy of pixels with scores bilinear between cells, as the head is
+used. The features are standardised and λ is chosen as for the probe of whole images
+(`heads.logistic`), but on halves of the images, since pixels of one image are alike.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from polyscale.errors import InputError
+from polyscale.learning.heads.dense.fits import Fit, Fitted, Told
+from polyscale.learning.heads.dense.pixels import Pixels, take_pixels
+from polyscale.learning.heads.dense.segmentation import LinearSegmentation
+from polyscale.learning.heads.dense.train import Maps, Targets
+from polyscale.learning.heads.lbfgs import Array
+from polyscale.learning.heads.logistic import (
+    CONVERGED,
+    ScoredPenalty,
+    choose_penalty,
+    converge,
+    product_precision,
+)
+from polyscale.learning.heads.logistic_solver import MixedProblem, Problem, Rows, standardise
+
+UNSEEN = -1e4
+"""Logit of a class without a pixel."""
+
+MAX_ROWS = 2**15
+"""Rows of features that the head is fitted to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogisticFit(Fit):
+    """Cross-entropy of the classes of pixels. Classes without a pixel never win.
+
+    Attributes:
+        max_rows: approximate number of rows of features, see `take_pixels`.
+        regulariser: a fixed λ, relative to the mean squared norm of the standardised features;
+            None chooses it by the log loss in images that a fit has not seen.
+    """
+
+    max_rows: int = MAX_ROWS
+    regulariser: float | None = None
+
+    def __call__(
+        self, maps: Maps, targets: Targets, arguments: Mapping[str, Any], *, seed: int, **told: Told
+    ) -> Fitted:
+        """Fit a `LinearSegmentation`."""
+        pixels = take_pixels(maps, targets, max_rows=self.max_rows, seed=seed, **told)
+        present, labels = np.unique(pixels.labels, return_inverse=True)
+        problem = _problem(pixels, labels)
+        penalty, choice, start = self.regulariser, None, problem.prior
+        if penalty is None:
+            choice = _choose(problem, pixels.images, seed)
+            penalty, near = choice.penalty, np.mean(choice.models, axis=0)
+            start = near if near.shape == start.shape else start  # a class may have had no part
+        solution = converge(problem, penalty, start, CONVERGED)
+        head = LinearSegmentation(in_channels=maps.shape[-1], **arguments)
+        _write(head, solution.model, problem.rows, present)
+        facts = {
+            "pixels": len(labels),
+            "regulariser": penalty,
+            "regulariser_at_edge": choice is not None and choice.at_edge,
+            "gradient_ratio": solution.gradient_ratio,
+            "converged": solution.converged,
+            "iterations": solution.num_iterations,
+        }
+        return Fitted(head.eval(), facts)
+
+
+def _problem(pixels: Pixels, labels: NDArray[np.int64]) -> Problem:
+    rows = standardise(pixels.features, product_precision(pixels.features))
+    if pixels.mixing is None:
+        return Problem.of(rows, labels)
+    return MixedProblem(rows, labels, rows.gram(), pixels.mixing)
+
+
+def _choose(problem: Problem, images: NDArray[np.int64], seed: int) -> ScoredPenalty:
+    """λ by the log loss of pixels in images that were held out, each half of the images in turn.
+
+    A class whose pixels are all in one half has no part in the choice.
+    """
+    order = np.random.default_rng(seed).permutation(np.unique(images))
+    folds = np.isin(images, order[::2]).astype(np.int64)
+    shared = np.intersect1d(problem.labels[folds == 0], problem.labels[folds == 1])
+    if len(shared) < 2:
+        raise InputError(
+            "targets must show two classes or more in several images each, to choose λ on, "
+            f"but got {len(shared)}. Add images, or give a regulariser."
+        )
+    kept = np.flatnonzero(np.isin(problem.labels, shared))
+    compact = np.searchsorted(shared, problem.labels[kept])
+    return choose_penalty(replace(problem.subset(kept), labels=compact), folds[kept])
+
+
+@torch.no_grad()
+def _write(head: LinearSegmentation, model: Array, rows: Rows, present: NDArray[np.int64]) -> None:
+    """The model as weights: the head's norm standardises, and its linear map has the rest."""
+    norm, layer = head.norm, head.classify
+    size = 1 / np.where(rows.scale == 0, 1, rows.scale)
+    variance = np.maximum(size**2 - norm.eps, 0)
+    weights = model[:, :-1] * rows.scale * np.sqrt(variance + norm.eps)
+    intercept = model[:, -1]
+    if len(present) == 2:  # both share one vector
+        weights, intercept = (np.concatenate([0 * a, a]) for a in (weights, intercept))
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert layer.bias is not None
+    norm.running_mean.copy_(torch.from_numpy(np.asarray(rows.mean)))
+    norm.running_var.copy_(torch.from_numpy(variance))
+    layer.weight.zero_()
+    layer.bias.fill_(UNSEEN)
+    layer.weight[present, :, 0, 0] = torch.from_numpy(weights).float()
+    layer.bias[present] = torch.from_numpy(intercept).float()
