@@ -153,7 +153,7 @@ def write_json(path: Path, content: object) -> None:
 
 def check_exists(path: Path) -> None:
     """Raise InputError if a file of a run is missing."""
-    if not isfile(path):  # false for a name that is too long as well
+    if not isfile(path):  # noqa: PTH113 - false for a name that is too long as well
         raise InputError(
             f"{path} must be a file that polyscale compare wrote, but is missing. "
             "Name the folder of a finished run, or run polyscale compare again."
