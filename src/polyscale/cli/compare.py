@@ -1,7 +1,7 @@
 """`polyscale compare`, and how a planned comparison runs."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,10 +37,11 @@ class CompareCommand(SettingsCommand):
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
         """Print the run that is already there and exit, or prepare one as usual."""
         words = list(args)
-        if (out := repeated_run(words)) is not None:
+        if (found := repeated_run(words)) is not None:
+            out, answers = found
             notes.quiet = bool({"-q", "--quiet"} & set(words))
             notes.print(ALREADY_THERE)
-            print_run(out, as_json="--json" in words)
+            print_run(out, answers, as_json="--json" in words)
             raise typer.Exit
         ctx = super().make_context(info_name, args, *more, **extra)
         ctx.meta[WORDS] = words
@@ -175,6 +176,7 @@ def run_plan(
         RunError: if a candidate or the report failed; everything else is written then.
     """
     from polyscale.comparison import complete_report
+    from polyscale.report import read_answers
     from polyscale.studies import check_complete, is_finished, run_compare, write_run
 
     for note in plan.data.notes:
@@ -190,20 +192,19 @@ def run_plan(
     complete_report(out)
     if tell is not None:
         tell()
-    print_run(out, as_json=as_json)
+    answers = read_answers(out)
+    print_run(out, answers, as_json=as_json)
     check_complete(out)
     if record is not None:
-        keep_command(record, out)
+        keep_command(record, out, answers)
 
 
-def print_run(out: Path, *, as_json: bool) -> None:
+def print_run(out: Path, answers: Sequence[str], *, as_json: bool) -> None:
     """Print the answers of a finished run, or all that its JSON files hold."""
-    from polyscale.report import read_answers
-
     if as_json:
         files = sorted(out.glob("*.json"))
         print_json({file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files})
         return
-    for answer in read_answers(out):
+    for answer in answers:
         output.print(answer, soft_wrap=True)
     output.print(f"report: {out / 'report.html'}", soft_wrap=True)

@@ -32,15 +32,17 @@ def command_record(words: Sequence[str], files: Iterable[Path]) -> dict[str, Any
     }
 
 
-def keep_command(record: dict[str, Any], folder: Path) -> None:
-    """Write the record into the folder of its complete run, with the names of the files there."""
+def keep_command(record: dict[str, Any], folder: Path, answers: Sequence[str]) -> None:
+    """Write the record into the folder of its complete run, with its answers and its files."""
     names = [path.relative_to(folder).as_posix() for path in _files_below(folder)]
-    content = json.dumps({**record, "holds": sorted(names)}, indent=2)
+    content = json.dumps(
+        {**record, "holds": sorted(names), "answers": list(answers)}, indent=2, ensure_ascii=False
+    )
     (folder / COMMAND_FILE).write_text(content, encoding="utf-8")
 
 
-def repeated_run(words: Sequence[str]) -> Path | None:
-    """The folder that holds the run of this very command, complete and with its report.
+def repeated_run(words: Sequence[str]) -> tuple[Path, list[str]] | None:
+    """The folder that holds the run of this very command, complete, and the answers of the run.
 
     None does not mean that there is no such run: one with failed candidates, or whose files are not
     known, is left to those who look closer.
@@ -49,8 +51,9 @@ def repeated_run(words: Sequence[str]) -> Path | None:
     try:
         known = json.loads((Path(out) / COMMAND_FILE).read_text(encoding="utf-8"))
         whole = all((Path(out) / name).is_file() for name in known.pop("holds"))
+        answers = [str(answer) for answer in known.pop("answers")]
         if whole and known == command_record(words, known["files"]):
-            return Path(out)
+            return Path(out), answers
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         pass
     return None
