@@ -116,7 +116,7 @@ def test_bad_heads_and_pictures_are_refused(run, segmentation, tmp_path, pairs_f
 def test_bad_options_are_refused(compare, refused):
     refused(compare("segmentation", "--head", "vpd"), "head must be one of linear, upernet")
     refused(compare("depth", "--head", "mask2former"), "head must be one of linear, dpt, vpd")
-    refused(compare("depth", "--grid", "big"), "grid must be base, largest or HEIGHTxWIDTH")
+    refused(compare("depth", "--grid", "big"), "grid must be auto, base, largest or HEIGHTxWIDTH")
     refused(compare("depth", "--grid", "5000x5000"), "grid must be such that a batch of maps fits")
     refused(compare("depth", "--windows", "big"), "windows must be 'whole' or 'slide'")
     refused(compare("segmentation", "--probes"), "--probes is no option of segmentation")
