@@ -124,7 +124,8 @@ def test_compare_end_to_end(compare, tmp_path, image_folder, refused):
     out = tmp_path / "out"
     assert result.stdout.splitlines()[-1] == f"report: {out / 'report.html'}"
     assert {file.name for file in out.iterdir()} == {
-        *run_files(Classification(), ClassificationSettings())
+        *run_files(Classification(), ClassificationSettings()),
+        *("recommendation.json", "contact_sheet.parquet", "compare.toml", "command.json", "heads"),
     }
     rows = json.loads((out / "results.json").read_text())
     assert [row["source"] for row in rows] == ["base"] * 3
@@ -235,4 +236,4 @@ def test_compare_keeps_nothing_where_it_is_asked_to(image_folder, tmp_path, run,
         *("--candidates", "pip:efficientnet_lite0"),
     )
     assert result.returncode == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "textures"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "runs.jsonl", "textures"]

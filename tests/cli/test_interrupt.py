@@ -12,10 +12,11 @@ import pytest
 SLOW = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
-from polyscale.cli import console, main
+from polyscale import progress
+from polyscale.cli import main
 from polyscale.features import extract
 
-prepare, show = extract._prepare, console._Bars.__call__
+prepare, show = extract._prepare, progress._Log.__call__
 
 class SlowImages:
     def __init__(self, images):
@@ -29,7 +30,7 @@ def tell(self, step, done, total, unit, **more):
     show(self, step, done, total, unit, **more)
 
 extract._prepare = lambda job, images, readers: prepare(job, SlowImages(images), readers)
-console._Bars.__call__ = tell
+progress._Log.__call__ = tell
 sys.argv = ["polyscale", "compare", *{arguments}]
 main()
 """

@@ -56,9 +56,11 @@ def predict(
         polyscale predict --head runs/rooms/heads/1.safetensors photos/kitchen.jpg
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data.files import list_pictures
+    from polyscale.studies import check_out
     from polyscale.studies.predict import load_predictor, predict_files, threshold_table
     from polyscale.tasks import PooledPredictor
 
+    check_out(out)
     files = list_pictures(images)
     predictor = load_predictor(head, backbone=backbone, device=device)
     with progress_bars() as progress:

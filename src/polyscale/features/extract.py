@@ -212,9 +212,9 @@ def _compute(
                 features = torch.cat(rows).numpy()
                 _check_finite(features, module, scale)
                 yield shard, scale, features
-    finally:  # makers wait for readers, so readers stop first
+    finally:  # makers wait for readers, so readers stop first; none is waited for
         readers.shutdown(wait=False, cancel_futures=True)
-        makers.shutdown(cancel_futures=True)
+        makers.shutdown(wait=False, cancel_futures=True)
     progress(step, total, total, "tiles")
 
 
