@@ -75,10 +75,11 @@ def test_every_verdict_at_equal_cost_is_shown(page, run):
 
 
 def test_every_fact_of_the_other_files_is_in_them(page, runs):
-    names = ("cascades", "controls", "probes", "data")
+    names = ("cascades", "controls", "probes", "data", "floors")
     folder = runs["classification"]
     files = {name: json.loads((folder / f"{name}.json").read_text()) for name in names}
     cascades = {f"{c['small']}|{c['large']}|{c['axis']}": c for c in files["cascades"]}
+    floors = {floor["name"]: floor for floor in files["floors"]}
     controls = {f"{c['candidate']}|{c['control']}": c for c in files["controls"]}
 
     def value(file: str, row: str, key: str) -> float:
@@ -91,6 +92,8 @@ def test_every_fact_of_the_other_files_is_in_them(page, runs):
             counts = {"train": 0, "test": 1}
             data = files["data"]
             return data["classes"][row][counts[key]] if key in counts else data[key]
+        if file == "floors":
+            return floors[row][key]
         probes = files["probes"][row]
         if key.startswith("shots-"):
             (point,) = (p for p in probes["few_shot"] if p["shots"] == int(key[6:]))
@@ -109,7 +112,7 @@ def test_every_fact_of_the_other_files_is_in_them(page, runs):
     shots = [p for probes in files["probes"].values() for p in probes["few_shot"] if p["mean"]]
     features = [f for probes in files["probes"].values() for f in probes["features"]]
     assert len(seen) == (
-        4 * len(cascades) + 6 * len(ran) + 2 * 7 + len(features) + len(shots) + 2 + 2 * 4
+        4 * len(cascades) + 6 * len(ran) + 2 * 7 + len(features) + len(shots) + 2 + 2 * 4 + len(floors)
     )
 
 
@@ -163,11 +166,11 @@ def test_every_metric_of_the_rows_is_shown(html, segmentation, depth):
 @pytest.mark.parametrize("task", ["classification", "segmentation", "depth"])
 def test_sections_are_those_of_the_files_and_each_is_linked(html, task):
     found = set(re.findall(r'<section[^>]* id="([\w-]+)"', html[task].html))
-    shared = {"chart", "equal-cost", "candidates", "contrasts", "budgets", "gallery", "data"}
+    shared = {"chart", "equal-cost", "candidates", "contrasts", "budgets", "gallery", "data", "floors"}
     more = {
-        "classification": {"cascades", "controls", "probes", "repeats", "classes"},
-        "segmentation": {"sizes", "classes"},
-        "depth": set(),
+        "classification": {"cascades", "controls", "probes", "repeats", "classes", "calibration"},
+        "segmentation": {"sizes", "classes", "heads"},
+        "depth": {"heads"},
     }
     assert found == shared | more[task] | {"method"}
     links = set(re.findall(r'<li><a href="#([\w-]+)"', html[task].html))

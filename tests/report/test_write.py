@@ -14,8 +14,10 @@ from polyscale.report.curves import draw_png
 def test_exports():
     assert polyscale.report.__all__ == [
         "Written",
+        "check_page",
         "draw_report",
         "read_answers",
+        "write_look",
         "write_report",
     ]
 
