@@ -59,7 +59,8 @@ def show_lines(recipe: Recipe, size: RecipeSize) -> Lines:
     yield from (f"  {line}" for line in recipe.stated)
     yield "Left open by the paper, and chosen here:"
     yield from (f"  {line}" for line in recipe.chosen)
-    yield f"All of {data.name}, {data.num_train:,} training and {data.num_test:,} test images, takes:"
+    images = f"{data.num_train:,} training and {data.num_test:,} test images"
+    yield f"All of {data.name}, {images}, takes:"
     yield from (f"  {line}" for line in _size_lines(size))
     if get_task(recipe.task).settings_type.features == "pooled":
         per_class = fitting_per_class(recipe, size, 64 * 10**9)
