@@ -129,6 +129,8 @@ def clear_errors(name: str, max_pixels: int | None = None) -> Iterator[None]:
             f"its header says more than {limit:.0f} megapixels, as decompression bombs do",
             "Take it out, or raise PIL.Image.MAX_IMAGE_PIXELS.",
         ) from error
+    except FileNotFoundError as error:
+        raise UnreadableImageError(name, "there is no such file", "Check the path.") from error
     except UnidentifiedImageError as error:
         raise UnreadableImageError(name, "no image format that is read") from error
     except Exception as error:

@@ -48,7 +48,7 @@ def test_seams_prints_a_row_a_way(photo, run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["show", "none.png"], "none.png cannot be read ([Errno 2] No such file"),
+        (["show", "none.png"], "none.png cannot be read (there is no such file"),
         (["show", "text.png"], "text.png cannot be read (no image format"),
         (["show", "photo.png", "--out", "a.jpg"], "out must end in"),
         (["show", "photo.png", "--out", "photo.png"], "another file"),

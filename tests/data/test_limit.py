@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from polyscale.data import load_classification, load_depth
-from polyscale.data.limit import draw_sample, with_limit
+from polyscale.data.limit import draw_sample, limit_of, with_limit
 from polyscale.errors import InputError
 
 IDS = [f"image {i}" for i in range(100)]
@@ -67,3 +67,11 @@ def test_a_limit_is_written_behind_a_source():
     assert with_limit("rooms", None) == "rooms"
     assert with_limit("rooms", 40) == "rooms?limit=40"
     assert with_limit("csv:a.csv?label=x", 40) == "csv:a.csv?label=x&limit=40"
+
+
+def test_a_limit_replaces_the_one_that_is_there():
+    assert with_limit("rooms?limit=40", 50) == "rooms?limit=50"
+    assert with_limit("csv:a.csv?limit=40&label=x", 50) == "csv:a.csv?limit=50&label=x"
+    assert with_limit("csv:a.csv?label=x&limit=40", 50) == "csv:a.csv?label=x&limit=50"
+    assert with_limit("folder:a?limit=4/b", 50) == "folder:a?limit=4/b&limit=50"
+    assert (limit_of("rooms?limit=40"), limit_of("rooms")) == (40, None)

@@ -88,12 +88,28 @@ def test_what_is_open_is_told_with_its_interval_and_the_images_it_takes(made):
 def test_what_to_run_next_is_a_command(made, tmp_path):
     folder = tmp_path / "a run"
     folder.mkdir()
-    run = replace(made["undecided"], folder=str(folder))
+    run = replace(sampled(made["undecided"]), folder=str(folder))
     assert advice_text(run).command == ""  # nothing tells the options of the run
     (folder / CONFIG).touch()
     command = shlex.split(advice_text(run).command)
     assert command[:4] == ["polyscale", "compare", "--config", str(folder / CONFIG)]
-    assert command[4:] == ["--out", f"{folder}-next", "--candidates", SMALL, S2]
+    assert command[4:6] == ["--out", f"{folder}-next"]
+    needed = run.recommendation.num_test_needed
+    assert command[6:] == ["--limit", str(needed), "--candidates", SMALL, S2]
+    assert f"To find out, run: {advice_text(run).command}" in words.plain_answers(run)
+
+
+def test_no_command_repeats_a_run_on_the_same_images(made, tmp_path):
+    (tmp_path / CONFIG).touch()
+    run = replace(made["undecided"], folder=str(tmp_path))
+    assert advice_text(run).command == ""  # all images were used
+    assert advice_text(sampled(run, 10_000)).command == ""  # as here, where the limit was too high
+
+
+def sampled(run, limit=None):
+    """The run, on a sample that its limit cut."""
+    rows = [replace(row, data=f"d?limit={limit or row.num_test}") for row in run.rows.values()]
+    return replace(run, results=tuple(rows))
 
 
 def test_scales_that_were_not_tried_are_named(tmp_path):

@@ -59,7 +59,8 @@ def show_lines(recipe: Recipe, size: RecipeSize) -> Lines:
     yield from (f"  {line}" for line in recipe.stated)
     yield "Left open by the paper, and chosen here:"
     yield from (f"  {line}" for line in recipe.chosen)
-    yield f"All of {data.name}, {data.num_train} training and {data.num_test} test images, takes:"
+    images = f"{data.num_train:,} training and {data.num_test:,} test images"
+    yield f"All of {data.name}, {images}, takes:"
     yield from (f"  {line}" for line in _size_lines(size))
     if get_task(recipe.task).settings_type.features == "pooled":
         per_class = fitting_per_class(recipe, size, 64 * 10**9)
@@ -75,7 +76,7 @@ def forecast_lines(recipe: Recipe, size: RecipeSize, rates: Rates) -> Lines:
     """The tiles, time and memory that a run needs on the user's images and this machine."""
     data = recipe.data
     classes = f", {data.num_classes} classes" if data.num_classes else ""
-    yield f"{data.num_train} training and {data.num_test} test images{classes}"
+    yield f"{data.num_train:,} training and {data.num_test:,} test images{classes}"
     yield make_table(
         ("candidate", "tiles an image", "GMACs an image", "columns"),
         (
@@ -144,7 +145,12 @@ def _size_lines(size: RecipeSize) -> Iterator[str]:
 
 
 def _duration(seconds: float) -> str:
+    """To two digits: it is known within a factor of three."""
     for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.1f} s"
+            return f"{_two_digits(seconds / length)} {unit}"
+    return f"{_two_digits(seconds)} s"
+
+
+def _two_digits(value: float) -> str:
+    return f"{float(f'{value:.2g}'):,.{0 if value >= 9.5 else 1}f}"

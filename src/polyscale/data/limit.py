@@ -1,5 +1,6 @@
 """A sample of each split for a quick trial: `--limit N`, which is `?limit=N` behind a source."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -17,12 +18,26 @@ LIMIT = "limit"
 Data = TypeVar("Data", bound=DataSet)
 
 
+_WRITTEN = re.compile(rf"([?&]{LIMIT}=)([0-9]+)(?=&[^?]*$|$)")
+
+
 def with_limit(source: str, num: int | None) -> str:
-    """The name of data, with a limit behind it if there is one: `rooms` → `rooms?limit=100`."""
+    """The name of data, with a limit behind it if there is one: `rooms` → `rooms?limit=100`.
+
+    It replaces a limit that the name has, such as that of a run whose options are used again.
+    """
     if num is None:
         return source
+    if limit_of(source) is not None:
+        return _WRITTEN.sub(rf"\g<1>{num}", source)
     _, _, query = source.rpartition("?")
     return f"{source}{'&' if '=' in query else '?'}{LIMIT}={num}"
+
+
+def limit_of(source: str) -> int | None:
+    """The limit behind the name of data: 100 of `rooms?limit=100`."""
+    written = _WRITTEN.search(source)
+    return int(written[2]) if written else None
 
 
 def limit_catalogue(catalogue: Catalogue, num: int, *, seed: int) -> Catalogue:

@@ -2,8 +2,10 @@
 
 import shlex
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
+from polyscale.data.limit import limit_of
 from polyscale.records import Recommendation
 from polyscale.report.names import scales_phrase
 from polyscale.report.numbers import LEVEL, MACS, NBSP, PARAMS, two_digits
@@ -43,12 +45,29 @@ def advice_text(run: Run) -> AdviceText | None:
 
 
 def next_command(run: Run, advice: Recommendation) -> str:
-    """The run that is worth making next; empty if there is none, or its options are not known."""
+    """The run that is worth making next; empty if there is none, or its options are not known.
+
+    The same candidates on the same images would say the same again. So either there are new
+    candidates, or the run drew a sample, and a larger one is drawn.
+    """
     config = Path(run.folder) / CONFIG
-    if not advice.try_next or not config.is_file():
+    limit = _larger_limit(run, advice)
+    is_new = any(name not in run.rows for name in advice.try_next)
+    if not (is_new or (limit and advice.try_next)) or not config.is_file():
         return ""
-    places = ("--config", str(config), "--out", f"{run.folder}-next")
+    places = ["--config", str(config), "--out", f"{run.folder}-next"]
+    if limit:
+        places += ["--limit", str(limit)]
     return shlex.join(["polyscale", "compare", *places, "--candidates", *advice.try_next])
+
+
+def _larger_limit(run: Run, advice: Recommendation) -> int | None:
+    """The limit that gives the test images that are needed, where a limit kept some away."""
+    row, needed = run.rows[advice.candidate], advice.num_test_needed or 0
+    limit = limit_of(row.data)
+    if limit not in (row.num_test, row.num_train + row.num_test) or needed <= row.num_test:
+        return None
+    return ceil(limit * needed / row.num_test)
 
 
 def _head(run: Run, advice: Recommendation) -> str:

@@ -195,6 +195,8 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
     columns = read_table(path, row, more + ["confidence"] * (has_answers and "confidence" in found))
     try:
         statistics = _statistics([columns[name] for name in numbers], task, len(columns["id"]))
+        if "confidence" in columns:
+            _check_confidence(columns["confidence"])
     except (pa.ArrowException, ValueError) as error:
         raise damaged(path, error) from error
     texts = {
@@ -239,6 +241,18 @@ def _statistics(columns: Sequence[pa.ChunkedArray], task: TaskRecord, num_rows: 
     if np.isinf(rows).any() or (task.right_or_wrong and np.isnan(rows).any()):
         raise ValueError("its numbers must be finite")
     return rows
+
+
+def _check_confidence(column: pa.ChunkedArray) -> None:
+    """Refuse what is no probability; ones that are summed in float32 may be a little above 1.
+
+    Raises:
+        ValueError: if one is not.
+    """
+    is_number = pa.types.is_floating(column.type)
+    values = column.to_numpy() if is_number else np.full(1, np.nan)
+    if not ((values >= 0) & (values <= 1 + 1e-3)).all():
+        raise ValueError("confidence must be from 0 to 1")
 
 
 def _numbers(column: pa.ChunkedArray) -> Statistics:

@@ -47,10 +47,10 @@ def _facts(turns: Sequence[Turns]) -> Iterable[str]:
     yield f"from turn to turn times varied by up to {100 * spread:.0f}{NBSP}%"
     slowdowns = [one.slowdown for one in turns if one.slowdown is not None]
     if slowdowns:
-        yield f"a tile took up to {ratio(max(slowdowns))} its time while features were extracted"
+        yield f"a tile took up to {ratio(max(slowdowns))} as long as while features were extracted"
     threads = {one.threads for one in turns if one.threads is not None}
     if len(threads) > 1:
         yield f"each time is the faster of one thread and {max(threads)}"
     elif threads:
         number = threads.pop()
-        yield f"the fastest was {'one thread' if number == 1 else f'{number} threads'}"
+        yield f"all were fastest with {'one thread' if number == 1 else f'{number} threads'}"

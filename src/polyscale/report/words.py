@@ -72,7 +72,8 @@ def plain_answers(run: Run) -> list[str]:
     advice = advice_text(run)
     first = [best_fact(run)]
     if advice is not None:
-        first = [advice.head, " ".join(advice.reasons), advice.next_step, advice.command]
+        command = advice.command and f"To find out, run: {advice.command}"
+        first = [advice.head, " ".join(advice.reasons), advice.next_step, command]
     texts = [verdict_text(run, verdict) for verdict in run.verdicts]
     lines = [line for t in texts for line in (t.head, t.evidence, t.cost, t.alone) if line]
     missing = [f"No verdict on {name}: {why}" for name, why in without_verdict(run).items()]

@@ -143,6 +143,8 @@ def check_fits(loaded: LoadedHead, **features: Any) -> None:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """What a file says of its head, and its tensors."""
+    if path.is_dir():
+        raise InputError(f"head must be a file, but {str(path)!r} is a folder. Name a file in it.")
     try:
         about, tensors, has_checksum = read_tensors(path, KEY, what=WHAT)
     except FileNotFoundError as error:

@@ -41,11 +41,14 @@ def budgets(run: Run) -> list[tuple[Axis, list[SweetSpot]]]:
 
 
 def cascades_section(run: Run) -> Markup | None:
-    """Each cascade with its curve, random choice and the chosen point."""
+    """Each cascade with its curve, random choice and the chosen point.
+
+    There is none in time where the run's times may not be compared.
+    """
     charts = [
-        (cascade, AXES[cascade.axis], _cascade_plot(run, cascade, AXES[cascade.axis]))
-        for cascade in run.cascades
-        if len(cascade.cost) > 1
+        (cascade, axis, _cascade_plot(run, cascade, axis))
+        for cascade, axis in ((cascade, AXES[cascade.axis]) for cascade in run.cascades)
+        if len(cascade.cost) > 1 and cascade.large in run.costs(axis)
     ]
     return render("cascades.html", run=run, charts=charts) if charts else None
 

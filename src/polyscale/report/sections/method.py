@@ -41,13 +41,16 @@ def facts(
 
 
 def fact_text(value: object) -> str:
-    """A fact from JSON as a reader sees it; lists and mappings on one line."""
+    """A fact from JSON as a reader sees it; lists and mappings on one line.
+
+    The keys of a mapping may be names, as of models, and stay as they are.
+    """
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "–"}[value]
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, Mapping):
-        return "; ".join(f"{fact_name(key)}: {fact_text(entry)}" for key, entry in value.items())
+        return "; ".join(f"{key}: {fact_text(entry)}" for key, entry in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(fact_text(entry) for entry in value) or "–"
     return str(value)

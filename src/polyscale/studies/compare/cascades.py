@@ -43,7 +43,7 @@ def make_cascades(
             both = evaluations[small.candidate], evaluations[large.candidate]
             answers = _answers(*both, train_labels)
             if answers is not None:
-                axes = [axis for axis in AXES if axis in known_axes([small, large])]
+                axes = [axis for axis in AXES if axis in known_axes(rows)]
                 cascades += [_cascade(small, large, kind, axis, answers) for axis in axes]
     return tuple(cascades)
 
