@@ -112,7 +112,14 @@ def test_every_fact_of_the_other_files_is_in_them(page, runs):
     shots = [p for probes in files["probes"].values() for p in probes["few_shot"] if p["mean"]]
     features = [f for probes in files["probes"].values() for f in probes["features"]]
     assert len(seen) == (
-        4 * len(cascades) + 6 * len(ran) + 2 * 7 + len(features) + len(shots) + 2 + 2 * 4 + len(floors)
+        4 * len(cascades)
+        + 6 * len(ran)
+        + 2 * 7
+        + len(features)
+        + len(shots)
+        + 2
+        + 2 * 4
+        + len(floors)
     )
 
 
@@ -166,7 +173,16 @@ def test_every_metric_of_the_rows_is_shown(html, segmentation, depth):
 @pytest.mark.parametrize("task", ["classification", "segmentation", "depth"])
 def test_sections_are_those_of_the_files_and_each_is_linked(html, task):
     found = set(re.findall(r'<section[^>]* id="([\w-]+)"', html[task].html))
-    shared = {"chart", "equal-cost", "candidates", "contrasts", "budgets", "gallery", "data", "floors"}
+    shared = {
+        "chart",
+        "equal-cost",
+        "candidates",
+        "contrasts",
+        "budgets",
+        "gallery",
+        "data",
+        "floors",
+    }
     more = {
         "classification": {"cascades", "controls", "probes", "repeats", "classes", "calibration"},
         "segmentation": {"sizes", "classes", "heads"},

@@ -8,7 +8,7 @@ from polyscale.errors import InputError
 from polyscale.learning.heads.dense import TrainSettings
 from polyscale.learning.heads.dense.augment import AugmentSettings
 from polyscale.learning.heads.dense.views import ViewSettings
-from polyscale.operator.multiscale.inputs import check_device
+from polyscale.operator.multiscale.runner import check_device
 from polyscale.tasks import (
     DepthSettings,
     PooledSettings,

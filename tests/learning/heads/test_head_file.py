@@ -191,7 +191,7 @@ def test_files_that_are_no_heads(saved, kinds, tmp_path):
     file, head = saved
     with pytest.raises(InputError, match="there is no"):
         load_head(tmp_path / "none", kinds)
-    with pytest.raises(InputError, match="whole safetensors file"):
+    with pytest.raises(InputError, match="is a folder. Name a file in it"):
         load_head(tmp_path, kinds)
     torch.save(head.state_dict(), tmp_path / "pickle")
     with pytest.raises(InputError, match="whole safetensors file"):

@@ -21,9 +21,6 @@ from polyscale.learning.training import read_tensors, write_tensors
 FORMAT = 2
 """Increased when the content of a file changes its meaning. Format 1 has no checksum."""
 
-RENAMED = {"logistic": "linear"}
-"""Old name of a kind → its name."""
-
 KEY = "polyscale_head"
 
 WHAT = "a head"
@@ -87,7 +84,6 @@ def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> Loaded
     about, tensors = _read(path)
     name, config, facts = about["name"], about["config"], about["facts"]
     kinds = _kinds_of(path, facts) if kinds is None else kinds
-    name = name if name in kinds else RENAMED.get(name, name)
     with torch.device("meta"):  # a configuration may claim any size
         expected = _make(path, name, config, kinds).state_dict()
     shapes, expected_shapes = (

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from markupsafe import Markup
 
 from polyscale.records import Result
+from polyscale.records.codec import damaged
 from polyscale.report.numbers import NBSP, percent, three_digits
 from polyscale.report.render import render
 from polyscale.report.run import Run
@@ -29,7 +31,10 @@ class GridRow:
 def heads_section(run: Run) -> Markup | None:
     """One row for each grid that was tried, where heads see maps."""
     results = [result for result in run.results if "grid_hw" in result.probe]
-    rows = [row for result in results for row in grid_rows(run, result)]
+    try:
+        rows = [row for result in results for row in grid_rows(run, result)]
+    except (TypeError, KeyError, ValueError, IndexError) as error:
+        raise damaged(Path(run.folder) / "results.json", f"probe: {error!r}") from error
     is_chosen = any("grids" in result.probe for result in results)
     return render("heads.html", run=run, rows=rows, is_chosen=is_chosen) if rows else None
 

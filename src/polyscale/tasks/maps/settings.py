@@ -118,8 +118,7 @@ class MapSettings(RunSettings):
     training: TrainSettings | None = option(
         None,
         name="steps",
-        help="Number of training steps of each head. The linear head of segmentation is fitted "
-        "until it converges, unless they are given.",
+        help="Number of training steps of each head.",
         value_type=int,
         shown="the head's own",
         write=lambda settings: settings.training and settings.training.steps,
