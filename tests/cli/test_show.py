@@ -24,7 +24,7 @@ def test_show_prints_the_plan_and_where_the_picture_is(photo, run, tmp_path):
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[0] == "scale 0.5: 112×112 px, 1×1 tiles of 112×112 px"
-    assert lines[-2:] == ["6 tiles → 7×7 cells", "picture: 0-scales.png"]
+    assert lines[-2:] == ["9 tiles → 7×9 cells", "picture: 0-scales.png"]
     with Image.open(tmp_path / "0-scales.png") as picture:
         assert picture.size[0] > 1500
 
