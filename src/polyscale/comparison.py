@@ -1,4 +1,4 @@
-"""What a comparison found, for Python and notebooks: in memory, or read from its folder."""
+"""The result of a comparison for Python and notebooks, just computed or read from its folder."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ class Comparison:
         rows: one for each candidate.
         contrasts: one for each pair of candidates.
         verdicts: whether the larger model is needed, for each family that has one.
-        cascades: of each family with a verdict, where the task has them.
+        cascades: those of each family that has a verdict, if the task makes cascades.
         probes: candidate → what other probes find; empty where they were not asked for.
         controls: what S² does, taken apart; empty where that was not asked for.
         repeats: the comparison on other draws of the images; None where that was not asked for.
@@ -162,7 +162,7 @@ class Comparison:
 
 
 def of_study(study: studies.Comparison) -> Comparison:
-    """What `compare` returns."""
+    """The result that `polyscale.compare` returns, made from a study that has just run."""
     return _of_run(_to_run(study), scores=study.scores, heads=study.heads, study=study)
 
 

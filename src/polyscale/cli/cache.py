@@ -88,7 +88,7 @@ def clear(
 
 
 def _folders(cache: Path | None) -> tuple[Path, Path]:
-    """Of features and heads, and of what was found in images."""
+    """The folder of features and heads, and the folder of what was found in images."""
     from polyscale.data import default_inspection_cache
     from polyscale.features import default_cache
 

@@ -23,8 +23,8 @@ def predict(
     threshold: Annotated[
         float | None,
         typer.Option(
-            help="With two classes: probability from which a picture is said to be of the class "
-            "that the threshold table is about. [default: the more probable class]"
+            help="For heads with two classes: a picture gets the class that the threshold table "
+            "is about if its probability is at least this. [default: the more probable class]"
         ),
     ] = None,
     arrays: Annotated[

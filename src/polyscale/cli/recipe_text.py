@@ -145,7 +145,7 @@ def _size_lines(size: RecipeSize) -> Iterator[str]:
 
 
 def _duration(seconds: float) -> str:
-    """To two digits: it is known within a factor of three."""
+    """A time in words, rounded to two digits, because the estimate may be off by a factor of 3."""
     for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= 2 * length:
             return f"{_two_digits(seconds / length)} {unit}"

@@ -16,7 +16,9 @@ PRINTING = {"--json", "-q", "--quiet"}
 
 
 def command_record(words: Sequence[str], files: Iterable[Path]) -> dict[str, Any]:
-    """What a run depends on, at no cost: the command, where it was given, and what it reads.
+    """What a run depends on: the command, the folder in which it was given, and the files it reads.
+
+    Only names, sizes and times of files are looked at, so this is fast.
 
     Args:
         words: the command as it was typed.

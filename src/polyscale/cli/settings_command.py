@@ -21,7 +21,7 @@ class SettingsCommand(TyperCommand):
     """
 
     lists_tasks: ClassVar[bool] = True
-    """Whether help lists the tasks and the data that each takes."""
+    """Whether the help text lists the tasks, and the kinds of data that each task accepts."""
 
     @cached_property
     def groups(self) -> "dict[str, dict[str, Option]]":

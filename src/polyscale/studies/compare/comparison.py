@@ -49,7 +49,7 @@ class Comparison:
         evaluations: candidate → its head, and its scores on each test image.
         look: what the data hold, and pictures of them; None of a run that was read without them.
         gallery: test images on which candidates differ, as the task shows them.
-        cascades: of each family with a verdict, where the task has them.
+        cascades: those of each family that has a verdict; None if the task makes no cascades.
         probes: candidate → what other probes find; None where they were not asked for.
         controls: what S² does, taken apart; None where that was not asked for.
         floors: what can be had without a trained model; None where that was left out.

@@ -7,14 +7,9 @@ from numpy.typing import NDArray
 
 from polyscale.data import IGNORED
 from polyscale.errors import InputError
+from polyscale.learning.heads.dense.pixels import check_classes, image_blocks, sample_labelled
 from polyscale.learning.heads.dense.train import Maps, Targets
 from polyscale.types import HW, Progress, silent
-
-IMAGES = 16
-"""Number of maps that are read at once."""
-
-MIN_ROWS = 16
-"""Number of rows of each class that a sample keeps, where there are that many."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +72,12 @@ def sample_cells(
             "Pass both for the same images."
         )
     num, grid_h, grid_w, channels = maps.shape
-    blocks = [np.arange(s, min(s + IMAGES, num)) for s in range(0, num, IMAGES)]
+    blocks = image_blocks(num)
     labels = np.concatenate(
         [cell_labels(targets.take(block), (grid_h, grid_w), num_classes) for block in blocks]
     ).ravel()
-    chosen = _sample(labels, seed, max_rows)
-    if len(np.unique(labels[chosen])) < 2:
-        raise InputError(
-            "targets must hold at least two classes, but got "
-            f"{len(np.unique(labels[chosen]))}. Add images with labels of another class."
-        )
+    chosen = sample_labelled(labels, max_rows, seed)
+    check_classes(labels[chosen])
     images = chosen // (grid_h * grid_w)
     features = np.empty((len(chosen), channels), np.float32)
     for block in blocks:
@@ -95,15 +86,3 @@ def sample_cells(
         features[inside] = cells[chosen[inside] - block[0] * grid_h * grid_w]
         progress(step, int(block[-1]) + 1, num, "images")
     return Cells(features, labels[chosen], images)
-
-
-def _sample(labels: NDArray[np.int64], seed: int, max_rows: int) -> NDArray[np.int64]:
-    """Indices of labelled cells, rising."""
-    share = min(1.0, max_rows / max((labels != IGNORED).sum(), 1))
-    generator = np.random.default_rng(seed)
-    chosen = [np.empty(0, np.int64)]
-    for label in np.unique(labels[labels != IGNORED]):
-        members = np.flatnonzero(labels == label)
-        number = min(len(members), max(MIN_ROWS, round(share * len(members))))
-        chosen.append(generator.choice(members, number, replace=False))
-    return np.sort(np.concatenate(chosen))

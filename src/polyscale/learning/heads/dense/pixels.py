@@ -89,12 +89,17 @@ def take_pixels(
         progress(step, done, len(maps), "images")
 
     pixels = _all(maps, targets, told) if takes_all else _some(maps, targets, max_rows, seed, told)
-    if (num_classes := len(np.unique(pixels.labels))) < 2:
+    check_classes(pixels.labels)
+    return pixels
+
+
+def check_classes(labels: NDArray[np.integer]) -> None:
+    """Raise an InputError for labels of fewer than two classes."""
+    if (num_classes := len(np.unique(labels))) < 2:
         raise InputError(
             f"targets must hold at least two classes, but got {num_classes}. "
             "Add images with labels of another class."
         )
-    return pixels
 
 
 def _all(maps: Maps, targets: Targets, told: Callable[[int], None]) -> Pixels:
@@ -104,7 +109,7 @@ def _all(maps: Maps, targets: Targets, told: Callable[[int], None]) -> Pixels:
     known = np.flatnonzero(rasters != IGNORED)
     of_image = _mixing((rasters.shape[1], rasters.shape[2]), (grid_h, grid_w))
     features = np.empty((num, grid_h, grid_w, channels), np.float32)
-    for block in _blocks(num):
+    for block in image_blocks(num):
         features[block] = maps.take(block)
         told(int(block[-1]) + 1)
     return Pixels(
@@ -121,25 +126,25 @@ def _some(
     """A sample of labelled pixels, each a row."""
     side = max(1, isqrt(MAX_PIXELS // len(maps)))
     rasters = _rasters(targets, (side, side))
-    chosen = _sample(rasters.ravel(), max_rows, np.random.default_rng(seed))
+    chosen = sample_labelled(rasters.ravel(), max_rows, seed)
     image, row, column = np.unravel_index(chosen, rasters.shape)
     y, x = (row + 0.5) / rasters.shape[1], (column + 0.5) / rasters.shape[2]
     features = np.empty((len(chosen), maps.shape[3]), np.float32)
-    for block in _blocks(len(maps)):
+    for block in image_blocks(len(maps)):
         own = slice(*np.searchsorted(image, [block[0], block[-1] + 1]))
         features[own] = bilinear(maps.take(block), image[own] - block[0], y[own], x[own])
         told(int(block[-1]) + 1)
     return Pixels(features, rasters.ravel()[chosen].astype(np.int64), image)
 
 
-def _blocks(num: int) -> list[NDArray[np.int64]]:
+def image_blocks(num: int) -> list[NDArray[np.int64]]:
     """Images that are read together."""
     return [np.arange(start, min(start + IMAGES, num)) for start in range(0, num, IMAGES)]
 
 
 def _rasters(targets: Targets, most_hw: HW) -> NDArray[np.integer]:
     """Labels (num, h, w) on a raster of at most this size."""
-    return np.concatenate([_thinned(targets.take(b), most_hw) for b in _blocks(len(targets))])
+    return np.concatenate([_thinned(targets.take(b), most_hw) for b in image_blocks(len(targets))])
 
 
 def _mixing(raster_hw: HW, grid_hw: HW) -> csr_array:
@@ -193,13 +198,17 @@ def _thinned(targets: NDArray, most_hw: HW) -> NDArray:
     return targets[:, rows[:, None], columns]
 
 
-def _sample(values: NDArray, max_rows: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Indices of labelled pixels, rising."""
+def sample_labelled(values: NDArray, max_rows: int, seed: int) -> NDArray[np.int64]:
+    """Indices of about `max_rows` labelled values, rising: the same share of each class.
+
+    A class with at least 16 values keeps at least 16, so that rare classes stay.
+    """
     labelled = int((values != IGNORED).sum())
     share = min(1.0, max_rows / max(labelled, 1))
+    generator = np.random.default_rng(seed)
     chosen = [np.empty(0, np.int64)]
     for label in np.unique(values[values != IGNORED]):
         members = np.flatnonzero(values == label)
         number = min(len(members), max(MIN_ROWS, round(share * len(members))))
-        chosen.append(random.choice(members, number, replace=False))
+        chosen.append(generator.choice(members, number, replace=False))
     return np.sort(np.concatenate(chosen))
