@@ -136,9 +136,8 @@ class Classification(PooledTask):
     def evaluate(self, case: Case) -> Evaluation:
         """The probe, which cross-validates by itself; `head` is its `ProbeResult`."""
         train, test = case.data.train.labels, case.data.test.labels
-        names, num_test = np.array(case.data.class_names), len(case.test)
-        both = _fit(case.train, train, np.concatenate([case.test, case.train]), case.settings)
-        result = replace(both, probabilities=both.probabilities[:num_test])
+        names = np.array(case.data.class_names)
+        result = _fit(case.train, train, case.test, case.settings)
         assert result.out_of_fold is not None, "probes cross-validate"
         scores = self.score(result.probabilities, test)
         words = {"label": names[test], "prediction": names[result.probabilities.argmax(axis=1)]}
@@ -146,7 +145,7 @@ class Classification(PooledTask):
             case,
             replace(scores, columns={**words, **scores.columns}),
             selection=self.score(result.out_of_fold, train),
-            train_value=self.score(both.probabilities[num_test:], train).value,
+            train_value=self.score(softmax(result.linear.scores(case.train), axis=1), train).value,
             head=result,
             facts=result.summary(),
             saved=SavedHead(name=HEAD, head=result.linear, facts=_thresholds(result, case.data)),

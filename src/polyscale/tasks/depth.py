@@ -19,7 +19,7 @@ from polyscale.stats import DEPTH_METRICS, depth_errors, depth_metrics
 from polyscale.tasks.maps.predictor import Outputs
 from polyscale.tasks.maps.settings import DEFAULT_CROP_HW, MapSettings
 from polyscale.tasks.maps.task import MapTask, nothing_judged
-from polyscale.tasks.task import Scores
+from polyscale.tasks.task import Baseline, Scores
 from polyscale.types import HW
 
 
@@ -83,7 +83,6 @@ class Depth(MapTask):
     data_type = DepthData
     loader = staticmethod(load_depth)
     statistics = ("rmse",)
-    floor = ("mean depth", "Every pixel gets the mean depth of the training images.")
 
     def head_arguments(self, data: DepthData) -> dict[str, Any]:
         """The range of depths."""
@@ -126,14 +125,20 @@ class Depth(MapTask):
             return nothing_judged(data.max_depth_m, len(targets))
         return super().judge_rasters(targets, predicted, replace(data, crop_yxyx=None))
 
-    def constant(self, images: DenseImages, chosen: NDArray[np.int64], data: DepthData) -> float:
-        """The mean over images of their mean depth; the middle of the range if none is known."""
-        targets = (images.target(int(index)) for index in chosen)
-        means = [np.mean(known) for t in targets if (known := t[np.isfinite(t)]).size]
-        middle = (data.min_depth_m + data.max_depth_m) / 2
-        return float(np.mean(means)) if means else middle
+    def floors(self, data: DepthData, settings: Any) -> tuple[Baseline, ...]:
+        """The mean depth."""
+        about = "Every pixel gets the mean depth of the training images."
+        return (self.constant_floor("mean depth", about, data, _mean_depth),)
 
     def data_facts(self, data: DepthData) -> dict[str, Any]:
         """With the range and the part of images that is judged."""
         crop = {"crop_yxyx": data.crop_yxyx and list(data.crop_yxyx)}
         return super().data_facts(data) | self.head_facts(data) | crop
+
+
+def _mean_depth(images: DenseImages, chosen: NDArray[np.int64], data: DepthData) -> float:
+    """The mean over images of their mean depth; the middle of the range if none is known."""
+    targets = (images.target(int(index)) for index in chosen)
+    means = [np.mean(known) for t in targets if (known := t[np.isfinite(t)]).size]
+    middle = (data.min_depth_m + data.max_depth_m) / 2
+    return float(np.mean(means)) if means else middle

@@ -37,11 +37,13 @@ class PooledTask(Task):
 
     Attributes:
         about: what is trained, in words.
+        learns: whether training images are learned from, so that a value on them says something.
         floor: name of what the head answers without seeing any image, and how, as a sentence.
     """
 
     settings_type: ClassVar[type[RunSettings]] = PooledSettings
     about: ClassVar[str] = "a head of the user's own"
+    learns: ClassVar[bool] = True
     floor: ClassVar[tuple[str, str]] = (
         "head without images",
         "The same head is trained, but every image has the same features.",
@@ -169,10 +171,6 @@ class PooledTask(Task):
         order = np.argsort(np.argsort(fold, kind="stable"))
         return self.score(np.concatenate(parts)[order], targets)
 
-    def train_value(self, train: Rows, targets: NDArray, settings: Any) -> float | None:
-        """The metric on the training images that the head learned from; None if it learns none."""
-        return self.score(self.fit_predict(train, targets, train, settings), targets).value
-
     def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
         """What the head answers where features tell nothing."""
         train, test = (np.zeros((len(split), 1), np.float32) for split in (data.train, data.test))
@@ -186,11 +184,13 @@ class PooledTask(Task):
         data, settings = case.data, case.settings
         train, test = self.targets(data.train), self.targets(data.test)
         head = self.fit(case.train, train, settings)
-        predictions = (
-            self.fit_predict(case.train, train, case.test, settings)
-            if head is None
-            else self.decide(head.scores(case.test))
-        )
+
+        def predict(rows: Rows) -> NDArray:
+            if head is None:
+                return self.fit_predict(case.train, train, rows, settings)
+            return self.decide(head.scores(rows))
+
+        predictions = predict(case.test)
         _check_predictions(np.asarray(predictions), len(test))
         scores = self.score(predictions, test)
         words = {
@@ -201,7 +201,7 @@ class PooledTask(Task):
             case,
             replace(scores, columns={**words, **scores.columns}),
             selection=self.selection(case.train, train, settings),
-            train_value=self.train_value(case.train, train, settings),
+            train_value=self.score(predict(case.train), train).value if self.learns else None,
             facts={"head": self.about},
             saved=None if head is None else SavedHead(name=HEAD, head=head),
         )

@@ -42,6 +42,7 @@ class Retrieval(PooledTask):
     )
     grouped_by = "class"
     about = "none: nearest neighbours by the cosine of pooled features"
+    learns = False
 
     def check_split(self, images: Any, split: str, data: Any) -> None:
         """Raise an InputError where no image has a partner of its class."""
@@ -85,9 +86,6 @@ class Retrieval(PooledTask):
     def selection(self, train: Rows, targets: NDArray, settings: Any) -> Scores:
         """How it does among the training images, which are searched for nothing else."""
         return self.score(self.fit_predict(train, targets, train, settings), targets)
-
-    def train_value(self, train: Rows, targets: NDArray, settings: Any) -> None:
-        """None: nothing is learned."""
 
     def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
         """A ranking by features that are drawn at random."""

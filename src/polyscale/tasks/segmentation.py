@@ -32,7 +32,7 @@ from polyscale.tasks.maps.predictor import Outputs
 from polyscale.tasks.maps.samples import READERS
 from polyscale.tasks.maps.settings import DEFAULT_CROP_HW, MapSettings
 from polyscale.tasks.maps.task import MapTask, nothing_judged
-from polyscale.tasks.task import FinishedRun, Scores
+from polyscale.tasks.task import Baseline, FinishedRun, Scores
 from polyscale.types import HW
 
 MAX_COUNTED = 500
@@ -96,7 +96,6 @@ class Segmentation(MapTask):
     grouped_by = "class"
     statistics = ("intersection", "union")
     reduction = "mean_iou"
-    floor = ("most frequent class", "Every pixel gets the class of most training pixels.")
 
     def head_arguments(self, data: SegmentationData) -> dict[str, Any]:
         """The number of classes."""
@@ -144,11 +143,10 @@ class Segmentation(MapTask):
             return nothing_judged(0.0, len(targets))
         return super().judge_rasters(targets, predicted, data)
 
-    def constant(
-        self, images: DenseImages, chosen: NDArray[np.int64], data: SegmentationData
-    ) -> int:
+    def floors(self, data: SegmentationData, settings: Any) -> tuple[Baseline, ...]:
         """The most frequent class."""
-        return int(_count_pixels(images, chosen, len(data.class_names)).sum(axis=0).argmax())
+        about = "Every pixel gets the class of most training pixels."
+        return (self.constant_floor("most frequent class", about, data, _most_frequent_class),)
 
     def data_facts(self, data: SegmentationData) -> dict[str, Any]:
         """With the names of the classes."""
@@ -244,3 +242,9 @@ def _write_objects(data: SegmentationData, details: Mapping[str, LabelDetails], 
         }
         tables.append(pa.table(columns))
     pq.write_table(pa.concat_tables(tables), path)
+
+
+def _most_frequent_class(
+    images: DenseImages, chosen: NDArray[np.int64], data: SegmentationData
+) -> int:
+    return int(_count_pixels(images, chosen, len(data.class_names)).sum(axis=0).argmax())

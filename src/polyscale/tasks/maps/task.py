@@ -1,12 +1,12 @@
 """Tasks with a target for every pixel: trained heads on maps, judged at each image's own size."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import prod
 from statistics import stdev
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import psutil
@@ -17,7 +17,9 @@ from torch import nn
 from polyscale.data import DenseImages
 from polyscale.data.colours import overlay
 from polyscale.errors import InputError
+from polyscale.learning.heads.dense.fits import Fitted
 from polyscale.learning.heads.dense.pixels import IMAGES
+from polyscale.learning.heads.dense.train import Targets
 from polyscale.learning.heads.dense.views import ViewSettings, views_of
 from polyscale.operator.multiscale import MultiScale
 from polyscale.tasks.maps.evaluate import predict_image, predict_rasters
@@ -38,14 +40,7 @@ REPORT_EVERY = 8
 
 
 class MapTask(Task):
-    """A task whose heads give scores for every pixel.
-
-    Attributes:
-        floor: name of one answer for every pixel, and which, as a sentence; `constant` finds it.
-            None has no floor.
-    """
-
-    floor: ClassVar[tuple[str, str] | None] = None
+    """A task whose heads give scores for every pixel."""
 
     @abstractmethod
     def head_arguments(self, data: Any) -> dict[str, Any]:
@@ -68,18 +63,24 @@ class MapTask(Task):
         pairs = zip(targets, predicted, strict=True)
         return self.collect([self.judge(target, each, data) for target, each in pairs])
 
-    def constant(self, images: DenseImages, chosen: NDArray[np.int64], data: Any) -> float | int:
-        """The one answer for every pixel that suits the targets of the chosen images best."""
-        raise NotImplementedError
+    def constant_floor(
+        self,
+        name: str,
+        about: str,
+        data: Any,
+        choose: Callable[[DenseImages, NDArray[np.int64], Any], float],
+    ) -> Baseline:
+        """One answer for every pixel of every test image.
 
-    def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
-        """One answer for every pixel of every image, where the task names it."""
-        if self.floor is None:
-            return ()
-        name, about = self.floor
+        Args:
+            name: of the floor.
+            about: what the answer is, as a sentence.
+            data: the data set.
+            choose: training images, which of them to look at, data → the answer.
+        """
         num = len(data.train)
         chosen = np.linspace(0, num - 1, min(num, MAX_FLOOR_IMAGES)).astype(np.int64)
-        constant = self.constant(data.train, chosen, data)
+        constant = choose(data.train, chosen, data)
 
         def judge(index: int) -> Any:
             target = data.test.target(index)
@@ -87,7 +88,7 @@ class MapTask(Task):
 
         with ThreadPoolExecutor(READERS) as readers:
             scores = self.collect(list(readers.map(judge, range(len(data.test)))))
-        return (Baseline(name=name, about=about, scores=scores),)
+        return Baseline(name=name, about=about, scores=scores)
 
     def target_text(self, target: NDArray, data: Any) -> str:
         """What is to be said of the target (h, w) of an image; nothing where a legend says all."""
@@ -149,7 +150,7 @@ class MapTask(Task):
         split: MapSplit = case.prepared
         outputs = self.outputs(self.head_facts(case.data))
         targets = split.raster(case.module.backbone.tile_hw, settings)
-        arguments, seeds = self.head_arguments(case.data), range(settings.seeds)
+        arguments = self.head_arguments(case.data)
 
         def held_out(case: Case, head: nn.Module) -> Scores:
             rasters = predict_rasters(head, case.train, targets, split.held, outputs)
@@ -161,17 +162,7 @@ class MapTask(Task):
             best = best_trial(trials, higher_is_better=self.metric.higher_is_better)
             case = replace(best.case, settings=settings)
             first = best.fitted if settings.head == PROBE else None
-        trainings = [
-            (number == 0 and first)
-            or fit_head(
-                case,
-                targets,
-                arguments,
-                seed=settings.seed + number,
-                step=_step(case, f"{settings.head} head", number),
-            )
-            for number in seeds
-        ]
+        trainings = self._train(case, targets, arguments, first)
         head, facts = trainings[0]
         selection = held_out(case, head)
         train_value = None
@@ -179,7 +170,7 @@ class MapTask(Task):
             seen = predict_rasters(head, case.train, targets, some, outputs)
             train_value = self.judge_rasters(*seen, case.data).value
         with case.stage("judging"):
-            scores = [self._judge(case, trainings[i][0], outputs, i) for i in seeds]
+            scores = [self._judge(case, own.head, outputs, i) for i, own in enumerate(trainings)]
         image_hw, plan = case.data.test.sizes_hw[0], case.module.plan
         num_views = len(views_of(image_hw, settings.views))
         cost = count_scores(head, case.module.out_channels, plan.grid_hw, image_hw)
@@ -206,6 +197,19 @@ class MapTask(Task):
             test=case.test,
             saved=SavedHead(name=settings.head, head=head, facts={"grid": list(plan.grid_hw)}),
         )
+
+    def _train(
+        self, case: Case, targets: Targets, arguments: dict[str, Any], first: Fitted | None
+    ) -> list[Fitted]:
+        """A head for each seed; the first one may be there already."""
+        settings = case.settings
+
+        def train(number: int) -> Fitted:
+            step = _step(case, f"{settings.head} head", number)
+            return fit_head(case, targets, arguments, seed=settings.seed + number, step=step)
+
+        known = [first] if first else []
+        return known + [train(number) for number in range(len(known), settings.seeds)]
 
     def _judge(self, case: Case, head: nn.Module, outputs: Outputs, number: int) -> Scores:
         """Every test image at its own size."""
