@@ -1,5 +1,5 @@
 """Multimodal language models whose frozen vision tower runs over several scales.
 
-Everything is a class of transformers: the tower is a `PreTrainedModel` that works inside the stock LLaVA
-classes, on the one operator of polyscale.
+Everything is a class of transformers: the tower is a `PreTrainedModel` that works inside their
+LLaVA, and its tiles are cut and joined by the operator of polyscale.
 """
