@@ -7,7 +7,7 @@ A target is a value for each image (its class, several labels, a number) or one 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int16
@@ -144,10 +144,6 @@ class ImageSplit(Protocol):
         ...
 
     def __len__(self) -> int: ...
-
-    def take(self, indices: NDArray[np.integer]) -> Self:
-        """Those at the indices, in their order."""
-        ...
 
 
 Split = TypeVar("Split", bound=ImageSplit)
