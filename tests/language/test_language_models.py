@@ -16,10 +16,10 @@ SMALL = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "vo
 
 @pytest.fixture(scope="module")
 def pair():
-    words = Tokenizer(models.WordLevel({"a": 0, "b": 1, "?": 2}, unk_token="?"))
+    words = Tokenizer(models.WordLevel({"a": 0, "b": 1, "?": 2}))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     model = LlamaForCausalLM(LlamaConfig(**SMALL, num_attention_heads=2))
-    return model, PreTrainedTokenizerFast(tokenizer_object=words, unk_token="?")
+    return model, PreTrainedTokenizerFast(tokenizer_object=words)
 
 
 def test_a_folder_gives_the_model_that_was_saved(pair, tmp_path):
