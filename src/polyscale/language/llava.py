@@ -7,8 +7,6 @@ import torch
 from torch import nn
 from transformers import (
     AddedToken,
-    AutoModelForCausalLM,
-    AutoTokenizer,
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
@@ -20,12 +18,14 @@ from transformers import (
 from polyscale.errors import InputError
 from polyscale.language.config import ImageMode, S2VisionConfig
 from polyscale.language.images import make_image_processor
+from polyscale.language.language_models import load_language_model
+from polyscale.language.processor import PLACEHOLDER, check_llava, make_processor, select_strategy
 from polyscale.language.tower import S2VisionModel
 from polyscale.operator.backbones import ModelBackbone, as_backbone
 from polyscale.operator.backbones.blueprint import blueprint_of
 from polyscale.types import Backbone
 
-IMAGE_TOKEN, PAD_TOKEN = "<image>", "<pad>"
+PADDING = "<pad>"
 
 VOCABULARY_STEP = 64
 """Embeddings are enlarged to a multiple of it, as those of LLaVA are."""
@@ -34,8 +34,7 @@ VOCABULARY_STEP = 64
 def make_llava(
     *,
     vision: str | nn.Module | Backbone,
-    language: str | PreTrainedModel,
-    tokenizer: Any = None,
+    language: str | tuple[Any, Any],
     scales: Sequence[float] | None = None,
     sizes: Sequence[int] | None = None,
     image_mode: ImageMode = "crop",
@@ -50,8 +49,8 @@ def make_llava(
     Args:
         vision: a source such as `"pip:efficientnet_lite0"`, a name on the Hugging Face hub or a
             local folder, a live model of transformers or timm, or a `Backbone`.
-        language: the same of a causal language model, or `"pip:smollm2_135m"`.
-        tokenizer: of a live language model.
+        language: the name or folder of a causal language model, `"pip:smollm2_135m"`, or a live
+            model and its tokenizer. Both are changed: they learn the token `<image>`.
         scales: sizes relative to the vision model's own (default: (1, 2, 3)).
         sizes: the same in pixels, instead of scales.
         image_mode: what becomes of pictures that are not square, see `ImageMode`.
@@ -83,28 +82,20 @@ def make_llava(
     image_processor = make_image_processor(
         config, mean=_known(backbone, "mean"), std=_known(backbone, "std")
     )
-    language_model, tokenizer = _language_model(language, tokenizer)
-    image_token_id = _add_image_token(language_model, tokenizer)
-    strategy = "default" if config.has_class_token else "full"
+    language_model, tokenizer = load_language_model(language)
     llava_config = LlavaConfig(
         vision_config=config,
         text_config=language_model.config,
-        image_token_index=image_token_id,
+        image_token_index=_add_image_token(language_model, tokenizer),
         image_seq_length=config.grid_size**2,
         vision_feature_layer=vision_feature_layer,
-        vision_feature_select_strategy=strategy,
+        vision_feature_select_strategy=select_strategy(config),
         tie_word_embeddings=bool(language_model.config.tie_word_embeddings),
     )
     model = _assemble(llava_config, tower, language_model)
-    processor = LlavaProcessor(
-        image_processor=image_processor,
-        tokenizer=tokenizer,
-        patch_size=config.patch_size,
-        vision_feature_select_strategy=strategy,
-        image_token=IMAGE_TOKEN,
-        num_additional_image_tokens=int(config.has_class_token),
-        chat_template=tokenizer.chat_template,
-    )
+    template = tokenizer.chat_template
+    processor = make_processor(config, image_processor, tokenizer, chat_template=template)
+    check_llava(model, processor)
     return model, processor
 
 
@@ -150,26 +141,17 @@ def _known(backbone: Backbone, name: str) -> tuple[float, ...]:
     return values
 
 
-def _language_model(language: Any, tokenizer: Any) -> tuple[Any, Any]:
-    if isinstance(language, str):
-        model = AutoModelForCausalLM.from_pretrained(language, trust_remote_code=False)
-        return model, AutoTokenizer.from_pretrained(language, trust_remote_code=False)
-    if tokenizer is None:
-        raise InputError(
-            "tokenizer must be given for a live language model, but got None. "
-            "Example: tokenizer=AutoTokenizer.from_pretrained(FOLDER)"
-        )
-    return language, tokenizer
-
-
 def _add_image_token(language_model: Any, tokenizer: Any) -> int:
-    """The number of `<image>`, which has one afterwards, as a token for padding has."""
-    tokenizer.add_tokens(AddedToken(IMAGE_TOKEN, normalized=False, special=True), True)
+    """The number of `<image>` in a vocabulary that has it afterwards, and a token for padding."""
+    tokenizer.add_tokens(AddedToken(PLACEHOLDER, normalized=False, special=True), True)
     if tokenizer.pad_token is None:
-        tokenizer.add_special_tokens({"pad_token": PAD_TOKEN})
+        tokenizer.add_special_tokens({"pad_token": PADDING})
+    tokenizer.padding_side = "left"  # as generating for a batch needs it
+    language_model.config.pad_token_id = tokenizer.pad_token_id
+    language_model.generation_config.pad_token_id = tokenizer.pad_token_id
     if len(tokenizer) > language_model.get_input_embeddings().num_embeddings:
         language_model.resize_token_embeddings(len(tokenizer), pad_to_multiple_of=VOCABULARY_STEP)
-    return int(tokenizer.convert_tokens_to_ids(IMAGE_TOKEN))
+    return int(tokenizer.convert_tokens_to_ids(PLACEHOLDER))
 
 
 def _assemble(
@@ -185,6 +167,5 @@ def _assemble(
     projector.to_empty(device=head.weight.device).to(head.weight.dtype)
     projector.apply(model._init_weights)
     model.tie_weights()
-    if language_model.can_generate():
-        model.generation_config = language_model.generation_config
+    model.generation_config = language_model.generation_config
     return model.eval()
