@@ -13,7 +13,7 @@ from polyscale.language.grids import dynamic_size, kept_size
 from polyscale.types import HW
 
 
-class S2ImagesKwargs(ImagesKwargs, total=False):  # type: ignore[misc]
+class S2ImagesKwargs(ImagesKwargs, total=False):  # type: ignore[call-arg, misc]
     """What `S2ImageProcessor` takes beside the arguments of all image processors."""
 
     image_mode: str

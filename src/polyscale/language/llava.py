@@ -1,7 +1,7 @@
 """`make_llava`: a multimodal language model from a vision model and a language model."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import nn
@@ -15,14 +15,16 @@ from transformers import (
     TimmWrapperModel,
 )
 
-from polyscale.errors import InputError
+from polyscale.errors import InputError, near_matches
 from polyscale.language.config import ImageMode, S2VisionConfig
 from polyscale.language.images import make_image_processor
 from polyscale.language.language_models import load_language_model
-from polyscale.language.processor import PLACEHOLDER, check_llava, make_processor, select_strategy
+from polyscale.language.processor import check_llava, make_processor, select_strategy
+from polyscale.language.prompts import IMAGE
 from polyscale.language.tower import S2VisionModel
 from polyscale.operator.backbones import ModelBackbone, as_backbone
 from polyscale.operator.backbones.blueprint import blueprint_of
+from polyscale.operator.plan import check_choice
 from polyscale.types import Backbone
 
 PADDING = "<pad>"
@@ -56,7 +58,8 @@ def make_llava(
         image_mode: what becomes of pictures that are not square, see `ImageMode`.
         vision_feature_layer: the hidden state that is read, or several, counted as LLaVA does. By
             default the one before the last, as in LLaVA; the output of a convolutional network.
-        options: other fields of `S2VisionConfig`.
+        options: fields of `S2VisionConfig`: `merge`, `skip_enlarged`, `antialias`, `frozen`,
+            `operator`, `tile_size`.
 
     Returns:
         The model, in evaluation mode, and the processor.
@@ -66,6 +69,8 @@ def make_llava(
         MissingExtraError: if a package is not installed.
         RunError: if weights cannot be fetched.
     """
+    check_choice("image_mode", image_mode, get_args(ImageMode))
+    _check_options(options)
     backbone = as_backbone(_source(vision))
     vision_model = _vision_model(backbone)
     config = S2VisionConfig(
@@ -97,6 +102,17 @@ def make_llava(
     processor = make_processor(config, image_processor, tokenizer, chat_template=template)
     check_llava(model, processor)
     return model, processor
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    """Refuse what is no field of the tower's configuration, which would take any name."""
+    known = {"merge", "skip_enlarged", "antialias", "frozen", "operator", "tile_size"}
+    for name in options:
+        if name not in known:
+            raise InputError(
+                f"{name} is not an option of a tower.{near_matches(name, known)} "
+                f"The options are {', '.join(sorted(known))}."
+            )
 
 
 def _source(vision: Any) -> Any:
@@ -143,7 +159,7 @@ def _known(backbone: Backbone, name: str) -> tuple[float, ...]:
 
 def _add_image_token(language_model: Any, tokenizer: Any) -> int:
     """The number of `<image>` in a vocabulary that has it afterwards, and a token for padding."""
-    tokenizer.add_tokens(AddedToken(PLACEHOLDER, normalized=False, special=True), True)
+    tokenizer.add_tokens(AddedToken(IMAGE, normalized=False, special=True), True)
     if tokenizer.pad_token is None:
         tokenizer.add_special_tokens({"pad_token": PADDING})
     tokenizer.padding_side = "left"  # as generating for a batch needs it
@@ -151,7 +167,7 @@ def _add_image_token(language_model: Any, tokenizer: Any) -> int:
     language_model.generation_config.pad_token_id = tokenizer.pad_token_id
     if len(tokenizer) > language_model.get_input_embeddings().num_embeddings:
         language_model.resize_token_embeddings(len(tokenizer), pad_to_multiple_of=VOCABULARY_STEP)
-    return int(tokenizer.convert_tokens_to_ids(PLACEHOLDER))
+    return int(tokenizer.convert_tokens_to_ids(IMAGE))
 
 
 def _assemble(

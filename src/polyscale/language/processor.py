@@ -7,8 +7,7 @@ from transformers import LlavaProcessor
 from polyscale.errors import InputError
 from polyscale.language.config import S2VisionConfig
 from polyscale.language.images import check_image_processor
-
-PLACEHOLDER = "<image>"
+from polyscale.language.prompts import IMAGE
 
 
 class S2Processor(LlavaProcessor):  # type: ignore[misc]
@@ -35,7 +34,7 @@ def make_processor(
         tokenizer=tokenizer,
         patch_size=config.patch_size,
         vision_feature_select_strategy=select_strategy(config),
-        image_token=PLACEHOLDER,
+        image_token=IMAGE,
         num_additional_image_tokens=int(config.gives_class_token),
         **options,
     )

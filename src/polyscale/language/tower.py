@@ -129,7 +129,8 @@ class S2VisionModel(PreTrainedModel):  # type: ignore[misc]
         for height, width in dict.fromkeys(sizes):
             which = [i for i, size in enumerate(sizes) if size == (height, width)]
             outputs = self._run_alike(images[which, :, :height, :width], layers)
-            by_image.update(zip(which, zip(*outputs, strict=True), strict=True))
+            for place, i in enumerate(which):
+                by_image[i] = [output[place] for output in outputs]
         in_order = [by_image[i] for i in range(len(sizes))]
         return [torch.cat(tokens)[None] for tokens in zip(*in_order, strict=True)]
 
