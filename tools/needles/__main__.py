@@ -46,8 +46,8 @@ def _sizes(asked: list[Asked]) -> str:
         low, middle, high = np.percentile(smallest, [5, 50, 95])
         scenes = len({one.scene.picture for one in own})
         lines.append(
-            f"{category}: {len(own)} questions about {scenes} pictures; longer side of the smallest "
-            f"target {low:.0f}, {middle:.0f}, {high:.0f} px at 224 (5, 50, 95 %)"
+            f"{category}: {len(own)} questions about {scenes} pictures; longer side of the "
+            f"smallest target {low:.0f}, {middle:.0f}, {high:.0f} px at 224 (5, 50, 95 %)"
         )
     return "\n".join(lines)
 

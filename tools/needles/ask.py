@@ -1,8 +1,8 @@
 """Questions about scenes, in groups in which every answer is right equally often.
 
-The questions of a group have the same text and the same options, and each option is right in as many
-of them as any other. So whoever does not see the picture gives all of them one answer, whatever it
-is and whatever it knows, and is right exactly as often as by chance.
+The questions of a group have the same text and the same options, and each option is right in as
+many of them as any other. So whoever does not see the picture gives all of them one answer, and is
+right exactly as often as by chance, whatever it has learned.
 """
 
 from __future__ import annotations
