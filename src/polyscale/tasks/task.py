@@ -318,8 +318,13 @@ class Task(ABC):
         if kind == "correct":
             return accuracy_intervals(values)
         if kind == "statistics":
-            return image_intervals(values, self.reduce, seed=seed)
-        return weighted_intervals(values, num_images, seed=seed)
+            intervals = image_intervals(values, self.reduce, seed=seed)
+        else:
+            intervals = weighted_intervals(values, num_images, seed=seed)
+        if self.metric.unit != "%":
+            return intervals
+        # weights add up to 1 only within rounding, and so may a resample of right answers
+        return {name: (max(0.0, low), min(1.0, high)) for name, (low, high) in intervals.items()}
 
     def contrasts(
         self, scores: Mapping[str, Scores], *, margin: float, seed: int
