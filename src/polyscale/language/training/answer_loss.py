@@ -1,5 +1,6 @@
 """A LLaVA as `Trainer` trains it: parts of it, by the loss of answers alone."""
 
+import warnings
 from typing import Any
 
 import torch.nn.functional as F
@@ -90,10 +91,10 @@ def prepare(llava: Any, settings: LlavaTraining) -> tuple[Any, list[dict[str, An
     """
     llava.requires_grad_(False)
     if settings.checkpoint_layers:
-        llava.gradient_checkpointing_enable({"use_reentrant": False})
-    model = (
-        get_peft_model(llava, lora_config(llava, settings)) if settings.stage == "lora" else llava
-    )
+        # renamed in transformers 5
+        new = getattr(llava, "activation_checkpointing_enable", None)
+        (new or llava.gradient_checkpointing_enable)({"use_reentrant": False})
+    model = _with_lora(llava, settings) if settings.stage == "lora" else llava
     projector = projector_of(llava)
     if settings.precision != "fp32":
         projector.float()
@@ -108,7 +109,13 @@ def prepare(llava: Any, settings: LlavaTraining) -> tuple[Any, list[dict[str, An
     return model, [{"params": own, "lr": rates[part]} for part, own in parts.items() if own]
 
 
-def lora_config(llava: Any, settings: LlavaTraining) -> LoraConfig:
+def _with_lora(llava: Any, settings: LlavaTraining) -> PeftModel:
+    with warnings.catch_warnings():  # peft asks for what transformers has renamed
+        warnings.simplefilter("ignore", FutureWarning)
+        return get_peft_model(llava, _lora_config(llava, settings))
+
+
+def _lora_config(llava: Any, settings: LlavaTraining) -> LoraConfig:
     """LoRA in every linear layer of the language model; names of the tower's may be the same."""
     inside = llava.model.language_model.named_modules()
     names = sorted({n.rpartition(".")[2] for n, m in inside if isinstance(m, nn.Linear)})

@@ -44,12 +44,13 @@ def training_facts(
 ) -> dict[str, str]:
     """Everything that a training depends on, in words that can be compared."""
     chosen = {name: repr(value) for name, value in asdict(settings).items()}
-    how = f"{processor.image_processor.to_json_string()} {processor.chat_template}"
+    template = processor.chat_template or processor.tokenizer.chat_template
+    how = f"{processor.image_processor.to_json_string()} {template}"
     return {
         **{name: value for name, value in chosen.items() if name not in CHANGES_NOTHING},
         "model": weights_hash(llava),
         "config of the model": _digest(llava.config.to_json_string()),
-        "processor": _digest(f"{how} {processor.tokenizer.get_vocab()}"),
+        "processor": _digest(f"{how} {sorted(processor.tokenizer.get_vocab().items())}"),
         "conversations": data.fingerprint,
         "pictures": data.pictures.fingerprint,
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.integrations import TensorBoardCallback
 
 from polyscale.errors import InputError, require
@@ -139,6 +139,7 @@ def _train(
             optimizers=(torch.optim.AdamW(groups, weight_decay=settings.weight_decay), None),
             callbacks=[_Marks(), _Reports(progress), TensorBoardCallback(writer)],
         )
+        trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=_last_checkpoint(out))
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     (out / LOSSES).write_text(json.dumps(losses), encoding="utf-8")
