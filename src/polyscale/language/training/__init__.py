@@ -1,5 +1,6 @@
 """Training a LLaVA: its projector, and LoRA in its language model, by the stock `Trainer`."""
 
+from polyscale.language.training.config import train_from_config
 from polyscale.language.training.conversations import (
     Conversation,
     Conversations,
@@ -18,5 +19,6 @@ __all__ = [
     "from_questions",
     "load_conversations",
     "read_llava_json",
+    "train_from_config",
     "train_llava",
 ]
