@@ -8,8 +8,9 @@ from polyscale.language.training.conversations import (
     load_conversations,
     read_llava_json,
 )
+from polyscale.language.training.folder import TrainedLlava
 from polyscale.language.training.settings import LlavaTraining
-from polyscale.language.training.train import TrainedLlava, train_llava
+from polyscale.language.training.train import train_llava
 
 __all__ = [
     "Conversation",

@@ -11,8 +11,9 @@ from transformers import AutoProcessor, LlavaForConditionalGeneration, set_seed
 from polyscale.errors import InputError, near_matches
 from polyscale.language.llava import make_llava
 from polyscale.language.training.conversations import load_conversations
+from polyscale.language.training.folder import TrainedLlava
 from polyscale.language.training.settings import LlavaTraining
-from polyscale.language.training.train import TrainedLlava, train_llava
+from polyscale.language.training.train import train_llava
 from polyscale.operator.backbones.loading import fetching, local_folder
 from polyscale.types import Progress, silent
 
