@@ -34,7 +34,9 @@ from polyscale.data.pixels import (
     to_classes,
     to_depth_coding,
 )
+from polyscale.data.questions import QuestionData
 from polyscale.data.table import list_table
+from polyscale.data.vstar import load_vstar
 from polyscale.errors import InputError, near_matches
 from polyscale.types import Progress, silent
 
@@ -186,6 +188,25 @@ def load_depth(
     return DepthData(
         min_depth_m=coding.min_m, max_depth_m=coding.max_m, crop_yxyx=coding.crop_yxyx, **fields
     )
+
+
+def load_questions(
+    source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
+) -> QuestionData:
+    """Load multiple-choice questions about pictures; see `load_classification`.
+
+    The source is a folder in the layout of V* bench, as `folder:PATH` or PATH alone, with or
+    without `?limit=N`, questions of each split. V* bench has only test questions; a folder with
+    `train/` and `test/` has both. Unlike other data, questions are never left out: a file that
+    cannot be used is an error that names it.
+    """
+    scheme, colon, rest = source.partition(":")
+    place, options = split_options(rest if scheme == "folder" and colon else source, (LIMIT,))
+    check_names([source], "data")
+    data = load_vstar(source, to_path(place), cache=cache, progress=progress)
+    if LIMIT not in options:
+        return data
+    return limit_data(data, to_count(LIMIT, options[LIMIT], MIN_TRAIN), seed=seed)
 
 
 def list_source(source: str, task: str, *, seed: int = 0) -> Catalogue:

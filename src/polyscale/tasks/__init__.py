@@ -2,6 +2,7 @@
 
 from polyscale.tasks.classification import Classification, ClassificationSettings
 from polyscale.tasks.depth import Depth, DepthSettings
+from polyscale.tasks.evaluation import Baseline, Case, Evaluation, FinishedRun, SavedHead, Scores
 from polyscale.tasks.groups import ImageGroups
 from polyscale.tasks.maps import DensePredictor, MapSettings, MapTask
 from polyscale.tasks.multilabel import Multilabel
@@ -13,16 +14,7 @@ from polyscale.tasks.regression import Regression
 from polyscale.tasks.retrieval import Retrieval
 from polyscale.tasks.segmentation import Segmentation, SegmentationSettings
 from polyscale.tasks.settings import PooledSettings, RunSettings, pooled_rows
-from polyscale.tasks.task import (
-    AddOn,
-    Baseline,
-    Case,
-    Evaluation,
-    FinishedRun,
-    SavedHead,
-    Scores,
-    Task,
-)
+from polyscale.tasks.task import AddOn, Task
 
 __all__ = [
     "DEFAULT",

@@ -20,20 +20,13 @@ from polyscale.stats import (
     reliability,
     threshold_errors,
 )
+from polyscale.tasks.evaluation import Baseline, Case, Evaluation, SavedHead, Scores
 from polyscale.tasks.groups import ImageGroups, by_class
 from polyscale.tasks.options import option
 from polyscale.tasks.pooled import HEAD, PooledTask, pooled_evaluation
 from polyscale.tasks.pooled_predictor import Columns
 from polyscale.tasks.settings import PooledSettings, Rows, check_choice
-from polyscale.tasks.task import (
-    CLASS_SOURCES,
-    AddOn,
-    Baseline,
-    Case,
-    Evaluation,
-    SavedHead,
-    Scores,
-)
+from polyscale.tasks.task import CLASS_SOURCES, AddOn
 
 
 @dataclass(frozen=True, kw_only=True)

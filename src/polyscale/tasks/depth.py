@@ -16,10 +16,10 @@ from polyscale.learning.heads.dense.augment import AugmentSettings
 from polyscale.learning.heads.dense.segmentation import upsample
 from polyscale.records import METRICS
 from polyscale.stats import DEPTH_METRICS, depth_errors, depth_metrics
+from polyscale.tasks.evaluation import Baseline, Scores
 from polyscale.tasks.maps.predictor import Outputs
 from polyscale.tasks.maps.settings import DEFAULT_CROP_HW, MapSettings
 from polyscale.tasks.maps.task import MapTask, nothing_judged
-from polyscale.tasks.task import Baseline, Scores
 from polyscale.types import HW
 
 

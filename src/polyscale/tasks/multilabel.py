@@ -12,11 +12,11 @@ from polyscale.errors import InputError
 from polyscale.learning.heads import LinearHead
 from polyscale.records import Metric, write_json
 from polyscale.stats import WeightedMetric
+from polyscale.tasks.evaluation import FinishedRun
 from polyscale.tasks.groups import ImageGroups, by_label
 from polyscale.tasks.pooled import PooledTask, fit_ridge
 from polyscale.tasks.pooled_predictor import Columns
 from polyscale.tasks.settings import Rows
-from polyscale.tasks.task import FinishedRun
 
 
 class Multilabel(PooledTask):

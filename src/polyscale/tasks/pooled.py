@@ -16,10 +16,11 @@ from polyscale.features import pooled_columns
 from polyscale.learning.heads import LinearHead
 from polyscale.operator.multiscale import MultiScale
 from polyscale.stats import WeightedMetric
+from polyscale.tasks.evaluation import Baseline, Case, Evaluation, SavedHead, Scores
 from polyscale.tasks.files import most_divided, thumbnail
 from polyscale.tasks.pooled_predictor import Columns, PooledPredictor
 from polyscale.tasks.settings import PooledSettings, Rows, RunSettings
-from polyscale.tasks.task import AddOn, Baseline, Case, Evaluation, SavedHead, Scores, Task
+from polyscale.tasks.task import AddOn, Task
 from polyscale.types import Candidate
 
 NUM_FOLDS = 5

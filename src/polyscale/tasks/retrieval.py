@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from polyscale.data import ClassificationData, load_classification
 from polyscale.errors import InputError
 from polyscale.records import Metric
+from polyscale.tasks.evaluation import Baseline, Scores
 from polyscale.tasks.groups import ImageGroups, by_class
 from polyscale.tasks.pooled import PooledTask
 from polyscale.tasks.settings import Rows
-from polyscale.tasks.task import CLASS_SOURCES, Baseline, Scores
+from polyscale.tasks.task import CLASS_SOURCES
 
 COLUMNS = ("retrieval_map", "recall_1", "recall_5")
 

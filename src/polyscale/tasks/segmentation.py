@@ -27,12 +27,12 @@ from polyscale.stats import (
     segmentation_metrics,
     stack_counts,
 )
+from polyscale.tasks.evaluation import Baseline, FinishedRun, Scores
 from polyscale.tasks.groups import ImageGroups
 from polyscale.tasks.maps.predictor import Outputs
 from polyscale.tasks.maps.samples import READERS
 from polyscale.tasks.maps.settings import DEFAULT_CROP_HW, MapSettings
 from polyscale.tasks.maps.task import MapTask, nothing_judged
-from polyscale.tasks.task import Baseline, FinishedRun, Scores
 from polyscale.types import HW
 
 MAX_COUNTED = 500

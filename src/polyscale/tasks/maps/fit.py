@@ -14,9 +14,9 @@ from polyscale.learning.heads.dense.augment import online_batches
 from polyscale.learning.heads.dense.fits import Fitted
 from polyscale.learning.heads.dense.train import cached_batches
 from polyscale.learning.training import Batches, TrainContext
+from polyscale.tasks.evaluation import Case
 from polyscale.tasks.maps.samples import ChosenRows, MapSplit
 from polyscale.tasks.maps.settings import MapSettings
-from polyscale.tasks.task import Case
 
 
 def fit_head(

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from polyscale.tasks.evaluation import Evaluation
 from polyscale.tasks.files import GALLERY_PX, jpeg, most_divided
 from polyscale.tasks.maps.evaluate import predict_image
 from polyscale.tasks.maps.predictor import Outputs
 from polyscale.tasks.maps.samples import Samples, nearest
-from polyscale.tasks.task import Evaluation
 from polyscale.types import Candidate
 
 NUM_IMAGES = 12

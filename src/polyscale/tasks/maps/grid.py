@@ -13,10 +13,10 @@ from torch import nn
 from polyscale.learning.heads.dense import Targets
 from polyscale.learning.heads.dense.fits import Fitted
 from polyscale.operator.multiscale import MultiScale
+from polyscale.tasks.evaluation import Case, Scores
 from polyscale.tasks.maps.fit import fit_head
 from polyscale.tasks.maps.predictor import count_scores
 from polyscale.tasks.maps.settings import MapSettings
-from polyscale.tasks.task import Case, Scores
 from polyscale.types import HW
 
 PROBE = "linear"

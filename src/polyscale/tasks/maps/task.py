@@ -22,6 +22,7 @@ from polyscale.learning.heads.dense.pixels import IMAGES
 from polyscale.learning.heads.dense.train import Targets
 from polyscale.learning.heads.dense.views import ViewSettings, views_of
 from polyscale.operator.multiscale import MultiScale
+from polyscale.tasks.evaluation import Baseline, Case, Evaluation, SavedHead, Scores
 from polyscale.tasks.maps.evaluate import predict_image, predict_rasters
 from polyscale.tasks.maps.fit import fit_head
 from polyscale.tasks.maps.gallery import gallery_table
@@ -29,7 +30,7 @@ from polyscale.tasks.maps.grid import PROBE, best_trial, try_grids
 from polyscale.tasks.maps.predictor import DensePredictor, Outputs, count_scores
 from polyscale.tasks.maps.samples import READERS, MapSplit, Samples, nearest
 from polyscale.tasks.maps.settings import GIGABYTE, MapSettings
-from polyscale.tasks.task import Baseline, Case, Evaluation, SavedHead, Scores, Task
+from polyscale.tasks.task import Task
 from polyscale.types import Candidate
 
 MAX_FLOOR_IMAGES = 1000

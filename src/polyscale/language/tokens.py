@@ -1,0 +1,44 @@
+"""The tokens of a prompt and of an answer to it."""
+
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import Any
+
+from polyscale.language.prompts import Turn, render
+
+
+def turn_text(processor: Any, question: str, answer: str) -> str:
+    """A question and its answer, up to and including the token that ends the assistant's turn.
+
+    Where a template writes no such token, the tokenizer's end token stands there, as LLaVA-1.5 was
+    trained. What a template writes after it, such as a new line, is left out.
+
+    Args:
+        processor: a `LlavaProcessor`.
+        question: with `<image>` where the picture is.
+        answer: what the assistant says.
+    """
+    tokenizer = processor.tokenizer
+    text = render(processor, [Turn(question, answer)]).rstrip()
+    special = [str(t) for t in tokenizer.added_tokens_decoder.values() if t.special]
+    return text if text.endswith(tuple(special)) else text + (tokenizer.eos_token or "")
+
+
+def token_ids(processor: Any, text: str) -> list[int]:
+    """The tokens of a text, begun by the tokenizer's first token unless the text says it itself.
+
+    A picture is one token.
+    """
+    tokenizer = processor.tokenizer
+    begun = tokenizer.bos_token is not None and text.startswith(tokenizer.bos_token)
+    return list(tokenizer(text, add_special_tokens=not begun)["input_ids"])
+
+
+def shared_length(sequences: Sequence[Sequence[int]]) -> int:
+    """How many tokens all sequences have in common at their beginning.
+
+    >>> shared_length([[1, 2, 3], [1, 2, 4, 5]])
+    2
+    """
+    columns = zip(*sequences, strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
