@@ -84,9 +84,9 @@ def cost_lines(recipe: MultimodalRecipe) -> Lines:
     passes = sum(stage.num_conversations for stage in recipe.stages)
     kept = max(size.kept_bytes for size in sizes)
     yield (
-        f"Towers: {sum(size.macs for size in sizes) * passes / 1e18:,.1f} EMACs for all candidates, "
-        f"if each of the {passes:,} conversations has one picture. Kept features would take up to "
-        f"{decimal(kept * recipe.stages[0].num_conversations)} for stage 1 of a candidate."
+        f"Towers: {sum(size.macs for size in sizes) * passes / 1e18:,.1f} EMACs for all "
+        f"candidates, if each of the {passes:,} conversations has one picture. Kept features "
+        f"would take up to {decimal(kept * recipe.stages[0].num_conversations)} for stage 1 of a candidate."
     )
 
 

@@ -13,10 +13,12 @@ require("transformers", extra="language", feature="polyscale.language", at_least
 from transformers import AutoConfig, AutoModel
 
 from polyscale.language.config import S2VisionConfig
+from polyscale.language.conversion import convert_llava
 from polyscale.language.llava import make_llava
 from polyscale.language.tower import S2VisionModel
+from polyscale.language.widen import widen
 
 AutoConfig.register(S2VisionConfig.model_type, S2VisionConfig, exist_ok=True)
 AutoModel.register(S2VisionConfig, S2VisionModel, exist_ok=True)
 
-__all__ = ["S2VisionConfig", "S2VisionModel", "make_llava"]
+__all__ = ["S2VisionConfig", "S2VisionModel", "convert_llava", "make_llava", "widen"]

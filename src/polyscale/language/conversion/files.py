@@ -1,4 +1,4 @@
-"""Checkpoints of LLaVA's own code: what their folders hold, and their names of tensors.
+"""Checkpoints of LLaVA's own code: what their folders hold.
 
 Three layouts are read. Everything in them is data: no file can run code.
 
@@ -11,8 +11,7 @@ Each has a `config.json` beside it.
 """
 
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
@@ -22,22 +21,12 @@ import torch
 from torch import Tensor
 
 from polyscale.errors import InputError, first_line
+from polyscale.language.conversion.tensors import Lora, pair_lora, plain_names, shorten
 
 Kind = Literal["lora", "stage 1", "full"]
 
-PREFIXES = {
-    "model.multi_modal_projector.linear_1.": "model.mm_projector.0.",
-    "model.multi_modal_projector.linear_2.": "model.mm_projector.2.",
-    "model.vision_tower.backbone.": "model.vision_tower.vision_tower.vision_model.",
-    "model.language_model.": "model.",
-}
-"""How names begin in transformers' LLaVA with a tower of several scales → in the original."""
-
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Files of a whole model; `.index.json` after the name lists the files of one in several parts."""
-
-UNUSED = re.compile(r"rotary_emb\.inv_freq$|embeddings\.position_ids$")
-"""Constants that old checkpoints keep, and that transformers computes."""
 
 PLAIN_LORA: Mapping[str, Any] = {
     "bias": "none",
@@ -57,19 +46,17 @@ class Original:
     """A checkpoint of LLaVA's own code. Its tensors are read from the disk when they are used.
 
     Attributes:
-        folder: where it is.
         kind: its layout.
         config: its `config.json`.
         tensors: by their names in LLaVA's model, `model.mm_projector.0.weight` and so on.
-        lora: name of a weight → the factors A (rank, in) and B (out, rank) of its change.
-        scaling: factor of the change: W + scaling · B · A.
+        lora: the changes of weights, see `Lora`.
+        scaling: what their products count: W + scaling · B · A.
     """
 
-    folder: Path
     kind: Kind
     config: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
-    lora: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    lora: Lora = field(default_factory=dict)
     scaling: float = 0.0
 
 
@@ -80,27 +67,23 @@ def read_original(folder: Path) -> Original:
         InputError: if the folder has none of the layouts, or a file of it cannot be read.
     """
     if not folder.is_dir():
-        raise InputError(f"checkpoint must be a folder, but {str(folder)!r} is not. Check the path.")
+        raise InputError(
+            f"checkpoint must be a folder, but {str(folder)!r} is not. Check the path."
+        )
     if (folder / "adapter_config.json").is_file():
-        about = read_json(folder / "adapter_config.json")
-        rank, alpha = _check_adapter(about)
+        rank, alpha = _check_adapter(read_json(folder / "adapter_config.json"))
+        factors = _read_first(folder, ("adapter_model.safetensors", "adapter_model.bin"))
         return Original(
-            folder=folder,
             kind="lora",
             config=read_json(folder / "config.json"),
             tensors=plain_names(_read_first(folder, ("non_lora_trainables.bin",))),
-            lora=pair_lora(
-                plain_names(_read_first(folder, ("adapter_model.safetensors", "adapter_model.bin"))),
-                rank,
-            ),
+            lora=pair_lora(plain_names(factors), rank),
             scaling=alpha / rank,
         )
     kind: Kind = "stage 1" if (folder / "mm_projector.bin").is_file() else "full"
     names = ("mm_projector.bin",) if kind == "stage 1" else WEIGHTS
     tensors = plain_names(_read_first(folder, names))
-    return Original(
-        folder=folder, kind=kind, config=read_json(folder / "config.json"), tensors=tensors
-    )
+    return Original(kind=kind, config=read_json(folder / "config.json"), tensors=tensors)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
@@ -129,81 +112,6 @@ def read_json(file: Path) -> dict[str, Any]:
     return content
 
 
-def original_name(name: str) -> str:
-    """The original's name of a tensor of transformers' model.
-
-    >>> original_name("model.language_model.layers.0.mlp.up_proj.weight")
-    'model.layers.0.mlp.up_proj.weight'
-    """
-    for prefix, original in PREFIXES.items():
-        if name.startswith(prefix):
-            return original + name.removeprefix(prefix)
-    return name
-
-
-def plain_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors without the prefixes that peft adds to their names, and without constants."""
-    return {_plain(name): t for name, t in tensors.items() if not UNUSED.search(name)}
-
-
-def pair_lora(tensors: Mapping[str, Tensor], rank: int) -> dict[str, tuple[Tensor, Tensor]]:
-    """The two factors of each weight that an adapter changes.
-
-    Args:
-        tensors: of the adapter, by plain names.
-        rank: of all factors.
-
-    Raises:
-        InputError: if a factor is missing or has another rank, or there are other tensors.
-    """
-    factors: dict[str, dict[str, Tensor]] = {}
-    problems = []
-    for name, tensor in tensors.items():
-        match = re.fullmatch(r"(.+)\.lora_([AB])(?:\.default)?\.weight", name)
-        if match is None:
-            problems.append(f"{name} is no factor of LoRA")
-        elif tensor.ndim != 2 or tensor.shape[0 if match[2] == "A" else 1] != rank:
-            problems.append(f"{name} has the shape {list(tensor.shape)} instead of rank {rank}")
-        else:
-            factors.setdefault(f"{match[1]}.weight", {})[match[2]] = tensor
-    for name, pair in factors.items():
-        problems += [f"{name} has no lora_{letter}" for letter in "AB" if letter not in pair]
-    if problems or not factors:
-        raise InputError(
-            f"adapter must hold two factors for each weight that it changes, but "
-            f"{shorten(problems) or 'it is empty'}. Download the checkpoint again."
-        )
-    return {name: (pair["A"], pair["B"]) for name, pair in factors.items()}
-
-
-def merge_lora(weight: Tensor, factors: tuple[Tensor, Tensor], scaling: float) -> Tensor:
-    """W + scaling · B · A, in float32.
-
-    Args:
-        weight: (out, in).
-        factors: A (rank, in) and B (out, rank).
-        scaling: alpha / rank.
-    """
-    a, b = (factor.float() for factor in factors)
-    return weight.float().addmm(b, a, alpha=scaling)
-
-
-def shorten(texts: Iterable[str], most: int = 4) -> str:
-    """`a, b, c, d and 9 more`."""
-    texts = list(texts)
-    more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return ", ".join(texts[:most]) + more
-
-
-def _plain(name: str) -> str:
-    """`base_model.model.model.mm_projector.0.bias` → `model.mm_projector.0.bias`."""
-    name = name.removeprefix("base_model.")
-    for prefix in ("model.model.", "model.lm_head."):
-        if name.startswith(prefix):
-            return name.removeprefix("model.")
-    return name
-
-
 def _check_adapter(about: Mapping[str, Any]) -> tuple[int, float]:
     """Rank and alpha of an adapter that is plain LoRA."""
     odd = [key for key, plain in PLAIN_LORA.items() if about.get(key) not in (None, plain)]
@@ -230,7 +138,7 @@ def _read_first(folder: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
         if (folder / f"{name}.index.json").is_file():
             return _read_parts(folder / f"{name}.index.json")
     raise InputError(
-        f"checkpoint must be LoRA (adapter_config.json, adapter_model and non_lora_trainables.bin), "
+        "checkpoint must be LoRA (adapter_config.json, adapter_model, non_lora_trainables.bin), "
         f"stage 1 (mm_projector.bin) or a full model (model.safetensors or pytorch_model.bin), but "
         f"{str(folder)!r} has no {' or '.join(names)}. Download all files of one checkpoint."
     )
@@ -252,7 +160,9 @@ def _read_file(file: Path) -> dict[str, Tensor]:
 
     try:
         tensors = load_file(file) if file.suffix == ".safetensors" else _load_bin(file)
-    except (OSError, RuntimeError, ValueError, UnpicklingError, SafetensorError) as error:
+    except UnpicklingError as error:  # torch's message advises to run the code in the file
+        raise _unreadable(file, "it holds something other than tensors") from error
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise _unreadable(file, error) from error
     if not isinstance(tensors, dict) or not all(isinstance(t, Tensor) for t in tensors.values()):
         raise _unreadable(file, "it holds something other than tensors")

@@ -1,6 +1,5 @@
 """Original checkpoints → transformers, beside a model that is put together by hand."""
 
-import json
 import shutil
 from collections import namedtuple
 
@@ -12,11 +11,6 @@ import transformers as hf
 from PIL import Image
 from s2wrapper import forward as s2_forward
 from safetensors.torch import load_file, save_file
-
-from polyscale.errors import InputError, RunError
-from polyscale.language import convert_llava
-from polyscale.language.convert import check_tensors, finish_tensor
-from polyscale.language.original import Original, original_name, pair_lora, plain_names
 from tests.language.originals import (
     ADAPTER,
     CONFIG,
@@ -28,6 +22,16 @@ from tests.language.originals import (
     save_json,
     save_tokenizer,
     save_vision,
+)
+
+from polyscale.errors import InputError, RunError
+from polyscale.language import S2VisionConfig, convert_llava
+from polyscale.language.conversion.tensors import (
+    check_tensors,
+    finish_tensor,
+    original_name,
+    pair_lora,
+    plain_names,
 )
 
 Parts = namedtuple("Parts", "base vision language tower")
@@ -126,8 +130,8 @@ def test_stage_1_and_full_checkpoints(parts, tmp_path):
 def test_a_tower_that_was_trained_as_well(parts, lora, tmp_path):
     file = lora / "non_lora_trainables.bin"
     tensors = torch.load(file, weights_only=True)
-    name = "encoder.layers.0.mlp.fc1.bias"
-    tensors[f"base_model.model.model.vision_tower.vision_tower.vision_model.{name}"] = torch.ones(32)
+    name, start = "encoder.layers.0.mlp.fc1.bias", "base_model.model.model.vision_tower"
+    tensors[f"{start}.vision_tower.vision_model.{name}"] = torch.ones(32)
     torch.save(tensors, file)
     convert_llava(lora, base=parts.base, vision=parts.vision, out=tmp_path / "out")
     weights = load_file(tmp_path / "out" / "model.safetensors")
@@ -135,7 +139,7 @@ def test_a_tower_that_was_trained_as_well(parts, lora, tmp_path):
 
 
 def test_several_files(parts, lora, tmp_path, monkeypatch):
-    monkeypatch.setattr("polyscale.language.convert.PART", "20KB")
+    monkeypatch.setattr("polyscale.language.conversion.convert.PART", "20KB")
     steps = []
     convert_llava(
         lora,
@@ -222,7 +226,7 @@ def test_a_full_disk(parts, lora, tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("polyscale.language.convert.save_file", refuse)
+    monkeypatch.setattr("polyscale.language.conversion.convert.save_file", refuse)
     with pytest.raises(RunError, match=r"cannot be written .*No space left"):
         convert_llava(lora, base=parts.base, vision=parts.vision, out=tmp_path / "out")
     assert {path.name for path in tmp_path.iterdir()} == {"base", "vision", "lora"}
@@ -239,8 +243,6 @@ def test_all_tensors_of_the_published_sizes(name):
     """Vicuna, CLIP-L/14-336 and the released checkpoints, on the meta device."""
     size = LARGE[name]
     width, inner = size["hidden_size"], size["intermediate_size"]
-    from polyscale.language import S2VisionConfig
-
     clip = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24}
     clip = hf.CLIPVisionConfig(num_attention_heads=16, patch_size=14, image_size=336, **clip)
     language = hf.LlamaConfig(
@@ -280,10 +282,10 @@ def test_all_tensors_of_the_published_sizes(name):
                 factors[f"{peft_name}.lora_B.weight"] = torch.empty(rows, 128)
     lora = pair_lora(plain_names(factors), 128)
     check_tensors(found, expected, lora)
-    original = Original(
-        folder=None, kind="lora", config={}, tensors=found, lora=lora, scaling=2.0
-    )
-    made = {key: finish_tensor(key, found, original, like) for key, like in expected.items()}
+    made = {
+        key: finish_tensor(key, like, tensors=found, lora=lora, scaling=2.0)
+        for key, like in expected.items()
+    }
     assert all((t.shape, t.dtype) == (expected[k].shape, torch.float16) for k, t in made.items())
     assert {original_name(key) for key in made} == found.keys()
     assert len(lora) == 7 * size["layers"]
