@@ -11,9 +11,10 @@ from transformers import LlavaForConditionalGeneration, LlavaProcessor
 from polyscale.errors import InputError
 from polyscale.language.config import S2VisionConfig
 from polyscale.language.images import make_image_processor
+from polyscale.language.processor import check_llava, make_processor, select_strategy
 from polyscale.language.tower import S2VisionModel
 
-KEPT = ("image_mode", "antialias", "merge", "frozen", "operator", "tile_size")
+KEPT = ("image_mode", "skip_enlarged", "antialias", "merge", "frozen", "operator", "tile_size")
 """Fields of a tower of several scales that stay as they are."""
 
 
@@ -62,10 +63,12 @@ def widen(
         **{**own, **options},
     )
     _check_merge(config, given)
+    _check_strategy(model.config, config)
     known = [1.0] if given is None else given.multiscale().scales
     new = config.multiscale().scales
     wide_config = deepcopy(model.config)
     wide_config.vision_config = config
+    wide_config.vision_feature_select_strategy = select_strategy(config)
     with torch.device("meta"):
         wide = LlavaForConditionalGeneration(wide_config)
     wide.model.vision_tower = S2VisionModel(config, backbone)
@@ -78,7 +81,9 @@ def widen(
         num_layers=_num_layers(model.config),
     )
     wide.generation_config = model.generation_config
-    return wide.train(model.training), _processor(processor, config)
+    wide_processor = _processor(processor, config)
+    check_llava(wide, wide_processor)
+    return wide.train(model.training), wide_processor
 
 
 def widen_columns(
@@ -127,13 +132,10 @@ def _widen_projector(
 def _processor(processor: LlavaProcessor, config: S2VisionConfig) -> LlavaProcessor:
     """The same tokenizer and template, and pictures for the new tower."""
     images = processor.image_processor
-    return LlavaProcessor(
-        image_processor=make_image_processor(config, mean=images.image_mean, std=images.image_std),
-        tokenizer=processor.tokenizer,
-        patch_size=config.patch_size,
-        vision_feature_select_strategy=processor.vision_feature_select_strategy,
-        image_token=processor.image_token,
-        num_additional_image_tokens=int(bool(config.has_class_token)),
+    return make_processor(
+        config,
+        make_image_processor(config, mean=images.image_mean, std=images.image_std),
+        processor.tokenizer,
         chat_template=processor.chat_template,
     )
 
@@ -145,6 +147,17 @@ def _check_merge(config: S2VisionConfig, given: S2VisionConfig | None) -> None:
                 f"merge must be 'concat', so that each scale has its own channels, but got "
                 f"{merge!r}. With 'add' the projector fits any number of scales as it is."
             )
+
+
+def _check_strategy(config: Any, tower: S2VisionConfig) -> None:
+    """A class token among the tokens of the picture has no place in a tower of several scales."""
+    stock = not isinstance(config.vision_config, S2VisionConfig)
+    strategy = config.vision_feature_select_strategy
+    if stock and tower.has_class_token and strategy != "default":
+        raise InputError(
+            "vision_feature_select_strategy must be 'default', which leaves out the class token, "
+            f"but the model has {strategy!r}. It cannot be widened."
+        )
 
 
 def _slots(known: Sequence[float], scales: Sequence[float]) -> list[int]:

@@ -112,8 +112,7 @@ def _empty_llava(
     with _reading("vision", vision):
         model, processor = make_llava(
             vision=f"hf:{vision}",
-            language=language_model,
-            tokenizer=tokenizer,
+            language=(language_model, tokenizer),
             sizes=sizes,
             scales=None if sizes else (1,),
             image_mode=image_mode,
