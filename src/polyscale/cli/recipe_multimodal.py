@@ -86,7 +86,8 @@ def cost_lines(recipe: MultimodalRecipe) -> Lines:
     yield (
         f"Towers: {sum(size.macs for size in sizes) * passes / 1e18:,.1f} EMACs for all "
         f"candidates, if each of the {passes:,} conversations has one picture. Kept features "
-        f"would take up to {decimal(kept * recipe.stages[0].num_conversations)} for stage 1 of a candidate."
+        f"would take up to {decimal(kept * recipe.stages[0].num_conversations)} for stage 1 of "
+        "a candidate."
     )
 
 
