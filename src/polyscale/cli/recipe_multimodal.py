@@ -67,7 +67,7 @@ def cost_lines(recipe: MultimodalRecipe) -> Lines:
     )
     yield "The language model reads as many tokens at any number of scales."
     yield make_table(
-        ("stage", "trains", "conversations", "batch", "steps", "learning rate", "of the projector"),
+        ("stage", "trains", "conversations", "batch", "steps", "rate of LoRA", "of the projector"),
         (
             (
                 stage.name,
@@ -75,8 +75,8 @@ def cost_lines(recipe: MultimodalRecipe) -> Lines:
                 f"{stage.num_conversations:,}",
                 f"{stage.batch}",
                 f"{stage.num_steps:,}",
-                f"{stage.learning_rates[0]:g}",
-                f"{stage.learning_rates[1]:g}",
+                f"{stage.training.get('learning_rate', '')}",
+                f"{stage.training['projector_learning_rate']}",
             )
             for stage in recipe.stages
         ),

@@ -8,12 +8,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from math import ceil
 from typing import Any
 
 from polyscale.data.published import PaperRow, load_paper
-from polyscale.studies.recipes.recipe import Checkpoint
+from polyscale.errors import InputError, near_matches
+from polyscale.studies.recipes.recipe import Checkpoint, Recipe
 from polyscale.studies.recipes.size import count_tiles
-from polyscale.studies.recipes.table import CHECKPOINTS
+from polyscale.studies.recipes.table import CHECKPOINTS, RECIPES
 
 CATEGORIES = {"vstar_attributes": "direct_attributes", "vstar_spatial": "relative_position"}
 """What the paper prints of V* → the folder of these questions."""
@@ -68,6 +70,11 @@ class StageRecipe:
     def batch(self) -> int:
         """Sequences of a step."""
         return self.training["batch_size"] * self.training["accumulate"]
+
+    @property
+    def num_steps(self) -> int:
+        """Of the optimiser, over all conversations."""
+        return ceil(self.num_conversations * self.training["epochs"] / self.batch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,3 +215,18 @@ def _read() -> Iterator[MultimodalRecipe]:
 
 MULTIMODAL: Mapping[str, MultimodalRecipe] = {recipe.name: recipe for recipe in _read()}
 """Every recipe of a multimodal language model by its name."""
+
+
+def find_recipe(name: str) -> Recipe | MultimodalRecipe:
+    """The recipe of this name, of either kind.
+
+    Raises:
+        InputError: if there is none; the message names close matches.
+    """
+    recipes = {**RECIPES, **MULTIMODAL}
+    if name not in recipes:
+        raise InputError(
+            f"recipe must be one of {', '.join(recipes)}, but got {name!r}."
+            f"{near_matches(name, recipes)}"
+        )
+    return recipes[name]
