@@ -1,5 +1,22 @@
 """Multimodal language models whose frozen vision tower runs over several scales.
 
 Everything is a class of transformers: the tower is a `PreTrainedModel` that works inside their
-LLaVA, and its tiles are cut and joined by the operator of polyscale.
+LLaVA, and its tiles are cut and joined by the operator of polyscale. Importing this room tells
+`AutoConfig` and `AutoModel` of the tower, which `from_pretrained` of a saved model needs.
 """
+
+from polyscale.errors import require
+
+# the first release whose sub-configs are as the tower's config describes its backbone
+require("transformers", extra="language", feature="polyscale.language", at_least="5.20")
+
+from transformers import AutoConfig, AutoModel
+
+from polyscale.language.config import S2VisionConfig
+from polyscale.language.llava import make_llava
+from polyscale.language.tower import S2VisionModel
+
+AutoConfig.register(S2VisionConfig.model_type, S2VisionConfig, exist_ok=True)
+AutoModel.register(S2VisionConfig, S2VisionModel, exist_ok=True)
+
+__all__ = ["S2VisionConfig", "S2VisionModel", "make_llava"]
