@@ -1,11 +1,11 @@
 """A multimodal model and its processor from a folder or a hub."""
 
-from importlib import import_module
 from typing import Any
 
 import torch
+from transformers import AutoConfig, AutoProcessor, LlavaForConditionalGeneration
 
-from polyscale.errors import InputError, first_line, require
+from polyscale.errors import InputError, first_line
 from polyscale.operator.backbones.loading import fetching, local_folder
 
 DTYPES: dict[str, Any] = {
@@ -29,13 +29,8 @@ def load_llava(source: str, *, device: str = "cpu", dtype: str = "auto") -> tupl
 
     Raises:
         InputError: if there is no such model, it is of another kind, or has no processor.
-        MissingExtraError: if transformers is not installed.
         RunError: if the weights cannot be fetched.
     """
-    require("transformers", extra="language", feature=source, at_least="5.0")
-    from transformers import AutoConfig, AutoProcessor, LlavaForConditionalGeneration
-
-    import_module("polyscale.language")  # which registers the tower of several scales
     if dtype not in DTYPES:
         raise InputError(f"dtype must be one of {', '.join(DTYPES)}, but got {dtype!r}.")
     name = source.removeprefix("hf:")

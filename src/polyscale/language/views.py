@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from torch import nn
-
 from polyscale.operator.cost import TileCost, count_call
 from polyscale.operator.plan import Level, Tiling, plan_levels
 from polyscale.records import ScaleTiles
@@ -28,7 +26,7 @@ def tower_levels(model: Any, image_hw: HW) -> tuple[Level, ...]:
 
 def count_tower(model: Any) -> TileCost:
     """Parameters of the tower, and its multiply-adds for a square picture over all tiles."""
-    tower: nn.Module = model.model.vision_tower
+    tower: Any = model.model.vision_tower
     one = tower.backbone if hasattr(model.config.vision_config, "multiscale") else tower
     levels = tower_levels(model, (1, 1))
     macs = (count_call(one, (1, 3, *level.tile_hw)).macs * level.num_tiles for level in levels)

@@ -1,4 +1,4 @@
-"""Answers to questions with options: which is preferred, and how many are right in each category."""
+"""Answers to questions with options: which is preferred, and how many are right."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -138,7 +138,8 @@ def _result(plan: VstarPlan, answers: Sequence[Answer], task: TaskRecord) -> Res
         num_train=0,
         num_test=len(test),
         num_tiles=sum(level.num_tiles for level in levels),
-        feature_dim=config.vision_config.hidden_size * (1 if isinstance(layers, int) else len(layers)),
+        feature_dim=config.vision_config.hidden_size
+        * (1 if isinstance(layers, int) else len(layers)),
         params=sum(p.numel() for p in plan.model.parameters()),
         macs=cost.macs,
         flops=cost.flops,

@@ -60,7 +60,9 @@ class Journal:
         self._check_facts(first, json.loads(json.dumps(dict(facts))))
         self._write("w", "\n".join([first, *whole]))  # without what was cut off
         try:
-            return [answer for line in whole for answer in decode(tuple[Answer, ...], json.loads(line))]
+            return [
+                answer for line in whole for answer in decode(tuple[Answer, ...], json.loads(line))
+            ]
         except (FieldError, ValueError, RecursionError) as error:
             raise InputError(
                 f"{str(self.path)!r} must be as it was written, but is damaged ({error}). "

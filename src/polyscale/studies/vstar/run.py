@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from polyscale.errors import RunError
-from polyscale.language.scoring import Query, score_letters, score_options
+from polyscale.language.scoring import Losses, Query, score_letters, score_options
 from polyscale.language.views import seen_tiles
 from polyscale.records import Answer, QuestionRow
 from polyscale.studies.run_folder import check_out, is_finished
@@ -77,10 +77,11 @@ def _ask(plan: VstarPlan, batch: Sequence[int], features: Features | None) -> li
         Query(question=question.text, options=question.options, picture=picture)
         for question, picture in zip(asked, seen, strict=True)
     ]
+    losses: list[tuple[Losses, ...]]
     if settings.protocol == "likelihood":
         losses = [(own,) for own in score_options(plan.model, plan.processor, queries)]
     else:
-        losses = list(score_letters(plan.model, plan.processor, queries))
+        losses = score_letters(plan.model, plan.processor, queries)
     for question, trials in zip(asked, losses, strict=True):
         if not all(isfinite(loss) for trial in trials for loss in trial):
             raise RunError(
@@ -91,7 +92,9 @@ def _ask(plan: VstarPlan, batch: Sequence[int], features: Features | None) -> li
         Answer(
             id=question.id,
             losses=trials,
-            tiles=() if settings.blind else seen_tiles(plan.model, plan.processor, picture.size[::-1]),
+            tiles=()
+            if settings.blind
+            else seen_tiles(plan.model, plan.processor, picture.size[::-1]),
         )
         for question, trials, picture in zip(asked, losses, pictures, strict=True)
     ]
