@@ -65,7 +65,7 @@ def tiny_llava(tiny_clip, tiny_llama, tiny_tokenizer):
     def make(vision=None, **options):
         reading = ReadOptions(mean=(0.5,) * 3, std=(0.25,) * 3)
         vision = as_backbone(tiny_clip if vision is None else vision, reading)
-        return make_llava(vision=vision, language=tiny_llama, tokenizer=tiny_tokenizer, **options)
+        return make_llava(vision=vision, language=(tiny_llama, tiny_tokenizer), **options)
 
     return make
 

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from polyscale.language.views import count_tower, seen_part, seen_tiles
 
-MODES = ("crop", "pad", "squash", "keep")
+MODES = ("crop", "pad", "squash", "keep", "dynamic")
 
 
 def marked(size_wh, box_yxyx):
@@ -43,14 +43,14 @@ def test_the_seen_part_is_what_the_processor_hands_on(mode, size_wh):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_tiles_of_a_scale_cover_what_is_seen(mode):
-    model, processor = tiny_s2(scales=(1, 2), image_mode=mode)
+    model, processor = tiny_s2(scales=(1, 3), image_mode=mode)
     hw = (160, 240)
     view = seen_part(processor.image_processor, hw)
     for level in seen_tiles(model, processor, hw):
         tops, lefts, bottoms, rights = zip(*level.boxes_yxyx, strict=True)
         outer = min(tops), min(lefts), max(bottoms), max(rights)
         assert outer == pytest.approx(view, abs=1e-6)
-    assert len(level.boxes_yxyx) == (6 if mode == "keep" else 4)
+    assert len(level.boxes_yxyx) == {"keep": 15, "dynamic": 12}.get(mode, 9)
 
 
 def test_any_other_tower_is_one_tile():
@@ -61,13 +61,13 @@ def test_any_other_tower_is_one_tile():
 
 @pytest.mark.parametrize("make", [lambda: tiny_s2(scales=(1, 2)), lambda: (tiny_llava(), None)])
 def test_the_cost_is_that_of_a_real_pass(make):
-    model, _ = make()
+    model, processor = make()
     side = getattr(model.config.vision_config, "image_size", 32)
     pixels = torch.zeros(1, 3, side, side)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         model.model.vision_tower(pixels)  # which looks at its backbone first
         with FlopCounterMode(display=False) as counter:
             model.model.vision_tower(pixels)
-    found = count_tower(model)
+    found = count_tower(model, processor)
     assert found.params == sum(p.numel() for p in model.model.vision_tower.parameters())
     assert found.macs == counter.get_total_flops() / 2

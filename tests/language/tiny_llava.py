@@ -110,8 +110,7 @@ def tiny_s2(scales=(1, 2), **options):
     reading = ReadOptions(mean=(0.5,) * 3, std=(0.25,) * 3)
     return make_llava(
         vision=as_backbone(CLIPVisionModel(tiny_vision()).eval(), reading),
-        language=LlamaForCausalLM(tiny_language()),
-        tokenizer=tiny_tokenizer(),
+        language=(LlamaForCausalLM(tiny_language()), tiny_tokenizer()),
         scales=scales,
         **options,
     )

@@ -10,13 +10,26 @@ from polyscale.errors import require
 # the first release whose sub-configs are as the tower's config describes its backbone
 require("transformers", extra="language", feature="polyscale.language", at_least="5.20")
 
-from transformers import AutoConfig, AutoModel
+from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoProcessor
 
 from polyscale.language.config import S2VisionConfig
+from polyscale.language.images import S2ImageProcessor
 from polyscale.language.llava import make_llava
+from polyscale.language.processor import S2Processor, check_llava
 from polyscale.language.tower import S2VisionModel
 
 AutoConfig.register(S2VisionConfig.model_type, S2VisionConfig, exist_ok=True)
 AutoModel.register(S2VisionConfig, S2VisionModel, exist_ok=True)
+AutoImageProcessor.register(
+    S2VisionConfig, image_processor_classes={"torchvision": S2ImageProcessor}, exist_ok=True
+)
+AutoProcessor.register(S2VisionConfig, S2Processor, exist_ok=True)
 
-__all__ = ["S2VisionConfig", "S2VisionModel", "make_llava"]
+__all__ = [
+    "S2ImageProcessor",
+    "S2Processor",
+    "S2VisionConfig",
+    "S2VisionModel",
+    "check_llava",
+    "make_llava",
+]

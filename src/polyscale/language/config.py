@@ -11,20 +11,23 @@ from polyscale.operator.backbones.loading import build_on_meta
 from polyscale.operator.multiscale import MultiScaleConfig
 from polyscale.operator.plan import Aspect, check_choice, check_count, check_flag, scales_of
 
-ImageMode = Literal["crop", "pad", "squash", "keep"]
+ImageMode = Literal["crop", "pad", "squash", "keep", "dynamic"]
 """How a picture becomes what the tower takes.
 
 - crop: the shorter side is resized to the largest scale, and the middle square is cut out.
 - pad: the picture is padded to a square with the mean colour, and resized.
 - squash: both sides are resized to the largest scale.
 - keep: the shorter side is resized to the largest scale, and nothing is cut off: a picture of 3:2
-  has one and a half times as many tokens as a square."""
+  has one and a half times as many tokens as a square.
+- dynamic: the picture is resized to whole tiles, in rows and columns whose aspect is closest to its
+  own, and has a token for each of their cells (NVILA's Dynamic-S²)."""
 
 ASPECTS: dict[ImageMode, Aspect] = {
     "crop": "squash",
     "pad": "squash",
     "squash": "squash",
     "keep": "keep",
+    "dynamic": "dynamic",
 }
 """Image mode → what the operator does to images that are not of the tile's aspect."""
 
@@ -38,6 +41,8 @@ class S2VisionConfig(PreTrainedConfig):  # type: ignore[misc]
         sizes: the same in pixels, instead of scales; only an argument.
         merge: how scales are put together, see `Merge`.
         image_mode: see `ImageMode`.
+        skip_enlarged: with image mode "dynamic", whether scales that would only enlarge a small
+            picture are left out. The features of the largest scale that is left stand for them.
         antialias: whether images are smoothed where they shrink to a smaller scale. LLaVA's own
             tower does not do that; False gives the features that its checkpoints were trained on.
         frozen: whether the backbone stays in evaluation mode and is not trained. What is trained
@@ -47,7 +52,7 @@ class S2VisionConfig(PreTrainedConfig):  # type: ignore[misc]
         grid_size: cells of the feature map of a tile along each axis.
         width: channels of the backbone.
         num_hidden_layers: of the backbone.
-        has_class_token: whether a merged class token stands before the cells.
+        has_class_token: whether the backbone has one.
         has_stages: whether the layers of the backbone differ in width or grid, as those of a
             convolutional network do; only its last output can be read then.
 
@@ -68,6 +73,7 @@ class S2VisionConfig(PreTrainedConfig):  # type: ignore[misc]
     scales: list[float] | None = None
     merge: str = "concat"
     image_mode: ImageMode = "crop"
+    skip_enlarged: bool = False
     antialias: bool = True
     frozen: bool = True
     operator: dict[str, Any] | None = None
@@ -81,23 +87,20 @@ class S2VisionConfig(PreTrainedConfig):  # type: ignore[misc]
     def __post_init__(self, **options: Any) -> None:
         sizes = options.pop("sizes", None)
         super().__post_init__(**options)
-        check_choice("image_mode", self.image_mode, get_args(ImageMode))
-        check_flag("frozen", self.frozen)
         if self.scales is not None and sizes is not None:
             raise InputError(
                 f"give either scales or sizes, but got both ({self.scales} and {sizes})."
             )
+        check_choice("image_mode", self.image_mode, get_args(ImageMode))
+        check_flag("skip_enlarged", self.skip_enlarged)
+        check_flag("frozen", self.frozen)
+        self.multiscale()  # checks the choices before a model is built
         if not self.grid_size:
             self._read_backbone()
         if sizes is not None:
             self.scales = list(scales_of(sizes, (self.tile_size, self.tile_size)))
         self.scales = list(self.multiscale().scales)
-        if self.image_size // self.patch_size != self.grid_size:
-            raise InputError(
-                f"scales must make images of {self.grid_size} tokens a side, but "
-                f"{self.image_size} px cannot be cut into so many equal ones. "
-                f"Choose a larger scale than {self.scales}."
-            )
+        self._check_sizes()
 
     def multiscale(self, **options: Any) -> MultiScaleConfig:
         """The choices of the operator, with others in place of some of them.
@@ -110,34 +113,44 @@ class S2VisionConfig(PreTrainedConfig):  # type: ignore[misc]
             "merge": self.merge,
             "antialias": self.antialias,
             "aspect": ASPECTS[self.image_mode],
+            "prefix": "mean" if self.gives_class_token else "none",
         }
-        own = sorted({*chosen, "output_grid", "checkpoint", "prefix"} & {*(self.operator or {})})
+        own = {*chosen, "output_grid", "checkpoint", "max_tiles"} & {*(self.operator or {})}
         if own:
             raise InputError(
-                f"operator must hold other choices of MultiScaleConfig, but holds {own[0]}. "
-                "The tower decides that itself, or has an argument of this name."
+                "operator must hold other choices of MultiScaleConfig, but holds "
+                f"{min(own)}. The tower decides that itself, or has an argument of this name."
             )
         return MultiScaleConfig.of({**chosen, **(self.operator or {}), **options})
 
     @property
-    def num_slots(self) -> int:
-        """Scales that lie side by side along the channels."""
-        return len(self.multiscale().scales) if self.merge == "concat" else 1
+    def is_square(self) -> bool:
+        """Whether all pictures have one size.
+
+        If not, the grid follows the picture, so that tokens are packed, without a class token.
+        """
+        return ASPECTS[self.image_mode] == "squash"
+
+    @property
+    def gives_class_token(self) -> bool:
+        """Whether a merged class token stands before the cells."""
+        return self.has_class_token and self.is_square
 
     @property
     def hidden_size(self) -> int:
         """Channels of a token: what a projector must take."""
-        return self.width * self.num_slots
+        return self.width * (len(self.multiscale().scales) if self.merge == "concat" else 1)
 
     @property
     def image_size(self) -> int:
-        """Side in pixels of the image at the largest scale; with "keep" its shorter side."""
-        return max(1, round(max(self.scales or (1, 2, 3)) * self.tile_size))
+        """Side in pixels of a square image at the largest scale."""
+        return max(1, round(max(self.multiscale().scales) * self.tile_size))
 
     @property
     def patch_size(self) -> int:
-        """Side in pixels of the part of that image which becomes a token."""
-        return max(1, self.image_size // self.grid_size)
+        """Side in pixels of the part of an image which becomes a token."""
+        side = self.tile_size if self.image_mode == "dynamic" else self.image_size
+        return max(1, side // self.grid_size)
 
     def read_options(self, layers: tuple[int, ...] | None = None) -> ReadOptions:
         """How the backbone is read: its own output, or layers as they are, without a norm."""
@@ -161,6 +174,20 @@ class S2VisionConfig(PreTrainedConfig):  # type: ignore[misc]
         self.has_class_token = backbone.has_cls
         self.num_hidden_layers = _num_layers(model)
         self.has_stages = _has_stages(model, backbone, self.read_options((0,)))
+
+    def _check_sizes(self) -> None:
+        """Refuse sizes in pixels that give no whole number of tokens."""
+        if self.image_mode == "dynamic" and self.tile_size % self.grid_size:
+            raise InputError(
+                f"image_mode must not be 'dynamic' for tiles of {self.tile_size} px, whose "
+                f"{self.grid_size} cells a side are no whole pixels. Set tile_size."
+            )
+        if self.image_mode != "dynamic" and self.image_size // self.patch_size != self.grid_size:
+            raise InputError(
+                f"scales must make images of {self.grid_size} tokens a side, but "
+                f"{self.image_size} px cannot be cut into so many equal ones. "
+                f"Choose a larger scale than {self.scales}."
+            )
 
 
 def _num_layers(model: Any) -> int:

@@ -1,14 +1,12 @@
 """`make_llava`: a multimodal language model from a vision model and a language model."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import nn
 from transformers import (
     AddedToken,
-    AutoModelForCausalLM,
-    AutoTokenizer,
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
@@ -17,15 +15,19 @@ from transformers import (
     TimmWrapperModel,
 )
 
-from polyscale.errors import InputError
+from polyscale.errors import InputError, near_matches
 from polyscale.language.config import ImageMode, S2VisionConfig
 from polyscale.language.images import make_image_processor
+from polyscale.language.language_models import load_language_model
+from polyscale.language.processor import check_llava, make_processor, select_strategy
+from polyscale.language.prompts import IMAGE
 from polyscale.language.tower import S2VisionModel
 from polyscale.operator.backbones import ModelBackbone, as_backbone
 from polyscale.operator.backbones.blueprint import blueprint_of
+from polyscale.operator.plan import check_choice
 from polyscale.types import Backbone
 
-IMAGE_TOKEN, PAD_TOKEN = "<image>", "<pad>"
+PADDING = "<pad>"
 
 VOCABULARY_STEP = 64
 """Embeddings are enlarged to a multiple of it, as those of LLaVA are."""
@@ -34,8 +36,7 @@ VOCABULARY_STEP = 64
 def make_llava(
     *,
     vision: str | nn.Module | Backbone,
-    language: str | PreTrainedModel,
-    tokenizer: Any = None,
+    language: str | tuple[Any, Any],
     scales: Sequence[float] | None = None,
     sizes: Sequence[int] | None = None,
     image_mode: ImageMode = "crop",
@@ -50,14 +51,15 @@ def make_llava(
     Args:
         vision: a source such as `"pip:efficientnet_lite0"`, a name on the Hugging Face hub or a
             local folder, a live model of transformers or timm, or a `Backbone`.
-        language: the same of a causal language model, or `"pip:smollm2_135m"`.
-        tokenizer: of a live language model.
+        language: the name or folder of a causal language model, `"pip:smollm2_135m"`, or a live
+            model and its tokenizer. Both are changed: they learn the token `<image>`.
         scales: sizes relative to the vision model's own (default: (1, 2, 3)).
         sizes: the same in pixels, instead of scales.
         image_mode: what becomes of pictures that are not square, see `ImageMode`.
         vision_feature_layer: the hidden state that is read, or several, counted as LLaVA does. By
             default the one before the last, as in LLaVA; the output of a convolutional network.
-        options: other fields of `S2VisionConfig`.
+        options: fields of `S2VisionConfig`: `merge`, `skip_enlarged`, `antialias`, `frozen`,
+            `operator`, `tile_size`.
 
     Returns:
         The model, in evaluation mode, and the processor.
@@ -67,6 +69,8 @@ def make_llava(
         MissingExtraError: if a package is not installed.
         RunError: if weights cannot be fetched.
     """
+    check_choice("image_mode", image_mode, get_args(ImageMode))
+    _check_options(options)
     backbone = as_backbone(_source(vision))
     vision_model = _vision_model(backbone)
     config = S2VisionConfig(
@@ -83,29 +87,32 @@ def make_llava(
     image_processor = make_image_processor(
         config, mean=_known(backbone, "mean"), std=_known(backbone, "std")
     )
-    language_model, tokenizer = _language_model(language, tokenizer)
-    image_token_id = _add_image_token(language_model, tokenizer)
-    strategy = "default" if config.has_class_token else "full"
+    language_model, tokenizer = load_language_model(language)
     llava_config = LlavaConfig(
         vision_config=config,
         text_config=language_model.config,
-        image_token_index=image_token_id,
+        image_token_index=_add_image_token(language_model, tokenizer),
         image_seq_length=config.grid_size**2,
         vision_feature_layer=vision_feature_layer,
-        vision_feature_select_strategy=strategy,
+        vision_feature_select_strategy=select_strategy(config),
         tie_word_embeddings=bool(language_model.config.tie_word_embeddings),
     )
     model = _assemble(llava_config, tower, language_model)
-    processor = LlavaProcessor(
-        image_processor=image_processor,
-        tokenizer=tokenizer,
-        patch_size=config.patch_size,
-        vision_feature_select_strategy=strategy,
-        image_token=IMAGE_TOKEN,
-        num_additional_image_tokens=int(config.has_class_token),
-        chat_template=tokenizer.chat_template,
-    )
+    template = tokenizer.chat_template
+    processor = make_processor(config, image_processor, tokenizer, chat_template=template)
+    check_llava(model, processor)
     return model, processor
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    """Refuse what is no field of the tower's configuration, which would take any name."""
+    known = {"merge", "skip_enlarged", "antialias", "frozen", "operator", "tile_size"}
+    for name in options:
+        if name not in known:
+            raise InputError(
+                f"{name} is not an option of a tower.{near_matches(name, known)} "
+                f"The options are {', '.join(sorted(known))}."
+            )
 
 
 def _source(vision: Any) -> Any:
@@ -150,26 +157,17 @@ def _known(backbone: Backbone, name: str) -> tuple[float, ...]:
     return values
 
 
-def _language_model(language: Any, tokenizer: Any) -> tuple[Any, Any]:
-    if isinstance(language, str):
-        model = AutoModelForCausalLM.from_pretrained(language, trust_remote_code=False)
-        return model, AutoTokenizer.from_pretrained(language, trust_remote_code=False)
-    if tokenizer is None:
-        raise InputError(
-            "tokenizer must be given for a live language model, but got None. "
-            "Example: tokenizer=AutoTokenizer.from_pretrained(FOLDER)"
-        )
-    return language, tokenizer
-
-
 def _add_image_token(language_model: Any, tokenizer: Any) -> int:
-    """The number of `<image>`, which has one afterwards, as a token for padding has."""
-    tokenizer.add_tokens(AddedToken(IMAGE_TOKEN, normalized=False, special=True), True)
+    """The number of `<image>` in a vocabulary that has it afterwards, and a token for padding."""
+    tokenizer.add_tokens(AddedToken(IMAGE, normalized=False, special=True), True)
     if tokenizer.pad_token is None:
-        tokenizer.add_special_tokens({"pad_token": PAD_TOKEN})
+        tokenizer.add_special_tokens({"pad_token": PADDING})
+    tokenizer.padding_side = "left"  # as generating for a batch needs it
+    language_model.config.pad_token_id = tokenizer.pad_token_id
+    language_model.generation_config.pad_token_id = tokenizer.pad_token_id
     if len(tokenizer) > language_model.get_input_embeddings().num_embeddings:
         language_model.resize_token_embeddings(len(tokenizer), pad_to_multiple_of=VOCABULARY_STEP)
-    return int(tokenizer.convert_tokens_to_ids(IMAGE_TOKEN))
+    return int(tokenizer.convert_tokens_to_ids(IMAGE))
 
 
 def _assemble(
@@ -185,6 +183,5 @@ def _assemble(
     projector.to_empty(device=head.weight.device).to(head.weight.dtype)
     projector.apply(model._init_weights)
     model.tie_weights()
-    if language_model.can_generate():
-        model.generation_config = language_model.generation_config
+    model.generation_config = language_model.generation_config
     return model.eval()

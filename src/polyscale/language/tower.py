@@ -13,6 +13,7 @@ from typing_extensions import Self
 
 from polyscale.errors import InputError
 from polyscale.language.config import S2VisionConfig
+from polyscale.language.grids import scales_run
 from polyscale.operator.backbones import as_backbone, is_trained
 from polyscale.operator.multiscale import MultiScale, MultiScaleFeatures
 from polyscale.operator.multiscale.features import PartFeatures
@@ -83,39 +84,76 @@ class S2VisionModel(PreTrainedModel):  # type: ignore[misc]
         self,
         pixel_values: Float[Tensor, "batch channels h w"],
         output_hidden_states: bool | int | Sequence[int] | None = None,
+        image_sizes: Any = None,
         **options: Any,
     ) -> BaseModelOutputWithPooling:
         """Tokens of images.
 
         Args:
-            pixel_values: as the image processor of `make_llava` gives them: normalised, and of
-                `config.image_size` pixels a side.
+            pixel_values: as the image processor of `make_llava` gives them: normalised, and of a
+                size that fits the tower.
             output_hidden_states: hidden states to give, counted as LLaVA does: 1 is the first
                 layer, -1 the last one. True gives all layers.
+            image_sizes: height and width in pixels of each image, without the padding of the
+                batch, where the grid follows the picture.
             options: of other towers, which mean nothing here.
 
         Returns:
             `hidden_states` in which the others are None; or, if none is asked for, the backbone's
-            own output as `last_hidden_state`. Each is (batch, class token + cells, channels).
+            own output as `last_hidden_state`. Each is (batch, class token + cells, channels), or
+            (1, cells of all images, channels) with `image_sizes`.
 
         Raises:
             InputError: if the images have another size, or there is no such layer.
         """
-        config = self.config
-        self._check_size((pixel_values.shape[-2], pixel_values.shape[-1]))
-        layers = _layers(output_hidden_states, config)
-        wanted = None if layers is None else tuple(layer - 1 for layer in layers)
+        chosen = _layers(output_hidden_states, self.config)
         with torch.set_grad_enabled(
             torch.is_grad_enabled() and (is_trained(self) or pixel_values.requires_grad)
         ):
-            features = self._reader(wanted)(pixel_values)
-        if layers is None:
-            return BaseModelOutputWithPooling(last_hidden_state=_tokens(features))
-        hidden: list[Tensor | None] = [None] * (config.num_hidden_layers + 1)
-        parts = [features] if len(layers) == 1 else features.layers
-        for layer, part in zip(layers, parts, strict=True):
-            hidden[layer] = _tokens(part)
+            outputs = self._run(pixel_values, image_sizes, chosen)
+        if chosen is None:
+            return BaseModelOutputWithPooling(last_hidden_state=outputs[0])
+        hidden: list[Tensor | None] = [None] * (self.config.num_hidden_layers + 1)
+        for layer, output in zip(chosen, outputs, strict=True):
+            hidden[layer] = output
         return BaseModelOutputWithPooling(hidden_states=tuple(hidden))
+
+    def _run(self, images: Tensor, image_sizes: Any, chosen: list[int] | None) -> list[Tensor]:
+        """The tokens of each chosen layer."""
+        layers = None if chosen is None else tuple(layer - 1 for layer in chosen)
+        if image_sizes is None:
+            return self._run_alike(images, layers)
+        # images of one size in one call, whatever stands between them
+        sizes = [(int(height), int(width)) for height, width in image_sizes]
+        by_image: dict[int, list[Tensor]] = {}
+        for height, width in dict.fromkeys(sizes):
+            which = [i for i, size in enumerate(sizes) if size == (height, width)]
+            outputs = self._run_alike(images[which, :, :height, :width], layers)
+            for place, i in enumerate(which):
+                by_image[i] = [output[place] for output in outputs]
+        in_order = [by_image[i] for i in range(len(sizes))]
+        return [torch.cat(tokens)[None] for tokens in zip(*in_order, strict=True)]
+
+    def _run_alike(self, images: Tensor, layers: tuple[int, ...] | None) -> list[Tensor]:
+        """The tokens of each chosen layer for images of one size."""
+        config = self.config
+        image_hw = (images.shape[-2], images.shape[-1])
+        module = self._reader(layers)
+        slots = [*range(len(module.scales))]
+        if config.image_mode == "dynamic":
+            run = scales_run(module.scales, config.tile_size, image_hw)
+            num_tiles = image_hw[0] * image_hw[1] // config.tile_size**2
+            slots = [run.index(s if s in run else max(run)) for s in module.scales]
+            module = module.with_options(scales=run, max_tiles=num_tiles)
+        elif config.image_mode == "keep":
+            self._check_size(min(image_hw) == config.image_size, image_hw)
+            grid_hw = (image_hw[0] // config.patch_size, image_hw[1] // config.patch_size)
+            module = module.with_options(output_grid=grid_hw)
+        else:
+            self._check_size(image_hw == (config.image_size,) * 2, image_hw)
+        features = module(images)
+        parts = features.layers if layers and len(layers) > 1 else [features]
+        return [_tokens(part, slots if config.merge == "concat" else [0]) for part in parts]
 
     def _reader(self, layers: tuple[int, ...] | None) -> MultiScale:
         """The operator over the backbone, which is tried once for each choice of layers."""
@@ -131,10 +169,9 @@ class S2VisionModel(PreTrainedModel):  # type: ignore[misc]
         own = any(hasattr(part, "gradient_checkpointing") for part in self.backbone.modules())
         return self.gradient_checkpointing and self.training and not own
 
-    def _check_size(self, image_hw: HW) -> None:
-        size = self.config.image_size
-        fits = min(image_hw) == size and (self.config.image_mode == "keep" or max(image_hw) == size)
+    def _check_size(self, fits: bool, image_hw: HW) -> None:
         if not fits:
+            size = self.config.image_size
             raise InputError(
                 f"pixel_values must be images of {size}×{size} px for scales {self.config.scales}, "
                 f"but are {image_hw[0]}×{image_hw[1]} px. Use the image processor of make_llava, "
@@ -178,6 +215,19 @@ def _layers(chosen: bool | int | Sequence[int] | None, config: S2VisionConfig) -
     return sorted({layer % (num + 1) for layer in asked})
 
 
-def _tokens(part: MultiScaleFeatures | PartFeatures) -> Float[Tensor, "batch tokens channels"]:
-    """The class token, where there is one, and the cells: other prefix tokens have no place."""
-    return torch.cat([part.prefix[:, : part.has_cls], part.map.flatten(2).mT], dim=1)
+def _tokens(
+    part: MultiScaleFeatures | PartFeatures, slots: Sequence[int]
+) -> Float[Tensor, "batch tokens channels"]:
+    """The class token, where there is one, and the cells: other prefix tokens have no place.
+
+    Args:
+        part: of all scales that were run.
+        slots: for each scale of the tower, which of them stands for it.
+    """
+    cells = part.map.flatten(2).mT
+    tokens = torch.cat([part.prefix[:, :1], cells], dim=1) if part.has_cls else cells
+    num_run = max(slots) + 1
+    if len(slots) == num_run:
+        return tokens
+    scales = tokens.chunk(num_run, dim=-1)
+    return torch.cat([scales[slot] for slot in slots], dim=-1)

@@ -115,7 +115,8 @@ def output_grid(
     config: MultiScaleConfig, backbone: Backbone, image_hw: HW, levels: Sequence[Level]
 ) -> HW:
     """Cells of the output for an image of this size in pixels, which is cut into these levels."""
-    if config.output_grid == "largest":
+    follows = config.output_grid == "auto" and config.aspect == "dynamic"
+    if config.output_grid == "largest" or follows:
         level = max(levels, key=lambda level: level.image_hw[0] * level.image_hw[1])
     elif config.output_grid == "auto" and config.aspect == "keep":
         (level,) = plan_levels(replace(config, scales=(1,)), backbone.tile_hw, image_hw)

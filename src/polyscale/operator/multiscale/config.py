@@ -43,7 +43,7 @@ class MultiScaleConfig(Tiling):
         output_grid: cells of the output: those of the model's own tile ("base"), those of the
             largest level ("largest"), or any (height, width). "auto" is "base", except with
             aspect "keep": then it is the grid of the image at scale 1, so that the map has the
-            aspect of the image, too.
+            aspect of the image, too; and with "dynamic", where it is that of the largest level.
         prefix: what becomes of prefix tokens, see `PrefixRule`.
         merge: how scales are put together, see `Merge`.
         tile_batch: tiles that go through the model at once; "auto" measures what half of the free

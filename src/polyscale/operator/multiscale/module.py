@@ -254,7 +254,11 @@ class MultiScale(nn.Module):
 
     def with_scales(self, scales: Sequence[float]) -> "MultiScale":
         """The same backbone and choices with other scales; what was measured is kept."""
-        module = MultiScale(self.backbone, config=replace(self.config, scales=tuple(scales)))
+        return self.with_options(scales=tuple(scales))
+
+    def with_options(self, **options: Any) -> "MultiScale":
+        """The same backbone with other choices of its config; what was measured is kept."""
+        module = MultiScale(self.backbone, config=replace(self.config, **options))
         module._frozen, module._runner = self._frozen, self._chunk_runner()
         return module
 
