@@ -53,7 +53,7 @@ def test_letters_and_a_limit(run, folders, tmp_path):
         ((), "--model must be given"),
         (("--model", "m", "--data", "d"), "--out must be given"),
         (("--model", "m", "--data", "d", "--out", "o", "--protocol", "x"), "protocol must be"),
-        (("--model", "m", "--data", "./d", "--out", "o"), "data folder 'd' does not exist"),
+        (("--model", "m", "--data", "./d", "--out", "o"), "data must be needles or a folder"),
         (("--model", "m", "--data", "d", "--out", __file__), "out must be a folder"),
         (("compare", "a"), "runs must be two folders"),
         (("compare", "a", "b"), "is missing"),
