@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
 
+from polyscale.errors import InputError
 from polyscale.language.prompts import Turn, render
 
 
@@ -18,8 +19,13 @@ def turn_text(processor: Any, question: str, answer: str) -> str:
         question: with `<image>` where the picture is.
         answer: what the assistant says.
     """
+    return conversation_text(processor, [Turn(question, answer)])
+
+
+def conversation_text(processor: Any, turns: Sequence[Turn]) -> str:
+    """Several turns, all answered; see `turn_text`."""
     tokenizer = processor.tokenizer
-    text = render(processor, [Turn(question, answer)]).rstrip()
+    text = render(processor, turns).rstrip()
     special = [str(t) for t in tokenizer.added_tokens_decoder.values() if t.special]
     return text if text.endswith(tuple(special)) else text + (tokenizer.eos_token or "")
 
@@ -29,9 +35,22 @@ def token_ids(processor: Any, text: str) -> list[int]:
 
     A picture is one token.
     """
-    tokenizer = processor.tokenizer
-    begun = tokenizer.bos_token is not None and text.startswith(tokenizer.bos_token)
-    return list(tokenizer(text, add_special_tokens=not begun)["input_ids"])
+    return list(_tokenise(processor, text)["input_ids"])
+
+
+def token_starts(processor: Any, text: str) -> list[int]:
+    """The character of the text at which each of its `token_ids` begins; -1 for added tokens.
+
+    Raises:
+        InputError: if the tokenizer cannot tell.
+    """
+    if not processor.tokenizer.is_fast:
+        raise InputError(
+            "tokenizer must be a fast one to find the answers among its tokens, but got "
+            f"{type(processor.tokenizer).__name__}. Load it with AutoTokenizer."
+        )
+    spans = _tokenise(processor, text, return_offsets_mapping=True)["offset_mapping"]
+    return [start if stop > start else -1 for start, stop in spans]
 
 
 def shared_length(sequences: Sequence[Sequence[int]]) -> int:
@@ -42,3 +61,9 @@ def shared_length(sequences: Sequence[Sequence[int]]) -> int:
     """
     columns = zip(*sequences, strict=False)
     return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+
+
+def _tokenise(processor: Any, text: str, **options: Any) -> Any:
+    tokenizer = processor.tokenizer
+    begun = tokenizer.bos_token is not None and text.startswith(tokenizer.bos_token)
+    return tokenizer(text, add_special_tokens=not begun, **options)
