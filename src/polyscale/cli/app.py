@@ -24,6 +24,7 @@ from polyscale.cli.recipe import recipe
 from polyscale.cli.report import report
 from polyscale.cli.seams import seams
 from polyscale.cli.show import show
+from polyscale.cli.vstar import vstar
 from polyscale.errors import InputError, MissingExtraError, RunError
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ for command in (predict, plan, models, show, seams, paper):
 app.add_typer(recipe, name="recipe")
 app.add_typer(llava, name="llava")
 app.command()(report)
+app.add_typer(vstar, name="vstar")
 app.add_typer(cache, name="cache")
 
 

@@ -6,7 +6,13 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from polyscale.cli.console import make_table
-from polyscale.studies.recipes import CATEGORIES, VSTAR, MultimodalRecipe
+from polyscale.studies.recipes import (
+    CATEGORIES,
+    VSTAR,
+    Checkpoint,
+    LanguageWeights,
+    MultimodalRecipe,
+)
 
 Lines = Iterator[str | Table]
 
@@ -93,13 +99,13 @@ def cost_lines(recipe: MultimodalRecipe) -> Lines:
 
 def weight_lines(recipe: MultimodalRecipe) -> Lines:
     """Checkpoints, their sizes and licences."""
-    weights = [
-        (c.repository, c.params_m, c.download_gb, c.licence, c.folder)
-        for c in (recipe.language, *recipe.checkpoints)
-    ]
+    weights: list[LanguageWeights | Checkpoint] = [recipe.language, *recipe.checkpoints]
     yield make_table(
         ("weights", "parameters, M", "file, GB", "licence", "local folder"),
-        ((name, f"{m:,.1f}", f"{gb:.1f}", lic, folder) for name, m, gb, lic, folder in weights),
+        (
+            (c.repository, f"{c.params_m:,.1f}", f"{c.download_gb:.1f}", c.licence, c.folder)
+            for c in weights
+        ),
     )
     if recipe.released:
         yield (

@@ -18,6 +18,7 @@ from polyscale.features.maps import (
     StoredMaps,
     SummedMaps,
 )
+from polyscale.features.pictures import remembered
 from polyscale.features.store import (
     DamagedFeaturesWarning,
     FeatureStore,
@@ -51,6 +52,7 @@ __all__ = [
     "live_hash",
     "parse_bytes",
     "pooled_columns",
+    "remembered",
     "temporary_folder",
     "weights_hash",
     "whole_file",

@@ -7,8 +7,8 @@ LLaVA, and its tiles are cut and joined by the operator of polyscale. Importing 
 
 from polyscale.errors import require
 
-# the first release whose sub-configs are as the tower's config describes its backbone
-require("transformers", extra="language", feature="polyscale.language", at_least="5.20")
+# the oldest release that it was tried with
+require("transformers", extra="language", feature="polyscale.language", at_least="5.24")
 
 from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoProcessor
 

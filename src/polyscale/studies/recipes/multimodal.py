@@ -223,7 +223,7 @@ def find_recipe(name: str) -> Recipe | MultimodalRecipe:
     Raises:
         InputError: if there is none; the message names close matches.
     """
-    recipes = {**RECIPES, **MULTIMODAL}
+    recipes: dict[str, Recipe | MultimodalRecipe] = {**RECIPES, **MULTIMODAL}
     if name not in recipes:
         raise InputError(
             f"recipe must be one of {', '.join(recipes)}, but got {name!r}."
