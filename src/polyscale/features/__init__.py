@@ -15,8 +15,10 @@ from polyscale.features.maps import (
     JoinedMaps,
     MapSource,
     RegriddedMaps,
+    StandardisedMaps,
     StoredMaps,
     SummedMaps,
+    channel_statistics,
 )
 from polyscale.features.store import (
     DamagedFeaturesWarning,
@@ -37,9 +39,11 @@ __all__ = [
     "LostFeaturesError",
     "MapSource",
     "RegriddedMaps",
+    "StandardisedMaps",
     "StoreError",
     "StoredMaps",
     "SummedMaps",
+    "channel_statistics",
     "clear",
     "decode_side",
     "default_cache",

@@ -45,6 +45,7 @@ from polyscale.records.tables import (
     MapPicture,
     ObjectRow,
     PredictionRow,
+    QuestionRow,
     TextRow,
 )
 from polyscale.records.timing import FEATURES_STAGE, Timing, Watch
@@ -99,6 +100,7 @@ __all__ = [
     "Outcome",
     "PredictionRow",
     "Probes",
+    "QuestionRow",
     "Recommendation",
     "Record",
     "Reduction",
