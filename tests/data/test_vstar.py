@@ -109,7 +109,7 @@ def test_taking_questions_takes_their_pictures(bench):
 def test_limit(bench):
     data = load_questions(f"{bench}?limit=2")
     assert len(data.test) == len(data.test.pictures) == 2
-    assert data.about.endswith("at most 2 images of each split drawn by seed 0")
+    assert data.about.endswith("at most 2 questions of each split drawn by seed 0")
 
 
 def test_what_is_written_is_read_again(bench, tmp_path):
@@ -181,5 +181,10 @@ def test_a_broken_picture_is_named(bench):
 def test_folders_without_questions(tmp_path, source):
     with pytest.raises(InputError, match="must hold questions, but holds none"):
         load_questions(source.format(tmp_path))
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="must be needles or a folder .* Check the path"):
         load_questions(source.format(tmp_path / "nowhere"))
+
+
+def test_a_name_that_is_nearly_right():
+    with pytest.raises(InputError, match=r"but got 'needle'\. Did you mean 'needles'\?"):
+        load_questions("needle")

@@ -209,10 +209,16 @@ def load_questions(
     if place == NEEDLES and not colon:
         data = replace(load_needles(), name=source)
     else:
+        if not is_folder(to_path(place)):
+            raise InputError(
+                f"data must be {NEEDLES} or a folder in the layout of V* bench, but got "
+                f"{source!r}.{near_matches(place, [NEEDLES]) or ' Check the path.'}"
+            )
         data = load_vstar(source, to_path(place), cache=cache, progress=progress)
     if LIMIT not in options:
         return data
-    return limit_data(data, to_count(LIMIT, options[LIMIT], MIN_TRAIN), seed=seed)
+    num = to_count(LIMIT, options[LIMIT], MIN_TRAIN)
+    return limit_data(data, num, seed=seed, what="questions")
 
 
 def list_source(source: str, task: str, *, seed: int = 0) -> Catalogue:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from polyscale.data.assemble import fingerprint_of, look_at_images
-from polyscale.data.files import check_names, files_below, folders_in, is_folder, read_text
+from polyscale.data.files import check_names, files_below, folders_in, read_text
 from polyscale.data.image import image_endings
 from polyscale.data.inspection import inspect
 from polyscale.data.inspection_cache import ImageFacts, InspectionCache
@@ -51,8 +51,6 @@ def load_vstar(
     Raises:
         InputError: if a file is missing, broken, or against the layout; it names the file.
     """
-    if not is_folder(path):
-        raise InputError(f"data folder {str(path)!r} does not exist. Check the path.")
     train, test, about = _folders_of_splits(path)
     folders = {"train": train, "test": test}
     files = {s: [] if f is None else _list_files(f) for s, f in folders.items()}
