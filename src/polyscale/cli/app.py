@@ -23,6 +23,7 @@ from polyscale.cli.recipe import recipe
 from polyscale.cli.report import report
 from polyscale.cli.seams import seams
 from polyscale.cli.show import show
+from polyscale.cli.vstar import vstar
 from polyscale.errors import InputError, MissingExtraError, RunError
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ for command in (predict, plan, models, show, seams, paper):
     app.command()(command)
 app.add_typer(recipe, name="recipe")
 app.command()(report)
+app.add_typer(vstar, name="vstar")
 app.add_typer(cache, name="cache")
 
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+from transformers import DynamicCache
 
 Embeddings = Float[Tensor, "tokens width"]
 
@@ -50,8 +51,6 @@ def hidden_after_prefixes(
         For each beginning and each of its texts, the last hidden states after the beginning and
         after each token of the text.
     """
-    from transformers import DynamicCache
-
     cache = DynamicCache(config=model.config)
     embedded = pad_sequence(list(prefixes), batch_first=True, padding_side="left")
     known = [torch.ones(len(prefix), dtype=torch.long) for prefix in prefixes]

@@ -14,7 +14,6 @@ V* bench is the right one, so that taking the first would favour a model that ca
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import isnan
 from string import ascii_uppercase
 from typing import Any
 
@@ -28,6 +27,17 @@ from polyscale.language.prefixes import embed, hidden_after_prefixes
 from polyscale.language.prompts import IMAGE, prompt
 from polyscale.language.tokens import shared_length, token_ids, turn_text
 from polyscale.operator.backbones.dry_run import dry_run
+from polyscale.stats import preferred
+
+__all__ = [
+    "LETTERS_REQUEST",
+    "Losses",
+    "Query",
+    "image_features",
+    "preferred",
+    "score_letters",
+    "score_options",
+]
 
 LETTERS_REQUEST = "Answer with the option's letter from the given choices directly."
 """The last line of a prompt that lists options, as LLaVA-1.5 was trained and is judged."""
@@ -129,16 +139,6 @@ def score_letters(model: Any, processor: Any, queries: Sequence[Query]) -> list[
     ]
 
 
-def preferred(losses: Losses) -> int | None:
-    """The option with the smallest loss; None where several have it, or a loss is not a number.
-
-    >>> preferred((2.5, 1.5, 3.0)), preferred((1.5, 1.5, 3.0))
-    (1, None)
-    """
-    best = [i for i, loss in enumerate(losses) if loss <= min(losses)]
-    return best[0] if len(best) == 1 and not any(map(isnan, losses)) else None
-
-
 @torch.no_grad()
 def image_features(
     model: Any, processor: Any, pictures: Sequence[Image.Image]
@@ -146,11 +146,18 @@ def image_features(
     """What the language model is given of each picture: one pass of the tower and the projector."""
     if not pictures:
         return []
-    inputs = processor.image_processor(images=list(pictures), return_tensors="pt")
+    each = [processor.image_processor(images=one, return_tensors="pt") for one in pictures]
+    shapes = {tuple(inputs["pixel_values"].shape) for inputs in each}
+    if len(shapes) == 1 and "image_sizes" not in each[0]:  # else each has its own number of tokens
+        each = [{"pixel_values": torch.cat([inputs["pixel_values"] for inputs in each])}]
+    with dry_run(model):
+        return [features for inputs in each for features in _features_of(model, inputs)]
+
+
+def _features_of(model: Any, inputs: Any) -> list[Tensor]:
     taken = {key: inputs[key] for key in ("pixel_values", "image_sizes") if key in inputs}
     taken["pixel_values"] = taken["pixel_values"].to(model.device, model.dtype)
-    with dry_run(model):
-        return list(model.get_image_features(**taken, return_dict=True).pooler_output)
+    return list(model.get_image_features(**taken, return_dict=True).pooler_output)
 
 
 def _ids(processor: Any, query: Query, question: str, answer: str | None = None) -> list[int]:

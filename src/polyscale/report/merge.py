@@ -109,6 +109,8 @@ def merge(runs: Sequence[Run]) -> Run:
         images=images,
         pictures=tuple({p.id: p for run in by_age for p in run.pictures}.values()),
         maps=_maps(by_age, source),
+        questions=newest.questions,
+        answers={name: source[name].answers.get(name, {}) for name in names},
         date=newest.date,
         notes=(_origin(runs), *_replaced(by_age, names, source)),
         data=newest.data,

@@ -34,6 +34,7 @@ from polyscale.records.tables import (
     read_table,
 )
 from polyscale.report.read_gallery import read_gallery, read_sheet
+from polyscale.report.read_questions import read_questions
 from polyscale.report.run import Images, Run, Statistics, Texts
 from polyscale.stats import judge, paired_errors, recommend
 
@@ -63,6 +64,7 @@ def read_run(folder: Path) -> Run:
     num_classes = len(parts["classes"].names) if "classes" in parts else None
     parts |= read_gallery(folder / "gallery.parquet", images, names, num_classes)
     parts["sheet"] = read_sheet(folder / SHEET_FILE)
+    parts |= read_questions(folder, images, names)
     if task.reduction == "mean_iou":
         num_counted = next(iter(images.statistics.values())).shape[1] // 2
         _check(

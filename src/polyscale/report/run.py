@@ -96,6 +96,8 @@ class Run:
         images: what each candidate does on each test image.
         pictures: test images on which candidates differ in their answers.
         maps: test images on which candidates differ in their pixels.
+        questions: what was asked, in a run of questions.
+        answers: candidate → id of a question → how it was answered.
         date: when it was found, as ISO 8601.
         notes: what a reader of merged runs must know, as sentences.
     """
@@ -110,6 +112,8 @@ class Run:
     images: Images
     pictures: tuple[Picture, ...] = ()
     maps: tuple[MapImage, ...] = ()
+    questions: tuple[records.QuestionRow, ...] = ()
+    answers: Mapping[str, Mapping[str, records.AnswerRow]] = field(default_factory=dict)
     date: str
     cascades: tuple[records.Cascade, ...] = ()
     controls: tuple[records.Control, ...] = ()

@@ -35,6 +35,7 @@ from polyscale.stats.image_bootstrap import (
 )
 from polyscale.stats.intervals import accuracy_intervals, bootstrap_interval
 from polyscale.stats.objects import ObjectIous, object_ious
+from polyscale.stats.options import RightShare, answer_of, preferred, right_shares
 from polyscale.stats.paired import paired_contrasts
 from polyscale.stats.power import images_to_differ, images_to_equate
 from polyscale.stats.recommend import recommend
@@ -73,9 +74,11 @@ __all__ = [
     "PixelCounts",
     "Point",
     "Reliability",
+    "RightShare",
     "ThresholdErrors",
     "WeightedMetric",
     "accuracy_intervals",
+    "answer_of",
     "bootstrap_interval",
     "cascade_curve",
     "cheapest_of_the_best",
@@ -106,8 +109,10 @@ __all__ = [
     "paired_contrasts",
     "paired_errors",
     "pareto_front",
+    "preferred",
     "recommend",
     "reliability",
+    "right_shares",
     "run_cascade",
     "score_interval",
     "segmentation_metrics",
