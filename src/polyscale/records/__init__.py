@@ -53,7 +53,6 @@ from polyscale.records.tables import (
     MapPicture,
     ObjectRow,
     PredictionRow,
-    QuestionRow,
     TextRow,
 )
 from polyscale.records.timing import FEATURES_STAGE, Timing, Watch

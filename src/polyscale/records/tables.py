@@ -37,8 +37,8 @@ class PredictionRow(TextRow):
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuestionRow(TextRow):
-    """A row of `questions.parquet`; `label` is the right option, `category` the question's kind."""
+class CategoryRow(TextRow):
+    """A row of a task of questions; `label` is the right option, `category` the question's kind."""
 
     category: str
     correct: bool

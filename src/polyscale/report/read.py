@@ -26,9 +26,9 @@ from polyscale.records import (
 )
 from polyscale.records.codec import AGAIN, check_exists, damaged
 from polyscale.records.tables import (
+    CategoryRow,
     ImageRow,
     PredictionRow,
-    QuestionRow,
     TextRow,
     column_names,
     read_table,
@@ -199,8 +199,8 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
     has_text = {"label", "prediction"} <= found
     has_answers = has_text and {"probability", "correct"} <= found
     numbers = ["correct"] if task.right_or_wrong else [*task.statistics]
-    has_kinds = has_text and {"category", "correct"} <= found
-    row = PredictionRow if has_answers else QuestionRow if has_kinds else None
+    has_categories = has_text and {"category", "correct"} <= found
+    row = PredictionRow if has_answers else CategoryRow if has_categories else None
     row = row or (TextRow if has_text else ImageRow)
     more = [name for name in numbers if name not in get_type_hints(row)]
     columns = read_table(path, row, more + ["confidence"] * (has_answers and "confidence" in found))
@@ -229,7 +229,7 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
         ids=ids,
         statistics={name: statistics[at] for name, at in rows.items()},
         labels=texts["label"][rows[names[0]]] if has_answers else None,
-        kinds=texts["category"][rows[names[0]]] if "category" in texts else None,
+        categories=texts["category"][rows[names[0]]] if "category" in texts else None,
         predictions=of_each("prediction"),
         correct={name: values > 0 for name, values in of_each("correct").items()},
         probability=of_each("probability"),

@@ -71,7 +71,7 @@ def classes_section(run: Run) -> Markup | None:
 
 def class_pages(run: Run) -> list[ClassPage]:
     """One for each candidate with several scales that the report is about."""
-    if run.images.groups is None and run.classes is None:
+    if run.questions or (run.images.groups is None and run.classes is None):
         return []
     return [_page(run, sides) for sides in sides_of(run)]
 

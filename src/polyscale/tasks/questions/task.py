@@ -49,8 +49,8 @@ class QuestionAnswering(Task):
     data_type = QuestionData
     loader = staticmethod(load_questions)
     right_or_wrong = True
-    grouped_by = "kind"
-    images_file: ClassVar[str] = "questions.parquet"
+    grouped_by = "category"
+    images_file: ClassVar[str] = "answers.parquet"
     samples = "test questions"
     blind = (
         "The same language model is trained in the same way, but all pictures are the same to it."
@@ -123,7 +123,7 @@ class QuestionAnswering(Task):
             return learner.judge(case.data.test, case.test, step).value
 
     def groups(self, images: Any, data: Any) -> ImageGroups:
-        """By kind of question."""
+        """By category."""
         names = data.categories
         numbers = np.array([names.index(question.category) for question in images.questions])
         return by_class(numbers.astype(np.int64), names)
