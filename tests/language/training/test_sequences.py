@@ -64,6 +64,7 @@ def test_branches_have_the_loss_and_gradients_that_they_have_alone(
     llava, processor, data, questions
 ):
     alone = [encode(processor, each, max_tokens=999) for each in data.entries]
+    assert share_pictures(alone[:1], questions, processor.image_token_id) == alone[:1]
     shared = share_pictures(alone, questions, processor.image_token_id)
     assert sum(len(each["ids"]) for each in shared) < sum(len(each["ids"]) for each in alone)
     collate, model = Collator(processor=processor, pictures=data.pictures), AnswerLoss(llava)

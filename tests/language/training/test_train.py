@@ -73,7 +73,7 @@ def test_the_adapter_may_stay_apart(fresh, processor, data, tmp_path):
     torch.testing.assert_close(weights(joined), weights(expected))
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -88,10 +88,10 @@ def test_a_killed_training_continues_as_if_it_had_not_been(
 
     def kill(step, done, total, unit, *, note=""):
         if done == 5:
-            raise Killed
+            raise KilledError
 
     arguments = {"out": tmp_path / "killed", "settings": settings, "cache": tmp_path}
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train_llava(fresh(), processor, data, **arguments, progress=kill)
     # what a kill in the middle of a checkpoint leaves
     (tmp_path / "killed" / "checkpoints" / "checkpoint-6").mkdir()
@@ -109,25 +109,33 @@ def test_a_killed_training_continues_as_if_it_had_not_been(
     assert not changed(weights(ours), weights(theirs))
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_kept_features_give_the_same_training(fresh, processor, data, precision, tmp_path):
-    settings = replace(LORA, precision=precision)
-    plain = train_llava(fresh(), processor, data, out=tmp_path / "plain", settings=settings)
-    llava, seen = fresh(), []
-    llava.model.vision_tower.register_forward_hook(lambda *_: seen.append(1))
-    kept = replace(settings, cache_features=True)
-    cached = train_llava(
-        llava, processor, data, out=tmp_path / "cached", settings=kept, cache=tmp_path / "cache"
-    )
-    torch.testing.assert_close(
-        torch.tensor(cached.losses), torch.tensor(plain.losses), rtol=1e-5, atol=1e-5
-    )
-    num_seen = len(seen)
-    assert 0 < num_seen <= 2  # of six pictures at once, after one that tells the shape
-    again = fresh()
-    again.model.vision_tower.register_forward_hook(lambda *_: seen.append(1))
-    train_llava(again, processor, data, out=tmp_path / "2", settings=kept, cache=tmp_path / "cache")
-    assert len(seen) <= num_seen + 1
+def test_kept_features_give_the_same_training(fresh, processor, data, tmp_path):
+    plain = train_llava(fresh(), processor, data, out=tmp_path / "plain", settings=LORA)
+    kept = replace(LORA, cache_features=True)
+    num_pictures = []
+    for name in ("first", "again"):
+        llava, seen = fresh(), []
+        llava.model.vision_tower.register_forward_pre_hook(
+            lambda _, arguments, seen=seen: seen.append(len(arguments[0]))
+        )
+        cached = train_llava(
+            llava, processor, data, out=tmp_path / name, settings=kept, cache=tmp_path / "cache"
+        )
+        torch.testing.assert_close(cached.losses, plain.losses, rtol=1e-5, atol=0)
+        num_pictures.append(sum(seen))
+    assert num_pictures == [7, 1]  # one tells the shape of all
+
+
+def test_kept_features_in_bf16(fresh, processor, data, tmp_path):
+    """Later losses differ as those of any two orders of rounding do."""
+    losses = []
+    for kept in (False, True):
+        settings = replace(LORA, precision="bf16", cache_features=kept, max_steps=1)
+        trained = train_llava(
+            fresh(), processor, data, out=tmp_path / str(kept), settings=settings, cache=tmp_path
+        )
+        losses.append(trained.losses)
+    torch.testing.assert_close(*losses, rtol=torch.finfo(torch.bfloat16).eps, atol=0)
 
 
 def test_a_finished_training_is_read(fresh, processor, data, tmp_path):
@@ -198,7 +206,7 @@ def test_checkpointed_layers_give_the_same_training(fresh, processor, data, tmp_
 
 
 def test_bf16_and_shared_pictures_learn(fresh, processor, data, tmp_path):
-    settings = replace(LORA, precision="bf16", questions=2, epochs=20, accumulate=2, workers=1)
+    settings = replace(LORA, precision="bf16", questions=2, epochs=16, accumulate=2, workers=1)
     result = train_llava(fresh(), processor, data, out=tmp_path / "run", settings=settings)
-    assert sum(result.losses[-5:]) < 0.5 * sum(result.losses[:5])
+    assert sum(result.losses[-4:]) < 0.8 * sum(result.losses[:4])
     assert json.loads((tmp_path / "run" / "losses.json").read_text()) == list(result.losses)

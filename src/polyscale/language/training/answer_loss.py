@@ -64,7 +64,7 @@ class AnswerLoss(nn.Module):
         """Name → parameter, of what is trained."""
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """What is trained."""
         state = super().state_dict(*args, **kwargs)
         return {name: state[name] for name in self.trained()}

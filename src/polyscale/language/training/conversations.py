@@ -121,7 +121,7 @@ def from_questions(name: str, questions: Questions) -> Conversations:
 def read_llava_json(file: Path, images: str | Path | None) -> Conversations:
     """Conversations in LLaVA's format: a list of objects with `id`, `image` and `conversations`.
 
-    As LLaVA does, the picture is put before the question that mentions it.
+    As LLaVA does, a single picture is put before the question that mentions it.
 
     Args:
         file: of the list.
@@ -194,7 +194,7 @@ def _entry(file: Path, number: int, row: Any, paths: dict[str, int]) -> Conversa
     return Conversation(
         name=name,
         pictures=pictures,
-        turns=tuple(Turn(_pictures_first(asked), said.strip()) for asked, said in pairs),
+        turns=tuple(Turn(_picture_first(asked), said.strip()) for asked, said in pairs),
     )
 
 
@@ -210,9 +210,11 @@ def _spoken(turns: Any) -> Sequence[str]:
     return [turn["value"] for turn in turns]
 
 
-def _pictures_first(question: str) -> str:
-    num = question.count(IMAGE)
-    return f"{IMAGE}\n" * num + question.replace(IMAGE, "").strip()
+def _picture_first(question: str) -> str:
+    """A single picture stands before the text; several stay where they are mentioned."""
+    if question.count(IMAGE) != 1:
+        return question.strip()
+    return f"{IMAGE}\n{question.replace(IMAGE, '').strip()}"
 
 
 def _wrong(file: Path, what: str) -> InputError:

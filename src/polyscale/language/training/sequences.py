@@ -79,9 +79,12 @@ def encode(processor: Any, conversation: Conversation, *, max_tokens: int) -> To
 def share_pictures(
     sequences: Sequence[TokenSequence], questions: int, image_token_id: int
 ) -> list[TokenSequence]:
-    """Sequences about the same pictures as branches of one, at most so many together."""
+    """Sequences about the same pictures as branches of one, at most so many together.
+
+    Those that begin alike are put together, as they have most in common.
+    """
     by_pictures: dict[tuple[int, ...], list[TokenSequence]] = {}
-    for sequence in sequences:
+    for sequence in sorted(sequences, key=lambda each: each["ids"].tolist()):
         by_pictures.setdefault(sequence["pictures"], []).append(sequence)
     return [
         merged

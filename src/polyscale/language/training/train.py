@@ -237,5 +237,6 @@ class _Reports(TrainerCallback):  # type: ignore[misc]
         self._progress = progress
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **more: Any) -> None:
-        note = f"loss {logs['loss']:.3f}" if "loss" in logs else ""
-        self._progress("training", state.global_step, state.max_steps, "steps", note=note)
+        if "loss" in logs:  # of a step, not the summary at the end
+            note = f"loss {logs['loss']:.3f}"
+            self._progress("training", state.global_step, state.max_steps, "steps", note=note)
