@@ -31,6 +31,16 @@ def tiny_clip():
 
 
 @pytest.fixture
+def tiny_timm():
+    """A ViT of timm in transformers' wrapper; tiles of 32 px, 2×2 cells, 64 channels."""
+    pytest.importorskip("timm")
+    from transformers import TimmWrapperConfig, TimmWrapperModel
+
+    config = TimmWrapperConfig(architecture="test_vit", model_args={"img_size": 32})
+    return TimmWrapperModel(config).eval()
+
+
+@pytest.fixture
 def tiny_llama():
     config = LlamaConfig(
         vocab_size=16,

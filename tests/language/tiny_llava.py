@@ -4,12 +4,17 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import (
     CLIPImageProcessor,
     CLIPVisionConfig,
+    CLIPVisionModel,
     LlamaConfig,
+    LlamaForCausalLM,
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
     PreTrainedTokenizerFast,
 )
+
+from polyscale.language import make_llava
+from polyscale.operator.backbones import ReadOptions, as_backbone
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -64,9 +69,8 @@ def tiny_processor(*, chat_template=None, processor_template=None, **options):
     )
 
 
-def tiny_llava(kind=LlamaConfig, **text):
-    """16 image tokens, two layers of a language model of this kind."""
-    vision = CLIPVisionConfig(
+def tiny_vision():
+    return CLIPVisionConfig(
         hidden_size=16,
         intermediate_size=32,
         num_hidden_layers=2,
@@ -75,7 +79,10 @@ def tiny_llava(kind=LlamaConfig, **text):
         patch_size=8,
         projection_dim=16,
     )
-    language = kind(
+
+
+def tiny_language(kind=LlamaConfig, **text):
+    return kind(
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
@@ -88,5 +95,22 @@ def tiny_llava(kind=LlamaConfig, **text):
         pad_token_id=2,
         **text,
     )
-    config = LlavaConfig(vision_config=vision, text_config=language, image_token_id=3)
+
+
+def tiny_llava(kind=LlamaConfig, **text):
+    """16 image tokens, two layers of a language model of this kind."""
+    config = LlavaConfig(
+        vision_config=tiny_vision(), text_config=tiny_language(kind, **text), image_token_id=3
+    )
     return LlavaForConditionalGeneration(config).eval()
+
+
+def tiny_s2(scales=(1, 2), **options):
+    """The same with a vision tower of several scales, and its processor."""
+    reading = ReadOptions(mean=(0.5,) * 3, std=(0.25,) * 3)
+    return make_llava(
+        vision=as_backbone(CLIPVisionModel(tiny_vision()).eval(), reading),
+        language=(LlamaForCausalLM(tiny_language()), tiny_tokenizer()),
+        scales=scales,
+        **options,
+    )

@@ -73,8 +73,10 @@ def run(
         raise InputError(f"--{missing[0]} must be given. See polyscale vstar --help.")
     from polyscale.data import default_inspection_cache
     from polyscale.report import read_answers, write_report
+    from polyscale.studies import check_out
     from polyscale.studies.vstar import VstarSettings, plan_vstar, run_vstar
 
+    check_out(out)
     settings = VstarSettings(
         protocol=protocol,  # type: ignore[arg-type]
         blind=blind,

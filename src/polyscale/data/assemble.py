@@ -70,6 +70,7 @@ def assemble(
         "about": about + catalogue.sampled,
         "report": look_at_images(report, train, test, cache),
         "is_drawn": len(splits) == 1,
+        "num_unlimited": catalogue.num_unlimited,
     }
     return fields, class_names
 

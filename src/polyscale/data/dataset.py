@@ -161,6 +161,8 @@ class DataSet(Generic[Split]):
         report: what was found wrong with the data.
         is_drawn: whether the test images were drawn at random from all images; False if the split
             comes with the data.
+        num_unlimited: images from which a limit drew: those of the test split, or all where the
+            test images are drawn; None without a limit.
         needs_train: whether there must be something to train on.
     """
 
@@ -172,6 +174,7 @@ class DataSet(Generic[Split]):
     about: str
     report: DataReport = field(default_factory=DataReport)
     is_drawn: bool = False
+    num_unlimited: int | None = None
 
     def __post_init__(self) -> None:
         for split, images in (("train", self.train), ("test", self.test)):

@@ -51,6 +51,7 @@ def limit_catalogue(catalogue: Catalogue, num: int, *, seed: int) -> Catalogue:
             for split, own in zip(splits, least, strict=True)
         ],
         sampled=_about(num, seed, catalogue.has_classes, of="each split" if is_divided else "all"),
+        num_unlimited=len(splits[-1]),
     )
 
 
@@ -62,7 +63,7 @@ def limit_data(data: Data, num: int, *, seed: int, what: str = "images") -> Data
         classes = split.targets if has_classes else np.zeros(len(split), np.int64)
         parts[name] = split.take(draw_sample(split.ids, classes, num, least=least, seed=seed))
     about = data.about + _about(num, seed, has_classes, of="each split", what=what)
-    return replace(data, **parts, about=about)
+    return replace(data, **parts, about=about, num_unlimited=len(data.test))
 
 
 def draw_sample(

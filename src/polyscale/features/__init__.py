@@ -20,6 +20,7 @@ from polyscale.features.maps import (
     SummedMaps,
     channel_statistics,
 )
+from polyscale.features.pictures import remembered
 from polyscale.features.store import (
     DamagedFeaturesWarning,
     FeatureStore,
@@ -55,6 +56,7 @@ __all__ = [
     "live_hash",
     "parse_bytes",
     "pooled_columns",
+    "remembered",
     "temporary_folder",
     "weights_hash",
     "whole_file",

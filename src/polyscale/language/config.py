@@ -6,10 +6,11 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
 from polyscale.errors import InputError
-from polyscale.operator.backbones import ModelBackbone, ReadOptions, as_backbone
+from polyscale.operator.backbones import ReadOptions, as_backbone
 from polyscale.operator.backbones.loading import build_on_meta
 from polyscale.operator.multiscale import MultiScaleConfig
 from polyscale.operator.plan import Aspect, check_choice, check_count, check_flag, scales_of
+from polyscale.types import Backbone
 
 ImageMode = Literal["crop", "pad", "squash", "keep", "dynamic"]
 """How a picture becomes what the tower takes.
@@ -56,7 +57,8 @@ class S2VisionConfig(PreTrainedConfig):  # type: ignore[misc]
         has_stages: whether the layers of the backbone differ in width or grid, as those of a
             convolutional network do; only its last output can be read then.
 
-    The last five are read from the backbone, which is built without memory for that.
+    The last five are read from the backbone (`backbone_facts`), which is built for that where they
+    are not given.
 
     Raises:
         InputError: if a value breaks its rule, or the backbone has no square tiles.
@@ -96,7 +98,8 @@ class S2VisionConfig(PreTrainedConfig):  # type: ignore[misc]
         check_flag("frozen", self.frozen)
         self.multiscale()  # checks the choices before a model is built
         if not self.grid_size:
-            self._read_backbone()
+            for name, value in self._facts().items():
+                setattr(self, name, value)
         if sizes is not None:
             self.scales = list(scales_of(sizes, (self.tile_size, self.tile_size)))
         self.scales = list(self.multiscale().scales)
@@ -153,27 +156,15 @@ class S2VisionConfig(PreTrainedConfig):  # type: ignore[misc]
         return max(1, side // self.grid_size)
 
     def read_options(self, layers: tuple[int, ...] | None = None) -> ReadOptions:
-        """How the backbone is read: its own output, or layers as they are, without a norm."""
-        tile_hw = (self.tile_size, self.tile_size) if self.tile_size else None
-        if layers is None or self.has_stages:
-            return ReadOptions(tile_hw=tile_hw)
-        return ReadOptions(tile_hw=tile_hw, layers=layers, norm=False)
+        """How the backbone is read: its own output, or layers as they are."""
+        return _read_options(self.tile_size, None if self.has_stages else layers)
 
-    def _read_backbone(self) -> None:
-        if self.tile_size:
-            self.tile_size = check_count("tile_size", self.tile_size)
+    def _facts(self) -> dict[str, Any]:
         model = build_on_meta(lambda: AutoModel.from_config(self.backbone_config)).eval()
-        backbone = as_backbone(model, self.read_options())
-        height, width = backbone.tile_hw
-        if height != width or backbone.grid_hw[0] != backbone.grid_hw[1]:
-            raise InputError(
-                "backbone_config must be of a model with square tiles, but those of "
-                f"{backbone.name} are {height}×{width} px. Set tile_size."
-            )
-        self.tile_size, self.grid_size, self.width = height, backbone.grid_hw[0], backbone.dim
-        self.has_class_token = backbone.has_cls
-        self.num_hidden_layers = _num_layers(model)
-        self.has_stages = _has_stages(model, backbone, self.read_options((0,)))
+        try:
+            return backbone_facts(model, self.tile_size)
+        except InputError:  # some models compute with the values of tensors, which need memory
+            return backbone_facts(AutoModel.from_config(self.backbone_config), self.tile_size)
 
     def _check_sizes(self) -> None:
         """Refuse sizes in pixels that give no whole number of tokens."""
@@ -190,6 +181,42 @@ class S2VisionConfig(PreTrainedConfig):  # type: ignore[misc]
             )
 
 
+def backbone_facts(model: Any, tile_size: int = 0) -> dict[str, Any]:
+    """The fields of `S2VisionConfig` that are read from a vision model of transformers.
+
+    Args:
+        model: live, or without memory.
+        tile_size: side of a tile in pixels; 0 is the model's own.
+
+    Raises:
+        InputError: if its tiles are not square, or the size of a tile breaks its rule.
+    """
+    if tile_size:
+        check_count("tile_size", tile_size)
+    backbone = as_backbone(model, _read_options(tile_size))
+    height, width = backbone.tile_hw
+    if height != width or backbone.grid_hw[0] != backbone.grid_hw[1]:
+        raise InputError(
+            f"tiles must be square, but those of {backbone.name} are {height}×{width} px. "
+            "Set tile_size."
+        )
+    return {
+        "tile_size": height,
+        "grid_size": backbone.grid_hw[0],
+        "width": backbone.dim,
+        "num_hidden_layers": _num_layers(model),
+        "has_class_token": backbone.has_cls,
+        "has_stages": _has_stages(model, backbone),
+    }
+
+
+def _read_options(tile_size: int, layers: tuple[int, ...] | None = None) -> ReadOptions:
+    tile_hw = (tile_size, tile_size) if tile_size else None
+    if layers is None:
+        return ReadOptions(tile_hw=tile_hw)
+    return ReadOptions(tile_hw=tile_hw, layers=layers, norm=False)
+
+
 def _num_layers(model: Any) -> int:
     timm_model = getattr(model, "timm_model", None)
     if timm_model is not None:
@@ -198,11 +225,10 @@ def _num_layers(model: Any) -> int:
     return len(stages) if stages else int(model.config.num_hidden_layers)
 
 
-def _has_stages(model: Any, backbone: Any, first_layer: ReadOptions) -> bool:
+def _has_stages(model: Any, backbone: Backbone) -> bool:
     """Whether the first layer is of another shape than the output, or cannot be read."""
     try:
-        first = as_backbone(model, first_layer)
+        first = as_backbone(model, _read_options(backbone.tile_hw[0], (0,)))
     except InputError:
         return True
-    assert isinstance(first, ModelBackbone)
     return (first.dim, first.grid_hw) != (backbone.dim, backbone.grid_hw)

@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from polyscale.errors import InputError, near_matches
-from polyscale.language.config import ImageMode, S2VisionConfig
+from polyscale.language.config import ImageMode, S2VisionConfig, backbone_facts
 from polyscale.language.images import make_image_processor
 from polyscale.language.language_models import load_language_model
 from polyscale.language.processor import check_llava, make_processor, select_strategy
@@ -78,8 +78,10 @@ def make_llava(
         scales=None if scales is None else list(scales),
         sizes=sizes,
         image_mode=image_mode,
-        **options,
+        **{**options, **backbone_facts(vision_model, options.get("tile_size", 0))},
     )
+    if isinstance(vision, str) and not config.frozen:
+        vision_model.requires_grad_(True)
     tower = S2VisionModel(config, vision_model)
     if vision_feature_layer is None:
         vision_feature_layer = -1 if config.has_stages else -2

@@ -45,13 +45,14 @@ class S2VisionModel(PreTrainedModel):  # type: ignore[misc]
 
     def __init__(self, config: S2VisionConfig, backbone: nn.Module | None = None) -> None:
         super().__init__(config)
-        self.backbone = (
-            AutoModel.from_config(config.backbone_config) if backbone is None else backbone
-        )
+        build = AutoModel.from_config
+        self.backbone = build(config.backbone_config) if backbone is None else nn.Identity()
         # not modules of the tower: they hold its backbone, which would be saved several times
         self._readers: dict[Any, MultiScale] = {}
         self.gradient_checkpointing = False
         self.post_init()
+        if backbone is not None:  # only now, as `post_init` gives random weights to what it finds
+            self.backbone = backbone
         self._freeze()
 
     @property

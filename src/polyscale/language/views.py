@@ -2,33 +2,47 @@
 
 from typing import Any
 
+from polyscale.language.config import S2VisionConfig
+from polyscale.language.grids import scales_run
 from polyscale.operator.cost import TileCost, count_call
 from polyscale.operator.plan import Level, Tiling, plan_levels
 from polyscale.records import ScaleTiles
 from polyscale.records.questions import Box
 from polyscale.types import HW
 
+SQUARE_HW = (4096, 4096)
+"""A picture so large that none of its scales is left out: what a tower costs is said of it."""
 
-def tower_levels(model: Any, image_hw: HW) -> tuple[Level, ...]:
+
+def tower_levels(model: Any, processor: Any, picture_hw: HW) -> tuple[Level, ...]:
     """The scales and tiles of a picture: those of `S2VisionModel`, or the one tile of any other.
 
     Args:
         model: a `LlavaForConditionalGeneration`.
-        image_hw: size of the picture in pixels; it counts where the tower keeps the aspect.
+        processor: its processor.
+        picture_hw: size of the picture in pixels; it counts where the grid follows the picture.
     """
     config = model.config.vision_config
-    is_multiscale = hasattr(config, "multiscale")
-    side = config.tile_size if is_multiscale else config.image_size
-    tile_hw = (side, side) if isinstance(side, int) else (int(side[0]), int(side[1]))
-    tiling = config.multiscale() if is_multiscale else Tiling(scales=(1,))
-    return plan_levels(tiling, tile_hw, image_hw if tiling.aspect == "keep" else None)
+    if not isinstance(config, S2VisionConfig):
+        side = config.image_size
+        tile_hw = (side, side) if isinstance(side, int) else (int(side[0]), int(side[1]))
+        return plan_levels(Tiling(scales=(1,)), tile_hw)
+    tile_hw, options = (config.tile_size, config.tile_size), dict[str, Any]()
+    if config.is_square:
+        return plan_levels(config.multiscale(), tile_hw)
+    image_hw = processor.image_processor.image_hw(picture_hw)
+    if config.image_mode == "dynamic":
+        num_tiles = image_hw[0] * image_hw[1] // config.tile_size**2
+        run = scales_run(config.multiscale().scales, config.tile_size, image_hw)
+        options = {"scales": run, "max_tiles": num_tiles}
+    return plan_levels(config.multiscale(**options), tile_hw, image_hw)
 
 
-def count_tower(model: Any) -> TileCost:
+def count_tower(model: Any, processor: Any) -> TileCost:
     """Parameters of the tower, and its multiply-adds for a square picture over all tiles."""
     tower: Any = model.model.vision_tower
-    one = tower.backbone if hasattr(model.config.vision_config, "multiscale") else tower
-    levels = tower_levels(model, (1, 1))
+    one = tower.backbone if isinstance(model.config.vision_config, S2VisionConfig) else tower
+    levels = tower_levels(model, processor, SQUARE_HW)
     macs = (count_call(one, (1, 3, *level.tile_hw)).macs * level.num_tiles for level in levels)
     return TileCost(params=sum(p.numel() for p in tower.parameters()), macs=sum(macs))
 
@@ -48,7 +62,7 @@ def seen_tiles(model: Any, processor: Any, image_hw: HW) -> tuple[ScaleTiles, ..
             tile_px=max(level.tile_hw),
             boxes_yxyx=tuple(_placed(box, level.image_hw, view) for box in level.boxes_yxyx),
         )
-        for level in tower_levels(model, image_hw)
+        for level in tower_levels(model, processor, image_hw)
     )
 
 

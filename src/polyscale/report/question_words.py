@@ -93,7 +93,7 @@ def headline(run: Run) -> str:
     is_shown = not row.gain.ci_low <= 0 <= row.gain.ci_high and row.p < 0.05
     if is_shown:
         return f"{ahead} answers more questions than {behind}"
-    return f"{ahead} is ahead of {behind}, but so few questions can’t tell"
+    return f"{ahead} is ahead of {behind}, but {row.shares[0].num} questions can’t tell"
 
 
 def count_text(run: Run, share: RightShare) -> str:

@@ -65,7 +65,7 @@ def read_run(folder: Path) -> Run:
     parts |= read_gallery(folder / "gallery.parquet", images, names, num_classes)
     parts["sheet"] = read_sheet(folder / SHEET_FILE)
     parts |= read_questions(folder, images, names)
-    if task.reduction == "mean_iou":
+    if task.counts_classes:
         num_counted = next(iter(images.statistics.values())).shape[1] // 2
         _check(
             num_counted == num_classes,
@@ -89,7 +89,7 @@ def _read_files(folder: Path) -> dict[str, Any]:
         for name, kind in FILES.items()
         if name in REQUIRED or (name in shown and (folder / name).exists())
     }
-    if parts["task"].reduction == "mean_iou":
+    if parts["task"].counts_classes:
         # without the classes, maps of labels would be read as metres
         check_exists(folder / "classes.json")
     return parts
@@ -247,7 +247,7 @@ def _statistics(columns: Sequence[pa.ChunkedArray], task: TaskRecord, num_rows: 
         ValueError: if lists differ in length, or a number is not finite.
     """
     parts = [_numbers(column) for column in columns]
-    if task.reduction == "mean_iou" and len({part.shape for part in parts}) > 1:
+    if task.counts_classes and len({part.shape for part in parts}) > 1:
         raise ValueError("lists differ in length")
     rows = np.hstack(parts) if parts else np.zeros((num_rows, 0))
     if np.isinf(rows).any() or (task.right_or_wrong and np.isnan(rows).any()):

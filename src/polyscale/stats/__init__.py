@@ -25,6 +25,7 @@ from polyscale.stats.frontier import (
     pareto_front,
 )
 from polyscale.stats.image_bootstrap import (
+    REDUCTIONS,
     WeightedMetric,
     image_contrasts,
     image_intervals,
@@ -66,6 +67,7 @@ __all__ = [
     "DEPTH_METRICS",
     "EIGEN_CROP_YXYX",
     "MARGIN",
+    "REDUCTIONS",
     "THRESHOLDS",
     "CascadeAnswers",
     "ClassAnswers",

@@ -127,7 +127,7 @@ def _pixel_rows(run: Run, classes: ClassIous, sides: Sides) -> list[ClassRow]:
     total = max(1, sum(classes.test_px))
     statistics = run.images.statistics
     gains: list[list[Gain | None]] = [[None] * len(classes.names) for _ in sides.others]
-    if run.task.reduction == "mean_iou" and sides.s2:
+    if run.task.counts_classes and sides.s2:
         first = statistics[sides.s2.candidate]
         gains = [_iou_gains(first, statistics[r.candidate], run.seed) for r in sides.others]
     rows = [

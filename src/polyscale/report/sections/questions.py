@@ -138,13 +138,16 @@ def _views(question: QuestionRow, answer: AnswerRow) -> tuple[View, ...]:
     views = []
     for level in answer.tiles:
         tiles = level["boxes_yxyx"]
-        px = level["tile_px"] / max(tiles[0][2] - tiles[0][0], tiles[0][3] - tiles[0][1])
-        sides = [max(b[2] - b[0], b[3] - b[1]) for b in question.boxes_yxyx[:1]]
+        px = [level["tile_px"] / (tiles[0][axis + 2] - tiles[0][axis]) for axis in (0, 1)]
+        sides = [
+            max(px[axis] * (box[axis + 2] - box[axis]) for axis in (0, 1))
+            for box in question.boxes_yxyx[:1]
+        ]
         views.append(
             View(
                 scale=level["scale"],
                 tiles=[_rectangle(box) for box in tiles],
-                target_px=px * sides[0] if sides else None,
+                target_px=sides[0] if sides else None,
             )
         )
     return tuple(views)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polyscale.language.views import count_tower, tower_levels
+from polyscale.language.views import SQUARE_HW, count_tower, tower_levels
 from polyscale.records import (
     ANSWERS_FILE,
     LOG_FILE,
@@ -110,7 +110,10 @@ def _result(plan: VstarPlan, answers: Sequence[Answer], task: TaskRecord) -> Res
     test = plan.data.test
     options, shares = zip(*(answer_of(answer.losses) for answer in answers), strict=True)
     correct = np.array([option == 0 for option in options])
-    levels, cost = tower_levels(plan.model, (1, 1)), count_tower(plan.model)
+    levels, cost = (
+        tower_levels(plan.model, plan.processor, SQUARE_HW),
+        count_tower(plan.model, plan.processor),
+    )
     scales = tuple(level.scale for level in levels)
     ((low, high),) = accuracy_intervals({"": correct}).values()
     by_category = right_shares(correct, [q.category for q in test.questions])

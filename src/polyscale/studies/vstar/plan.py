@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args
 from polyscale.data import QuestionData, load_questions, with_limit
 from polyscale.errors import InputError, near_matches
 from polyscale.features import weights_hash
+from polyscale.language import S2VisionConfig
 from polyscale.language.loading import load_llava
+from polyscale.language.processor import check_llava
 from polyscale.operator.multiscale.runner import check_device
 from polyscale.operator.plan import check_count, check_flag
 from polyscale.types import Progress, silent
@@ -126,6 +128,8 @@ def plan_vstar(
     if not name:
         raise InputError("name must be given for a live model. Choose one for tables.")
     live, processor = model
+    if isinstance(live.config.vision_config, S2VisionConfig):
+        check_llava(live, processor)
     return VstarPlan(name=name, model=live, processor=processor, data=data, settings=settings)
 
 
