@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ def train_on_maps(
     *,
     out: Path,
     settings: LlavaTraining,
+    begin: Callable[[], object] = lambda: None,
     progress: Progress = silent,
 ) -> MapTraining:
     """Train in place, or take over what an equal training has learned.
@@ -60,6 +62,7 @@ def train_on_maps(
         maps: of the pictures of the data (num_pictures, h, w, channels).
         out: a folder for this training alone.
         settings: of the training.
+        begin: called first, where the training was not finished before; it may fit the projector.
         progress: told after every step.
 
     Raises:
@@ -69,6 +72,7 @@ def train_on_maps(
     if known is not None:
         return known
     start = time.perf_counter()
+    begin()
     collator = Collator(processor=processor, pictures=data.pictures, features=maps)
     batches = in_order(processor, data, settings)
     facts = {name: repr(value) for name, value in asdict(settings).items()}

@@ -13,6 +13,7 @@ from polyscale.features import MapSource, StandardisedMaps, channel_statistics, 
 from polyscale.operator.multiscale.precision import PRECISIONS
 from polyscale.stats import preferred
 from polyscale.tasks.evaluation import Case, Scores
+from polyscale.tasks.questions.places import Places
 from polyscale.tasks.questions.settings import QuestionSettings, QuestionSplit
 
 NO_ANSWER = "(several options are equally likely)"
@@ -127,6 +128,7 @@ def learn_to_answer(case: Case, number: int) -> Learner:
         standardise(case.train),
         out=case.store.folder / _fingerprint(case, training, llava) / "answers",
         settings=training,
+        begin=lambda: _align(case, llava, processor, standardise(case.train), training.seed),
         progress=_named(case, number),
     )
     height, width = case.module.plan.grid_hw
@@ -144,6 +146,17 @@ def learn_to_answer(case: Case, number: int) -> Learner:
     return Learner(
         case=case, llava=llava.float(), processor=processor, standardise=standardise, facts=facts
     )
+
+
+def _align(case: Case, llava: Any, processor: Any, maps: MapSource, seed: int) -> None:
+    """Fit the projector to the names of objects, where the settings and the questions allow it."""
+    from polyscale.language.training.align import align_projector
+
+    places = Places.of(case.prepared.learn, case.module.plan.grid_hw)
+    if case.settings.align and places is not None:
+        align_projector(
+            llava, processor, maps, places.pictures, places.cells, places.names, seed=seed
+        )
 
 
 def _training(settings: QuestionSettings, number: int) -> Any:
@@ -173,6 +186,7 @@ def _fingerprint(case: Case, training: Any, llava: Any) -> str:
             "maps": list(case.feature_keys),
             "questions": [split.learn.target_fingerprint, split.learn.picture_of.tolist()],
             "language": case.settings.language,
+            "align": case.settings.align,
             "weights": weights_hash(llava.model.language_model),
             **asdict(training),
         }

@@ -44,6 +44,11 @@ class QuestionSettings(RunSettings):
         1e-3, help="Learning rate of the projector and of LoRA in the language model."
     )
     rank: int = option(16, help="Rank of LoRA in the language model.")
+    align: bool = option(
+        True,
+        help="Do not fit the projector to the names of objects first, which the boxes of training "
+        "questions show.",
+    )
     seeds: int = option(
         1,
         help="Number of times that each language model is trained, to measure the spread. The "
