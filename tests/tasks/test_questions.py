@@ -219,10 +219,10 @@ def test_a_box_stands_in_the_cells_that_it_covers(data):
 
 def test_a_projector_learns_the_words_of_what_is_there(language):
     llava, processor = make_map_llava(channels=3, language=language)
-    maps = np.eye(3, dtype=np.float32)[np.array([[0, 1], [2, 0], [1, 2]] * 40)][:, None]
+    maps = np.eye(3, dtype=np.float32)[np.array([[0, 1], [2, 0], [1, 2]] * 1000)][:, None]
     cells = maps.argmax(-1).reshape(len(maps), 2)
     names = ("room", "bag", "red")
-    align_projector(llava, processor, ArrayMaps(maps), np.arange(120), cells, names, seed=0)
+    align_projector(llava, processor, ArrayMaps(maps), np.arange(3000), cells, names, seed=0)
     words = word_embeddings(llava, processor, names)
     mapped = projected(llava, maps[:3])
     nearest = torch.cdist(mapped, words[None]).argmin(-1)
