@@ -227,3 +227,13 @@ def test_a_projector_learns_the_words_of_what_is_there(language):
     mapped = projected(llava, maps[:3])
     nearest = torch.cdist(mapped, words[None]).argmin(-1)
     np.testing.assert_array_equal(nearest, cells[:3])
+
+
+def test_candidates_can_be_judged_by_the_loss_of_the_right_answer(compare, finished):
+    first, cache = finished
+    run = compare(CANDIDATES[:2], cache=cache, metric="answer_loss")
+    for row in run.rows:
+        before = first.evaluations[row.candidate].scores
+        assert (row.metric, row.higher_is_better) == ("answer_loss", False)
+        assert row.value == pytest.approx(before.others["answer_loss"])
+        assert row.scores["accuracy"] == pytest.approx(before.value)

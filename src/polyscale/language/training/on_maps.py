@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from polyscale.features import MapSource
-from polyscale.language.training.answer_loss import AnswerLoss, prepare, projector_of
+from polyscale.language.training.answer_loss import (
+    AnswerLoss,
+    prepare,
+    projector_of,
+    without_adapter,
+)
 from polyscale.language.training.batches import Collator
 from polyscale.language.training.conversations import Conversations
 from polyscale.language.training.folder import CHECKPOINTS, LOSSES, training_folder
@@ -52,6 +57,9 @@ def train_on_maps(
 ) -> MapTraining:
     """Train in place, or take over what an equal training has learned.
 
+    The language model is float32 afterwards, with LoRA merged: options may differ by less than half
+    precision tells apart.
+
     Given the same arguments again, a training that was killed continues, and learns the same as it
     would have without the kill.
 
@@ -77,11 +85,12 @@ def train_on_maps(
     batches = in_order(processor, data, settings)
     facts = {name: repr(value) for name, value in asdict(settings).items()}
     with training_folder(out, facts, num_bytes=0):
-        run_trainer(llava, batches, collator, out, settings, progress)
+        model = run_trainer(llava, batches, collator, out, settings, progress)
         losses = json.loads((out / LOSSES).read_text(encoding="utf-8"))
     about = {"losses": losses, "seconds": time.perf_counter() - start}
     write_tensors(out / LEARNED, AnswerLoss(llava).state_dict(), KEY, about, what=WHAT)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+    _merge(model)
     return MapTraining(losses=tuple(losses), seconds=about["seconds"])
 
 
@@ -95,7 +104,12 @@ def _take_over(llava: Any, file: Path, settings: LlavaTraining) -> MapTraining |
     except (FileNotFoundError, ValueError):
         return None
     dtype = llava.dtype
-    prepare(llava, settings)
+    model, _ = prepare(llava, settings)
     AnswerLoss(llava).load_state_dict(kept.tensors)
     projector_of(llava).to(dtype)
+    _merge(model)
     return MapTraining(losses=tuple(kept.about["losses"]), seconds=kept.about["seconds"])
+
+
+def _merge(model: Any) -> None:
+    without_adapter(model.float(), merge=True).requires_grad_(False).eval()

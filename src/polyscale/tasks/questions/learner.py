@@ -37,6 +37,7 @@ class Learner:
         llava: the language model with its projector.
         processor: of questions.
         standardise: maps of the candidate → as the projector takes them.
+        metric: what it is judged by.
         facts: how it was trained, for the row of results.
     """
 
@@ -44,6 +45,7 @@ class Learner:
     llava: Any
     processor: Any
     standardise: Callable[[MapSource], MapSource]
+    metric: str
     facts: dict[str, Any]
 
     def judge(self, questions: Questions, maps: MapSource, what: str) -> Scores:
@@ -64,11 +66,19 @@ class Learner:
             step=f"{self.case.candidate}: {what}",
             progress=self.case.progress,
         )
-        return score(questions, losses)
+        return score(questions, losses, self.metric)
 
 
-def score(questions: Questions, losses: Sequence[Sequence[float]]) -> Scores:
-    """Which questions are answered correctly, from the losses of their options."""
+def score(
+    questions: Questions, losses: Sequence[Sequence[float]], metric: str = "accuracy"
+) -> Scores:
+    """Which questions are answered correctly, from the losses of their options.
+
+    Args:
+        questions: that were asked.
+        losses: of the options of each, of which the first is right.
+        metric: "accuracy", or "answer_loss": the loss of right answers.
+    """
     best = [preferred(own) for own in losses]
     correct = np.array([option == 0 for option in best])
     right = np.array([own[0] for own in losses])
@@ -76,9 +86,11 @@ def score(questions: Questions, losses: Sequence[Sequence[float]]) -> Scores:
         NO_ANSWER if option is None else question.options[option]
         for question, option in zip(questions.questions, best, strict=True)
     ]
+    values = {"accuracy": float(correct.mean()), "answer_loss": float(right.mean())}
+    columns = {"accuracy": correct.astype(np.float64), "answer_loss": right}
     return Scores(
-        value=float(correct.mean()),
-        others={"answer_loss": float(right.mean())},
+        value=values.pop(metric),
+        others=values,
         columns={
             "category": [question.category for question in questions.questions],
             "question": [question.text for question in questions.questions],
@@ -87,13 +99,13 @@ def score(questions: Questions, losses: Sequence[Sequence[float]]) -> Scores:
             "correct": correct,
             "answer_loss": right.astype(np.float32),
         },
-        image_scores=correct.astype(np.float64),
-        correct=correct,
-        weighted=lambda weights: weights @ correct,
+        image_scores=columns[metric],
+        correct=correct if metric == "accuracy" else None,
+        statistics=columns[metric][:, None],
     )
 
 
-def learn_to_answer(case: Case, number: int) -> Learner:
+def learn_to_answer(case: Case, number: int, metric: str) -> Learner:
     """Train the language model of the settings on the training questions.
 
     It is kept in the store like features are, and a training that was interrupted continues.
@@ -101,6 +113,7 @@ def learn_to_answer(case: Case, number: int) -> Learner:
     Args:
         case: a candidate, and the `QuestionSplit` of the run.
         number: of the training: 0, 1, … of several seeds.
+        metric: what it is judged by.
     """
     from polyscale.language.maps import make_map_llava
     from polyscale.language.training import from_questions
@@ -142,9 +155,13 @@ def learn_to_answer(case: Case, number: int) -> Learner:
         "loss": fmean(done.losses[-len(done.losses) // 10 :]),
         "losses": list(done.losses),
     }
-    # options differ by less than half precision tells apart
     return Learner(
-        case=case, llava=llava.float(), processor=processor, standardise=standardise, facts=facts
+        case=case,
+        llava=llava,
+        processor=processor,
+        standardise=standardise,
+        metric=metric,
+        facts=facts,
     )
 
 

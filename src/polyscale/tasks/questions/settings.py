@@ -124,6 +124,11 @@ def chosen(questions: Questions, indices: NDArray[np.int64]) -> Questions:
     return Questions(some, questions.pictures, questions.picture_of[indices])
 
 
+def some_of(questions: Questions, num: int) -> Questions:
+    """At most so many, spread evenly."""
+    return chosen(questions, np.unique(np.linspace(0, len(questions) - 1, num).astype(np.int64)))
+
+
 def _without_repeats(questions: Questions, indices: NDArray[np.int64]) -> NDArray[np.int64]:
     """Those that differ in picture, text or answer: other wrong options teach nothing else."""
     asked = {

@@ -14,11 +14,14 @@ from polyscale.tasks.evaluation import Baseline, Case, Evaluation, Scores, sprea
 from polyscale.tasks.files import GALLERY_PX, answers_table, jpeg, most_divided
 from polyscale.tasks.groups import ImageGroups, by_class, small_picture
 from polyscale.tasks.questions.learner import learn_to_answer
-from polyscale.tasks.questions.settings import QuestionSettings, QuestionSplit, chosen
+from polyscale.tasks.questions.settings import QuestionSettings, QuestionSplit, some_of
 from polyscale.tasks.task import Task
 from polyscale.types import Candidate
 
 GALLERY_SIZE = 24
+
+NUM_JUDGED = 256
+"""Training questions that are judged, at most: of those that were learned from, and of others."""
 
 BOX_COLOUR = "#ffd400"
 
@@ -82,13 +85,12 @@ class QuestionAnswering(Task):
         return QuestionSplit.of(data, settings)
 
     def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
-        """Guessing."""
+        """Guessing, which has an accuracy and no loss."""
+        if not self.right_or_wrong:
+            return ()
         share = np.array([1 / len(question.options) for question in data.test.questions])
         scores = Scores(
-            value=float(share.mean()),
-            columns={},
-            image_scores=share,
-            weighted=lambda weights: weights @ share,
+            value=float(share.mean()), columns={}, image_scores=share, statistics=share[:, None]
         )
         return (
             Baseline(name="chance", about="Every option is taken equally often.", scores=scores),
@@ -97,17 +99,17 @@ class QuestionAnswering(Task):
     def evaluate(self, case: Case) -> Evaluation:
         """Train a language model for each seed; the first one is judged in full."""
         split: QuestionSplit = case.prepared
-        sample = chosen(split.learn, np.arange(min(len(split.learn), len(split.held))))
-        learner = learn_to_answer(case, 0)
+        held, seen = (some_of(own, NUM_JUDGED) for own in (split.held, split.learn))
+        learner = learn_to_answer(case, 0, self.metric.key)
         with case.stage("judging"):
             scores = learner.judge(case.data.test, case.test, "test questions")
-            selection = learner.judge(split.held, case.train, "held-out questions")
-            seen = learner.judge(sample, case.train, "training questions")
+            selection = learner.judge(held, case.train, "held-out questions")
+            train = learner.judge(seen, case.train, "training questions")
         others = [self._value(case, number) for number in range(1, case.settings.seeds)]
         return Evaluation(
             scores=scores,
             selection=selection,
-            train_value=seen.value,
+            train_value=train.value,
             facts={**learner.facts, **spread_of_seeds([scores.value, *others])},
             module=case.module,
             feature_dim=case.module.out_channels,
@@ -117,7 +119,7 @@ class QuestionAnswering(Task):
 
     def _value(self, case: Case, number: int) -> float:
         """The accuracy of another training."""
-        learner = learn_to_answer(case, number)
+        learner = learn_to_answer(case, number, self.metric.key)
         with case.stage("judging"):
             step = f"test questions, seed {number + 1}"
             return learner.judge(case.data.test, case.test, step).value
