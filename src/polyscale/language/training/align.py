@@ -20,7 +20,7 @@ from polyscale.language.training.answer_loss import projector_of
 
 EPOCHS, BATCH, RATE, WEIGHT_DECAY, DROPOUT = 8, 256, 1e-3, 0.05, 0.3
 
-NOTHING_WEIGHT = 0.3
+NOTHING_WEIGHT = 0.1
 """Weight of a cell in which no object is known: there are many, and some hold others."""
 
 

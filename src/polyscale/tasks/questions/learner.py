@@ -24,6 +24,9 @@ TOGETHER = 16
 ALPHA = 2
 """LoRA's alpha in ranks, as LLaVA-1.5 has it."""
 
+PROJECTOR_SHARE = 0.5
+"""Of LoRA's learning rate: the projector has learned something before."""
+
 SAVE_EVERY = 25
 """Steps of training that a killed run loses at most."""
 
@@ -185,7 +188,7 @@ def _training(settings: QuestionSettings, number: int) -> Any:
         batch_size=settings.batch,
         questions=TOGETHER,
         learning_rate=settings.rate,
-        projector_learning_rate=settings.rate,
+        projector_learning_rate=PROJECTOR_SHARE * settings.rate,
         precision=settings.precision,
         lora_rank=settings.rank,
         lora_alpha=ALPHA * settings.rank,

@@ -38,10 +38,10 @@ class QuestionSettings(RunSettings):
         help="The language model that learns to answer: pip:smollm2_135m, a folder, or a name on "
         "the Hugging Face hub.",
     )
-    epochs: int = option(4, help="Number of times that each training question is seen.")
+    epochs: int = option(2, help="Number of times that each training question is seen.")
     batch: int = option(4, help="Pictures in a training step, each with all of its questions.")
     rate: float = option(
-        1e-3, help="Learning rate of the projector and of LoRA in the language model."
+        1e-3, help="Learning rate of LoRA in the language model; the projector takes half of it."
     )
     rank: int = option(16, help="Rank of LoRA in the language model.")
     align: bool = option(
