@@ -173,7 +173,7 @@ def add_image_token(language_model: Any, tokenizer: Any) -> int:
 
 
 def assemble(
-    config: LlavaConfig, tower: S2VisionModel, language_model: Any
+    config: LlavaConfig, tower: nn.Module, language_model: Any
 ) -> LlavaForConditionalGeneration:
     """Living parts in a model that was built without memory, and a new projector."""
     with torch.device("meta"):

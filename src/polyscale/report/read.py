@@ -200,8 +200,8 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
     has_answers = has_text and {"probability", "correct"} <= found
     numbers = ["correct"] if task.right_or_wrong else [*task.statistics]
     has_categories = has_text and {"category", "correct"} <= found
-    row = PredictionRow if has_answers else CategoryRow if has_categories else None
-    row = row or (TextRow if has_text else ImageRow)
+    kinds = {PredictionRow: has_answers, CategoryRow: has_categories, TextRow: has_text}
+    row = next((kind for kind, is_there in kinds.items() if is_there), ImageRow)
     more = [name for name in numbers if name not in get_type_hints(row)]
     columns = read_table(path, row, more + ["confidence"] * (has_answers and "confidence" in found))
     try:
