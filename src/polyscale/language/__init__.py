@@ -13,10 +13,12 @@ require("transformers", extra="language", feature="polyscale.language", at_least
 from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoProcessor
 
 from polyscale.language.config import S2VisionConfig
+from polyscale.language.conversion import convert_llava
 from polyscale.language.images import S2ImageProcessor
 from polyscale.language.llava import make_llava
 from polyscale.language.processor import S2Processor, check_llava
 from polyscale.language.tower import S2VisionModel
+from polyscale.language.widen import widen
 
 AutoConfig.register(S2VisionConfig.model_type, S2VisionConfig, exist_ok=True)
 AutoModel.register(S2VisionConfig, S2VisionModel, exist_ok=True)
@@ -31,5 +33,7 @@ __all__ = [
     "S2VisionConfig",
     "S2VisionModel",
     "check_llava",
+    "convert_llava",
     "make_llava",
+    "widen",
 ]
