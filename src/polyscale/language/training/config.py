@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import AutoProcessor, LlavaForConditionalGeneration, set_seed
 
+from polyscale.data import default_inspection_cache
 from polyscale.errors import InputError, near_matches
 from polyscale.language.llava import make_llava
 from polyscale.language.training.conversations import load_conversations
@@ -36,9 +37,11 @@ def train_from_config(options: Mapping[str, Any], *, progress: Progress = silent
             and where the functions named above do.
     """
     settings = _settings(options)
-    cache = options.get("cache")
     data = load_conversations(
-        options["data"], images=options.get("images"), cache=cache, progress=progress
+        options["data"],
+        images=options.get("images"),
+        cache=default_inspection_cache(),
+        progress=progress,
     )
     set_seed(settings.seed)  # of the weights of a new projector, so that a killed run continues
     llava, processor = _model(options["model"])
@@ -48,7 +51,7 @@ def train_from_config(options: Mapping[str, Any], *, progress: Progress = silent
         data,
         out=options["out"],
         settings=settings,
-        cache=cache,
+        cache=options.get("cache"),
         progress=progress,
     )
 
