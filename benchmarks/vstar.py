@@ -33,6 +33,9 @@ from polyscale.language.tokens import token_ids, turn_text
 
 LANGUAGE = "pip:smollm2_135m"
 IMAGE_TOKENS = (49, 576)
+VSTAR = {4: 115, 2: 76}
+"""Number of options → questions of V* bench that have so many."""
+
 COLOURS = ("red", "blue", "green", "white")
 QUESTIONS = {
     4: ("What is the color of the bag?", [f"The color of the bag is {c}." for c in COLOURS]),
@@ -57,7 +60,19 @@ def main() -> None:
         for text, answers in QUESTIONS.values():
             query = Query(question=text, options=answers, picture=features)
             rows.append(show(measure(model, processor, query, options.turns)))
+    rows += [show(whole_bench(rows, num)) for num in IMAGE_TOKENS]
     write_record(options.out, rows, language=LANGUAGE)
+
+
+def whole_bench(rows: list[dict[str, object]], image_tokens: int) -> dict[str, object]:
+    """The tokens of all questions of V* bench, as if each were like the one that was measured."""
+    sums = dict.fromkeys(("shared", "naive"), 0)
+    for row in rows:
+        if row["image_tokens"] == image_tokens:
+            for name in sums:
+                sums[name] += VSTAR[row["options"]] * row["tokens"][name]
+    ratio = round(sums["shared"] / sums["naive"], 3)
+    return {"image_tokens": image_tokens, "options": "as V* bench", "tokens_ratio": ratio}
 
 
 def measure(

@@ -192,12 +192,6 @@ def test_layers_of_peft_count(processor):
     np.testing.assert_allclose(losses, score_options(merged, processor, [query])[0], atol=TOLERANCE)
 
 
-def test_equally_small_losses_prefer_nothing():
-    assert preferred((1.0, 1.0, 2.0)) is None
-    assert preferred((2.0, 1.0, 1.5)) == 1
-    assert preferred((float("nan"), 1.0)) is None
-
-
 @pytest.mark.parametrize(
     "options",
     [("red",), ("red", "red"), "red", ("red", " "), tuple("a" * i for i in range(1, 28))],

@@ -137,7 +137,9 @@ def _reasons(run: Run, advice: Recommendation) -> list[str]:
     reasons: dict[str, str] = {}
     if (question := advice.open_question) is not None:
         pair = f"{_name(run, question.first)} against {_name(run, question.second)}"
-        reasons[question.first] = f"{pair}: {run.words.contrast(question)}."
+        is_clear = question.ci_low > 0 or question.ci_high < 0
+        but = ", which the corrected test does not confirm" if is_clear else ""
+        reasons[question.first] = f"{pair}: {run.words.contrast(question)}{but}."
     for contrast, what in (
         (advice.over_cheaper, "the best that costs less"),
         (advice.over_dearer, "the best that costs more"),
