@@ -15,8 +15,10 @@ from polyscale.features.maps import (
     JoinedMaps,
     MapSource,
     RegriddedMaps,
+    StandardisedMaps,
     StoredMaps,
     SummedMaps,
+    channel_statistics,
 )
 from polyscale.features.pictures import remembered
 from polyscale.features.store import (
@@ -38,9 +40,11 @@ __all__ = [
     "LostFeaturesError",
     "MapSource",
     "RegriddedMaps",
+    "StandardisedMaps",
     "StoreError",
     "StoredMaps",
     "SummedMaps",
+    "channel_statistics",
     "clear",
     "decode_side",
     "default_cache",

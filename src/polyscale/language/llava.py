@@ -93,13 +93,13 @@ def make_llava(
     llava_config = LlavaConfig(
         vision_config=config,
         text_config=language_model.config,
-        image_token_index=_add_image_token(language_model, tokenizer),
+        image_token_index=add_image_token(language_model, tokenizer),
         image_seq_length=config.grid_size**2,
         vision_feature_layer=vision_feature_layer,
         vision_feature_select_strategy=select_strategy(config),
         tie_word_embeddings=bool(language_model.config.tie_word_embeddings),
     )
-    model = _assemble(llava_config, tower, language_model)
+    model = assemble(llava_config, tower, language_model)
     template = tokenizer.chat_template
     processor = make_processor(config, image_processor, tokenizer, chat_template=template)
     check_llava(model, processor)
@@ -159,7 +159,7 @@ def _known(backbone: Backbone, name: str) -> tuple[float, ...]:
     return values
 
 
-def _add_image_token(language_model: Any, tokenizer: Any) -> int:
+def add_image_token(language_model: Any, tokenizer: Any) -> int:
     """The number of `<image>` in a vocabulary that has it afterwards, and a token for padding."""
     tokenizer.add_tokens(AddedToken(IMAGE, normalized=False, special=True), True)
     if tokenizer.pad_token is None:
@@ -172,8 +172,8 @@ def _add_image_token(language_model: Any, tokenizer: Any) -> int:
     return int(tokenizer.convert_tokens_to_ids(IMAGE))
 
 
-def _assemble(
-    config: LlavaConfig, tower: S2VisionModel, language_model: Any
+def assemble(
+    config: LlavaConfig, tower: nn.Module, language_model: Any
 ) -> LlavaForConditionalGeneration:
     """Living parts in a model that was built without memory, and a new projector."""
     with torch.device("meta"):

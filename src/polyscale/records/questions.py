@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from polyscale.records.codec import Positive, Record
-from polyscale.records.tables import TextRow
+from polyscale.records.tables import CategoryRow
 
 QUESTIONS_FILE = "questions.parquet"
 ANSWERS_FILE = "answers.parquet"
@@ -69,18 +69,15 @@ class QuestionRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnswerRow(TextRow):
+class AnswerRow(CategoryRow):
     """A row of `answers.parquet`: a candidate's answer to a question.
 
     Attributes:
-        category: kind of question.
         share: of the trials that are right. The answer is `correct` if more than half are.
         losses: as of `Answer`.
         tiles: as of `Answer`.
     """
 
-    category: str
-    correct: bool
     share: float
     losses: Sequence[Sequence[float]]
     tiles: Sequence[Mapping[str, Any]]

@@ -25,7 +25,14 @@ from polyscale.records import (
     read_json,
 )
 from polyscale.records.codec import AGAIN, check_exists, damaged
-from polyscale.records.tables import ImageRow, PredictionRow, TextRow, column_names, read_table
+from polyscale.records.tables import (
+    CategoryRow,
+    ImageRow,
+    PredictionRow,
+    TextRow,
+    column_names,
+    read_table,
+)
 from polyscale.report.read_gallery import read_gallery, read_sheet
 from polyscale.report.read_questions import read_questions
 from polyscale.report.run import Images, Run, Statistics, Texts
@@ -192,7 +199,9 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
     has_text = {"label", "prediction"} <= found
     has_answers = has_text and {"probability", "correct"} <= found
     numbers = ["correct"] if task.right_or_wrong else [*task.statistics]
-    row = PredictionRow if has_answers else TextRow if has_text else ImageRow
+    has_categories = has_text and {"category", "correct"} <= found
+    kinds = {PredictionRow: has_answers, CategoryRow: has_categories, TextRow: has_text}
+    row = next((kind for kind, is_there in kinds.items() if is_there), ImageRow)
     more = [name for name in numbers if name not in get_type_hints(row)]
     columns = read_table(path, row, more + ["confidence"] * (has_answers and "confidence" in found))
     try:
@@ -203,7 +212,7 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
         raise damaged(path, error) from error
     texts = {
         name: columns[name].to_numpy().astype(object)
-        for name in ("candidate", "id", "label", "prediction")
+        for name in ("candidate", "id", "label", "prediction", "category")
         if name in columns
     }
     ids = np.unique(texts["id"])
@@ -220,6 +229,7 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
         ids=ids,
         statistics={name: statistics[at] for name, at in rows.items()},
         labels=texts["label"][rows[names[0]]] if has_answers else None,
+        categories=texts["category"][rows[names[0]]] if "category" in texts else None,
         predictions=of_each("prediction"),
         correct={name: values > 0 for name, values in of_each("correct").items()},
         probability=of_each("probability"),

@@ -17,7 +17,7 @@ from polyscale.learning.heads import LinearHead
 from polyscale.operator.multiscale import MultiScale
 from polyscale.stats import WeightedMetric
 from polyscale.tasks.evaluation import Baseline, Case, Evaluation, SavedHead, Scores
-from polyscale.tasks.files import most_divided, thumbnail
+from polyscale.tasks.files import answers_table, most_divided, thumbnail
 from polyscale.tasks.pooled_predictor import Columns, PooledPredictor
 from polyscale.tasks.settings import PooledSettings, Rows, RunSettings
 from polyscale.tasks.task import AddOn, Task
@@ -287,21 +287,12 @@ class PooledTask(Task):
 
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
         """Images on which candidates differ, the most divided first."""
-        import pyarrow as pa
-
         scores = [evaluation.scores.image_scores for evaluation in evaluations.values()]
         test, targets = data.test, self.targets(data.test)
-        image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-        rows = [
-            {
-                "id": test.ids[i],
-                "label": self.text(targets[i], data),
-                "image": {"bytes": thumbnail(test.read(i)), "path": f"{i}.jpg"},
-            }
+        return answers_table(
+            (test.ids[i], self.text(targets[i], data), thumbnail(test.read(i)))
             for i in most_divided(scores, GALLERY_SIZE)
-        ]
-        schema = pa.schema({"id": pa.string(), "label": pa.string(), "image": image})
-        return pa.Table.from_pylist(rows, schema)
+        )
 
 
 def pooled_evaluation(case: Case, scores: Scores, **others: Any) -> Evaluation:

@@ -64,6 +64,9 @@ class Task(ABC):
         reduction: how their means become the metric; None is what `reduce` or `Scores.weighted`
             says, and runs of the task cannot be merged.
         grouped_by: what `groups` are, in one word: "class", "label", "range".
+        samples: what is tested, in words.
+        blind: how a head is trained that sees nothing, as a sentence; candidates are then compared
+            with it. Empty where `floors` say what can be had without images.
         images_file: the file with one row for each candidate and test image.
     """
 
@@ -80,6 +83,8 @@ class Task(ABC):
     statistics: tuple[str, ...] = ()
     reduction: Reduction | None = "mean"
     grouped_by: ClassVar[str] = ""
+    samples: ClassVar[str] = "test images"
+    blind: ClassVar[str] = ""
     images_file: ClassVar[str] = "images.parquet"
 
     @property
@@ -219,6 +224,7 @@ class Task(ABC):
             right_or_wrong=self.right_or_wrong,
             statistics=self.averaged,
             reduction=self.reduction,
+            samples=self.samples,
         )
 
     def data_facts(self, data: Any) -> dict[str, Any]:

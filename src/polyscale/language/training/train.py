@@ -85,17 +85,7 @@ def train_llava(
     facts = training_facts(llava, processor, data, settings)
     if (finished := finished_training(out, facts)) is not None:
         return finished
-    sequences = share_pictures(
-        [encode(processor, each, max_tokens=settings.max_tokens) for each in data.entries],
-        settings.questions,
-        processor.image_token_id,
-    )
-    order = order_batches(
-        [len(each["ids"]) for each in sequences],
-        batch_size=settings.batch_size,
-        epochs=settings.epochs,
-        seed=settings.seed,
-    )
+    batches = in_order(processor, data, settings)
     with training_folder(out, facts, _bytes_needed(llava)):
         features = None
         if settings.cache_features:
@@ -108,14 +98,28 @@ def train_llava(
                 progress=progress,
             )
         collator = Collator(processor=processor, pictures=data.pictures, features=features)
-        model = _train(
-            llava, InOrder(sequences=sequences, order=order), collator, out, settings, progress
-        )
+        model = run_trainer(llava, batches, collator, out, settings, progress)
         _write(model, processor, out, settings)
     return read_training(out)
 
 
-def _train(
+def in_order(processor: Any, data: Conversations, settings: LlavaTraining) -> InOrder:
+    """The sequences of a whole training, in the order in which they are seen."""
+    sequences = share_pictures(
+        [encode(processor, each, max_tokens=settings.max_tokens) for each in data.entries],
+        settings.questions,
+        processor.image_token_id,
+    )
+    order = order_batches(
+        [len(each["ids"]) for each in sequences],
+        batch_size=settings.batch_size,
+        epochs=settings.epochs,
+        seed=settings.seed,
+    )
+    return InOrder(sequences=sequences, order=order)
+
+
+def run_trainer(
     llava: Any,
     batches: InOrder,
     collator: Collator,
