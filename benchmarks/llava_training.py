@@ -36,23 +36,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--scales", type=float, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--questions", type=int, default=16, help="in a step")
+    parser.add_argument("--questions", type=int, default=8, help="in a step")
+    parser.add_argument("--precisions", nargs="+", choices=DTYPES, default=list(DTYPES))
     parser.add_argument("--turns", type=int, default=5)
     options = parser.parse_args()
     keep_freed_memory()
-    rows = [row for precision in DTYPES for row in measure(precision, **vars(options))]
+    rows = [
+        row
+        for precision in options.precisions
+        for row in measure(precision, options.scales, options.questions, options.turns)
+    ]
     write_record(options.out, rows, threads=torch.get_num_threads())
 
 
 def measure(
-    precision: Any, *, scales: list[float], questions: int, turns: int, out: Path | None
+    precision: Any, scales: list[float], questions: int, turns: int
 ) -> list[dict[str, object]]:
     """Rows of one precision, with frozen weights in it."""
     language = load_language_model("pip:smollm2_135m", dtype=DTYPES[precision])
     llava, processor = make_llava(vision="pip:efficientnet_lite0", language=language, scales=scales)
     settings = LlavaTraining(stage="lora", lora_rank=16, lora_alpha=32, precision=precision)
     data = load_conversations("needles")
-    some = [each for each in data.entries if each.pictures[0] < questions // 4][:questions]
+    some = [each for each in data.entries if each.pictures[0] < max(1, questions // 4)][:questions]
     used = sorted({each.pictures[0] for each in some})
     pictures = data.pictures.take(np.arange(used[-1] + 1))
     alone = [encode(processor, each, max_tokens=settings.max_tokens) for each in some]
