@@ -150,6 +150,12 @@ def test_a_fresh_process_needs_the_import_and_says_so(tiny_llava, tmp_path):
     assert "import polyscale.language" in results[0].stderr.strip().splitlines()[-1]
 
 
+def test_live_models_keep_their_attention(tiny_llava, tiny_clip, tiny_llama):
+    tiny_llava(scales=(1,))
+    assert tiny_clip.config._attn_implementation == "sdpa"
+    assert tiny_llama.config._attn_implementation == "sdpa"
+
+
 def test_embeddings_grow_only_where_they_must(tiny_llava, tiny_tokenizer):
     model, processor = tiny_llava(scales=(1,))
     assert processor.tokenizer.convert_tokens_to_ids("<image>") == model.config.image_token_id

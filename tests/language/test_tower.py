@@ -48,6 +48,13 @@ def test_the_output_is_that_of_wrap(tiny_clip):
     torch.testing.assert_close(tower(IMAGES).last_hidden_state, expected)
 
 
+def test_a_live_model_keeps_its_attention(tiny_clip):
+    """A configuration of transformers hands its own, which is unknown, down to its parts."""
+    assert tiny_clip.config._attn_implementation == "sdpa"
+    tower_of(tiny_clip, scales=[1])
+    assert tiny_clip.config._attn_implementation == "sdpa"
+
+
 def test_hidden_states_have_the_places_that_llava_asks_for(tiny_clip):
     tower = tower_of(tiny_clip, scales=[1, 3])
     every = tower(IMAGES, output_hidden_states=True).hidden_states

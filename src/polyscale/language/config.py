@@ -95,7 +95,10 @@ class S2VisionConfig(PreTrainedConfig):  # type: ignore[misc]
 
     def __post_init__(self, **options: Any) -> None:
         sizes = options.pop("sizes", None)
+        attention = getattr(self.backbone_config, "_attn_implementation", None)
         super().__post_init__(**options)
+        if self._attn_implementation is None:  # which was just handed down to a live model
+            self.backbone_config._attn_implementation = attention
         if self.scales is not None and sizes is not None:
             raise InputError(
                 f"give either scales or sizes, but got both ({self.scales} and {sizes})."
