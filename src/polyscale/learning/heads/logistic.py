@@ -9,7 +9,7 @@ Convergence is measured: the norm of the gradient at the solution, relative to t
 computed in float64. If float32 did not bring it below the tolerance, float64 continues.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -170,6 +170,7 @@ class ScoredPenalty:
 
     Attributes:
         index: of λ in `LAMBDAS`.
+        loss: by which λ is chosen.
         log_loss: mean over the folds, in nats.
         accuracy: mean over the folds.
         out_of_fold: probabilities by the model that did not see the row (num, classes).
@@ -177,6 +178,7 @@ class ScoredPenalty:
     """
 
     index: int
+    loss: float
     log_loss: float
     accuracy: float
     out_of_fold: NDArray[np.float32]
@@ -193,13 +195,21 @@ class ScoredPenalty:
         return self.index in (0, len(LAMBDAS) - 1)
 
 
-def choose_penalty(problem: Problem, folds: NDArray[np.int64]) -> ScoredPenalty:
-    """Choose λ by cross-validated log loss: from 10⁻³ to weaker ones, or else to stronger ones.
+def choose_penalty(
+    problem: Problem,
+    folds: NDArray[np.int64],
+    loss: Callable[[NDArray[np.floating]], float] | None = None,
+) -> ScoredPenalty:
+    """Choose λ by cross-validated loss: from 10⁻³ to weaker ones, or else to stronger ones.
 
     The loss falls and then rises along the path, so the search ends when it has not fallen twice
     in a row.
 
-    The folds name the fold that holds out each row (num,).
+    Args:
+        problem: the rows and their labels.
+        folds: the fold that holds out each row (num,).
+        loss: of the probabilities (num, classes) that rows get from the model of the other folds;
+            None is their log loss.
     """
     held_out = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
     kept = [problem.subset(np.flatnonzero(folds != fold)) for fold in np.unique(folds)]
@@ -214,7 +224,8 @@ def choose_penalty(problem: Problem, folds: NDArray[np.int64]) -> ScoredPenalty:
             out_of_fold[held] = problem.subset(held).predict(model)
             models.append(model)
         log_loss, accuracy = fold_scores(out_of_fold, problem.labels, folds)
-        return ScoredPenalty(index, log_loss, accuracy, out_of_fold, tuple(models))
+        chosen_by = log_loss if loss is None else loss(out_of_fold)
+        return ScoredPenalty(index, chosen_by, log_loss, accuracy, out_of_fold, tuple(models))
 
     first = best = score(FIRST, [problem.prior] * len(kept))
     for direction in (1, -1):
@@ -223,7 +234,7 @@ def choose_penalty(problem: Problem, folds: NDArray[np.int64]) -> ScoredPenalty:
             LAMBDAS
         ):
             last = score(last.index + direction, last.models)
-            if last.log_loss < best.log_loss:
+            if last.loss < best.loss:
                 best = last
         if best is not first:
             break

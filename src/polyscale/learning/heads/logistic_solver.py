@@ -60,7 +60,9 @@ class Rows:
         return len(self.features if self.chosen is None else self.chosen)
 
     def subset(self, chosen: NDArray[np.int64]) -> "Rows":
-        """Some of these rows."""
+        """Some of these rows; rows that follow each other are read without being gathered."""
+        if self.chosen is None and len(chosen) and (np.diff(chosen) == 1).all():
+            return replace(self, features=self.features[chosen[0] : chosen[-1] + 1])
         return replace(self, chosen=chosen if self.chosen is None else self.chosen[chosen])
 
     def blocks(self) -> Iterator[tuple[slice, Features]]:
@@ -192,7 +194,7 @@ class Problem:
         for where, block in rows.blocks():
             block_loss, residual = _cross_entropy(block @ scaled.T + intercept, self.labels[where])
             loss += block_loss
-            gradient[:, :-1] += residual.T @ block
+            gradient[:, :-1] += (block.T @ residual).T  # a third of the time of residual.T @ block
             gradient[:, -1] += residual.sum(axis=0, dtype=np.float64)
         gradient /= len(rows)
         gradient[:, :-1] *= rows.scale
@@ -292,7 +294,7 @@ class MixedProblem(Problem):
         of_rows = self.mixing.T @ residual
         gradient = np.zeros(model.shape)
         for where, block in self.rows.blocks():
-            gradient[:, :-1] += of_rows[where].T @ block
+            gradient[:, :-1] += (block.T @ of_rows[where]).T
         gradient[:, -1] = residual.sum(axis=0, dtype=np.float64)
         gradient /= num
         gradient[:, :-1] *= self.rows.scale

@@ -118,7 +118,8 @@ class MapSettings(RunSettings):
     training: TrainSettings | None = option(
         None,
         name="steps",
-        help="Number of training steps of each head.",
+        help="Train each head for this many steps, also one that would be fitted until it "
+        "converges.",
         value_type=int,
         shown="the head's own",
         write=lambda settings: settings.training and settings.training.steps,

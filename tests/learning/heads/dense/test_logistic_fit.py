@@ -77,6 +77,17 @@ def test_a_rare_class_does_not_stop_the_choice(toy, max_rows):
     assert head.classify.bias[3] > -100
 
 
+def test_a_memory_that_is_too_small_for_all_cells_gets_a_sample(toy, monkeypatch):
+    maps, targets = toy.problem(20)
+    _, all_cells = LogisticFit(regulariser=1e-2)(maps, targets, THREE, seed=0)
+    monkeypatch.setattr("polyscale.learning.heads.dense.logistic_fit.MAX_VALUES", 5 * 300)
+    _, sample = LogisticFit(regulariser=1e-2)(maps, targets, THREE, seed=0)
+    assert all_cells["all_cells"]
+    assert not sample["all_cells"]
+    assert sample["pixels"] == pytest.approx(300, abs=5)
+    assert all_cells["pixels"] == (targets.array >= 0).sum()
+
+
 def test_learns_and_a_file_can_make_it_again(toy):
     maps, targets = toy.problem(12)
     head, _ = LogisticFit()(maps, targets, THREE, seed=3)

@@ -16,15 +16,14 @@ from scipy.sparse import csr_array, eye_array, kron
 
 from polyscale.data import IGNORED
 from polyscale.errors import InputError
-from polyscale.learning.heads.dense.train import Maps, Targets
+from polyscale.learning.heads.dense.train import ChosenRows, Maps, Targets
 from polyscale.types import HW, Progress, silent
 
 IMAGES = 16
 """Number of maps that are read at once."""
 
-PER_CELL = 3
-"""Number of pixels along each side of a cell, where cells are the rows: a step of the fit with 4
-takes nearly twice as long."""
+PER_CELL = 2
+"""Number of pixels along each side of a cell, where cells are the rows."""
 
 MIN_ROWS = 16
 """Number of pixels of each class that a sample keeps, where there are that many."""
@@ -40,7 +39,8 @@ class Pixels:
     Attributes:
         features: rows of features (rows, channels), float32.
         labels: class of each pixel (pixels,).
-        images: index of the image of each pixel (pixels,), rising.
+        images: number of the image of each pixel, in an order that is drawn (pixels,), rising. So
+            every part of the pixels shows a sample of images.
         mixing: share of each row in the features of each pixel (pixels, rows); None where each
             pixel is a row of its own.
     """
@@ -62,7 +62,7 @@ def take_pixels(
 ) -> Pixels:
     """Labelled pixels and their features, in about `max_rows` rows.
 
-    Where all cells are no more than that, they are the rows, and 3×3 pixels of each cell count. Of
+    Where all cells are no more than that, they are the rows, and 2×2 pixels of each cell count. Of
     more cells, so many pixels are drawn by the seed, and each is a row. A sample has the same share
     of each class, but at least 16 pixels where a class has that many, so that rare classes stay;
     only these may exceed `max_rows`.
@@ -71,7 +71,7 @@ def take_pixels(
         maps: features of the images.
         targets: labels of the same images.
         max_rows: approximate number of rows: what takes memory.
-        seed: of the sample.
+        seed: of the order of images, and of the sample.
         step: name of the step in progress.
         progress: told the number of images that were read.
 
@@ -83,6 +83,8 @@ def take_pixels(
             f"targets must be one for each map of {len(maps)}, but got {len(targets)}. "
             "Pass both for the same images."
         )
+    order = np.random.default_rng(seed).permutation(len(maps))
+    maps, targets = ChosenRows(maps, order), ChosenRows(targets, order)
     takes_all = prod(maps.shape[:3]) <= max_rows
 
     def told(done: int) -> None:
@@ -116,7 +118,7 @@ def _all(maps: Maps, targets: Targets, told: Callable[[int], None]) -> Pixels:
         features.reshape(-1, channels),
         rasters.ravel()[known].astype(np.int64),
         known // of_image.shape[0],
-        csr_array(kron(eye_array(num), of_image, format="csr"))[known],
+        csr_array(kron(eye_array(num, dtype=np.float32), of_image, format="csr"))[known],
     )
 
 

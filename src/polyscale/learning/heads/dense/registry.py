@@ -48,6 +48,7 @@ class HeadKind:
 SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
     "linear": HeadKind(
         make=LinearSegmentation,
+        fit=LogisticFit,
         training=TrainSettings(steps=300, batch=16, learning_rate=3e-3),
         about="One linear map of each cell, bilinear to the pixels",
     ),
@@ -78,11 +79,6 @@ SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
         ),
         about="Mask2Former on four levels made of one map, small",
         packages=("transformers", "scipy"),
-    ),
-    "logistic": HeadKind(
-        make=LinearSegmentation,
-        fit=LogisticFit,
-        about="The linear map, fitted to convergence on a sample of pixels",
     ),
     "knn": HeadKind(
         make=NeighbourSegmentation,
