@@ -127,7 +127,7 @@ def test_the_choice_is_by_log_loss_or_by_the_loss_that_is_given():
     rows, labels = clusters(90, 4, 3)
     problem, folds = Problem.of(standardise(rows), labels), np.arange(90) // 3 % 2
     usual = choose_penalty(problem, folds)
-    timid = choose_penalty(problem, folds, lambda probabilities: float(probabilities.max()))
+    timid = choose_penalty(problem, folds, loss=lambda probabilities: float(probabilities.max()))
     assert usual.loss == usual.log_loss
     assert timid.loss == timid.out_of_fold.max()
     assert timid.penalty == max(LAMBDAS) > usual.penalty

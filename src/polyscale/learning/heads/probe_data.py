@@ -179,13 +179,17 @@ def fold_scores(
 
     Args:
         out_of_fold: probabilities (num, classes).
-        labels: classes (num,).
+        labels: classes (num,), or how much each row counts for each class (num, classes).
         folds: the fold that held out each row (num,).
     """
-    of_truth = out_of_fold[np.arange(len(labels)), labels].astype(np.float64)
-    losses = -np.log(np.maximum(of_truth, np.finfo(np.float32).tiny))
-    right = out_of_fold.argmax(axis=1) == labels
-    sizes = np.bincount(folds)
+    logs, best = np.log(np.maximum(out_of_fold, np.finfo(np.float32).tiny)), out_of_fold.argmax(1)
+    if labels.ndim == 2:
+        losses, weights = -np.einsum("ij,ij->i", logs, labels), labels.sum(axis=1)
+        right = np.take_along_axis(labels, best[:, None], axis=1)[:, 0]
+    else:
+        each = np.arange(len(labels))
+        losses, weights, right = -logs[each, labels], None, best == labels
+    sizes = np.bincount(folds, weights)
     log_loss, accuracy = (
         float((np.bincount(folds, weights=values) / sizes).mean()) for values in (losses, right)
     )

@@ -118,8 +118,7 @@ class MapSettings(RunSettings):
     training: TrainSettings | None = option(
         None,
         name="steps",
-        help="Train each head for this many steps, also one that would be fitted until it "
-        "converges.",
+        help="Number of training steps of each head.",
         value_type=int,
         shown="the head's own",
         write=lambda settings: settings.training and settings.training.steps,

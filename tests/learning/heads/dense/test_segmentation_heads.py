@@ -112,4 +112,4 @@ def test_initial_weights_follow_the_seed(name):
 
 
 def test_all_the_names():
-    assert set(SEGMENTATION_HEADS) == {"linear", "upernet", "mask2former", "knn"}
+    assert set(SEGMENTATION_HEADS) == {"linear", "logistic", "upernet", "mask2former", "knn"}

@@ -23,18 +23,31 @@ from polyscale.learning.heads.dense.train import Maps, Targets
 from polyscale.learning.heads.lbfgs import Array
 from polyscale.learning.heads.logistic import (
     CONVERGED,
+    LAMBDAS,
     ScoredPenalty,
     choose_penalty,
     converge,
     product_precision,
 )
-from polyscale.learning.heads.logistic_solver import MixedProblem, Problem, Rows, standardise
+from polyscale.learning.heads.logistic_solver import (
+    MixedProblem,
+    Problem,
+    Rows,
+    Shares,
+    standardise,
+)
 
 UNSEEN = -1e4
 """Logit of a class without a pixel."""
 
 MAX_VALUES = 2**27
 """Numbers in the features that the head is fitted to: 512 MiB."""
+
+FIRST = LAMBDAS.index(1e-4)
+"""Where the search for λ starts."""
+
+DECADE = 2
+"""Steps of `LAMBDAS` from one λ that is tried to the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +69,12 @@ class LogisticFit(Fit):
     ) -> Fitted:
         """Fit a `LinearSegmentation`."""
         max_rows = self.max_rows or max(1, MAX_VALUES // maps.shape[-1])
-        pixels = take_pixels(maps, targets, max_rows=max_rows, seed=seed, **told)
-        present, labels = np.unique(pixels.labels, return_inverse=True)
-        problem = _problem(pixels, labels)
+        num_classes = arguments["num_classes"]
+        pixels = take_pixels(
+            maps, targets, num_classes=num_classes, max_rows=max_rows, seed=seed, **told
+        )
+        present = np.flatnonzero(pixels.counts.any(axis=0))
+        problem = _problem(pixels, pixels.counts[:, present])
         penalty, choice, start = self.regulariser, None, problem.prior
         if penalty is None:
             choice = _choose(problem, pixels.images)
@@ -68,7 +84,7 @@ class LogisticFit(Fit):
         head = LinearSegmentation(in_channels=maps.shape[-1], **arguments)
         _write(head, solution.model, problem.rows, present)
         facts = {
-            "pixels": len(labels),
+            "pixels": round(problem.class_sizes.sum()),
             "all_cells": pixels.mixing is not None,
             "regulariser": penalty,
             "regulariser_at_edge": choice is not None and choice.at_edge,
@@ -79,11 +95,11 @@ class LogisticFit(Fit):
         return Fitted(head.eval(), facts)
 
 
-def _problem(pixels: Pixels, labels: NDArray[np.int64]) -> Problem:
+def _problem(pixels: Pixels, counts: Shares) -> Problem:
     rows = standardise(pixels.features, product_precision(pixels.features))
     if pixels.mixing is None:
-        return Problem.of(rows, labels)
-    return MixedProblem(rows, labels, rows.gram(), pixels.mixing)
+        return Problem.of(rows, counts)
+    return MixedProblem(rows, counts, rows.gram(), pixels.mixing)
 
 
 def _choose(problem: Problem, images: NDArray[np.int64]) -> ScoredPenalty:
@@ -93,24 +109,27 @@ def _choose(problem: Problem, images: NDArray[np.int64]) -> ScoredPenalty:
     are all in one half has no part in the choice.
     """
     folds = (images > np.median(np.unique(images))).astype(np.int64)
-    shared = np.intersect1d(problem.labels[folds == 0], problem.labels[folds == 1])
+    in_each = [problem.labels[folds == fold].any(axis=0) for fold in (0, 1)]
+    shared = np.flatnonzero(np.logical_and(*in_each))
     if len(shared) < 2:
         raise InputError(
             "targets must show two classes or more in several images each, to choose λ on, "
             f"but got {len(shared)}. Add images, or give a regulariser."
         )
-    kept = np.flatnonzero(np.isin(problem.labels, shared))
-    compact = np.searchsorted(shared, problem.labels[kept])
+    counts = problem.labels[:, shared]
     return choose_penalty(
-        replace(problem.subset(kept), labels=compact), folds[kept], partial(_iou_loss, compact)
+        replace(problem, labels=counts),
+        folds,
+        loss=partial(_iou_loss, counts),
+        first=FIRST,
+        stride=DECADE,
     )
 
 
-def _iou_loss(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> float:
-    """1 - mean IoU of the most probable classes."""
-    num = probabilities.shape[1]
-    pairs = labels * num + probabilities.argmax(axis=1)
-    confusion = np.bincount(pairs, minlength=num**2).reshape(num, num)
+def _iou_loss(counts: Shares, probabilities: NDArray[np.floating]) -> float:
+    """1 - mean IoU, where all pixels of a place get its most probable class."""
+    best = np.eye(counts.shape[1])[probabilities.argmax(axis=1)]
+    confusion = counts.T @ best
     inside = np.diag(confusion)
     return 1 - float((inside / (confusion.sum(axis=0) + confusion.sum(axis=1) - inside)).mean())
 

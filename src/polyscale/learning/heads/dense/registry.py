@@ -48,7 +48,6 @@ class HeadKind:
 SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
     "linear": HeadKind(
         make=LinearSegmentation,
-        fit=LogisticFit,
         training=TrainSettings(steps=300, batch=16, learning_rate=3e-3),
         about="One linear map of each cell, bilinear to the pixels",
     ),
@@ -79,6 +78,11 @@ SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
         ),
         about="Mask2Former on four levels made of one map, small",
         packages=("transformers", "scipy"),
+    ),
+    "logistic": HeadKind(
+        make=LinearSegmentation,
+        fit=LogisticFit,
+        about="The linear map, fitted to every pixel until it converges",
     ),
     "knn": HeadKind(
         make=NeighbourSegmentation,
