@@ -57,6 +57,16 @@ def test_folders_are_answered_with_a_table_of_thresholds(run, head, image_folder
         assert row["prediction"] == ("fine" if float(row["fine"]) >= 0.3 else "coarse")
 
 
+def test_the_answer_for_a_picture_is_printed(run, head, image_folder, tmp_path):
+    picture = next((image_folder / "fine").iterdir())
+    done = run("predict", "--head", head, picture)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "predictions/predictions.csv").open() as opened:
+        (row,) = csv.DictReader(opened)
+    answer = f"{row['prediction']} ({float(row['probability']):.1%})"
+    assert f"{picture}: {answer}" in done.stdout
+
+
 def test_options_that_do_not_fit_are_refused(run, head, image_folder, refused):
     refused(run("predict", "--head", head, "--arrays", image_folder), "arrays must be left out")
     refused(run("predict", "--head", head, "--threshold", "2", image_folder), "between 0 and 1")

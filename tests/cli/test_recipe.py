@@ -12,7 +12,7 @@ import transformers as hf
 from PIL import Image
 from safetensors.torch import save_file
 
-from polyscale.studies.recipes import RECIPES, get_recipe
+from polyscale.studies.recipes import MULTIMODAL, RECIPES, get_recipe
 
 WNIDS = {"fine": "n02012849", "medium": "n01440764", "coarse": "n03126707"}
 CLASSIFYING = [name for name, recipe in RECIPES.items() if recipe.task == "classification"]
@@ -274,12 +274,16 @@ def test_dry_starts_nothing(imagenet, weights, run, tmp_path, monkeypatch):
 
 
 def test_list_and_show(run):
-    assert [line.split()[0] for line in run("list").stdout.splitlines()] == list(RECIPES)
+    names = [line.split()[0] for line in run("list").stdout.splitlines()]
+    assert names == [*RECIPES, *MULTIMODAL]
     shown = run("show", "imagenet-dinov2").stdout
     for word in ("hf:facebook/dinov2-base?tile=224@1,2,3", "85.7", "Apache-2.0", "AdamW", "base"):
         assert word in shown
     shown = run("show", "nyu-vit").stdout
     for word in ("patch16-224-in21k?tile=256@1,2,6", "RMSE, m", "0.5079", "Eigen", "32×32"):
+        assert word in shown
+    shown = run("show", "llava-7b").stdout
+    for word in ("patch14-336@1,2,3", "2,673.4", "576", "51.3", "vicuna-7b-v1.5", "likelihood"):
         assert word in shown
 
 

@@ -46,6 +46,9 @@ def test_rooms_and_folders_are_limited_and_say_so(image_folder):
     assert len(folder.train) + len(folder.test) == 15
     assert "at most 15 images of all drawn by seed 0" in folder.about
     assert len(load_depth("rooms?limit=9").test) == 9
+    everything = load_classification("rooms")
+    assert (rooms.num_unlimited, everything.num_unlimited) == (len(everything.test), None)
+    assert folder.num_unlimited == 36
 
 
 @pytest.mark.parametrize(

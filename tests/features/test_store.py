@@ -78,6 +78,21 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch, error):
     assert store.read("k", 0, 1, (2,)) is None
 
 
+def test_a_folder_that_goes_while_it_is_made_is_made_again(tmp_path, monkeypatch):
+    """Another run makes room between `mkdir`, which finds the folder, and a look at what it is."""
+    store, make, seen = FeatureStore(tmp_path), Path.mkdir, []
+
+    def meddle(path, *args, **options):
+        seen.append(path)
+        if len(seen) == 1:
+            raise FileExistsError(17, "File exists", str(path))
+        make(path, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", meddle)
+    store.write("0" * 24, 0, 2, np.ones((2, 3), np.float32))
+    assert store.read("0" * 24, 0, 2, (3,)) is not None
+
+
 def test_pickles_are_not_read(tmp_path):
     store = FeatureStore(tmp_path)
     (tmp_path / "k").mkdir()

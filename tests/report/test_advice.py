@@ -6,6 +6,7 @@ import pytest
 from tests.report.conftest import Page
 from tests.synthetic_run import LARGE, MORE, OUTCOMES, S2, SMALL, Case, make_run, same
 
+from polyscale.records import DataRecord
 from polyscale.report import words
 from polyscale.report.advice import CONFIG, advice_text
 from polyscale.report.numbers import NBSP
@@ -104,6 +105,17 @@ def test_no_command_repeats_a_run_on_the_same_images(made, tmp_path):
     run = replace(made["undecided"], folder=str(tmp_path))
     assert advice_text(run).command == ""  # all images were used
     assert advice_text(sampled(run, 10_000)).command == ""  # as here, where the limit was too high
+
+
+@pytest.mark.parametrize(("further", "told"), [(40, "only 40 more. If they"), (0, "no more, so")])
+def test_no_more_images_are_asked_for_than_there_are(made, tmp_path, further, told):
+    (tmp_path / CONFIG).touch()
+    run = replace(sampled(made["undecided"]), folder=str(tmp_path))
+    there = run.results[0].num_test + further
+    data = DataRecord(name="d", about="", num_train=9, num_test=9, num_unlimited=there)
+    advice = advice_text(replace(run, data=data))
+    assert f"The data have {told}" in advice.next_step
+    assert (f"--limit {there}" in advice.command) == bool(further)
 
 
 def sampled(run, limit=None):

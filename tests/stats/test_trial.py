@@ -94,6 +94,8 @@ def test_what_no_number_of_images_settles():
     bare = replace(DEARER, only_first=None, only_second=None)
     wide = replace(bare, difference=0.0, ci_low=-1.0, ci_high=1.0, margin=1e-6)
     assert images_needed(wide, num_trials=1) is None
+    certain = replace(bare, difference=0.2, ci_low=0.2, ci_high=0.2)  # no resample differs
+    assert images_needed(certain, num_trials=1) is None
 
 
 def test_a_mix_of_equal_answers_is_no_surer_than_their_own_tests():

@@ -51,6 +51,10 @@ def build(checkpoint):
                 hf.ConvNextModel(hf.ConvNextConfig(hidden_sizes=widths, depths=depths)), options
             )
         size = VIT[checkpoint.model] | {"patch_size": int(checkpoint.model[-2:])}
+        if "clip" in checkpoint.source:
+            inner = 4 * size["hidden_size"]
+            config = hf.CLIPVisionConfig(image_size=336, intermediate_size=inner, **size)
+            return adapt_transformers(hf.CLIPVisionModel(config), options)
         if "dinov2" in checkpoint.source:
             swiglu = checkpoint.model == "ViT-g/14"
             config = hf.Dinov2Config(image_size=518, use_swiglu_ffn=swiglu, **size)
@@ -72,7 +76,7 @@ def test_figures_of_checkpoints_are_those_of_the_architecture(checkpoint):
 
 def test_open_clip_knows_the_weights_by_the_same_repository():
     named = [c for c in CHECKPOINTS.values() if c.source.startswith("open_clip:")]
-    assert len({c.repository for c in named}) == 4
+    assert len({c.repository for c in named}) == 5
     for checkpoint in named:
         architecture, _, tag = checkpoint.source.partition(":")[2].partition("/")
         config = open_clip.get_pretrained_cfg(architecture, tag)

@@ -49,6 +49,9 @@ TASKS = {
     "labels": Multilabel(),
     "brightness": Regression(),
     "class": Retrieval(),
+    "labels all right": Multilabel().judged_by("exact"),
+    "brightness error": Regression().judged_by("absolute_error"),
+    "class nearest": Retrieval().judged_by("recall_1"),
     "class right or wrong": OwnRightOrWrong(),
     "brightness mean": OwnMean(),
 }

@@ -22,6 +22,18 @@ def test_r2_and_its_resamples_are_scikit_learns():
     assert resampled == pytest.approx(r2_score(targets[drawn], predictions[drawn]))
 
 
+def test_another_metric_stands_beside_the_task_s_own():
+    task = Regression().judged_by("absolute_error")
+    pair = np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.5, 3.0])
+    scores = task.score(*pair)
+    assert scores.value == pytest.approx(0.5)
+    assert scores.others == {"r2": Regression().score(*pair).value}
+    assert task.metric_keys == ("absolute_error", "r2")
+    assert task.judged_by("r2").record() == Regression().record()
+    with pytest.raises(InputError, match="metric must be 'absolute_error' or 'r2', but got 'rmse'"):
+        task.judged_by("rmse")
+
+
 def test_a_resample_of_equal_targets_counts_as_no_better_than_their_mean():
     assert Regression().reduce(np.array([[0.5, 0.2, 0.04]])) == 0
 

@@ -14,6 +14,7 @@ import polyscale
 from polyscale.cli.cache import cache
 from polyscale.cli.compare import CompareCommand, compare
 from polyscale.cli.console import errors
+from polyscale.cli.llava import llava
 from polyscale.cli.look import look
 from polyscale.cli.models import models
 from polyscale.cli.paper import paper
@@ -23,6 +24,7 @@ from polyscale.cli.recipe import recipe
 from polyscale.cli.report import report
 from polyscale.cli.seams import seams
 from polyscale.cli.show import show
+from polyscale.cli.vstar import vstar
 from polyscale.errors import InputError, MissingExtraError, RunError
 
 app = typer.Typer(
@@ -38,7 +40,9 @@ app.command()(look)
 for command in (predict, plan, models, show, seams, paper):
     app.command()(command)
 app.add_typer(recipe, name="recipe")
+app.add_typer(llava, name="llava")
 app.command()(report)
+app.add_typer(vstar, name="vstar")
 app.add_typer(cache, name="cache")
 
 

@@ -14,8 +14,15 @@ else:
     import tomli as tomllib
 
 
-def read_config(path: Path) -> dict[str, Any]:
+OWN_FILE = "Every run writes one: compare.toml in its folder."
+
+
+def read_config(path: Path, *, advice: str = OWN_FILE) -> dict[str, Any]:
     """Name of an option → its value.
+
+    Args:
+        path: of a TOML file.
+        advice: what errors say to do.
 
     Raises:
         InputError: if the file cannot be read, or is no TOML.
@@ -25,8 +32,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"config must be a TOML file, but {str(path)!r} cannot be read ({reason}). "
-            "Every run writes one: compare.toml in its folder."
+            f"config must be a TOML file, but {str(path)!r} cannot be read ({reason}). {advice}"
         ) from error
 
 

@@ -64,9 +64,9 @@ def plan(
     output.print(make_table(("candidate", "scale", "pixels", "tiles", "tokens", "GMACs"), rows))
     output.print()
     totals = [_total_row(*each) for each in costs.items()]
-    memory = f"memory for {batch}, MiB"
+    memory = f"peak memory for {batch} in fp32, MB"
     output.print(
-        make_table(("candidate", "parameters, M", "features", memory, "output, MiB"), totals)
+        make_table(("candidate", "parameters, M", "features", memory, "output, MB"), totals)
     )
     for name, cost in costs.items():
         for note in cost.notes:
@@ -92,6 +92,6 @@ def _total_row(name: str, cost: "Forecast") -> Sequence[str]:
         name,
         f"{cost.params / 1e6:.2f}",
         f"{grid_h}×{grid_w} cells of {cost.dim}",
-        f"{cost.peak_bytes / 2**20:.0f}",
-        f"{cost.output_bytes / 2**20:.1f}",
+        f"{cost.peak_bytes / 1e6:.1f}",
+        f"{cost.output_bytes / 1e6:.1f}",
     )

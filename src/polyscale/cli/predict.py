@@ -10,6 +10,9 @@ from polyscale.cli.console import DeviceOption, QuietOption, errors, make_table,
 from polyscale.errors import RunError
 from polyscale.progress import progress_bars
 
+MAX_PRINTED = 20
+"""Pictures whose answers are printed; more are in the file alone."""
+
 
 def predict(
     images: Annotated[list[Path], typer.Argument(help="Pictures of any size, or folders of them.")],
@@ -44,8 +47,9 @@ def predict(
     """Predict pictures with a head that a comparison trained.
 
     Heads for whole pictures write predictions.csv: for each picture its class or number, and
-    probabilities. With two classes, a table says how many images each threshold misses, and how
-    many false alarms it gives. Pictures in folders that are named like the classes are judged, too.
+    probabilities; the answers for up to 20 pictures are printed as well. With two classes, a table
+    says how many images each threshold misses, and how many false alarms it gives. Pictures in
+    folders that are named like the classes are judged, too.
 
     Heads for every pixel write pictures. NAME.png holds the label of each pixel, or its distance in
     millimetres (16 bits). NAME_overlay.png shows the same over the picture, with a legend.
@@ -70,6 +74,7 @@ def predict(
     for line in predicted.left_out:
         errors.print(f"left out: {line}", soft_wrap=True)
     if isinstance(predictor, PooledPredictor):
+        _print_answers(predicted.rows)
         _print_accuracy(predicted.rows)
         if (table := threshold_table(predictor, predicted.rows)) is not None:
             title = (
@@ -86,6 +91,19 @@ def predict(
     output.print(f"{len(files) - num_left_out} of {len(files)} pictures: {out}", soft_wrap=True)
     if num_left_out:
         raise RunError(f"{num_left_out} of {len(files)} pictures could not be read, see above.")
+
+
+def _print_answers(rows: Mapping[str, Sequence[object]]) -> None:
+    """A line for each of a few pictures: its class and how probable that is, or its number."""
+    if not rows["image"] or len(rows["image"]) > MAX_PRINTED:
+        return
+    answer = next(name for name in rows if name not in ("image", "label"))
+    for number, image in enumerate(rows["image"]):
+        said = rows[answer][number]
+        text = f"{said:.4g}" if isinstance(said, float) else f"{said}"
+        if "probability" in rows:
+            text += f" ({rows['probability'][number]:.1%})"
+        output.print(f"{image}: {text or 'none'}", soft_wrap=True)
 
 
 def _print_accuracy(rows: Mapping[str, Sequence[object]]) -> None:

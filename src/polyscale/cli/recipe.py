@@ -54,10 +54,12 @@ def list_recipes() -> None:
     Examples:
         polyscale recipe list
     """  # noqa: D301 - \b keeps the lines
-    from polyscale.studies.recipes import RECIPES
+    from polyscale.studies.recipes import MULTIMODAL, RECIPES
 
     for name, entry in RECIPES.items():
         output.print(f"{name:<24}{entry.data.name}, {entry.place}", soft_wrap=True)
+    for name, recipe in MULTIMODAL.items():
+        output.print(f"{name:<24}V*, {recipe.place}", soft_wrap=True)
 
 
 @recipe.command("show")
@@ -68,11 +70,15 @@ def show_recipe(name: RecipeName) -> None:
     Examples:
         polyscale recipe show imagenet-vit
     """  # noqa: D301 - \b keeps the lines
+    from polyscale.cli.recipe_multimodal import multimodal_lines
     from polyscale.cli.recipe_text import show_lines
-    from polyscale.studies.recipes import get_recipe, size_recipe
+    from polyscale.studies.recipes import MultimodalRecipe, find_recipe, size_recipe
 
-    entry = get_recipe(name)
-    _print(output, show_lines(entry, size_recipe(entry)))
+    entry = find_recipe(name)
+    if isinstance(entry, MultimodalRecipe):
+        _print(output, multimodal_lines(entry))
+    else:
+        _print(output, show_lines(entry, size_recipe(entry)))
 
 
 @recipe.command("run", cls=RecipeCommand)

@@ -71,10 +71,11 @@ class SettingsCommand(TyperCommand):
         for title, options in self.groups.items():
             sections[title] = [(f"--{n}{o.usage}", o.about) for n, o in options.items()]
         if self.lists_tasks:
-            sections["Tasks and their data"] = [
+            sections["Tasks, their data and metrics"] = [
                 (
                     f"{task.name} (default)" if task.name == DEFAULT else task.name,
-                    task.sources or "a data set that is loaded in Python",
+                    f"{task.sources or 'a data set that is loaded in Python'}. "
+                    f"Metrics: {', '.join(task.metric_keys)}.",
                 )
                 for task in loadable_tasks()
             ]

@@ -16,13 +16,16 @@ from polyscale.data.draws import Draw, draw_again, draw_kind
 from polyscale.data.embedded import load_rooms
 from polyscale.data.inspection_cache import default_inspection_cache
 from polyscale.data.limit import with_limit
+from polyscale.data.questions import Pictures, Question, QuestionData, Questions, categories_of
 from polyscale.data.sources import (
     load_classification,
     load_depth,
     load_multilabel,
     load_numbers,
+    load_questions,
     load_segmentation,
 )
+from polyscale.data.vstar import write_questions
 from polyscale.decode import read_image
 from polyscale.records import DataReport
 
@@ -38,7 +41,12 @@ __all__ = [
     "LabelledImages",
     "MultiLabelData",
     "NumberData",
+    "Pictures",
+    "Question",
+    "QuestionData",
+    "Questions",
     "SegmentationData",
+    "categories_of",
     "default_inspection_cache",
     "draw_again",
     "draw_kind",
@@ -46,8 +54,10 @@ __all__ = [
     "load_depth",
     "load_multilabel",
     "load_numbers",
+    "load_questions",
     "load_rooms",
     "load_segmentation",
     "read_image",
     "with_limit",
+    "write_questions",
 ]

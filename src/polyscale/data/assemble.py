@@ -68,13 +68,14 @@ def assemble(
         "train": _to_split(train, coding),
         "test": _to_split(test, coding),
         "about": about + catalogue.sampled,
-        "report": _look(report, train, test, cache),
+        "report": look_at_images(report, train, test, cache),
         "is_drawn": len(splits) == 1,
+        "num_unlimited": catalogue.num_unlimited,
     }
     return fields, class_names
 
 
-def _look(
+def look_at_images(
     report: DataReport, train: Listing, test: Listing, cache: str | Path | None
 ) -> DataReport:
     """The report with what is seen in the images of both splits."""
@@ -166,7 +167,7 @@ def _to_split(
     def read(index: int, min_side: int | None = None) -> Image.Image:
         return read_image(listing.content(index), name=listing.ids[index], min_side=min_side)
 
-    fingerprint = _hash(listing.ids, listing.facts)
+    fingerprint = fingerprint_of(listing.ids, listing.facts)
     if coding is None:
         return LabelledImages(listing.ids, listing.values, read, fingerprint)
     targets = listing.target_files
@@ -176,11 +177,11 @@ def _to_split(
         read=read,
         target=lambda index: coding.read(targets.content(index), targets.ids[index]),
         fingerprint=fingerprint,
-        target_fingerprint=_hash(listing.ids, targets.facts, repr(coding)),
+        target_fingerprint=fingerprint_of(listing.ids, targets.facts, repr(coding)),
     )
 
 
-def _hash(ids: Sequence[str], facts: Sequence[Any], also: str = "") -> str:
+def fingerprint_of(ids: Sequence[str], facts: Sequence[Any], also: str = "") -> str:
     """Changes with any name, with any file's bytes and with `also`."""
     whole = blake2b(digest_size=16)
     for name, fact in zip(ids, facts, strict=True):

@@ -7,7 +7,7 @@ A target is a value for each image (its class, several labels, a number) or one 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int16
@@ -78,8 +78,8 @@ class LabelledImages:
         return LabelledImages(
             tuple(self.ids[i] for i in chosen),
             self.targets[chosen],
-            _read_chosen(self.read, chosen),
-            _change(self.fingerprint, chosen),
+            read_chosen(self.read, chosen),
+            changed_fingerprint(self.fingerprint, chosen),
         )
 
 
@@ -113,26 +113,40 @@ class DenseImages:
         return DenseImages(
             tuple(self.ids[i] for i in chosen),
             tuple(self.sizes_hw[i] for i in chosen),
-            _read_chosen(self.read, chosen),
+            read_chosen(self.read, chosen),
             lambda index: self.target(chosen[index]),
-            _change(self.fingerprint, chosen),
-            _change(self.target_fingerprint, chosen),
+            changed_fingerprint(self.fingerprint, chosen),
+            changed_fingerprint(self.target_fingerprint, chosen),
         )
 
 
-def _read_chosen(read: ReadImage, chosen: Sequence[int]) -> ReadImage:
+def read_chosen(read: ReadImage, chosen: Sequence[int]) -> ReadImage:
+    """Reads the images at the chosen indices, by their place among them."""
+
     def read_one(index: int, min_side: int | None = None) -> Image.Image:
         return read(chosen[index], min_side=min_side)
 
     return read_one
 
 
-def _change(fingerprint: str, chosen: Sequence[int]) -> str:
+def changed_fingerprint(fingerprint: str, chosen: Sequence[int]) -> str:
+    """The fingerprint of the images at the chosen indices."""
     words = repr(chosen) + fingerprint
     return blake2b(words.encode(), digest_size=16).hexdigest()
 
 
-Split = TypeVar("Split", LabelledImages, DenseImages)
+class ImageSplit(Protocol):
+    """What training and test images of any kind have."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Name of each, unique."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+Split = TypeVar("Split", bound=ImageSplit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +161,12 @@ class DataSet(Generic[Split]):
         report: what was found wrong with the data.
         is_drawn: whether the test images were drawn at random from all images; False if the split
             comes with the data.
+        num_unlimited: images from which a limit drew: those of the test split, or all where the
+            test images are drawn; None without a limit.
+        needs_train: whether there must be something to train on.
     """
+
+    needs_train: ClassVar[bool] = True
 
     name: str
     train: Split
@@ -155,10 +174,11 @@ class DataSet(Generic[Split]):
     about: str
     report: DataReport = field(default_factory=DataReport)
     is_drawn: bool = False
+    num_unlimited: int | None = None
 
     def __post_init__(self) -> None:
         for split, images in (("train", self.train), ("test", self.test)):
-            if not len(images):
+            if not len(images) and (self.needs_train or split == "test"):
                 raise InputError(f"data {self.name} has no {split} images. Add some.")
 
     @property

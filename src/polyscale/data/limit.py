@@ -51,18 +51,19 @@ def limit_catalogue(catalogue: Catalogue, num: int, *, seed: int) -> Catalogue:
             for split, own in zip(splits, least, strict=True)
         ],
         sampled=_about(num, seed, catalogue.has_classes, of="each split" if is_divided else "all"),
+        num_unlimited=len(splits[-1]),
     )
 
 
-def limit_data(data: Data, num: int, *, seed: int) -> Data:
-    """At most `num` images of each split of data that are loaded."""
+def limit_data(data: Data, num: int, *, seed: int, what: str = "images") -> Data:
+    """At most `num` images of each split of data that are loaded; `what` says what they are."""
     has_classes = isinstance(data, ClassificationData)
     parts = {}
     for name, split, least in (("train", data.train, MIN_TRAIN), ("test", data.test, 1)):
         classes = split.targets if has_classes else np.zeros(len(split), np.int64)
         parts[name] = split.take(draw_sample(split.ids, classes, num, least=least, seed=seed))
-    about = data.about + _about(num, seed, has_classes, of="each split")
-    return replace(data, **parts, about=about)
+    about = data.about + _about(num, seed, has_classes, of="each split", what=what)
+    return replace(data, **parts, about=about, num_unlimited=len(data.test))
 
 
 def draw_sample(
@@ -103,6 +104,6 @@ def read_limit(source: str) -> int | None:
     return to_count(LIMIT, options[LIMIT], MIN_TRAIN) if options else None
 
 
-def _about(num: int, seed: int, has_classes: bool, *, of: str) -> str:
+def _about(num: int, seed: int, has_classes: bool, *, of: str, what: str = "images") -> str:
     how = ", in proportion to the classes" if has_classes else ""
-    return f"; at most {num} images of {of} drawn by seed {seed}{how}"
+    return f"; at most {num} {what} of {of} drawn by seed {seed}{how}"

@@ -99,6 +99,7 @@ class Catalogue:
         class_names: of targets that are classes or labels.
         pixels: what the numbers in the targets' files mean, where the targets are files.
         sampled: how the images were sampled, to be added to `about`.
+        num_unlimited: images of the last split, from which a limit drew; None without a limit.
     """
 
     splits: Sequence[Listing]
@@ -107,6 +108,7 @@ class Catalogue:
     class_names: Sequence[str] = ()
     pixels: PixelTargets | None = None
     sampled: str = ""
+    num_unlimited: int | None = None
 
     @property
     def has_classes(self) -> bool:

@@ -24,6 +24,7 @@ from polyscale.data.hugging_face import list_hugging_face
 from polyscale.data.imagenet import list_imagenet
 from polyscale.data.limit import LIMIT, limit_catalogue, limit_data, read_limit
 from polyscale.data.listing import Catalogue, Listing, sample_splits
+from polyscale.data.needles import load_needles
 from polyscale.data.nyu import list_nyu_depth, list_nyu_labels
 from polyscale.data.options import split_options, to_count, to_path
 from polyscale.data.pairs import list_ade20k, list_pairs
@@ -34,7 +35,9 @@ from polyscale.data.pixels import (
     to_classes,
     to_depth_coding,
 )
+from polyscale.data.questions import QuestionData
 from polyscale.data.table import list_table
+from polyscale.data.vstar import load_vstar
 from polyscale.errors import InputError, near_matches
 from polyscale.types import Progress, silent
 
@@ -50,6 +53,8 @@ TASKS = {
     "depth": "depth",
 }
 """Kind of target → the task that needs it, as hints call it."""
+
+NEEDLES = "needles"
 
 ROOMS = ("label", "mask", "depth")
 """Kinds of target that `rooms` offers."""
@@ -188,6 +193,34 @@ def load_depth(
     )
 
 
+def load_questions(
+    source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
+) -> QuestionData:
+    """Load multiple-choice questions about pictures; see `load_classification`.
+
+    The source is `needles`, which comes with the package, or a folder in the layout of V* bench, as
+    `folder:PATH` or PATH alone. All know `?limit=N`, questions of each split. V* bench has only
+    test questions; a folder with `train/` and `test/` has both. Unlike images of other data,
+    questions are never left out: a file that cannot be used is an error that names it.
+    """
+    scheme, colon, rest = source.partition(":")
+    place, options = split_options(rest if scheme == "folder" and colon else source, (LIMIT,))
+    check_names([source], "data")
+    if place == NEEDLES and not colon:
+        data = replace(load_needles(), name=source)
+    else:
+        if not is_folder(to_path(place)):
+            raise InputError(
+                f"data must be {NEEDLES} or a folder in the layout of V* bench, but got "
+                f"{source!r}.{near_matches(place, [NEEDLES]) or ' Check the path.'}"
+            )
+        data = load_vstar(source, to_path(place), cache=cache, progress=progress)
+    if LIMIT not in options:
+        return data
+    num = to_count(LIMIT, options[LIMIT], MIN_TRAIN)
+    return limit_data(data, num, seed=seed, what="questions")
+
+
 def list_source(source: str, task: str, *, seed: int = 0) -> Catalogue:
     """What a data set holds, before any image is opened.
 
@@ -202,8 +235,9 @@ def place_of_data(source: str) -> Path | None:
 
     Tables may name images anywhere, and data sets of Hugging Face may have files on its hub.
     """
-    if source.partition("?")[0] == "rooms":
-        return Path(str(files("polyscale.data") / "rooms"))
+    embedded = {"rooms": "rooms", NEEDLES: "."}  # needles are about the pictures of rooms
+    if (folder := embedded.get(source.partition("?")[0])) is not None:
+        return Path(str(files("polyscale.data") / folder))
     scheme, _, rest = source.partition(":")
     place = to_path(rest if Path(rest).exists() else rest.rpartition("?")[0])
     complete = scheme in SOURCES and scheme not in ("csv", "hf") and place.exists()

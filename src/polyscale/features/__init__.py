@@ -15,9 +15,12 @@ from polyscale.features.maps import (
     JoinedMaps,
     MapSource,
     RegriddedMaps,
+    StandardisedMaps,
     StoredMaps,
     SummedMaps,
+    channel_statistics,
 )
+from polyscale.features.pictures import remembered
 from polyscale.features.store import (
     DamagedFeaturesWarning,
     FeatureStore,
@@ -37,9 +40,11 @@ __all__ = [
     "LostFeaturesError",
     "MapSource",
     "RegriddedMaps",
+    "StandardisedMaps",
     "StoreError",
     "StoredMaps",
     "SummedMaps",
+    "channel_statistics",
     "clear",
     "decode_side",
     "default_cache",
@@ -51,6 +56,7 @@ __all__ = [
     "live_hash",
     "parse_bytes",
     "pooled_columns",
+    "remembered",
     "temporary_folder",
     "weights_hash",
     "whole_file",

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -42,6 +42,9 @@ backbones differ from their float16 by less than one part in a thousand)."""
 Feature = Literal["cls", "mean", "both"]
 """The class token, the mean over the cells of the map, or one after the other."""
 
+Computed: TypeAlias = tuple[range, float, NDArray]
+"""Images of one file, a scale, and its features of them."""
+
 Missing: TypeAlias = Mapping[range, Sequence[float]]
 """Images of one file → scales whose features of them are not kept."""
 
@@ -66,9 +69,7 @@ def extract_pooled(
         InputError: if features are not finite.
         StoreError: if the disk refuses.
     """
-    keys = {
-        level.scale: feature_key(module, level, images, weights) for level in module.plan.levels
-    }
+    keys = _keys(module, images, weights)
     row_shape = (module.backbone.dim * (1 + module.backbone.has_cls),)
     shards = _shards(images)
     rows = {
@@ -78,9 +79,7 @@ def extract_pooled(
     }
     missing = {shard: [scale for scale in keys if rows[shard, scale] is None] for shard in shards}
     with closing(_compute(module, images, missing, _pooled, step, progress, watch)) as computed:
-        for shard, scale, pooled in computed:
-            store.write(keys[scale], shard.start, shard.stop, pooled)
-            store.describe(keys[scale], _about(module, scale, images))
+        for shard, scale, pooled in _keep(computed, store, keys, module, images):
             rows[shard, scale] = pooled
     return {scale: np.concatenate([rows[shard, scale] for shard in shards]) for scale in keys}
 
@@ -106,10 +105,7 @@ def extract_maps(
     """
     grid_hw = module.plan.grid_hw
     map_shape = (*grid_hw, module.backbone.dim)
-    keys = {
-        level.scale: feature_key(module, level, images, weights, map_hw=grid_hw)
-        for level in module.plan.levels
-    }
+    keys = _keys(module, images, weights, map_hw=grid_hw)
     missing = {
         shard: [
             scale
@@ -119,18 +115,34 @@ def extract_maps(
         for shard in _shards(images)
     }
     with closing(_compute(module, images, missing, _map, step, progress, watch)) as computed:
-        for shard, scale, maps in computed:
-            store.write(keys[scale], shard.start, shard.stop, maps)
-            store.describe(keys[scale], _about(module, scale, images))
+        for _ in _keep(computed, store, keys, module, images):
+            pass
     return {
         scale: StoredMaps(store, key, list(missing), map_shape, dtype=MAP_DTYPE)
         for scale, key in keys.items()
     }
 
 
-def _about(module: MultiScale, scale: float, images: Images) -> str:
-    """What features are of, for people who list a cache."""
-    return f"{module.backbone.name} at scale {format_scale(scale)}, {len(images)} images"
+def _keys(module: MultiScale, images: Images, weights: str, **facts: object) -> dict[float, str]:
+    """Scale → the key of its features."""
+    levels = module.plan.levels
+    return {level.scale: feature_key(module, level, images, weights, **facts) for level in levels}
+
+
+def _keep(
+    computed: Iterable[Computed],
+    store: FeatureStore,
+    keys: Mapping[float, str],
+    module: MultiScale,
+    images: Images,
+) -> Iterator[Computed]:
+    """What is computed, each shard as soon as it is written, with a line for people."""
+    for shard, scale, features in computed:
+        store.write(keys[scale], shard.start, shard.stop, features)
+        scale_name = format_scale(scale)
+        about = f"{module.backbone.name} at scale {scale_name}, {len(images)} images"
+        store.describe(keys[scale], about)
+        yield shard, scale, features
 
 
 def _map(level: PartFeatures) -> Tensor:
@@ -181,7 +193,7 @@ def _compute(
     step: str,
     progress: Progress,
     watch: Watch | None,
-) -> Generator[tuple[range, float, NDArray], None, None]:
+) -> Generator[Computed, None, None]:
     """What shards lack: images, scale and features, as soon as a shard is done.
 
     The next pieces' images are read meanwhile. An error or Ctrl-C cancels the images that no thread

@@ -60,6 +60,8 @@ def feature_key(
             "dtype": module.config.dtype,
             "mean": backbone.mean,
             "std": backbone.std,
+            # only where it is chosen, so that the features of earlier versions are found
+            **({} if module.config.antialias else {"antialias": False}),
             **facts,
             **library_versions(),
         }

@@ -161,6 +161,38 @@ class SummedMaps(_WithShape):
         return np.asarray(total) / self._divisor
 
 
+class StandardisedMaps(_WithShape):
+    """Maps whose channels have the mean 0 and the standard deviation 1 over some images.
+
+    Args:
+        maps: of any images.
+        mean: of each channel, as `channel_statistics` gives it.
+        std: of each channel, likewise; channels that never vary become 0.
+    """
+
+    def __init__(self, maps: MapSource, mean: NDArray[np.float32], std: NDArray[np.float32]):
+        self._maps, self._mean, self.shape = maps, mean, maps.shape
+        self._factor = np.divide(1, std, out=np.zeros_like(std), where=std > 1e-6)
+
+    def take(self, indices: NDArray[np.integer]) -> MapArray:
+        """The maps of some images, float32."""
+        return (self._maps.take(indices).astype(np.float32) - self._mean) * self._factor
+
+
+def channel_statistics(
+    maps: MapSource, indices: NDArray[np.integer]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation of each channel over all cells of some images (channels,)."""
+    total, squares, num = np.zeros(maps.shape[3]), np.zeros(maps.shape[3]), 0
+    for start in range(0, len(indices), IMAGES_AT_ONCE):
+        cells = maps.take(indices[start : start + IMAGES_AT_ONCE]).astype(np.float64)
+        cells = cells.reshape(-1, maps.shape[3])
+        total, squares, num = total + cells.sum(0), squares + (cells**2).sum(0), num + len(cells)
+    mean = total / num
+    variance = np.maximum(squares / num - mean**2, 0)
+    return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
+
+
 class RegriddedMaps(_WithShape):
     """Maps as `MultiScale` would give them on another output grid: the mean over each cell's area.
 

@@ -120,7 +120,7 @@ class FeatureStore:
                 try:
                     write_rows(path, key, range(start, stop), rows)
                     break
-                except FileNotFoundError:
+                except (FileNotFoundError, FileExistsError):  # it went while it was made, too
                     if attempt == ATTEMPTS - 1:
                         raise
         except OSError as error:

@@ -31,6 +31,14 @@ from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
 from polyscale.records.log import LOG_FILE, LogEntry, append_log, read_log
 from polyscale.records.look import SHEET_FILE, Look, SheetPicture
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
+from polyscale.records.questions import (
+    ANSWERS_FILE,
+    QUESTIONS_FILE,
+    Answer,
+    AnswerRow,
+    QuestionRow,
+    ScaleTiles,
+)
 from polyscale.records.recommendation import (
     Advice,
     Certainty,
@@ -60,16 +68,20 @@ from polyscale.records.verdict import (
 )
 
 __all__ = [
+    "ANSWERS_FILE",
     "COST_AXES",
     "FEATURES_STAGE",
     "FILES",
     "LOG_FILE",
     "METRICS",
+    "QUESTIONS_FILE",
     "REQUIRED",
     "RUN_MARKS",
     "SHEET_FILE",
     "Advice",
+    "Answer",
     "AnswerPicture",
+    "AnswerRow",
     "Cascade",
     "CascadeChoice",
     "Certainty",
@@ -99,6 +111,7 @@ __all__ = [
     "Outcome",
     "PredictionRow",
     "Probes",
+    "QuestionRow",
     "Recommendation",
     "Record",
     "Reduction",
@@ -106,6 +119,7 @@ __all__ = [
     "Repeats",
     "Result",
     "Rule",
+    "ScaleTiles",
     "Seeds",
     "SelectionGap",
     "SheetPicture",

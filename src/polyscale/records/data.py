@@ -24,6 +24,8 @@ class DataRecord(Record):
         pixel_shares: share of each class of all pixels of these, if pixels have classes.
         crop_yxyx: the part of each image that is judged, as shares of its height and width (top,
             left, bottom, right); None judges everything.
+        num_unlimited: images from which a limit drew: those of the test split, or all where the
+            test images are drawn; None without a limit.
     """
 
     name: str
@@ -39,6 +41,7 @@ class DataRecord(Record):
     min_depth_m: float | None = None
     max_depth_m: float | None = None
     crop_yxyx: tuple[Share, Share, Share, Share] | None = None
+    num_unlimited: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,9 @@ from typing import Literal
 
 from polyscale.records.codec import Record
 
-Reduction = Literal["mean", "mean_iou"]
-"""How means over images become the metric: of one column, or intersections over unions."""
+Reduction = Literal["mean", "mean_iou", "pixel_ratio"]
+"""How means over images become the metric: of one column; or of two, with pixels by class, the
+first over the second, averaged over classes or taken of all classes together."""
 
 
 class Directed:
@@ -154,6 +155,11 @@ class TaskRecord(Record):
     def __post_init__(self) -> None:
         if "/" in self.images_file or "\\" in self.images_file:
             raise ValueError("must name an images_file of the same folder")
-        columns = 2 if self.reduction == "mean_iou" else 1
+        columns = 2 if self.counts_classes else 1
         if not self.right_or_wrong and self.reduction and len(self.statistics) != columns:
             raise ValueError(f"must hold {columns} statistics for the reduction {self.reduction!r}")
+
+    @property
+    def counts_classes(self) -> bool:
+        """Whether the statistics are pixels of each class."""
+        return self.reduction in ("mean_iou", "pixel_ratio")

@@ -1,10 +1,11 @@
 """The same comparison on other draws of the images: the content of `repeats.json`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from polyscale.records.codec import Count, PositiveCount, Record
+from polyscale.records.result import Difference
 from polyscale.records.verdict import Outcome
 
 DrawKind = Literal["split", "training"]
@@ -33,30 +34,13 @@ class Repeat(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawnContrast(Record):
+class DrawnContrast(Difference):
     """The difference of two candidates, whose 95 % interval also covers the draw.
 
     For other splits, `difference` is the mean over all of them, that of the run included, with the
     corrected resampled t interval. For other training images it is that of the run, with the
     variances over training images and over test images added.
     """
-
-    first: str
-    second: str
-    difference: float
-    ci_low: float
-    ci_high: float
-
-    def turned(self) -> "DrawnContrast":
-        """The same two candidates with the second one first."""
-        return replace(
-            self,
-            first=self.second,
-            second=self.first,
-            difference=-self.difference,
-            ci_low=-self.ci_high,
-            ci_high=-self.ci_low,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from typing_extensions import Self
+
 from polyscale.records.codec import Count, Positive, PositiveCount, Record, Share
 from polyscale.records.metric import Directed
 from polyscale.records.turns import Turns
@@ -86,7 +88,29 @@ class Result(Directed, Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contrast(Directed, Record):
+class Difference(Record):
+    """The first of two candidates less the second, and the 95 % interval of that."""
+
+    first: str
+    second: str
+    difference: float
+    ci_low: float
+    ci_high: float
+
+    def turned(self) -> Self:
+        """The same two candidates with the second one first."""
+        return replace(
+            self,
+            first=self.second,
+            second=self.first,
+            difference=-self.difference,
+            ci_low=-self.ci_high,
+            ci_high=-self.ci_low,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast(Directed, Difference):
     """Two candidates on the same test images.
 
     Differences, intervals and margin are in the metric's own unit: 0.01 of accuracy is one
@@ -106,13 +130,8 @@ class Contrast(Directed, Record):
             corrected; `p_equivalence_holm` is corrected as `p_holm`.
     """
 
-    first: str
-    second: str
     metric: str
     higher_is_better: bool
-    difference: float
-    ci_low: float
-    ci_high: float
     ci90_low: float
     ci90_high: float
     only_first: Count | None
@@ -124,15 +143,10 @@ class Contrast(Directed, Record):
     p_equivalence_holm: Share | None = None
     num_test: PositiveCount
 
-    def turned(self) -> "Contrast":
+    def turned(self) -> Self:
         """The same two candidates with the second one first."""
         return replace(
-            self,
-            first=self.second,
-            second=self.first,
-            difference=-self.difference,
-            ci_low=-self.ci_high,
-            ci_high=-self.ci_low,
+            super().turned(),
             ci90_low=-self.ci90_high,
             ci90_high=-self.ci90_low,
             only_first=self.only_second,

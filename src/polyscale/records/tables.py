@@ -37,6 +37,14 @@ class PredictionRow(TextRow):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CategoryRow(TextRow):
+    """A row of a task of questions; `label` is the right option, `category` the question's kind."""
+
+    category: str
+    correct: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class AnswerPicture:
     """A row of `gallery.parquet` of answers: a picture (a struct whose `bytes` are a JPEG)."""
 

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
-from statistics import stdev
+from statistics import median
 
 from polyscale.records.codec import NotNegative, Positive, PositiveCount, Record
 from polyscale.types.backbone import HW
 
 MIN_CPU_SHARE = 0.9
-MAX_SPREAD = 0.1
+MAX_SPREAD = 0.15
 MAX_SLOWDOWN = 2.0
+
+MAD_TO_SIGMA = 1.4826
+"""Standard deviation of a normal distribution over its median absolute deviation."""
 """Where a quiet machine stays: by far, so that a small disturbance does not void a measurement."""
 
 
@@ -28,7 +31,9 @@ class Turns(Record):
         one_thread_ms: median time with one CPU thread; `all_threads_ms` is that with all of them.
         cpu_share: share of the time on one thread in which a processor core worked for it, which is
             1 if no other program wants that core.
-        slowdown: time of a tile over that while features were extracted; None if they were kept.
+        tile_ms: median time of a tile that need be neither cut nor resized.
+        slowdown: `tile_ms` over what a tile took while features were extracted; None if they were
+            kept.
     """
 
     session: str
@@ -39,11 +44,12 @@ class Turns(Record):
     one_thread_ms: Positive | None = None
     all_threads_ms: Positive | None = None
     cpu_share: NotNegative | None = None
+    tile_ms: Positive | None = None
     slowdown: Positive | None = None
 
     @property
     def spread(self) -> float:
-        """Standard deviation of the logarithm of the time between turns: 0.1 is about 10 %."""
+        """How far the time of a turn is from the median of all, as a rule: 0.1 is about 10 %."""
         return spread(self.latency_ms)
 
     @property
@@ -57,5 +63,10 @@ class Turns(Record):
 
 
 def spread(times: Sequence[float]) -> float:
-    """Standard deviation of the logarithms; 0 for a single time."""
-    return stdev(map(log, times)) if len(times) > 1 else 0.0
+    """Median distance of the logarithms from their median, as a standard deviation.
+
+    A single turn that was disturbed does not count: neither does it move the median time.
+    """
+    logs = [log(time) for time in times]
+    middle = median(logs)
+    return MAD_TO_SIGMA * median(abs(each - middle) for each in logs)

@@ -62,12 +62,20 @@ def next_command(run: Run, advice: Recommendation) -> str:
 
 
 def _larger_limit(run: Run, advice: Recommendation) -> int | None:
-    """The limit that gives the test images that are needed, where a limit kept some away."""
+    """The limit that gives the test images that are needed, or all that a limit kept away."""
     row, needed = run.rows[advice.candidate], advice.num_test_needed or 0
     limit = limit_of(row.data)
     if limit not in (row.num_test, row.num_train + row.num_test) or needed <= row.num_test:
         return None
-    return ceil(limit * needed / row.num_test)
+    wanted, there = ceil(limit * needed / row.num_test), _num_unlimited(run)
+    if there is None:
+        return wanted
+    return min(wanted, there) if there > limit else None
+
+
+def _num_unlimited(run: Run) -> int | None:
+    """The images from which the limit of a run drew, where that is known."""
+    return run.data.num_unlimited if run.data else None
 
 
 def _head(run: Run, advice: Recommendation) -> str:
@@ -129,7 +137,9 @@ def _reasons(run: Run, advice: Recommendation) -> list[str]:
     reasons: dict[str, str] = {}
     if (question := advice.open_question) is not None:
         pair = f"{_name(run, question.first)} against {_name(run, question.second)}"
-        reasons[question.first] = f"{pair}: {run.words.contrast(question)}."
+        is_clear = question.ci_low > 0 or question.ci_high < 0
+        but = ", which the corrected test does not confirm" if is_clear else ""
+        reasons[question.first] = f"{pair}: {run.words.contrast(question)}{but}."
     for contrast, what in (
         (advice.over_cheaper, "the best that costs less"),
         (advice.over_dearer, "the best that costs more"),
@@ -148,10 +158,24 @@ def _next_step(run: Run, advice: Recommendation) -> str:
     more = (advice.num_test_needed or 0) - run.rows[advice.candidate].num_test
     if advice.alternative is not None and more > 0:
         sentences.append(f"{more_images(more)}, if these figures are the true ones.")
+        sentences += _too_few(run, more)
     new = [_name(run, name) for name in advice.try_next if name not in run.rows]
     if new:
         sentences.append(f"Not tried yet: {', '.join(new)}.")
     return " ".join(sentences)
+
+
+def _too_few(run: Run, more: int) -> list[str]:
+    """What to do where the data have fewer images than are needed, even without their limit."""
+    row, there = run.results[0], _num_unlimited(run)
+    if there is None:
+        return []
+    test_share = row.num_test / (limit_of(row.data) or row.num_test)
+    further = max(0, round(there * test_share) - row.num_test)
+    if further >= more:
+        return []
+    had = f"only {further:,} more. If they leave it open," if further else "no more, so"
+    return [f"The data have {had} take the candidate that costs less, or collect images."]
 
 
 def more_images(more: int) -> str:

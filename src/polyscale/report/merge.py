@@ -12,11 +12,10 @@ from polyscale.records import Contrast, Floor, Result
 from polyscale.report.run import Images, MapImage, Run
 from polyscale.stats import (
     MARGIN,
+    REDUCTIONS,
     corrected_contrasts,
     image_contrasts,
     judge,
-    mean_iou,
-    mean_of_images,
     paired_contrasts,
     paired_errors,
     recommend,
@@ -31,7 +30,6 @@ SETTINGS = {
     "views": "views",
 }
 """Settings that runs must share where any of them has them, and what they are called."""
-REDUCTIONS = {"mean": mean_of_images, "mean_iou": mean_iou}
 
 
 def row_differences(rows: Sequence[Result]) -> list[str]:
@@ -60,9 +58,15 @@ def cannot_merge(runs: Sequence[Run]) -> str:
     """Why runs stand side by side, as sentences; empty where they can be merged."""
     names = differences(runs)
     if names:
+        advice = ""
+        if names == ["metric"]:
+            advice = (
+                " To compare them, run one of them again with the --metric of the other: its "
+                "features are kept."
+            )
         return (
             f"These runs differ in {', '.join(names)}. They stand side by side and are not "
-            "compared: a difference between them would not be one between models."
+            f"compared: a difference between them would not be one between models.{advice}"
         )
     task = runs[0].task
     if not task.right_or_wrong and task.reduction is None:
@@ -109,6 +113,8 @@ def merge(runs: Sequence[Run]) -> Run:
         images=images,
         pictures=tuple({p.id: p for run in by_age for p in run.pictures}.values()),
         maps=_maps(by_age, source),
+        questions=newest.questions,
+        answers={name: source[name].answers.get(name, {}) for name in names},
         date=newest.date,
         notes=(_origin(runs), *_replaced(by_age, names, source)),
         data=newest.data,

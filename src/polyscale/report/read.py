@@ -25,8 +25,16 @@ from polyscale.records import (
     read_json,
 )
 from polyscale.records.codec import AGAIN, check_exists, damaged
-from polyscale.records.tables import ImageRow, PredictionRow, TextRow, column_names, read_table
+from polyscale.records.tables import (
+    CategoryRow,
+    ImageRow,
+    PredictionRow,
+    TextRow,
+    column_names,
+    read_table,
+)
 from polyscale.report.read_gallery import read_gallery, read_sheet
+from polyscale.report.read_questions import read_questions
 from polyscale.report.run import Images, Run, Statistics, Texts
 from polyscale.stats import judge, paired_errors, recommend
 
@@ -56,7 +64,8 @@ def read_run(folder: Path) -> Run:
     num_classes = len(parts["classes"].names) if "classes" in parts else None
     parts |= read_gallery(folder / "gallery.parquet", images, names, num_classes)
     parts["sheet"] = read_sheet(folder / SHEET_FILE)
-    if task.reduction == "mean_iou":
+    parts |= read_questions(folder, images, names)
+    if task.counts_classes:
         num_counted = next(iter(images.statistics.values())).shape[1] // 2
         _check(
             num_counted == num_classes,
@@ -80,7 +89,7 @@ def _read_files(folder: Path) -> dict[str, Any]:
         for name, kind in FILES.items()
         if name in REQUIRED or (name in shown and (folder / name).exists())
     }
-    if parts["task"].reduction == "mean_iou":
+    if parts["task"].counts_classes:
         # without the classes, maps of labels would be read as metres
         check_exists(folder / "classes.json")
     return parts
@@ -190,7 +199,9 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
     has_text = {"label", "prediction"} <= found
     has_answers = has_text and {"probability", "correct"} <= found
     numbers = ["correct"] if task.right_or_wrong else [*task.statistics]
-    row = PredictionRow if has_answers else TextRow if has_text else ImageRow
+    has_categories = has_text and {"category", "correct"} <= found
+    kinds = {PredictionRow: has_answers, CategoryRow: has_categories, TextRow: has_text}
+    row = next((kind for kind, is_there in kinds.items() if is_there), ImageRow)
     more = [name for name in numbers if name not in get_type_hints(row)]
     columns = read_table(path, row, more + ["confidence"] * (has_answers and "confidence" in found))
     try:
@@ -201,7 +212,7 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
         raise damaged(path, error) from error
     texts = {
         name: columns[name].to_numpy().astype(object)
-        for name in ("candidate", "id", "label", "prediction")
+        for name in ("candidate", "id", "label", "prediction", "category")
         if name in columns
     }
     ids = np.unique(texts["id"])
@@ -218,6 +229,7 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
         ids=ids,
         statistics={name: statistics[at] for name, at in rows.items()},
         labels=texts["label"][rows[names[0]]] if has_answers else None,
+        categories=texts["category"][rows[names[0]]] if "category" in texts else None,
         predictions=of_each("prediction"),
         correct={name: values > 0 for name, values in of_each("correct").items()},
         probability=of_each("probability"),
@@ -235,7 +247,7 @@ def _statistics(columns: Sequence[pa.ChunkedArray], task: TaskRecord, num_rows: 
         ValueError: if lists differ in length, or a number is not finite.
     """
     parts = [_numbers(column) for column in columns]
-    if task.reduction == "mean_iou" and len({part.shape for part in parts}) > 1:
+    if task.counts_classes and len({part.shape for part in parts}) > 1:
         raise ValueError("lists differ in length")
     rows = np.hstack(parts) if parts else np.zeros((num_rows, 0))
     if np.isinf(rows).any() or (task.right_or_wrong and np.isnan(rows).any()):

@@ -37,10 +37,10 @@ def read_gallery(
     """
     if "kind" not in column_names(path):
         return {
-            "pictures": tuple(_picture(path, row, images) for row in _rows(path, AnswerPicture))
+            "pictures": tuple(_picture(path, row, images) for row in read_rows(path, AnswerPicture))
         }
     by_id: dict[str, dict[Key, Any]] = {}
-    for row in _rows(path, MapPicture):
+    for row in read_rows(path, MapPicture):
         by_id.setdefault(row["id"], {})[row["kind"], row["candidate"]] = row
     wanted: list[Key] = [("image", None), ("truth", None), *(("prediction", n) for n in names)]
     for id_, rows in by_id.items():
@@ -58,13 +58,14 @@ def read_sheet(path: Path) -> tuple[SheetPicture, ...]:
     """The contact sheet; empty where the run has none."""
     if not path.exists():
         return ()
-    rows = _rows(path, SheetPicture)
+    rows = read_rows(path, SheetPicture)
     for row in rows:
         _open(path, row["id"], row["bytes"], "JPEG")
     return tuple(SheetPicture(**row) for row in rows)
 
 
-def _rows(path: Path, kind: type) -> list[dict[str, Any]]:
+def read_rows(path: Path, kind: type) -> list[dict[str, Any]]:
+    """The rows of a Parquet file as plain values; see `read_table`."""
     columns = {name: column.to_pylist() for name, column in read_table(path, kind).items()}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 

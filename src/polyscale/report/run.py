@@ -27,6 +27,7 @@ class Images:
         statistics: what the metric averages over images: whether each is right, or the columns
             that the task names; NaN where nothing of an image is known.
         labels: the true classes; None where an image has no single class.
+        categories: of the question about each image; None where there are no questions.
         predictions: what each candidate predicts, as text; empty for maps.
         correct: whether each is right; empty where images are neither right nor wrong.
         probability: what each gives to the true class; empty without labels.
@@ -36,10 +37,16 @@ class Images:
     ids: Texts
     statistics: Mapping[str, Statistics]
     labels: Texts | None = None
+    categories: Texts | None = None
     predictions: Mapping[str, Texts] = field(default_factory=dict)
     correct: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     probability: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
     confidence: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
+
+    @property
+    def groups(self) -> Texts | None:
+        """What right answers are counted by: the true class, or the category of the question."""
+        return self.labels if self.categories is None else self.categories
 
     @cached_property
     def known(self) -> dict[str, Statistics]:
@@ -89,6 +96,8 @@ class Run:
         images: what each candidate does on each test image.
         pictures: test images on which candidates differ in their answers.
         maps: test images on which candidates differ in their pixels.
+        questions: what was asked, in a run of questions.
+        answers: candidate → id of a question → how it was answered.
         date: when it was found, as ISO 8601.
         notes: what a reader of merged runs must know, as sentences.
     """
@@ -103,6 +112,8 @@ class Run:
     images: Images
     pictures: tuple[Picture, ...] = ()
     maps: tuple[MapImage, ...] = ()
+    questions: tuple[records.QuestionRow, ...] = ()
+    answers: Mapping[str, Mapping[str, records.AnswerRow]] = field(default_factory=dict)
     date: str
     cascades: tuple[records.Cascade, ...] = ()
     controls: tuple[records.Control, ...] = ()

@@ -8,6 +8,7 @@ from polyscale.records import Contrast, Outcome, Result, Verdict
 from polyscale.report.advice import advice_text, more_images
 from polyscale.report.names import scales_phrase
 from polyscale.report.numbers import LEVEL, ratio, ratio_interval
+from polyscale.report.question_words import question_answers
 from polyscale.report.run import Run
 from polyscale.report.sides import scale_gains, selection
 from polyscale.report.times import NO_TIME_VERDICT
@@ -68,7 +69,12 @@ def verdict_text(run: Run, verdict: Verdict) -> VerdictText:
 
 
 def plain_answers(run: Run) -> list[str]:
-    """The top of the page as lines of text; the first says what to take, and how sure that is."""
+    """The top of the page as lines of text; the first says what to take, and how sure that is.
+
+    A run of questions counts right answers instead, and says who is ahead.
+    """
+    if run.questions:
+        return question_answers(run)
     advice = advice_text(run)
     first = [best_fact(run)]
     if advice is not None:

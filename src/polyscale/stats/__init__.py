@@ -25,6 +25,7 @@ from polyscale.stats.frontier import (
     pareto_front,
 )
 from polyscale.stats.image_bootstrap import (
+    REDUCTIONS,
     WeightedMetric,
     image_contrasts,
     image_intervals,
@@ -35,6 +36,7 @@ from polyscale.stats.image_bootstrap import (
 )
 from polyscale.stats.intervals import accuracy_intervals, bootstrap_interval
 from polyscale.stats.objects import ObjectIous, object_ious
+from polyscale.stats.options import RightShare, answer_of, preferred, right_shares
 from polyscale.stats.paired import paired_contrasts
 from polyscale.stats.power import images_to_differ, images_to_equate
 from polyscale.stats.recommend import recommend
@@ -65,6 +67,7 @@ __all__ = [
     "DEPTH_METRICS",
     "EIGEN_CROP_YXYX",
     "MARGIN",
+    "REDUCTIONS",
     "THRESHOLDS",
     "CascadeAnswers",
     "ClassAnswers",
@@ -73,9 +76,11 @@ __all__ = [
     "PixelCounts",
     "Point",
     "Reliability",
+    "RightShare",
     "ThresholdErrors",
     "WeightedMetric",
     "accuracy_intervals",
+    "answer_of",
     "bootstrap_interval",
     "cascade_curve",
     "cheapest_of_the_best",
@@ -106,8 +111,10 @@ __all__ = [
     "paired_contrasts",
     "paired_errors",
     "pareto_front",
+    "preferred",
     "recommend",
     "reliability",
+    "right_shares",
     "run_cascade",
     "score_interval",
     "segmentation_metrics",

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from polyscale.errors import InputError
-from polyscale.records import Contrast, Metric
+from polyscale.records import Contrast, Metric, Reduction
 from polyscale.stats.intervals import NUM_RESAMPLES, difference_intervals, percentile_interval
 from polyscale.stats.segmentation import share_or_nan
 
@@ -36,15 +36,29 @@ def mean_iou(sums: Float[NDArray[np.float64], "resamples two_classes"]) -> NDArr
 
     Args:
         sums: first the intersections of all classes, then their unions, in pixels of an average
-            image. Classes that are on no image of a resample are left out of its mean.
+            image; pixels of the classes instead of unions give the mean class accuracy. Classes
+            that are on no image of a resample are left out of its mean.
     """
     intersection, union = np.split(sums, 2, axis=1)
     return np.nanmean(share_or_nan(intersection, union), axis=1)
 
 
+def pixel_ratio(sums: Float[NDArray[np.float64], "resamples two_classes"]) -> NDArray[np.float64]:
+    """Right pixels of all classes over all pixels; the arguments are those of `mean_iou`."""
+    part, whole = np.split(sums, 2, axis=1)
+    return share_or_nan(part.sum(axis=1), whole.sum(axis=1))
+
+
 def mean_of_images(means: Float[NDArray[np.float64], "resamples one"]) -> NDArray[np.float64]:
     """A metric that is computed for each image and then averaged, such as NYUv2's RMSE."""
     return means[:, 0]
+
+
+REDUCTIONS: dict[Reduction, Reduce] = {
+    "mean": mean_of_images,
+    "mean_iou": mean_iou,
+    "pixel_ratio": pixel_ratio,
+}
 
 
 def image_contrasts(

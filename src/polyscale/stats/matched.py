@@ -82,8 +82,8 @@ class Sides:
 
 
 def sides_by_family(results: Sequence[Result]) -> dict[str, Sides]:
-    """The sides of each family that has them."""
-    families = dict.fromkeys(result.family for result in results)
+    """The sides of each family that has them, and training images to choose them by."""
+    families = dict.fromkeys(result.family for result in results if result.num_train)
     sides = {name: sides_of([r for r in results if r.family == name]) for name in families}
     return {name: both for name, both in sides.items() if both}
 

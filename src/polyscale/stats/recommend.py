@@ -38,12 +38,13 @@ def recommend(
         floors: what can be had without a trained model, on the same test images.
 
     Returns:
-        None for a single candidate, where there is nothing to choose.
+        None for a single candidate, where there is nothing to choose, and without training images,
+        where there is nothing to choose by.
 
     Raises:
         LookupError: if a contrast is missing.
     """
-    if len(results) < 2:
+    if len(results) < 2 or not results[0].num_train:
         return None
     cheapest = min(results, key=lambda r: r.macs)
     is_saturated = _room(cheapest, metric) <= contrasts[0].margin

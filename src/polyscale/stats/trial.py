@@ -135,6 +135,8 @@ def _projected(contrast: Contrast, alpha: float) -> Sequence[int | None]:
         return images_to_differ(*shares, alpha=alpha, max_images=limit), to_equate
     # normal theory: the standard error shrinks with the square root of the number of images
     error, difference = standard_error(contrast), abs(contrast.difference)
+    if error == 0:  # every resample gives the same: it says nothing about more images
+        return ()
     gaps = (
         (difference, float(norm.isf(alpha / 2) + norm.ppf(POWER))),
         (contrast.margin - difference, float(norm.isf(alpha) + norm.ppf((1 + POWER) / 2))),

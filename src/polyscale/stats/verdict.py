@@ -73,7 +73,8 @@ def judge(results: Sequence[Result], contrasts: Sequence[Contrast]) -> list[Verd
     In each family, the smallest backbone that was run at several scales is compared with the
     larger ones at one scale. Which of its scale sets, and which larger model, is chosen by
     cross-validation on the training images, so that the test images only judge. P-values are
-    corrected by Holm over all comparisons from which any verdict of the run is drawn.
+    corrected by Holm over all comparisons from which any verdict of the run is drawn. Without
+    training images there is nothing to choose by, and no verdict.
 
     Args:
         results: one row for each candidate, of one task and data set.

@@ -9,6 +9,7 @@ from polyscale.tasks.multilabel import Multilabel
 from polyscale.tasks.options import Option, given_options, group_options, make_settings, option
 from polyscale.tasks.pooled import PooledTask, fit_ridge, ridge_predictions
 from polyscale.tasks.pooled_predictor import PooledPredictor
+from polyscale.tasks.questions import QuestionAnswering, QuestionSettings
 from polyscale.tasks.registry import DEFAULT, get_task, loadable_tasks, task_names, to_task
 from polyscale.tasks.regression import Regression
 from polyscale.tasks.retrieval import Retrieval
@@ -36,6 +37,8 @@ __all__ = [
     "PooledPredictor",
     "PooledSettings",
     "PooledTask",
+    "QuestionAnswering",
+    "QuestionSettings",
     "Regression",
     "Retrieval",
     "RunSettings",

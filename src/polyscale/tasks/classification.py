@@ -1,9 +1,9 @@
 """Classification: one class for each image, judged by accuracy or another metric."""
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any, ClassVar, get_args
 
 import numpy as np
@@ -33,11 +33,6 @@ from polyscale.tasks.task import CLASS_SOURCES, AddOn
 class ClassificationSettings(PooledSettings):
     """What a comparison of classifiers depends on besides the data and the candidates."""
 
-    metric: str = option(
-        "accuracy",
-        help="What candidates are judged by: accuracy, balanced_accuracy, macro_f1 or auroc. The "
-        "others are shown beside it.",
-    )
     protocol: Protocol = option(
         "fast",
         help="How the probe is trained: fast (logistic regression that converges) or paper (one "
@@ -55,7 +50,6 @@ class ClassificationSettings(PooledSettings):
     )
 
     def __post_init__(self) -> None:
-        check_choice("metric", self.metric, tuple(CLASS_METRICS))
         check_choice("protocol", self.protocol, get_args(Protocol))
         super().__post_init__()
 
@@ -74,20 +68,10 @@ class Classification(PooledTask):
     data_type = ClassificationData
     loader = staticmethod(load_classification)
     right_or_wrong = True
+    judging = MappingProxyType({key: {"reduction": None} for key in CLASS_METRICS})
+    shown_only = ("ece",)
     grouped_by = "class"
     images_file: ClassVar[str] = "predictions.parquet"
-
-    def judged_by(self, settings: ClassificationSettings) -> "Classification":
-        """The task itself for accuracy, which it begins with."""
-        if settings.metric == self.metric.key:
-            return self
-        task = copy(self)
-        task.metric = METRICS[settings.metric]
-        known = {metric.key: metric for metric in (self.metric, *self.other_metrics)}
-        task.other_metrics = tuple(own for key, own in known.items() if key != settings.metric)
-        task.right_or_wrong = settings.metric == "accuracy"
-        task.reduction = "mean" if task.right_or_wrong else None
-        return task
 
     def targets(self, images: Any) -> NDArray[np.int64]:
         """Indices of classes."""

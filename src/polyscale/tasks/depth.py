@@ -73,7 +73,7 @@ def _ends(metres: NDArray) -> tuple[float, float]:
 
 
 class Depth(MapTask):
-    """RMSE of each image over its known pixels, and then the mean over images."""
+    """RMSE, or another metric, of each image over its known pixels; then the mean over images."""
 
     name = "depth"
     sources = "rooms, pairs:PATH with images/ and depth/, nyu:PATH, hf:NAME or hf:PATH"
@@ -110,19 +110,20 @@ class Depth(MapTask):
         """Means over the images of which any depth is known."""
         errors = np.stack(images)
         metrics = depth_metrics(errors)
-        rmse = errors[:, 0]
+        own = errors[:, DEPTH_METRICS.index(self.metric.key)]
         return Scores(
-            value=metrics.pop("rmse"),
+            value=metrics.pop(self.metric.key),
             others=metrics,
-            statistics=rmse[~np.isnan(rmse), None],
+            statistics=own[~np.isnan(own), None],
             columns=dict(zip(DEPTH_METRICS, errors.T.tolist(), strict=True)),
-            image_scores=rmse,
+            image_scores=own,
         )
 
     def judge_rasters(self, targets: NDArray, predicted: NDArray, data: DepthData) -> Scores:
-        """Without a crop; the largest error that there can be where no depth is known."""
+        """Without a crop; the worst value that there can be where no depth is known."""
         if not ((targets >= data.min_depth_m) & (targets <= data.max_depth_m)).any():
-            return nothing_judged(data.max_depth_m, len(targets))
+            worst = 0.0 if self.metric.higher_is_better else data.max_depth_m
+            return nothing_judged(worst, len(targets))
         return super().judge_rasters(targets, predicted, replace(data, crop_yxyx=None))
 
     def floors(self, data: DepthData, settings: Any) -> tuple[Baseline, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from statistics import stdev
 from typing import Any
 
 import numpy as np
@@ -154,3 +155,8 @@ class FinishedRun:
     rows: Sequence[Result]
     verdicts: Sequence[Verdict]
     evaluations: Mapping[str, Evaluation]
+
+
+def spread_of_seeds(values: Sequence[float]) -> dict[str, Any]:
+    """Facts of trainings with other seeds; the choice of test images has no part in them."""
+    return {"seed_values": list(values), "seed_std": stdev(values)} if len(values) > 1 else {}

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,24 @@ def thumbnail(image: Image.Image) -> bytes:
     small = image.copy()
     small.thumbnail((GALLERY_PX, GALLERY_PX))
     return jpeg(small)
+
+
+def answers_table(rows: Iterable[tuple[str, str, bytes]]) -> Any:
+    """A gallery of pictures with answers, as a pyarrow table.
+
+    Args:
+        rows: id of a test image, its target in words, and the picture as a JPEG.
+    """
+    import pyarrow as pa
+
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = [
+        {"id": id_, "label": label, "image": {"bytes": content, "path": f"{number}.jpg"}}
+        for number, (id_, label, content) in enumerate(rows)
+    ]
+    return pa.Table.from_pylist(
+        table, pa.schema({"id": pa.string(), "label": pa.string(), "image": image})
+    )
 
 
 def most_divided(

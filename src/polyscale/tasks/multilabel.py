@@ -27,6 +27,7 @@ class Multilabel(PooledTask):
     """
 
     name = "multilabel"
+    sources = "csv:PATH with a column of labels, hf:NAME or hf:PATH"
     loader = staticmethod(load_multilabel)
     metric = Metric(
         key="map", name="Mean average precision", unit="%", noun="mean average precision"

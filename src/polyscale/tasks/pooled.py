@@ -17,7 +17,7 @@ from polyscale.learning.heads import LinearHead
 from polyscale.operator.multiscale import MultiScale
 from polyscale.stats import WeightedMetric
 from polyscale.tasks.evaluation import Baseline, Case, Evaluation, SavedHead, Scores
-from polyscale.tasks.files import most_divided, thumbnail
+from polyscale.tasks.files import answers_table, most_divided, thumbnail
 from polyscale.tasks.pooled_predictor import Columns, PooledPredictor
 from polyscale.tasks.settings import PooledSettings, Rows, RunSettings
 from polyscale.tasks.task import AddOn, Task
@@ -103,7 +103,7 @@ class PooledTask(Task):
     def weighted(self, predictions: NDArray, targets: NDArray) -> WeightedMetric | None:
         """Shares of the images (resamples, num_test) → the metric (resamples,).
 
-        Only for metrics that are no function of means over images; None takes `score_images`.
+        Only for metrics that are no function of means over images, whose `reduction` is None.
         """
         return None
 
@@ -128,16 +128,26 @@ class PooledTask(Task):
         """The metrics of all images together."""
         columns = self.score_images(predictions, targets)
         others = {
-            metric.key: float(np.nanmean(columns[metric.key]))
-            for metric in self.other_metrics
-            if metric.key in columns
+            key: float(np.nanmean(columns[key]))
+            if key in columns
+            else self.judged_by(key)._judge(columns, predictions, targets).value
+            for key in (metric.key for metric in self.other_metrics)
+            if key in columns or key in self.judging
         }
-        details = self.details(predictions, targets)
-        shared: dict[str, Any] = {"columns": columns, "others": others, "details": details}
-        if weighted := self.weighted(predictions, targets):
+        own = self._judge(columns, predictions, targets)
+        return replace(own, others=others, details=self.details(predictions, targets))
+
+    def _judge(
+        self, columns: Mapping[str, NDArray], predictions: NDArray, targets: NDArray
+    ) -> Scores:
+        """The metric alone."""
+        weighted = None if self.reduction else self.weighted(predictions, targets)
+        if weighted is not None:
             value = float(weighted(np.full((1, len(targets)), 1 / len(targets)))[0])
             image_scores = next(iter(columns.values()), np.full(len(targets), np.nan))
-            return Scores(value=value, weighted=weighted, image_scores=image_scores, **shared)
+            return Scores(
+                value=value, weighted=weighted, image_scores=image_scores, columns=columns
+            )
         names = ("correct",) if self.right_or_wrong else self.averaged
         for name in names:
             if name not in columns or len(columns[name]) != len(targets):
@@ -149,7 +159,7 @@ class PooledTask(Task):
         if self.right_or_wrong:
             correct = columns["correct"].astype(bool)
             return Scores(
-                value=float(correct.mean()), correct=correct, image_scores=correct, **shared
+                value=float(correct.mean()), correct=correct, image_scores=correct, columns=columns
             )
         statistics = np.stack([columns[name] for name in names], axis=1).astype(np.float64)
         known = np.isfinite(statistics).all(axis=1)
@@ -157,7 +167,7 @@ class PooledTask(Task):
             value=float(self.reduce(statistics[known].mean(axis=0)[None])[0]),
             statistics=statistics[known],
             image_scores=np.where(known, columns[names[0]], np.nan),
-            **shared,
+            columns=columns,
         )
 
     def selection(self, train: Rows, targets: NDArray, settings: Any) -> Scores:
@@ -277,21 +287,12 @@ class PooledTask(Task):
 
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
         """Images on which candidates differ, the most divided first."""
-        import pyarrow as pa
-
         scores = [evaluation.scores.image_scores for evaluation in evaluations.values()]
         test, targets = data.test, self.targets(data.test)
-        image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-        rows = [
-            {
-                "id": test.ids[i],
-                "label": self.text(targets[i], data),
-                "image": {"bytes": thumbnail(test.read(i)), "path": f"{i}.jpg"},
-            }
+        return answers_table(
+            (test.ids[i], self.text(targets[i], data), thumbnail(test.read(i)))
             for i in most_divided(scores, GALLERY_SIZE)
-        ]
-        schema = pa.schema({"id": pa.string(), "label": pa.string(), "image": image})
-        return pa.Table.from_pylist(rows, schema)
+        )
 
 
 def pooled_evaluation(case: Case, scores: Scores, **others: Any) -> Evaluation:

@@ -11,6 +11,7 @@ from polyscale.tasks.classification import Classification
 from polyscale.tasks.depth import Depth
 from polyscale.tasks.multilabel import Multilabel
 from polyscale.tasks.options import options_of
+from polyscale.tasks.questions import QuestionAnswering
 from polyscale.tasks.regression import Regression
 from polyscale.tasks.retrieval import Retrieval
 from polyscale.tasks.segmentation import Segmentation
@@ -21,7 +22,10 @@ GROUP = "polyscale.tasks"
 
 BUILT_IN: dict[str, type[Task]] = {
     task.name: task
-    for task in (Classification, Segmentation, Depth, Multilabel, Regression, Retrieval)
+    for task in (
+        *(Classification, Segmentation, Depth, Multilabel, Regression, Retrieval),
+        QuestionAnswering,
+    )
 }
 
 DEFAULT = Classification.name

@@ -23,6 +23,7 @@ class Regression(PooledTask):
     """
 
     name = "regression"
+    sources = "csv:PATH with a column of numbers, hf:NAME or hf:PATH"
     loader = staticmethod(load_numbers)
     metric = Metric(
         key="r2", name="R²", noun="R²", sentence="has an R² of {value} on {num} test images"
@@ -68,7 +69,12 @@ class Regression(PooledTask):
         }
 
     def reduce(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
-        """R²; a resample in which all targets are equal has none and counts as 0."""
+        """R²; a resample in which all targets are equal has none and counts as 0.
+
+        Or the mean, where the task is judged by that of a column.
+        """
+        if self.reduction is not None:
+            return super().reduce(means)
         error, mean, squared = means.T
         spread = squared - mean**2
         known = spread > 1e-12 * squared

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from polyscale.data.colours import colour_labels
 from polyscale.learning.heads.dense import SEGMENTATION_HEADS, HeadKind
 from polyscale.learning.heads.dense.augment import AugmentSettings
 from polyscale.learning.heads.dense.segmentation import predict_labels
-from polyscale.records import METRICS, write_json
+from polyscale.records import METRICS, Reduction, write_json
 from polyscale.stats import (
     ObjectIous,
     PixelCounts,
@@ -95,7 +96,13 @@ class Segmentation(MapTask):
     loader = staticmethod(load_segmentation)
     grouped_by = "class"
     statistics = ("intersection", "union")
-    reduction = "mean_iou"
+    reduction: Reduction | None = "mean_iou"
+    judging = MappingProxyType(
+        {
+            "pixel_accuracy": {"statistics": ("intersection", "truth"), "reduction": "pixel_ratio"},
+            "mean_accuracy": {"statistics": ("intersection", "truth"), "reduction": "mean_iou"},
+        }
+    )
 
     def head_arguments(self, data: SegmentationData) -> dict[str, Any]:
         """The number of classes."""
@@ -121,19 +128,23 @@ class Segmentation(MapTask):
         """One confusion over all images."""
         counts = stack_counts([image for image, _ in images])
         metrics = segmentation_metrics(counts)
-        truth, union = counts.truth.sum(axis=1), counts.judged_union
+        pixels = {
+            "intersection": counts.intersection,
+            "union": counts.judged_union,
+            "truth": counts.truth,
+        }
+        truth = counts.truth.sum(axis=1)
         accuracy = _ratio(counts.intersection.sum(axis=1), truth, truth > 0)
-        iou = np.ma.masked_invalid(_ratio(counts.intersection, union, counts.truth > 0))
+        part, whole = (pixels[name] for name in self.statistics)
+        by_class = np.ma.masked_invalid(_ratio(part, whole, counts.truth > 0))
+        of_images = by_class.mean(axis=1).filled(np.nan)
         return Scores(
-            value=metrics.pop("miou"),
+            value=metrics.pop(self.metric.key),
             others=metrics,
-            statistics=np.concatenate([counts.intersection, union], axis=1).astype(np.float64),
-            columns={
-                "intersection": counts.intersection.tolist(),
-                "union": union.tolist(),
-                "pixel_accuracy": accuracy.tolist(),
-            },
-            image_scores=iou.mean(axis=1).filled(np.nan),
+            statistics=np.concatenate([part, whole], axis=1).astype(np.float64),
+            columns={name: counted.tolist() for name, counted in pixels.items()}
+            | {"pixel_accuracy": accuracy.tolist()},
+            image_scores=accuracy if self.reduction == "pixel_ratio" else of_images,
             details=LabelDetails(counts, tuple(objects for _, objects in images)),
         )
 

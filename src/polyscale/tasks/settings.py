@@ -16,7 +16,6 @@ from polyscale.operator.multiscale import (
     MultiScale,
     Precision,
     check_device,
-    check_precision,
     fastest_precision,
 )
 from polyscale.stats import MARGIN
@@ -76,6 +75,13 @@ class RunSettings(ABC):
         "auto",
         help="Where models run: cpu, cuda, or auto (cuda if there is such a device).",
     )
+    metric: str | None = option(
+        None,
+        value_type=str,
+        shown="the task's first",
+        help="What candidates are judged by: one of the metrics that are listed below for the "
+        "task. The others are shown beside it.",
+    )
     margin: float = option(
         MARGIN,
         help="Smaller differences count as no difference. 0.01 is one percentage point of accuracy "
@@ -99,8 +105,7 @@ class RunSettings(ABC):
             isinstance(self.tile_batch, int) and self.tile_batch >= 1
         ):
             raise InputError(f"tile_batch must be auto or at least 1, but got {self.tile_batch}.")
-        if self.dtype != "auto":
-            check_precision(self.dtype)
+        check_choice("dtype", self.dtype, ("auto", *get_args(Precision)))
         if not (isinstance(self.seed, int) and 0 <= self.seed < 2**32):
             raise InputError(f"seed must be an int between 0 and 2³² - 1, but got {self.seed!r}.")
         if not (isinstance(self.margin, float) and 0 < self.margin < 1):

@@ -2,30 +2,32 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from copy import copy
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
+from typing_extensions import Self
 
 from polyscale.errors import InputError
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Contrast, Metric, Reduction, TaskRecord
 from polyscale.stats import (
+    REDUCTIONS,
     accuracy_intervals,
     image_contrasts,
     image_intervals,
-    mean_iou,
-    mean_of_images,
     paired_contrasts,
     weighted_contrasts,
     weighted_intervals,
 )
 from polyscale.tasks.evaluation import Baseline, Case, Evaluation, FinishedRun, Scores
 from polyscale.tasks.groups import ImageGroups, small_picture
-from polyscale.tasks.settings import RunSettings
+from polyscale.tasks.settings import RunSettings, check_choice
 from polyscale.types import Candidate, Progress
 
 AddOn = Literal["cascades", "probes", "controls", "repeats", "floors"]
@@ -37,7 +39,8 @@ CLASS_SOURCES = (
 )
 """What `load_classification` takes, as help lists it."""
 
-REDUCTIONS = {"mean": mean_of_images, "mean_iou": mean_iou}
+JUDGED_WITH: Mapping[str, Any] = {"statistics": (), "reduction": "mean", "right_or_wrong": False}
+"""Attributes of a task that belong to its metric, as they are where nothing else is said."""
 
 
 class Task(ABC):
@@ -47,7 +50,12 @@ class Task(ABC):
     and `MapTask` have more defaults, for features of whole images and of their places.
 
     Attributes:
-        metric: what candidates are judged by; `other_metrics` are shown beside it.
+        metric: what candidates are judged by, unless a user chooses one of `other_metrics`, which
+            are otherwise shown beside it.
+        judging: key of another metric → the `statistics`, `reduction` and `right_or_wrong` with
+            which the task is judged by it; those that are left out say that it is the mean of the
+            column that is named like it.
+        shown_only: keys of other metrics by which nothing can be judged.
         sources: what the loader takes, as help lists it.
         loader: what `load` calls, a static method such as `load_classification`.
         right_or_wrong: whether each image is either right or wrong, so that exact tests apply.
@@ -56,6 +64,9 @@ class Task(ABC):
         reduction: how their means become the metric; None is what `reduce` or `Scores.weighted`
             says, and runs of the task cannot be merged.
         grouped_by: what `groups` are, in one word: "class", "label", "range".
+        samples: what is tested, in words.
+        blind: how a head is trained that sees nothing, as a sentence; candidates are then compared
+            with it. Empty where `floors` say what can be had without images.
         images_file: the file with one row for each candidate and test image.
     """
 
@@ -66,15 +77,40 @@ class Task(ABC):
     data_type: ClassVar[type] = object
     sources: ClassVar[str] = ""
     loader: ClassVar[Callable[..., Any] | None] = None
+    judging: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    shown_only: ClassVar[tuple[str, ...]] = ()
     right_or_wrong: bool = False
-    statistics: ClassVar[tuple[str, ...]] = ()
+    statistics: tuple[str, ...] = ()
     reduction: Reduction | None = "mean"
     grouped_by: ClassVar[str] = ""
+    samples: ClassVar[str] = "test images"
+    blind: ClassVar[str] = ""
     images_file: ClassVar[str] = "images.parquet"
 
-    def judged_by(self, settings: Any) -> "Task":
-        """The task with the metric that these settings choose."""
-        return self
+    @property
+    def metric_keys(self) -> tuple[str, ...]:
+        """The metrics by which candidates can be judged; they are judged by the first."""
+        keys = (self.metric.key, *(metric.key for metric in self.other_metrics))
+        return tuple(key for key in keys if key not in self.shown_only)
+
+    def judged_by(self, key: str | None) -> Self:
+        """The same task, judged by another of its metrics; None leaves it as it is.
+
+        Raises:
+            InputError: if the task has no such metric.
+        """
+        if key is None or key == self.metric.key:
+            return self
+        check_choice("metric", key, self.metric_keys)
+        known = {metric.key: metric for metric in (self.metric, *self.other_metrics)}
+        own = {name: getattr(self, name) for name in JUDGED_WITH}
+        task = copy(self)
+        task.metric = known.pop(key)
+        task.other_metrics = tuple(known.values())
+        task.judging = {**self.judging, self.metric.key: own}
+        for name, value in {**JUDGED_WITH, **self.judging.get(key, {})}.items():
+            setattr(task, name, value)
+        return task
 
     def load(self, source: str, *, seed: int, cache: str | Path | None, progress: Progress) -> Any:
         """Load the data that a user names, for example `folder:PATH`.
@@ -144,8 +180,13 @@ class Task(ABC):
         if kind == "correct":
             return accuracy_intervals(values)
         if kind == "statistics":
-            return image_intervals(values, self.reduce, seed=seed)
-        return weighted_intervals(values, num_images, seed=seed)
+            intervals = image_intervals(values, self.reduce, seed=seed)
+        else:
+            intervals = weighted_intervals(values, num_images, seed=seed)
+        if self.metric.unit != "%":
+            return intervals
+        # weights add up to 1 only within rounding, and so may a resample of right answers
+        return {name: (max(0.0, low), min(1.0, high)) for name, (low, high) in intervals.items()}
 
     def contrasts(
         self, scores: Mapping[str, Scores], *, margin: float, seed: int
@@ -183,6 +224,7 @@ class Task(ABC):
             right_or_wrong=self.right_or_wrong,
             statistics=self.averaged,
             reduction=self.reduction,
+            samples=self.samples,
         )
 
     def data_facts(self, data: Any) -> dict[str, Any]:
@@ -193,6 +235,7 @@ class Task(ABC):
             "num_train": len(data.train),
             "num_test": len(data.test),
             "report": data.report,
+            "num_unlimited": getattr(data, "num_unlimited", None),
         }
 
     def groups(self, images: Any, data: Any) -> ImageGroups:

@@ -54,6 +54,14 @@ def test_long_calls_are_warmed_up_once(monkeypatch):
     assert timed.medians_s() == [4, 5, 6]
 
 
+def test_what_has_run_before_is_not_warmed_up(monkeypatch):
+    ticks(monkeypatch, 4, 5)
+    timed = Timed(lambda: None, torch.device("cpu"), is_warm=True)
+    for _ in range(2):
+        timed.turn()
+    assert timed.medians_s() == [4, 5]
+
+
 def test_short_calls_are_warmed_up_in_every_turn(monkeypatch):
     ticks(monkeypatch, 99, 1, 1, 1, 99, 2, 2)
     timed = Timed(lambda: None, torch.device("cpu"))
@@ -110,9 +118,21 @@ def test_meters(tiny_backbone, monkeypatch):
         assert counted == Cost(params=cost.params, macs=cost.macs, flops=cost.flops)
 
 
+def test_the_faster_number_of_threads_goes_on(tiny_backbone, monkeypatch):
+    monkeypatch.setattr(candidate, "TURN_S", 0)
+    with cpu_threads(2):
+        meter = Meter(MultiScale(tiny_backbone(), (1,)), (64, 64))
+        for number in range(candidate.TURNS):
+            meter.turn(number)
+    cost = meter.cost("now")
+    assert len(cost.turns.latency_ms) == candidate.TURNS
+    slower = {1: "all_threads_ms", 2: "one_thread_ms"}[cost.turns.threads]
+    assert getattr(cost.turns, slower) > 0 < cost.turns.tile_ms
+
+
 def test_a_batch_is_what_fits(monkeypatch):
-    device = torch.device("cpu")
-    assert fitting_batch((224, 224), device) == 4
+    device = torch.device("cuda")
     monkeypatch.setattr(candidate, "free_bytes", lambda _: 8 * 12 * 100 * 100 * 3)
+    assert fitting_batch((10, 10), device) == 16
     assert fitting_batch((100, 100), device) == 2
     assert fitting_batch((10_000, 10_000), device) == 1

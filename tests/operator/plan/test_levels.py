@@ -17,7 +17,7 @@ sides = st.tuples(st.integers(16, 120), st.integers(16, 120))  # below max_tiles
 tilings = st.builds(
     Tiling,
     scales=scales.map(tuple),
-    aspect=st.sampled_from(["squash", "keep", "pad", "slide"]),
+    aspect=st.sampled_from(["squash", "keep", "pad", "slide", "dynamic"]),
     overlap=st.sampled_from([0, 0.1, 0.5, 0.75]),
     shifted=st.booleans(),
     split=st.booleans(),
@@ -245,7 +245,10 @@ def test_absurd_scales_are_refused_at_once(scale):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"aspect": "crop"}, "aspect must be one of squash, keep, pad, slide, but got 'crop'"),
+        (
+            {"aspect": "crop"},
+            "aspect must be one of squash, keep, pad, slide, dynamic, but got 'crop'",
+        ),
         ({"window": "box"}, "window must be one of uniform, hann, gaussian"),
         ({"overlap": 1.0}, "overlap must be between 0 and 0.9, but got 1.0"),
         ({"overlap": -0.1}, "overlap must be between"),

@@ -21,7 +21,7 @@ def test_what_to_take_and_outcomes_are_counted(run):
         counts = re.findall(r"\((\d)\)", sentence.partition("draws: ")[2])
         assert sum(map(int, counts)) == len(run.repeats.draws)
     for sentence, verdict in zip(families, run.verdicts, strict=True):
-        assert sentence.startswith(f"{verdict.family}: in this run, ")
+        assert sentence.startswith(f"Verdict on {verdict.family}: ")
 
 
 def test_pairs_are_those_of_the_answer_in_their_order(run):

@@ -127,6 +127,8 @@ def test_extraction_checks_the_times(study, monkeypatch):
         (QUIET, False),
         (BUSY, True),
         ({"latency_ms": (5.0, 9.0)}, True),
+        ({"latency_ms": (5.0, 9.0, 5.1, 4.9, 5.2)}, False),
+        ({"latency_ms": (5.0, 9.0, 5.1, 6.5, 4.0)}, True),
         ({"latency_ms": (5.0,), "slowdown": 2.5}, True),
         ({"latency_ms": (5.0,), "slowdown": 0.3}, False),
     ],

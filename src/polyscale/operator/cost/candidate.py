@@ -15,9 +15,8 @@ import torch
 from torch import nn
 
 from polyscale.operator.backbones import free_bytes
-from polyscale.operator.cost.count import TileCost, count_plan
+from polyscale.operator.cost.count import TileCost, count_plan, peak_bytes
 from polyscale.operator.multiscale import MultiScale
-from polyscale.operator.multiscale.memory import peak_live_bytes
 from polyscale.records import Record, Turns
 from polyscale.types import HW
 
@@ -27,10 +26,13 @@ TURNS = 5
 BATCH_TURNS = 3
 """Turns in which a batch is timed: it takes longer, and varies less."""
 
-TURN_S = 0.1
+THREAD_TURNS = 2
+"""Turns in which both one CPU thread and all of them are tried; the faster one goes on."""
+
+TURN_S = 0.05
 """Seconds after which no further call is started in a turn."""
 
-BATCH = {"cuda": 16, "cpu": 4}
+BATCH = {"cuda": 16, "cpu": 2}
 """Images of a batch, where their pixels fit. A CPU gains next to nothing beyond."""
 
 SHARE = 1 / 8
@@ -112,12 +114,19 @@ class Timed:
         call: what is timed.
         device: where it runs.
         threads: CPU threads with which it runs; None are those that torch uses anyway.
+        is_warm: whether it has run before, so that its first call counts.
     """
 
     def __init__(
-        self, call: Callable[[], object], device: torch.device, *, threads: int | None = None
+        self,
+        call: Callable[[], object],
+        device: torch.device,
+        *,
+        threads: int | None = None,
+        is_warm: bool = False,
     ) -> None:
         self._call, self._device, self._threads = call, device, threads
+        self._is_warm = is_warm
         self._turns: list[list[float]] = []
         self._cpu_s = 0.0
 
@@ -127,8 +136,9 @@ class Timed:
         A first call is made and not counted where it is the first of all, or where a turn has
         several calls: caches hold what ran before, which matters to short calls.
         """
+        is_long = self._turns[-1][-1] >= TURN_S if self._turns else self._is_warm
         with cpu_threads(self._threads):
-            if not self._turns or self._turns[-1][-1] < TURN_S:
+            if not is_long:
                 self._once()
             cpu_before, seconds = time.thread_time(), list[float]()
             while not seconds or sum(seconds) < TURN_S:
@@ -161,6 +171,9 @@ class Timed:
 class Meter:
     """Counts a candidate's operations at once, and times it in turns with others.
 
+    In the first turn, the tiles of a batch are timed as well, at the model's own size: without
+    anything that must be cut or resized, they take as long as tiles do while features are computed.
+
     Args:
         module: the candidate, where it will run: images (batch, 3, h, w) → anything; see
             `Cost.counted`.
@@ -172,9 +185,7 @@ class Meter:
         device = next(module.parameters(), torch.empty(0)).device
         self._batch = fitting_batch(image_hw, device)
         image = torch.randn(1, 3, *image_hw, generator=torch.Generator().manual_seed(0)).to(device)
-        held = [image, *chain(module.parameters(), module.buffers())]
-        with torch.no_grad():
-            self._peak_bytes = peak_live_bytes(lambda: module(image), held=held)
+        self._peak_bytes = peak_bytes(module, image)
 
         @torch.inference_mode()
         def run(num: int) -> object:
@@ -182,20 +193,35 @@ class Meter:
 
         self._most_threads = torch.get_num_threads() if device.type == "cpu" else None
         num_threads = {1, self._most_threads} if self._most_threads else {None}
-        self._one = {n: Timed(lambda: run(1), device, threads=n) for n in num_threads}
-        self._many = Timed(lambda: run(self._batch), device)
+        is_warm = device.type == "cpu"  # its memory was measured; a GPU prepares for each batch
+        self._one = {
+            n: Timed(lambda: run(1), device, threads=n, is_warm=is_warm) for n in num_threads
+        }
+        self._many = Timed(lambda: run(self._batch), device, is_warm=is_warm)
+        self._tried = list(self._one)
+        self._tile_s: float | None = None
+        self._module, self._device = module, device
 
     def turn(self, number: int) -> None:
         """Time it for a moment, in turn 0 … `TURNS` - 1: one image, and in some turns a batch."""
-        for timed in self._one.values():
-            timed.turn()
+        if number == THREAD_TURNS:
+            self._tried = [self._fastest]
+        for threads in self._tried:
+            self._one[threads].turn()
         if number < BATCH_TURNS:
             self._many.turn()
+        if number == 0:
+            self._tile_s = tile_seconds(self._module, self._batch, self._device)
+
+    @property
+    def _fastest(self) -> int | None:
+        """The number of CPU threads, of those that are still tried."""
+        return min(self._tried, key=lambda threads: self._one[threads].quartiles_s()[1])
 
     def cost(self, session: str) -> Cost:
         """The cost after all turns; candidates of one session took turns with each other."""
         quartiles_ms = {n: [1e3 * s for s in t.quartiles_s()] for n, t in self._one.items()}
-        threads = min(quartiles_ms, key=lambda n: quartiles_ms[n][1])
+        threads = self._fastest
         low, latency, high = quartiles_ms[threads]
         batch_low, batch, batch_high = self._many.quartiles_s()
         return replace(
@@ -216,5 +242,26 @@ class Meter:
                 one_thread_ms=quartiles_ms[1][1] if threads else None,
                 all_threads_ms=quartiles_ms[self._most_threads][1] if threads else None,
                 cpu_share=self._one[1].cpu_share if threads else None,
+                tile_ms=self._tile_s and 1e3 * self._tile_s,
             ),
         )
+
+
+@torch.inference_mode()
+def tile_seconds(module: nn.Module, num: int, device: torch.device) -> float | None:
+    """Median time of a tile among so many at once, of the operator in a module; None without one.
+
+    Args:
+        module: the candidate.
+        num: tiles at once.
+        device: where it runs.
+    """
+    operator = next((part for part in module.modules() if isinstance(part, MultiScale)), None)
+    if operator is None:
+        return None
+    single = operator.with_scales((1,))
+    tiles = torch.randn(num, 3, *operator.backbone.tile_hw).to(device)
+    timed = Timed(lambda: single(tiles), device)
+    for _ in range(2):
+        timed.turn()
+    return timed.quartiles_s()[1] / num

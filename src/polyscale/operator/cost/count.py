@@ -10,6 +10,7 @@ from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from polyscale.operator.multiscale.memory import peak_live_bytes
 from polyscale.operator.plan import Plan
 from polyscale.types import HW, Backbone
 
@@ -100,3 +101,19 @@ def vit_macs(
     attention = 2 * tokens**2 * dim
     mlp = 2 * mlp_ratio * tokens * dim**2
     return int(depth * (projections + attention + mlp) + num_patches * 3 * patch_px**2 * dim)
+
+
+@torch.no_grad()
+def peak_bytes(module: nn.Module, images: torch.Tensor) -> int:
+    """Largest sum of live tensors in a call, parameters, buffers and images included.
+
+    The call before it, which is not watched, finds out how many tiles fit into memory at once.
+
+    Args:
+        module: images → anything, on any device; on "meta", nothing is computed, and precision is
+            fp32, because there is no autocast.
+        images: (batch, 3, h, w).
+    """
+    module(images)
+    held = chain([images], module.parameters(), module.buffers())
+    return peak_live_bytes(lambda: module(images), held=held)

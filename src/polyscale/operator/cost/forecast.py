@@ -9,10 +9,9 @@ from typing_extensions import Unpack
 
 from polyscale.errors import InputError
 from polyscale.operator.backbones import load, read_size
-from polyscale.operator.cost.count import count_tile
+from polyscale.operator.cost.count import count_tile, peak_bytes
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.multiscale.config import Options
-from polyscale.operator.multiscale.memory import peak_live_bytes
 from polyscale.operator.plan import Level
 from polyscale.types import HW, Candidate, format_scale
 
@@ -38,7 +37,7 @@ class Forecast:
     params: int  # parameters of the backbone
     param_bytes: int
     output_bytes: int  # features of the batch
-    peak_bytes: int  # largest sum of live tensors for the batch, parameters and images included
+    peak_bytes: int  # of live tensors for the batch, with parameters and images, in fp32
     notes: tuple[str, ...]  # what a user should know
 
     @property
@@ -89,18 +88,16 @@ def forecast(
         )
     images = torch.empty(batch, 3, *image_hw, device="meta")
     assert isinstance(backbone, nn.Module)
-    held = [images, *backbone.parameters(), *backbone.buffers()]
     with torch.no_grad():
-        features = module(images)
-        peak_bytes = peak_live_bytes(lambda: module(images), held=held)
+        output_bytes = module(images).tokens.nbytes
     return Forecast(
         levels=tuple(levels),
         grid_hw=plan.grid_hw,
         dim=module.out_channels,
         params=sum(p.numel() for p in backbone.parameters()),
         param_bytes=sum(p.nbytes for p in backbone.parameters()),
-        output_bytes=features.tokens.nbytes,
-        peak_bytes=peak_bytes,
+        output_bytes=output_bytes,
+        peak_bytes=peak_bytes(module, images),
         notes=tuple(_notes(module, plan.levels, image_hw)),
     )
 

@@ -8,7 +8,7 @@ from polyscale.operator.multiscale.inputs import Images
 from polyscale.operator.multiscale.module import MultiScale
 from polyscale.operator.multiscale.picture import Picture, Preprocess
 from polyscale.operator.multiscale.pooling import area_matrix
-from polyscale.operator.multiscale.precision import Precision, check_precision, fastest_precision
+from polyscale.operator.multiscale.precision import Precision, fastest_precision
 from polyscale.operator.multiscale.reference import forward
 from polyscale.operator.multiscale.runner import check_device
 from polyscale.operator.multiscale.wrap import wrap
@@ -25,7 +25,6 @@ __all__ = [
     "Preprocess",
     "area_matrix",
     "check_device",
-    "check_precision",
     "export_onnx",
     "export_program",
     "fastest_precision",

@@ -115,7 +115,8 @@ def output_grid(
     config: MultiScaleConfig, backbone: Backbone, image_hw: HW, levels: Sequence[Level]
 ) -> HW:
     """Cells of the output for an image of this size in pixels, which is cut into these levels."""
-    if config.output_grid == "largest":
+    follows = config.output_grid == "auto" and config.aspect == "dynamic"
+    if config.output_grid == "largest" or follows:
         level = max(levels, key=lambda level: level.image_hw[0] * level.image_hw[1])
     elif config.output_grid == "auto" and config.aspect == "keep":
         (level,) = plan_levels(replace(config, scales=(1,)), backbone.tile_hw, image_hw)
@@ -149,12 +150,14 @@ def tile_chunks(
     images: Sequence[Tensor | Picture],
     device: torch.device,
     dtype: torch.dtype,
+    *,
+    antialias: bool = True,
 ) -> Iterator[Tiles]:
     """The pixels of each chunk, made when it is due, so that never more than a chunk stands.
 
-    Levels are resized from `images`, one for each part.
+    Levels are resized from `images`, one for each part, and `antialias` smooths those that shrink.
     """
-    cut = _Cutter(plan, images)
+    cut = _Cutter(plan, images, antialias)
     for chunk in plan.chunks:
         yield cut(chunk, device, dtype)
 
@@ -162,8 +165,8 @@ def tile_chunks(
 class _Cutter:
     """Cuts tiles; of all levels only the one that the last tile came from stands ready."""
 
-    def __init__(self, plan: CallPlan, images: Sequence[Tensor | Picture]) -> None:
-        self._plan, self._images = plan, images
+    def __init__(self, plan: CallPlan, images: Sequence[Tensor | Picture], antialias: bool) -> None:
+        self._plan, self._images, self._antialias = plan, images, antialias
         self._opened = (-1, -1)
         self._crop: Crop | None = None
 
@@ -179,9 +182,9 @@ class _Cutter:
             self._crop = None  # before the next level is made
             images, level_hw = self._images[span.part], part.levels[span.slot].image_hw
             if isinstance(images, Picture):
-                self._crop = images.level(level_hw)
+                self._crop = images.level(level_hw, antialias=self._antialias)
             else:
-                self._crop = resized_crops(images, level_hw)
+                self._crop = resized_crops(images, level_hw, antialias=self._antialias)
             self._opened = (span.part, span.slot)
         start = span.first - part.first
         return self._crop(span.box_yxyx, slice(start, start + span.num))

@@ -38,10 +38,12 @@ class MultiScaleConfig(Tiling):
     Attributes:
         source: whether larger scales are resized from the input itself ("native") or from the
             input shrunk to the model's own size ("base").
+        antialias: whether images are smoothed where they shrink. False is the kernel of the
+            reference package, which LLaVA's checkpoints were trained with.
         output_grid: cells of the output: those of the model's own tile ("base"), those of the
             largest level ("largest"), or any (height, width). "auto" is "base", except with
             aspect "keep": then it is the grid of the image at scale 1, so that the map has the
-            aspect of the image, too.
+            aspect of the image, too; and with "dynamic", where it is that of the largest level.
         prefix: what becomes of prefix tokens, see `PrefixRule`.
         merge: how scales are put together, see `Merge`.
         tile_batch: tiles that go through the model at once; "auto" measures what half of the free
@@ -55,6 +57,7 @@ class MultiScaleConfig(Tiling):
     """
 
     source: Source = "native"
+    antialias: bool = True
     output_grid: OutputGridSize = "auto"
     prefix: PrefixRule = "mean"
     merge: Merge = "concat"
@@ -70,6 +73,7 @@ class MultiScaleConfig(Tiling):
         check_choice("prefix", self.prefix, get_args(PrefixRule))
         check_choice("merge", self.merge, get_args(Merge))
         check_precision(self.dtype)
+        check_flag("antialias", self.antialias)
         check_flag("checkpoint", self.checkpoint)
         check_flag("distributed", self.distributed)
         _check_compile(self.compile)
@@ -134,6 +138,7 @@ class Options(TypedDict, total=False):
     split: bool
     max_tiles: int
     source: Source
+    antialias: bool
     output_grid: OutputGridSize
     prefix: PrefixRule
     merge: Merge

@@ -128,10 +128,12 @@ def num_and_size(part: Tensor | Picture) -> tuple[int, int, int]:
     return num, height, width
 
 
-def source_of(part: Tensor | Picture, source: Source, tile_hw: HW) -> Tensor | Picture:
+def source_of(
+    part: Tensor | Picture, source: Source, tile_hw: HW, *, antialias: bool = True
+) -> Tensor | Picture:
     """What levels are resized from: the images themselves, or the images at base size."""
     if source == "native":
         return part
     if isinstance(part, Picture):
-        return part.box(tile_hw, (0, 0, *tile_hw))
-    return resize(part, tile_hw)
+        return part.box(tile_hw, (0, 0, *tile_hw), antialias=antialias)
+    return resize(part, tile_hw, antialias=antialias)

@@ -1,7 +1,7 @@
 """`MultiScale`: a backbone and its scales as one module."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -16,6 +16,7 @@ from polyscale.operator.backbones import is_trained, model_dtype_device
 from polyscale.operator.multiscale.call import (
     CallPlan,
     Prepared,
+    Tiles,
     output_grid,
     plan_call,
     tile_chunks,
@@ -170,11 +171,16 @@ class MultiScale(nn.Module):
         dtype, device = self._dtype_device(parts)
         sizes = tuple([num_and_size(part) for part in parts])
         plan = self._plan_call(sizes, dtype == torch.float64, torch.compiler.is_compiling())
-        sources = [source_of(part, self.config.source, self.backbone.tile_hw) for part in parts]
+        config, tile_hw, smooth = self.config, self.backbone.tile_hw, self.config.antialias
+        sources = [source_of(part, config.source, tile_hw, antialias=smooth) for part in parts]
+
+        def make() -> Iterator[Tiles]:
+            return tile_chunks(plan, sources, device, dtype, antialias=smooth)
+
         if eager:
-            made = list(tile_chunks(plan, sources, device, dtype))
+            made = list(make())
             return Prepared(plan, device, lambda: made)
-        return Prepared(plan, device, lambda: tile_chunks(plan, sources, device, dtype))
+        return Prepared(plan, device, make)
 
     def run(self, prepared: Prepared) -> MultiScaleFeatures:
         """The second half of `forward`: tiles → features."""
@@ -248,7 +254,11 @@ class MultiScale(nn.Module):
 
     def with_scales(self, scales: Sequence[float]) -> "MultiScale":
         """The same backbone and choices with other scales; what was measured is kept."""
-        module = MultiScale(self.backbone, config=replace(self.config, scales=tuple(scales)))
+        return self.with_options(scales=tuple(scales))
+
+    def with_options(self, **options: Any) -> "MultiScale":
+        """The same backbone with other choices of its config; what was measured is kept."""
+        module = MultiScale(self.backbone, config=replace(self.config, **options))
         module._frozen, module._runner = self._frozen, self._chunk_runner()
         return module
 

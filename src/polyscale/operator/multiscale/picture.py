@@ -51,7 +51,7 @@ class Picture:
         """Height and width, in pixels."""
         return self._pixels.shape[0], self._pixels.shape[1]
 
-    def level(self, level_hw: HW) -> Crop:
+    def level(self, level_hw: HW, *, antialias: bool = True) -> Crop:
         """Normalised parts of the picture resized to a level; what is beyond it is 0.
 
         A level that is smaller than the picture stands as a whole, in 8 bits. Of a larger one, each
@@ -59,8 +59,9 @@ class Picture:
 
         Args:
             level_hw: size that the whole picture is resized to, in pixels.
+            antialias: whether the picture is smoothed where it shrinks.
         """
-        read = self._resized(level_hw)
+        read = self._resized(level_hw, antialias)
 
         def normalised(box: Box) -> Tensor:
             return torch.addcmul(self._shift, read(box).to(torch.float32), self._scale)
@@ -68,19 +69,23 @@ class Picture:
         # a picture is a part of its own, so that there is no choice of images
         return lambda box, _: pad_crop(normalised, level_hw, box)[None]
 
-    def box(self, level_hw: HW, box: Box) -> Float[Tensor, "1 channels box_h box_w"]:
+    def box(
+        self, level_hw: HW, box: Box, *, antialias: bool = True
+    ) -> Float[Tensor, "1 channels box_h box_w"]:
         """One part of the picture resized to a level, as `level` gives it."""
-        return self.level(level_hw)(box, slice(None))
+        return self.level(level_hw, antialias=antialias)(box, slice(None))
 
-    def _resized(self, level_hw: HW) -> ReadBox:
+    def _resized(self, level_hw: HW, antialias: bool) -> ReadBox:
         """Boxes of the level, with values from 0 to 255."""
         height, width = self.image_hw
         if level_hw == (height, width):
             return self._read
-        if level_hw[0] <= height and level_hw[1] <= width:
+        if antialias and level_hw[0] <= height and level_hw[1] <= width:
             (whole,) = shrink(self._pixels, level_hw)
             return lambda box: whole[:, box[0] : box[2], box[1] : box[3]]
-        return lambda box: resample(self._read_float, (height, width), level_hw, box)
+        return lambda box: resample(
+            self._read_float, (height, width), level_hw, box, antialias=antialias
+        )
 
     def _read(self, box: Box) -> Tensor:
         top, left, bottom, right = box

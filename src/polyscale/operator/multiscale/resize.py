@@ -42,7 +42,7 @@ _BLOCKS = ByteCache[Blocks](16 * 2**20, lambda blocks: sum(w.nbytes for _, w in 
 
 
 def resize(
-    images: Float[Tensor, "batch channels h w"], size_hw: HW
+    images: Float[Tensor, "batch channels h w"], size_hw: HW, *, antialias: bool = True
 ) -> Float[Tensor, "batch channels new_h new_w"]:
     """Bicubic resampling, antialiased where the image shrinks, in float32 at least and cast back.
 
@@ -51,11 +51,15 @@ def resize(
     Args:
         images: any value range.
         size_hw: in pixels.
+        antialias: False uses the reference package's kernel where the image shrinks as well.
     """
-    return resized_crops(images, size_hw)((0, 0, *size_hw), slice(None)).to(images.dtype)
+    crop = resized_crops(images, size_hw, antialias=antialias)
+    return crop((0, 0, *size_hw), slice(None)).to(images.dtype)
 
 
-def resized_crops(images: Float[Tensor, "batch channels h w"], size_hw: HW) -> Crop:
+def resized_crops(
+    images: Float[Tensor, "batch channels h w"], size_hw: HW, *, antialias: bool = True
+) -> Crop:
     """Parts of the images resized, equal to crops of `resize`, in float32 at least.
 
     What lies beyond the image is 0. On a CPU, images that grow are never resized as a whole: each
@@ -69,7 +73,8 @@ def resized_crops(images: Float[Tensor, "batch channels h w"], size_hw: HW) -> C
         whole = images
     elif shrinks or images.device.type != "cpu" or torch.compiler.is_compiling():
         wide = images.to(dtype)
-        whole = F.interpolate(wide, size=size_hw, mode="bicubic", antialias=shrinks)
+        smooth = shrinks and antialias
+        whole = F.interpolate(wide, size=size_hw, mode="bicubic", antialias=smooth)
     else:
 
         def resample_images(box: Box, which: slice) -> Tensor:
@@ -94,7 +99,7 @@ def pad_crop(read: ReadBox, size_hw: HW, box: Box) -> Tensor:
 
 
 def resample(
-    read: ReadBox, input_hw: HW, level_hw: HW, box: Box
+    read: ReadBox, input_hw: HW, level_hw: HW, box: Box, *, antialias: bool = True
 ) -> Float[Tensor, "*batch channels box_h box_w"]:
     """A box of the image resized to a level, as if the whole level had been made and cropped.
 
@@ -105,11 +110,12 @@ def resample(
         input_hw: size of the input, in pixels.
         level_hw: size that the whole image would be resized to, in pixels.
         box: edges in pixels of the level, inside it.
+        antialias: whether the image is smoothed where it shrinks.
 
     Returns:
         Values in the range of the input, where bicubic overshoots a little beyond.
     """
-    antialias = level_hw[0] < input_hw[0] or level_hw[1] < input_hw[1]
+    antialias = antialias and (level_hw[0] < input_hw[0] or level_hw[1] < input_hw[1])
     rows, columns = (
         _axis_blocks(input_hw[a], level_hw[a], box[a], box[a + 2], antialias) for a in (0, 1)
     )

@@ -1,6 +1,13 @@
 """Which tiles an image is cut into: whole numbers, without torch."""
 
-from polyscale.operator.plan.levels import Level, Plan, TileGrid, plan_levels
+from polyscale.operator.plan.levels import (
+    Level,
+    Plan,
+    TileGrid,
+    closest_grid,
+    plan_levels,
+    squared_tiles,
+)
 from polyscale.operator.plan.tiling import (
     Aspect,
     Tiling,
@@ -23,6 +30,8 @@ __all__ = [
     "check_count",
     "check_flag",
     "check_hw",
+    "closest_grid",
     "plan_levels",
     "scales_of",
+    "squared_tiles",
 ]

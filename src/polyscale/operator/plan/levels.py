@@ -116,6 +116,44 @@ def plan_levels(tiling: Tiling, tile_hw: HW, image_hw: HW | None = None) -> tupl
     return tuple(_plan_level(scale, tiling, tile_hw, image_hw) for scale in tiling.scales)
 
 
+def closest_grid(scale: float, tile_hw: HW, image_hw: HW, max_tiles: int = 4096) -> HW:
+    """Rows and columns of whole tiles for an image at its largest scale, by NVILA's rule.
+
+    Of all grids with scale² to 4/3 · scale² tiles (9 to 12 at scale 3) it is the one whose aspect
+    is closest to the image's. Where two are equally close, the one of more tiles is taken if the
+    image has more than half as many pixels. Closeness is measured in floating point, as in
+    NVILA's `dynamic_s2_preprocess` and `find_closest_aspect_ratio`.
+
+    >>> closest_grid(3, (448, 448), (1000, 1500)), closest_grid(3, (448, 448), (2000, 500))
+    ((3, 4), (6, 2))
+
+    Args:
+        scale: the largest scale.
+        tile_hw: size of a tile, in pixels.
+        image_hw: size of the image, in pixels.
+        max_tiles: most tiles, where that is fewer, but never fewer than scale².
+    """
+    least = squared_tiles(scale)
+    most = max(least, min(max_tiles, least * 4 // 3))
+    grids = sorted(
+        (rows * columns, columns, rows)
+        for columns in range(1, most + 1)
+        for rows in range(-(-least // columns), most // columns + 1)
+    )
+    aspect, best, smallest = image_hw[1] / image_hw[0], (1, 1), math.inf
+    for tiles, columns, rows in grids:
+        off = abs(aspect - (columns * tile_hw[1]) / (rows * tile_hw[0]))
+        is_large = image_hw[0] * image_hw[1] > 0.5 * tiles * tile_hw[0] * tile_hw[1]
+        if off < smallest or (off == smallest and is_large):
+            best, smallest = (rows, columns), off
+    return best
+
+
+def squared_tiles(scale: float) -> int:
+    """Whole tiles that fit into a square of this scale: the fewest that `closest_grid` takes."""
+    return max(1, int(scale**2 + 1e-9))
+
+
 def _plan_level(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> Level:
     size_hw, level_tile_hw = _level_sizes(scale, tiling, tile_hw, image_hw)
     tops, lefts = (_tile_starts(size_hw[a], level_tile_hw[a], tiling) for a in (0, 1))
@@ -136,6 +174,9 @@ def _level_sizes(scale: float, tiling: Tiling, tile_hw: HW, image_hw: HW) -> tup
     """Size of the level, and of each of its tiles."""
     if tiling.aspect == "slide":
         size_hw, largest_hw = _times(scale, image_hw), tile_hw
+    elif tiling.aspect == "dynamic" and scale == max(tiling.scales) and scale >= 1:
+        rows, columns = closest_grid(scale, tile_hw, image_hw, tiling.max_tiles)
+        size_hw = largest_hw = (rows * tile_hw[0], columns * tile_hw[1])
     elif tiling.aspect == "keep" and scale >= 1:
         size_hw = largest_hw = _kept_size(scale, tiling, tile_hw, image_hw)
     else:

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from polyscale.errors import InputError
 from polyscale.types import HW, check_scales, is_number
 
-Aspect = Literal["squash", "keep", "pad", "slide"]
+Aspect = Literal["squash", "keep", "pad", "slide", "dynamic"]
 """What happens to images that are not of the model's aspect.
 
 - squash: every level has the model's own aspect (the paper).
@@ -18,7 +18,9 @@ Aspect = Literal["squash", "keep", "pad", "slide"]
   px with 2×3 tiles at scale 2. Below scale 1 it is squashed.
 - pad: the image keeps its aspect inside the model's, and the rest is never pooled.
 - slide: a window of the model's size slides over the image at its own resolution, as in MONAI's
-  `sliding_window_inference`; scales are then relative to the image, and 1 leaves it as it is."""
+  `sliding_window_inference`; scales are then relative to the image, and 1 leaves it as it is.
+- dynamic: the largest scale is cut into whole tiles, in rows and columns whose aspect is closest to
+  the image's; all others are squashed (NVILA's Dynamic-S²). At scale 3 that is 9 to 12 tiles."""
 
 Window = Literal["uniform", "hann", "gaussian"]
 """How cells of overlapping tiles are weighted by their place in the tile."""
@@ -41,8 +43,8 @@ class Tiling:
             first.
         split: False runs each level as one large tile: the control without tiling (Table 11).
         max_tiles: most tiles of a level, overlapping and shifted ones included. With aspect "keep"
-            the level shrinks to fit, down to scale 1; elsewhere a level that needs more is an
-            error.
+            the level shrinks to fit, down to scale 1; "dynamic" tries no grid of more; elsewhere a
+            level that needs more is an error.
     """
 
     scales: tuple[float, ...] = (1, 2, 3)

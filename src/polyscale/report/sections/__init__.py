@@ -25,6 +25,7 @@ from polyscale.report.sections.floors import floors_section
 from polyscale.report.sections.gallery import answers_gallery, maps_gallery
 from polyscale.report.sections.heads import heads_section
 from polyscale.report.sections.method import method_section
+from polyscale.report.sections.questions import questions_answer, questions_section
 from polyscale.report.sections.repeats import repeats_section
 from polyscale.report.sections.sizes import sizes_section
 
@@ -37,6 +38,8 @@ that is not `Markup` is escaped.
 
 FINDINGS: tuple[Section, ...] = (
     answer_section,
+    questions_answer,
+    questions_section,
     data_section,
     chart_section,
     floors_section,

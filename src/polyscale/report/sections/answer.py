@@ -38,8 +38,10 @@ CostLine = tuple[CostVerdict, str]
 """A verdict at equal cost, and what it rests on as a sentence."""
 
 
-def answer_section(run: Run) -> Markup:
+def answer_section(run: Run) -> Markup | None:
     """What to take; then a verdict for each family, or what is missing for one."""
+    if run.questions:  # they have a beginning of their own
+        return None
     return render(
         "answer.html",
         run=run,

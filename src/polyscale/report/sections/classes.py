@@ -71,22 +71,22 @@ def classes_section(run: Run) -> Markup | None:
 
 def class_pages(run: Run) -> list[ClassPage]:
     """One for each candidate with several scales that the report is about."""
-    if run.images.labels is None and run.classes is None:
+    if run.questions or (run.images.groups is None and run.classes is None):
         return []
     return [_page(run, sides) for sides in sides_of(run)]
 
 
 def _page(run: Run, sides: Sides) -> ClassPage:
     classes, confusions = np.array([], dtype=object), tuple[Confusion, ...]()
-    if run.images.labels is not None:
+    if run.classes is not None:
+        rows = _pixel_rows(run, run.classes, sides)
+    else:
         rows = _answer_rows(run.images, sides)
+    if run.images.labels is not None:
         # a prediction may be a class without test images
         classes = np.unique(np.concatenate([run.images.labels, *run.images.predictions.values()]))
         against = [role for role in (sides.s2, *sides.others[-1:]) if role] or sides.roles[:1]
         confusions = tuple(_confusion(run.images, role.candidate, classes) for role in against)
-    else:
-        assert run.classes is not None
-        rows = _pixel_rows(run, run.classes, sides)
     rows.sort(key=_order)
     half = MAX_ROWS // 2
     num_hidden = max(0, len(rows) - MAX_ROWS)
@@ -103,8 +103,8 @@ def _page(run: Run, sides: Sides) -> ClassPage:
 
 def _answer_rows(images: Images, sides: Sides) -> list[ClassRow]:
     rows = []
-    for name in np.unique(images.labels):  # type: ignore[arg-type]
-        of_class = images.labels == name
+    for name in np.unique(images.groups):  # type: ignore[arg-type]
+        of_class = images.groups == name
         right = {role.candidate: images.correct[role.candidate][of_class] for role in sides.roles}
         others = [right[role.candidate] for role in sides.others]
         pairs = [_paired_gain(right[sides.s2.candidate], other) for other in others if sides.s2]
@@ -127,7 +127,7 @@ def _pixel_rows(run: Run, classes: ClassIous, sides: Sides) -> list[ClassRow]:
     total = max(1, sum(classes.test_px))
     statistics = run.images.statistics
     gains: list[list[Gain | None]] = [[None] * len(classes.names) for _ in sides.others]
-    if run.task.reduction == "mean_iou" and sides.s2:
+    if run.task.counts_classes and sides.s2:
         first = statistics[sides.s2.candidate]
         gains = [_iou_gains(first, statistics[r.candidate], run.seed) for r in sides.others]
     rows = [

@@ -10,13 +10,14 @@ from polyscale.report.run import Run
 
 
 def method_section(run: Run) -> Markup:
-    """Terms, settings and versions, and the limits of it all."""
+    """Terms, settings and versions, and the limits of it all; questions have their own terms."""
     titles = {"probe": "Head", "settings": "Settings", "versions": "Versions and hardware"}
     sections = []
     for field, title in titles.items():
         rows = {name: getattr(result, field) for name, result in run.rows.items()}
         sections.append((title, *facts(rows)))
-    return render("method.html", run=run, row=run.results[0], facts=sections)
+    template = "questions_method.html" if run.questions else "method.html"
+    return render(template, run=run, row=run.results[0], facts=sections)
 
 
 def facts(

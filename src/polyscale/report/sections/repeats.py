@@ -51,8 +51,8 @@ def outcome_sentences(run: Run, repeats: Repeats) -> list[str]:
         outcomes = (draw.outcomes.get(verdict.family) for draw in repeats.draws)
         counts = Counter(TAGS[outcome] for outcome in outcomes if outcome is not None)
         sentences.append(
-            f"{verdict.family}: in this run, {TAGS[verdict.outcome]}. "
-            f"In {num} draws: {_counted(counts)}."
+            f"Verdict on {verdict.family}: {TAGS[verdict.outcome]} in this run; "
+            f"in {num} draws: {_counted(counts)}."
         )
     return sentences
 

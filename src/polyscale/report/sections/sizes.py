@@ -46,7 +46,7 @@ class SizePage:
 
 def sizes_section(run: Run) -> Markup | None:
     """IoU of objects by their size, for each family; a note where it was not kept."""
-    if run.sizes is None and run.task.reduction != "mean_iou":
+    if run.sizes is None and not run.task.counts_classes:
         return None
     sizes = run.sizes
     return render(

@@ -23,7 +23,7 @@ from polyscale.types import HW, Candidate, Progress, silent
 
 STEP = "costs"
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same facts would give other costs."""
 
 Modules: TypeAlias = Mapping[Candidate, tuple[nn.Module, HW]]
@@ -63,8 +63,7 @@ def find_costs(
         return kept
     measured = measure_in_turns(modules, device=device, failures=failures, progress=progress)
     costs = {
-        c: _compare_with_extraction(cost, evaluations[c].num_tiles, tile_s.get(c.backbone))
-        for c, cost in measured.items()
+        c: _compare_with_extraction(cost, tile_s.get(c.backbone)) for c, cost in measured.items()
     }
     cache.write(keys, costs)
     return costs
@@ -162,18 +161,17 @@ def cost_key(module: nn.Module, *, weights: str, image_hw: HW, device: str) -> s
     )
 
 
-def _compare_with_extraction(cost: Cost, num_tiles: int, tile_s: float | None) -> Cost:
+def _compare_with_extraction(cost: Cost, tile_s: float | None) -> Cost:
     """The cost with `Turns.slowdown`: extraction, over many images, is a check of the times.
 
     Args:
         cost: of a candidate.
-        num_tiles: of one image.
         tile_s: seconds in which a tile ran during extraction; None if features were kept.
     """
-    if tile_s is None or cost.turns is None or cost.throughput is None:
+    turns = cost.turns
+    if tile_s is None or turns is None or turns.tile_ms is None:
         return cost
-    slowdown = 1 / (cost.throughput * num_tiles * tile_s)
-    return replace(cost, turns=replace(cost.turns, slowdown=slowdown))
+    return replace(cost, turns=replace(turns, slowdown=turns.tile_ms / 1e3 / tile_s))
 
 
 def _timed_hw(images: Any, module: nn.Module) -> HW:

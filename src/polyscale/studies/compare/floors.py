@@ -8,11 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from polyscale.errors import first_line
-from polyscale.features import Feature, StoreError, live_hash
+from polyscale.features import StoreError, live_hash
 from polyscale.operator.backbones import with_random_weights
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Contrast, Floor
-from polyscale.studies.compare.features import Extractor
+from polyscale.studies.compare.features import ByScale, Extractor
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.tasks import Baseline, Case, PooledTask, RunSettings, Scores, Task, pooled_rows
 from polyscale.tasks.settings import Rows
@@ -40,6 +40,19 @@ class ColourHistogram(nn.Module):
         shares = bins.float().mean(dim=1)
         # (tiles, dim) → (tiles, dim, 1, 1)
         return TileFeatures(shares[:, :, None, None], shares.new_empty(len(tiles), 0, self.dim))
+
+
+class Blind(nn.Module):
+    """A backbone that sees nothing: its one feature is always the same."""
+
+    name, tile_hw, grid_hw = "blind", (64, 64), (1, 1)
+    dim, num_prefix, has_cls, fixed_tile = 1, 0, False, True
+    in_channels, mean, std = 3, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+
+    def forward(self, tiles: Float[Tensor, "tiles 3 tile_h tile_w"]) -> TileFeatures:
+        """Zeros."""
+        num = len(tiles)
+        return TileFeatures(tiles.new_zeros(num, 1, 1, 1), tiles.new_empty(num, 0, 1))
 
 
 def run_baselines(
@@ -104,19 +117,23 @@ def _ways(
     task: Task = plan.task
     settings: Any = plan.settings
     yield "answers without images", lambda: task.floors(plan.data, settings)
-    if not isinstance(task, PooledTask):
-        return
+
+    def join(split: ByScale, module: MultiScale) -> Any:
+        if isinstance(task, PooledTask) and not module.backbone.has_cls:
+            return pooled_rows(split, module.backbone, [1], "mean")
+        return settings.join(split, module)
 
     def of_model(name: str, about: str, model: Any) -> tuple[Baseline, ...]:
         module, weights = settings.module(model.to(settings.device), [1]), live_hash(model)
         features = extract(module, weights=weights, step=name.removeprefix(model.name))
-        feature: Feature = settings.feature if model.has_cls else "mean"
-        train, test = (
-            pooled_rows(split, model, [1], feature) for split in (features.train, features.test)
-        )
+        train, test = (join(split, module) for split in (features.train, features.test))
         case = make_case(Candidate(name, (1,)), module, weights, train, test)
         return (Baseline(name=name, about=about, scores=task.evaluate(case).scores),)
 
+    if task.blind:
+        yield "blind", lambda: of_model("blind", task.blind, Blind())
+    if not isinstance(task, PooledTask):
+        return
     yield (
         "colour histogram",
         lambda: of_model(

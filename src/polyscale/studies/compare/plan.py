@@ -82,7 +82,7 @@ def plan_compare(
     """
     task = to_task(task, settings)
     settings = settings or task.settings_type()
-    task = task.judged_by(settings)
+    task = task.judged_by(settings.metric)
     data_source = data if isinstance(data, str) else None
     for package in ("sklearn", "scipy", "pyarrow"):
         require(package, extra="compare", feature="compare")
@@ -111,6 +111,7 @@ def plan_compare(
         "families": {name: list(members) for name, members in (family or {}).items()} or None,
         **asdict(replace(settings, dtype=settings.precision)),
         "task": task.name,
+        "metric": task.metric.key,
         "resampling": RESAMPLING,
         **task.facts(data, settings),
     }

@@ -11,7 +11,7 @@ import numpy as np
 from torch import nn
 
 from polyscale.errors import InputError, RunError
-from polyscale.features import FeatureStore, feature_key, temporary_folder
+from polyscale.features import FeatureStore, feature_key, remembered, temporary_folder
 from polyscale.operator.cost import Cost
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Probes, Result, Watch
@@ -70,9 +70,11 @@ class _Run:
         self.addons = plan.task.addons(plan.settings)
         self.look = look(plan.task, plan.data, seed=plan.settings.seed, progress=progress)
         self.prepared = plan.task.prepare(plan.data, plan.settings)
-        self.extract = Extractor(
-            plan.settings, self.prepared.train, self.prepared.test, store, self.watch, progress
-        )
+        train, test = self.prepared.train, self.prepared.test
+        has_more_models = len(plan.backbones) > 1 or "floors" in self.addons
+        if plan.settings.features == "pooled" and has_more_models:
+            train, test = remembered(train, test)
+        self.extract = Extractor(plan.settings, train, test, store, self.watch, progress)
         self.tile_s: dict[str, float] = {}
         self.evaluations: dict[Candidate, Evaluation] = {}
         self.probes: dict[Candidate, Probes] = {}

@@ -1,5 +1,15 @@
 """Experiments of the paper, each with one command."""
 
+from polyscale.studies.recipes.multimodal import (
+    CATEGORIES,
+    MULTIMODAL,
+    VSTAR,
+    Arm,
+    LanguageWeights,
+    MultimodalRecipe,
+    StageRecipe,
+    find_recipe,
+)
 from polyscale.studies.recipes.prepare import PreparedRecipe, fetch_weights, prepare_recipe
 from polyscale.studies.recipes.rates import Rates, measure_rates
 from polyscale.studies.recipes.recipe import Checkpoint, Entry, Recipe
@@ -13,16 +23,24 @@ from polyscale.studies.recipes.size import (
 from polyscale.studies.recipes.table import RECIPES, get_recipe
 
 __all__ = [
+    "CATEGORIES",
+    "MULTIMODAL",
     "RECIPES",
+    "VSTAR",
+    "Arm",
     "CandidateSize",
     "Checkpoint",
     "Entry",
+    "LanguageWeights",
+    "MultimodalRecipe",
     "PreparedRecipe",
     "Rates",
     "Recipe",
     "RecipeSize",
+    "StageRecipe",
     "check_memory",
     "fetch_weights",
+    "find_recipe",
     "fitting_per_class",
     "get_recipe",
     "measure_rates",

@@ -206,7 +206,7 @@ def size_recipe(
     scales: dict[Checkpoint, set[float]] = {}
     for entry in entries:
         scales.setdefault(entry.checkpoint, set()).update(entry.scales)
-        num_tiles, macs = _count(entry.checkpoint, entry.scales, split)
+        num_tiles, macs = count_tiles(entry.checkpoint, entry.scales, split)
         candidates.append(
             CandidateSize(
                 candidate=entry.candidate(weights_dir),
@@ -215,7 +215,7 @@ def size_recipe(
                 feature_dim=work.feature_dim(entry.checkpoint, len(entry.scales)),
             )
         )
-    kept = [_count(model, tuple(sorted(needed)), split) for model, needed in scales.items()]
+    kept = [count_tiles(model, tuple(sorted(needed)), split) for model, needed in scales.items()]
     kept_bytes = sum(work.kept_bytes(model) * len(needed) for model, needed in scales.items())
     memory_bytes = max(
         work.memory_bytes(
@@ -280,7 +280,9 @@ def check_memory(recipe: Recipe, size: RecipeSize) -> None:
     )
 
 
-def _count(model: Checkpoint, scales: tuple[float, ...], split: bool) -> tuple[int, float]:
+def count_tiles(
+    model: Checkpoint, scales: tuple[float, ...], split: bool = True
+) -> tuple[int, float]:
     """Tiles of one image at these scales, and their multiply-adds."""
     levels = plan_levels(Tiling(scales=scales, split=split), (model.tile_px, model.tile_px))
     macs = sum(level.num_tiles * _tile_macs(model, level.tile_hw[0]) for level in levels)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import prod
-from statistics import stdev
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,14 @@ from polyscale.learning.heads.dense.pixels import IMAGES
 from polyscale.learning.heads.dense.train import Targets
 from polyscale.learning.heads.dense.views import ViewSettings, views_of
 from polyscale.operator.multiscale import MultiScale
-from polyscale.tasks.evaluation import Baseline, Case, Evaluation, SavedHead, Scores
+from polyscale.tasks.evaluation import (
+    Baseline,
+    Case,
+    Evaluation,
+    SavedHead,
+    Scores,
+    spread_of_seeds,
+)
 from polyscale.tasks.maps.evaluate import predict_image, predict_rasters
 from polyscale.tasks.maps.fit import fit_head
 from polyscale.tasks.maps.gallery import gallery_table
@@ -185,7 +191,7 @@ class MapTask(Task):
                 "params": cost.params,
                 "macs": cost.macs,
                 "views": num_views,
-                **_spread([each.value for each in scores]),
+                **spread_of_seeds([each.value for each in scores]),
                 "grid_hw": list(plan.grid_hw),
                 **({"grids": [trial.facts() for trial in trials]} if trials else {}),
                 "chosen_by": f"{self.metric.key} on {settings.held_out:.3g} of the training "
@@ -259,8 +265,3 @@ def nothing_judged(value: float, num_images: int) -> Scores:
 
 def _step(case: Case, what: str, number: int) -> str:
     return f"{case.candidate}: {what}{f', seed {number + 1}' if number else ''}"
-
-
-def _spread(values: Sequence[float]) -> dict[str, Any]:
-    """Of trainings with other seeds; the choice of test images has no part in it."""
-    return {"seed_values": list(values), "seed_std": stdev(values)} if len(values) > 1 else {}

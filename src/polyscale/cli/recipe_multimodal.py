@@ -1,0 +1,114 @@
+"""A recipe with a multimodal language model as tables and lines."""
+
+from collections.abc import Iterator
+
+from rich.filesize import decimal
+from rich.table import Table
+
+from polyscale.cli.console import make_table
+from polyscale.studies.recipes import (
+    CATEGORIES,
+    VSTAR,
+    Checkpoint,
+    LanguageWeights,
+    MultimodalRecipe,
+)
+
+Lines = Iterator[str | Table]
+
+BENCHMARKS = {
+    "vstar_attributes": "V* attributes, %",
+    "vstar_spatial": "V* position, %",
+    "vqav2": "VQAv2, %",
+    "textvqa": "TextVQA, %",
+    "seed": "SEED, %",
+    "mmvet": "MM-Vet",
+}
+"""Benchmarks by the paper's names."""
+
+
+def multimodal_lines(recipe: MultimodalRecipe) -> Lines:
+    """The recipe with the paper's figures, its data and stages, and what it costs."""
+    yield f"{recipe.name}: V*, {recipe.place} (Shi et al. 2024, arXiv 2403.13043v2)"
+    yield from cost_lines(recipe)
+    shown = [key for key in BENCHMARKS if any(key in arm.published for arm in recipe.arms)]
+    yield "The paper's figures:"
+    yield make_table(
+        ("candidate", *(BENCHMARKS[key] for key in shown)),
+        (
+            (str(arm), *(f"{arm.published[key]:.1f}" for key in shown if key in arm.published))
+            for arm in recipe.arms
+        ),
+    )
+    yield f"The paper's finding: {recipe.finding}"
+    yield ""
+    yield from weight_lines(recipe)
+    yield "Stated by the paper and by LLaVA's scripts:"
+    yield from (f"  {line}" for line in recipe.stated)
+    yield "Left open by the paper, and chosen here:"
+    yield from (f"  {line}" for line in recipe.chosen)
+    yield "Data, as LLaVA and V* lay them out, in one folder that --data llava:PATH names:"
+    for stage in recipe.stages:
+        yield f"  {stage.conversations}, with pictures named from {stage.images}"
+    yield from (f"  {VSTAR}/{folder}/NAME.jpg and NAME.json" for folder in CATEGORIES.values())
+
+
+def cost_lines(recipe: MultimodalRecipe) -> Lines:
+    """Towers and stages, counted."""
+    sizes = [recipe.size(arm) for arm in recipe.arms]
+    titles = ("tiles", "GMACs of the tower", "image tokens", "projector reads", "projector, M")
+    yield make_table(
+        ("candidate", *titles),
+        (
+            (
+                str(arm),
+                f"{size.num_tiles}",
+                f"{size.macs / 1e9:,.1f}",
+                f"{arm.num_tokens}",
+                f"{arm.num_channels}",
+                f"{size.projector_params / 1e6:.1f}",
+            )
+            for arm, size in zip(recipe.arms, sizes, strict=True)
+        ),
+    )
+    yield "The language model reads as many tokens at any number of scales."
+    yield make_table(
+        ("stage", "trains", "conversations", "batch", "steps", "rate of LoRA", "of the projector"),
+        (
+            (
+                stage.name,
+                "projector and LoRA" if stage.training["stage"] == "lora" else "projector",
+                f"{stage.num_conversations:,}",
+                f"{stage.batch}",
+                f"{stage.num_steps:,}",
+                f"{stage.training.get('learning_rate', '')}",
+                f"{stage.training['projector_learning_rate']}",
+            )
+            for stage in recipe.stages
+        ),
+    )
+    passes = sum(stage.num_conversations for stage in recipe.stages)
+    kept = max(size.kept_bytes for size in sizes)
+    yield (
+        f"Towers: {sum(size.macs for size in sizes) * passes / 1e18:,.1f} EMACs for all "
+        f"candidates, if each of the {passes:,} conversations has one picture. Kept features "
+        f"would take up to {decimal(kept * recipe.stages[0].num_conversations)} for stage 1 of "
+        "a candidate."
+    )
+
+
+def weight_lines(recipe: MultimodalRecipe) -> Lines:
+    """Checkpoints, their sizes and licences."""
+    weights: list[LanguageWeights | Checkpoint] = [recipe.language, *recipe.checkpoints]
+    yield make_table(
+        ("weights", "parameters, M", "file, GB", "licence", "local folder"),
+        (
+            (c.repository, f"{c.params_m:,.1f}", f"{c.download_gb:.1f}", c.licence, c.folder)
+            for c in weights
+        ),
+    )
+    if recipe.released:
+        yield (
+            f"The authors' own checkpoint of three scales is {recipe.released}; polyscale llava "
+            "convert turns it into a folder of transformers."
+        )

@@ -1,0 +1,115 @@
+"""What a run of questions found, in sentences: counts first, because questions are few."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from polyscale.records import Contrast, Gain
+from polyscale.report.names import scales_phrase
+from polyscale.report.numbers import LEVEL, NBSP, p_value
+from polyscale.report.run import Run
+from polyscale.stats import RightShare, paired_contrasts, right_shares
+
+ALL = "all questions"
+"""Stands for every category."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CategoryRow:
+    """A category of questions: each candidate's right answers, and what two candidates differ by.
+
+    `chance` is the share that guessing would get right. `gain` and the others are of two
+    candidates: first less second, how many questions only one gets right, and the exact p-value.
+    """
+
+    name: str
+    chance: float
+    shares: tuple[RightShare, ...]
+    gain: Gain | None = None
+    only_first: int = 0
+    only_second: int = 0
+    p: float = 1.0
+
+
+def category_rows(run: Run) -> list[CategoryRow]:
+    """All questions, and then each category."""
+    names = list(run.rows)
+    groups = {ALL: [q.id for q in run.questions]}
+    for question in run.questions:
+        groups.setdefault(question.category, []).append(question.id)
+    options = {q.id: len(q.options) for q in run.questions}
+    rows = []
+    for category, ids in groups.items():
+        at = [run.images.index[id_] for id_ in ids]
+        correct = {name: run.images.correct[name][at] for name in names}
+        shares = [
+            right_shares(right, [category] * len(ids))[category] for right in correct.values()
+        ]
+        chance = sum(1 / options[id_] for id_ in ids) / len(ids)
+        pair = paired_contrasts(correct)[0] if len(names) == 2 else None
+        rows.append(
+            CategoryRow(name=category, chance=chance, shares=tuple(shares), **_difference(pair))
+        )
+    return rows[:1] if len(rows) == 2 else rows
+
+
+def _difference(pair: Contrast | None) -> dict[str, Any]:
+    if pair is None:
+        return {}
+    return {
+        "gain": Gain(pair.difference, pair.ci_low, pair.ci_high),
+        "only_first": pair.only_first,
+        "only_second": pair.only_second,
+        "p": pair.p_value,
+    }
+
+
+def question_answers(run: Run) -> list[str]:
+    """The top of the page as lines of text."""
+    lines = []
+    rows = category_rows(run)
+    for place, result in enumerate(run.rows.values()):
+        name = f"{run.models[result.backbone]} at {scales_phrase(result.scales)}"
+        parts = "; ".join(f"{row.name} {count_text(run, row.shares[place])}" for row in rows)
+        lines.append(f"{name}: {parts}.")
+    if len(run.rows) == 2:
+        lines.append(difference_text(run, rows[0]))
+    return lines
+
+
+def headline(run: Run) -> str:
+    """Who is ahead, and whether the questions show it."""
+    if len(run.rows) != 2:
+        return "; ".join(
+            f"{run.models[result.backbone]} is right on {round(result.value * result.num_test)} of "
+            f"{result.num_test} questions"
+            for result in run.rows.values()
+        )
+    row = category_rows(run)[0]
+    assert row.gain is not None
+    first, second = (run.names[name] for name in run.rows)
+    if row.only_first == row.only_second:
+        return f"{first} and {second} are right on equally many questions"
+    ahead, behind = (first, second) if row.only_first > row.only_second else (second, first)
+    is_shown = not row.gain.ci_low <= 0 <= row.gain.ci_high and row.p < 0.05
+    if is_shown:
+        return f"{ahead} answers more questions than {behind}"
+    return f"{ahead} is ahead of {behind}, but {row.shares[0].num} questions can’t tell"
+
+
+def count_text(run: Run, share: RightShare) -> str:
+    """`84 of 191 (44.0 %, 95 % interval 37.1–51.1)`."""
+    bounds = run.words.bounds(share.ci_low, share.ci_high)
+    return (
+        f"{share.right} of {share.num} ({run.words.value(share.value)}, {LEVEL} interval {bounds})"
+    )
+
+
+def difference_text(run: Run, row: CategoryRow) -> str:
+    """The paired test of two candidates as a sentence."""
+    assert row.gain is not None
+    first, second = (run.names[name].replace(NBSP, " ") for name in run.rows)
+    gain = run.words.finding(row.gain.difference, row.gain.ci_low, row.gain.ci_high)
+    return (
+        f"Only {first} is right on {row.only_first} of {row.shares[0].num} questions, only "
+        f"{second} on {row.only_second}: {gain}, p = {p_value(row.p)} (exact McNemar test)."
+    )
