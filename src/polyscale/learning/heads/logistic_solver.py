@@ -21,13 +21,10 @@ from scipy.special import log_softmax, softmax
 
 from polyscale.learning.heads.lbfgs import Array, Point, minimise
 from polyscale.learning.heads.linear_head import BLOCK, LinearHead
-from polyscale.learning.heads.probe_data import Features, Labels
+from polyscale.learning.heads.probe_data import Features, Labels, Shares
 
 Precision: TypeAlias = type[np.floating]
 """`numpy.float32` or `numpy.float64`."""
-
-Shares: TypeAlias = NDArray[np.floating]
-"""How much each row counts for each class (num, classes), where a row holds many labels."""
 
 ROTATE_UP_TO = 2048
 """Number of rows up to which an eigendecomposition of their Gram matrix saves time."""

@@ -29,13 +29,8 @@ from polyscale.learning.heads.logistic import (
     converge,
     product_precision,
 )
-from polyscale.learning.heads.logistic_solver import (
-    MixedProblem,
-    Problem,
-    Rows,
-    Shares,
-    standardise,
-)
+from polyscale.learning.heads.logistic_solver import MixedProblem, Problem, Rows, standardise
+from polyscale.learning.heads.probe_data import Labels, Shares
 
 UNSEEN = -1e4
 """Logit of a class without a pixel."""
@@ -126,7 +121,7 @@ def _choose(problem: Problem, images: NDArray[np.int64]) -> ScoredPenalty:
     )
 
 
-def _iou_loss(counts: Shares, probabilities: NDArray[np.floating]) -> float:
+def _iou_loss(counts: Labels | Shares, probabilities: NDArray[np.floating]) -> float:
     """1 - mean IoU, where all pixels of a place get its most probable class."""
     best = np.eye(counts.shape[1])[probabilities.argmax(axis=1)]
     confusion = counts.T @ best

@@ -121,11 +121,11 @@ def _all(maps: Maps, targets: Targets, num_classes: int, told: Callable[[int], N
         features[block] = maps.take(block)
         counts[block] = cell_counts(targets.take(block), places_hw, num_classes)
         told(int(block[-1]) + 1)
-    counts = counts.reshape(-1, num_classes)
-    known = np.flatnonzero(counts.any(axis=1))
+    of_places = counts.reshape(-1, num_classes)
+    known = np.flatnonzero(of_places.any(axis=1))
     return Pixels(
         features.reshape(-1, channels),
-        counts[known],
+        of_places[known],
         known // of_image.shape[0],
         csr_array(kron(eye_array(num, dtype=np.float32), of_image, format="csr"))[known],
     )
