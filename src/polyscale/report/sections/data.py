@@ -29,10 +29,10 @@ class SheetRow:
 
 def data_section(run: Run) -> Markup | None:
     """What the images are, and which problems they have."""
-    return data_part(run.look, run.task.samples) if run.look else None
+    return data_part(run.look, samples=run.task.samples) if run.look else None
 
 
-def data_part(look: Look, samples: str = "test images") -> Markup:
+def data_part(look: Look, *, samples: str = "test images") -> Markup:
     """The same without a run; `samples` are what is tested, in words."""
     data, report = look.data, look.data.report
     shown = {(picture.split, picture.id): picture for picture in look.pictures}

@@ -221,8 +221,8 @@ def _weights(language_model: Any) -> str:
     read. A training must be found again on a machine with others.
     """
     embeddings = language_model.get_input_embeddings()
-    body = [part for part in language_model.children() if part is not embeddings]
-    return weights_hash(nn.ModuleList(body))
+    body: Any = nn.ModuleList(p for p in language_model.children() if p is not embeddings)
+    return weights_hash(body)
 
 
 def _named(case: Case, number: int) -> Any:
