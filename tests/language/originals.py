@@ -83,7 +83,8 @@ def save_base(folder):
         file = f"pytorch_model-0000{number}-of-00002.bin"
         torch.save({name: tensors[name].clone() for name in part}, folder / file)
         files |= dict.fromkeys(part, file)
-    (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": files}))
+    index = {"metadata": {"total_size": 1}, "weight_map": files}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
     return model
 
 

@@ -120,6 +120,21 @@ def test_half_precision_where_there_is_room(tiny_llava, picture, tmp_path):
     torch.testing.assert_close(logits.float().cpu(), model(**inputs).logits, atol=0.1, rtol=0.1)
 
 
+@torch.no_grad()
+def test_a_tower_whose_weights_wait_on_a_disk(tiny_llava, picture, tmp_path):
+    model, processor = tiny_llava(scales=(1, 2))
+    model.save_pretrained(tmp_path)
+    rest = ("model.language_model", "model.multi_modal_projector", "lm_head")
+    loaded = LlavaForConditionalGeneration.from_pretrained(
+        tmp_path,
+        device_map={"model.vision_tower": "disk", **dict.fromkeys(rest, "cpu")},
+        offload_folder=tmp_path / "offloaded",
+    )
+    assert all(parameter.is_meta for parameter in loaded.model.vision_tower.parameters())
+    inputs = inputs_of(processor, picture)
+    torch.testing.assert_close(loaded(**inputs).logits, model(**inputs).logits)
+
+
 def test_a_fresh_process_needs_the_import_and_says_so(tiny_llava, tmp_path):
     model, _ = tiny_llava(scales=(1, 2))
     model.save_pretrained(tmp_path)

@@ -88,8 +88,8 @@ def run_recipe(
     data: Annotated[
         str | None,
         typer.Option(
-            help="The recipe's data set: imagenet:PATH, ade20k:PATH or nyu:PATH; only --dry does "
-            "without it."
+            help="The recipe's data set: imagenet:PATH, ade20k:PATH, nyu:PATH or llava:PATH; only "
+            "--dry does without it."
         ),
     ] = None,
     out: Annotated[
@@ -108,7 +108,7 @@ def run_recipe(
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(help="ADE20K and NYUv2 only: images in each split (default: all)."),
+        typer.Option(help="ADE20K and NYUv2: images in each split; V*: questions (default: all)."),
     ] = None,
     dry: Annotated[
         bool, typer.Option("--dry", help="Print what the run would cost, and stop.")
@@ -126,13 +126,16 @@ def run_recipe(
         polyscale recipe run imagenet-vit --data imagenet:/data --per-class 100
         polyscale recipe run ade20k-vit --data ade20k:/data --steps 1000
     """  # noqa: D301 - \b keeps the lines
+    from polyscale.cli.recipe_multimodal import cost_lines, run_lines, weight_lines
     from polyscale.cli.recipe_text import forecast_lines, outcome_lines
     from polyscale.data import default_inspection_cache
     from polyscale.features import default_cache
     from polyscale.studies import check_out
     from polyscale.studies.recipes import (
+        MultimodalRecipe,
         check_memory,
         fetch_weights,
+        find_recipe,
         measure_rates,
         prepare_recipe,
         size_recipe,
@@ -141,6 +144,16 @@ def run_recipe(
     if data is None and not dry:
         raise InputError("data must be given, but is missing. Only --dry does without --data.")
     out = out or Path("runs") / name
+    recipe = find_recipe(name)
+    if isinstance(recipe, MultimodalRecipe):
+        if per_class is not None:
+            raise InputError(f"per-class must not be given for {name}, but got {per_class}.")
+        _print(output if dry else notes, [*cost_lines(recipe), *weight_lines(recipe)])
+        if not dry:
+            assert data is not None
+            choices = {"weights_dir": weights_dir, "limit": limit, "given": ctx.obj}
+            _print(output, run_lines(recipe, data, out, **choices))
+        return
     prepared = prepare_recipe(
         name, data, weights_dir=weights_dir, per_class=per_class, limit=limit, given=ctx.obj
     )

@@ -1,17 +1,24 @@
 """A recipe with a multimodal language model as tables and lines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from math import nan
+from pathlib import Path
+from typing import Any
 
 from rich.filesize import decimal
 from rich.table import Table
 
 from polyscale.cli.console import make_table
+from polyscale.progress import progress_bars
 from polyscale.studies.recipes import (
     CATEGORIES,
     VSTAR,
     Checkpoint,
     LanguageWeights,
     MultimodalRecipe,
+    prepare_multimodal,
+    right_shares,
+    run_multimodal,
 )
 
 Lines = Iterator[str | Table]
@@ -71,7 +78,11 @@ def cost_lines(recipe: MultimodalRecipe) -> Lines:
             for arm, size in zip(recipe.arms, sizes, strict=True)
         ),
     )
-    yield "The language model reads as many tokens at any number of scales."
+    tokens, params = recipe.arms[0].num_tokens, recipe.language.params_m * 1e6
+    yield (
+        f"The language model reads {tokens} tokens of a picture at any number of scales, about "
+        f"{tokens * params / 1e12:.1f} TMACs."
+    )
     yield make_table(
         ("stage", "trains", "conversations", "batch", "steps", "rate of LoRA", "of the projector"),
         (
@@ -94,6 +105,39 @@ def cost_lines(recipe: MultimodalRecipe) -> Lines:
         f"candidates, if each of the {passes:,} conversations has one picture. Kept features "
         f"would take up to {decimal(kept * recipe.stages[0].num_conversations)} for stage 1 of "
         "a candidate."
+    )
+
+
+def run_lines(
+    recipe: MultimodalRecipe,
+    data: str,
+    out: Path,
+    *,
+    weights_dir: Path | None,
+    limit: int | None,
+    given: Mapping[str, Any],
+) -> Lines:
+    """Run the recipe; its results beside the paper's figures."""
+    prepared = prepare_multimodal(recipe, data, weights_dir=weights_dir, limit=limit, given=given)
+    with progress_bars() as progress:
+        run_multimodal(prepared, out, progress=progress)
+    yield from outcome_lines(recipe, out)
+
+
+def outcome_lines(recipe: MultimodalRecipe, out: Path) -> Lines:
+    """The results beside the paper's figures."""
+    titles = [f"{BENCHMARKS[key]}{who}" for key in CATEGORIES for who in (" here", " paper")]
+
+    def cells() -> Iterator[tuple[str, ...]]:
+        for arm in recipe.arms:
+            found = right_shares(out, arm)
+            values = ((100 * found.get(key, nan), arm.published[key]) for key in CATEGORIES)
+            yield str(arm), *(f"{value:.1f}" for pair in values for value in pair)
+
+    yield make_table(("candidate", *titles), cells())
+    yield (
+        "The paper's figures are for 115 and 76 questions, so that one question is 0.9 and 1.3 "
+        f"points. Compare two candidates: polyscale vstar compare {out}/…/vstar {out}/…/vstar"
     )
 
 

@@ -1,5 +1,6 @@
 """The configuration of a vision tower of several scales, as transformers writes them."""
 
+import json
 from typing import Any, ClassVar, Literal, get_args
 
 from transformers import AutoConfig, AutoModel, PreTrainedConfig
@@ -31,6 +32,12 @@ ASPECTS: dict[ImageMode, Aspect] = {
     "dynamic": "dynamic",
 }
 """Image mode → what the operator does to images that are not of the tile's aspect."""
+
+_READ: dict[tuple[str, int], dict[str, Any]] = {}
+"""Configuration of a backbone and side of a tile → what was read from it.
+
+Whenever transformers saves or reads a model, it compares with a tower of default values.
+"""
 
 
 class S2VisionConfig(PreTrainedConfig):  # type: ignore[misc]
@@ -160,6 +167,13 @@ class S2VisionConfig(PreTrainedConfig):  # type: ignore[misc]
         return _read_options(self.tile_size, None if self.has_stages else layers)
 
     def _facts(self) -> dict[str, Any]:
+        about = json.dumps(self.backbone_config.to_dict(), sort_keys=True, default=str)
+        key = (about, self.tile_size)
+        if key not in _READ:
+            _READ[key] = self._read_backbone()
+        return _READ[key]
+
+    def _read_backbone(self) -> dict[str, Any]:
         model = build_on_meta(lambda: AutoModel.from_config(self.backbone_config)).eval()
         try:
             return backbone_facts(model, self.tile_size)

@@ -45,8 +45,18 @@ def model_dtype_device(module: object) -> tuple[torch.dtype, torch.device]:
     if isinstance(module, nn.Module):
         for tensor in chain(module.parameters(), module.buffers()):
             if tensor.is_floating_point():
-                return tensor.dtype, tensor.device
+                return tensor.dtype, _device_of(module, tensor)
     return torch.float32, torch.device("cpu")
+
+
+def _device_of(module: nn.Module, tensor: Tensor) -> torch.device:
+    """Where a model runs, also if accelerate brings its weights there only for each call."""
+    if tensor.is_meta:
+        for part in module.modules():
+            device = getattr(getattr(part, "_hf_hook", None), "execution_device", None)
+            if device is not None:
+                return torch.device(device)
+    return tensor.device
 
 
 def is_trained(module: object) -> bool:

@@ -10,6 +10,12 @@ from polyscale.studies.recipes.multimodal import (
     StageRecipe,
     find_recipe,
 )
+from polyscale.studies.recipes.multimodal_run import (
+    PreparedMultimodal,
+    prepare_multimodal,
+    right_shares,
+    run_multimodal,
+)
 from polyscale.studies.recipes.prepare import PreparedRecipe, fetch_weights, prepare_recipe
 from polyscale.studies.recipes.rates import Rates, measure_rates
 from polyscale.studies.recipes.recipe import Checkpoint, Entry, Recipe
@@ -33,6 +39,7 @@ __all__ = [
     "Entry",
     "LanguageWeights",
     "MultimodalRecipe",
+    "PreparedMultimodal",
     "PreparedRecipe",
     "Rates",
     "Recipe",
@@ -44,6 +51,9 @@ __all__ = [
     "fitting_per_class",
     "get_recipe",
     "measure_rates",
+    "prepare_multimodal",
     "prepare_recipe",
+    "right_shares",
+    "run_multimodal",
     "size_recipe",
 ]
