@@ -1,6 +1,8 @@
 """What a training step of a LLaVA costs from kept features, and with pictures that are shared.
 
-    python benchmarks/llava_training.py --out benchmarks/records/llava-training.json
+    python benchmarks/llava_training.py --precisions bf16 --questions 4 --turns 3 --out R.json
+
+That wrote `records/2026-11-29-llava-training.json`, on a machine that others used meanwhile.
 
 Projector and LoRA of `pip:smollm2_135m` on `pip:efficientnet_lite0` at several scales learn the
 same questions of `needles`: with the tower, from features that are kept, with questions about one

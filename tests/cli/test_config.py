@@ -12,6 +12,7 @@ from polyscale.cli import repeat
 from polyscale.cli.config import read_config
 from polyscale.operator.backbones import sources
 from polyscale.tasks import given_options, loadable_tasks, make_settings
+from polyscale.tasks.maps import MapSettings
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def settings_of_tasks():
         settings = task.settings_type()
         yield task, settings
         yield task, replace(settings, seed=7, margin=0.02, tile_batch=8, source="base")
-        if settings.features == "maps":
+        if isinstance(settings, MapSettings):
             dense = replace(settings, grid=(4, 6), seeds=2).with_views(windows="slide", flip=True)
             yield task, dense.with_steps(20)
             yield task, replace(settings, augment=settings.default_augment)

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
-from tests.language.tiny_llava import CHATML, tiny_tokenizer
+from tests.language import tiny_llava
 from tests.tiny_study import CANDIDATES, FAST
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -23,6 +23,7 @@ from polyscale.language.training.align import align_projector, word_embeddings
 from polyscale.report import write_report
 from polyscale.studies import plan_compare, run_compare
 from polyscale.tasks import QuestionSettings
+from polyscale.tasks.questions import learner
 from polyscale.tasks.questions.learner import NO_ANSWER, score
 from polyscale.tasks.questions.places import Places
 from polyscale.tasks.questions.settings import QuestionSplit
@@ -65,9 +66,11 @@ def data():
 
 @pytest.fixture(scope="session")
 def language(tmp_path_factory):
-    """A language model of 32 channels and its tokenizer, in a folder."""
+    """A language model of 32 channels and its tokenizer, which does not know `<image>` yet."""
     folder = tmp_path_factory.mktemp("language")
-    tokenizer = tiny_tokenizer(begins=False, chat_template=CHATML)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiny_llava, "SPECIAL", [t for t in tiny_llava.SPECIAL if t != "<image>"])
+        tokenizer = tiny_llava.tiny_tokenizer(begins=False, chat_template=tiny_llava.CHATML)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,
@@ -130,6 +133,28 @@ def test_a_second_run_trains_nothing_and_finds_the_same(finished, compare):
         np.testing.assert_array_equal(
             scores.columns["answer_loss"], again.scores[name].columns["answer_loss"]
         )
+
+
+def test_a_killed_training_continues_to_the_same_result(compare, finished, tmp_path, monkeypatch):
+    first, _ = finished
+    monkeypatch.setattr(learner, "SAVE_EVERY", 1)
+    trained = []
+
+    def kill(step, done, total, unit, note=""):
+        trained.append((step, done))
+        if len(trained) < 100 and step.endswith("training") and done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare(CANDIDATES[:1], cache=tmp_path, told=kill)
+    trained[:] = [("", 0)] * 100  # from now on nothing is killed
+    run = compare(CANDIDATES[:1], cache=tmp_path, told=kill)
+    steps = [done for step, done in trained if step.endswith("training")]
+    assert steps[0] > 1
+    before, after = (each.rows[0].probe["losses"] for each in (first, run))
+    assert len(after) > 2
+    assert after == pytest.approx(before)
+    assert run.rows[0].scores == pytest.approx(first.rows[0].scores)
 
 
 def test_seeds_train_the_language_model_again(compare, finished):

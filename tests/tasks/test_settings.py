@@ -93,7 +93,7 @@ def test_help_is_sentences_and_shows_the_default(task):
         assert own.help[0].isupper(), name
         assert own.help.endswith("."), name
         default = getattr(task.settings_type(device="auto"), field)
-        if own.default and own.change is None:
+        if own.default and own.change is None and default is not None:
             parsed = own.parse(own.default) if own.parse else own.default
             shown = str(check_device(parsed)) if name == "device" else parsed
             assert str(shown) == str(default), name

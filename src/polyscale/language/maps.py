@@ -35,15 +35,31 @@ def make_map_llava(
         channels: of the maps.
         language: see `load_language_model`.
         dtype: of the weights.
-        seed: of the projector's first weights.
+        seed: of all weights that are new.
 
     Raises:
         InputError: if `language` names nothing that can be loaded.
         MissingExtraError: if a package is not installed.
         RunError: if weights cannot be fetched.
     """
+    with torch.random.fork_rng([]):  # of the projector, and of the embedding of <image>
+        torch.manual_seed(seed)
+        llava, tokenizer = _assemble(channels, language, dtype)
+    llava.model.vision_tower = KeptTower(llava.model.multi_modal_projector)
+    processor = LlavaProcessor(
+        image_processor=CLIPImageProcessor(),
+        tokenizer=tokenizer,
+        patch_size=llava.config.vision_config.patch_size,
+        image_token=IMAGE,
+        chat_template=tokenizer.chat_template,
+    )
+    return llava, processor
+
+
+def _assemble(channels: int, language: Any, dtype: torch.dtype) -> tuple[Any, Any]:
+    """The model without what stands for its tower, and the tokenizer."""
     language_model, tokenizer = load_language_model(language, dtype=dtype)
-    # stands for the tower, of which nothing but the width is ever read
+    # of a tower, nothing but the width is ever read
     width = CLIPVisionConfig(hidden_size=channels, num_hidden_layers=1, num_attention_heads=1)
     config = LlavaConfig(
         vision_config=width,
@@ -53,18 +69,7 @@ def make_map_llava(
         vision_feature_select_strategy="full",
         tie_word_embeddings=bool(language_model.config.tie_word_embeddings),
     )
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        llava = assemble(config, torch.nn.Identity(), language_model)
-    llava.model.vision_tower = KeptTower(llava.model.multi_modal_projector)
-    processor = LlavaProcessor(
-        image_processor=CLIPImageProcessor(),
-        tokenizer=tokenizer,
-        patch_size=config.vision_config.patch_size,
-        image_token=IMAGE,
-        chat_template=tokenizer.chat_template,
-    )
-    return llava, processor
+    return assemble(config, torch.nn.Identity(), language_model), tokenizer
 
 
 def answer_losses(

@@ -28,7 +28,8 @@ def settings(salt: str) -> Iterator[None]:
     installed = set(font_manager.get_font_names())
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams["font.family"] = next((f for f in FONTS if f in installed), "sans-serif")
+        # a sign that a font lacks, such as that of 10⁹, comes from the next: DejaVu is always there
+        mpl.rcParams["font.family"] = [font for font in FONTS if font in installed]
         mpl.rcParams["svg.fonttype"] = "none"
         mpl.rcParams["svg.hashsalt"] = salt
         mpl.rcParams["text.parse_math"] = False  # names may hold a dollar sign

@@ -24,7 +24,7 @@ RESERVED = frozenset(
 """Names of the options that `polyscale compare` has for every task."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True)
 class Option:
     """An option of the command line that sets a field of settings.
 

@@ -44,6 +44,15 @@ def parse_tile_batch(text: str) -> int | Literal["auto"]:
         raise InputError(f"tile_batch must be auto or a number, but got {text!r}.") from None
 
 
+def seeds_option() -> Any:
+    """The option `seeds` of every task whose trainings depend on chance."""
+    return option(
+        1,
+        help="Number of times that each candidate is trained, to measure the spread. The first "
+        "training is judged in full.",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunSettings(ABC):
     """How backbones run, and how candidates are compared: the options of every task.

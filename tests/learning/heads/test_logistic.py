@@ -4,7 +4,8 @@ from sklearn.linear_model import LogisticRegression
 
 from polyscale.errors import InputError
 from polyscale.learning.heads import fit_logistic_probe, logistic
-from polyscale.learning.heads.logistic import CONVERGED, LAMBDAS
+from polyscale.learning.heads.logistic import CONVERGED, LAMBDAS, choose_penalty
+from polyscale.learning.heads.logistic_solver import Problem, standardise
 
 
 def clusters(num, dim, num_classes, seed=0, spread=0.5):
@@ -120,6 +121,16 @@ def test_folds_follow_the_rarest_class():
     labels[:] = 0
     labels[:3] = 1
     assert fit_logistic_probe(rows, labels, rows).num_folds == 3
+
+
+def test_the_choice_is_by_log_loss_or_by_the_loss_that_is_given():
+    rows, labels = clusters(90, 4, 3)
+    problem, folds = Problem.of(standardise(rows), labels), np.arange(90) // 3 % 2
+    usual = choose_penalty(problem, folds)
+    timid = choose_penalty(problem, folds, loss=lambda probabilities: float(probabilities.max()))
+    assert usual.loss == usual.log_loss
+    assert timid.loss == timid.out_of_fold.max()
+    assert timid.penalty == max(LAMBDAS) > usual.penalty
 
 
 def bad(what):

@@ -46,3 +46,10 @@ def test_a_loss_that_still_falls_is_said():
     assert text == "300 steps; in the last fifth the loss fell by 25.0\N{NO-BREAK SPACE}%"
     assert "by 0.0" in training_text({"steps": 300, "losses": [1, 2]})
     assert training_text({}) == "not trained"
+
+
+def test_a_head_that_was_fitted_to_a_sample_says_so():
+    all_cells = training_text({**ENDED, "all_cells": True, "pixels": 82320})
+    assert all_cells == "converged: gradient 4e-06 of its start" == training_text(ENDED)
+    sample = training_text({**ENDED, "all_cells": False, "pixels": 34952})
+    assert sample == "converged, on a sample of 34,952 pixels: gradient 4e-06 of its start"

@@ -47,7 +47,7 @@ def test_times_are_told_with_the_longest_stages(run):
     ("task", "phrases"),
     [
         ("run", ["Tango’s", "McNemar’s exact test confirms it"]),
-        ("segmentation", ["Intersections and unions are added up", "one-sided bootstrap tests"]),
+        ("segmentation", ["Pixels are added up over all test images", "one-sided bootstrap tests"]),
         ("depth", ["RMSE is computed for each image, and then averaged"]),
     ],
 )

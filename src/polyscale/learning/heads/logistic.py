@@ -9,7 +9,7 @@ Convergence is measured: the norm of the gradient at the solution, relative to t
 computed in float64. If float32 did not bring it below the tolerance, float64 continues.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -170,6 +170,7 @@ class ScoredPenalty:
 
     Attributes:
         index: of λ in `LAMBDAS`.
+        loss: by which λ is chosen.
         log_loss: mean over the folds, in nats.
         accuracy: mean over the folds.
         out_of_fold: probabilities by the model that did not see the row (num, classes).
@@ -177,6 +178,7 @@ class ScoredPenalty:
     """
 
     index: int
+    loss: float
     log_loss: float
     accuracy: float
     out_of_fold: NDArray[np.float32]
@@ -193,13 +195,26 @@ class ScoredPenalty:
         return self.index in (0, len(LAMBDAS) - 1)
 
 
-def choose_penalty(problem: Problem, folds: NDArray[np.int64]) -> ScoredPenalty:
-    """Choose λ by cross-validated log loss: from 10⁻³ to weaker ones, or else to stronger ones.
+def choose_penalty(
+    problem: Problem,
+    folds: NDArray[np.int64],
+    *,
+    loss: Callable[[NDArray[np.floating]], float] | None = None,
+    first: int | None = None,
+    stride: int = 1,
+) -> ScoredPenalty:
+    """Choose λ by cross-validated loss: from one to weaker ones, or else to stronger ones.
 
     The loss falls and then rises along the path, so the search ends when it has not fallen twice
     in a row.
 
-    The folds name the fold that holds out each row (num,).
+    Args:
+        problem: the rows and their labels.
+        folds: the fold that holds out each row (num,).
+        loss: of the probabilities (num, classes) that rows get from the model of the other folds;
+            None is their log loss.
+        first: where the search starts in `LAMBDAS`; None is at 10⁻³.
+        stride: steps along them from one λ that is tried to the next.
     """
     held_out = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
     kept = [problem.subset(np.flatnonzero(folds != fold)) for fold in np.unique(folds)]
@@ -207,24 +222,25 @@ def choose_penalty(problem: Problem, folds: NDArray[np.int64]) -> ScoredPenalty:
 
     def score(index: int, starts: Sequence[Array]) -> ScoredPenalty:
         preconditioner = problem.preconditioner(LAMBDAS[index])
-        out_of_fold = np.empty((len(folds), int(problem.labels.max()) + 1), np.float32)
+        out_of_fold = np.empty((len(folds), len(problem.class_sizes)), np.float32)
         models = []
         for training, held, start in zip(kept, held_out, starts, strict=True):
             model, _ = training.fit(LAMBDAS[index], preconditioner, start, tolerance)
             out_of_fold[held] = problem.subset(held).predict(model)
             models.append(model)
         log_loss, accuracy = fold_scores(out_of_fold, problem.labels, folds)
-        return ScoredPenalty(index, log_loss, accuracy, out_of_fold, tuple(models))
+        chosen_by = log_loss if loss is None else loss(out_of_fold)
+        return ScoredPenalty(index, chosen_by, log_loss, accuracy, out_of_fold, tuple(models))
 
-    first = best = score(FIRST, [problem.prior] * len(kept))
-    for direction in (1, -1):
-        last = first
-        while abs(last.index - best.index) < PATIENCE and 0 <= last.index + direction < len(
+    start = best = score(FIRST if first is None else first, [problem.prior] * len(kept))
+    for step in (stride, -stride):
+        last = start
+        while abs(last.index - best.index) < PATIENCE * stride and 0 <= last.index + step < len(
             LAMBDAS
         ):
-            last = score(last.index + direction, last.models)
-            if last.log_loss < best.log_loss:
+            last = score(last.index + step, last.models)
+            if last.loss < best.loss:
                 best = last
-        if best is not first:
+        if best is not start:
             break
     return best

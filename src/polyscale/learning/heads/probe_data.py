@@ -12,6 +12,9 @@ from polyscale.learning.heads.linear_head import BLOCK, LinearHead
 Features = NDArray[np.floating]
 Labels = NDArray[np.int64]
 
+Shares = NDArray[np.floating]
+"""How much each row counts for each class (num, classes), where a row holds many labels."""
+
 MAX_FOLDS = 5
 
 
@@ -173,19 +176,24 @@ def stratified_folds(labels: Labels, seed: int = 0) -> NDArray[np.int64]:
 
 
 def fold_scores(
-    out_of_fold: NDArray[np.floating], labels: Labels, folds: NDArray[np.int64]
+    out_of_fold: NDArray[np.floating], labels: Labels | Shares, folds: NDArray[np.int64]
 ) -> tuple[float, float]:
     """Log loss, in nats, and accuracy: of each, the mean over folds of the mean over rows.
 
     Args:
         out_of_fold: probabilities (num, classes).
-        labels: classes (num,).
+        labels: classes (num,), or how much each row counts for each class (num, classes).
         folds: the fold that held out each row (num,).
     """
-    of_truth = out_of_fold[np.arange(len(labels)), labels].astype(np.float64)
-    losses = -np.log(np.maximum(of_truth, np.finfo(np.float32).tiny))
-    right = out_of_fold.argmax(axis=1) == labels
-    sizes = np.bincount(folds)
+    least, best = np.finfo(np.float32).tiny, out_of_fold.argmax(axis=1)
+    each, weights = np.arange(len(labels)), None
+    if labels.ndim == 2:
+        losses = -np.einsum("ij,ij->i", np.log(np.maximum(out_of_fold, least)), labels)
+        right, weights = labels[each, best], labels.sum(axis=1)
+    else:
+        losses = -np.log(np.maximum(out_of_fold[each, labels].astype(np.float64), least))
+        right = best == labels
+    sizes = np.bincount(folds, weights)
     log_loss, accuracy = (
         float((np.bincount(folds, weights=values) / sizes).mean()) for values in (losses, right)
     )

@@ -29,17 +29,18 @@ class SheetRow:
 
 def data_section(run: Run) -> Markup | None:
     """What the images are, and which problems they have."""
-    return data_part(run.look) if run.look else None
+    return data_part(run.look, samples=run.task.samples) if run.look else None
 
 
-def data_part(look: Look) -> Markup:
-    """The same without a run."""
+def data_part(look: Look, *, samples: str = "test images") -> Markup:
+    """The same without a run; `samples` are what is tested, in words."""
     data, report = look.data, look.data.report
     shown = {(picture.split, picture.id): picture for picture in look.pictures}
     rows = list(_rows(look.pictures))
     return render(
         "data.html",
         data=data,
+        samples=samples,
         rows=rows,
         num_open=OPEN_ROWS,
         legend=_legend(data.class_names),

@@ -63,7 +63,8 @@ def training_text(probe: Mapping[str, Any]) -> str:
     """Whether the head that was used is at its best: a certificate, or the end of the curve."""
     if "converged" in probe:
         ended = "converged" if probe["converged"] else "did not converge"
-        return f"{ended}: gradient {probe['gradient_ratio']:.0e} of its start"
+        on = "" if probe.get("all_cells", True) else f", on a sample of {probe['pixels']:,} pixels"
+        return f"{ended}{on}: gradient {probe['gradient_ratio']:.0e} of its start"
     losses = probe.get("losses", ())
     if len(losses) < 2:
         return "not trained"

@@ -12,10 +12,10 @@ from torch import Tensor
 from polyscale.learning.heads.dense import Maps, Targets, TrainSettings, train_head
 from polyscale.learning.heads.dense.augment import online_batches
 from polyscale.learning.heads.dense.fits import Fitted
-from polyscale.learning.heads.dense.train import cached_batches
+from polyscale.learning.heads.dense.train import ChosenRows, cached_batches
 from polyscale.learning.training import Batches, TrainContext
 from polyscale.tasks.evaluation import Case
-from polyscale.tasks.maps.samples import ChosenRows, MapSplit
+from polyscale.tasks.maps.samples import MapSplit
 from polyscale.tasks.maps.settings import MapSettings
 
 

@@ -22,7 +22,7 @@ from polyscale.types import HW
 PROBE = "linear"
 """The kind of head by which grids are compared."""
 
-KEPT = ("train_s", "converged", "gradient_ratio", "steps", "losses")
+KEPT = ("train_s", "converged", "gradient_ratio", "all_cells", "pixels", "steps", "losses")
 """What is kept of how these heads were made."""
 
 

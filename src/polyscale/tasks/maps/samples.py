@@ -7,7 +7,6 @@ from hashlib import blake2b
 from itertools import chain
 from math import ceil
 from os import cpu_count
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,26 +104,6 @@ class RasterTargets:
 
     def _raster(self, index: int) -> NDArray:
         return nearest(self._samples.target(index), self._raster_hw)
-
-
-class ChosenRows:
-    """The maps, or the targets, of the samples at the indices."""
-
-    def __init__(self, rows: Any, indices: NDArray[np.int64]) -> None:
-        self._rows, self._indices = rows, indices
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Samples, height and width of the grid, channels: of maps."""
-        _, height, width, channels = self._rows.shape
-        return len(self), height, width, channels
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def take(self, indices: NDArray[np.integer]) -> NDArray:
-        """Those at the indices among the chosen."""
-        return self._rows.take(self._indices[indices])
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from polyscale.learning.heads.dense.views import ViewSettings, Windows
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.multiscale.fuse import Merge
 from polyscale.tasks.options import KEY, Option, option
-from polyscale.tasks.settings import RunSettings
+from polyscale.tasks.settings import RunSettings, seeds_option
 from polyscale.types import HW, Backbone
 
 GIGABYTE = 10**9
@@ -142,7 +142,7 @@ class MapSettings(RunSettings):
         write=lambda settings: settings.augment is not None,
         change=lambda settings, given: replace(settings, augment=settings.default_augment),
     )
-    seeds: int = option(1, help="Number of times that each head is trained, to measure the spread.")
+    seeds: int = seeds_option()
     held_out: float = 0.125
     label_px: int = 128
     memory_bytes: int = option(

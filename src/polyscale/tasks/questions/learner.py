@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from polyscale.data import Questions
 from polyscale.features import MapSource, StandardisedMaps, channel_statistics, weights_hash
@@ -207,10 +208,21 @@ def _fingerprint(case: Case, training: Any, llava: Any) -> str:
             "questions": [split.learn.target_fingerprint, split.learn.picture_of.tolist()],
             "language": case.settings.language,
             "align": case.settings.align,
-            "weights": weights_hash(llava.model.language_model),
+            "weights": _weights(llava.model.language_model),
             **asdict(training),
         }
     )
+
+
+def _weights(language_model: Any) -> str:
+    """Changes with the weights, but not with the new embedding of the picture's token.
+
+    That is drawn from a distribution whose rounding depends on the number of threads, and is never
+    read. A training must be found again on a machine with others.
+    """
+    embeddings = language_model.get_input_embeddings()
+    body: Any = nn.ModuleList(p for p in language_model.children() if p is not embeddings)
+    return weights_hash(body)
 
 
 def _named(case: Case, number: int) -> Any:

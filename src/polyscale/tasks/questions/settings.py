@@ -13,7 +13,7 @@ from polyscale.features import JoinedMaps, MapSource
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.plan import check_count
 from polyscale.tasks.options import option
-from polyscale.tasks.settings import RunSettings
+from polyscale.tasks.settings import RunSettings, seeds_option
 from polyscale.types import Backbone
 
 GIGABYTE = 10**9
@@ -49,11 +49,7 @@ class QuestionSettings(RunSettings):
         help="Do not fit the projector to the names of objects first, which the boxes of training "
         "questions show.",
     )
-    seeds: int = option(
-        1,
-        help="Number of times that each language model is trained, to measure the spread. The "
-        "first training is judged in full.",
-    )
+    seeds: int = seeds_option()
     held_out: float = 0.125
     memory_bytes: int = 4 * GIGABYTE
 

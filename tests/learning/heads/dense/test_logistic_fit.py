@@ -23,21 +23,33 @@ def logits_of_cells(head, maps):
 
 
 @pytest.mark.parametrize("num_classes", [3, 5])
-def test_equals_scikit_learn_on_the_same_pixels(toy, num_classes):
+@pytest.mark.parametrize("max_rows", [None, 500])
+def test_equals_scikit_learn_on_every_pixel(toy, num_classes, max_rows):
+    """There each place stands once for each class that it has, weighed by its pixels."""
     maps, targets = toy.problem(20)
-    fit = LogisticFit(max_rows=500, regulariser=1e-2)
+    targets = toy.ArrayTargets(targets.array.repeat(2, axis=1).repeat(2, axis=2))
+    targets.array[:, ::5, 1:9] = IGNORED
+    targets.array[:, 6:9, ::3] = 0  # places of two classes
+    fit = LogisticFit(max_rows=max_rows, regulariser=1e-2)
     head, facts = fit(maps, targets, {"num_classes": num_classes}, seed=0)
-    pixels = take_pixels(maps, targets, max_rows=500, seed=0)
+    pixels = take_pixels(maps, targets, num_classes=3, max_rows=max_rows or 10**4, seed=0)
     # ours penalises weights of features whose mean squared norm is 1
     scaler, root = StandardScaler().fit(pixels.features.astype(np.float64)), np.sqrt(5)
-    reference = LogisticRegression(C=1 / (1e-2 * len(pixels.labels)), tol=1e-10, max_iter=1000)
-    reference.fit(scaler.transform(pixels.features) / root, pixels.labels)
+    rows = scaler.transform(pixels.features) / root
+    rows = rows if pixels.mixing is None else pixels.mixing @ rows
+    place, label = np.nonzero(pixels.counts)
+    weights = pixels.counts[place, label]
+    reference = LogisticRegression(C=1 / (1e-2 * weights.sum()), tol=1e-10, max_iter=1000)
+    reference.fit(rows[place], label, sample_weight=weights)
     cells = maps.take(np.arange(20)).reshape(-1, 5).astype(np.float64)
     theirs = reference.predict_proba(scaler.transform(cells) / root)
     logits = logits_of_cells(head, maps)
     assert np.abs(logits.softmax(dim=1)[:, :3].detach().numpy() - theirs).max() < 1e-3
     assert (logits[:, 3:] < logits[:, :3].amin() - 100).all()
-    assert facts["pixels"] == len(pixels.labels)
+    assert facts["pixels"] == weights.sum()
+    if max_rows is None:
+        assert facts["pixels"] == (targets.array >= 0).sum()
+        assert len(place) > len(pixels.counts)
 
 
 @pytest.mark.parametrize("max_rows", [10**4, 1400])
@@ -75,6 +87,17 @@ def test_a_rare_class_does_not_stop_the_choice(toy, max_rows):
     head, _ = LogisticFit(max_rows=max_rows)(maps, targets, {"num_classes": 4}, seed=0)
     assert torch.isfinite(logits_of_cells(head, maps)).all()
     assert head.classify.bias[3] > -100
+
+
+def test_a_memory_that_is_too_small_for_all_cells_gets_a_sample(toy, monkeypatch):
+    maps, targets = toy.problem(20)
+    _, all_cells = LogisticFit(regulariser=1e-2)(maps, targets, THREE, seed=0)
+    monkeypatch.setattr("polyscale.learning.heads.dense.logistic_fit.MAX_VALUES", 5 * 300)
+    _, sample = LogisticFit(regulariser=1e-2)(maps, targets, THREE, seed=0)
+    assert all_cells["all_cells"]
+    assert not sample["all_cells"]
+    assert sample["pixels"] == pytest.approx(300, abs=5)
+    assert all_cells["pixels"] == (targets.array >= 0).sum()
 
 
 def test_learns_and_a_file_can_make_it_again(toy):

@@ -7,7 +7,12 @@ from numpy.typing import NDArray
 
 from polyscale.data import IGNORED
 from polyscale.errors import InputError
-from polyscale.learning.heads.dense.pixels import check_classes, image_blocks, sample_labelled
+from polyscale.learning.heads.dense.pixels import (
+    cell_counts,
+    check_classes,
+    image_blocks,
+    sample_labelled,
+)
 from polyscale.learning.heads.dense.train import Maps, Targets
 from polyscale.types import HW, Progress, silent
 
@@ -28,23 +33,13 @@ class Cells:
 
 
 def cell_labels(labels: NDArray[np.integer], grid_hw: HW, num_classes: int) -> NDArray[np.int64]:
-    """The most frequent class of the labelled pixels whose centres lie in each cell.
+    """The most frequent class of the labelled pixels of each cell.
 
     Of equally frequent classes the first is taken. A cell without a labelled pixel is `IGNORED`.
 
     Labels of pixels are (num, label_h, label_w), those of cells (num, *grid_hw).
     """
-    num, (grid_h, grid_w) = len(labels), grid_hw
-    row, column = (
-        ((np.arange(size) + 0.5) * n / size).astype(np.int64)
-        for n, size in zip(grid_hw, labels.shape[1:], strict=True)
-    )
-    cell = (np.arange(num)[:, None, None] * grid_h + row[:, None]) * grid_w + column
-    labelled = labels != IGNORED
-    counts = np.bincount(
-        cell[labelled] * num_classes + labels[labelled],
-        minlength=num * grid_h * grid_w * num_classes,
-    ).reshape(num, grid_h, grid_w, num_classes)
+    counts = cell_counts(labels, grid_hw, num_classes)
     return np.where(counts.any(axis=-1), counts.argmax(axis=-1), IGNORED)
 
 
@@ -77,7 +72,7 @@ def sample_cells(
         [cell_labels(targets.take(block), (grid_h, grid_w), num_classes) for block in blocks]
     ).ravel()
     chosen = sample_labelled(labels, max_rows, seed)
-    check_classes(labels[chosen])
+    check_classes(len(np.unique(labels[chosen])))
     images = chosen // (grid_h * grid_w)
     features = np.empty((len(chosen), channels), np.float32)
     for block in blocks:

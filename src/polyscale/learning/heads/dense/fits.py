@@ -27,10 +27,10 @@ class Fit(ABC):
 
     Attributes:
         max_rows: approximate number of rows of features. Time and memory grow with it, not with the
-            number of images.
+            number of images. None leaves it to the kind of fit.
     """
 
-    max_rows: int
+    max_rows: int | None = None
 
     def __post_init__(self) -> None:
         for own in fields(self):

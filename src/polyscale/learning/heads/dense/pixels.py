@@ -2,7 +2,8 @@
 
 Such a head gives scores to cells, and pixels between them get bilinear mixtures. The mixture of the
 scores is the score of the mixed features. So what the head says of a pixel is a linear map of one
-row of numbers, on any grid.
+row of numbers, on any grid. Pixels at nearly the same place count together, by the number of pixels
+of each class.
 """
 
 from collections.abc import Callable
@@ -16,15 +17,14 @@ from scipy.sparse import csr_array, eye_array, kron
 
 from polyscale.data import IGNORED
 from polyscale.errors import InputError
-from polyscale.learning.heads.dense.train import Maps, Targets
+from polyscale.learning.heads.dense.train import ChosenRows, Maps, Targets
 from polyscale.types import HW, Progress, silent
 
 IMAGES = 16
 """Number of maps that are read at once."""
 
-PER_CELL = 3
-"""Number of pixels along each side of a cell, where cells are the rows: a step of the fit with 4
-takes nearly twice as long."""
+PER_CELL = 2
+"""Number of places along each side of a cell, where cells are the rows."""
 
 MIN_ROWS = 16
 """Number of pixels of each class that a sample keeps, where there are that many."""
@@ -35,18 +35,19 @@ MAX_PIXELS = 2**24
 
 @dataclass(frozen=True)
 class Pixels:
-    """Pixels with a label.
+    """Pixels with a label, by the places where they are.
 
     Attributes:
         features: rows of features (rows, channels), float32.
-        labels: class of each pixel (pixels,).
-        images: index of the image of each pixel (pixels,), rising.
-        mixing: share of each row in the features of each pixel (pixels, rows); None where each
-            pixel is a row of its own.
+        counts: number of pixels of each class at each place, never none (places, classes), float32.
+        images: number of the image of each place, in an order that is drawn (places,), rising. So
+            every part of the places shows a sample of images.
+        mixing: share of each row in the features of each place (places, rows); None where each
+            place is a row of its own.
     """
 
     features: Float[NDArray[np.float32], "rows channels"]
-    labels: NDArray[np.int64]
+    counts: Float[NDArray[np.float32], "places classes"]
     images: NDArray[np.int64]
     mixing: csr_array | None = None
 
@@ -55,6 +56,7 @@ def take_pixels(
     maps: Maps,
     targets: Targets,
     *,
+    num_classes: int,
     max_rows: int,
     seed: int,
     step: str = "pixels",
@@ -62,16 +64,17 @@ def take_pixels(
 ) -> Pixels:
     """Labelled pixels and their features, in about `max_rows` rows.
 
-    Where all cells are no more than that, they are the rows, and 3×3 pixels of each cell count. Of
-    more cells, so many pixels are drawn by the seed, and each is a row. A sample has the same share
-    of each class, but at least 16 pixels where a class has that many, so that rare classes stay;
-    only these may exceed `max_rows`.
+    Where all cells are no more than that, they are the rows, and every pixel counts at the nearest
+    of 2×2 places in its cell. Of more cells, so many pixels are drawn by the seed, and each is a
+    row at its own place. A sample has the same share of each class, but at least 16 pixels where a
+    class has that many, so that rare classes stay; only these may exceed `max_rows`.
 
     Args:
         maps: features of the images.
         targets: labels of the same images.
+        num_classes: labels are below it.
         max_rows: approximate number of rows: what takes memory.
-        seed: of the sample.
+        seed: of the order of images, and of the sample.
         step: name of the step in progress.
         progress: told the number of images that were read.
 
@@ -83,45 +86,58 @@ def take_pixels(
             f"targets must be one for each map of {len(maps)}, but got {len(targets)}. "
             "Pass both for the same images."
         )
+    order = np.random.default_rng(seed).permutation(len(maps))
+    maps, targets = ChosenRows(maps, order), ChosenRows(targets, order)
     takes_all = prod(maps.shape[:3]) <= max_rows
 
     def told(done: int) -> None:
         progress(step, done, len(maps), "images")
 
-    pixels = _all(maps, targets, told) if takes_all else _some(maps, targets, max_rows, seed, told)
-    check_classes(pixels.labels)
+    if takes_all:
+        pixels = _all(maps, targets, num_classes, told)
+    else:
+        pixels = _some(maps, targets, num_classes, max_rows, seed, told)
+    check_classes(int(pixels.counts.any(axis=0).sum()))
     return pixels
 
 
-def check_classes(labels: NDArray[np.integer]) -> None:
+def check_classes(num_classes: int) -> None:
     """Raise an InputError for labels of fewer than two classes."""
-    if (num_classes := len(np.unique(labels))) < 2:
+    if num_classes < 2:
         raise InputError(
             f"targets must hold at least two classes, but got {num_classes}. "
             "Add images with labels of another class."
         )
 
 
-def _all(maps: Maps, targets: Targets, told: Callable[[int], None]) -> Pixels:
-    """All cells as rows, and several labelled pixels of each."""
+def _all(maps: Maps, targets: Targets, num_classes: int, told: Callable[[int], None]) -> Pixels:
+    """All cells as rows, and several places of each."""
     num, grid_h, grid_w, channels = maps.shape
-    rasters = _rasters(targets, (PER_CELL * grid_h, PER_CELL * grid_w))
-    known = np.flatnonzero(rasters != IGNORED)
-    of_image = _mixing((rasters.shape[1], rasters.shape[2]), (grid_h, grid_w))
+    places_hw = PER_CELL * grid_h, PER_CELL * grid_w
+    of_image = _mixing(places_hw, (grid_h, grid_w))
     features = np.empty((num, grid_h, grid_w, channels), np.float32)
+    counts = np.empty((num, *places_hw, num_classes), np.float32)
     for block in image_blocks(num):
         features[block] = maps.take(block)
+        counts[block] = cell_counts(targets.take(block), places_hw, num_classes)
         told(int(block[-1]) + 1)
+    of_places = counts.reshape(-1, num_classes)
+    known = np.flatnonzero(of_places.any(axis=1))
     return Pixels(
         features.reshape(-1, channels),
-        rasters.ravel()[known].astype(np.int64),
+        of_places[known],
         known // of_image.shape[0],
-        csr_array(kron(eye_array(num), of_image, format="csr"))[known],
+        csr_array(kron(eye_array(num, dtype=np.float32), of_image, format="csr"))[known],
     )
 
 
 def _some(
-    maps: Maps, targets: Targets, max_rows: int, seed: int, told: Callable[[int], None]
+    maps: Maps,
+    targets: Targets,
+    num_classes: int,
+    max_rows: int,
+    seed: int,
+    told: Callable[[int], None],
 ) -> Pixels:
     """A sample of labelled pixels, each a row."""
     side = max(1, isqrt(MAX_PIXELS // len(maps)))
@@ -134,7 +150,26 @@ def _some(
         own = slice(*np.searchsorted(image, [block[0], block[-1] + 1]))
         features[own] = bilinear(maps.take(block), image[own] - block[0], y[own], x[own])
         told(int(block[-1]) + 1)
-    return Pixels(features, rasters.ravel()[chosen].astype(np.int64), image)
+    return Pixels(features, np.eye(num_classes, dtype=np.float32)[rasters.ravel()[chosen]], image)
+
+
+def cell_counts(labels: NDArray[np.integer], grid_hw: HW, num_classes: int) -> NDArray[np.int64]:
+    """How many labelled pixels of each class have their centres in each cell.
+
+    Labels of pixels are (num, label_h, label_w), counts (num, *grid_hw, num_classes).
+    """
+    num, (grid_h, grid_w) = len(labels), grid_hw
+    row, column = (
+        ((np.arange(size) + 0.5) * n / size).astype(np.int64)
+        for n, size in zip(grid_hw, labels.shape[1:], strict=True)
+    )
+    cell = (np.arange(num)[:, None, None] * grid_h + row[:, None]) * grid_w + column
+    labelled = labels != IGNORED
+    counts = np.bincount(
+        cell[labelled] * num_classes + labels[labelled],
+        minlength=num * grid_h * grid_w * num_classes,
+    )
+    return counts.reshape(num, grid_h, grid_w, num_classes)
 
 
 def image_blocks(num: int) -> list[NDArray[np.int64]]:

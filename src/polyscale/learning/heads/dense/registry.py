@@ -82,7 +82,7 @@ SEGMENTATION_HEADS: Mapping[str, HeadKind] = {
     "logistic": HeadKind(
         make=LinearSegmentation,
         fit=LogisticFit,
-        about="The linear map, fitted to convergence on a sample of pixels",
+        about="The linear map, fitted to every pixel until it converges",
     ),
     "knn": HeadKind(
         make=NeighbourSegmentation,

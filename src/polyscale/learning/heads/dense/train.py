@@ -79,6 +79,26 @@ class Targets(Protocol):
         ...
 
 
+class ChosenRows:
+    """The maps, or the targets, of the samples at the indices."""
+
+    def __init__(self, rows: Any, indices: NDArray[np.int64]) -> None:
+        self._rows, self._indices = rows, indices
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Samples, height and width of the grid, channels: of maps."""
+        _, height, width, channels = self._rows.shape
+        return len(self), height, width, channels
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def take(self, indices: NDArray[np.integer]) -> NDArray:
+        """Those at the indices among the chosen."""
+        return self._rows.take(self._indices[indices])
+
+
 def train_head(
     head: nn.Module,
     batches: Batches[MapBatch],
