@@ -1,5 +1,6 @@
 """Every snippet of the README and the documentation is executed."""
 
+import json
 import re
 import shlex
 import sys
@@ -12,6 +13,7 @@ from polyscale.cli import main
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TOML = re.compile(r"^```toml\n# (\S+\.toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # what installs or takes minutes; `make demo` and `make test` run in CI and by hand
 NOT_HERE = ("make", "pip", "git")
@@ -30,6 +32,10 @@ def test_snippets_run(page, image_folder, pairs_folder, tmp_path, monkeypatch):
     assert pairs_folder == tmp_path / "scenes"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    if page.name == "multimodal.md":
+        write_multimodal(tmp_path)
+    for name, text in TOML.findall(page.read_text(encoding="utf-8")):
+        (tmp_path / name).write_text(text)
     names: dict[str, object] = {}
     for language, text in snippets(page):
         if language == "python":
@@ -38,6 +44,31 @@ def test_snippets_run(page, image_folder, pairs_folder, tmp_path, monkeypatch):
             for line in text.splitlines():
                 if line.startswith("$ ") and line.split()[1] not in NOT_HERE:
                     run_command(line[2:], monkeypatch)
+
+
+def write_multimodal(root: Path) -> None:
+    """Tiny models under the names of those that the page uses, and data of the same layout."""
+    pytest.importorskip("transformers")
+    import torch
+    from tests.language import originals
+    from tests.studies.vstar.questions import write_questions
+
+    vision, base = (
+        root / name for name in ("openai/clip-vit-large-patch14-336", "lmsys/vicuna-7b-v1.5")
+    )
+    for folder in (vision, base, root / "llava-s2-stage-1"):
+        folder.mkdir(parents=True)
+    originals.save_vision(vision)
+    originals.save_base(base)
+    originals.save_json(root / "llava-s2-stage-1", config=originals.CONFIG)
+    torch.save(originals.projector()[1], root / "llava-s2-stage-1" / "mm_projector.bin")
+    write_questions(root / "vstar_bench", num=4)
+    said = [
+        {"from": "human", "value": "<image>\nwhat is this ?"},
+        {"from": "gpt", "value": "a cup"},
+    ]
+    rows = [{"id": str(i), "image": f"fine/{i % 2}.png", "conversations": said} for i in range(4)]
+    (root / "llava.json").write_text(json.dumps(rows))
 
 
 def check_shapes(text: str, names: dict[str, object]) -> None:

@@ -118,7 +118,7 @@ def test_bad_candidates_are_refused_before_anything_runs(candidates, message, im
     ("options", "message"),
     [
         ({"source": "both"}, "'base' or 'native'"),
-        ({"dtype": "int8"}, "fp32, bf16, fp16"),
+        ({"dtype": "int8"}, "'fp32' or 'bf16' or 'fp16'"),
         ({"tile_batch": 0}, "at least 1"),
     ],
 )
