@@ -1,10 +1,11 @@
 """Errors for users: one line with the argument, its rule, the value, and what to do."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import version
 from importlib.util import find_spec
+from types import MappingProxyType
 
 
 class InputError(ValueError):
@@ -49,6 +50,29 @@ def near_matches(name: str, known: Iterable[str], limit: int = 3) -> str:
     """`" Did you mean 'a' or 'b'?"`, or an empty string where nothing known is near `name`."""
     matches = get_close_matches(name, list(known), n=limit, cutoff=0.6)
     return f" Did you mean {' or '.join(repr(f) for f in matches)}?" if matches else ""
+
+
+def check_options(
+    given: Iterable[str],
+    known: Collection[str],
+    *,
+    of: str,
+    advice: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Refuse names of options that there are not, and say which there are.
+
+    Args:
+        given: what the user wrote.
+        known: names of options.
+        of: what has these options, for example `the operator`.
+        advice: name that is not known → what to do, where no similar name would help.
+    """
+    for name in given:
+        if name not in known:
+            raise InputError(
+                f"{name} is not an option of {of}.{advice.get(name, near_matches(name, known))} "
+                f"The options are {', '.join(known)}."
+            )
 
 
 class RunError(RuntimeError):

@@ -18,11 +18,11 @@ from polyscale.language.scoring import (
     LETTERS_REQUEST,
     Query,
     image_features,
-    preferred,
     score_letters,
     score_options,
 )
 from polyscale.language.tokens import turn_text
+from polyscale.stats import preferred
 
 OPTIONS = ("The bag is red.", "The bag is of a very dark blue.", "Blue.")
 TOLERANCE = 1e-4

@@ -21,7 +21,7 @@ def read_config(path: Path, *, advice: str = OWN_FILE) -> dict[str, Any]:
     """Name of an option → its value.
 
     Args:
-        path: of a TOML file.
+        path: the TOML file.
         advice: what errors say to do.
 
     Raises:

@@ -48,7 +48,8 @@ def run(
     dtype: Annotated[
         str,
         typer.Option(
-            metavar="[auto|fp32|bf16|fp16]", help="Of the weights; auto is as they were saved."
+            metavar="[auto|fp32|bf16|fp16]",
+            help="Data type of the weights. auto keeps the one that they were saved in.",
         ),
     ] = "auto",
     device: DeviceOption = "auto",

@@ -136,7 +136,7 @@ def changed_fingerprint(fingerprint: str, chosen: Sequence[int]) -> str:
 
 
 class ImageSplit(Protocol):
-    """What training and test images of any kind have."""
+    """What every class of training or test images has, whatever the task."""
 
     @property
     def ids(self) -> tuple[str, ...]:

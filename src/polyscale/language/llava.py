@@ -15,7 +15,7 @@ from transformers import (
     TimmWrapperModel,
 )
 
-from polyscale.errors import InputError, near_matches
+from polyscale.errors import InputError, check_options
 from polyscale.language.config import ImageMode, S2VisionConfig, backbone_facts
 from polyscale.language.images import make_image_processor
 from polyscale.language.language_models import load_language_model
@@ -28,6 +28,9 @@ from polyscale.operator.plan import check_choice
 from polyscale.types import Backbone
 
 PADDING = "<pad>"
+
+OPTIONS = ("antialias", "frozen", "merge", "operator", "skip_enlarged", "tile_size")
+"""Fields of `S2VisionConfig` that `make_llava` hands on as they are."""
 
 VOCABULARY_STEP = 64
 """Embeddings are enlarged to a multiple of it, as those of LLaVA are."""
@@ -70,7 +73,8 @@ def make_llava(
         RunError: if weights cannot be fetched.
     """
     check_choice("image_mode", image_mode, get_args(ImageMode))
-    _check_options(options)
+    # the configuration would take any name
+    check_options(options, OPTIONS, of="a tower")
     backbone = as_backbone(_source(vision))
     vision_model = _vision_model(backbone)
     config = S2VisionConfig(
@@ -104,17 +108,6 @@ def make_llava(
     processor = make_processor(config, image_processor, tokenizer, chat_template=template)
     check_llava(model, processor)
     return model, processor
-
-
-def _check_options(options: dict[str, Any]) -> None:
-    """Refuse what is no field of the tower's configuration, which would take any name."""
-    known = {"merge", "skip_enlarged", "antialias", "frozen", "operator", "tile_size"}
-    for name in options:
-        if name not in known:
-            raise InputError(
-                f"{name} is not an option of a tower.{near_matches(name, known)} "
-                f"The options are {', '.join(sorted(known))}."
-            )
 
 
 def _source(vision: Any) -> Any:

@@ -7,6 +7,7 @@ from transformers import AutoConfig, AutoProcessor, LlavaForConditionalGeneratio
 
 from polyscale.errors import InputError, first_line
 from polyscale.operator.backbones.loading import fetching, local_folder
+from polyscale.operator.plan import check_choice
 
 DTYPES: dict[str, Any] = {
     "auto": "auto",
@@ -31,8 +32,7 @@ def load_llava(source: str, *, device: str = "cpu", dtype: str = "auto") -> tupl
         InputError: if there is no such model, it is of another kind, or has no processor.
         RunError: if the weights cannot be fetched.
     """
-    if dtype not in DTYPES:
-        raise InputError(f"dtype must be one of {', '.join(DTYPES)}, but got {dtype!r}.")
+    check_choice("dtype", dtype, tuple(DTYPES))
     name = source.removeprefix("hf:")
     folder = local_folder(name)
     if folder and not any((folder / file).is_file() for file in PROCESSOR_FILES):

@@ -63,7 +63,7 @@ def check_llava(model: Any, processor: Any) -> None:
             f"{tower.model_type}. Build it with make_llava."
         )
     check_image_processor(processor.image_processor, tower)
-    width = tower.hidden_size * _num_read(config.vision_feature_layer)
+    width = tower.hidden_size * num_read(config.vision_feature_layer)
     given = model.model.multi_modal_projector.linear_1.in_features
     if given != width:
         raise InputError(
@@ -90,5 +90,6 @@ def check_llava(model: Any, processor: Any) -> None:
         )
 
 
-def _num_read(layers: int | list[int]) -> int:
+def num_read(layers: int | list[int]) -> int:
+    """How many layers of the tower a `vision_feature_layer` names; they lie side by side."""
     return 1 if isinstance(layers, int) else len(layers)

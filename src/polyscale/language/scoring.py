@@ -27,17 +27,6 @@ from polyscale.language.prefixes import embed, hidden_after_prefixes
 from polyscale.language.prompts import IMAGE, prompt
 from polyscale.language.tokens import shared_length, token_ids, turn_text
 from polyscale.operator.backbones.dry_run import dry_run
-from polyscale.stats import preferred
-
-__all__ = [
-    "LETTERS_REQUEST",
-    "Losses",
-    "Query",
-    "image_features",
-    "preferred",
-    "score_letters",
-    "score_options",
-]
 
 LETTERS_REQUEST = "Answer with the option's letter from the given choices directly."
 """The last line of a prompt that lists options, as LLaVA-1.5 was trained and is judged."""

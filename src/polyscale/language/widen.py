@@ -11,7 +11,7 @@ from transformers import LlavaForConditionalGeneration, LlavaProcessor
 from polyscale.errors import InputError
 from polyscale.language.config import S2VisionConfig
 from polyscale.language.images import make_image_processor
-from polyscale.language.processor import check_llava, make_processor, select_strategy
+from polyscale.language.processor import check_llava, make_processor, num_read, select_strategy
 from polyscale.language.tower import S2VisionModel
 
 KEPT = ("image_mode", "skip_enlarged", "antialias", "merge", "frozen", "operator", "tile_size")
@@ -78,7 +78,7 @@ def widen(
         slots=_slots(known, new),
         num_slots=len(new),
         width=config.width,
-        num_layers=_num_layers(model.config),
+        num_layers=num_read(model.config.vision_feature_layer),
     )
     wide.generation_config = model.generation_config
     wide_processor = _processor(processor, config)
@@ -169,8 +169,3 @@ def _slots(known: Sequence[float], scales: Sequence[float]) -> list[int]:
             f"Add {missing[0]:g}."
         )
     return [list(scales).index(scale) for scale in known]
-
-
-def _num_layers(config: Any) -> int:
-    layers = config.vision_feature_layer
-    return 1 if isinstance(layers, int) else len(layers)

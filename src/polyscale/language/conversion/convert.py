@@ -5,7 +5,6 @@ and the tower, so that a model of 13 billion parameters needs a few GB.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from torch import Tensor
 from transformers import AutoTokenizer
 
 from polyscale.errors import InputError, MissingExtraError, RunError, first_line, require
-from polyscale.features import temporary_folder
+from polyscale.features import whole_folder
 from polyscale.language.conversion.config import empty_language_model, image_mode_of, sizes_of
 from polyscale.language.conversion.files import Original, read_json, read_original, read_weights
 from polyscale.language.conversion.tensors import check_tensors, finish_tensor, original_name
@@ -160,11 +159,8 @@ def _new_folder(out: Path, num_bytes: int) -> Iterator[Path]:
             f"out needs {_gigabytes(num_bytes)} on the disk, but {str(parent)!r} has "
             f"{_gigabytes(free)} left. Make room, or choose another folder."
         )
-    with temporary_folder(parent, prefix=f".{out.name}-") as temporary:
-        folder = temporary / "model"
-        folder.mkdir()
+    with whole_folder(out) as folder:
         yield folder
-        os.replace(folder, out)  # noqa: PTH105 - atomic
 
 
 def _write(

@@ -6,16 +6,16 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoProcessor, LlavaForConditionalGeneration, set_seed
+from transformers import set_seed
 
 from polyscale.data import default_inspection_cache
-from polyscale.errors import InputError, near_matches
+from polyscale.errors import InputError, check_options
 from polyscale.language.llava import make_llava
+from polyscale.language.loading import load_llava
 from polyscale.language.training.conversations import load_conversations
 from polyscale.language.training.folder import TrainedLlava
 from polyscale.language.training.settings import LlavaTraining
 from polyscale.language.training.train import train_llava
-from polyscale.operator.backbones.loading import fetching, local_folder
 from polyscale.types import Progress, silent
 
 NEEDED = ("model", "data", "out")
@@ -59,12 +59,7 @@ def train_from_config(options: Mapping[str, Any], *, progress: Progress = silent
 def _settings(options: Mapping[str, Any]) -> LlavaTraining:
     own = (*NEEDED, *OTHERS)
     known = (*own, *(each.name for each in fields(LlavaTraining)))
-    for name in options:
-        if name not in known:
-            raise InputError(
-                f"{name} is not an option of a training.{near_matches(name, known)} "
-                f"The options are {', '.join(known)}."
-            )
+    check_options(options, known, of="a training")
     for name in own:
         kinds = (str, Mapping) if name == "model" else (str, Path)
         if not isinstance(options.get(name, None if name in NEEDED else ""), kinds):
@@ -96,7 +91,4 @@ def _model(source: str | Mapping[str, Any]) -> tuple[Any, Any]:
                 'Example: [model] vision = "pip:efficientnet_lite0", language = "pip:smollm2_135m"'
             ) from error
         return make_llava(**source)
-    name = str(local_folder(source) or source)
-    with fetching(source, "a local folder.", also=ValueError):
-        processor = AutoProcessor.from_pretrained(name)
-        return LlavaForConditionalGeneration.from_pretrained(name, dtype="auto"), processor
+    return load_llava(source)

@@ -1,7 +1,6 @@
 """The folder of a training: what it is of, what it holds, and room for it on the disk."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from polyscale.errors import InputError, RunError, first_line
-from polyscale.features import temporary_folder, weights_hash
+from polyscale.features import weights_hash
 from polyscale.language.training.conversations import Conversations
 from polyscale.language.training.settings import LlavaTraining
 
@@ -126,15 +125,6 @@ def training_folder(out: Path, facts: Mapping[str, str], num_bytes: int) -> Iter
             f"out {str(out)!r} cannot be written ({error.strerror or error}). "
             "Make room, or choose another folder."
         ) from error
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write to, which takes its name when the block ends."""
-    with temporary_folder(folder.parent) as temporary:
-        (temporary / folder.name).mkdir()
-        yield temporary / folder.name
-        os.replace(temporary / folder.name, folder)  # noqa: PTH105 - atomic
 
 
 def _digest(text: str) -> str:

@@ -1,10 +1,10 @@
 """Every choice about a training, as data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from polyscale.errors import InputError, near_matches
+from polyscale.errors import InputError
 from polyscale.operator.multiscale.precision import Precision, check_precision
 from polyscale.operator.plan import check_choice, check_count, check_flag
 
@@ -99,22 +99,6 @@ class LlavaTraining:
             value = getattr(self, name)
             if type(value) is not int or value < 0:
                 raise InputError(f"{name} must be a whole number from 0, but got {value!r}.")
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> "LlavaTraining":
-        """From options by name, as a TOML file has them.
-
-        Raises:
-            InputError: if there is no option of that name, or a value breaks its rule.
-        """
-        known = [each.name for each in fields(cls)]
-        for name in options:
-            if name not in known:
-                raise InputError(
-                    f"{name} is not a setting of a training.{near_matches(name, known)} "
-                    f"The settings are {', '.join(known)}."
-                )
-        return cls(**options)
 
     @property
     def learning_rates(self) -> tuple[float, float]:

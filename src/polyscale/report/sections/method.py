@@ -11,7 +11,8 @@ from polyscale.report.run import Run
 
 def method_section(run: Run) -> Markup:
     """Terms, settings and versions, and the limits of it all; questions have their own terms."""
-    titles = {"probe": "Head", "settings": "Settings", "versions": "Versions and hardware"}
+    trained = "Model" if run.questions else "Head"
+    titles = {"probe": trained, "settings": "Settings", "versions": "Versions and hardware"}
     sections = []
     for field, title in titles.items():
         rows = {name: getattr(result, field) for name, result in run.rows.items()}

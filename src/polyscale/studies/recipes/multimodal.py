@@ -13,7 +13,7 @@ from typing import Any
 
 from polyscale.data.published import PaperRow, load_paper
 from polyscale.errors import InputError, near_matches
-from polyscale.studies.recipes.recipe import Checkpoint, Recipe
+from polyscale.studies.recipes.recipe import Checkpoint, Recipe, weights_folder
 from polyscale.studies.recipes.size import count_tiles
 from polyscale.studies.recipes.table import CHECKPOINTS, RECIPES
 
@@ -45,7 +45,7 @@ class LanguageWeights:
     @property
     def folder(self) -> str:
         """Name of the folder in which local weights are expected."""
-        return self.repository.rpartition("/")[2]
+        return weights_folder(self.repository)
 
 
 @dataclass(frozen=True, kw_only=True)

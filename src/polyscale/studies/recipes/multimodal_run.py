@@ -15,6 +15,7 @@ from polyscale.studies.recipes.multimodal import (
     MultimodalRecipe,
     StageRecipe,
 )
+from polyscale.studies.recipes.recipe import weights_folder
 from polyscale.types import Progress, silent
 
 SCHEME = "llava"
@@ -79,7 +80,7 @@ class PreparedMultimodal:
         }
 
     def _at(self, repository: str) -> str:
-        name = repository.rpartition("/")[2]
+        name = weights_folder(repository)
         return repository if self.weights_dir is None else str(self.weights_dir / name)
 
 

@@ -13,7 +13,7 @@ from polyscale.data.sources import list_source
 from polyscale.errors import InputError, MissingExtraError, RunError, first_line
 from polyscale.operator.backbones import load
 from polyscale.studies.compare import ComparePlan, plan_compare
-from polyscale.studies.recipes.recipe import Checkpoint, Recipe
+from polyscale.studies.recipes.recipe import Checkpoint, Recipe, weights_folder
 from polyscale.studies.recipes.table import get_recipe
 from polyscale.tasks import RunSettings
 from polyscale.types import Candidate, Progress, silent
@@ -138,7 +138,7 @@ def fetch_weights(recipe: Recipe, weights_dir: str | None = None) -> None:
     # the same weights on tiles of two sizes are named once
     missing = {c.repository: reason for c, reason in reasons.items() if reason}
     if missing:
-        folders = (repository.rpartition("/")[2] for repository in missing)
+        folders = (weights_folder(repository) for repository in missing)
         raise RunError(
             f"recipe {recipe.name}: weights must be there or within reach, but "
             f"{len(missing)} of {len(recipe.repositories)} are not: "

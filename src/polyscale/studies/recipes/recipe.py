@@ -8,6 +8,11 @@ from polyscale.tasks import RunSettings, get_task, make_settings
 from polyscale.types import HW, Candidate
 
 
+def weights_folder(repository: str) -> str:
+    """Name of the folder in which local weights of a repository are expected: its last part."""
+    return repository.rpartition("/")[2]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """Pre-trained weights, and the size of the tiles that a recipe runs them on.
@@ -47,7 +52,7 @@ class Checkpoint:
     @property
     def folder(self) -> str:
         """Name of the folder in which local weights are expected."""
-        return self.repository.rpartition("/")[2]
+        return weights_folder(self.repository)
 
     @property
     def grid_hw(self) -> HW:

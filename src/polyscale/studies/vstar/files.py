@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from polyscale.language.processor import num_read
 from polyscale.language.views import SQUARE_HW, count_tower, tower_levels
 from polyscale.records import (
     ANSWERS_FILE,
@@ -122,7 +123,6 @@ def _result(plan: VstarPlan, answers: Sequence[Answer], task: TaskRecord) -> Res
         num_trials = np.array([len(answer.losses) for answer in answers])
         scores[TRIALS.key] = float(np.average(shares, weights=num_trials))
     config = plan.model.config
-    layers = config.vision_feature_layer
     return Result(
         candidate=str(Candidate(plan.name, scales)),
         backbone=plan.name,
@@ -141,8 +141,7 @@ def _result(plan: VstarPlan, answers: Sequence[Answer], task: TaskRecord) -> Res
         num_train=0,
         num_test=len(test),
         num_tiles=sum(level.num_tiles for level in levels),
-        feature_dim=config.vision_config.hidden_size
-        * (1 if isinstance(layers, int) else len(layers)),
+        feature_dim=config.vision_config.hidden_size * num_read(config.vision_feature_layer),
         params=sum(p.numel() for p in plan.model.parameters()),
         macs=cost.macs,
         flops=cost.flops,

@@ -68,10 +68,10 @@ def _ask(plan: VstarPlan, batch: Sequence[int], features: Features | None) -> li
     """The answers to a batch of questions, by their indices."""
     test, settings = plan.data.test, plan.settings
     asked = [test.questions[index] for index in batch]
-    pictures = [test.read(index) for index in batch]
+    pictures = [None if settings.blind else test.read(index) for index in batch]
     seen = [
-        None if settings.blind else features(int(test.picture_of[i])) if features else picture
-        for i, picture in zip(batch, pictures, strict=True)
+        features(int(test.picture_of[index])) if picture and features else picture
+        for index, picture in zip(batch, pictures, strict=True)
     ]
     queries = [
         Query(question=question.text, options=question.options, picture=picture)
@@ -92,9 +92,7 @@ def _ask(plan: VstarPlan, batch: Sequence[int], features: Features | None) -> li
         Answer(
             id=question.id,
             losses=trials,
-            tiles=()
-            if settings.blind
-            else seen_tiles(plan.model, plan.processor, picture.size[::-1]),
+            tiles=seen_tiles(plan.model, plan.processor, picture.size[::-1]) if picture else (),
         )
         for question, trials, picture in zip(asked, losses, pictures, strict=True)
     ]
