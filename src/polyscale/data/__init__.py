@@ -11,6 +11,7 @@ from polyscale.data.dataset import (
     MultiLabelData,
     NumberData,
     SegmentationData,
+    TrainingData,
 )
 from polyscale.data.draws import Draw, draw_again, draw_kind
 from polyscale.data.embedded import load_rooms
@@ -25,6 +26,7 @@ from polyscale.data.sources import (
     load_questions,
     load_segmentation,
 )
+from polyscale.data.training import load_training
 from polyscale.data.vstar import write_questions
 from polyscale.decode import read_image
 from polyscale.records import DataReport
@@ -46,6 +48,7 @@ __all__ = [
     "QuestionData",
     "Questions",
     "SegmentationData",
+    "TrainingData",
     "categories_of",
     "default_inspection_cache",
     "draw_again",
@@ -57,6 +60,7 @@ __all__ = [
     "load_questions",
     "load_rooms",
     "load_segmentation",
+    "load_training",
     "read_image",
     "with_limit",
     "write_questions",
