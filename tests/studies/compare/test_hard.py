@@ -83,7 +83,7 @@ def signal(rng, labels, noise=0.5):
 
 
 def planted(candidate):
-    """The small model is wrong about the hard images at any scale, which also look like no other."""
+    """The small model is wrong about the hard images at any scale; they look like no other."""
     rng = np.random.default_rng(hash(candidate.scales) % 100 + len(candidate.backbone))
     labels = np.arange(NUM) % 2
     seen = labels.copy()
