@@ -19,6 +19,7 @@ from polyscale.features.maps import (
     StoredMaps,
     SummedMaps,
     channel_statistics,
+    resampling_matrix,
 )
 from polyscale.features.pictures import remembered
 from polyscale.features.store import (
@@ -57,6 +58,7 @@ __all__ = [
     "parse_bytes",
     "pooled_columns",
     "remembered",
+    "resampling_matrix",
     "temporary_folder",
     "weights_hash",
     "whole_file",

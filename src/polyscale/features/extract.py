@@ -222,7 +222,7 @@ def _compute(
                     parts.append([select(level) for level in piece.module.run(prepared).scales])
             for scale, rows in zip(job[0].module.scales, zip(*parts, strict=True), strict=True):
                 features = torch.cat(rows).numpy()
-                _check_finite(features, module, scale)
+                _check_finite(features, module, scale, images, shard)
                 yield shard, scale, features
     finally:  # makers wait for readers, so readers stop first; none is waited for
         readers.shutdown(wait=False, cancel_futures=True)
@@ -262,12 +262,18 @@ def _prepare(piece: _Piece, images: Images, readers: ThreadPoolExecutor) -> Prep
         return piece.module.prepare(pictures, eager=True)
 
 
-def _check_finite(rows: NDArray, module: MultiScale, scale: float) -> None:
-    if not np.isfinite(rows).all():
+def _check_finite(
+    rows: NDArray, module: MultiScale, scale: float, images: Images, shard: range
+) -> None:
+    finite = np.isfinite(rows).reshape(len(rows), -1).all(axis=1)
+    if not finite.all():
+        index = shard[int(finite.argmin())]
+        ids = getattr(images, "ids", None)  # views of images have none
+        image = repr(ids[index]) if ids else f"number {index}"
         advice = (
             "Try --dtype fp32" if module.config.dtype != "fp32" else "Its weights may be broken"
         )
         raise InputError(
             f"model {module.backbone.name} gives NaN or infinite features at scale "
-            f"{format_scale(scale)}. {advice}, or leave it out."
+            f"{format_scale(scale)} for image {image}. {advice}, or leave it out."
         )

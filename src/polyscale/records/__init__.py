@@ -45,6 +45,14 @@ from polyscale.records.recommendation import (
     Recommendation,
     SelectionGap,
 )
+from polyscale.records.reconstruction import (
+    QUANTILES,
+    RESIDUALS_FILE,
+    FoundReconstruction,
+    Reconstruction,
+    ReconstructionRow,
+    ResidualPicture,
+)
 from polyscale.records.repeats import DrawKind, DrawnContrast, Repeat, Repeats
 from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.tables import (
@@ -74,8 +82,10 @@ __all__ = [
     "FILES",
     "LOG_FILE",
     "METRICS",
+    "QUANTILES",
     "QUESTIONS_FILE",
     "REQUIRED",
+    "RESIDUALS_FILE",
     "RUN_MARKS",
     "SHEET_FILE",
     "Advice",
@@ -98,6 +108,7 @@ __all__ = [
     "Failure",
     "FieldError",
     "Floor",
+    "FoundReconstruction",
     "Gain",
     "ImagePair",
     "ImageRow",
@@ -113,10 +124,13 @@ __all__ = [
     "Probes",
     "QuestionRow",
     "Recommendation",
+    "Reconstruction",
+    "ReconstructionRow",
     "Record",
     "Reduction",
     "Repeat",
     "Repeats",
+    "ResidualPicture",
     "Result",
     "Rule",
     "ScaleTiles",

@@ -7,6 +7,7 @@ from polyscale.records.addons import Cascade, Control, Failure, Probes, SweetSpo
 from polyscale.records.data import ClassIous, DataRecord, Sizes
 from polyscale.records.metric import TaskRecord
 from polyscale.records.recommendation import Recommendation, SelectionGap
+from polyscale.records.reconstruction import Reconstruction
 from polyscale.records.repeats import Repeats
 from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.timing import Timing
@@ -25,6 +26,7 @@ FILES: dict[str, Any] = {
     "controls.json": tuple[Control, ...],
     "probes.json": dict[str, Probes],
     "repeats.json": Repeats,
+    "reconstruction.json": Reconstruction,
     "data.json": DataRecord,
     "classes.json": ClassIous,
     "sizes.json": Sizes,

@@ -31,6 +31,7 @@ from polyscale.stats.image_bootstrap import (
     image_intervals,
     mean_iou,
     mean_of_images,
+    ratio_intervals,
     weighted_contrasts,
     weighted_intervals,
 )
@@ -112,6 +113,7 @@ __all__ = [
     "paired_errors",
     "pareto_front",
     "preferred",
+    "ratio_intervals",
     "recommend",
     "reliability",
     "right_shares",

@@ -16,6 +16,7 @@ from polyscale.records import (
     Control,
     Failure,
     Floor,
+    FoundReconstruction,
     Look,
     Probes,
     Recommendation,
@@ -56,6 +57,8 @@ class Comparison:
         repeats: the comparison on other draws of the images; None where that was not asked for.
         failures: candidates that gave no result, and why.
         timing: where the time went.
+        reconstruction: what of a larger model's features is a linear function of the candidates';
+            None where that was not asked for.
     """
 
     plan: ComparePlan
@@ -74,6 +77,7 @@ class Comparison:
     repeats: Repeats | None
     failures: tuple[Failure, ...]
     timing: Timing
+    reconstruction: FoundReconstruction | None = None
 
     @property
     def data(self) -> Any:
@@ -111,6 +115,7 @@ class Comparison:
             "controls": self.controls,
             "floors": self.floors,
             "repeats": self.repeats,
+            "reconstruction": self.reconstruction and self.reconstruction.record,
             "failures": self.failures or None,
             "timing": self.timing,
             "data": self.look.data if self.look else None,
@@ -131,6 +136,8 @@ class Comparison:
         pq.write_table(self.gallery, folder / "gallery.parquet")
         if self.look is not None:
             self.look.write_pictures(folder)
+        if self.reconstruction is not None:
+            self.reconstruction.write_pictures(folder)
         finished = FinishedRun(
             data=self.data,
             settings=self.plan.settings,
