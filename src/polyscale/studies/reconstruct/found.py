@@ -49,7 +49,7 @@ def find_reconstruction(comparison: Comparison, progress: Progress) -> FoundReco
         grid_hw=data.target.grid_hw,
         upper=data.upper,
         num_images=num_images,
-        num_tokens=tuple(num * prod(data.target.grid_hw) for num in num_images),  # type: ignore[arg-type]
+        num_tokens=tuple(num * prod(data.target.grid_hw) for num in num_images),
         ranks=tuple(int(start) + 1 for start in starts),
         variance=tuple((np.add.reduceat(variances, starts) / variances.sum()).tolist()),
         notes=data.warnings,
@@ -108,7 +108,7 @@ def _ratios(
     information: Mapping[str, Information], num_images: int, *, upper: str | None, seed: int
 ) -> dict[str, dict[str, float]]:
     """Information over that of the upper bound; empty if that is missing or has none."""
-    if upper not in information or information[upper].value <= 0:
+    if upper is None or upper not in information or information[upper].value <= 0:
         return {}
     intervals = ratio_intervals(information, num_images, over=upper, seed=seed)
     return {

@@ -85,7 +85,7 @@ def plan_reconstruct(
         is_drawn=data.is_drawn,
         num_unlimited=data.num_unlimited,
         target=chosen,
-        upper=bound and str(bound),
+        upper=None if bound is None else str(bound),
     )
     plan = plan_compare(images, given, settings, task=Reconstruction(), progress=progress)
     for candidate in plan.candidates:
@@ -137,10 +137,10 @@ def reconstruct_larger(
 ) -> FoundReconstruction:
     """How much of the larger model's features the small model of a comparison's verdict has.
 
-    The target is the larger model of the first verdict. It is reconstructed from the small model at one
-    scale, where that was run, and at the scales of the verdict, on the same images. A model of the
-    family that is larger still is the upper bound, if there is one. `Comparison.save` writes what
-    is found, where it is the field `reconstruction`, and the report shows it.
+    The target is the larger model of the first verdict. It is reconstructed from the small model at
+    one scale, where that was run, and at the scales of the verdict, on the same images. A model of
+    the family that is larger still is the upper bound, if there is one. `Comparison.save` writes
+    what is found, where it is the field `reconstruction`, and the report shows it.
 
     Args:
         comparison: with a verdict.
