@@ -30,6 +30,7 @@ from polyscale.features.store import (
     default_cache,
 )
 from polyscale.features.usage import Kept, clear, list_kept
+from polyscale.features.workers import cpu_workers
 
 __all__ = [
     "ArrayMaps",
@@ -47,6 +48,7 @@ __all__ = [
     "SummedMaps",
     "channel_statistics",
     "clear",
+    "cpu_workers",
     "decode_side",
     "default_cache",
     "extract_maps",
