@@ -8,9 +8,9 @@ from polyscale.errors import InputError
     ("source", "message"),
     [
         ("room", "Did you mean 'rooms'"),
-        ("folder:", "data must be rooms, folder:PATH"),
+        ("folder:", "data must be rooms, fashion-mnist, folder:PATH"),
         ("foldr:a", "Did you mean 'folder'"),
-        ("zip:a", "data must be rooms, folder:PATH"),
+        ("zip:a", "data must be rooms, fashion-mnist, folder:PATH"),
         ("folder:a?per_clas=5", "must be among per_class, limit, but got 'per_clas'. Did you mean"),
         ("csv:a?per_class=", "option per_class of data must be given once, with a value"),
         ("csv:a?per_class=3&per_class=4", "must be given once"),

@@ -19,8 +19,9 @@ from polyscale.data.dataset import (
 )
 from polyscale.data.embedded import load_rooms, rooms_depth, rooms_segmentation
 from polyscale.data.files import check_names, is_folder
-from polyscale.data.folder import list_folder
+from polyscale.data.folder import has_classes, list_folder, list_plain_folder
 from polyscale.data.hugging_face import list_hugging_face
+from polyscale.data.idx import FASHION_FOLDER, FASHION_MNIST, list_fashion_mnist, list_idx
 from polyscale.data.imagenet import list_imagenet
 from polyscale.data.limit import LIMIT, limit_catalogue, limit_data, read_limit
 from polyscale.data.listing import Catalogue, Listing, sample_splits
@@ -95,6 +96,7 @@ SOURCES = {
         },
     ),
     "imagenet": Source(lambda rest, kind, options: list_imagenet(to_path(rest)), {"label": ()}),
+    "idx": Source(lambda rest, kind, options: list_idx(to_path(rest)), {"label": ()}),
     "ade20k": Source(lambda rest, kind, options: list_ade20k(to_path(rest)), {"mask": ()}),
     "pairs": Source(_list_pairs, {"mask": MASK_OPTIONS, "depth": DEPTH_OPTIONS}),
     "nyu": Source(_list_nyu, {"mask": (), "depth": ("filled", "crop", *DEPTH_OPTIONS)}),
@@ -110,6 +112,9 @@ SOURCES = {
     ),
 }
 
+INSTALLED = Source(lambda place, kind, options: list_fashion_mnist(), {"label": ()})
+"""Data whose place is known, so that their name says all."""
+
 
 def load_classification(
     source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
@@ -117,8 +122,9 @@ def load_classification(
     """Load a data set with one class for each image.
 
     Args:
-        source: `rooms`, `folder:PATH`, `csv:PATH`, `hf:NAME`, `hf:PATH` or `imagenet:PATH`, the
-            last ones with options behind a question mark: `?per_class=50&label=breed`.
+        source: `rooms`, `fashion-mnist`, `folder:PATH`, `csv:PATH`, `hf:NAME`, `hf:PATH`,
+            `imagenet:PATH` or `idx:PATH`, with options behind a question mark:
+            `?per_class=50&label=breed`.
         seed: of the split, where the data has none, and of a sample (`per_class` or `limit`).
         cache: folder for what is found in files, so that they are read once; None keeps nothing.
         progress: told what is being done.
@@ -221,6 +227,29 @@ def load_questions(
     return limit_data(data, num, seed=seed, what="questions")
 
 
+def load_images(
+    source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
+) -> DataSet:
+    """Load a data set for its images alone; see `load_classification`.
+
+    Any source of the other loaders will do, with the same split; and `folder:PATH` may also hold
+    images without folders of classes, in `train/` and `test/` or a third of them drawn for testing.
+    """
+    if _is_rooms(source):
+        return load_classification(source, seed=seed)
+    scheme, _, rest = source.partition(":")
+    known = SOURCES.get(scheme)
+    if scheme == "folder" and rest:
+        place, options = split_options(rest, ("per_class", LIMIT))
+        if is_folder(to_path(place)) and not has_classes(to_path(place)):
+            catalogue = _sampler(options, seed)(list_plain_folder(to_path(place)))
+            return DataSet(**assemble(source, catalogue, seed, cache, progress)[0])
+    # targets are read along where there is no way around them
+    kind = next(iter(known.options)) if known else "label"
+    load = {"mask": load_segmentation, "depth": load_depth}.get(kind, load_classification)
+    return load(source, seed=seed, cache=cache, progress=progress)
+
+
 def list_source(source: str, task: str, *, seed: int = 0) -> Catalogue:
     """What a data set holds, before any image is opened.
 
@@ -238,6 +267,8 @@ def place_of_data(source: str) -> Path | None:
     embedded = {"rooms": "rooms", NEEDLES: "."}  # needles are about the pictures of rooms
     if (folder := embedded.get(source.partition("?")[0])) is not None:
         return Path(str(files("polyscale.data") / folder))
+    if source.partition("?")[0] == FASHION_MNIST:
+        return FASHION_FOLDER if FASHION_FOLDER.exists() else None
     scheme, _, rest = source.partition(":")
     place = to_path(rest if Path(rest).exists() else rest.rpartition("?")[0])
     complete = scheme in SOURCES and scheme not in ("csv", "hf") and place.exists()
@@ -248,12 +279,15 @@ def _list(source: str, kind: str, seed: int) -> Catalogue:
     """What a source holds, sampled, before any file is opened."""
     known = {scheme: entry for scheme, entry in SOURCES.items() if kind in entry.options}
     scheme, _, rest = source.partition(":")
-    if scheme not in known or not rest:
+    own = known.get(scheme) if rest else None
+    if kind == "label" and source.partition("?")[0] == FASHION_MNIST:
+        own, rest = INSTALLED, source
+    if own is None:
         raise InputError(_no_such_data(source, kind, known))
     sampling = ("per_class", LIMIT) if kind == "label" else (LIMIT,)
-    place, options = split_options(rest, (*known[scheme].options[kind], *sampling))
+    place, options = split_options(rest, (*own.options[kind], *sampling))
     sample = _sampler(options, seed)
-    catalogue = known[scheme].list(place, kind, options)
+    catalogue = own.list(place, kind, options)
     # all names must fit into reports
     check_names([source], "data")
     check_names(catalogue.class_names, "class name")
@@ -289,8 +323,9 @@ def _sample_rooms(data: Rooms, source: str, seed: int) -> Rooms:
 
 def _no_such_data(source: str, kind: str, known: Mapping[str, Source]) -> str:
     scheme, colon, _ = source.partition(":")
-    rooms = ["rooms"] if kind in ROOMS else []
-    guess = near_matches(source, rooms) or near_matches(scheme, known)
+    embedded = ["rooms"] if kind in ROOMS else []
+    embedded += [FASHION_MNIST] if kind == "label" else []
+    guess = near_matches(source, embedded) or near_matches(scheme, known)
     if scheme in SOURCES and scheme not in known:
         tasks = " or ".join(TASKS[offered] for offered in SOURCES[scheme].options)
         guess = f" {scheme}: is for --task {tasks}."
@@ -298,5 +333,5 @@ def _no_such_data(source: str, kind: str, known: Mapping[str, Source]) -> str:
         for likely in ("folder", "pairs"):
             if likely in known:
                 guess = f" Did you mean '{likely}:{source}'?"
-    *names, last = [*rooms, *(f"{name}:PATH" for name in known), "hf:NAME"]
+    *names, last = [*embedded, *(f"{name}:PATH" for name in known), "hf:NAME"]
     return f"data must be {', '.join(names)} or {last}, but got {source!r}.{guess}"

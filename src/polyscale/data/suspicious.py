@@ -48,7 +48,7 @@ def _is_flat(images: Listing, index: int) -> bool:
 
 def _reasons(facts: ImageFacts, typical_px: float) -> Iterator[str]:
     height, width = facts.image_hw
-    if min(height, width) < MIN_SIDE_PX:
+    if min(height, width) < MIN_SIDE_PX and typical_px >= MIN_SIDE_PX**2:
         yield f"only {width}×{height} px"
     if max(height, width) > MAX_ASPECT * min(height, width):
         yield f"{width}×{height} px is squashed to a square by most models"

@@ -47,6 +47,14 @@ from polyscale.records.recommendation import (
     Recommendation,
     SelectionGap,
 )
+from polyscale.records.reconstruction import (
+    QUANTILES,
+    RESIDUALS_FILE,
+    FoundReconstruction,
+    Reconstruction,
+    ReconstructionRow,
+    ResidualPicture,
+)
 from polyscale.records.repeats import DrawKind, DrawnContrast, Repeat, Repeats
 from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.tables import (
@@ -77,8 +85,10 @@ __all__ = [
     "FILES",
     "LOG_FILE",
     "METRICS",
+    "QUANTILES",
     "QUESTIONS_FILE",
     "REQUIRED",
+    "RESIDUALS_FILE",
     "RUN_MARKS",
     "SHEET_FILE",
     "Advice",
@@ -101,6 +111,7 @@ __all__ = [
     "Failure",
     "FieldError",
     "Floor",
+    "FoundReconstruction",
     "Gain",
     "HardExamples",
     "HardImage",
@@ -119,10 +130,13 @@ __all__ = [
     "Probes",
     "QuestionRow",
     "Recommendation",
+    "Reconstruction",
+    "ReconstructionRow",
     "Record",
     "Reduction",
     "Repeat",
     "Repeats",
+    "ResidualPicture",
     "Result",
     "Rule",
     "ScaleTiles",

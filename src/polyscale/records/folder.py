@@ -8,6 +8,7 @@ from polyscale.records.data import ClassIous, DataRecord, Sizes
 from polyscale.records.hard import HardExamples
 from polyscale.records.metric import TaskRecord
 from polyscale.records.recommendation import Recommendation, SelectionGap
+from polyscale.records.reconstruction import Reconstruction
 from polyscale.records.repeats import Repeats
 from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.timing import Timing
@@ -27,6 +28,7 @@ FILES: dict[str, Any] = {
     "probes.json": dict[str, Probes],
     "repeats.json": Repeats,
     "hard.json": tuple[HardExamples, ...],
+    "reconstruction.json": Reconstruction,
     "data.json": DataRecord,
     "classes.json": ClassIous,
     "sizes.json": Sizes,

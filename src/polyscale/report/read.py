@@ -26,6 +26,7 @@ from polyscale.records import (
 )
 from polyscale.records.codec import AGAIN, check_exists, damaged
 from polyscale.records.tables import (
+    AskedRow,
     CategoryRow,
     ImageRow,
     PredictionRow,
@@ -204,7 +205,12 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
     has_answers = has_text and {"probability", "correct"} <= found
     numbers = ["correct"] if task.right_or_wrong else [*task.statistics]
     has_categories = has_text and {"category", "correct"} <= found
-    kinds = {PredictionRow: has_answers, CategoryRow: has_categories, TextRow: has_text}
+    kinds = {
+        PredictionRow: has_answers,
+        AskedRow: has_categories and "question" in found,
+        CategoryRow: has_categories,
+        TextRow: has_text,
+    }
     row = next((kind for kind, is_there in kinds.items() if is_there), ImageRow)
     more = [name for name in numbers if name not in get_type_hints(row)]
     columns = read_table(path, row, more + ["confidence"] * (has_answers and "confidence" in found))
@@ -216,7 +222,7 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
         raise damaged(path, error) from error
     texts = {
         name: columns[name].to_numpy().astype(object)
-        for name in ("candidate", "id", "label", "prediction", "category")
+        for name in ("candidate", "id", "label", "prediction", "category", "question")
         if name in columns
     }
     ids = np.unique(texts["id"])
@@ -233,6 +239,7 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
         ids=ids,
         statistics={name: statistics[at] for name, at in rows.items()},
         labels=texts["label"][rows[names[0]]] if has_answers else None,
+        asked=texts["question"][rows[names[0]]] if "question" in texts else None,
         categories=texts["category"][rows[names[0]]] if "category" in texts else None,
         predictions=of_each("prediction"),
         correct={name: values > 0 for name, values in of_each("correct").items()},

@@ -32,12 +32,13 @@ from polyscale.stats.image_bootstrap import (
     image_intervals,
     mean_iou,
     mean_of_images,
+    ratio_intervals,
     weighted_contrasts,
     weighted_intervals,
 )
 from polyscale.stats.intervals import accuracy_intervals, bootstrap_interval
 from polyscale.stats.objects import ObjectIous, object_ious
-from polyscale.stats.options import RightShare, answer_of, preferred, right_shares
+from polyscale.stats.options import RightShare, answer_of, preferred
 from polyscale.stats.paired import paired_contrasts
 from polyscale.stats.power import images_to_differ, images_to_equate
 from polyscale.stats.recommend import recommend
@@ -120,9 +121,9 @@ __all__ = [
     "pareto_front",
     "preferred",
     "rarity",
+    "ratio_intervals",
     "recommend",
     "reliability",
-    "right_shares",
     "run_cascade",
     "score_interval",
     "segmentation_metrics",

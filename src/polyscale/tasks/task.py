@@ -35,7 +35,7 @@ AddOn = Literal["cascades", "probes", "controls", "repeats", "floors", "hard"]
 
 CLASS_SOURCES = (
     "rooms (embedded), folder:PATH with one folder for each class, csv:PATH, imagenet:PATH, "
-    "hf:NAME or hf:PATH"
+    "fashion-mnist (Debian's package), idx:PATH in MNIST's format, hf:NAME or hf:PATH"
 )
 """What `load_classification` takes, as help lists it."""
 

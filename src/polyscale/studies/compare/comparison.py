@@ -17,6 +17,7 @@ from polyscale.records import (
     Control,
     Failure,
     Floor,
+    FoundReconstruction,
     HardExamples,
     Look,
     Probes,
@@ -61,6 +62,8 @@ class Comparison:
             asked for.
         failures: candidates that gave no result, and why.
         timing: where the time went.
+        reconstruction: what of a larger model's features is a linear function of the candidates';
+            None where that was not asked for.
     """
 
     plan: ComparePlan
@@ -80,6 +83,7 @@ class Comparison:
     hard: tuple[HardExamples, ...] | None
     failures: tuple[Failure, ...]
     timing: Timing
+    reconstruction: FoundReconstruction | None = None
 
     @property
     def data(self) -> Any:
@@ -118,6 +122,7 @@ class Comparison:
             "floors": self.floors,
             "repeats": self.repeats,
             "hard": self.hard,
+            "reconstruction": self.reconstruction and self.reconstruction.record,
             "failures": self.failures or None,
             "timing": self.timing,
             "data": self.look.data if self.look else None,
@@ -141,6 +146,8 @@ class Comparison:
             pq.write_table(hard_pictures(self.hard, self.plan), folder / "hard.parquet")
         if self.look is not None:
             self.look.write_pictures(folder)
+        if self.reconstruction is not None:
+            self.reconstruction.write_pictures(folder)
         finished = FinishedRun(
             data=self.data,
             settings=self.plan.settings,

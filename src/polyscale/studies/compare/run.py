@@ -11,7 +11,7 @@ import numpy as np
 from torch import nn
 
 from polyscale.errors import InputError, RunError
-from polyscale.features import FeatureStore, feature_key, remembered, temporary_folder
+from polyscale.features import FeatureStore, cpu_workers, feature_key, remembered, temporary_folder
 from polyscale.operator.cost import Cost
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Probes, Result, Watch
@@ -91,10 +91,13 @@ class _Run:
         backbone, weights = self.plan.backbones[source], self.plan.weights_hashes[source]
         members = self._on_device(source)
         before = self.watch.timing()
-        features = self.extract.candidates(backbone, members, weights, self.failures)
+        parallel = source not in self.plan.live  # a user's own model may keep what a call left
+        features = self.extract.candidates(
+            backbone, members, weights, self.failures, parallel=parallel
+        )
         tile_s = self.watch.timing().tile_s(since=before)
         if tile_s is not None:
-            self.tile_s[source] = tile_s
+            self.tile_s[source] = tile_s * (cpu_workers() if parallel else 1)
         step = f"{backbone.name}: heads"
         for done, (candidate, of_scales) in enumerate(features.items()):
             self.progress(step, done, len(members), "candidates")
