@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.config import ConfigOption, read_values
+from polyscale.cli.config import ConfigOption
 from polyscale.cli.console import DeviceOption, QuietOption, ScalesOption, output
 from polyscale.progress import progress_bars
+from polyscale.records.config import read_values
 
 
 def pretrain(

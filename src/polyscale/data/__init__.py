@@ -21,6 +21,7 @@ from polyscale.data.questions import Pictures, Question, QuestionData, Questions
 from polyscale.data.sources import (
     load_classification,
     load_depth,
+    load_images,
     load_multilabel,
     load_numbers,
     load_questions,
@@ -55,6 +56,7 @@ __all__ = [
     "draw_kind",
     "load_classification",
     "load_depth",
+    "load_images",
     "load_multilabel",
     "load_numbers",
     "load_questions",
