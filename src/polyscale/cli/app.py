@@ -21,6 +21,7 @@ from polyscale.cli.paper import paper
 from polyscale.cli.plan import plan
 from polyscale.cli.predict import predict
 from polyscale.cli.recipe import recipe
+from polyscale.cli.reconstruct import reconstruct
 from polyscale.cli.report import report
 from polyscale.cli.seams import seams
 from polyscale.cli.show import show
@@ -37,7 +38,7 @@ app = typer.Typer(
 )
 app.command(cls=CompareCommand)(compare)
 app.command()(look)
-for command in (predict, plan, models, show, seams, paper):
+for command in (reconstruct, predict, plan, models, show, seams, paper):
     app.command()(command)
 app.add_typer(recipe, name="recipe")
 app.add_typer(llava, name="llava")

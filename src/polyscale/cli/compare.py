@@ -23,7 +23,7 @@ from polyscale.progress import notes, progress_bars
 from polyscale.types import Candidate
 
 if TYPE_CHECKING:
-    from polyscale.studies import ComparePlan
+    from polyscale.studies import ComparePlan, Comparison
 
 ALREADY_THERE = "This very run is already there; nothing was computed."
 
@@ -155,6 +155,7 @@ def run_plan(
     plan: "ComparePlan",
     out: Path,
     *,
+    run: "Callable[..., Comparison] | None" = None,
     cache: Path | None,
     cache_limit_bytes: int | None = None,
     as_json: bool = False,
@@ -166,6 +167,7 @@ def run_plan(
     Args:
         plan: the comparison.
         out: folder of the run, already checked.
+        run: what runs the plan; None is `run_compare`.
         cache: folder for features; None keeps none.
         cache_limit_bytes: limit of its size; None sets no limit.
         as_json: whether to print the files of the run as JSON, instead of its answers.
@@ -185,7 +187,7 @@ def run_plan(
         notes.print(ALREADY_THERE)
     else:
         with progress_bars() as progress:
-            comparison = run_compare(
+            comparison = (run or run_compare)(
                 plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress
             )
         write_run(comparison, out)

@@ -11,6 +11,11 @@ from polyscale.studies.compare import (
     write_run,
 )
 from polyscale.studies.look import look
+from polyscale.studies.reconstruct import (
+    plan_reconstruct,
+    reconstruct_larger,
+    run_reconstruct,
+)
 from polyscale.studies.run_folder import (
     REPORT_FILES,
     check_complete,
@@ -38,8 +43,11 @@ __all__ = [
     "measure_seams",
     "new_run",
     "plan_compare",
+    "plan_reconstruct",
+    "reconstruct_larger",
     "run_compare",
     "run_files",
+    "run_reconstruct",
     "show",
     "silent",
     "write_run",

@@ -26,6 +26,7 @@ from polyscale.report.sections.gallery import answers_gallery, maps_gallery
 from polyscale.report.sections.heads import heads_section
 from polyscale.report.sections.method import method_section
 from polyscale.report.sections.questions import questions_answer, questions_section
+from polyscale.report.sections.reconstruction import reconstruction_section
 from polyscale.report.sections.repeats import repeats_section
 from polyscale.report.sections.sizes import sizes_section
 
@@ -40,6 +41,7 @@ FINDINGS: tuple[Section, ...] = (
     answer_section,
     questions_answer,
     questions_section,
+    reconstruction_section,
     data_section,
     chart_section,
     floors_section,
