@@ -12,7 +12,7 @@ from polyscale.studies import (
     Progress,
     plan_compare,
     plan_reconstruct,
-    run_compare,
+    run_and_explain,
     run_reconstruct,
 )
 from polyscale.tasks import RunSettings, Task
@@ -72,7 +72,9 @@ def compare(
             image_cache=cache,
             progress=told,
         )
-        study = run_compare(plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=told)
+        study = run_and_explain(
+            plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=told
+        )
     return of_study(study)
 
 

@@ -17,6 +17,7 @@ from polyscale.records import (
     Control,
     DataRecord,
     Failure,
+    HardExamples,
     Probes,
     Recommendation,
     Reconstruction,
@@ -53,6 +54,8 @@ class Comparison:
         repeats: the comparison on other draws of the images; None where that was not asked for.
         reconstruction: how much of a larger model's features is a linear function of candidates';
             None where that was not asked for.
+        hard: test images on which the larger model gains, for each family; empty where that was
+            not asked for.
         failures: candidates that gave no result, and why.
         timing: where the time went; None for runs that do not say.
         data: the images, and what was found wrong with them.
@@ -71,6 +74,7 @@ class Comparison:
     controls: tuple[Control, ...]
     repeats: Repeats | None
     reconstruction: Reconstruction | None
+    hard: tuple[HardExamples, ...]
     failures: tuple[Failure, ...]
     timing: Timing | None
     data: DataRecord | None

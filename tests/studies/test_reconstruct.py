@@ -21,6 +21,7 @@ from polyscale.studies import (
     plan_compare,
     plan_reconstruct,
     reconstruct_larger,
+    run_and_explain,
     run_compare,
     run_reconstruct,
     write_run,
@@ -205,6 +206,26 @@ def test_the_larger_model_of_a_comparison(models, image_folder):
     assert all(row.ratio is None for row in found.rows)
     with pytest.raises(InputError, match="comparison must have a verdict"):
         reconstruct_larger(replace(comparison, verdicts=()))
+
+
+def test_the_page_of_a_comparison_says_why(models, image_folder, tmp_path):
+    settings = ClassificationSettings(dtype="fp32", floors=False, costs=False, why=True)
+    given = (f"folder:{image_folder}", [*FROM, f"{LARGE}@1"], settings)
+    write_run(run_and_explain(plan_compare(*given)), tmp_path / "run")
+    page = write_report(tmp_path / "run").read_text()
+    assert "What the larger model has that smaller ones lack" in page
+    assert "Do you need a larger vision model?" in page
+    assert "about the features of net_large" in " ".join(read_answers(tmp_path / "run"))
+
+
+def test_a_comparison_goes_on_without_a_reconstruction(models, image_folder, monkeypatch):
+    monkeypatch.setattr("polyscale.tasks.reconstruction.task.NUM_COPIES", 10**18)
+    settings = ClassificationSettings(dtype="fp32", floors=False, costs=False, why=True)
+    given = (f"folder:{image_folder}", [*FROM, f"{LARGE}@1"], settings)
+    study = run_and_explain(plan_compare(*given))
+    assert study.reconstruction is None
+    for row in study.rows:
+        assert "moments that fit into memory" in row.settings["reconstruction_left_out"]
 
 
 def refuse(match, photos, target=LARGE, candidates=FROM, **more):

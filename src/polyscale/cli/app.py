@@ -14,12 +14,14 @@ import polyscale
 from polyscale.cli.cache import cache
 from polyscale.cli.compare import CompareCommand, compare
 from polyscale.cli.console import errors
+from polyscale.cli.hard import hard
 from polyscale.cli.llava import llava
 from polyscale.cli.look import look
 from polyscale.cli.models import models
 from polyscale.cli.paper import paper
 from polyscale.cli.plan import plan
 from polyscale.cli.predict import predict
+from polyscale.cli.pretrain import pretrain
 from polyscale.cli.recipe import recipe
 from polyscale.cli.reconstruct import reconstruct
 from polyscale.cli.report import report
@@ -38,7 +40,8 @@ app = typer.Typer(
 )
 app.command(cls=CompareCommand)(compare)
 app.command()(look)
-for command in (reconstruct, predict, plan, models, show, seams, paper):
+app.command()(hard)
+for command in (reconstruct, predict, plan, models, show, seams, paper, pretrain):
     app.command()(command)
 app.add_typer(recipe, name="recipe")
 app.add_typer(llava, name="llava")

@@ -94,7 +94,7 @@ def compare(
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import default_inspection_cache, with_limit
     from polyscale.features import default_cache, parse_bytes
-    from polyscale.studies import check_out, plan_compare
+    from polyscale.studies import check_out, parse_families, plan_compare
     from polyscale.tasks import make_settings, to_task
 
     check_out(out)
@@ -110,7 +110,7 @@ def compare(
             chosen,
             make_settings(named_task.settings_type, ctx.obj, task=named_task.name),
             task=named_task,
-            family=_families(family or []),
+            family=parse_families(family or ()),
             image_cache=None if no_cache else cache or default_inspection_cache(),
             progress=progress,
         )
@@ -137,20 +137,6 @@ def _record(
     return command_record(words, files) if len(files) == len(places) else None
 
 
-def _families(given: list[str]) -> dict[str, list[str]] | None:
-    """`NAME=A,B` → name of a family → its backbones; None where none is given."""
-    families: dict[str, list[str]] = {}
-    for text in given:
-        name, equals, members = text.partition("=")
-        if not (name and equals and members):
-            raise InputError(
-                f"--family must be NAME=A,B, but got {text!r}. "
-                "Example: --family mine=timm:/models/small,timm:/models/large"
-            )
-        families.setdefault(name, []).extend(members.split(","))
-    return families or None
-
-
 def run_plan(
     plan: "ComparePlan",
     out: Path,
@@ -167,7 +153,7 @@ def run_plan(
     Args:
         plan: the comparison.
         out: folder of the run, already checked.
-        run: what runs the plan; None is `run_compare`.
+        run: what runs the plan; None is `run_and_explain`.
         cache: folder for features; None keeps none.
         cache_limit_bytes: limit of its size; None sets no limit.
         as_json: whether to print the files of the run as JSON, instead of its answers.
@@ -179,7 +165,7 @@ def run_plan(
     """
     from polyscale.comparison import complete_report
     from polyscale.report import read_answers
-    from polyscale.studies import check_complete, is_finished, run_compare, write_run
+    from polyscale.studies import check_complete, is_finished, run_and_explain, write_run
 
     for note in plan.data.notes:
         notes.print(f"warning: {note}", style="yellow", soft_wrap=True)
@@ -187,7 +173,7 @@ def run_plan(
         notes.print(ALREADY_THERE)
     else:
         with progress_bars() as progress:
-            comparison = (run or run_compare)(
+            comparison = (run or run_and_explain)(
                 plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress
             )
         write_run(comparison, out)

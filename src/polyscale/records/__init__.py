@@ -12,6 +12,7 @@ from polyscale.records.addons import (
     SweetSpot,
 )
 from polyscale.records.codec import FieldError, Record, decode, read_json, write_json
+from polyscale.records.config import CONFIG_FILE, read_config
 from polyscale.records.data import (
     ClassIous,
     DataRecord,
@@ -28,6 +29,7 @@ from polyscale.records.data_report import (
     Unreadable,
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
+from polyscale.records.hard import HardExamples, HardImage, HardKind
 from polyscale.records.log import LOG_FILE, LogEntry, append_log, read_log
 from polyscale.records.look import SHEET_FILE, Look, SheetPicture
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
@@ -77,6 +79,7 @@ from polyscale.records.verdict import (
 
 __all__ = [
     "ANSWERS_FILE",
+    "CONFIG_FILE",
     "COST_AXES",
     "FEATURES_STAGE",
     "FILES",
@@ -110,6 +113,9 @@ __all__ = [
     "Floor",
     "FoundReconstruction",
     "Gain",
+    "HardExamples",
+    "HardImage",
+    "HardKind",
     "ImagePair",
     "ImageRow",
     "ImageSizes",
@@ -153,6 +159,7 @@ __all__ = [
     "decode",
     "is_run",
     "known_axes",
+    "read_config",
     "read_json",
     "read_log",
     "write_json",

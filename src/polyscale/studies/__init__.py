@@ -5,15 +5,18 @@ from polyscale.studies.compare import (
     Candidates,
     ComparePlan,
     Comparison,
+    parse_families,
     plan_compare,
     run_compare,
     run_files,
     write_run,
 )
+from polyscale.studies.hard import plan_hard
 from polyscale.studies.look import look
 from polyscale.studies.reconstruct import (
     plan_reconstruct,
     reconstruct_larger,
+    run_and_explain,
     run_reconstruct,
 )
 from polyscale.studies.run_folder import (
@@ -42,9 +45,12 @@ __all__ = [
     "look",
     "measure_seams",
     "new_run",
+    "parse_families",
     "plan_compare",
+    "plan_hard",
     "plan_reconstruct",
     "reconstruct_larger",
+    "run_and_explain",
     "run_compare",
     "run_files",
     "run_reconstruct",

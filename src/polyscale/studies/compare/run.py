@@ -23,11 +23,13 @@ from polyscale.studies.compare.costs import find_costs
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
 from polyscale.studies.compare.floors import compare_with_floors, run_baselines
+from polyscale.studies.compare.hard import check_hard, find_hard
 from polyscale.studies.compare.heads import head_file
 from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
 from polyscale.studies.compare.repeats import make_draws, make_repeats, repeat
+from polyscale.studies.compare.trio import make_trios
 from polyscale.studies.environment import versions
 from polyscale.studies.look import look
 from polyscale.tasks import Baseline, Case, Evaluation, PooledTask
@@ -81,6 +83,8 @@ class _Run:
         self.controls: list[ControlRun] = []
         self.draws = make_draws(plan) if "repeats" in self.addons else []
         self.repeats: dict[Candidate, list[Evaluation]] = {}
+        if "hard" in self.addons:
+            check_hard(plan)
 
     def evaluate_backbone(self, source: str) -> None:
         """Everything that needs features: the candidates of one backbone."""
@@ -137,6 +141,10 @@ class _Run:
             if "repeats" in self.addons:
                 drawn = {str(c): self.repeats[c] for c in evaluations}
                 repeats = make_repeats(plan, self.draws, drawn, rows, answers.contrasts)
+        hard = None
+        if "hard" in self.addons:
+            with self.watch.stage("hard examples"):
+                hard = find_hard(plan, make_trios(rows, answers.verdicts), self._again)
         probes = {str(c): self.probes[c] for c in evaluations if c in self.probes}
         with self.watch.stage("pictures"):
             gallery = task.gallery(evaluations, plan.data, self.prepared)
@@ -152,6 +160,7 @@ class _Run:
             controls=controls if "controls" in self.addons else None,
             floors=floors,
             repeats=repeats,
+            hard=hard,
             failures=tuple(self.failures),
             timing=self.watch.timing(),
         )
@@ -194,6 +203,16 @@ class _Run:
                     weights=self.plan.weights_hashes[candidate.backbone],
                     is_live=candidate.backbone in self.plan.live,
                 )
+
+    def _again(self, candidate: Candidate) -> Case:
+        """A candidate with its features, which are kept since it was evaluated."""
+        backbone = self.plan.backbones[candidate.backbone]
+        modules = self.plan.settings.extraction_modules(backbone, candidate.scales)
+        extract = replace(self.extract, watch=Watch())  # the time is that of what asks for it
+        _move(backbone, self.plan.settings.device)
+        features = extract(*modules, weights=self.plan.weights_hashes[candidate.backbone])
+        _move(backbone, "cpu")
+        return self._variant(candidate, features)
 
     def _check_same_images(self, candidate: Candidate, evaluation: Evaluation) -> None:
         """Contrasts are paired, so every candidate is judged on the same test images."""
