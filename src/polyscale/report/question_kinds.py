@@ -33,7 +33,7 @@ def question_kinds(
         groups.setdefault(category, {}).setdefault(relation, []).append(index)
     kinds = {}
     for category, relations in groups.items():
-        kinds[category] = np.sort(np.concatenate([*relations.values()]))
+        kinds[category] = sorted(index for own in relations.values() for index in own)
         if len(relations) > 1:
             kinds |= {f"{category}: {words}": own for words, own in relations.items() if words}
-    return {name: np.asarray(own, dtype=np.int64) for name, own in kinds.items()}
+    return {name: np.array(own, dtype=np.int64) for name, own in kinds.items()}

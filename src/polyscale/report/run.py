@@ -51,8 +51,9 @@ class Images:
         """What right answers are counted by, and its images: true classes, or kinds of question."""
         if self.categories is not None:
             return question_kinds(self.categories, self.asked)
-        names = [] if self.labels is None else np.unique(self.labels)
-        return {name: np.flatnonzero(self.labels == name) for name in names}
+        if self.labels is None:
+            return {}
+        return {name: np.flatnonzero(self.labels == name) for name in np.unique(self.labels)}
 
     @cached_property
     def known(self) -> dict[str, Statistics]:

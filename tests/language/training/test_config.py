@@ -20,6 +20,7 @@ OPTIONS = {"model": "m", "data": "needles", "out": "o"}
         ("batch_size", 0, "batch_size must be a whole number of at least 1, but got 0"),
         ("max_steps", 1.5, "max_steps must be a whole number"),
         ("epochs", 0, "epochs must be a number above 0, but got 0"),
+        ("epochs", float("inf"), "epochs must be a number above 0, but got inf"),
         ("learning_rate", -1, "learning_rate must be a number above 0"),
         ("weight_decay", -1, "weight_decay must be a number of at least 0"),
         ("warmup", 1.0, "warmup must be a number of at least 0 and below 1, but got 1.0"),

@@ -1,7 +1,6 @@
 """The folder of a training: what it is of, what it holds, and room for it on the disk."""
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -9,8 +8,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from polyscale.errors import InputError, RunError, first_line
-from polyscale.features import weights_hash
+from polyscale.errors import InputError, first_line
+from polyscale.features import one_process, weights_hash, whole_file
+from polyscale.language.disk import room_for
 from polyscale.language.training.conversations import Conversations
 from polyscale.language.training.settings import LlavaTraining
 
@@ -66,7 +66,7 @@ def finished_training(out: Path, facts: Mapping[str, str]) -> TrainedLlava | Non
     if not out.is_dir():
         raise InputError(f"out must be a folder, but {str(out)!r} is a file. Choose another.")
     try:
-        there = json.loads((out / FACTS).read_text(encoding="utf-8"))
+        there = dict(json.loads((out / FACTS).read_text(encoding="utf-8")))
     except FileNotFoundError:
         if any(out.iterdir()):
             raise InputError(
@@ -74,11 +74,8 @@ def finished_training(out: Path, facts: Mapping[str, str]) -> TrainedLlava | Non
                 "files. Choose another."
             ) from None
         return None
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"out {str(out)!r} holds a damaged {FACTS} ({first_line(error)}). "
-            "Choose another folder."
-        ) from error
+    except (OSError, ValueError, TypeError) as error:
+        raise _damaged(out, FACTS, error) from error
     different = [
         f"{name} is {there.get(name)} there and {facts.get(name)} here"
         for name in {**there, **facts}
@@ -93,38 +90,41 @@ def finished_training(out: Path, facts: Mapping[str, str]) -> TrainedLlava | Non
 
 
 def read_training(out: Path) -> TrainedLlava:
-    """What a finished training wrote."""
+    """What a finished training wrote.
+
+    Raises:
+        InputError: if its losses are damaged.
+    """
     adapter = out / ADAPTER
-    losses = json.loads((out / LOSSES).read_text(encoding="utf-8"))
-    return TrainedLlava(
-        model=out / MODEL,
-        adapter=adapter if adapter.is_dir() else None,
-        losses=tuple(losses),
-    )
+    try:
+        losses = map(float, json.loads((out / LOSSES).read_text(encoding="utf-8")))
+        return TrainedLlava(
+            model=out / MODEL,
+            adapter=adapter if adapter.is_dir() else None,
+            losses=tuple(losses),
+        )
+    except (OSError, ValueError, TypeError) as error:
+        raise _damaged(out, LOSSES, error) from error
 
 
 @contextmanager
 def training_folder(out: Path, facts: Mapping[str, str], num_bytes: int) -> Iterator[None]:
-    """The folder with the facts in it, and errors of the disk as those of a run.
+    """The folder with the facts in it, for this process alone.
 
     Raises:
-        RunError: if the disk has less room than `num_bytes`, or refuses.
+        RunError: if the disk has less room than `num_bytes` or refuses, or another process trains
+            there.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(out).free
-        if free < num_bytes:
-            raise RunError(
-                f"out {str(out)!r} needs {num_bytes / 1e9:.1f} GB for the model and checkpoints, "
-                f"but only {free / 1e9:.1f} GB are free. Make room, or choose another folder."
-            )
-        (out / FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    with room_for(out, num_bytes, out), one_process(out):
+        with whole_file(out / FACTS) as file:
+            file.write_text(json.dumps(facts, indent=2), encoding="utf-8")
         yield
-    except OSError as error:
-        raise RunError(
-            f"out {str(out)!r} cannot be written ({error.strerror or error}). "
-            "Make room, or choose another folder."
-        ) from error
+
+
+def _damaged(out: Path, name: str, error: Exception) -> InputError:
+    return InputError(
+        f"out {str(out)!r} holds a damaged {name} ({first_line(error)}). Choose another folder."
+    )
 
 
 def _digest(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal, get_args
 
 from polyscale.errors import InputError
@@ -108,5 +109,6 @@ class LlavaTraining:
 
 
 def _check_number(name: str, value: object, rule: str, holds: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not holds(value):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and isfinite(value) and holds(value)):  # type: ignore[arg-type]
         raise InputError(f"{name} must be a number {rule}, but got {value!r}. Change it.")
