@@ -43,6 +43,7 @@ def test_every_setting_has_its_rule(name, value, message):
         ({"data": "needles", "out": "o"}, "model of a training must be text, but got None"),
         (OPTIONS | {"images": 3}, "images of a training must be text, but got 3"),
         (OPTIONS | {"model": {"vision": "a"}}, "model must hold arguments of make_llava, but"),
+        (OPTIONS | {"model": {"vision": 5, "language": "a"}}, "vision of model must be text, but"),
         (OPTIONS | {"model": "./nothing"}, "model folder './nothing' does not exist"),
     ],
 )
