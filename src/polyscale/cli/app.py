@@ -14,6 +14,7 @@ import polyscale
 from polyscale.cli.cache import cache
 from polyscale.cli.compare import CompareCommand, compare
 from polyscale.cli.console import errors
+from polyscale.cli.hard import hard
 from polyscale.cli.llava import llava
 from polyscale.cli.look import look
 from polyscale.cli.models import models
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.command(cls=CompareCommand)(compare)
 app.command()(look)
+app.command()(hard)
 for command in (predict, plan, models, show, seams, paper):
     app.command()(command)
 app.add_typer(recipe, name="recipe")

@@ -12,6 +12,7 @@ from polyscale.records.addons import (
     SweetSpot,
 )
 from polyscale.records.codec import FieldError, Record, decode, read_json, write_json
+from polyscale.records.config import CONFIG_FILE, read_config
 from polyscale.records.data import (
     ClassIous,
     DataRecord,
@@ -28,6 +29,7 @@ from polyscale.records.data_report import (
     Unreadable,
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
+from polyscale.records.hard import HardExamples, HardImage, HardKind
 from polyscale.records.log import LOG_FILE, LogEntry, append_log, read_log
 from polyscale.records.look import SHEET_FILE, Look, SheetPicture
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
@@ -44,6 +46,14 @@ from polyscale.records.recommendation import (
     Certainty,
     Recommendation,
     SelectionGap,
+)
+from polyscale.records.reconstruction import (
+    QUANTILES,
+    RESIDUALS_FILE,
+    FoundReconstruction,
+    Reconstruction,
+    ReconstructionRow,
+    ResidualPicture,
 )
 from polyscale.records.repeats import DrawKind, DrawnContrast, Repeat, Repeats
 from polyscale.records.result import Contrast, Floor, Result
@@ -69,13 +79,16 @@ from polyscale.records.verdict import (
 
 __all__ = [
     "ANSWERS_FILE",
+    "CONFIG_FILE",
     "COST_AXES",
     "FEATURES_STAGE",
     "FILES",
     "LOG_FILE",
     "METRICS",
+    "QUANTILES",
     "QUESTIONS_FILE",
     "REQUIRED",
+    "RESIDUALS_FILE",
     "RUN_MARKS",
     "SHEET_FILE",
     "Advice",
@@ -98,7 +111,11 @@ __all__ = [
     "Failure",
     "FieldError",
     "Floor",
+    "FoundReconstruction",
     "Gain",
+    "HardExamples",
+    "HardImage",
+    "HardKind",
     "ImagePair",
     "ImageRow",
     "ImageSizes",
@@ -113,10 +130,13 @@ __all__ = [
     "Probes",
     "QuestionRow",
     "Recommendation",
+    "Reconstruction",
+    "ReconstructionRow",
     "Record",
     "Reduction",
     "Repeat",
     "Repeats",
+    "ResidualPicture",
     "Result",
     "Rule",
     "ScaleTiles",
@@ -139,6 +159,7 @@ __all__ = [
     "decode",
     "is_run",
     "known_axes",
+    "read_config",
     "read_json",
     "read_log",
     "write_json",

@@ -34,7 +34,7 @@ from polyscale.records.tables import (
     column_names,
     read_table,
 )
-from polyscale.report.read_gallery import read_gallery, read_sheet
+from polyscale.report.read_gallery import read_gallery, read_pictures, read_sheet
 from polyscale.report.read_questions import read_questions
 from polyscale.report.run import Images, Run, Statistics, Texts
 from polyscale.stats import judge, paired_errors, recommend
@@ -65,6 +65,9 @@ def read_run(folder: Path) -> Run:
     num_classes = len(parts["classes"].names) if "classes" in parts else None
     parts |= read_gallery(folder / "gallery.parquet", images, names, num_classes)
     parts["sheet"] = read_sheet(folder / SHEET_FILE)
+    if parts.get("hard"):
+        pictures = read_pictures(folder / "hard.parquet", images)
+        parts["hard_pictures"] = {picture.id: picture for picture in pictures}
     parts |= read_questions(folder, images, names)
     if task.counts_classes:
         num_counted = next(iter(images.statistics.values())).shape[1] // 2
@@ -153,6 +156,7 @@ def _check_names(folder: Path, parts: Mapping[str, Any], names: Sequence[str]) -
         "cascades": [name for c in parts.get("cascades", ()) for name in (c.small, c.large)],
         "controls": [c.candidate for c in parts.get("controls", ())],
         "probes": list(parts.get("probes", ())),
+        "hard": [name for own in parts.get("hard", ()) for name in (own.base, own.s2, own.larger)],
         "selection": [
             name for gap in parts.get("selection", ()) for name in (gap.first, gap.second)
         ],

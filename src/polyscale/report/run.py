@@ -102,6 +102,7 @@ class Run:
         folder: where it was read from, as the user named it.
         images: what each candidate does on each test image.
         pictures: test images on which candidates differ in their answers.
+        hard_pictures: pictures of `hard`, by the id of the image.
         maps: test images on which candidates differ in their pixels.
         questions: what was asked, in a run of questions.
         answers: candidate → id of a question → how it was answered.
@@ -126,6 +127,8 @@ class Run:
     controls: tuple[records.Control, ...] = ()
     probes: Mapping[str, records.Probes] = field(default_factory=dict)
     repeats: records.Repeats | None = None
+    hard: tuple[records.HardExamples, ...] = ()
+    hard_pictures: Mapping[str, Picture] = field(default_factory=dict)
     classes: records.ClassIous | None = None
     sizes: records.Sizes | None = None
     data: records.DataRecord | None = None

@@ -10,10 +10,10 @@ from tests.language.tiny_llava import CHATML, tiny_llava, tiny_processor, tiny_s
 from transformers import AutoProcessor, LlavaForConditionalGeneration
 
 from polyscale.errors import InputError, RunError
+from polyscale.features import one_process
 from polyscale.language.prompts import prompt
 from polyscale.language.training import LlavaTraining, train_llava
 from polyscale.language.training import train as train_module
-from polyscale.language.training.folder import training_facts, training_folder
 
 PROJECTOR = LlavaTraining(batch_size=4, epochs=2)
 LORA = LlavaTraining(stage="lora", batch_size=4, epochs=2, lora_rank=4, learning_rate=1e-2)
@@ -210,9 +210,9 @@ def test_folders_that_cannot_be_used(fresh, processor, data, tmp_path, monkeypat
         (damaged / "training.json").write_text(content)
         with pytest.raises(InputError, match="holds a damaged training.json"):
             train_llava(fresh(), processor, data, out=damaged, settings=settings)
-    facts = training_facts(fresh(), processor, data, settings)
+    (tmp_path / "busy").mkdir()
     in_use = pytest.raises(RunError, match="in use by another process")
-    with training_folder(tmp_path / "busy", facts, 0), in_use:
+    with one_process(tmp_path / "busy"), in_use:
         train_llava(fresh(), processor, data, out=tmp_path / "busy", settings=settings)
     trained = train_llava(fresh(), processor, data, out=tmp_path / "busy", settings=settings)
     trained.model.with_name("losses.json").write_text("[")

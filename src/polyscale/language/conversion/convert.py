@@ -20,8 +20,8 @@ from polyscale.features import whole_folder
 from polyscale.language.conversion.config import empty_language_model, image_mode_of, sizes_of
 from polyscale.language.conversion.files import Original, read_json, read_original, read_weights
 from polyscale.language.conversion.tensors import check_tensors, finish_tensor, original_name
-from polyscale.language.disk import room_for
 from polyscale.language.llava import make_llava
+from polyscale.learning.training import room_for
 from polyscale.types import Progress, silent
 
 PART = "5GB"

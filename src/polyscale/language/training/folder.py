@@ -1,23 +1,22 @@
-"""The folder of a training: what it is of, what it holds, and room for it on the disk."""
+"""The folder of the training of a LLaVA: what it is of, and what it holds."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from polyscale.errors import InputError, first_line
-from polyscale.features import one_process, weights_hash, whole_file
-from polyscale.language.disk import room_for
+from polyscale.features import weights_hash
 from polyscale.language.training.conversations import Conversations
 from polyscale.language.training.settings import LlavaTraining
+from polyscale.learning.training import check_training_folder
 
 MODEL, ADAPTER, CHECKPOINTS, TENSORBOARD = "model", "adapter", "checkpoints", "tensorboard"
 """Folders in that of a training."""
 
-FACTS, LOSSES = "training.json", "losses.json"
+LOSSES = "losses.json"
 
 CHANGES_NOTHING = ("workers", "save_every")
 """Settings that may differ when a training continues."""
@@ -61,31 +60,7 @@ def finished_training(out: Path, facts: Mapping[str, str]) -> TrainedLlava | Non
     Raises:
         InputError: if the folder holds anything else.
     """
-    if not out.exists():
-        return None
-    if not out.is_dir():
-        raise InputError(f"out must be a folder, but {str(out)!r} is a file. Choose another.")
-    try:
-        there = dict(json.loads((out / FACTS).read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        if any(out.iterdir()):
-            raise InputError(
-                f"out must be a new folder or one of a training, but {str(out)!r} holds other "
-                "files. Choose another."
-            ) from None
-        return None
-    except (OSError, ValueError, TypeError) as error:
-        raise _damaged(out, FACTS, error) from error
-    different = [
-        f"{name} is {there.get(name)} there and {facts.get(name)} here"
-        for name in {**there, **facts}
-        if there.get(name) != facts.get(name)
-    ]
-    if different:
-        raise InputError(
-            f"out must be a new folder or one of this training, but {str(out)!r} holds another: "
-            f"{'; '.join(different)}. Choose another folder, or delete it first."
-        )
+    check_training_folder(out, facts)
     return read_training(out) if (out / MODEL).is_dir() else None
 
 
@@ -97,33 +72,14 @@ def read_training(out: Path) -> TrainedLlava:
     """
     adapter = out / ADAPTER
     try:
-        losses = map(float, json.loads((out / LOSSES).read_text(encoding="utf-8")))
-        return TrainedLlava(
-            model=out / MODEL,
-            adapter=adapter if adapter.is_dir() else None,
-            losses=tuple(losses),
-        )
+        losses = tuple(map(float, json.loads((out / LOSSES).read_text(encoding="utf-8"))))
     except (OSError, ValueError, TypeError) as error:
-        raise _damaged(out, LOSSES, error) from error
-
-
-@contextmanager
-def training_folder(out: Path, facts: Mapping[str, str], num_bytes: int) -> Iterator[None]:
-    """The folder with the facts in it, for this process alone.
-
-    Raises:
-        RunError: if the disk has less room than `num_bytes` or refuses, or another process trains
-            there.
-    """
-    with room_for(out, num_bytes, out), one_process(out):
-        with whole_file(out / FACTS) as file:
-            file.write_text(json.dumps(facts, indent=2), encoding="utf-8")
-        yield
-
-
-def _damaged(out: Path, name: str, error: Exception) -> InputError:
-    return InputError(
-        f"out {str(out)!r} holds a damaged {name} ({first_line(error)}). Choose another folder."
+        raise InputError(
+            f"out {str(out)!r} holds a damaged {LOSSES} ({first_line(error)}). "
+            "Choose another folder."
+        ) from error
+    return TrainedLlava(
+        model=out / MODEL, adapter=adapter if adapter.is_dir() else None, losses=losses
     )
 
 

@@ -12,7 +12,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from transformers.integrations import TensorBoardCallback
 
 from polyscale.errors import InputError, require
-from polyscale.features import FeatureStore, default_cache, whole_folder
+from polyscale.features import FeatureStore, default_cache, one_process, whole_folder
 from polyscale.features.files import delete
 from polyscale.language.bars import no_bars
 from polyscale.language.config import S2VisionConfig
@@ -36,7 +36,6 @@ from polyscale.language.training.folder import (
     finished_training,
     read_training,
     training_facts,
-    training_folder,
 )
 from polyscale.language.training.kept_features import keep_features, without_tower
 from polyscale.language.training.sequences import (
@@ -45,6 +44,7 @@ from polyscale.language.training.sequences import (
     share_pictures,
 )
 from polyscale.language.training.settings import LlavaTraining
+from polyscale.learning.training import training_folder
 from polyscale.types import Progress, silent
 
 WHOLE = "whole"
@@ -94,7 +94,7 @@ def train_llava(
         shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)  # if it was killed at the very end
         return finished
     batches = in_order(processor, data, settings)
-    with training_folder(out, facts, _bytes_needed(llava, settings)):
+    with training_folder(out, facts, _bytes_needed(llava, settings)), one_process(out):
         features = None
         if settings.cache_features:
             features = keep_features(

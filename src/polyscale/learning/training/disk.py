@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from safetensors import SafetensorError
-
 from polyscale.errors import RunError, first_line
 
-TORCH_WRITER = "inline_container.cc"
-"""In the RuntimeError of torch.save when the disk refuses."""
+REFUSALS = {"RuntimeError": "inline_container.cc", "SafetensorError": "I/O error"}
+"""Errors of torch.save and of safetensors that are no OSError → what they say of the disk."""
 
 
 @contextmanager
@@ -34,15 +32,11 @@ def room_for(folder: Path, num_bytes: int, out: Path) -> Iterator[None]:
                 "are free. Make room, or choose another folder."
             )
         yield
-    except (OSError, SafetensorError) as error:
-        raise _refused(out, getattr(error, "strerror", None) or first_line(error)) from error
-    except RuntimeError as error:
-        if TORCH_WRITER not in str(error):
+    except Exception as error:
+        words = REFUSALS.get(type(error).__name__)
+        if not isinstance(error, OSError) and (words is None or words not in str(error)):
             raise
-        raise _refused(out, "the disk refuses") from error
-
-
-def _refused(out: Path, why: str) -> RunError:
-    return RunError(
-        f"out {str(out)!r} cannot be written ({why}). Make room, or choose another folder."
-    )
+        reason = getattr(error, "strerror", None) or first_line(error)
+        raise RunError(
+            f"out {str(out)!r} cannot be written ({reason}). Make room, or choose another folder."
+        ) from error

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from polyscale.errors import RunError
-from polyscale.language.disk import room_for
+from polyscale.learning.training import room_for
 
 
 @pytest.fixture
