@@ -21,6 +21,7 @@ from polyscale.cli.models import models
 from polyscale.cli.paper import paper
 from polyscale.cli.plan import plan
 from polyscale.cli.predict import predict
+from polyscale.cli.pretrain import pretrain
 from polyscale.cli.recipe import recipe
 from polyscale.cli.report import report
 from polyscale.cli.seams import seams
@@ -39,7 +40,7 @@ app = typer.Typer(
 app.command(cls=CompareCommand)(compare)
 app.command()(look)
 app.command()(hard)
-for command in (predict, plan, models, show, seams, paper):
+for command in (predict, plan, models, show, seams, paper, pretrain):
     app.command()(command)
 app.add_typer(recipe, name="recipe")
 app.add_typer(llava, name="llava")
