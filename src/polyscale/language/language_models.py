@@ -11,7 +11,7 @@ import torch
 
 from polyscale.errors import InputError, MissingExtraError, RunError, require
 from polyscale.features import whole_folder
-from polyscale.language.bars import no_bars
+from polyscale.language.weights import check_weights, no_bars
 from polyscale.operator.backbones.loading import fetching, local_folder
 from polyscale.operator.backbones.pip_weights import packaged_file
 
@@ -85,9 +85,13 @@ def load_language_model(
     else:
         name = source.removeprefix("hf:")
         name = str(local_folder(name) or name)
-    with fetching(source, "a local folder, or pip:smollm2_135m.", also=ValueError), no_bars():
+    # damaged files raise nearly anything
+    with fetching(source, "a local folder, or pip:smollm2_135m.", also=Exception), no_bars():
         tokenizer = AutoTokenizer.from_pretrained(name)
-        model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
+        model, found = AutoModelForCausalLM.from_pretrained(
+            name, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+    check_weights(source, found)
     return model.eval(), tokenizer
 
 

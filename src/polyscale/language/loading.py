@@ -1,14 +1,14 @@
 """A multimodal model and its processor from a folder or a hub."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoProcessor, LlavaForConditionalGeneration
 
-from polyscale.errors import InputError, first_few, first_line
-from polyscale.language.bars import no_bars
+from polyscale.errors import InputError, first_line
+from polyscale.language.weights import check_weights, no_bars
 from polyscale.operator.backbones.loading import fetching, local_folder
 from polyscale.operator.plan import check_choice
 
@@ -54,7 +54,7 @@ def load_llava(source: str, *, device: str = "cpu", dtype: str = "auto") -> tupl
             model, found = LlavaForConditionalGeneration.from_pretrained(
                 name, dtype=DTYPES[dtype], output_loading_info=True, ignore_mismatched_sizes=True
             )
-    _check_weights(source, found)
+    check_weights(source, found)
     return model.to(device).eval(), processor
 
 
@@ -70,20 +70,6 @@ def _reading(source: str, *, is_folder: bool) -> Iterator[None]:
             f"model {source!r} must be one of transformers with its processor, but cannot be "
             f"read ({first_line(error)}). Check the folder."
         ) from error
-
-
-def _check_weights(source: str, found: Mapping[str, Any]) -> None:
-    """Refuse a model some weights of which transformers has left to chance."""
-    problems = [f"{name} is missing" for name in sorted(found["missing_keys"])]
-    problems += [
-        f"{name} has the shape {[*there]} instead of {[*wanted]}"
-        for name, there, wanted in sorted(found["mismatched_keys"])
-    ]
-    if problems:
-        raise InputError(
-            f"model {source!r} must have the weights that its config.json asks for, but "
-            f"{first_few(problems)}. Save or download it again."
-        )
 
 
 def _check_kind(source: str, config: Any) -> None:

@@ -14,7 +14,6 @@ from transformers.integrations import TensorBoardCallback
 from polyscale.errors import InputError, require
 from polyscale.features import FeatureStore, default_cache, one_process, whole_folder
 from polyscale.features.files import delete
-from polyscale.language.bars import no_bars
 from polyscale.language.config import S2VisionConfig
 from polyscale.language.processor import check_llava
 from polyscale.language.training.answer_loss import (
@@ -44,6 +43,7 @@ from polyscale.language.training.sequences import (
     share_pictures,
 )
 from polyscale.language.training.settings import LlavaTraining
+from polyscale.language.weights import no_bars
 from polyscale.learning.training import training_folder
 from polyscale.types import Progress, silent
 
