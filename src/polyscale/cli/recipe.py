@@ -172,8 +172,16 @@ def run_recipe(
         _print(output if dry else notes, reconstruction_costs(recipe, per_class))
         if not dry:
             assert data is not None
-            shared = {"weights_dir": weights_dir, "per_class": per_class, "cache": cache}
-            _print(output, run_reconstruction(recipe, data, out, given=ctx.obj, **shared))
+            lines = run_reconstruction(
+                recipe,
+                data,
+                out,
+                weights_dir=weights_dir,
+                per_class=per_class,
+                given=ctx.obj,
+                cache=cache,
+            )
+            _print(output, lines)
         return
     prepared = prepare_recipe(
         name, data, weights_dir=weights_dir, per_class=per_class, limit=limit, given=ctx.obj
