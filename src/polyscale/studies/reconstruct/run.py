@@ -64,10 +64,11 @@ def plan_reconstruct(
     """
     settings = settings or ReconstructionSettings()
     chosen = _target(target, settings)
-    given, named = [candidates], name_models(candidates).candidates
-    bound = None if upper is None else _single(name_models(upper), "upper")
-    if bound is not None and bound not in named:
-        given, named = [candidates, upper], (bound, *named)
+    given, named, bound = [candidates], name_models(candidates).candidates, None
+    if upper is not None:
+        bound = _single(name_models(upper), "upper")
+        _refuse_target(chosen, bound)
+        given += [upper] * (bound not in named)
     for candidate in named:
         _refuse_target(chosen, candidate)
     if isinstance(data, str):
