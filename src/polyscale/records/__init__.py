@@ -11,6 +11,7 @@ from polyscale.records.addons import (
     Shots,
     SweetSpot,
 )
+from polyscale.records.capacity import Capacity, CapacityLoss, FittedLayer
 from polyscale.records.codec import FieldError, Record, decode, read_json, write_json
 from polyscale.records.data import (
     ClassIous,
@@ -82,6 +83,8 @@ __all__ = [
     "Answer",
     "AnswerPicture",
     "AnswerRow",
+    "Capacity",
+    "CapacityLoss",
     "Cascade",
     "CascadeChoice",
     "Certainty",
@@ -97,6 +100,7 @@ __all__ = [
     "Estimate",
     "Failure",
     "FieldError",
+    "FittedLayer",
     "Floor",
     "Gain",
     "ImagePair",

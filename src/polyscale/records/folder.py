@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from polyscale.records.addons import Cascade, Control, Failure, Probes, SweetSpot
+from polyscale.records.capacity import Capacity
 from polyscale.records.data import ClassIous, DataRecord, Sizes
 from polyscale.records.metric import TaskRecord
 from polyscale.records.recommendation import Recommendation, SelectionGap
@@ -26,6 +27,7 @@ FILES: dict[str, Any] = {
     "probes.json": dict[str, Probes],
     "repeats.json": Repeats,
     "data.json": DataRecord,
+    "capacity.json": Capacity,
     "classes.json": ClassIous,
     "sizes.json": Sizes,
     "failures.json": tuple[Failure, ...],

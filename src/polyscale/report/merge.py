@@ -109,7 +109,9 @@ def merge(runs: Sequence[Run]) -> Run:
         contrasts=tuple(contrasts),
         verdicts=tuple(judge(results, contrasts)),
         selection=selection,
-        recommendation=recommend(results, contrasts, errors, metric=metric, floors=floors),
+        recommendation=recommend(results, contrasts, errors, metric=metric, floors=floors)
+        if task.held_out
+        else None,
         images=images,
         pictures=tuple({p.id: p for run in by_age for p in run.pictures}.values()),
         maps=_maps(by_age, source),

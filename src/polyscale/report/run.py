@@ -119,6 +119,7 @@ class Run:
     controls: tuple[records.Control, ...] = ()
     probes: Mapping[str, records.Probes] = field(default_factory=dict)
     repeats: records.Repeats | None = None
+    capacity: records.Capacity | None = None
     classes: records.ClassIous | None = None
     sizes: records.Sizes | None = None
     data: records.DataRecord | None = None
@@ -132,6 +133,15 @@ class Run:
     def look(self) -> records.Look | None:
         """What the data hold, and pictures of them; None where the run has no such file."""
         return records.Look(data=self.data, pictures=self.sheet) if self.data else None
+
+    @property
+    def heading(self) -> str:
+        """Of the page: what was asked."""
+        if self.questions:
+            return "Who sees the detail?"
+        if not self.task.held_out:
+            return "Does the larger model learn more of its images?"
+        return "Do you need a larger vision model?"
 
     @cached_property
     def words(self) -> MetricWords:
