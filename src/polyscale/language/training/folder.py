@@ -1,23 +1,21 @@
-"""The folder of a training: what it is of, what it holds, and room for it on the disk."""
+"""The folder of the training of a LLaVA: what it is of, and what it holds."""
 
 import json
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from polyscale.errors import InputError, RunError, first_line
 from polyscale.features import weights_hash
 from polyscale.language.training.conversations import Conversations
 from polyscale.language.training.settings import LlavaTraining
+from polyscale.learning.training import check_training_folder
 
 MODEL, ADAPTER, CHECKPOINTS, TENSORBOARD = "model", "adapter", "checkpoints", "tensorboard"
 """Folders in that of a training."""
 
-FACTS, LOSSES = "training.json", "losses.json"
+LOSSES = "losses.json"
 
 CHANGES_NOTHING = ("workers", "save_every")
 """Settings that may differ when a training continues."""
@@ -61,34 +59,7 @@ def finished_training(out: Path, facts: Mapping[str, str]) -> TrainedLlava | Non
     Raises:
         InputError: if the folder holds anything else.
     """
-    if not out.exists():
-        return None
-    if not out.is_dir():
-        raise InputError(f"out must be a folder, but {str(out)!r} is a file. Choose another.")
-    try:
-        there = json.loads((out / FACTS).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if any(out.iterdir()):
-            raise InputError(
-                f"out must be a new folder or one of a training, but {str(out)!r} holds other "
-                "files. Choose another."
-            ) from None
-        return None
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"out {str(out)!r} holds a damaged {FACTS} ({first_line(error)}). "
-            "Choose another folder."
-        ) from error
-    different = [
-        f"{name} is {there.get(name)} there and {facts.get(name)} here"
-        for name in {**there, **facts}
-        if there.get(name) != facts.get(name)
-    ]
-    if different:
-        raise InputError(
-            f"out must be a new folder or one of this training, but {str(out)!r} holds another: "
-            f"{'; '.join(different)}. Choose another folder, or delete it first."
-        )
+    check_training_folder(out, facts)
     return read_training(out) if (out / MODEL).is_dir() else None
 
 
@@ -101,30 +72,6 @@ def read_training(out: Path) -> TrainedLlava:
         adapter=adapter if adapter.is_dir() else None,
         losses=tuple(losses),
     )
-
-
-@contextmanager
-def training_folder(out: Path, facts: Mapping[str, str], num_bytes: int) -> Iterator[None]:
-    """The folder with the facts in it, and errors of the disk as those of a run.
-
-    Raises:
-        RunError: if the disk has less room than `num_bytes`, or refuses.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(out).free
-        if free < num_bytes:
-            raise RunError(
-                f"out {str(out)!r} needs {num_bytes / 1e9:.1f} GB for the model and checkpoints, "
-                f"but only {free / 1e9:.1f} GB are free. Make room, or choose another folder."
-            )
-        (out / FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
-        yield
-    except OSError as error:
-        raise RunError(
-            f"out {str(out)!r} cannot be written ({error.strerror or error}). "
-            "Make room, or choose another folder."
-        ) from error
 
 
 def _digest(text: str) -> str:

@@ -17,9 +17,10 @@ from polyscale.language.training.answer_loss import (
 )
 from polyscale.language.training.batches import Collator
 from polyscale.language.training.conversations import Conversations
-from polyscale.language.training.folder import CHECKPOINTS, LOSSES, training_folder
+from polyscale.language.training.folder import CHECKPOINTS, LOSSES
 from polyscale.language.training.settings import LlavaTraining
 from polyscale.language.training.train import in_order, run_trainer
+from polyscale.learning.training import training_folder
 from polyscale.learning.training.tensor_file import read_tensors, write_tensors
 from polyscale.types import Progress, silent
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from polyscale.errors import InputError
+from polyscale.learning.training import check_number
 from polyscale.operator.multiscale.precision import Precision, check_precision
 from polyscale.operator.plan import check_choice, check_count, check_flag
 
@@ -87,14 +88,14 @@ class LlavaTraining:
         for name in ("keep_adapter", "cache_features", "checkpoint_layers"):
             check_flag(name, getattr(self, name))
         for name in ("epochs", "max_grad_norm", "lora_alpha"):
-            _check_number(name, getattr(self, name), "above 0", lambda value: value > 0)
+            check_number(name, getattr(self, name), "above 0", lambda value: value > 0)
         for name in ("learning_rate", "projector_learning_rate"):
             if getattr(self, name) is not None:
-                _check_number(name, getattr(self, name), "above 0", lambda value: value > 0)
-        _check_number("weight_decay", self.weight_decay, "of at least 0", lambda value: value >= 0)
+                check_number(name, getattr(self, name), "above 0", lambda value: value > 0)
+        check_number("weight_decay", self.weight_decay, "of at least 0", lambda value: value >= 0)
         for name in ("warmup", "lora_dropout"):
             rule = "of at least 0 and below 1"
-            _check_number(name, getattr(self, name), rule, lambda value: 0 <= value < 1)
+            check_number(name, getattr(self, name), rule, lambda value: 0 <= value < 1)
         for name in ("workers", "seed"):
             value = getattr(self, name)
             if type(value) is not int or value < 0:
@@ -105,8 +106,3 @@ class LlavaTraining:
         """Of LoRA and of the projector."""
         lora, projector = LEARNING_RATES[self.stage]
         return self.learning_rate or lora, self.projector_learning_rate or projector
-
-
-def _check_number(name: str, value: object, rule: str, holds: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not holds(value):
-        raise InputError(f"{name} must be a number {rule}, but got {value!r}. Change it.")

@@ -30,7 +30,6 @@ from polyscale.language.training.folder import (
     finished_training,
     read_training,
     training_facts,
-    training_folder,
 )
 from polyscale.language.training.kept_features import keep_features, without_tower
 from polyscale.language.training.sequences import (
@@ -39,6 +38,7 @@ from polyscale.language.training.sequences import (
     share_pictures,
 )
 from polyscale.language.training.settings import LlavaTraining
+from polyscale.learning.training import training_folder
 from polyscale.types import Progress, silent
 
 WHOLE = "whole"

@@ -21,7 +21,7 @@ that take long are `ItemBatches`.
 """
 
 READERS = 4
-"""Number of threads that read items."""
+"""Number of threads that read items, where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,10 @@ def batch_indices(step: int, *, num_examples: int, batch: int, seed: int) -> NDA
     at the end of one begins the next batch. Every example comes equally often, but a batch that
     lies across two epochs may hold an example twice.
     """
-    places = np.arange(step * batch, (step + 1) * batch)
-    epochs = [
-        _shuffled(num_examples, seed, int(epoch)) for epoch in np.unique(places // num_examples)
-    ]
-    return np.concatenate(epochs)[places - places[0] // num_examples * num_examples]
+    epochs, places = np.divmod(np.arange(step * batch, (step + 1) * batch), num_examples)
+    return np.concatenate(
+        [_shuffled(num_examples, seed, int(e))[places[epochs == e]] for e in np.unique(epochs)]
+    )
 
 
 @lru_cache(maxsize=4)
@@ -65,18 +64,20 @@ def _shuffled(num_examples: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(num_examples)
 
 
-def read_ahead(batches: Batches[Batch], steps: range) -> Generator[tuple[int, Batch], None, None]:
-    """Each step with its batch, while threads read the next one.
+def read_ahead(
+    batches: Batches[Batch], steps: range, readers: int = READERS
+) -> Generator[tuple[int, Batch], None, None]:
+    """Each step with its batch, while threads, `readers` of them, read the next one.
 
     Closing the generator cancels what was not begun, and waits for what was: at most one item in
     each thread, or one batch of a plain function.
     """
-    readers = ThreadPoolExecutor(READERS)
+    threads = ThreadPoolExecutor(readers)
 
     def begin(step: int) -> list[Future[Any]]:
         if isinstance(batches, ItemBatches):
-            return [readers.submit(batches.read, step, place) for place in range(batches.size)]
-        return [readers.submit(batches, step)]
+            return [threads.submit(batches.read, step, place) for place in range(batches.size)]
+        return [threads.submit(batches, step)]
 
     try:
         reading = begin(steps.start) if steps else []
@@ -85,4 +86,4 @@ def read_ahead(batches: Batches[Batch], steps: range) -> Generator[tuple[int, Ba
             reading = begin(step + 1) if step + 1 in steps else []
             yield step, batches.collate(items) if isinstance(batches, ItemBatches) else items[0]
     finally:
-        readers.shutdown(cancel_futures=True)
+        threads.shutdown(cancel_futures=True)

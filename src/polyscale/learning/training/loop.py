@@ -7,19 +7,19 @@ some gradients (of bilinear resizing) are summed in no fixed order, and the last
 between any two runs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from polyscale.errors import RunError
-from polyscale.learning.training.batches import Batch, Batches, read_ahead
+from polyscale.learning.training.batches import READERS, Batch, Batches, read_ahead
 from polyscale.learning.training.checkpoint import (
     TrainState,
     resume,
@@ -27,6 +27,7 @@ from polyscale.learning.training.checkpoint import (
     training_identity,
 )
 from polyscale.learning.training.optimiser import TrainSettings, learning_rate, make_optimiser
+from polyscale.learning.training.processes import Processes
 from polyscale.operator.multiscale.precision import autocast, check_precision
 from polyscale.types import Progress, silent
 
@@ -56,6 +57,10 @@ class TrainContext:
         fingerprint: of everything that the batches depend on.
         progress: told the completed steps, with the loss as its note.
         step: name of the training in progress and errors.
+        watch: told the number of a step, from 0, and the losses from there to the last step.
+        readers: threads that read items of a batch.
+        processes: that train together, each with batches of its own share; their device replaces
+            `device`. None is this one alone.
     """
 
     device: str = "cpu"
@@ -64,6 +69,9 @@ class TrainContext:
     fingerprint: str = ""
     progress: Progress = silent
     step: str = "training"
+    watch: Callable[[int, Sequence[float]], None] = lambda first, losses: None
+    readers: int = READERS
+    processes: Processes | None = None
 
 
 PLAIN = TrainContext()
@@ -80,6 +88,7 @@ class TrainReport:
         seconds: in all, including those before an interruption.
         steps: in all.
         resumed_from: the step at which a checkpoint was resumed; 0 where there was none.
+        step_losses: the loss of every step.
     """
 
     losses: tuple[float, ...]
@@ -87,6 +96,7 @@ class TrainReport:
     seconds: float
     steps: int
     resumed_from: int
+    step_losses: tuple[float, ...] = field(repr=False)
 
 
 def train(
@@ -114,7 +124,8 @@ def train(
     Raises:
         RunError: if the loss becomes NaN or infinite, or the disk refuses.
     """
-    device, precision = torch.device(context.device), check_precision(context.dtype)
+    processes = context.processes or Processes(torch.device(context.device))
+    device, precision = processes.device, check_precision(context.dtype)
     module.to(device).train()
     scaler = torch.amp.GradScaler(
         device.type, enabled=precision == "fp16" and device.type == "cuda"
@@ -126,20 +137,22 @@ def train(
     )
     if context.checkpoint:
         resume(context.checkpoint, state, identity)
+    processes.check_step(state.steps)
+    shared = cast("Module", processes.share(module))
     resumed_from = checked = state.steps
     checked_at = kept_at = monotonic()
     started_at = monotonic() - state.seconds
     context.progress(context.step, state.steps, settings.steps, "steps")
 
-    coming = read_ahead(batches, range(state.steps, settings.steps))
+    coming = read_ahead(batches, range(state.steps, settings.steps), context.readers)
     with torch.random.fork_rng([device] if device.type == "cuda" else []), closing(coming):
         for number, batch in coming:
-            torch.manual_seed(_step_seed(settings.seed, number))
+            torch.manual_seed(_step_seed(settings.seed, number, processes.rank))
             state.optimiser.zero_grad(set_to_none=True)
             with autocast(device, precision):
-                value = loss(module, batch)
+                value = loss(shared, batch)
             _update(state, value, learning_rate(number, settings), settings.clip_norm)
-            losses[number] = value.detach()
+            losses[number] = processes.mean(value.detach())
             state.steps = number + 1
             keep = (
                 state.steps % settings.checkpoint_every == 0
@@ -147,13 +160,14 @@ def train(
                 or monotonic() - kept_at > KEEP_EVERY_S
             )
             if keep or monotonic() - checked_at > CHECK_EVERY_S:
-                mean = _mean_loss(state, checked, context.step)
+                recent = _recent_losses(state, checked, context.step)
+                context.watch(checked, recent)
                 checked, checked_at = state.steps, monotonic()
-                note = f"loss {mean:.4g}"
+                note = f"loss {np.mean(recent):.4g}"
                 context.progress(context.step, checked, settings.steps, "steps", note=note)
             if keep:
                 _check_weights(state, context.step)
-                if context.checkpoint:
+                if context.checkpoint and processes.rank == 0:
                     state.seconds = monotonic() - started_at
                     save_checkpoint(context.checkpoint, state, identity)
                 kept_at = monotonic()
@@ -174,8 +188,8 @@ def _update(state: TrainState, loss: Tensor, rate: float, clip_norm: float | Non
     scaler.update()
 
 
-def _mean_loss(state: TrainState, since: int, step: str) -> float:
-    """The mean loss of the steps since the last check, if all are finite."""
+def _recent_losses(state: TrainState, since: int, step: str) -> list[float]:
+    """The losses of the steps since the last check, if all are finite."""
     losses = state.losses[since : state.steps].cpu()
     if not losses.isfinite().all():
         first = int(torch.nonzero(~losses.isfinite())[0])
@@ -183,7 +197,7 @@ def _mean_loss(state: TrainState, since: int, step: str) -> float:
             f"{step}: the loss is {float(losses[first])} at step {since + first + 1} of "
             f"{len(state.losses)}. {ADVICE}"
         )
-    return float(losses.mean())
+    return losses.tolist()
 
 
 def _check_weights(state: TrainState, step: str) -> None:
@@ -192,9 +206,10 @@ def _check_weights(state: TrainState, step: str) -> None:
         raise RunError(f"{step}: weights are NaN or infinite after step {state.steps}. {ADVICE}")
 
 
-def _step_seed(seed: int, step: int) -> int:
-    """Random numbers of a step are independent of those of other steps and other seeds."""
-    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0])
+def _step_seed(seed: int, step: int, rank: int) -> int:
+    """Random numbers of a step are independent of those of other steps, seeds and processes."""
+    numbers = [seed, step, rank] if rank else [seed, step]
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
 def _report(losses: Tensor, seconds: float, resumed_from: int) -> TrainReport:
@@ -206,4 +221,5 @@ def _report(losses: Tensor, seconds: float, resumed_from: int) -> TrainReport:
         seconds=seconds,
         steps=len(values),
         resumed_from=resumed_from,
+        step_losses=tuple(values.tolist()),
     )

@@ -1,6 +1,7 @@
 """How a module is optimised: settings, AdamW, and the learning rate as a function of the step."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -25,6 +26,12 @@ MAX_WARMUP = 10
 def is_number(value: object) -> bool:
     """Whether it is an int or a float; neither a bool nor text."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def check_number(name: str, value: object, rule: str, holds: Callable[[float], bool]) -> None:
+    """Refuse what is no number, or one for which the rule, here in words, does not hold."""
+    if not is_number(value) or not holds(value):  # type: ignore[arg-type]
+        raise InputError(f"{name} must be a number {rule}, but got {value!r}. Change it.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,7 +53,7 @@ def count_tile(backbone: Backbone, tile_hw: HW | None = None) -> TileCost:
         backbone: a module's parameters may be on any device, also on "meta".
         tile_hw: size of the tile in pixels (default: the backbone's own).
     """
-    return count_call(backbone, (1, 3, *(tile_hw or backbone.tile_hw)))
+    return count_call(backbone, (1, backbone.in_channels, *(tile_hw or backbone.tile_hw)))
 
 
 def count_call(module: Callable[[torch.Tensor], object], shape: Sequence[int]) -> TileCost:

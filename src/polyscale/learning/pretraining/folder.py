@@ -1,0 +1,60 @@
+"""What a pre-training leaves in its folder."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from polyscale.features import whole_file
+
+MODEL, TENSORBOARD = "model", "tensorboard"
+"""Folders in that of a pre-training."""
+
+CHECKPOINT, RESULTS = "checkpoint.safetensors", "results.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretrained:
+    """What a pre-training gave.
+
+    Attributes:
+        model: folder of the backbone, without a head: the source `timm:FOLDER`.
+        losses: of every step.
+        steps: of the optimiser.
+        images: that were seen, counted as often as they were.
+        forward_macs: multiply-adds of the backbone for one image at all scales.
+        macs_per_image: multiply-adds of the backbone for one image in training: a backward pass
+            counts twice the forward pass, as is usual; with all views, and the teacher of dino.
+            Heads are not counted.
+        macs: those of the whole training.
+        seconds: in all, including those before an interruption.
+    """
+
+    model: Path
+    losses: tuple[float, ...]
+    steps: int
+    images: int
+    forward_macs: int
+    macs_per_image: int
+    macs: int
+    seconds: float
+
+    @property
+    def source(self) -> str:
+        """The model as `polyscale.load`, `compare` and others take it."""
+        return f"timm:{self.model}"
+
+
+def write_results(out: Path, pretrained: Pretrained) -> None:
+    """Write everything but the place of the model, which is fixed."""
+    content = asdict(pretrained)
+    del content["model"]
+    with whole_file(out / RESULTS) as partial:
+        partial.write_text(json.dumps(content, indent=2), encoding="utf-8")
+
+
+def read_pretrained(out: Path) -> Pretrained | None:
+    """What the folder of a finished pre-training holds; None where it is not finished."""
+    if not (out / MODEL).is_dir():
+        return None
+    content = json.loads((out / RESULTS).read_text(encoding="utf-8"))
+    return Pretrained(**{**content, "model": out / MODEL, "losses": tuple(content["losses"])})

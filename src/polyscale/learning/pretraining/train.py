@@ -1,0 +1,209 @@
+"""Pre-training with S² in the loop (paper, section 4.3)."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from hashlib import blake2b
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from polyscale.data import ClassificationData, LabelledImages
+from polyscale.data.sources import load_classification
+from polyscale.errors import require
+from polyscale.learning.pretraining.dino import Dino
+from polyscale.learning.pretraining.folder import (
+    CHECKPOINT,
+    MODEL,
+    TENSORBOARD,
+    Pretrained,
+    read_pretrained,
+    write_results,
+)
+from polyscale.learning.pretraining.model import (
+    at_scales,
+    build_backbone,
+    image_size,
+    save_backbone,
+)
+from polyscale.learning.pretraining.settings import PretrainSettings
+from polyscale.learning.pretraining.supervised import Supervised
+from polyscale.learning.pretraining.views import PretrainBatch, image_batches
+from polyscale.learning.training import (
+    Processes,
+    TrainContext,
+    TrainReport,
+    check_training_folder,
+    join_processes,
+    train,
+    training_folder,
+)
+from polyscale.operator.backbones import ModelBackbone
+from polyscale.operator.cost import count_plan
+from polyscale.types import Progress, silent
+
+Learner: TypeAlias = Supervised | Dino
+
+HEADS = 2**32
+"""Added to the seed for the first weights of heads, which those of the backbone do not share."""
+
+BYTES = 7
+"""Times the weights that the disk needs: two checkpoints with moments, and the model."""
+
+
+def pretrain(
+    settings: PretrainSettings,
+    data: str | ClassificationData,
+    *,
+    out: str | Path,
+    device: str = "auto",
+    cache: str | Path | None = None,
+    progress: Progress = silent,
+) -> Pretrained:
+    """Train a backbone from random weights; given the same again, a killed training continues.
+
+    It then learns the same as it would have without the kill, on the CPU to the last bit. A
+    training that is finished already is read from its folder. Only training images are seen.
+
+    Args:
+        settings: of the training.
+        data: a data set with classes, or its source as `load_classification` takes it.
+        out: folder of the training: `model/`, `tensorboard/`, `results.json` with losses and
+            multiply-adds, and a checkpoint meanwhile.
+        device: `cpu`, `cuda` or `auto`.
+        cache: folder for what is found in files, see `load_classification`.
+        progress: told what is being done.
+
+    Raises:
+        InputError: if `out` holds another training, naming what differs; or if settings, model and
+            data do not fit.
+        MissingExtraError: if a package is not installed.
+        RunError: if the loss becomes NaN or infinite, or the disk is full or refuses.
+    """
+    require("tensorboard", extra="pretrain", feature="pre-training")
+    out, processes = Path(out), join_processes(device)
+    progress = progress if processes.rank == 0 else silent
+    processes.share_of(settings.batch)
+    backbone = build_backbone(settings)
+    if isinstance(data, str):
+        data = load_classification(data, seed=settings.seed, cache=cache, progress=progress)
+    images = data.train
+    facts = settings.facts() | {"images": images.fingerprint, "classes": _digest(images)}
+    check_training_folder(out, facts)
+    processes.wait()  # all of them have looked at the folder
+    if (finished := read_pretrained(out)) is not None:
+        return finished
+    learner = _learner(backbone, settings, len(images), len(data.class_names))
+    with training_folder(out, facts, BYTES * _num_bytes(learner)):
+        report = _train(learner, images, settings, out, processes, progress)
+        if processes.rank == 0:
+            write_results(out, _result(learner, settings, report, out))
+            save_backbone(learner.result.backbone, settings, out / MODEL)
+            (out / CHECKPOINT).unlink(missing_ok=True)
+    processes.wait()  # until the first has written it
+    pretrained = read_pretrained(out)
+    assert pretrained is not None
+    return pretrained
+
+
+def _train(
+    learner: Learner,
+    images: LabelledImages,
+    settings: PretrainSettings,
+    out: Path,
+    processes: Processes,
+    progress: Progress,
+) -> TrainReport:
+    backbone = learner.student.backbone
+    image_hw = image_size(backbone, settings)
+    batches = image_batches(images, settings, learner.areas, backbone, image_hw, processes)
+    with _tensorboard(out / TENSORBOARD, processes) as watch, _mixed_tiles_are_meant(settings):
+        context = TrainContext(
+            dtype=settings.precision,
+            checkpoint=out / CHECKPOINT,
+            fingerprint=images.fingerprint,
+            progress=progress,
+            step="pre-training",
+            watch=watch,
+            readers=settings.workers,
+            processes=processes,
+        )
+        return train(learner, _loss, batches, settings.training(len(images)), context)
+
+
+def _loss(learner: Learner, batch: PretrainBatch) -> Tensor:
+    return learner(batch)
+
+
+def _learner(
+    backbone: ModelBackbone, settings: PretrainSettings, num_images: int, num_classes: int
+) -> Learner:
+    """What is trained; the first weights of its heads depend on the seed alone."""
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed + HEADS)
+        if settings.method == "supervised":
+            return Supervised(at_scales(backbone, settings), settings, num_classes)
+        teacher = at_scales(deepcopy(backbone), settings, frozen=True)
+        steps = settings.training(num_images).steps
+        return Dino(at_scales(backbone, settings), teacher, settings, steps)
+
+
+def _result(
+    learner: Learner, settings: PretrainSettings, report: TrainReport, out: Path
+) -> Pretrained:
+    student = learner.student
+    forward = count_plan(student.backbone, student.plan).macs
+    passes = (4 if settings.checkpoint else 3) * len(learner.areas) + learner.teacher_views
+    images = report.steps * settings.batch
+    return Pretrained(
+        model=out / MODEL,
+        losses=report.step_losses,
+        steps=report.steps,
+        images=images,
+        forward_macs=forward,
+        macs_per_image=passes * forward,
+        macs=passes * forward * images,
+        seconds=report.seconds,
+    )
+
+
+@contextmanager
+def _tensorboard(
+    folder: Path, processes: Processes
+) -> Iterator[Callable[[int, Sequence[float]], None]]:
+    """Writes losses as they come; those of steps that a killed training lost are taken back."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    writers: list[SummaryWriter] = []
+
+    def watch(first: int, losses: Sequence[float]) -> None:
+        if not writers:
+            writers.append(SummaryWriter(str(folder), purge_step=first))
+        for step, loss in enumerate(losses, first):
+            writers[0].add_scalar("loss", loss, step)
+
+    try:
+        yield watch if processes.rank == 0 else lambda first, losses: None
+    finally:
+        for writer in writers:
+            writer.close()
+
+
+@contextmanager
+def _mixed_tiles_are_meant(settings: PretrainSettings) -> Iterator[None]:
+    """No warning that batch norms mix the tiles of a chunk, where it holds all tiles of a step."""
+    with warnings.catch_warnings():
+        if settings.tile_batch is None:
+            warnings.filterwarnings("ignore", message=".*batch norms that use the statistics")
+        yield
+
+
+def _digest(images: LabelledImages) -> str:
+    return blake2b(images.labels.tobytes(), digest_size=8).hexdigest()
+
+
+def _num_bytes(module: nn.Module) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())

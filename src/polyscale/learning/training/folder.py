@@ -1,0 +1,78 @@
+"""The folder of a training: which training it is of, and room for it on the disk."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from polyscale.errors import InputError, RunError, first_line
+from polyscale.features import whole_file
+
+FACTS = "training.json"
+"""File with everything that the training depends on, by name."""
+
+
+def check_training_folder(out: Path, facts: Mapping[str, str]) -> None:
+    """Refuse a folder that is neither new nor of this very training.
+
+    Args:
+        out: the folder that the user names.
+        facts: everything that the training depends on, in words that can be compared.
+
+    Raises:
+        InputError: if it holds anything else; what differs from another training is named.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise InputError(f"out must be a folder, but {str(out)!r} is a file. Choose another.")
+    try:
+        there = json.loads((out / FACTS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if any(out.iterdir()):
+            raise InputError(
+                f"out must be a new folder or one of a training, but {str(out)!r} holds other "
+                "files. Choose another."
+            ) from None
+        return
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"out {str(out)!r} holds a damaged {FACTS} ({first_line(error)}). "
+            "Choose another folder."
+        ) from error
+    different = [
+        f"{name} is {there.get(name)} there and {facts.get(name)} here"
+        for name in {**there, **facts}
+        if there.get(name) != facts.get(name)
+    ]
+    if different:
+        raise InputError(
+            f"out must be a new folder or one of this training, but {str(out)!r} holds another: "
+            f"{'; '.join(different)}. Choose another folder, or delete it first."
+        )
+
+
+@contextmanager
+def training_folder(out: Path, facts: Mapping[str, str], num_bytes: int) -> Iterator[None]:
+    """The folder with the facts in it, and errors of the disk as those of a run.
+
+    Raises:
+        RunError: if the disk has less room than `num_bytes`, or refuses.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(out).free
+        if free < num_bytes:
+            raise RunError(
+                f"out {str(out)!r} needs {num_bytes / 1e9:.1f} GB for the model and checkpoints, "
+                f"but only {free / 1e9:.1f} GB are free. Make room, or choose another folder."
+            )
+        with whole_file(out / FACTS) as partial:
+            partial.write_text(json.dumps(facts, indent=2), encoding="utf-8")
+        yield
+    except OSError as error:
+        raise RunError(
+            f"out {str(out)!r} cannot be written ({error.strerror or error}). "
+            "Make room, or choose another folder."
+        ) from error
