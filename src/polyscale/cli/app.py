@@ -12,6 +12,7 @@ import typer
 
 import polyscale
 from polyscale.cli.cache import cache
+from polyscale.cli.capacity import CapacityCommand, capacity
 from polyscale.cli.compare import CompareCommand, compare
 from polyscale.cli.console import errors
 from polyscale.cli.llava import llava
@@ -36,6 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(cls=CompareCommand)(compare)
+app.command(cls=CapacityCommand)(capacity)
 app.command()(look)
 for command in (predict, plan, models, show, seams, paper):
     app.command()(command)

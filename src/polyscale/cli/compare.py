@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -34,9 +34,12 @@ WORDS = "polyscale.words"
 class CompareCommand(SettingsCommand):
     """Knows the very command of a finished run again, before torch is loaded."""
 
+    implied: ClassVar[tuple[str, ...]] = ()
+    """Words that `compare` would need in addition for the same run."""
+
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
         """Print the run that is already there and exit, or prepare one as usual."""
-        words = list(args)
+        words = [*self.implied, *args]
         if (found := repeated_run(words)) is not None:
             out, answers = found
             notes.quiet = bool({"-q", "--quiet"} & set(words))

@@ -22,7 +22,7 @@ class FittedLayer(Record):
         num_classes: outputs of the layer.
         feature_dim: numbers that it sees of an image.
         params: its parameters.
-        learning_rate: the one with the lowest loss.
+        learning_rate: the one with the lowest loss, times `feature_dim`.
         tried: learning rate → mean loss, null where training diverged.
     """
 

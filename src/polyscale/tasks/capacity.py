@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from polyscale.data import ClassificationData, load_classification
 from polyscale.errors import InputError
-from polyscale.learning.heads.budget import Budget, BudgetFit, lowest_loss
+from polyscale.learning.heads.budget import FIRST_RATE, RATES, Budget, BudgetFit, lowest_loss
 from polyscale.learning.training import TrainContext, read_tensors, write_tensors
 from polyscale.operator.backbones.memory import free_bytes
 from polyscale.operator.multiscale import MultiScale
@@ -21,7 +21,7 @@ from polyscale.records import CapacityLoss, FittedLayer, Metric, write_json
 from polyscale.tasks.evaluation import Baseline, Case, Evaluation, FinishedRun, Scores
 from polyscale.tasks.options import option
 from polyscale.tasks.pooled import PooledTask, pooled_evaluation
-from polyscale.tasks.settings import PooledSettings, Rows
+from polyscale.tasks.settings import PooledSettings
 from polyscale.tasks.task import CLASS_SOURCES, AddOn
 from polyscale.types import Candidate
 
@@ -44,8 +44,9 @@ class CapacitySettings(PooledSettings):
         None,
         value_type=float,
         shown="the best for each candidate",
-        help="One learning rate for all layers. Without it, each layer is trained at several, from "
-        "0.01 on, until lower and higher ones end at a higher loss, and the lowest loss counts.",
+        help="One learning rate for all layers, times the number of features, so that a step moves "
+        "scores of wide and narrow features equally. Without it, each layer is trained at several, "
+        "from 10 on, until lower and higher ones end at a higher loss; the lowest loss counts.",
     )
 
     def __post_init__(self) -> None:
@@ -55,7 +56,12 @@ class CapacitySettings(PooledSettings):
                 f"repeats must be 0 for capacity, which has no test images to draw, but got "
                 f"{self.repeats}. Try another seed."
             )
-        self.budget.training(self.batch, self.learning_rate or 0.01)
+        self.budget.training(self.batch, self.any_rate, dim=1)
+
+    @property
+    def any_rate(self) -> float:
+        """One that a layer is trained with."""
+        return RATES[FIRST_RATE] if self.learning_rate is None else self.learning_rate
 
     @property
     def budget(self) -> Budget:
@@ -119,7 +125,7 @@ class Capacity(PooledTask):
     def check(self, module: MultiScale, candidate: Candidate, data: Any, settings: Any) -> None:
         """Raise an InputError for a layer that does not fit into memory, or too few images."""
         super().check(module, candidate, data, settings)
-        settings.budget.training(len(data.train), settings.learning_rate or 0.01)
+        settings.budget.training(len(data.train), settings.any_rate, module.pooled_dim)
         num_images = len(data.train)
         needed = num_images * (module.pooled_dim * BYTES_PER_WEIGHT + 8 * settings.batch)
         free = free_bytes(torch.device(settings.device))

@@ -5,10 +5,11 @@ Table 3). Its optimiser is not stated. Here the layer begins at zero, so that it
 logarithm of the number of classes, and is trained by AdamW without weight decay, on standardised
 features, at a rate that falls as half a cosine.
 
-Adam moves every weight by about the learning rate, so that wider features learn faster at an equal
-rate. Each layer is therefore trained at several rates, and the one with the lowest loss counts.
-That is fair because the loss in question is the one that training minimises: nothing is chosen on
-images of any other kind.
+Adam moves every weight by about its learning rate, so that a layer on wide features would learn
+faster: a mere copy of every column lowers the loss. The rate is therefore divided by the number of
+features, and a step moves the scores of wide and narrow features equally. Each layer is trained at
+several rates, and the one with the lowest loss counts. That is fair because the loss in question is
+the one that training minimises: nothing is chosen on images of any other kind.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,11 +25,12 @@ from torch.nn import functional as F
 from polyscale.errors import InputError, RunError
 from polyscale.learning.heads.probe_data import Features, Labels, check_classes, check_features
 from polyscale.learning.training import TrainContext, TrainSettings, batch_indices, train
+from polyscale.operator.plan import check_count
 
-RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
-"""Learning rates that may be tried, rising."""
+RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+"""Learning rates times the number of features that may be tried, rising."""
 
-FIRST_RATE = RATES.index(1e-2)
+FIRST_RATE = RATES.index(10.0)
 
 LEAST_SPREAD = 1e-6
 """A column whose standard deviation is smaller is constant, and is only centred."""
@@ -41,22 +43,22 @@ class Budget:
     Attributes:
         epochs: passes over the images.
         batch: images of a step.
-        learning_rate: at its highest; None tries `RATES` from 0.01 on, until the lowest loss has a
-            higher one on either side.
+        learning_rate: of AdamW at its highest, times the number of features; None tries `RATES`
+            from 10 on, until the lowest loss has a higher one on either side.
     """
 
     epochs: int = 10
     batch: int = 256
     learning_rate: float | None = None
 
-    def training(self, num_images: int, rate: float, *, seed: int = 0) -> TrainSettings:
-        """The training on so many images.
+    def training(self, num_images: int, rate: float, dim: int, *, seed: int = 0) -> TrainSettings:
+        """The training on so many images of `dim` features.
 
         Raises:
             InputError: if a number is not allowed, or there are fewer images than in a batch.
         """
-        if type(self.epochs) is not int or self.epochs < 1:
-            raise InputError(f"epochs must be an int of at least 1, but got {self.epochs!r}.")
+        check_count("epochs", self.epochs)
+        check_count("batch", self.batch)
         if self.batch > num_images:
             raise InputError(
                 f"batch must be at most the number of training images, {num_images}, but got "
@@ -65,7 +67,7 @@ class Budget:
         return TrainSettings(
             steps=-(-self.epochs * num_images // self.batch),
             batch=self.batch,
-            learning_rate=rate,
+            learning_rate=rate / dim,
             weight_decay=0.0,
             seed=seed,
         )
@@ -77,7 +79,7 @@ class BudgetFit:
 
     Attributes:
         losses: cross-entropy of each image, in nats (num_images,).
-        learning_rate: with which it was trained.
+        learning_rate: with which it was trained, times the number of features.
         tried: learning rate → mean loss; infinite where training diverged.
     """
 
@@ -116,7 +118,7 @@ def lowest_loss(
     fits: dict[float, NDArray[np.float64]] = {}
 
     def loss_at(rate: float) -> float:
-        settings = budget.training(len(features), rate, seed=seed)
+        settings = budget.training(len(features), rate, features.shape[1], seed=seed)
         try:
             fits[rate] = _train(rows, targets, num_classes, settings, context)
         except RunError:  # it diverged
@@ -154,9 +156,13 @@ def climb(
 
 
 def _standardised(features: Features, device: str) -> Tensor:
-    """Columns of mean 0 and standard deviation 1."""
+    """Columns of mean 0 and standard deviation 1, and a constant one in place of a bias.
+
+    The constant is the number of columns, since the learning rate is divided by it.
+    """
     mean, std = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
     rows = (features - mean) / np.where(std > LEAST_SPREAD, std, 1.0)
+    rows = np.column_stack([rows, np.full(len(rows), rows.shape[1])])
     return torch.from_numpy(rows.astype(np.float32)).to(device)
 
 
@@ -164,9 +170,8 @@ def _train(
     rows: Tensor, targets: Tensor, num_classes: int, settings: TrainSettings, context: TrainContext
 ) -> NDArray[np.float64]:
     """The loss of each image after training (num_images,)."""
-    layer = nn.Linear(rows.shape[1], num_classes)
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)
+    layer = nn.Linear(rows.shape[1], num_classes, bias=False)
+    nn.init.zeros_(layer.weight)
 
     def batch(step: int) -> tuple[Tensor, Tensor]:
         chosen = batch_indices(

@@ -14,7 +14,6 @@ BASE, LARGER, DURING = "base", "larger", "base-s2"
 """Names of the backbones: small, large, and small with several scales while it is trained."""
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class ArmsSettings:
     """Pre-training with S² and without (paper, section 4.3, Table 4), in small.
@@ -75,7 +74,7 @@ def parse_model(text: str) -> tuple[str, dict[str, Any]]:
     name, _, query = text.partition("?")
     args: dict[str, Any] = {}
     for pair in filter(None, query.split("&")):
-        key, equals, value = pair.partition("=")
+        key, _, value = pair.partition("=")
         if not (key and value):
             raise InputError(
                 f"model must be NAME?ARGUMENT=VALUE&…, but got {text!r}. "
