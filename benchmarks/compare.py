@@ -129,7 +129,7 @@ def bare(plan: ComparePlan) -> float:
         members = [c for c in plan.candidates if c.backbone == name]
         scales = sorted({scale for c in members for scale in c.scales})
         module = plan.settings.module(backbone, scales)
-        chunk = module._workers().tile_batch(backbone.tile_hw)
+        chunk = module.tile_batch()
         num_tiles = num_images * module.plan.num_tiles
         tiles = torch.rand(chunk, 3, *backbone.tile_hw, device=plan.settings.device)
         with torch.inference_mode(), autocast(tiles.device, plan.settings.precision):

@@ -17,6 +17,7 @@ from polyscale.records import (
     Control,
     DataRecord,
     Failure,
+    HardExamples,
     Probes,
     Recommendation,
     Repeats,
@@ -50,6 +51,8 @@ class Comparison:
         probes: candidate → what other probes find; empty where they were not asked for.
         controls: what S² does, taken apart; empty where that was not asked for.
         repeats: the comparison on other draws of the images; None where that was not asked for.
+        hard: test images on which the larger model gains, for each family; empty where that was
+            not asked for.
         failures: candidates that gave no result, and why.
         timing: where the time went; None for runs that do not say.
         data: the images, and what was found wrong with them.
@@ -67,6 +70,7 @@ class Comparison:
     probes: Mapping[str, Probes]
     controls: tuple[Control, ...]
     repeats: Repeats | None
+    hard: tuple[HardExamples, ...]
     failures: tuple[Failure, ...]
     timing: Timing | None
     data: DataRecord | None

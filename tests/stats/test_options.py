@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from polyscale.stats import answer_of, preferred, right_shares
+from polyscale.stats import RightShare, answer_of, preferred
 
 
 def test_equally_small_losses_prefer_nothing():
@@ -26,12 +26,8 @@ def test_an_answer_needs_more_than_half_of_the_trials(trials, expected):
     assert answer_of(trials) == expected
 
 
-def test_shares_are_those_of_each_category_with_wilsons_interval():
-    correct = np.array([True, False, True, True, False, False])
-    found = right_shares(correct, ["b", "a", "b", "a", "b", "a"])
-    assert list(found) == ["b", "a"]
-    for name, right in (("b", 2), ("a", 1)):
-        share = found[name]
-        assert (share.right, share.num, share.value) == (right, 3, right / 3)
-        expected = proportion_confint(right, 3, method="wilson")
-        assert (share.ci_low, share.ci_high) == pytest.approx(expected)
+def test_a_share_has_wilsons_interval():
+    share = RightShare.of(np.array([True, False, True]))
+    assert (share.right, share.num, share.value) == (2, 3, 2 / 3)
+    expected = proportion_confint(2, 3, method="wilson")
+    assert (share.ci_low, share.ci_high) == pytest.approx(expected)

@@ -203,12 +203,28 @@ def test_the_report_counts_by_category_and_shows_boxes(finished, tmp_path):
     run, _ = finished
     run.save(tmp_path)
     page = write_report(tmp_path).read_text()
-    assert "Categories of questions" in page
+    assert "Kinds of questions" in page
     for category in ASKED:
         assert f'data-class="{category}"' in page
     rows = pq.read_table(tmp_path / "answers.parquet").to_pandas()
     assert set(rows["category"]) == {*ASKED}
     assert f"{ASKED['colour']} {OPTIONS[0]}" in page or not len(run.gallery)
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_the_report_counts_each_relation_that_a_category_asks_for(finished, tmp_path):
+    finished[0].save(tmp_path)
+    rows = pq.read_table(tmp_path / "answers.parquet").to_pandas()
+    relations = np.where(rows["id"].str.endswith(("1", "2")), "nearer or farther", "left or right")
+    rows["question"] = np.where(rows["category"] == "again", "Is it " + relations, rows["question"])
+    rows.to_parquet(tmp_path / "answers.parquet")
+    page = write_report(tmp_path).read_text()
+    for relation in ("nearer or farther", "left or right"):
+        own = rows[rows["question"].str.endswith(relation)]
+        for name, answers in own.groupby("candidate"):
+            right = answers["correct"].sum()
+            shown = f'data-value="{right}" data-right="again: {relation}" data-of="{name}"'
+            assert f"{shown}>{right}</data> of {len(answers)}<small>" in page
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from polyscale.cli.cache import cache
 from polyscale.cli.capacity import CapacityCommand, capacity
 from polyscale.cli.compare import CompareCommand, compare
 from polyscale.cli.console import errors
+from polyscale.cli.hard import hard
 from polyscale.cli.llava import llava
 from polyscale.cli.look import look
 from polyscale.cli.models import models
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command(cls=CompareCommand)(compare)
 app.command(cls=CapacityCommand)(capacity)
 app.command()(look)
+app.command()(hard)
 for command in (predict, plan, models, show, seams, paper):
     app.command()(command)
 app.add_typer(recipe, name="recipe")

@@ -97,7 +97,7 @@ def compare(
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import default_inspection_cache, with_limit
     from polyscale.features import default_cache, parse_bytes
-    from polyscale.studies import check_out, plan_compare
+    from polyscale.studies import check_out, parse_families, plan_compare
     from polyscale.tasks import make_settings, to_task
 
     check_out(out)
@@ -113,7 +113,7 @@ def compare(
             chosen,
             make_settings(named_task.settings_type, ctx.obj, task=named_task.name),
             task=named_task,
-            family=_families(family or []),
+            family=parse_families(family or ()),
             image_cache=None if no_cache else cache or default_inspection_cache(),
             progress=progress,
         )
@@ -138,20 +138,6 @@ def _record(
     places = [place_of_data(data), *map(place_of_weights, sources), *([config] if config else [])]
     files = [place for place in places if place is not None]
     return command_record(words, files) if len(files) == len(places) else None
-
-
-def _families(given: list[str]) -> dict[str, list[str]] | None:
-    """`NAME=A,B` → name of a family → its backbones; None where none is given."""
-    families: dict[str, list[str]] = {}
-    for text in given:
-        name, equals, members = text.partition("=")
-        if not (name and equals and members):
-            raise InputError(
-                f"--family must be NAME=A,B, but got {text!r}. "
-                "Example: --family mine=timm:/models/small,timm:/models/large"
-            )
-        families.setdefault(name, []).extend(members.split(","))
-    return families or None
 
 
 def run_plan(

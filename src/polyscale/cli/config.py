@@ -1,39 +1,12 @@
 """`--config FILE.toml`: options of a command from a file; those that are typed come first."""
 
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from polyscale.errors import InputError, near_matches
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-
-OWN_FILE = "Every run writes one: compare.toml in its folder."
-
-
-def read_config(path: Path, *, advice: str = OWN_FILE) -> dict[str, Any]:
-    """Name of an option → its value.
-
-    Args:
-        path: the TOML file.
-        advice: what errors say to do.
-
-    Raises:
-        InputError: if the file cannot be read, or is no TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"config must be a TOML file, but {str(path)!r} cannot be read ({reason}). {advice}"
-        ) from error
+from polyscale.records.config import read_config
 
 
 def _apply(ctx: typer.Context, path: Path | None) -> Path | None:

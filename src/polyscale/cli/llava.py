@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.config import read_config
 from polyscale.cli.console import QuietOption, output
 from polyscale.progress import progress_bars
+from polyscale.records.config import read_config
 
 llava = typer.Typer(
     help="Multimodal language models with a vision tower of several scales.",

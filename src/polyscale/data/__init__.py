@@ -20,6 +20,7 @@ from polyscale.data.questions import Pictures, Question, QuestionData, Questions
 from polyscale.data.sources import (
     load_classification,
     load_depth,
+    load_images,
     load_multilabel,
     load_numbers,
     load_questions,
@@ -52,6 +53,7 @@ __all__ = [
     "draw_kind",
     "load_classification",
     "load_depth",
+    "load_images",
     "load_multilabel",
     "load_numbers",
     "load_questions",

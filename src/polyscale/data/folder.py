@@ -4,9 +4,17 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from polyscale.data.files import files_below, folders_in, is_folder, passed_over, printable
 from polyscale.data.image import image_endings
-from polyscale.data.listing import Catalogue, assign_roles, list_classes, role_of
+from polyscale.data.listing import (
+    Catalogue,
+    assign_roles,
+    list_classes,
+    list_files,
+    role_of,
+)
 from polyscale.errors import InputError
 
 
@@ -33,6 +41,38 @@ def list_folder(path: Path) -> Catalogue:
             remarks += (f"Folders beside the splits, passed over: {', '.join(beside)}.",)
     listings = [list_classes(images, class_names, path) for images in splits]
     return Catalogue(listings, about, remarks, class_names)
+
+
+def has_classes(path: Path) -> bool:
+    """Whether images are in two folders of classes at least, so that `list_folder` reads them."""
+    tops = [path / name for name in _plain_splits(path)] or [path]
+    return all(len(folders_in(top)) > 1 for top in tops)
+
+
+def list_plain_folder(path: Path) -> Catalogue:
+    """All images below a folder, without targets, with or without `train/` and `test/` above.
+
+    Everything else is as in `list_folder`.
+    """
+    others = Counter[str]()
+    tops, about, found = [path], None, _plain_splits(path)
+    if found:
+        names, about = assign_roles(found, where=f"data folder {str(path)!r}")
+        tops = [path / name for name in names]
+    splits = []
+    for top in tops:
+        files = files_below(top, image_endings(), others)
+        if not files:
+            raise InputError(f"data folder {str(top)!r} has no images. Check the path.")
+        named = [(file.relative_to(path).as_posix(), file) for file in files]
+        splits.append(list_files(named, np.zeros(len(files))))
+    return Catalogue(splits, about, passed_over(others))
+
+
+def _plain_splits(path: Path) -> list[str]:
+    """The folders in a folder, if they are called as splits are, all of them."""
+    names = [folder.name for folder in folders_in(path)]
+    return names if all(role_of(name) for name in names) else []
 
 
 def check_classes_known(test: Iterable[str], train: Iterable[str], where: str, other: str) -> None:

@@ -19,7 +19,7 @@ from polyscale.data.dataset import (
 )
 from polyscale.data.embedded import load_rooms, rooms_depth, rooms_segmentation
 from polyscale.data.files import check_names, is_folder
-from polyscale.data.folder import list_folder
+from polyscale.data.folder import has_classes, list_folder, list_plain_folder
 from polyscale.data.hugging_face import list_hugging_face
 from polyscale.data.idx import FASHION_FOLDER, FASHION_MNIST, list_fashion_mnist, list_idx
 from polyscale.data.imagenet import list_imagenet
@@ -225,6 +225,29 @@ def load_questions(
         return data
     num = to_count(LIMIT, options[LIMIT], MIN_TRAIN)
     return limit_data(data, num, seed=seed, what="questions")
+
+
+def load_images(
+    source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
+) -> DataSet:
+    """Load a data set for its images alone; see `load_classification`.
+
+    Any source of the other loaders will do, with the same split; and `folder:PATH` may also hold
+    images without folders of classes, in `train/` and `test/` or a third of them drawn for testing.
+    """
+    if _is_rooms(source):
+        return load_classification(source, seed=seed)
+    scheme, _, rest = source.partition(":")
+    known = SOURCES.get(scheme)
+    if scheme == "folder" and rest:
+        place, options = split_options(rest, ("per_class", LIMIT))
+        if is_folder(to_path(place)) and not has_classes(to_path(place)):
+            catalogue = _sampler(options, seed)(list_plain_folder(to_path(place)))
+            return DataSet(**assemble(source, catalogue, seed, cache, progress)[0])
+    # targets are read along where there is no way around them
+    kind = next(iter(known.options)) if known else "label"
+    load = {"mask": load_segmentation, "depth": load_depth}.get(kind, load_classification)
+    return load(source, seed=seed, cache=cache, progress=progress)
 
 
 def list_source(source: str, task: str, *, seed: int = 0) -> Catalogue:

@@ -19,6 +19,7 @@ from polyscale.features.maps import (
     StoredMaps,
     SummedMaps,
     channel_statistics,
+    resampling_matrix,
 )
 from polyscale.features.pictures import remembered
 from polyscale.features.store import (
@@ -29,6 +30,7 @@ from polyscale.features.store import (
     default_cache,
 )
 from polyscale.features.usage import Kept, clear, list_kept
+from polyscale.features.workers import cpu_workers
 
 __all__ = [
     "ArrayMaps",
@@ -46,6 +48,7 @@ __all__ = [
     "SummedMaps",
     "channel_statistics",
     "clear",
+    "cpu_workers",
     "decode_side",
     "default_cache",
     "extract_maps",
@@ -57,6 +60,7 @@ __all__ = [
     "parse_bytes",
     "pooled_columns",
     "remembered",
+    "resampling_matrix",
     "temporary_folder",
     "weights_hash",
     "whole_file",

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from itertools import islice
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from polyscale.errors import InputError
 from polyscale.features.keys import Images, decode_side, feature_key
 from polyscale.features.maps import StoredMaps
 from polyscale.features.store import FeatureStore
+from polyscale.features.workers import share_out, worker_pool
 from polyscale.operator.multiscale import MultiScale, PartFeatures, Prepared
 from polyscale.records import Watch
 from polyscale.types import Progress, format_scale
@@ -30,7 +31,7 @@ PIECE_TILES = 64
 and memory holds three pieces, not two shards."""
 
 PIECES_AHEAD = 2
-"""Pieces that are made while the model runs, each in a thread."""
+"""Pieces that are made while one model runs, each in a thread."""
 
 READERS = min(4, os.cpu_count() or 1)
 """Threads that decode images."""
@@ -58,12 +59,22 @@ def extract_pooled(
     step: str,
     progress: Progress,
     watch: Watch | None = None,
+    parallel: bool = False,
 ) -> dict[float, NDArray[np.float32]]:
     """Pooled features of each scale (num_images, pooled_dim), from the store or computed.
 
-    A scale's features do not depend on the other scales, so each is kept on its own. `weights` is
-    the `weights_hash` of the backbone; progress is told after every shard, and the watch measures
-    the time in which the model runs.
+    A scale's features do not depend on the other scales, so each is kept on its own.
+
+    Args:
+        module: backbone and scales.
+        images: what features are wanted of.
+        store: where they are kept.
+        weights: the `weights_hash` of the backbone.
+        step: how progress calls it.
+        progress: told after every shard.
+        watch: measures the time in which the model runs.
+        parallel: run the model in several threads at once where that is faster: on a CPU. Its
+            forward must keep nothing in the model that another call could read.
 
     Raises:
         InputError: if features are not finite.
@@ -78,7 +89,8 @@ def extract_pooled(
         for scale, key in keys.items()
     }
     missing = {shard: [scale for scale in keys if rows[shard, scale] is None] for shard in shards}
-    with closing(_compute(module, images, missing, _pooled, step, progress, watch)) as computed:
+    computing = _compute(module, images, missing, _pooled, step, progress, watch, parallel)
+    with closing(computing) as computed:
         for shard, scale, pooled in _keep(computed, store, keys, module, images):
             rows[shard, scale] = pooled
     return {scale: np.concatenate([rows[shard, scale] for shard in shards]) for scale in keys}
@@ -97,6 +109,7 @@ def extract_maps(
     step: str,
     progress: Progress,
     watch: Watch | None = None,
+    parallel: bool = False,
 ) -> dict[float, StoredMaps]:
     """Maps of each scale, float16 and channels last, on the module's output grid.
 
@@ -114,7 +127,8 @@ def extract_maps(
         ]
         for shard in _shards(images)
     }
-    with closing(_compute(module, images, missing, _map, step, progress, watch)) as computed:
+    computing = _compute(module, images, missing, _map, step, progress, watch, parallel)
+    with closing(computing) as computed:
         for _ in _keep(computed, store, keys, module, images):
             pass
     return {
@@ -193,36 +207,52 @@ def _compute(
     step: str,
     progress: Progress,
     watch: Watch | None,
+    parallel: bool,
 ) -> Generator[Computed, None, None]:
     """What shards lack: images, scale and features, as soon as a shard is done.
 
     The next pieces' images are read meanwhile. An error or Ctrl-C cancels the images that no thread
     has begun to read.
     """
-    jobs = list(_jobs(module, missing))
     num_tiles, total = module.plan.num_tiles, len(images) * module.plan.num_tiles
-    watch = watch or Watch()
-    readers, makers = ThreadPoolExecutor(READERS), ThreadPoolExecutor(PIECES_AHEAD)
+    watch, num_workers = watch or Watch(), 1
+    if parallel and any(missing.values()):
+        module, num_workers = share_out(module)
+    jobs = list(_jobs(module, missing))
+    readers = ThreadPoolExecutor(READERS)
+    makers = worker_pool(num_workers) if num_workers > 1 else ThreadPoolExecutor(PIECES_AHEAD)
+
+    def run(piece: _Piece, prepared: Prepared) -> list[Tensor]:
+        num = len(piece.images) * piece.module.plan.num_tiles
+        with watch.model(num, num_workers), torch.inference_mode():
+            return [select(level) for level in piece.module.run(prepared).scales]
+
+    def make(piece: _Piece) -> Prepared | list[Tensor]:
+        """All tiles of a piece, or features where several models run at once."""
+        prepared = _prepare(piece, images, readers)
+        return run(piece, prepared) if num_workers > 1 else prepared
+
     try:
         pieces = (piece for _, job in jobs for piece in job)
-        pending: deque[Future[Prepared]] = deque()
+        pending: deque[Future[Any]] = deque()
 
         def submit(num: int) -> None:
-            pending.extend(makers.submit(_prepare, p, images, readers) for p in islice(pieces, num))
+            pending.extend(makers.submit(make, piece) for piece in islice(pieces, num))
 
-        submit(1)  # it measures how many tiles fit the memory, which two at once would disturb
+        ahead = num_workers + 1 if num_workers > 1 else PIECES_AHEAD
+        # the first piece measures how many tiles fit the memory, which two at once would disturb;
+        # where several models run at once, it has been measured
+        submit(ahead if num_workers > 1 else 1)
         for shard, job in jobs:
             progress(step, shard.start * num_tiles, total, "tiles")
             parts: list[list[Tensor]] = []
             for piece in job:
-                prepared = pending.popleft().result()
-                submit(PIECES_AHEAD - len(pending))
-                num = len(piece.images) * piece.module.plan.num_tiles
-                with watch.model(num), torch.inference_mode():
-                    parts.append([select(level) for level in piece.module.run(prepared).scales])
+                made = pending.popleft().result()
+                submit(ahead - len(pending))
+                parts.append(made if num_workers > 1 else run(piece, made))
             for scale, rows in zip(job[0].module.scales, zip(*parts, strict=True), strict=True):
                 features = torch.cat(rows).numpy()
-                _check_finite(features, module, scale)
+                _check_finite(features, module, scale, images, shard)
                 yield shard, scale, features
     finally:  # makers wait for readers, so readers stop first; none is waited for
         readers.shutdown(wait=False, cancel_futures=True)
@@ -262,12 +292,18 @@ def _prepare(piece: _Piece, images: Images, readers: ThreadPoolExecutor) -> Prep
         return piece.module.prepare(pictures, eager=True)
 
 
-def _check_finite(rows: NDArray, module: MultiScale, scale: float) -> None:
-    if not np.isfinite(rows).all():
+def _check_finite(
+    rows: NDArray, module: MultiScale, scale: float, images: Images, shard: range
+) -> None:
+    finite = np.isfinite(rows).reshape(len(rows), -1).all(axis=1)
+    if not finite.all():
+        index = shard[int(finite.argmin())]
+        ids = getattr(images, "ids", None)  # views of images have none
+        image = repr(ids[index]) if ids else f"number {index}"
         advice = (
             "Try --dtype fp32" if module.config.dtype != "fp32" else "Its weights may be broken"
         )
         raise InputError(
             f"model {module.backbone.name} gives NaN or infinite features at scale "
-            f"{format_scale(scale)}. {advice}, or leave it out."
+            f"{format_scale(scale)} for image {image}. {advice}, or leave it out."
         )

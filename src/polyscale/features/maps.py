@@ -6,7 +6,7 @@ never mapped, so the memory in use stays that of a batch, whatever the number of
 is verified whenever it is read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -199,22 +199,45 @@ class RegriddedMaps(_WithShape):
 
     Equal to it where a scale is a whole number of tiles; where tiles overlap, cells are averaged
     twice.
+
+    Args:
+        maps: the maps.
+        grid_hw: of the cells that come out.
+        matrix: number of cells in and out along an axis → how much each counts (out, in).
     """
 
-    def __init__(self, maps: MapSource, grid_hw: HW) -> None:
-        self._maps = maps
+    def __init__(
+        self,
+        maps: MapSource,
+        grid_hw: HW,
+        matrix: Callable[[int, int], NDArray[np.floating]] = area_matrix,
+    ) -> None:
+        self._maps, self._matrix = maps, matrix
         self.shape = (maps.shape[0], *grid_hw, maps.shape[3])
 
     def take(self, indices: NDArray[np.integer]) -> MapArray:
         """The maps of some images, in the order of the indices."""
         taken = self._maps.take(indices)
         rows, columns = (
-            area_matrix(n, out).astype(np.float32)
+            self._matrix(n, out).astype(np.float32)
             for n, out in zip(taken.shape[1:3], self.shape[1:3], strict=True)
         )
         return np.einsum(
             "yh,xw,nhwc->nyxc", rows, columns, taken.astype(np.float32), optimize=True
         ).astype(taken.dtype)
+
+
+def resampling_matrix(num_cells: int, num_out: int) -> NDArray[np.float64]:
+    """One axis of a map on another grid, as a matrix (out, cells) whose rows add up to 1.
+
+    The mean over the area of each output cell where there are fewer of them, and otherwise linear
+    between the centres of cells. Beyond the outermost centres, values stay as they are.
+    """
+    if num_out <= num_cells:
+        return area_matrix(num_cells, num_out)
+    at = (np.arange(num_out) + 0.5) * num_cells / num_out - 0.5
+    at = at.clip(0, num_cells - 1)
+    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(num_cells)))
 
 
 def _checked(indices: NDArray[np.integer], num: int) -> NDArray[np.integer]:

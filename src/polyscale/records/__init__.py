@@ -13,6 +13,7 @@ from polyscale.records.addons import (
 )
 from polyscale.records.capacity import Capacity, CapacityLoss, FittedLayer
 from polyscale.records.codec import FieldError, Record, decode, read_json, write_json
+from polyscale.records.config import CONFIG_FILE, read_config
 from polyscale.records.data import (
     ClassIous,
     DataRecord,
@@ -29,6 +30,7 @@ from polyscale.records.data_report import (
     Unreadable,
 )
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
+from polyscale.records.hard import HardExamples, HardImage, HardKind
 from polyscale.records.log import LOG_FILE, LogEntry, append_log, read_log
 from polyscale.records.look import SHEET_FILE, Look, SheetPicture
 from polyscale.records.metric import METRICS, Metric, Reduction, TaskRecord
@@ -45,6 +47,14 @@ from polyscale.records.recommendation import (
     Certainty,
     Recommendation,
     SelectionGap,
+)
+from polyscale.records.reconstruction import (
+    QUANTILES,
+    RESIDUALS_FILE,
+    FoundReconstruction,
+    Reconstruction,
+    ReconstructionRow,
+    ResidualPicture,
 )
 from polyscale.records.repeats import DrawKind, DrawnContrast, Repeat, Repeats
 from polyscale.records.result import Contrast, Floor, Result
@@ -70,13 +80,16 @@ from polyscale.records.verdict import (
 
 __all__ = [
     "ANSWERS_FILE",
+    "CONFIG_FILE",
     "COST_AXES",
     "FEATURES_STAGE",
     "FILES",
     "LOG_FILE",
     "METRICS",
+    "QUANTILES",
     "QUESTIONS_FILE",
     "REQUIRED",
+    "RESIDUALS_FILE",
     "RUN_MARKS",
     "SHEET_FILE",
     "Advice",
@@ -102,7 +115,11 @@ __all__ = [
     "FieldError",
     "FittedLayer",
     "Floor",
+    "FoundReconstruction",
     "Gain",
+    "HardExamples",
+    "HardImage",
+    "HardKind",
     "ImagePair",
     "ImageRow",
     "ImageSizes",
@@ -117,10 +134,13 @@ __all__ = [
     "Probes",
     "QuestionRow",
     "Recommendation",
+    "Reconstruction",
+    "ReconstructionRow",
     "Record",
     "Reduction",
     "Repeat",
     "Repeats",
+    "ResidualPicture",
     "Result",
     "Rule",
     "ScaleTiles",
@@ -143,6 +163,7 @@ __all__ = [
     "decode",
     "is_run",
     "known_axes",
+    "read_config",
     "read_json",
     "read_log",
     "write_json",

@@ -6,8 +6,10 @@ from typing import Any
 from polyscale.records.addons import Cascade, Control, Failure, Probes, SweetSpot
 from polyscale.records.capacity import Capacity
 from polyscale.records.data import ClassIous, DataRecord, Sizes
+from polyscale.records.hard import HardExamples
 from polyscale.records.metric import TaskRecord
 from polyscale.records.recommendation import Recommendation, SelectionGap
+from polyscale.records.reconstruction import Reconstruction
 from polyscale.records.repeats import Repeats
 from polyscale.records.result import Contrast, Floor, Result
 from polyscale.records.timing import Timing
@@ -26,6 +28,8 @@ FILES: dict[str, Any] = {
     "controls.json": tuple[Control, ...],
     "probes.json": dict[str, Probes],
     "repeats.json": Repeats,
+    "hard.json": tuple[HardExamples, ...],
+    "reconstruction.json": Reconstruction,
     "data.json": DataRecord,
     "capacity.json": Capacity,
     "classes.json": ClassIous,

@@ -28,7 +28,7 @@ class Metric(Directed):
     Attributes:
         key: its name in files.
         name: its name at the beginning of a sentence or above a column.
-        unit: of a value: "%" for a share that is shown in per cent, "m" for metres, or "".
+        unit: of a value: "%" for a share that is shown in per cent, "m" for metres, "bits", or "".
         noun: its name inside a sentence; "" takes `name`.
         sentence: what a candidate does to get its value, with {value} and {num}; "" says
             "has a NOUN of {value} on {num} test images".

@@ -45,6 +45,13 @@ class CategoryRow(TextRow):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskedRow(CategoryRow):
+    """A row of a task of questions in which each candidate is trained; `question` is the text."""
+
+    question: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class AnswerPicture:
     """A row of `gallery.parquet` of answers: a picture (a struct whose `bytes` are a JPEG)."""
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from polyscale.records.codec import Count, NotNegative, Record
@@ -56,6 +57,7 @@ class Watch:
         self._inner_s = 0.0  # of stages inside the current one
         self._model_s = 0.0
         self._num_tiles = 0
+        self._lock = Lock()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -70,12 +72,19 @@ class Watch:
             self._inner_s = outer_s + spent
 
     @contextmanager
-    def model(self, num_tiles: int) -> Iterator[None]:
-        """Count the time inside, in which a model must run to its end."""
+    def model(self, num_tiles: int, at_once: int = 1) -> Iterator[None]:
+        """Count the time inside, in which a model must run to its end.
+
+        Args:
+            num_tiles: that it sees.
+            at_once: threads in which models run meanwhile; each counts for its share.
+        """
         start = time.perf_counter()
         yield
-        self._model_s += time.perf_counter() - start
-        self._num_tiles += num_tiles
+        spent = time.perf_counter() - start
+        with self._lock:
+            self._model_s += spent / at_once
+            self._num_tiles += num_tiles
 
     def timing(self) -> Timing:
         """The seconds up to now."""

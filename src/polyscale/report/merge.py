@@ -226,12 +226,15 @@ def _class_files(by_age: Sequence[Run], source: Mapping[str, Run]) -> dict[str, 
 
 def _addons(by_age: Sequence[Run], source: Mapping[str, Run]) -> dict[str, Any]:
     """What each run found besides its rows, for the rows that are taken from it."""
-    addons: dict[str, Any] = {"cascades": (), "controls": (), "probes": {}, "failures": ()}
+    addons: dict[str, Any] = {"cascades": (), "controls": (), "hard": (), "failures": ()}
+    addons |= {"hard_pictures": {}, "probes": {}}
     floors: dict[str, Floor] = {}
     for run in by_age:
         kept = {name for name, origin in source.items() if origin is run}
         addons["cascades"] += tuple(c for c in run.cascades if {c.small, c.large} <= kept)
         addons["controls"] += tuple(c for c in run.controls if c.candidate in kept)
+        addons["hard"] += tuple(h for h in run.hard if {h.base, h.s2, h.larger} <= kept)
+        addons["hard_pictures"] |= run.hard_pictures
         addons["probes"] |= {n: probes for n, probes in run.probes.items() if n in kept}
         for floor in run.floors:
             before = floors[floor.name].contrasts if floor.name in floors else ()

@@ -3,19 +3,22 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from polyscale.records import Contrast, Gain
 from polyscale.report.names import scales_phrase
 from polyscale.report.numbers import LEVEL, NBSP, p_value
+from polyscale.report.question_kinds import question_kinds
 from polyscale.report.run import Run
-from polyscale.stats import RightShare, paired_contrasts, right_shares
+from polyscale.stats import RightShare, paired_contrasts
 
 ALL = "all questions"
-"""Stands for every category."""
+"""Stands for every kind."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class CategoryRow:
-    """A category of questions: each candidate's right answers, and what two candidates differ by.
+class KindRow:
+    """A kind of question: each candidate's right answers, and what two candidates differ by.
 
     `chance` is the share that guessing would get right. `gain` and the others are of two
     candidates: first less second, how many questions only one gets right, and the exact p-value.
@@ -30,24 +33,24 @@ class CategoryRow:
     p: float = 1.0
 
 
-def category_rows(run: Run) -> list[CategoryRow]:
-    """All questions, and then each category."""
-    names = list(run.rows)
-    groups = {ALL: [q.id for q in run.questions]}
-    for question in run.questions:
-        groups.setdefault(question.category, []).append(question.id)
-    options = {q.id: len(q.options) for q in run.questions}
+def kind_rows(run: Run) -> list[KindRow]:
+    """All questions, and then each kind."""
+    questions = run.questions
+    at = np.array([run.images.index[question.id] for question in questions])
+    correct = {name: run.images.correct[name][at] for name in run.rows}
+    chances = np.array([1 / len(question.options) for question in questions])
+    kinds = question_kinds([q.category for q in questions], [q.question for q in questions])
     rows = []
-    for category, ids in groups.items():
-        at = [run.images.index[id_] for id_ in ids]
-        correct = {name: run.images.correct[name][at] for name in names}
-        shares = [
-            right_shares(right, [category] * len(ids))[category] for right in correct.values()
-        ]
-        chance = sum(1 / options[id_] for id_ in ids) / len(ids)
-        pair = paired_contrasts(correct)[0] if len(names) == 2 else None
+    for kind, own in {ALL: np.arange(len(questions)), **kinds}.items():
+        right = {name: every[own] for name, every in correct.items()}
+        pair = paired_contrasts(right)[0] if len(right) == 2 else None
         rows.append(
-            CategoryRow(name=category, chance=chance, shares=tuple(shares), **_difference(pair))
+            KindRow(
+                name=kind,
+                chance=chances[own].mean(),
+                shares=tuple(map(RightShare.of, right.values())),
+                **_difference(pair),
+            )
         )
     return rows[:1] if len(rows) == 2 else rows
 
@@ -66,7 +69,7 @@ def _difference(pair: Contrast | None) -> dict[str, Any]:
 def question_answers(run: Run) -> list[str]:
     """The top of the page as lines of text."""
     lines = []
-    rows = category_rows(run)
+    rows = kind_rows(run)
     for place, result in enumerate(run.rows.values()):
         name = f"{run.models[result.backbone]} at {scales_phrase(result.scales)}"
         parts = "; ".join(f"{row.name} {count_text(run, row.shares[place])}" for row in rows)
@@ -84,7 +87,7 @@ def headline(run: Run) -> str:
             f"{result.num_test} questions"
             for result in run.rows.values()
         )
-    row = category_rows(run)[0]
+    row = kind_rows(run)[0]
     assert row.gain is not None
     first, second = (run.names[name] for name in run.rows)
     if row.only_first == row.only_second:
@@ -104,7 +107,7 @@ def count_text(run: Run, share: RightShare) -> str:
     )
 
 
-def difference_text(run: Run, row: CategoryRow) -> str:
+def difference_text(run: Run, row: KindRow) -> str:
     """The paired test of two candidates as a sentence."""
     assert row.gain is not None
     first, second = (run.names[name].replace(NBSP, " ") for name in run.rows)

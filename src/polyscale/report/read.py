@@ -26,6 +26,7 @@ from polyscale.records import (
 )
 from polyscale.records.codec import AGAIN, check_exists, damaged
 from polyscale.records.tables import (
+    AskedRow,
     CategoryRow,
     ImageRow,
     PredictionRow,
@@ -33,7 +34,7 @@ from polyscale.records.tables import (
     column_names,
     read_table,
 )
-from polyscale.report.read_gallery import read_gallery, read_sheet
+from polyscale.report.read_gallery import read_gallery, read_pictures, read_sheet
 from polyscale.report.read_questions import read_questions
 from polyscale.report.run import Images, Run, Statistics, Texts
 from polyscale.stats import judge, paired_errors, recommend
@@ -64,6 +65,9 @@ def read_run(folder: Path) -> Run:
     num_classes = len(parts["classes"].names) if "classes" in parts else None
     parts |= read_gallery(folder / "gallery.parquet", images, names, num_classes)
     parts["sheet"] = read_sheet(folder / SHEET_FILE)
+    if parts.get("hard"):
+        pictures = read_pictures(folder / "hard.parquet", images)
+        parts["hard_pictures"] = {picture.id: picture for picture in pictures}
     parts |= read_questions(folder, images, names)
     if task.counts_classes:
         num_counted = next(iter(images.statistics.values())).shape[1] // 2
@@ -152,6 +156,7 @@ def _check_names(folder: Path, parts: Mapping[str, Any], names: Sequence[str]) -
         "cascades": [name for c in parts.get("cascades", ()) for name in (c.small, c.large)],
         "controls": [c.candidate for c in parts.get("controls", ())],
         "probes": list(parts.get("probes", ())),
+        "hard": [name for own in parts.get("hard", ()) for name in (own.base, own.s2, own.larger)],
         "selection": [
             name for gap in parts.get("selection", ()) for name in (gap.first, gap.second)
         ],
@@ -200,7 +205,12 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
     has_answers = has_text and {"probability", "correct"} <= found
     numbers = ["correct"] if task.right_or_wrong else [*task.statistics]
     has_categories = has_text and {"category", "correct"} <= found
-    kinds = {PredictionRow: has_answers, CategoryRow: has_categories, TextRow: has_text}
+    kinds = {
+        PredictionRow: has_answers,
+        AskedRow: has_categories and "question" in found,
+        CategoryRow: has_categories,
+        TextRow: has_text,
+    }
     row = next((kind for kind, is_there in kinds.items() if is_there), ImageRow)
     more = [name for name in numbers if name not in get_type_hints(row)]
     columns = read_table(path, row, more + ["confidence"] * (has_answers and "confidence" in found))
@@ -212,7 +222,7 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
         raise damaged(path, error) from error
     texts = {
         name: columns[name].to_numpy().astype(object)
-        for name in ("candidate", "id", "label", "prediction", "category")
+        for name in ("candidate", "id", "label", "prediction", "category", "question")
         if name in columns
     }
     ids = np.unique(texts["id"])
@@ -229,6 +239,7 @@ def _read_images(path: Path, task: TaskRecord, names: Sequence[str]) -> Images:
         ids=ids,
         statistics={name: statistics[at] for name, at in rows.items()},
         labels=texts["label"][rows[names[0]]] if has_answers else None,
+        asked=texts["question"][rows[names[0]]] if "question" in texts else None,
         categories=texts["category"][rows[names[0]]] if "category" in texts else None,
         predictions=of_each("prediction"),
         correct={name: values > 0 for name, values in of_each("correct").items()},

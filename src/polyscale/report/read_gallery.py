@@ -36,9 +36,7 @@ def read_gallery(
         InputError: if the file is missing or damaged, or lacks a picture.
     """
     if "kind" not in column_names(path):
-        return {
-            "pictures": tuple(_picture(path, row, images) for row in read_rows(path, AnswerPicture))
-        }
+        return {"pictures": read_pictures(path, images)}
     by_id: dict[str, dict[Key, Any]] = {}
     for row in read_rows(path, MapPicture):
         by_id.setdefault(row["id"], {})[row["kind"], row["candidate"]] = row
@@ -52,6 +50,15 @@ def read_gallery(
                 )
     maps = (_map(path, id_, rows, names, num_classes) for id_, rows in by_id.items())
     return {"maps": tuple(maps)}
+
+
+def read_pictures(path: Path, images: Images) -> tuple[Picture, ...]:
+    """Pictures of test images that have answers.
+
+    Raises:
+        InputError: if the file is missing or damaged, or a picture is of another image.
+    """
+    return tuple(_picture(path, row, images) for row in read_rows(path, AnswerPicture))
 
 
 def read_sheet(path: Path) -> tuple[SheetPicture, ...]:

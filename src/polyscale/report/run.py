@@ -12,6 +12,7 @@ from polyscale import records
 from polyscale.report.metric_words import MetricWords
 from polyscale.report.names import FamilyStyle, family_styles, model_names, short_names
 from polyscale.report.numbers import THROUGHPUT, TIMES, Axis
+from polyscale.report.question_kinds import question_kinds
 from polyscale.stats import find_contrast, paired_errors
 
 Texts = NDArray[np.object_]
@@ -28,6 +29,7 @@ class Images:
             that the task names; NaN where nothing of an image is known.
         labels: the true classes; None where an image has no single class.
         categories: of the question about each image; None where there are no questions.
+        asked: the text of these questions; None where the rows do not hold it.
         predictions: what each candidate predicts, as text; empty for maps.
         correct: whether each is right; empty where images are neither right nor wrong.
         probability: what each gives to the true class; empty without labels.
@@ -38,15 +40,20 @@ class Images:
     statistics: Mapping[str, Statistics]
     labels: Texts | None = None
     categories: Texts | None = None
+    asked: Texts | None = None
     predictions: Mapping[str, Texts] = field(default_factory=dict)
     correct: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     probability: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
     confidence: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
 
-    @property
-    def groups(self) -> Texts | None:
-        """What right answers are counted by: the true class, or the category of the question."""
-        return self.labels if self.categories is None else self.categories
+    @cached_property
+    def groups(self) -> dict[str, NDArray[np.int64]]:
+        """What right answers are counted by, and its images: true classes, or kinds of question."""
+        if self.categories is not None:
+            return question_kinds(self.categories, self.asked)
+        if self.labels is None:
+            return {}
+        return {name: np.flatnonzero(self.labels == name) for name in np.unique(self.labels)}
 
     @cached_property
     def known(self) -> dict[str, Statistics]:
@@ -95,6 +102,7 @@ class Run:
         folder: where it was read from, as the user named it.
         images: what each candidate does on each test image.
         pictures: test images on which candidates differ in their answers.
+        hard_pictures: pictures of `hard`, by the id of the image.
         maps: test images on which candidates differ in their pixels.
         questions: what was asked, in a run of questions.
         answers: candidate → id of a question → how it was answered.
@@ -120,6 +128,8 @@ class Run:
     probes: Mapping[str, records.Probes] = field(default_factory=dict)
     repeats: records.Repeats | None = None
     capacity: records.Capacity | None = None
+    hard: tuple[records.HardExamples, ...] = ()
+    hard_pictures: Mapping[str, Picture] = field(default_factory=dict)
     classes: records.ClassIous | None = None
     sizes: records.Sizes | None = None
     data: records.DataRecord | None = None

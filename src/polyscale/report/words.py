@@ -6,6 +6,7 @@ from typing import Literal
 
 from polyscale.records import Contrast, Outcome, Result, Verdict
 from polyscale.report.advice import advice_text, more_images
+from polyscale.report.hard_words import hard_answers
 from polyscale.report.names import scales_phrase
 from polyscale.report.numbers import LEVEL, ratio, ratio_interval
 from polyscale.report.question_words import question_answers
@@ -83,7 +84,7 @@ def plain_answers(run: Run) -> list[str]:
     texts = [verdict_text(run, verdict) for verdict in run.verdicts]
     lines = [line for t in texts for line in (t.head, t.evidence, t.cost, t.alone) if line]
     missing = [f"No verdict on {name}: {why}" for name, why in without_verdict(run).items()]
-    return [*filter(None, first), *lines, *missing]
+    return [*filter(None, first), *lines, *missing, *hard_answers(run)]
 
 
 def cost_direction(verdict: Verdict) -> Direction:

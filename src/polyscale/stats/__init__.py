@@ -24,6 +24,7 @@ from polyscale.stats.frontier import (
     interpolate_at_cost,
     pareto_front,
 )
+from polyscale.stats.hard import CrossFit, cross_fit, share_of_gain
 from polyscale.stats.image_bootstrap import (
     REDUCTIONS,
     WeightedMetric,
@@ -31,12 +32,13 @@ from polyscale.stats.image_bootstrap import (
     image_intervals,
     mean_iou,
     mean_of_images,
+    ratio_intervals,
     weighted_contrasts,
     weighted_intervals,
 )
 from polyscale.stats.intervals import accuracy_intervals, bootstrap_interval
 from polyscale.stats.objects import ObjectIous, object_ious
-from polyscale.stats.options import RightShare, answer_of, preferred, right_shares
+from polyscale.stats.options import RightShare, answer_of, preferred
 from polyscale.stats.paired import paired_contrasts
 from polyscale.stats.power import images_to_differ, images_to_equate
 from polyscale.stats.recommend import recommend
@@ -60,6 +62,7 @@ from polyscale.stats.selection import (
 from polyscale.stats.size_bins import iou_by_size
 from polyscale.stats.thresholds import THRESHOLDS, ThresholdErrors, threshold_errors
 from polyscale.stats.trial import holm
+from polyscale.stats.unusual import UNUSUAL, Ambiguity, ambiguity, rarity
 from polyscale.stats.verdict import corrected_contrasts, find_contrast, judge
 
 __all__ = [
@@ -70,8 +73,11 @@ __all__ = [
     "MIN_SEEDS",
     "REDUCTIONS",
     "THRESHOLDS",
+    "UNUSUAL",
+    "Ambiguity",
     "CascadeAnswers",
     "ClassAnswers",
+    "CrossFit",
     "DominanceCall",
     "ObjectIous",
     "PixelCounts",
@@ -82,6 +88,7 @@ __all__ = [
     "ThresholdErrors",
     "WeightedMetric",
     "accuracy_intervals",
+    "ambiguity",
     "answer_of",
     "bootstrap_interval",
     "cascade_curve",
@@ -92,6 +99,7 @@ __all__ = [
     "class_recalls",
     "corrected_contrasts",
     "count_pixels",
+    "cross_fit",
     "depth_errors",
     "depth_metrics",
     "dominance_calls",
@@ -114,13 +122,15 @@ __all__ = [
     "paired_errors",
     "pareto_front",
     "preferred",
+    "rarity",
+    "ratio_intervals",
     "recommend",
     "reliability",
-    "right_shares",
     "run_cascade",
     "score_interval",
     "segmentation_metrics",
     "selection_gaps",
+    "share_of_gain",
     "share_or_nan",
     "split_interval",
     "stack_counts",

@@ -158,6 +158,17 @@ def weighted_intervals(
     return {name: percentile_interval(values) for name, values in resampled.items()}
 
 
+def ratio_intervals(
+    metrics: Mapping[str, WeightedMetric], num_test: int, *, over: str, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """95 % interval of each candidate's metric over that of one of them, on the same resamples.
+
+    That one's metric must be above 0.
+    """
+    resampled = _resampled(metrics, num_test, seed)
+    return {name: percentile_interval(own / resampled[over]) for name, own in resampled.items()}
+
+
 def draw_images(num_images: int, seed: int) -> Iterator[NDArray[np.float64]]:
     """All bootstrap resamples in chunks, as the share of each image (CHUNK, num_images)."""
     rng = np.random.default_rng(seed)

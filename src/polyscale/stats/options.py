@@ -48,26 +48,13 @@ class RightShare:
     ci_low: float
     ci_high: float
 
+    @classmethod
+    def of(cls, correct: NDArray[np.bool_]) -> "RightShare":
+        """From whether each answer is right (num_questions,)."""
+        ((low, high),) = accuracy_intervals({"": correct}).values()
+        return cls(right=int(correct.sum()), num=len(correct), ci_low=low, ci_high=high)
+
     @property
     def value(self) -> float:
         """The share, 0 to 1."""
         return self.right / self.num
-
-
-def right_shares(
-    correct: NDArray[np.bool_], categories: Sequence[str] | NDArray[np.object_]
-) -> dict[str, RightShare]:
-    """The share of right answers in each category, in the order of their first question.
-
-    Args:
-        correct: whether each answer is right (num_questions,).
-        categories: of each question (num_questions,).
-    """
-    places = np.array(categories, dtype=object)
-    groups = {name: correct[places == name] for name in dict.fromkeys(places)}
-    return {
-        name: RightShare(right=int(own.sum()), num=len(own), ci_low=low, ci_high=high)
-        for (name, own), (low, high) in zip(
-            groups.items(), accuracy_intervals(groups).values(), strict=True
-        )
-    }

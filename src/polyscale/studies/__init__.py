@@ -5,11 +5,13 @@ from polyscale.studies.compare import (
     Candidates,
     ComparePlan,
     Comparison,
+    parse_families,
     plan_compare,
     run_compare,
     run_files,
     write_run,
 )
+from polyscale.studies.hard import plan_hard
 from polyscale.studies.look import look
 from polyscale.studies.run_folder import (
     REPORT_FILES,
@@ -37,7 +39,9 @@ __all__ = [
     "look",
     "measure_seams",
     "new_run",
+    "parse_families",
     "plan_compare",
+    "plan_hard",
     "run_compare",
     "run_files",
     "show",

@@ -49,6 +49,16 @@ class ClassificationSettings(PooledSettings):
         "scales averaged instead of joined, features of equal width.",
     )
 
+    hard: bool = option(
+        False,
+        help="Also find the test images on which the larger model gains most and several scales do "
+        "not, and say whether they look rare or have ambiguous labels.",
+    )
+    why: bool = option(
+        False,
+        help="Also say why the larger model still wins where it does: as --hard.",
+    )
+
     def __post_init__(self) -> None:
         check_choice("protocol", self.protocol, get_args(Protocol))
         super().__post_init__()
@@ -176,9 +186,13 @@ class Classification(PooledTask):
         return {"features": settings.about_features, "intervals": self.about_intervals}
 
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
-        """Cascades, which are judged by accuracy; probes and controls where they are asked for."""
-        optional: tuple[AddOn, ...] = ("probes", "controls")
-        chosen = (name for name in optional if getattr(settings, name))
+        """Cascades, which are judged by accuracy; the others where they are asked for."""
+        asked: dict[AddOn, bool] = {
+            "probes": settings.probes,
+            "controls": settings.controls,
+            "hard": settings.hard or settings.why,
+        }
+        chosen = (name for name, is_asked in asked.items() if is_asked)
         cascades: tuple[AddOn, ...] = ("cascades",) if self.right_or_wrong else ()
         return (*cascades, *chosen, *super().addons(settings))
 

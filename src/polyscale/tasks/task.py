@@ -30,7 +30,7 @@ from polyscale.tasks.groups import ImageGroups, small_picture
 from polyscale.tasks.settings import RunSettings, check_choice
 from polyscale.types import Candidate, Progress
 
-AddOn = Literal["cascades", "probes", "controls", "repeats", "floors"]
+AddOn = Literal["cascades", "probes", "controls", "repeats", "floors", "hard"]
 """What the run loop does besides, where a task asks for it; each writes a JSON file."""
 
 CLASS_SOURCES = (

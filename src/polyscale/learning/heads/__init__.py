@@ -13,9 +13,11 @@ from polyscale.learning.heads.logistic import fit_logistic_probe
 from polyscale.learning.heads.neighbours import KnnResult, fit_knn
 from polyscale.learning.heads.probe_data import ProbeResult
 from polyscale.learning.heads.ridge import (
+    Linear,
     Moments,
     RidgeScreen,
     accumulate,
+    residual_products,
     ridge_error,
     ridge_path,
     screen_ridge,
@@ -25,6 +27,7 @@ from polyscale.learning.heads.ridge import (
 __all__ = [
     "FewShot",
     "KnnResult",
+    "Linear",
     "LinearHead",
     "Moments",
     "PaperSettings",
@@ -37,6 +40,7 @@ __all__ = [
     "fit_logistic_probe",
     "fit_paper_probe",
     "probe",
+    "residual_products",
     "ridge_error",
     "ridge_path",
     "screen_ridge",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from scipy import linalg
 
 from polyscale.errors import InputError
 from polyscale.learning.heads.linear_head import BLOCK
@@ -53,15 +54,26 @@ class Moments:
 
     def select(self, columns: NDArray[np.integer]) -> "Moments":
         """The moments of some columns of the features, with all targets."""
+        if np.array_equal(columns, np.arange(self.dim)):
+            return self
         kept = np.concatenate([columns, np.arange(self.dim, len(self.shift))])
         places = np.concatenate([[0], 1 + kept])
         return Moments(len(columns), self.shift[kept], self.products[np.ix_(places, places)])
 
     def about(self, shift: Array) -> "Moments":
         """The same rows relative to another point."""
-        move = np.eye(len(self.products))
-        move[0, 1:] = self.shift - shift
-        return Moments(self.dim, shift, move.T @ self.products @ move)
+        move, products = self.shift - shift, self.products.copy()
+        num, sums = products[0, 0], self.products[0, 1:]
+        products[0, 1:] = products[1:, 0] = sums + num * move
+        products[1:, 1:] += np.outer(sums + num * move, move) + np.outer(move, sums)
+        return Moments(self.dim, shift, products)
+
+    def scaled(self, factors: Array) -> "Moments":
+        """The moments of the features times these factors (dim,); targets stay as they are."""
+        shift = self.shift.copy()
+        shift[: self.dim] *= factors
+        all_factors = np.concatenate([[1], factors, np.ones(len(shift) - self.dim)])
+        return Moments(self.dim, shift, self.products * all_factors * all_factors[:, None])
 
     def __add__(self, other: "Moments") -> "Moments":
         other = other if np.array_equal(self.shift, other.shift) else other.about(self.shift)
@@ -80,7 +92,8 @@ def accumulate(
     """One pass over shards of (features, targets, fold of each row) → the moments of each fold.
 
     Args:
-        shards: features (num, dim), targets (num, outputs) and folds (num,) of each shard.
+        shards: features (num, dim), targets (num, outputs) and folds (num,) of each shard. Fastest
+            where rows of a fold follow each other.
         num_folds: folds are below it.
         dtype: of the products within a block. Sums over blocks are always float64; products in
             float32 are twice as fast and right to about six digits.
@@ -99,9 +112,10 @@ def accumulate(
                 dim, shift, size = features.shape[1], rows.mean(axis=0), 1 + rows.shape[1]
                 folds = [Moments(dim, shift, np.zeros((size, size))) for _ in range(num_folds)]
             ones = np.ones((len(rows), 1))
-            block = np.concatenate([ones, rows - folds[0].shift], axis=1).astype(dtype)
-            for number in np.unique(fold[where]):
-                members = block[fold[where] == number]
+            block = np.concatenate([ones, rows - folds[0].shift], axis=1, dtype=dtype)
+            numbers = np.unique(fold[where])
+            for number in numbers:
+                members = block if len(numbers) == 1 else block[fold[where] == number]
                 folds[number].products[:] += members.T @ members
     if not folds:
         raise InputError("shards must hold at least one, but is empty. Extract features first.")
@@ -143,32 +157,41 @@ class RidgeScreen:
 
 
 def ridge_path(moments: Moments, alphas: Sequence[float]) -> list[Linear]:
-    """Minimise Σ‖y - W x - b‖² + α ‖W‖² for each α, all from one eigendecomposition.
+    """Minimise Σ‖y - W x - b‖² + α ‖W‖² for each α, all from one decomposition.
 
     Raises:
         InputError: if an α is not above 0.
     """
-    if not alphas or min(alphas) <= 0:
-        raise InputError(f"alphas must be above 0, but got {list(alphas)}. Try 1e-3 to 1e3.")
-    dim, scatter, (mean, target_mean) = moments.dim, moments.scatter, moments.means
-    values, axes = np.linalg.eigh(scatter[:dim, :dim])
-    values = np.maximum(values, 0.0)
-    rotated = scatter[dim:, :dim] @ axes
-    models = []
-    for alpha in alphas:
-        weights = (rotated / (values + alpha)) @ axes.T
-        models.append(Linear(weights, target_mean - weights @ mean))
-    return models
+    _check_alphas(alphas)
+    if len(alphas) == 1:  # Cholesky's is much faster, but serves one α only
+        dim, scatter = moments.dim, moments.scatter
+        scatter[np.diag_indices(dim)] += alphas[0]
+        solved = linalg.solve(scatter[:dim, :dim], scatter[:dim, dim:], assume_a="pos")
+        return [_through_means(solved.T, moments)]
+    values, axes, rotated = _principal_axes(moments)
+    return [_through_means((rotated / (values + alpha)) @ axes.T, moments) for alpha in alphas]
+
+
+def _through_means(weights: Array, moments: Moments) -> Linear:
+    mean, target_mean = moments.means
+    return Linear(weights, target_mean - weights @ mean)
 
 
 def ridge_error(model: Linear, moments: Moments) -> float:
     """Mean of ‖y - W x - b‖² over the rows of the moments."""
-    weights, dim, shift = model.weights, moments.dim, moments.shift
-    offset = shift[dim:] - weights @ shift[:dim] - model.intercept
-    # y - W x - b is this times (1, x - shift, y - shift)
-    residual = np.concatenate([offset[:, None], -weights, np.eye(len(offset))], axis=1)
-    errors = np.einsum("kz,kz->", residual @ moments.products, residual)
-    return float(errors / moments.num_rows)
+    return float(np.trace(residual_products(model, moments)))
+
+
+def residual_products(model: Linear, moments: Moments) -> Array:
+    """Mean of r rᵀ with r = y - W x - b over the rows of the moments (outputs, outputs)."""
+    dim, weights = moments.dim, model.weights
+    # r is y - W x, both from the point at which it is 0
+    origin = moments.shift.copy()
+    origin[dim:] = model.intercept + weights @ origin[:dim]
+    products = moments.about(origin).products[1:, 1:]
+    crossed = weights @ products[:dim, dim:]
+    own = weights @ products[:dim, :dim] @ weights.T
+    return (products[dim:, dim:] - crossed - crossed.T + own) / moments.num_rows
 
 
 def screen_ridge(folds: Sequence[Moments], alphas: Sequence[float]) -> RidgeScreen:
@@ -179,12 +202,42 @@ def screen_ridge(folds: Sequence[Moments], alphas: Sequence[float]) -> RidgeScre
     """
     if len(folds) < 2:
         raise InputError(f"folds must be two or more, but got {len(folds)}. Accumulate by fold.")
+    _check_alphas(alphas)
     everything = total(folds)
-    errors = [
-        [ridge_error(model, fold) for model in ridge_path(everything - fold, alphas)]
-        for fold in folds
-    ]
+    errors = [_held_out_errors(everything - fold, fold, alphas) for fold in folds]
     return RidgeScreen(tuple(alphas), np.array(errors))
+
+
+def _held_out_errors(seen: Moments, held: Moments, alphas: Sequence[float]) -> list[float]:
+    """`ridge_error` of the models of `ridge_path`, without making their weights.
+
+    Along the principal axes of the features, the weights are B D with D = 1 / (values + α), so the
+    error is |y|² - 2 Σ (BᵀC)ᵢᵢ Dᵢ + Σ (BᵀB)ᵢⱼ Dᵢ Tᵢⱼ Dⱼ, with C and T of the rows held out.
+    """
+    dim = seen.dim
+    values, axes, rotated = _principal_axes(seen)
+    products = held.about(np.concatenate(seen.means)).products[1:, 1:]
+    linear = np.einsum("ki,ki->i", rotated, products[dim:, :dim] @ axes)
+    quadratic = (rotated.T @ rotated) * (axes.T @ products[:dim, :dim] @ axes)
+    constant = float(np.trace(products[dim:, dim:]))
+    errors = []
+    for alpha in alphas:
+        shrunk = 1 / (values + alpha)
+        error = constant - 2 * linear @ shrunk + shrunk @ quadratic @ shrunk
+        errors.append(float(error) / held.num_rows)
+    return errors
+
+
+def _principal_axes(moments: Moments) -> tuple[Array, Array, Array]:
+    """Scatter of the features along its axes (dim,), the axes, and the targets' scatter on them."""
+    scatter, dim = moments.scatter, moments.dim
+    values, axes = np.linalg.eigh(scatter[:dim, :dim])
+    return np.maximum(values, 0.0), axes, scatter[dim:, :dim] @ axes
+
+
+def _check_alphas(alphas: Sequence[float]) -> None:
+    if not alphas or min(alphas) <= 0:
+        raise InputError(f"alphas must be above 0, but got {list(alphas)}. Try 1e-3 to 1e3.")
 
 
 def _check_shard(

@@ -252,6 +252,10 @@ class MultiScale(nn.Module):
             )
         return Preprocess(tuple(mean), tuple(std))
 
+    def tile_batch(self) -> int:
+        """How many tiles of the model's own size run at once: as chosen, or as many as fit."""
+        return self._chunk_runner().tile_batch(self.backbone.tile_hw)
+
     def with_scales(self, scales: Sequence[float]) -> "MultiScale":
         """The same backbone and choices with other scales; what was measured is kept."""
         return self.with_options(scales=tuple(scales))

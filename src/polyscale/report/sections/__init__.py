@@ -24,6 +24,7 @@ from polyscale.report.sections.classes import classes_section
 from polyscale.report.sections.data import data_section
 from polyscale.report.sections.floors import floors_section
 from polyscale.report.sections.gallery import answers_gallery, maps_gallery
+from polyscale.report.sections.hard import hard_section
 from polyscale.report.sections.heads import heads_section
 from polyscale.report.sections.method import method_section
 from polyscale.report.sections.questions import questions_answer, questions_section
@@ -49,6 +50,7 @@ FINDINGS: tuple[Section, ...] = (
     candidates_section,
     contrasts_section,
     heads_section,
+    hard_section,
     repeats_section,
     budgets_section,
     cascades_section,

@@ -11,7 +11,7 @@ from polyscale.report.numbers import interval_limit
 from polyscale.report.render import render
 from polyscale.report.run import Images, Run, Statistics, Texts
 from polyscale.report.sides import Sides, sides_of
-from polyscale.stats import score_interval
+from polyscale.stats import RightShare, score_interval
 
 FEW_IMAGES = 30
 FEW_SHARE = 0.001
@@ -66,12 +66,28 @@ def classes_section(run: Run) -> Markup | None:
     pages = class_pages(run)
     if not pages:
         return None
-    return render("classes.html", run=run, pages=pages, few_images=FEW_IMAGES, few_share=FEW_SHARE)
+    shares = kind_shares(run.images) if run.images.categories is not None else {}
+    return render(
+        "classes.html",
+        run=run,
+        pages=pages,
+        few_images=FEW_IMAGES,
+        few_share=FEW_SHARE,
+        shares=shares,
+    )
+
+
+def kind_shares(images: Images) -> dict[str, dict[str, RightShare]]:
+    """The right answers of every candidate: kind of question → candidate → share."""
+    return {
+        kind: {name: RightShare.of(right[own]) for name, right in images.correct.items()}
+        for kind, own in images.groups.items()
+    }
 
 
 def class_pages(run: Run) -> list[ClassPage]:
     """One for each candidate with several scales that the report is about."""
-    if run.questions or (run.images.groups is None and run.classes is None):
+    if run.questions or (not run.images.groups and run.classes is None):
         return []
     return [_page(run, sides) for sides in sides_of(run)]
 
@@ -103,12 +119,11 @@ def _page(run: Run, sides: Sides) -> ClassPage:
 
 def _answer_rows(images: Images, sides: Sides) -> list[ClassRow]:
     rows = []
-    for name in np.unique(images.groups):  # type: ignore[arg-type]
-        of_class = images.groups == name
+    for name, of_class in images.groups.items():
         right = {role.candidate: images.correct[role.candidate][of_class] for role in sides.roles}
         others = [right[role.candidate] for role in sides.others]
         pairs = [_paired_gain(right[sides.s2.candidate], other) for other in others if sides.s2]
-        num = int(of_class.sum())
+        num = len(of_class)
         rows.append(
             ClassRow(
                 name=name,

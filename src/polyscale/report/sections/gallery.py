@@ -87,7 +87,7 @@ def maps_gallery(run: Run) -> Markup | None:
 
 def group_pictures(run: Run) -> list[Group]:
     """By which side of a verdict is right; each image once, in the first group that it fits."""
-    verdicts = run.verdicts if run.images.groups is not None else ()
+    verdicts = run.verdicts if run.images.groups else ()
     groups: dict[str, list[Picture]] = {
         title: [] for verdict in verdicts for title in _titles(verdict, run.models)
     }

@@ -9,11 +9,7 @@ from markupsafe import Markup
 
 from polyscale.records import AnswerRow, QuestionRow
 from polyscale.report.numbers import interval_limit
-from polyscale.report.question_words import (
-    category_rows,
-    difference_text,
-    headline,
-)
+from polyscale.report.question_words import difference_text, headline, kind_rows
 from polyscale.report.render import render
 from polyscale.report.run import Run
 
@@ -68,10 +64,10 @@ class CardGroup:
 
 
 def questions_answer(run: Run) -> Markup | None:
-    """The beginning of a page of questions: counts of each category, and the paired test."""
+    """The beginning of a page of questions: counts of each kind, and the paired test."""
     if not run.questions:
         return None
-    rows = category_rows(run)
+    rows = kind_rows(run)
     gains = [(row.gain.ci_low, row.gain.ci_high) for row in rows if row.gain]
     return render(
         "questions_answer.html",

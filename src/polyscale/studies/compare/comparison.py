@@ -10,12 +10,15 @@ from typing import Any
 
 from polyscale.errors import RunError
 from polyscale.records import (
+    CONFIG_FILE,
     LOG_FILE,
     Cascade,
     Contrast,
     Control,
     Failure,
     Floor,
+    FoundReconstruction,
+    HardExamples,
     Look,
     Probes,
     Recommendation,
@@ -28,7 +31,8 @@ from polyscale.records import (
     write_json,
 )
 from polyscale.stats import paired_errors, sweet_spots_by_axis
-from polyscale.studies.compare.config import CONFIG_FILE, config_text
+from polyscale.studies.compare.config import config_text
+from polyscale.studies.compare.hard import hard_csv, hard_pictures
 from polyscale.studies.compare.heads import write_head
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.run_folder import new_run
@@ -54,8 +58,12 @@ class Comparison:
         controls: what S² does, taken apart; None where that was not asked for.
         floors: what can be had without a trained model; None where that was left out.
         repeats: the comparison on other draws of the images; None where that was not asked for.
+        hard: test images on which the larger model gains, for each family; None where that was not
+            asked for.
         failures: candidates that gave no result, and why.
         timing: where the time went.
+        reconstruction: what of a larger model's features is a linear function of the candidates';
+            None where that was not asked for.
     """
 
     plan: ComparePlan
@@ -72,8 +80,10 @@ class Comparison:
     controls: tuple[Control, ...] | None
     floors: tuple[Floor, ...] | None
     repeats: Repeats | None
+    hard: tuple[HardExamples, ...] | None
     failures: tuple[Failure, ...]
     timing: Timing
+    reconstruction: FoundReconstruction | None = None
 
     @property
     def data(self) -> Any:
@@ -111,6 +121,8 @@ class Comparison:
             "controls": self.controls,
             "floors": self.floors,
             "repeats": self.repeats,
+            "hard": self.hard,
+            "reconstruction": self.reconstruction and self.reconstruction.record,
             "failures": self.failures or None,
             "timing": self.timing,
             "data": self.look.data if self.look else None,
@@ -129,8 +141,13 @@ class Comparison:
         )
         pq.write_table(images, folder / task.images_file)
         pq.write_table(self.gallery, folder / "gallery.parquet")
+        if self.hard is not None:
+            (folder / "hard.csv").write_text(hard_csv(self.hard), encoding="utf-8")
+            pq.write_table(hard_pictures(self.hard, self.plan), folder / "hard.parquet")
         if self.look is not None:
             self.look.write_pictures(folder)
+        if self.reconstruction is not None:
+            self.reconstruction.write_pictures(folder)
         finished = FinishedRun(
             data=self.data,
             settings=self.plan.settings,

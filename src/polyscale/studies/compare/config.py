@@ -7,8 +7,6 @@ from typing import Any
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.tasks import given_options, make_settings
 
-CONFIG_FILE = "compare.toml"
-
 HEADER = """\
 # polyscale {version}. To repeat this run:
 #   polyscale compare --config compare.toml --out FOLDER

@@ -78,7 +78,8 @@ def run_controls(
 
     def untiled() -> tuple[Rows, Rows, MultiScale]:
         module, own_weights = _untiled(case, weights, is_live=is_live)
-        return *rows(extract(module, weights=own_weights, step=" untiled"), module.scales), module
+        large = extract(module, weights=own_weights, step=" untiled", parallel=not is_live)
+        return *rows(large, module.scales), module
 
     def mean() -> tuple[Rows, Rows, None]:
         train, test = zip(*(rows(features, [scale]) for scale in candidate.scales), strict=True)

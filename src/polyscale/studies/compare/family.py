@@ -59,3 +59,24 @@ def family_of(source: str) -> str:
     words = [first, *(w for w in rest if not _SIZE.fullmatch(w.lower()) or w == "224")]
     words = [w if re.search(r"v\d$", w) or w.isdigit() else w.rstrip("0123456789") for w in words]
     return "_".join(words) + dot + tag
+
+
+def parse_families(texts: Iterable[str]) -> dict[str, list[str]]:
+    """Families as the command line and `compare.toml` write them: name → its backbones.
+
+    >>> parse_families(["nets=small,large"])
+    {'nets': ['small', 'large']}
+
+    Raises:
+        InputError: if one cannot be read.
+    """
+    families: dict[str, list[str]] = {}
+    for text in texts:
+        name, equals, members = text.partition("=")
+        if not (name and equals and members):
+            raise InputError(
+                f"--family must be NAME=A,B, but got {text!r}. "
+                "Example: --family mine=timm:/models/small,timm:/models/large"
+            )
+        families.setdefault(name, []).extend(members.split(","))
+    return families

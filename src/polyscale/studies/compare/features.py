@@ -44,7 +44,13 @@ class Extractor:
     progress: Progress
 
     def candidates(
-        self, backbone: Backbone, members: Sequence[Candidate], weights: str, failures: Failures
+        self,
+        backbone: Backbone,
+        members: Sequence[Candidate],
+        weights: str,
+        failures: Failures,
+        *,
+        parallel: bool = False,
     ) -> dict[Candidate, Features]:
         """Features for each candidate of a backbone, each scale once.
 
@@ -56,10 +62,12 @@ class Extractor:
             members: its candidates.
             weights: `weights_hash` of the backbone.
             failures: takes the candidates that fail.
+            parallel: as `extract_pooled` has it.
         """
 
         def extract(scales: Sequence[float]) -> Features:
-            return self(*self.settings.extraction_modules(backbone, scales), weights=weights)
+            modules = self.settings.extraction_modules(backbone, scales)
+            return self(*modules, weights=weights, parallel=parallel)
 
         if not members:
             return {}
@@ -75,13 +83,16 @@ class Extractor:
                     features[candidate] = extract(candidate.scales)
             return features
 
-    def __call__(self, *modules: MultiScale, weights: str, step: str = "") -> Features:
+    def __call__(
+        self, *modules: MultiScale, weights: str, step: str = "", parallel: bool = False
+    ) -> Features:
         """Features of every scale of the modules, which are of one backbone.
 
         Args:
             modules: backbone and scales.
             weights: `weights_hash` of the backbone.
             step: how progress calls it, besides the name and the split.
+            parallel: as `extract_pooled` has it.
         """
         extract = extract_pooled if self.settings.features == "pooled" else extract_maps
         splits: dict[str, ByScale] = {"train": {}, "test": {}}
@@ -96,5 +107,6 @@ class Extractor:
                     step=f"{module.backbone.name}{step}{scale}: {name} images",
                     progress=self.progress,
                     watch=self.watch,
+                    parallel=parallel,
                 )
         return Features(**splits)

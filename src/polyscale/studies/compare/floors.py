@@ -123,9 +123,12 @@ def _ways(
             return pooled_rows(split, module.backbone, [1], "mean")
         return settings.join(split, module)
 
-    def of_model(name: str, about: str, model: Any) -> tuple[Baseline, ...]:
+    def of_model(
+        name: str, about: str, model: Any, *, parallel: bool = False
+    ) -> tuple[Baseline, ...]:
         module, weights = settings.module(model.to(settings.device), [1]), live_hash(model)
-        features = extract(module, weights=weights, step=name.removeprefix(model.name))
+        step = name.removeprefix(model.name)
+        features = extract(module, weights=weights, step=step, parallel=parallel)
         train, test = (join(split, module) for split in (features.train, features.test))
         case = make_case(Candidate(name, (1,)), module, weights, train, test)
         return (Baseline(name=name, about=about, scores=task.evaluate(case).scores),)
@@ -142,7 +145,7 @@ def _ways(
             ColourHistogram(),
         ),
     )
-    smallest = min(plan.backbones.values(), key=_num_params)
+    source, smallest = min(plan.backbones.items(), key=lambda item: _num_params(item[1]))
     if isinstance(smallest, nn.Module) and _num_params(smallest):
         name = f"{smallest.name} with random weights"
         yield (
@@ -151,6 +154,7 @@ def _ways(
                 name,
                 "The same architecture at scale 1, as it is before training.",
                 with_random_weights(smallest, settings.seed),
+                parallel=source not in plan.live,
             ),
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 from torch import nn
 
 from polyscale.errors import InputError, RunError
-from polyscale.features import FeatureStore, feature_key, remembered, temporary_folder
+from polyscale.features import FeatureStore, cpu_workers, feature_key, remembered, temporary_folder
 from polyscale.operator.cost import Cost
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Probes, Result, Watch
@@ -23,11 +23,13 @@ from polyscale.studies.compare.costs import find_costs
 from polyscale.studies.compare.failures import Failures
 from polyscale.studies.compare.features import Extractor, Features
 from polyscale.studies.compare.floors import compare_with_floors, run_baselines
+from polyscale.studies.compare.hard import check_hard, find_hard
 from polyscale.studies.compare.heads import head_file
 from polyscale.studies.compare.models import borrowed
 from polyscale.studies.compare.plan import ComparePlan
 from polyscale.studies.compare.probes import run_probes
 from polyscale.studies.compare.repeats import make_draws, make_repeats, repeat
+from polyscale.studies.compare.trio import make_trios
 from polyscale.studies.environment import versions
 from polyscale.studies.look import look
 from polyscale.tasks import Baseline, Case, Evaluation, PooledTask
@@ -81,16 +83,21 @@ class _Run:
         self.controls: list[ControlRun] = []
         self.draws = make_draws(plan) if "repeats" in self.addons else []
         self.repeats: dict[Candidate, list[Evaluation]] = {}
+        if "hard" in self.addons:
+            check_hard(plan)
 
     def evaluate_backbone(self, source: str) -> None:
         """Everything that needs features: the candidates of one backbone."""
         backbone, weights = self.plan.backbones[source], self.plan.weights_hashes[source]
         members = self._on_device(source)
         before = self.watch.timing()
-        features = self.extract.candidates(backbone, members, weights, self.failures)
+        parallel = source not in self.plan.live  # a user's own model may keep what a call left
+        features = self.extract.candidates(
+            backbone, members, weights, self.failures, parallel=parallel
+        )
         tile_s = self.watch.timing().tile_s(since=before)
         if tile_s is not None:
-            self.tile_s[source] = tile_s
+            self.tile_s[source] = tile_s * (cpu_workers() if parallel else 1)
         step = f"{backbone.name}: heads"
         for done, (candidate, of_scales) in enumerate(features.items()):
             self.progress(step, done, len(members), "candidates")
@@ -134,6 +141,10 @@ class _Run:
             if "repeats" in self.addons:
                 drawn = {str(c): self.repeats[c] for c in evaluations}
                 repeats = make_repeats(plan, self.draws, drawn, rows, answers.contrasts)
+        hard = None
+        if "hard" in self.addons:
+            with self.watch.stage("hard examples"):
+                hard = find_hard(plan, make_trios(rows, answers.verdicts), self._again)
         probes = {str(c): self.probes[c] for c in evaluations if c in self.probes}
         with self.watch.stage("pictures"):
             gallery = task.gallery(evaluations, plan.data, self.prepared)
@@ -149,6 +160,7 @@ class _Run:
             controls=controls if "controls" in self.addons else None,
             floors=floors,
             repeats=repeats,
+            hard=hard,
             failures=tuple(self.failures),
             timing=self.watch.timing(),
         )
@@ -191,6 +203,16 @@ class _Run:
                     weights=self.plan.weights_hashes[candidate.backbone],
                     is_live=candidate.backbone in self.plan.live,
                 )
+
+    def _again(self, candidate: Candidate) -> Case:
+        """A candidate with its features, which are kept since it was evaluated."""
+        backbone = self.plan.backbones[candidate.backbone]
+        modules = self.plan.settings.extraction_modules(backbone, candidate.scales)
+        extract = replace(self.extract, watch=Watch())  # the time is that of what asks for it
+        _move(backbone, self.plan.settings.device)
+        features = extract(*modules, weights=self.plan.weights_hashes[candidate.backbone])
+        _move(backbone, "cpu")
+        return self._variant(candidate, features)
 
     def _check_same_images(self, candidate: Candidate, evaluation: Evaluation) -> None:
         """Contrasts are paired, so every candidate is judged on the same test images."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from polyscale.data import categories_of
 from polyscale.language.processor import num_read
 from polyscale.language.views import SQUARE_HW, count_tower, tower_levels
 from polyscale.records import (
@@ -25,7 +26,7 @@ from polyscale.records import (
     append_log,
     write_json,
 )
-from polyscale.stats import accuracy_intervals, answer_of, right_shares
+from polyscale.stats import RightShare, answer_of
 from polyscale.studies.compare.family import family_of
 from polyscale.studies.environment import versions
 from polyscale.studies.run_folder import new_run
@@ -88,7 +89,7 @@ def write_answers(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    task = task_record(plan.settings.protocol, [*dict.fromkeys(q.category for q in questions)])
+    task = task_record(plan.settings.protocol, categories_of(plan.data.test.questions))
     row = _result(plan, answers, task)
     table = pa.Table.from_pylist(_answer_rows(row.candidate, answers, questions), _schema())
     with new_run(out) as folder:
@@ -116,9 +117,11 @@ def _result(plan: VstarPlan, answers: Sequence[Answer], task: TaskRecord) -> Res
         count_tower(plan.model, plan.processor),
     )
     scales = tuple(level.scale for level in levels)
-    ((low, high),) = accuracy_intervals({"": correct}).values()
-    by_category = right_shares(correct, [q.category for q in test.questions])
-    scores = {name: share.value for name, share in by_category.items()}
+    right = RightShare.of(correct)
+    scores = {
+        name: RightShare.of(correct[test.in_category(name)]).value
+        for name in categories_of(test.questions)
+    }
     if plan.settings.protocol == "letters":
         num_trials = np.array([len(answer.losses) for answer in answers])
         scores[TRIALS.key] = float(np.average(shares, weights=num_trials))
@@ -134,10 +137,10 @@ def _result(plan: VstarPlan, answers: Sequence[Answer], task: TaskRecord) -> Res
         data=plan.data.name,
         metric=task.metric.key,
         higher_is_better=True,
-        value=float(correct.mean()),
-        ci_low=low,
-        ci_high=high,
-        selection_value=float(correct.mean()),
+        value=right.value,
+        ci_low=right.ci_low,
+        ci_high=right.ci_high,
+        selection_value=right.value,
         num_train=0,
         num_test=len(test),
         num_tiles=sum(level.num_tiles for level in levels),

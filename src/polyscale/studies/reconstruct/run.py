@@ -1,0 +1,262 @@
+"""The target's maps first; then an ordinary comparison whose task is to reconstruct them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from polyscale.data import DataSet, load_images
+from polyscale.errors import InputError
+from polyscale.features import (
+    FeatureStore,
+    JoinedMaps,
+    extract_maps,
+    temporary_folder,
+    weights_hash,
+)
+from polyscale.operator.backbones import load
+from polyscale.records import FoundReconstruction
+from polyscale.studies.compare import ComparePlan, Comparison, plan_compare, run_compare
+from polyscale.studies.compare.models import Candidates, borrowed, name_models
+from polyscale.studies.reconstruct.found import find_reconstruction, with_ratios
+from polyscale.tasks.reconstruction import (
+    Reconstruction,
+    ReconstructionData,
+    ReconstructionSettings,
+    Target,
+)
+from polyscale.types import Backbone, Candidate, Progress, silent
+
+BOUND = (
+    "An upper bound tells how much can be reconstructed at all, so it must be a model with more "
+    "capacity than the target"
+)
+
+
+def plan_reconstruct(
+    data: str | DataSet,
+    target: Candidates,
+    candidates: Candidates,
+    *,
+    upper: "Candidates | None" = None,
+    settings: ReconstructionSettings | None = None,
+    image_cache: str | Path | None = None,
+    progress: Progress = silent,
+) -> ComparePlan:
+    """Read and check everything; no model runs on images.
+
+    Args:
+        data: a source of `load_images`, or any data set that is loaded.
+        target: the larger model whose features are reconstructed, with its scales; see
+            `plan_compare` for how models are given.
+        candidates: what it is reconstructed from.
+        upper: a model that is even larger than the target, as the upper bound; None for none.
+        settings: everything else that the numbers depend on.
+        image_cache: folder for what is found in images between runs; None keeps nothing.
+        progress: told what is being done.
+
+    Raises:
+        InputError: if an argument breaks its rule, for example if the target is its own upper bound
+            or among the candidates, there are fewer tokens than channels, or grids cannot be
+            aligned.
+        MissingExtraError: if a package is not installed.
+    """
+    settings = settings or ReconstructionSettings()
+    chosen = _target(target, settings)
+    given = [candidates]
+    bound = None
+    if upper is not None:
+        bound = _single(upper, "upper")
+        _refuse_target(chosen, bound)
+        if bound not in name_models(candidates).candidates:
+            given.append(upper)
+    for candidate in name_models(given).candidates:
+        _refuse_target(chosen, candidate)
+    if isinstance(data, str):
+        data = load_images(data, seed=settings.seed, cache=image_cache, progress=progress)
+    images = ReconstructionData(
+        name=data.name,
+        train=data.train,
+        test=data.test,
+        about=data.about,
+        report=data.report,
+        is_drawn=data.is_drawn,
+        num_unlimited=data.num_unlimited,
+        target=chosen,
+        upper=None if bound is None else str(bound),
+    )
+    plan = plan_compare(images, given, settings, task=Reconstruction(), progress=progress)
+    for candidate in plan.candidates:
+        if plan.weights_hashes[candidate.backbone] == chosen.weights:
+            _refuse_target(chosen, candidate, same=True)
+    images = replace(images, warnings=_warnings(plan, bound))
+    return replace(plan, data=images, facts={**plan.facts, "data_notes": list(images.notes)})
+
+
+def run_reconstruct(
+    plan: ComparePlan,
+    *,
+    cache: str | Path | None = None,
+    cache_limit_bytes: int | None = None,
+    progress: Progress = silent,
+) -> Comparison:
+    """Run a plan of `plan_reconstruct`; see `run_compare`, whose arguments these are."""
+    target: Target = plan.data.target
+    backbone = target.module.backbone
+    with temporary_folder() as nowhere, borrowed([backbone]):
+        store = FeatureStore(cache or nowhere, limit_bytes=cache_limit_bytes)
+        maps = {}
+        _move(backbone, plan.settings.device)
+        for split in ("train", "test"):
+            of_scales = extract_maps(
+                target.module,
+                getattr(plan.data, split),
+                store=store,
+                weights=target.weights,
+                step=f"target {backbone.name}: {split} images",
+                progress=progress,
+            )
+            maps[f"{split}_maps"] = JoinedMaps(list(of_scales.values()))
+        _move(backbone, "cpu")
+        plan = replace(plan, data=replace(plan.data, **maps))
+        comparison = run_compare(
+            plan, cache=store.folder, cache_limit_bytes=cache_limit_bytes, progress=progress
+        )
+        found = find_reconstruction(comparison, progress)
+    return with_ratios(replace(comparison, reconstruction=found), found.record)
+
+
+def reconstruct_larger(
+    comparison: Comparison,
+    *,
+    cache: str | Path | None = None,
+    cache_limit_bytes: int | None = None,
+    progress: Progress = silent,
+) -> FoundReconstruction:
+    """How much of the larger model's features the small model of a comparison's verdict has.
+
+    The target is the larger model of the first verdict. It is reconstructed from the small model at
+    one scale, where that was run, and at the scales of the verdict, on the same images. A model of
+    the family that is larger still is the upper bound, if there is one. `Comparison.save` writes
+    what is found, where it is the field `reconstruction`, and the report shows it.
+
+    Args:
+        comparison: with a verdict.
+        cache: as for `run_compare`.
+        cache_limit_bytes: likewise.
+        progress: told what is being done.
+
+    Raises:
+        InputError: if there is no verdict, or the images are too few for that.
+        RunError: as `run_compare`.
+    """
+    if not comparison.verdicts:
+        raise InputError(
+            "comparison must have a verdict, which needs a small model at several scales and a "
+            "larger one of its family, but has none. Add them to the candidates."
+        )
+    plan, verdict = comparison.plan, comparison.verdicts[0]
+    small, larger = verdict.s2, verdict.larger
+    alone = [
+        row.candidate
+        for row in comparison.rows
+        if row.backbone == small.backbone and row.scales == (1,)
+    ]
+    above = [
+        row
+        for row in comparison.rows
+        if row.family == verdict.family
+        and row.scales == larger.scales
+        and row.backbone_params > larger.backbone_params
+    ]
+    upper = max(above, key=lambda row: row.backbone_params).candidate if above else None
+
+    def model(name: str) -> Any:
+        """A candidate as `plan_compare` takes it: live models by the objects that they are."""
+        candidate = Candidate.parse(name)
+        if candidate.backbone not in plan.live:
+            return candidate
+        backbone = plan.backbones[candidate.backbone]
+        return {candidate.backbone: plan.settings.module(backbone, candidate.scales)}
+
+    names = ("source", "dtype", "tile_batch", "seed", "device")
+    settings = ReconstructionSettings(
+        costs=False, **{name: getattr(plan.settings, name) for name in names}
+    )
+    found = run_reconstruct(
+        plan_reconstruct(
+            plan.data,
+            model(larger.candidate),
+            [model(name) for name in (*alone, small.candidate)],
+            upper=upper and model(upper),
+            settings=settings,
+            progress=progress,
+        ),
+        cache=cache,
+        cache_limit_bytes=cache_limit_bytes,
+        progress=progress,
+    ).reconstruction
+    assert found is not None
+    return found
+
+
+def _target(target: Candidates, settings: ReconstructionSettings) -> Target:
+    candidate = _single(target, "target")
+    live = name_models(target).live
+    if candidate.backbone in live:
+        backbone, weights = live[candidate.backbone].backbone, live[candidate.backbone].weights
+    else:
+        backbone = load(candidate.backbone)
+        weights = weights_hash(backbone)
+    module = settings.module(backbone, candidate.scales)
+    _ = module.preprocess  # refuses a model whose mean is not known
+    return Target(candidate=candidate, module=module, weights=weights)
+
+
+def _single(models: Candidates, name: str) -> Candidate:
+    candidates = name_models(models).candidates
+    if len(candidates) != 1:
+        raise InputError(
+            f"{name} must be one model, but got {', '.join(map(str, candidates))}. Give one."
+        )
+    return candidates[0]
+
+
+def _refuse_target(target: Target, candidate: Candidate, *, same: bool = False) -> None:
+    """Raise an InputError for a candidate that is the target."""
+    if same or candidate.backbone == target.candidate.backbone:
+        raise InputError(
+            f"{candidate} must be another model than the target {target.candidate}, from whose own "
+            f"features everything can be reconstructed. {BOUND}; what it is reconstructed from is "
+            "a smaller one."
+        )
+
+
+def _warnings(plan: ComparePlan, upper: Candidate | None) -> tuple[str, ...]:
+    """What a user must know of the upper bound."""
+    target = plan.data.target
+    own, names = _num_params(target.module.backbone), dict[str, int]()
+    for name, backbone in plan.backbones.items():
+        names[name] = _num_params(backbone)
+    if upper is None:
+        return ()
+    if names[upper.backbone] > own:
+        return ()
+    return (
+        f"{upper} has {names[upper.backbone] / 1e6:.1f} M parameters and {target.candidate} "
+        f"{own / 1e6:.1f} M. {BOUND}. Shares of it may exceed 100 %.",
+    )
+
+
+def _num_params(backbone: Backbone) -> int:
+    parameters: Sequence[nn.Parameter] = (
+        list(backbone.parameters()) if isinstance(backbone, nn.Module) else ()
+    )
+    return sum(parameter.numel() for parameter in parameters)
+
+
+def _move(backbone: Backbone, device: str) -> None:
+    if isinstance(backbone, nn.Module):
+        backbone.to(device)

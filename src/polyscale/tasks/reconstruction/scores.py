@@ -1,0 +1,72 @@
+"""Information in bits: how much less a linear map leaves unexplained than the best constant."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+Shares = Float[NDArray[np.float64], "resamples num_images"]
+"""How much each image counts, which adds up to 1."""
+
+LEAST = 2.0**-40
+"""Of the constant's loss: no loss counts as smaller, as features are kept in float16."""
+
+
+@dataclass(frozen=True, eq=False)
+class ConstantLoss:
+    """The mean squared error of the best constant for some images, however they are weighted.
+
+    It is the mean square less the square of the mean: both are means over images.
+
+    Attributes:
+        squares: mean over tokens and channels of (y - c)² of each image (num_images,), where c is
+            the best constant where all images count alike.
+        means: mean over tokens of y - c of each image (num_images, channels).
+    """
+
+    squares: Float[NDArray[np.float64], " num_images"]
+    means: Float[NDArray[np.float64], "num_images channels"]
+    _last: dict[int, tuple[Shares, NDArray[np.float64]]] = field(default_factory=dict)
+
+    def __call__(self, shares: Shares) -> Float[NDArray[np.float64], " resamples"]:
+        """The loss of each resample; it is the same for all candidates and computed once."""
+        if (last := self._last.get(0)) is None or last[0] is not shares:
+            means = shares @ self.means
+            last = self._last[0] = shares, shares @ self.squares - (means**2).mean(axis=1)
+        return last[1]
+
+    @property
+    def value(self) -> float:
+        """Where all images count alike."""
+        return float(self(np.full((1, len(self.squares)), 1 / len(self.squares)))[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Information:
+    """-log2(l / l0) of images, however they are weighted (paper, section 4.2).
+
+    Attributes:
+        losses: mean squared error over tokens and channels of each image (num_images,).
+        constant: l0 of the same images.
+    """
+
+    losses: Float[NDArray[np.float64], " num_images"]
+    constant: ConstantLoss
+
+    def __call__(self, shares: Shares) -> Float[NDArray[np.float64], " resamples"]:
+        """The information of each resample, in bits; 0 where a resample does not vary."""
+        loss, constant = shares @ self.losses, self.constant(shares)
+        known = constant > 0
+        ratio = np.divide(loss, constant, out=np.ones_like(loss), where=known)
+        return -np.log2(np.maximum(ratio, LEAST))
+
+    @property
+    def value(self) -> float:
+        """Where all images count alike, in bits."""
+        return float(self(np.full((1, len(self.losses)), 1 / len(self.losses)))[0])
+
+    @property
+    def of_images(self) -> Float[NDArray[np.float64], " num_images"]:
+        """Of each image, against the constant of all: they do not average to `value`."""
+        return -np.log2(np.maximum(self.losses / self.constant.value, LEAST))
