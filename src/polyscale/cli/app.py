@@ -22,6 +22,7 @@ from polyscale.cli.models import models
 from polyscale.cli.paper import paper
 from polyscale.cli.plan import plan
 from polyscale.cli.predict import predict
+from polyscale.cli.pretrain import pretrain
 from polyscale.cli.recipe import recipe
 from polyscale.cli.report import report
 from polyscale.cli.seams import seams
@@ -41,7 +42,7 @@ app.command(cls=CompareCommand)(compare)
 app.command(cls=CapacityCommand)(capacity)
 app.command()(look)
 app.command()(hard)
-for command in (predict, plan, models, show, seams, paper):
+for command in (predict, plan, models, show, seams, paper, pretrain):
     app.command()(command)
 app.add_typer(recipe, name="recipe")
 app.add_typer(llava, name="llava")

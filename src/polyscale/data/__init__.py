@@ -11,6 +11,7 @@ from polyscale.data.dataset import (
     MultiLabelData,
     NumberData,
     SegmentationData,
+    TrainingData,
 )
 from polyscale.data.draws import Draw, draw_again, draw_kind
 from polyscale.data.embedded import load_rooms
@@ -26,6 +27,7 @@ from polyscale.data.sources import (
     load_questions,
     load_segmentation,
 )
+from polyscale.data.training import load_training
 from polyscale.data.vstar import write_questions
 from polyscale.decode import read_image
 from polyscale.records import DataReport
@@ -47,6 +49,7 @@ __all__ = [
     "QuestionData",
     "Questions",
     "SegmentationData",
+    "TrainingData",
     "categories_of",
     "default_inspection_cache",
     "draw_again",
@@ -59,6 +62,7 @@ __all__ = [
     "load_questions",
     "load_rooms",
     "load_segmentation",
+    "load_training",
     "read_image",
     "with_limit",
     "write_questions",

@@ -206,6 +206,24 @@ class ClassificationData(DataSet[LabelledImages]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """Images that a backbone is pre-trained on, with none to test on.
+
+    Attributes:
+        name: what the user called it.
+        train: the images; where there are no classes, all have class 0.
+        class_names: empty where there are no classes.
+        group_sizes: of images that lie together, such as those of a shard, in order; empty where
+            any image is read as fast as its neighbour.
+    """
+
+    name: str
+    train: LabelledImages
+    class_names: tuple[str, ...] = ()
+    group_sizes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class MultiLabelData(DataSet[LabelledImages]):
     """A data set with any number of labels an image, none included.
 

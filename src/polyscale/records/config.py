@@ -1,6 +1,7 @@
 """`compare.toml`, the options that repeat a run, and other files of options: how they are read."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,3 +34,27 @@ def read_config(path: Path, *, advice: str = OWN_FILE) -> dict[str, Any]:
         raise InputError(
             f"config must be a TOML file, but {str(path)!r} cannot be read ({reason}). {advice}"
         ) from error
+
+
+def read_values(option: str, texts: Iterable[str]) -> dict[str, Any]:
+    """What an option NAME=VALUE says, given once or more.
+
+    Values are read as in TOML; what is none, such as a word without quotes, is text.
+
+    Raises:
+        InputError: if a text has no name, or a name comes twice.
+    """
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name or name in values:
+            raise InputError(
+                f"{option} must be NAME=VALUE with each name once, but got {text!r}. "
+                f"Example: --{option} depth=6"
+            )
+        try:
+            values[name] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[name] = value
+    return values

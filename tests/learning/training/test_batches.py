@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from polyscale.errors import InputError
@@ -20,6 +21,20 @@ def test_every_epoch_holds_every_image_once(num, batch, seed):
     assert {len(step) for step in steps} == {batch}
     for epoch in np.concatenate(steps).reshape(2 * batch, num):
         assert sorted(epoch) == list(range(num))
+
+
+@hypothesis_settings(max_examples=15)
+@given(sizes=st.lists(st.integers(0, 3), min_size=17, max_size=60).filter(any))
+def test_groups_are_read_few_at_a_time(sizes):
+    num = sum(sizes)
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    order = batch_indices(1, num_examples=num, batch=num, seed=0, group_sizes=tuple(sizes))
+    assert sorted(order) == list(range(num))
+    first, last = (
+        [int(np.flatnonzero(groups[order] == g)[end]) for g in set(groups)] for end in (0, -1)
+    )
+    begun = [sum(f <= place <= b for f, b in zip(first, last, strict=True)) for place in range(num)]
+    assert max(begun) <= 16
 
 
 def test_order_depends_on_the_seed_and_the_epoch():

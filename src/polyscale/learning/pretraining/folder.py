@@ -39,6 +39,12 @@ class Pretrained:
     seconds: float
 
     @property
+    def final_loss(self) -> float:
+        """Mean of the last tenth of the steps."""
+        last = self.losses[-max(1, self.steps // 10) :]
+        return sum(last) / len(last)
+
+    @property
     def source(self) -> str:
         """The model as `polyscale.load`, `compare` and others take it."""
         return f"timm:{self.model}"

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from math import ceil
 from typing import Any, Literal, get_args
 
-from polyscale.errors import InputError
+from polyscale.errors import InputError, check_options
 from polyscale.learning.training import TrainSettings, check_number
 from polyscale.operator.multiscale.precision import Precision, check_precision
 from polyscale.operator.plan import check_choice, check_count, check_flag
@@ -152,3 +152,13 @@ class PretrainSettings:
                 f"{self.model_args!r}. Example: {{'img_size': 64, 'depth': 6}}"
             ) from error
         object.__setattr__(self, "model", self.model.removeprefix("timm:"))
+
+
+def make_settings(options: Mapping[str, Any]) -> PretrainSettings:
+    """Settings from names and values, as a command line or a file has them.
+
+    Raises:
+        InputError: if there is no setting of a name, or a value breaks its rule.
+    """
+    check_options(options, [each.name for each in fields(PretrainSettings)], of="pre-training")
+    return PretrainSettings(**options)

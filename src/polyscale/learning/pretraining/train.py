@@ -11,9 +11,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from polyscale.data import ClassificationData, LabelledImages
-from polyscale.data.sources import load_classification
-from polyscale.errors import require
+from polyscale.data import ClassificationData, LabelledImages, TrainingData, load_training
+from polyscale.errors import InputError, require
 from polyscale.learning.pretraining.dino import Dino
 from polyscale.learning.pretraining.folder import (
     CHECKPOINT,
@@ -56,7 +55,7 @@ BYTES = 7
 
 def pretrain(
     settings: PretrainSettings,
-    data: str | ClassificationData,
+    data: str | ClassificationData | TrainingData,
     *,
     out: str | Path,
     device: str = "auto",
@@ -70,11 +69,11 @@ def pretrain(
 
     Args:
         settings: of the training.
-        data: a data set with classes, or its source as `load_classification` takes it.
+        data: images, or their source as `load_training` takes it.
         out: folder of the training: `model/`, `tensorboard/`, `results.json` with losses and
             multiply-adds, and a checkpoint meanwhile.
         device: `cpu`, `cuda` or `auto`.
-        cache: folder for what is found in files, see `load_classification`.
+        cache: folder for what is found in files, so that they are read once; None keeps nothing.
         progress: told what is being done.
 
     Raises:
@@ -89,8 +88,19 @@ def pretrain(
     processes.share_of(settings.batch)
     backbone = build_backbone(settings)
     if isinstance(data, str):
-        data = load_classification(data, seed=settings.seed, cache=cache, progress=progress)
+        data = load_training(
+            data,
+            labels=settings.method == "supervised",
+            seed=settings.seed,
+            cache=cache,
+            progress=progress,
+        )
     images = data.train
+    if settings.method == "supervised" and len(data.class_names) < 2:
+        raise InputError(
+            f"data {data.name} must have at least two classes to learn from, but has "
+            f"{', '.join(data.class_names) or 'none'}. Add classes, or take method dino."
+        )
     facts = settings.facts() | {"images": images.fingerprint, "classes": _digest(images)}
     check_training_folder(out, facts)
     processes.wait()  # all of them have looked at the folder
@@ -98,7 +108,7 @@ def pretrain(
         return finished
     learner = _learner(backbone, settings, len(images), len(data.class_names))
     with training_folder(out, facts, BYTES * _num_bytes(learner)):
-        report = _train(learner, images, settings, out, processes, progress)
+        report = _train(learner, data, settings, out, processes, progress)
         if processes.rank == 0:
             write_results(out, _result(learner, settings, report, out))
             save_backbone(learner.result.backbone, settings, out / MODEL)
@@ -111,7 +121,7 @@ def pretrain(
 
 def _train(
     learner: Learner,
-    images: LabelledImages,
+    data: ClassificationData | TrainingData,
     settings: PretrainSettings,
     out: Path,
     processes: Processes,
@@ -119,19 +129,19 @@ def _train(
 ) -> TrainReport:
     backbone = learner.student.backbone
     image_hw = image_size(backbone, settings)
-    batches = image_batches(images, settings, learner.areas, backbone, image_hw, processes)
+    batches = image_batches(data, settings, learner.areas, backbone, image_hw, processes)
     with _tensorboard(out / TENSORBOARD, processes) as watch, _mixed_tiles_are_meant(settings):
         context = TrainContext(
             dtype=settings.precision,
             checkpoint=out / CHECKPOINT,
-            fingerprint=images.fingerprint,
+            fingerprint=data.train.fingerprint,
             progress=progress,
             step="pre-training",
             watch=watch,
             readers=settings.workers,
             processes=processes,
         )
-        return train(learner, _loss, batches, settings.training(len(images)), context)
+        return train(learner, _loss, batches, settings.training(len(data.train)), context)
 
 
 def _loss(learner: Learner, batch: PretrainBatch) -> Tensor:

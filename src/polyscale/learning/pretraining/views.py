@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64, UInt8
 from PIL import Image
 from torch import Tensor
 
-from polyscale.data import LabelledImages
+from polyscale.data import ClassificationData, TrainingData
 from polyscale.learning.pretraining.settings import Augmentation, PretrainSettings
 from polyscale.learning.training import ItemBatches, Processes, batch_indices
 from polyscale.types import HW, Backbone
@@ -52,7 +52,7 @@ Item = tuple[int, UInt8[Tensor, "views channels h w"], int]
 
 
 def image_batches(
-    images: LabelledImages,
+    data: ClassificationData | TrainingData,
     settings: PretrainSettings,
     areas: Sequence[Areas],
     backbone: Backbone,
@@ -62,7 +62,7 @@ def image_batches(
     """Batches of this process.
 
     Args:
-        images: all images that are trained on.
+        data: whose training images are seen.
         settings: of the training.
         areas: of each view of an image.
         backbone: whose channels, mean and std images get.
@@ -72,6 +72,7 @@ def image_batches(
     Raises:
         InputError: if they cannot share it evenly.
     """
+    images, groups = data.train, getattr(data, "group_sizes", ())
     size = processes.share_of(settings.batch)
     first, device = processes.rank * size, processes.device
     mean, std = (torch.tensor(c, device=device).view(-1, 1, 1) for c in normalisation(backbone))
@@ -80,7 +81,11 @@ def image_batches(
     def read(step: int, place: int) -> Item:
         place += first
         chosen = batch_indices(
-            step, num_examples=len(images), batch=settings.batch, seed=settings.seed
+            step,
+            num_examples=len(images),
+            batch=settings.batch,
+            seed=settings.seed,
+            group_sizes=groups,
         )
         index = int(chosen[place])
         generator = np.random.default_rng([settings.seed, step, place])

@@ -20,6 +20,9 @@ function is called in a thread and should be quick, since an interruption waits 
 that take long are `ItemBatches`.
 """
 
+GROUPS = 16
+"""Groups of examples that are shuffled together."""
+
 READERS = 4
 """Number of threads that read items, where nothing else is said."""
 
@@ -46,22 +49,40 @@ class ItemBatches(Generic[Item, Batch]):
         return self.collate([self.read(step, place) for place in range(self.size)])
 
 
-def batch_indices(step: int, *, num_examples: int, batch: int, seed: int) -> NDArray[np.int64]:
+def batch_indices(
+    step: int, *, num_examples: int, batch: int, seed: int, group_sizes: tuple[int, ...] = ()
+) -> NDArray[np.int64]:
     """Indices of the examples of a step (batch,), counted from step 0.
 
     Every epoch is a shuffle of all examples. Epochs follow one another without a gap: what is left
     at the end of one begins the next batch. Every example comes equally often, but a batch that
     lies across two epochs may hold an example twice.
+
+    Examples that lie together on a slow disk are groups, of these sizes, in order. Then the groups
+    are shuffled, and within each 16 of them the examples, so that few are read from at a time.
     """
     epochs, places = np.divmod(np.arange(step * batch, (step + 1) * batch), num_examples)
     return np.concatenate(
-        [_shuffled(num_examples, seed, int(e))[places[epochs == e]] for e in np.unique(epochs)]
+        [
+            _shuffled(num_examples, seed, int(epoch), group_sizes)[places[epochs == epoch]]
+            for epoch in np.unique(epochs)
+        ]
     )
 
 
 @lru_cache(maxsize=4)
-def _shuffled(num_examples: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    return np.random.default_rng([seed, epoch]).permutation(num_examples)
+def _shuffled(
+    num_examples: int, seed: int, epoch: int, group_sizes: tuple[int, ...]
+) -> NDArray[np.int64]:
+    generator = np.random.default_rng([seed, epoch])
+    if len(group_sizes) <= GROUPS:
+        return generator.permutation(num_examples)
+    groups = np.split(np.arange(num_examples), np.cumsum(group_sizes)[:-1])
+    order = generator.permutation(len(groups))
+    together = [order[first : first + GROUPS] for first in range(0, len(order), GROUPS)]
+    return np.concatenate(
+        [generator.permutation(np.concatenate([groups[g] for g in some])) for some in together]
+    )
 
 
 def read_ahead(

@@ -104,6 +104,11 @@ def join_processes(device: str) -> Processes:
     return Processes(accelerator.device, accelerator)
 
 
+def is_first() -> bool:
+    """Whether this process is the one that writes and prints."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 def is_launched() -> bool:
     """Whether a launcher has started this process as one of several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
