@@ -12,8 +12,8 @@ import typer
 
 import polyscale
 from polyscale.cli.cache import cache
-from polyscale.cli.capacity import CapacityCommand, capacity
-from polyscale.cli.compare import CompareCommand, compare
+from polyscale.cli.capacity import capacity
+from polyscale.cli.compare import CompareCommand, TaskCommand, compare
 from polyscale.cli.console import errors
 from polyscale.cli.hard import hard
 from polyscale.cli.llava import llava
@@ -39,7 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(cls=CompareCommand)(compare)
-app.command(cls=CapacityCommand)(capacity)
+app.command(cls=TaskCommand)(capacity)
 app.command()(look)
 app.command()(hard)
 for command in (predict, plan, models, show, seams, paper, pretrain):

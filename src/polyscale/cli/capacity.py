@@ -1,33 +1,12 @@
 """`polyscale capacity`: a comparison whose task is capacity."""
 
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from polyscale.cli.compare import CompareCommand, compare
+from polyscale.cli.compare import compare
 from polyscale.cli.console import CacheOption, JsonOption, LimitOption, QuietOption
-
-if TYPE_CHECKING:
-    from polyscale.tasks import Option
-
-TASK = "capacity"
-
-
-class CapacityCommand(CompareCommand):
-    """A comparison with the options of this task alone."""
-
-    lists_tasks = False
-    implied = ("--task", TASK)
-
-    @cached_property
-    def groups(self) -> "dict[str, dict[str, Option]]":
-        """A title → name → option."""
-        from polyscale.tasks import get_task, group_options
-
-        (options,) = group_options({TASK: get_task(TASK).settings_type}).values()
-        return {"Settings": options}
 
 
 def capacity(
@@ -66,7 +45,7 @@ def capacity(
         out=out,
         candidates=candidates,
         more=more,
-        task=TASK,
+        task=ctx.command.name,
         family=family,
         limit=limit,
         cache=cache,

@@ -38,8 +38,10 @@ BYTES_PER_WEIGHT = 16
 class CapacitySettings(PooledSettings):
     """What the capacity of models depends on besides the data and the candidates."""
 
-    epochs: int = option(10, help="Passes over the images in each training of a layer.")
-    batch: int = option(256, help="Images of a training step.")
+    epochs: int = option(
+        10, name="layer-epochs", help="Passes over the images in each training of a layer."
+    )
+    batch: int = option(256, name="layer-batch", help="Images of a step of such a training.")
     learning_rate: float | None = option(
         None,
         value_type=float,
@@ -287,7 +289,9 @@ def _kept_fit(case: Case, targets: NDArray[np.int64], loss: CapacityLoss) -> Bud
     fit = lowest_loss(
         case.train, targets, num_classes, settings.budget, seed=settings.seed, context=context
     )
-    tried = {str(rate): mean for rate, mean in fit.tried.items()}
-    about = {"learning_rate": fit.learning_rate, "tried": tried}
+    about = {
+        "learning_rate": fit.learning_rate,
+        "tried": {str(rate): mean for rate, mean in fit.tried.items()},
+    }
     write_tensors(file, {"losses": torch.from_numpy(fit.losses)}, KEY, about, what=WHAT)
     return fit
