@@ -24,6 +24,7 @@ from polyscale.cli.plan import plan
 from polyscale.cli.predict import predict
 from polyscale.cli.pretrain import pretrain
 from polyscale.cli.recipe import recipe
+from polyscale.cli.reconstruct import reconstruct
 from polyscale.cli.report import report
 from polyscale.cli.seams import seams
 from polyscale.cli.show import show
@@ -42,7 +43,7 @@ app.command(cls=CompareCommand)(compare)
 app.command(cls=TaskCommand)(capacity)
 app.command()(look)
 app.command()(hard)
-for command in (predict, plan, models, show, seams, paper, pretrain):
+for command in (reconstruct, predict, plan, models, show, seams, paper, pretrain):
     app.command()(command)
 app.add_typer(recipe, name="recipe")
 app.add_typer(llava, name="llava")

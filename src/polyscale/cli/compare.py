@@ -24,7 +24,7 @@ from polyscale.progress import notes, progress_bars
 from polyscale.types import Candidate
 
 if TYPE_CHECKING:
-    from polyscale.studies import ComparePlan
+    from polyscale.studies import ComparePlan, Comparison
     from polyscale.tasks import Option
 
 ALREADY_THERE = "This very run is already there; nothing was computed."
@@ -166,6 +166,7 @@ def run_plan(
     plan: "ComparePlan",
     out: Path,
     *,
+    run: "Callable[..., Comparison] | None" = None,
     cache: Path | None,
     cache_limit_bytes: int | None = None,
     as_json: bool = False,
@@ -177,6 +178,7 @@ def run_plan(
     Args:
         plan: the comparison.
         out: folder of the run, already checked.
+        run: what runs the plan; None is `run_and_explain`.
         cache: folder for features; None keeps none.
         cache_limit_bytes: limit of its size; None sets no limit.
         as_json: whether to print the files of the run as JSON, instead of its answers.
@@ -188,7 +190,7 @@ def run_plan(
     """
     from polyscale.comparison import complete_report
     from polyscale.report import read_answers
-    from polyscale.studies import check_complete, is_finished, run_compare, write_run
+    from polyscale.studies import check_complete, is_finished, run_and_explain, write_run
 
     for note in plan.data.notes:
         notes.print(f"warning: {note}", style="yellow", soft_wrap=True)
@@ -196,7 +198,7 @@ def run_plan(
         notes.print(ALREADY_THERE)
     else:
         with progress_bars() as progress:
-            comparison = run_compare(
+            comparison = (run or run_and_explain)(
                 plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress
             )
         write_run(comparison, out)

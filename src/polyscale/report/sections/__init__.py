@@ -28,6 +28,7 @@ from polyscale.report.sections.hard import hard_section
 from polyscale.report.sections.heads import heads_section
 from polyscale.report.sections.method import method_section
 from polyscale.report.sections.questions import questions_answer, questions_section
+from polyscale.report.sections.reconstruction import reconstruction_section
 from polyscale.report.sections.repeats import repeats_section
 from polyscale.report.sections.sizes import sizes_section
 
@@ -42,6 +43,7 @@ FINDINGS: tuple[Section, ...] = (
     answer_section,
     questions_answer,
     questions_section,
+    reconstruction_section,
     data_section,
     chart_section,
     floors_section,

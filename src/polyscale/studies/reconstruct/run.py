@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from polyscale.data import DataSet, load_images
-from polyscale.errors import InputError
+from polyscale.errors import InputError, RunError, first_line
 from polyscale.features import (
     FeatureStore,
     JoinedMaps,
@@ -126,6 +126,33 @@ def run_reconstruct(
         )
         found = find_reconstruction(comparison, progress)
     return with_ratios(replace(comparison, reconstruction=found), found.record)
+
+
+def run_and_explain(
+    plan: ComparePlan,
+    *,
+    cache: str | Path | None = None,
+    cache_limit_bytes: int | None = None,
+    progress: Progress = silent,
+) -> Comparison:
+    """`run_compare`, whose arguments these are; with the setting `why`, also `reconstruct_larger`.
+
+    If the images do not suffice for that, it is left out, and the settings of each row say why.
+    """
+    given: Any = {
+        "cache": cache,
+        "cache_limit_bytes": cache_limit_bytes,
+        "progress": progress,
+    }
+    comparison = run_compare(plan, **given)
+    if not getattr(plan.settings, "why", False):
+        return comparison
+    try:
+        return replace(comparison, reconstruction=reconstruct_larger(comparison, **given))
+    except (InputError, RunError) as error:
+        left_out = {"reconstruction_left_out": first_line(error)}
+        rows = (replace(row, settings={**row.settings, **left_out}) for row in comparison.rows)
+        return replace(comparison, rows=tuple(rows))
 
 
 def reconstruct_larger(
