@@ -10,6 +10,7 @@ import typer
 
 from polyscale.cli.config import ConfigOption
 from polyscale.cli.console import (
+    CacheLimitOption,
     CacheOption,
     JsonOption,
     LimitOption,
@@ -96,10 +97,7 @@ def compare(
     limit: LimitOption = None,
     cache: CacheOption = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not keep features.")] = False,
-    cache_limit: Annotated[
-        str,
-        typer.Option(help="Disk space for features; those unused for longest are deleted first."),
-    ] = "20GB",
+    cache_limit: CacheLimitOption = "20GB",
     config: ConfigOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
