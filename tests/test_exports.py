@@ -35,6 +35,7 @@ def test_public_names():
         "forward",
         "load",
         "read_run",
+        "reconstruct",
         "wrap",
     ]
     assert dir(polyscale) == sorted([*polyscale.__all__, "__version__"])

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polyscale.api import compare
+    from polyscale.api import compare, reconstruct
     from polyscale.comparison import Comparison, read_run
     from polyscale.errors import InputError, MissingExtraError, RunError
     from polyscale.operator.backbones import load
@@ -47,11 +47,12 @@ __all__ = [
     "forward",
     "load",
     "read_run",
+    "reconstruct",
     "wrap",
 ]
 
 _NAMES = {
-    "api": ("compare",),
+    "api": ("compare", "reconstruct"),
     "comparison": ("Comparison", "read_run"),
     "errors": ("InputError", "MissingExtraError", "RunError"),
     "operator.backbones": ("load",),

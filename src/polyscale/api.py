@@ -1,4 +1,4 @@
-"""A comparison from Python in one call."""
+"""A study from Python in one call."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -7,8 +7,16 @@ from typing import Any
 
 from polyscale.comparison import Comparison, of_study
 from polyscale.progress import progress_bars
-from polyscale.studies import Candidates, Progress, plan_compare, run_compare
+from polyscale.studies import (
+    Candidates,
+    Progress,
+    plan_compare,
+    plan_reconstruct,
+    run_and_explain,
+    run_reconstruct,
+)
 from polyscale.tasks import RunSettings, Task
+from polyscale.tasks.reconstruction import ReconstructionSettings
 
 
 def compare(
@@ -64,5 +72,58 @@ def compare(
             image_cache=cache,
             progress=told,
         )
-        study = run_compare(plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=told)
+        study = run_and_explain(
+            plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=told
+        )
+    return of_study(study)
+
+
+def reconstruct(
+    data: Any,
+    target: Candidates,
+    candidates: Candidates,
+    *,
+    upper: "Candidates | None" = None,
+    settings: ReconstructionSettings | None = None,
+    cache: str | Path | None = None,
+    cache_limit_bytes: int | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """What a larger model has that smaller ones, or several scales of them, lack (section 4.2).
+
+    One linear map is fitted from the features of each candidate to those of the target, for every
+    place of the image. The value of a candidate is its information on the test images,
+    -log2(loss / loss of the best constant) in bits; `reconstruction` of the result holds the rows
+    for both splits, with shares of the upper bound.
+
+    Args:
+        data: as for `compare`, for whatever task; or `folder:PATH` of images without classes.
+        target: the larger model whose features are predicted; given as for `compare`.
+        candidates: what they are predicted from.
+        upper: the upper bound: a model with more capacity than the target; None for none.
+        settings: everything else that the numbers depend on.
+        cache: as for `compare`.
+        cache_limit_bytes: likewise.
+        progress: likewise.
+
+    Raises:
+        InputError: if an argument breaks its rule; no model has run then, unless features do not
+            vary.
+        MissingExtraError: if a package is not installed.
+        RunError: if every candidate fails, or the disk refuses.
+    """
+    cache = None if cache is None else Path(cache)
+    with progress_bars() if progress is None else nullcontext(progress) as told:
+        plan = plan_reconstruct(
+            data,
+            target,
+            candidates,
+            upper=upper,
+            settings=settings,
+            image_cache=cache,
+            progress=told,
+        )
+        study = run_reconstruct(
+            plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=told
+        )
     return of_study(study)

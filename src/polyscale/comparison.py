@@ -20,6 +20,7 @@ from polyscale.records import (
     HardExamples,
     Probes,
     Recommendation,
+    Reconstruction,
     Repeats,
     Result,
     Timing,
@@ -51,6 +52,8 @@ class Comparison:
         probes: candidate → what other probes find; empty where they were not asked for.
         controls: what S² does, taken apart; empty where that was not asked for.
         repeats: the comparison on other draws of the images; None where that was not asked for.
+        reconstruction: how much of a larger model's features is a linear function of candidates';
+            None where that was not asked for.
         hard: test images on which the larger model gains, for each family; empty where that was
             not asked for.
         failures: candidates that gave no result, and why.
@@ -70,6 +73,7 @@ class Comparison:
     probes: Mapping[str, Probes]
     controls: tuple[Control, ...]
     repeats: Repeats | None
+    reconstruction: Reconstruction | None
     hard: tuple[HardExamples, ...]
     failures: tuple[Failure, ...]
     timing: Timing | None
@@ -236,6 +240,8 @@ def _to_run(study: studies.Comparison) -> "Run":
 
     names = {f.name for f in fields(Run)} & {f.name for f in fields(study)}
     found = {name: getattr(study, name) for name in names}
+    if study.reconstruction is not None:
+        found["reconstruction"] = study.reconstruction.record
     return Run(
         **{name: value for name, value in found.items() if value is not None},
         task=study.plan.task.record(),

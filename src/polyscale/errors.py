@@ -75,6 +75,13 @@ def check_options(
             )
 
 
+def first_few(texts: Iterable[str], most: int = 4) -> str:
+    """`a, b, c, d and 9 more`."""
+    texts = list(texts)
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
+
+
 class RunError(RuntimeError):
     """Something failed that the user's input did not cause, such as a download or a disk."""
 

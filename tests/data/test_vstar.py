@@ -135,6 +135,8 @@ def test_what_is_written_is_read_again(bench, tmp_path):
         (POSITION | {"options": ["Yes."]}, "must have `options`"),
         (POSITION | {"options": ["Yes.", "Yes."]}, "must have `options`"),
         (POSITION | {"options": ["Yes.", 3]}, "must have `options`"),
+        (POSITION | {"options": ["Yes.", "Yes. "]}, "must have `options`"),
+        (POSITION | {"options": ["Yes.", "half a character \ud800"]}, "must have `options`"),
         ({"question": "Which?"}, "must have `options`"),
         (ATTRIBUTE | {"target_object": "flag"}, "in `target_object` a list of texts"),
         (ATTRIBUTE | {"bbox": [10, 20, 5, 8]}, "in `bbox` a list of boxes"),

@@ -4,12 +4,14 @@ import importlib.util
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from polyscale.errors import InputError, MissingExtraError, RunError
 from polyscale.language import language_models
 from polyscale.language.language_models import load_language_model
+from polyscale.language.weights import no_bars
 
 SMALL = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "vocab_size": 8}
 
@@ -30,6 +32,31 @@ def test_a_folder_gives_the_model_that_was_saved(pair, tmp_path):
     assert tokenizer("a b").input_ids == [0, 1]
     assert not model.training
     assert load_language_model(f"hf:{tmp_path}", dtype=torch.bfloat16)[0].dtype == torch.bfloat16
+
+
+def test_weights_that_are_missing_or_cut_off_are_told(pair, tmp_path):
+    for each in pair:
+        each.save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    whole = file.read_bytes()
+    tensors = load_file(file)
+    del tensors["model.norm.weight"]
+    save_file(tensors, file, {"format": "pt"})
+    with pytest.raises(
+        InputError, match=r"must have the weights .* model\.norm\.weight is missing"
+    ):
+        load_language_model(str(tmp_path))
+    file.write_bytes(whole[:-9])
+    with pytest.raises(RunError, match="the weights cannot be loaded"):
+        load_language_model(str(tmp_path))
+
+
+def test_bars_of_transformers_are_off_and_then_as_before(pair, tmp_path, capsys):
+    with no_bars():
+        pair[0].save_pretrained(tmp_path)
+    assert "Writing" not in capsys.readouterr().err
+    pair[0].save_pretrained(tmp_path)
+    assert "Writing" in capsys.readouterr().err
 
 
 def test_live_models_are_returned_as_they_are(pair):

@@ -12,7 +12,8 @@ import typer
 
 import polyscale
 from polyscale.cli.cache import cache
-from polyscale.cli.compare import CompareCommand, compare
+from polyscale.cli.capacity import capacity
+from polyscale.cli.compare import CompareCommand, TaskCommand, compare
 from polyscale.cli.console import errors
 from polyscale.cli.hard import hard
 from polyscale.cli.llava import llava
@@ -23,6 +24,7 @@ from polyscale.cli.plan import plan
 from polyscale.cli.predict import predict
 from polyscale.cli.pretrain import pretrain
 from polyscale.cli.recipe import recipe
+from polyscale.cli.reconstruct import reconstruct
 from polyscale.cli.report import report
 from polyscale.cli.seams import seams
 from polyscale.cli.show import show
@@ -38,9 +40,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(cls=CompareCommand)(compare)
+app.command(cls=TaskCommand)(capacity)
 app.command()(look)
 app.command()(hard)
-for command in (predict, plan, models, show, seams, paper, pretrain):
+for command in (reconstruct, predict, plan, models, show, seams, paper, pretrain):
     app.command()(command)
 app.add_typer(recipe, name="recipe")
 app.add_typer(llava, name="llava")

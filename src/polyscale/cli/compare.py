@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from polyscale.cli.config import ConfigOption
 from polyscale.cli.console import (
+    CacheLimitOption,
     CacheOption,
     JsonOption,
     LimitOption,
@@ -23,7 +25,8 @@ from polyscale.progress import notes, progress_bars
 from polyscale.types import Candidate
 
 if TYPE_CHECKING:
-    from polyscale.studies import ComparePlan
+    from polyscale.studies import ComparePlan, Comparison
+    from polyscale.tasks import Option
 
 ALREADY_THERE = "This very run is already there; nothing was computed."
 
@@ -34,9 +37,13 @@ WORDS = "polyscale.words"
 class CompareCommand(SettingsCommand):
     """Knows the very command of a finished run again, before torch is loaded."""
 
+    def implied(self) -> tuple[str, ...]:
+        """Words that `compare` would need in addition for the same run."""
+        return ()
+
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
         """Print the run that is already there and exit, or prepare one as usual."""
-        words = list(args)
+        words = [*self.implied(), *args]
         if (found := repeated_run(words)) is not None:
             out, answers = found
             notes.quiet = bool({"-q", "--quiet"} & set(words))
@@ -46,6 +53,25 @@ class CompareCommand(SettingsCommand):
         ctx = super().make_context(info_name, args, *more, **extra)
         ctx.meta[WORDS] = words
         return ctx
+
+
+class TaskCommand(CompareCommand):
+    """A comparison by the task that is called like the command, with its options alone."""
+
+    lists_tasks = False
+
+    @cached_property
+    def groups(self) -> "dict[str, dict[str, Option]]":
+        """A title → name → option."""
+        from polyscale.tasks import get_task, group_options
+
+        name = str(self.name)
+        (options,) = group_options({name: get_task(name).settings_type}).values()
+        return {"Settings": options}
+
+    def implied(self) -> tuple[str, ...]:
+        """The task."""
+        return "--task", str(self.name)
 
 
 def compare(
@@ -71,10 +97,7 @@ def compare(
     limit: LimitOption = None,
     cache: CacheOption = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not keep features.")] = False,
-    cache_limit: Annotated[
-        str,
-        typer.Option(help="Disk space for features; those unused for longest are deleted first."),
-    ] = "20GB",
+    cache_limit: CacheLimitOption = "20GB",
     config: ConfigOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -141,6 +164,7 @@ def run_plan(
     plan: "ComparePlan",
     out: Path,
     *,
+    run: "Callable[..., Comparison] | None" = None,
     cache: Path | None,
     cache_limit_bytes: int | None = None,
     as_json: bool = False,
@@ -152,6 +176,7 @@ def run_plan(
     Args:
         plan: the comparison.
         out: folder of the run, already checked.
+        run: what runs the plan; None is `run_and_explain`.
         cache: folder for features; None keeps none.
         cache_limit_bytes: limit of its size; None sets no limit.
         as_json: whether to print the files of the run as JSON, instead of its answers.
@@ -163,7 +188,7 @@ def run_plan(
     """
     from polyscale.comparison import complete_report
     from polyscale.report import read_answers
-    from polyscale.studies import check_complete, is_finished, run_compare, write_run
+    from polyscale.studies import check_complete, is_finished, run_and_explain, write_run
 
     for note in plan.data.notes:
         notes.print(f"warning: {note}", style="yellow", soft_wrap=True)
@@ -171,7 +196,7 @@ def run_plan(
         notes.print(ALREADY_THERE)
     else:
         with progress_bars() as progress:
-            comparison = run_compare(
+            comparison = (run or run_and_explain)(
                 plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress
             )
         write_run(comparison, out)

@@ -36,7 +36,7 @@ def run(
     ] = "likelihood",
     out: Annotated[Path | None, typer.Option(help="New folder for the results.")] = None,
     name: Annotated[
-        str | None, typer.Option(help="Name of the model in tables (default: its folder).")
+        str | None, typer.Option(help="Name of the model in tables (default: what --model says).")
     ] = None,
     limit: Annotated[
         int | None, typer.Option(help="Ask at most so many questions, for a quick trial.")

@@ -36,10 +36,12 @@ def check_names(names: Iterable[str], what: str) -> None:
             raise InputError(f"{what} {printable(name)!r} must be UTF-8, but is not. Rename it.")
 
 
-def read_text(file: Path, what: str, *, advice: str = "Save it as such.") -> str:
+def read_text(
+    file: Path, what: str, *, advice: str = "Save it as such.", max_bytes: int = MAX_TEXT_BYTES
+) -> str:
     """All of a text file in UTF-8, with or without a byte order mark."""
     try:
-        check_file(file.stat(), MAX_TEXT_BYTES)
+        check_file(file.stat(), max_bytes)
         return file.read_bytes().decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
@@ -47,6 +49,14 @@ def read_text(file: Path, what: str, *, advice: str = "Save it as such.") -> str
             f"{what} {printable(str(file))!r} must be text in UTF-8, but cannot be read "
             f"({reason}). {advice}"
         ) from error
+
+
+def is_text(value: object) -> bool:
+    """Whether a value of a JSON file is text that can be written: JSON can hold half characters."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
 
 
 def read_matlab(file: Path, *names: str) -> dict[str, Any]:

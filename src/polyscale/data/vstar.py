@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from polyscale.data.assemble import fingerprint_of, look_at_images
-from polyscale.data.files import check_names, files_below, folders_in, read_text
+from polyscale.data.files import check_names, files_below, folders_in, is_text, read_text
 from polyscale.data.image import image_endings
 from polyscale.data.inspection import inspect
 from polyscale.data.inspection_cache import ImageFacts, InspectionCache
@@ -203,13 +203,13 @@ def _read_question(name: str, file: Path) -> Question:
 
 def _rules(fields: dict[str, Any]) -> Iterator[tuple[str, bool]]:
     """Each rule for the content of a JSON file, in words, and whether this file keeps it."""
-    options = fields.get("options")
-    yield "`question`, a text", _is_text(fields.get("question"))
+    options = fields.get("options", [])
+    yield "`question`, a text", _is_said(fields.get("question"))
     yield (
         "`options`, a list of at least two different texts",
-        _is_list(options, _is_text) and len(set(options or ())) == len(options or ()) > 1,
+        _is_list(options, _is_said) and len({o.strip() for o in options}) == len(options) > 1,
     )
-    yield "in `target_object` a list of texts", _is_list(fields.get("target_object", []), _is_text)
+    yield "in `target_object` a list of texts", _is_list(fields.get("target_object", []), is_text)
     yield (
         "in `bbox` a list of boxes, each with x, y, width and height in pixels",
         _is_list(fields.get("bbox", []), _is_box),
@@ -220,8 +220,8 @@ def _is_list(value: Any, is_entry: Any) -> bool:
     return isinstance(value, list) and all(is_entry(entry) for entry in value)
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+def _is_said(value: Any) -> bool:
+    return is_text(value) and bool(value.strip())
 
 
 def _is_box(value: Any) -> bool:

@@ -1,7 +1,7 @@
 """Features of many images: extracted once, kept on the disk, verified when they are read."""
 
 from polyscale.features.extract import Feature, extract_maps, extract_pooled, pooled_columns
-from polyscale.features.files import temporary_folder, whole_file, whole_folder
+from polyscale.features.files import one_process, temporary_folder, whole_file, whole_folder
 from polyscale.features.keys import (
     decode_side,
     feature_key,
@@ -57,6 +57,7 @@ __all__ = [
     "library_versions",
     "list_kept",
     "live_hash",
+    "one_process",
     "parse_bytes",
     "pooled_columns",
     "remembered",

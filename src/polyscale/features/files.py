@@ -15,6 +15,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from glob import escape
 from pathlib import Path
 
+from polyscale.errors import RunError
+
 if sys.platform != "win32":
     import fcntl
 
@@ -75,6 +77,26 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         unfinished.mkdir()
         yield unfinished
         os.replace(unfinished, folder)  # noqa: PTH105 - atomic
+
+
+@contextmanager
+def one_process(path: Path) -> Iterator[None]:
+    """Keep other processes out of what a file or folder is for, where there are locks.
+
+    Raises:
+        RunError: if another process is in it.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_locked(path))
+        except BlockingIOError as error:
+            raise RunError(
+                f"{str(path)!r} is in use by another process. Wait until that ends, or choose "
+                "another out."
+            ) from error
+        except OSError:  # no locks here
+            pass
+        yield
 
 
 def remove_abandoned(paths: Iterable[Path]) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from polyscale.errors import InputError, MissingExtraError, RunError, require
 from polyscale.features import whole_folder
+from polyscale.language.weights import check_weights, no_bars
 from polyscale.operator.backbones.loading import fetching, local_folder
 from polyscale.operator.backbones.pip_weights import packaged_file
 
@@ -84,9 +85,13 @@ def load_language_model(
     else:
         name = source.removeprefix("hf:")
         name = str(local_folder(name) or name)
-    with fetching(source, "a local folder, or pip:smollm2_135m.", also=ValueError):
+    # damaged files raise nearly anything
+    with fetching(source, "a local folder, or pip:smollm2_135m.", also=Exception), no_bars():
         tokenizer = AutoTokenizer.from_pretrained(name)
-        model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
+        model, found = AutoModelForCausalLM.from_pretrained(
+            name, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+    check_weights(source, found)
     return model.eval(), tokenizer
 
 
@@ -130,7 +135,7 @@ def _dequantise(file: Path, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
-    with fetching(str(file), "another package."):
+    with fetching(str(file), "another package."), no_bars():
         model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
         AutoTokenizer.from_pretrained(**where).save_pretrained(folder)
     del model.config.quantization_config

@@ -1,11 +1,14 @@
 """A multimodal model and its processor from a folder or a hub."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoProcessor, LlavaForConditionalGeneration
 
 from polyscale.errors import InputError, first_line
+from polyscale.language.weights import check_weights, no_bars
 from polyscale.operator.backbones.loading import fetching, local_folder
 from polyscale.operator.plan import check_choice
 
@@ -29,7 +32,8 @@ def load_llava(source: str, *, device: str = "cpu", dtype: str = "auto") -> tupl
         dtype: of its weights, a name in `DTYPES`.
 
     Raises:
-        InputError: if there is no such model, it is of another kind, or has no processor.
+        InputError: if there is no such model, it is of another kind, has no processor,
+            or lacks weights.
         RunError: if the weights cannot be fetched.
     """
     check_choice("dtype", dtype, tuple(DTYPES))
@@ -41,18 +45,31 @@ def load_llava(source: str, *, device: str = "cpu", dtype: str = "auto") -> tupl
             "Save the processor into it as well: processor.save_pretrained(FOLDER)."
         )
     name = str(folder or name)
-    with fetching(source, "a local folder."):
-        try:
+    with fetching(source, "a local folder."), no_bars():
+        with _reading(source, is_folder=folder is not None):
             config = AutoConfig.from_pretrained(name)
-            _check_kind(source, config)
+        _check_kind(source, config)
+        with _reading(source, is_folder=folder is not None):
             processor = AutoProcessor.from_pretrained(name)
-        except ValueError as error:
-            raise InputError(
-                f"model {source!r} must be one of transformers with its processor, but cannot be "
-                f"read ({first_line(error)}). Check the folder."
-            ) from error
-        model = LlavaForConditionalGeneration.from_pretrained(name, dtype=DTYPES[dtype])
+            model, found = LlavaForConditionalGeneration.from_pretrained(
+                name, dtype=DTYPES[dtype], output_loading_info=True, ignore_mismatched_sizes=True
+            )
+    check_weights(source, found)
     return model.to(device).eval(), processor
+
+
+@contextmanager
+def _reading(source: str, *, is_folder: bool) -> Iterator[None]:
+    """What transformers cannot read becomes one line; damaged files raise nearly anything."""
+    try:
+        yield
+    except Exception as error:
+        if not (is_folder or isinstance(error, ValueError)):
+            raise
+        raise InputError(
+            f"model {source!r} must be one of transformers with its processor, but cannot be "
+            f"read ({first_line(error)}). Check the folder."
+        ) from error
 
 
 def _check_kind(source: str, config: Any) -> None:

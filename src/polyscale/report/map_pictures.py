@@ -19,6 +19,7 @@ WRONG = (240, 84, 45)
 DIMMED = 0.45
 ERROR_MAP = "RdBu_r"
 """Blue is too near, red too far, white is right."""
+LOSS_MAP = "magma"  # even steps to the eye, and to colour-blind eyes
 JPEG_QUALITY = 80
 BAR_STEPS = 16
 
@@ -59,6 +60,18 @@ def wrong_labels_uri(truth: Labels, predicted: Labels, photo: Picture) -> str:
 def depth_error_uri(truth: Depth, predicted: Depth, limit_m: float) -> str:
     """Predicted less true depth, from blue to red; grey where one of them is not known."""
     return _uri(_coloured_error(predicted - truth, limit_m), "jpeg", quality=JPEG_QUALITY)
+
+
+def losses_uri(losses: Float[NDArray, "h w"], limit: float) -> str:
+    """Losses of the cells of a map: none is dark, `limit` and more is light."""
+    shares = np.clip(losses / limit, 0, 1)
+    return _uri(colormaps[LOSS_MAP](shares, bytes=True)[..., :3], "png")
+
+
+def losses_css() -> str:
+    """The colours of `losses_uri` from none to much, as stops of a gradient."""
+    colours = colormaps[LOSS_MAP](np.linspace(0, 1, BAR_STEPS), bytes=True)[..., :3]
+    return ", ".join(map(hex_colour, colours))
 
 
 def depth_ends(truth: Depth) -> tuple[float, float]:

@@ -11,21 +11,17 @@ from polyscale.report.run import Run
 from polyscale.report.sections import ABOUT, FINDINGS, Section
 from polyscale.report.sections.candidates import candidates_table
 from polyscale.report.sections.data import data_part
-from polyscale.report.words import plain_answers
+from polyscale.report.words import heading, plain_answers
 
 _LINK = re.compile(r'<(?:section|header)[^>]* id="([\w-]+)" data-nav="([^"]*)"')
 """A section that is to be in the list of links says so in its first element."""
-
-
-HEADINGS = {False: "Do you need a larger vision model?", True: "Who sees the detail?"}
-"""Of a page: False without questions, True with them."""
 
 
 def render_page(run: Run, sections: Sequence[Section] = ()) -> str:
     """The report as one self-contained page; further sections stand before the method."""
     shown = [section(run) for section in (*FINDINGS, *sections, *ABOUT)]
     parts = [escape(part) for part in shown if part is not None]
-    title = f"{HEADINGS[bool(run.questions)]} {run.results[0].data}, {run.date}"
+    title = f"{heading(run)} {run.results[0].data}, {run.date}"
     return _page(title, parts, [run])
 
 

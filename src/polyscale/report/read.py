@@ -36,6 +36,7 @@ from polyscale.records.tables import (
 )
 from polyscale.report.read_gallery import read_gallery, read_pictures, read_sheet
 from polyscale.report.read_questions import read_questions
+from polyscale.report.read_residuals import read_residuals
 from polyscale.report.run import Images, Run, Statistics, Texts
 from polyscale.stats import judge, paired_errors, recommend
 
@@ -59,7 +60,7 @@ def read_run(folder: Path) -> Run:
         replace(verdict, s2=rows[verdict.s2.candidate], larger=rows[verdict.larger.candidate])
         for verdict in parts.get("verdicts") or judge(results, contrasts)
     )
-    if "recommendation" not in parts:
+    if "recommendation" not in parts and task.held_out:
         errors = paired_errors(parts.get("selection", ()), contrasts)
         parts["recommendation"] = recommend(results, contrasts, errors, metric=task.metric)
     num_classes = len(parts["classes"].names) if "classes" in parts else None
@@ -69,6 +70,7 @@ def read_run(folder: Path) -> Run:
         pictures = read_pictures(folder / "hard.parquet", images)
         parts["hard_pictures"] = {picture.id: picture for picture in pictures}
     parts |= read_questions(folder, images, names)
+    parts["residuals"] = read_residuals(folder, parts.get("reconstruction"))
     if task.counts_classes:
         num_counted = next(iter(images.statistics.values())).shape[1] // 2
         _check(
@@ -176,6 +178,8 @@ def _check_names(folder: Path, parts: Mapping[str, Any], names: Sequence[str]) -
         for name in names:
             rule = f"hold every candidate, but has no {name}"
             _check(name in repeats.draws[0].values, folder / "repeats.json", rule)
+    if found := parts.get("reconstruction"):
+        mentioned["reconstruction"] = [row.candidate for row in found.rows]
     for verdict in parts.get("verdicts", ()):
         in_costs = [name for cost in verdict.costs for name in (cost.larger, *cost.s2)]
         mentioned["verdicts"] += [verdict.s2.candidate, verdict.larger.candidate, *in_costs]

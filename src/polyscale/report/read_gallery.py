@@ -67,7 +67,7 @@ def read_sheet(path: Path) -> tuple[SheetPicture, ...]:
         return ()
     rows = read_rows(path, SheetPicture)
     for row in rows:
-        _open(path, row["id"], row["bytes"], "JPEG")
+        open_picture(path, row["id"], row["bytes"], "JPEG")
     return tuple(SheetPicture(**row) for row in rows)
 
 
@@ -85,7 +85,7 @@ def _picture(path: Path, row: Mapping[str, Any], images: Images) -> Picture:
             f"{path} must hold test images, but the run has no {row['id']!r} among them. {AGAIN}"
         )
     jpeg: Any = row["image"].get("bytes") if isinstance(row["image"], dict) else None
-    size_wh = _open(path, row["id"], jpeg, "JPEG").size
+    size_wh = open_picture(path, row["id"], jpeg, "JPEG").size
     return Picture(id=row["id"], label=row["label"], jpeg=jpeg, size_wh=size_wh)
 
 
@@ -93,10 +93,10 @@ def _map(
     path: Path, id_: str, rows: Mapping[Key, Any], names: Sequence[str], num_classes: int | None
 ) -> MapImage:
     jpeg = rows["image", None]["bytes"]
-    size_wh = _open(path, id_, jpeg, "JPEG").size
+    size_wh = open_picture(path, id_, jpeg, "JPEG").size
 
     def target(row: Mapping[str, Any]) -> Target:
-        image = _open(path, id_, row["bytes"], "PNG")
+        image = open_picture(path, id_, row["bytes"], "PNG")
         try:
             return _target(image, size_wh, num_classes)
         except ValueError as error:
@@ -114,8 +114,8 @@ def _map(
     )
 
 
-def _open(path: Path, id_: str, content: object, kind: str) -> Image.Image:
-    """A whole picture of a gallery."""
+def open_picture(path: Path, id_: str, content: object, kind: str) -> Image.Image:
+    """A whole picture from a file of a run; InputError if it is none."""
     try:
         if not isinstance(content, bytes):
             raise ValueError

@@ -95,6 +95,16 @@ class MapImage:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Residuals:
+    """A test image, and for each candidate where in it the target is left unexplained."""
+
+    id: str
+    jpeg: bytes
+    size_wh: tuple[int, int]
+    losses: Mapping[str, records.ResidualPicture]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
     """What `polyscale compare` found: the files of its folder, under the names of the files.
 
@@ -106,6 +116,7 @@ class Run:
         maps: test images on which candidates differ in their pixels.
         questions: what was asked, in a run of questions.
         answers: candidate → id of a question → how it was answered.
+        residuals: where in some test images a reconstruction leaves something unexplained.
         date: when it was found, as ISO 8601.
         notes: what a reader of merged runs must know, as sentences.
     """
@@ -127,6 +138,9 @@ class Run:
     controls: tuple[records.Control, ...] = ()
     probes: Mapping[str, records.Probes] = field(default_factory=dict)
     repeats: records.Repeats | None = None
+    capacity: records.Capacity | None = None
+    reconstruction: records.Reconstruction | None = None
+    residuals: tuple[Residuals, ...] = ()
     hard: tuple[records.HardExamples, ...] = ()
     hard_pictures: Mapping[str, Picture] = field(default_factory=dict)
     classes: records.ClassIous | None = None

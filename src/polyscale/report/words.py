@@ -10,6 +10,11 @@ from polyscale.report.hard_words import hard_answers
 from polyscale.report.names import scales_phrase
 from polyscale.report.numbers import LEVEL, ratio, ratio_interval
 from polyscale.report.question_words import question_answers
+from polyscale.report.reconstruction_words import (
+    QUESTION,
+    is_reconstruction,
+    reconstruction_sentences,
+)
 from polyscale.report.run import Run
 from polyscale.report.sides import scale_gains, selection
 from polyscale.report.times import NO_TIME_VERDICT
@@ -69,6 +74,15 @@ def verdict_text(run: Run, verdict: Verdict) -> VerdictText:
     )
 
 
+def heading(run: Run) -> str:
+    """What the page is about."""
+    if run.questions:
+        return "Who sees the detail?"
+    if not run.task.held_out:
+        return "Does the larger model learn more of its images?"
+    return QUESTION if is_reconstruction(run) else "Do you need a larger vision model?"
+
+
 def plain_answers(run: Run) -> list[str]:
     """The top of the page as lines of text; the first says what to take, and how sure that is.
 
@@ -84,7 +98,9 @@ def plain_answers(run: Run) -> list[str]:
     texts = [verdict_text(run, verdict) for verdict in run.verdicts]
     lines = [line for t in texts for line in (t.head, t.evidence, t.cost, t.alone) if line]
     missing = [f"No verdict on {name}: {why}" for name, why in without_verdict(run).items()]
-    return [*filter(None, first), *lines, *missing, *hard_answers(run)]
+    said = reconstruction_sentences(run)
+    answers = [*filter(None, first), *lines, *missing, *hard_answers(run)]
+    return [*said, *answers] if is_reconstruction(run) else [*answers, *said]
 
 
 def cost_direction(verdict: Verdict) -> Direction:

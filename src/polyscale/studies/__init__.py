@@ -13,6 +13,12 @@ from polyscale.studies.compare import (
 )
 from polyscale.studies.hard import plan_hard
 from polyscale.studies.look import look
+from polyscale.studies.reconstruct import (
+    plan_reconstruct,
+    reconstruct_larger,
+    run_and_explain,
+    run_reconstruct,
+)
 from polyscale.studies.run_folder import (
     REPORT_FILES,
     check_complete,
@@ -42,8 +48,12 @@ __all__ = [
     "parse_families",
     "plan_compare",
     "plan_hard",
+    "plan_reconstruct",
+    "reconstruct_larger",
+    "run_and_explain",
     "run_compare",
     "run_files",
+    "run_reconstruct",
     "show",
     "silent",
     "write_run",

@@ -56,7 +56,8 @@ class ClassificationSettings(PooledSettings):
     )
     why: bool = option(
         False,
-        help="Also say why the larger model still wins where it does: as --hard.",
+        help="Also say why the larger model still wins where it does: as --hard, and how much of "
+        "its features is a linear function of the small model's.",
     )
 
     def __post_init__(self) -> None:

@@ -220,7 +220,7 @@ def test_a_full_disk(parts, lora, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda path: usage(10, 10, 1000))
-        with pytest.raises(RunError, match=r"out needs 0.0 GB on the disk"):
+        with pytest.raises(RunError, match="needs 0.0 GB, but only 0.0 GB are free"):
             convert_llava(lora, base=parts.base, vision=parts.vision, out=tmp_path / "out")
 
     def refuse(*_, **__):

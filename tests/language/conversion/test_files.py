@@ -83,6 +83,13 @@ def test_damaged_files(lora):
     (lora / "config.json").write_text("{")
     with pytest.raises(InputError, match=r"config.json must be a whole file"):
         read_original(lora)
+    (lora / "config.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"config.json must be a whole file"):
+        read_original(lora)
+    for content in (b"", b"abc", b"\x80\x02h\x05."):
+        (lora / "adapter_model.bin").write_bytes(content)
+        with pytest.raises(InputError, match=r"adapter_model.bin must be a whole file"):
+            read_original(lora)
     (lora / "adapter_model.bin").write_bytes(b"version https://git-lfs.github.com/spec/v1")
     with pytest.raises(InputError, match=r"adapter_model.bin must be .* other than tensors\)"):
         read_original(lora)

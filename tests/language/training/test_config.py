@@ -20,6 +20,7 @@ OPTIONS = {"model": "m", "data": "needles", "out": "o"}
         ("batch_size", 0, "batch_size must be a whole number of at least 1, but got 0"),
         ("max_steps", 1.5, "max_steps must be a whole number"),
         ("epochs", 0, "epochs must be a number above 0, but got 0"),
+        ("epochs", float("inf"), "epochs must be a number above 0, but got inf"),
         ("learning_rate", -1, "learning_rate must be a number above 0"),
         ("weight_decay", -1, "weight_decay must be a number of at least 0"),
         ("warmup", 1.0, "warmup must be a number of at least 0 and below 1, but got 1.0"),
@@ -42,6 +43,7 @@ def test_every_setting_has_its_rule(name, value, message):
         ({"data": "needles", "out": "o"}, "model of a training must be text, but got None"),
         (OPTIONS | {"images": 3}, "images of a training must be text, but got 3"),
         (OPTIONS | {"model": {"vision": "a"}}, "model must hold arguments of make_llava, but"),
+        (OPTIONS | {"model": {"vision": 5, "language": "a"}}, "vision of model must be text, but"),
         (OPTIONS | {"model": "./nothing"}, "model folder './nothing' does not exist"),
     ],
 )

@@ -78,6 +78,7 @@ def test_the_fingerprint_of_pictures_follows_the_files(write, tmp_path):
         ([ENTRY | {"image": None}], r"one <image> for each of its pictures, but has 1 and 0"),
         ([ENTRY | {"image": ["a.png", "a.png"]}], "but has 1 and 2 pictures"),
         ([ENTRY | {"conversations": said(("human", "<image>"), ("gpt", " "))}], "lacks one"),
+        ([ENTRY | {"conversations": said(("human", "\ud800"), ("gpt", "a"))}], "turns of human"),
         ([], "must hold conversations, but holds none"),
     ],
 )

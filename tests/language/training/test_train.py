@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 from peft import PeftModel
-from tests.language.tiny_llava import CHATML, tiny_llava, tiny_processor
+from tests.language.tiny_llava import CHATML, tiny_llava, tiny_processor, tiny_s2
 from transformers import AutoProcessor, LlavaForConditionalGeneration
 
 from polyscale.errors import InputError, RunError
+from polyscale.features import one_process
 from polyscale.language.prompts import prompt
 from polyscale.language.training import LlavaTraining, train_llava
 from polyscale.language.training import train as train_module
@@ -109,6 +110,40 @@ def test_a_killed_training_continues_as_if_it_had_not_been(
     assert not changed(weights(ours), weights(theirs))
 
 
+def test_a_damaged_checkpoint_is_passed_over(fresh, processor, data, tmp_path):
+    settings = replace(PROJECTOR, save_every=2)
+
+    def kill(step, done, total, unit, *, note=""):
+        if done == 5:
+            raise KilledError
+
+    whole = train_llava(fresh(), processor, data, out=tmp_path / "whole", settings=settings)
+    with pytest.raises(KilledError):
+        train_llava(
+            fresh(), processor, data, out=tmp_path / "run", settings=settings, progress=kill
+        )
+    file = tmp_path / "run" / "checkpoints" / "checkpoint-4" / "optimizer.pt"
+    file.write_bytes(file.read_bytes()[:-8] + bytes(8))
+    rest = train_llava(fresh(), processor, data, out=tmp_path / "run", settings=settings)
+    assert rest.losses == whole.losses
+
+
+def test_an_adapter_that_was_written_before_the_kill_is_written_again(
+    fresh, processor, data, tmp_path, monkeypatch
+):
+    settings = replace(LORA, keep_adapter=True, max_steps=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(train_module, "without_adapter", raise_killed)
+        with pytest.raises(KilledError):
+            train_llava(fresh(), processor, data, out=tmp_path / "run", settings=settings)
+    assert (tmp_path / "run" / "adapter").is_dir()
+    assert train_llava(fresh(), processor, data, out=tmp_path / "run", settings=settings).adapter
+
+
+def raise_killed(*_, **__):
+    raise KilledError
+
+
 def test_kept_features_give_the_same_training(fresh, processor, data, tmp_path):
     plain = train_llava(fresh(), processor, data, out=tmp_path / "plain", settings=LORA)
     kept = replace(LORA, cache_features=True)
@@ -171,12 +206,43 @@ def test_folders_that_cannot_be_used(fresh, processor, data, tmp_path, monkeypat
         train_llava(fresh(), processor, data, out=tmp_path, settings=settings)
     damaged = tmp_path / "damaged"
     damaged.mkdir()
-    (damaged / "training.json").write_text("{")
-    with pytest.raises(InputError, match="holds a damaged training.json"):
-        train_llava(fresh(), processor, data, out=damaged, settings=settings)
-    monkeypatch.setattr(train_module, "_bytes_needed", lambda llava: 10**18)
-    with pytest.raises(RunError, match=r"needs 1000000000.0 GB .* but only .* GB are free"):
+    for content in ("{", "[3]"):
+        (damaged / "training.json").write_text(content)
+        with pytest.raises(InputError, match="holds a damaged training.json"):
+            train_llava(fresh(), processor, data, out=damaged, settings=settings)
+    (tmp_path / "busy").mkdir()
+    in_use = pytest.raises(RunError, match="in use by another process")
+    with one_process(tmp_path / "busy"), in_use:
+        train_llava(fresh(), processor, data, out=tmp_path / "busy", settings=settings)
+    trained = train_llava(fresh(), processor, data, out=tmp_path / "busy", settings=settings)
+    trained.model.with_name("losses.json").write_text("[")
+    with pytest.raises(InputError, match="holds a damaged losses.json"):
+        train_llava(fresh(), processor, data, out=tmp_path / "busy", settings=settings)
+    monkeypatch.setattr(train_module, "_bytes_needed", lambda *_: 10**18)
+    with pytest.raises(RunError, match="needs 1000000000.0 GB, but only .* GB are free"):
         train_llava(fresh(), processor, data, out=tmp_path / "new", settings=settings)
+
+
+def test_checkpoints_need_no_more_room_than_is_asked_for(fresh, processor, data, tmp_path):
+    sizes = []
+
+    def measure(*_, **__):
+        files = (tmp_path / "run" / "checkpoints").rglob("*.*")
+        sizes.append(sum(f.stat().st_size for f in files if f.suffix in {".safetensors", ".pt"}))
+
+    settings = replace(LORA, lora_rank=64, save_every=1)
+    train_llava(fresh(), processor, data, out=tmp_path / "run", settings=settings, progress=measure)
+    model = sum(p.numel() * p.element_size() for p in fresh().parameters())
+    needed = train_module._bytes_needed(fresh(), settings)
+    assert model + max(sizes) < needed < 2 * (model + max(sizes))
+
+
+def test_a_processor_that_counts_other_tokens_is_refused_before_training(data, tmp_path):
+    llava, processor = tiny_s2()
+    processor.patch_size = 8
+    with pytest.raises(InputError, match="patch_size of the processor must be 16"):
+        train_llava(llava, processor, data, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_this_machine_or_model_cannot_do(fresh, processor, data, tmp_path):

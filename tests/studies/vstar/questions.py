@@ -20,7 +20,7 @@ def write_questions(folder, num=8, seed=0):
         turned = (*COLOURS[index % 4 :], *COLOURS[: index % 4])
         content = {
             "target_object": ["bag"],
-            "bbox": [[10 + index, 12, 8, 6]],
+            "bbox": [[4, 4, 20, 20], [10 + index, 12, 8, 6]],
             "question": f"What is the colour of bag {index}?",
             "options": [f"The colour of the bag is {colour}." for colour in turned[:count]],
         }

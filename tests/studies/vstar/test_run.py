@@ -3,14 +3,17 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from safetensors.torch import load_file, save_file
 from tests.studies.vstar.questions import live_model, write_questions
 
 from polyscale.errors import InputError, RunError
 from polyscale.language.scoring import Query, image_features, score_letters, score_options
+from polyscale.records import Answer
 from polyscale.report import write_report
 from polyscale.report.read import read_run
 from polyscale.stats import answer_of
 from polyscale.studies.vstar import VstarSettings, plan_vstar, run_vstar
+from polyscale.studies.vstar.journal import open_journal
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +99,17 @@ def test_an_unfinished_run_of_another_model_is_refused(model, folder, tmp_path):
         run_vstar(plan(model, folder, protocol="letters"), tmp_path / "run")
 
 
+def test_answers_that_are_not_in_their_order_are_refused(model, folder, tmp_path):
+    asked = plan(model, folder)
+    ids = asked.data.test.ids
+    with open_journal(tmp_path / "run", asked.facts, ids) as journal:
+        journal.add([Answer(id=ids[0], losses=((1.0, 2.0),))] * 2)
+        with pytest.raises(RunError, match="in use by another process"):
+            run_vstar(asked, tmp_path / "run")
+    with pytest.raises(InputError, match="is damaged .*not to the questions in their order"):
+        run_vstar(asked, tmp_path / "run")
+
+
 def test_a_finished_run_is_kept_and_another_one_refused(model, folder, tmp_path):
     run = tmp_path / "run"
     run_vstar(plan(model, folder), run)
@@ -177,6 +191,38 @@ def test_a_saved_model_answers_as_the_live_one(model, folder, tmp_path):
     run_vstar(plan(str(tmp_path / "model"), folder, name="tiny"), tmp_path / "saved")
     (live, _), (saved, _) = (contents(tmp_path / n)[1] for n in ("live", "saved"))
     assert live == saved
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"question": "Is <image> red?"}, "must not hold '<image>'"),
+        ({"options": [f"It is {number}." for number in range(27)]}, "must be 2 to 26 different"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_before_the_model_is_read(tmp_path, change, message):
+    folder = write_questions(tmp_path / "data")
+    file = folder / "relative_position" / "q7.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(InputError, match=message):
+        plan("./nowhere", folder)
+
+
+def test_weights_that_do_not_fit_are_named(model, folder, tmp_path):
+    for part in model:
+        part.save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    tensors = load_file(file)
+    linear, bias = (f"multi_modal_projector.linear_1.{name}" for name in ("weight", "bias"))
+    tensors[linear] = tensors[linear][:, :8].contiguous()
+    del tensors[bias]
+    save_file(tensors, file, {"format": "pt"})
+    told = rf"{bias} is missing, .*{linear} has the shape \[32, 8\] instead of \[32, 16\]"
+    with pytest.raises(InputError, match=told):
+        plan(str(tmp_path), folder)
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(InputError, match=r"cannot be read .*Check the folder"):
+        plan(str(tmp_path), folder)
 
 
 def test_a_missing_picture_is_named(model, tmp_path):

@@ -5,7 +5,6 @@ and the tower, so that a model of 13 billion parameters needs a few GB.
 """
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from polyscale.language.conversion.config import empty_language_model, image_mod
 from polyscale.language.conversion.files import Original, read_json, read_original, read_weights
 from polyscale.language.conversion.tensors import check_tensors, finish_tensor, original_name
 from polyscale.language.llava import make_llava
+from polyscale.learning.training import room_for
 from polyscale.types import Progress, silent
 
 PART = "5GB"
@@ -68,17 +68,11 @@ def convert_llava(
         del expected["lm_head.weight"]
     check_tensors(parts, expected, original.lora)
     num_bytes = sum(t.numel() * t.element_size() for t in expected.values())
-    try:
-        with _new_folder(out, num_bytes) as folder:
-            model.config.save_pretrained(folder)
-            model.generation_config.save_pretrained(folder)
-            processor.save_pretrained(folder)
-            _write(folder, parts, original, expected, progress)
-    except OSError as error:
-        raise RunError(
-            f"out {str(out)!r} cannot be written ({first_line(error)}). "
-            "Make room, or choose another folder."
-        ) from error
+    with room_for(out.absolute().parent, num_bytes, out), whole_folder(out) as folder:
+        model.config.save_pretrained(folder)
+        model.generation_config.save_pretrained(folder)
+        processor.save_pretrained(folder)
+        _write(folder, parts, original, expected, progress)
 
 
 def _language_weights(original: Original, base: Path | None) -> dict[str, Tensor]:
@@ -144,25 +138,6 @@ def _reading(argument: str, folder: Path) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def _new_folder(out: Path, num_bytes: int) -> Iterator[Path]:
-    """A folder that becomes `out` at the end, or vanishes.
-
-    Raises:
-        OSError: if the disk refuses.
-    """
-    parent = out.absolute().parent
-    parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(parent).free
-    if num_bytes > free:
-        raise RunError(
-            f"out needs {_gigabytes(num_bytes)} on the disk, but {str(parent)!r} has "
-            f"{_gigabytes(free)} left. Make room, or choose another folder."
-        )
-    with whole_folder(out) as folder:
-        yield folder
-
-
 def _write(
     folder: Path,
     parts: Mapping[str, Tensor],
@@ -186,7 +161,3 @@ def _write(
     if plan.is_sharded:
         index = {"metadata": plan.metadata, "weight_map": plan.tensor_to_filename}
         (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2))
-
-
-def _gigabytes(num_bytes: int) -> str:
-    return f"{num_bytes / 1e9:.1f} GB"

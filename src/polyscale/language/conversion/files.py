@@ -20,8 +20,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from polyscale.errors import InputError, first_line
-from polyscale.language.conversion.tensors import Lora, pair_lora, plain_names, shorten
+from polyscale.errors import InputError, first_few, first_line
+from polyscale.language.conversion.tensors import Lora, pair_lora, plain_names
 
 Kind = Literal["lora", "stage 1", "full"]
 
@@ -105,7 +105,7 @@ def read_json(file: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(file, error) from error
     if not isinstance(content, dict):
         raise _unreadable(file, "it holds no object")
@@ -118,7 +118,7 @@ def _check_adapter(about: Mapping[str, Any]) -> tuple[int, float]:
     if about.get("peft_type", "LORA") != "LORA" or odd:
         raise InputError(
             f"adapter must be plain LoRA, but adapter_config.json says "
-            f"{shorten(f'{key} {about[key]!r}' for key in odd or ['peft_type'])}. "
+            f"{first_few(f'{key} {about[key]!r}' for key in odd or ['peft_type'])}. "
             "Merge it with peft first, and convert the full model."
         )
     rank, alpha = about.get("r"), about.get("lora_alpha")
@@ -155,14 +155,13 @@ def _read_parts(index: Path) -> dict[str, Tensor]:
 
 
 def _read_file(file: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         tensors = load_file(file) if file.suffix == ".safetensors" else _load_bin(file)
     except UnpicklingError as error:  # torch's message advises to run the code in the file
         raise _unreadable(file, "it holds something other than tensors") from error
-    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+    except Exception as error:  # damaged files raise nearly anything
         raise _unreadable(file, error) from error
     if not isinstance(tensors, dict) or not all(isinstance(t, Tensor) for t in tensors.values()):
         raise _unreadable(file, "it holds something other than tensors")

@@ -4,12 +4,12 @@ Everything here is from mappings to mappings; no file is read.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from polyscale.errors import InputError
+from polyscale.errors import InputError, first_few
 
 Lora = Mapping[str, tuple[Tensor, Tensor]]
 """Name of a weight → the factors A (rank, in) and B (out, rank) of its change."""
@@ -71,7 +71,7 @@ def pair_lora(tensors: Mapping[str, Tensor], rank: int) -> dict[str, tuple[Tenso
     if problems or not factors:
         raise InputError(
             f"adapter must hold two factors for each weight that it changes, but "
-            f"{shorten(problems) or 'it is empty'}. Download the checkpoint again."
+            f"{first_few(problems) or 'it is empty'}. Download the checkpoint again."
         )
     return {name: (pair["A"], pair["B"]) for name, pair in factors.items()}
 
@@ -117,7 +117,7 @@ def check_tensors(
         "has what belongs to nothing:": [n for n in (*shapes, *changed) if n not in wanted],
         "has other shapes:": wrong,
     }
-    told = [f"{what} {shorten(names)}" for what, names in problems.items() if names]
+    told = [f"{what} {first_few(names)}" for what, names in problems.items() if names]
     if told:
         raise InputError(
             f"checkpoint must hold the tensors of its model, but {'; it '.join(told)}. "
@@ -149,13 +149,6 @@ def finish_tensor(
         mean = tensor.float().mean(dim=0, keepdim=True)
         tensor = torch.cat([tensor, mean.expand(missing, -1).to(tensor)])
     return tensor.to(like.dtype).contiguous()
-
-
-def shorten(texts: Iterable[str], most: int = 4) -> str:
-    """`a, b, c, d and 9 more`."""
-    texts = list(texts)
-    more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return ", ".join(texts[:most]) + more
 
 
 def _plain(name: str) -> str:

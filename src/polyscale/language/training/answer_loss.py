@@ -117,14 +117,19 @@ def _with_lora(llava: Any, settings: LlavaTraining) -> PeftModel:
 
 def _lora_config(llava: Any, settings: LlavaTraining) -> LoraConfig:
     """LoRA in every linear layer of the language model; names of the tower's may be the same."""
-    inside = llava.model.language_model.named_modules()
-    names = sorted({n.rpartition(".")[2] for n, m in inside if isinstance(m, nn.Linear)})
+    names = sorted({name.rpartition(".")[2] for name in linear_layers(llava)})
     return LoraConfig(
         r=settings.lora_rank,
         lora_alpha=settings.lora_alpha,
         lora_dropout=settings.lora_dropout,
         target_modules=rf"(.*\.)?language_model\..*\.({'|'.join(names)})",
     )
+
+
+def linear_layers(llava: Any) -> dict[str, nn.Linear]:
+    """Those of the language model, by their names in it."""
+    inside = llava.model.language_model.named_modules()
+    return {name: module for name, module in inside if isinstance(module, nn.Linear)}
 
 
 def without_adapter(model: Any, *, merge: bool) -> Any:

@@ -90,5 +90,11 @@ def _model(source: str | Mapping[str, Any]) -> tuple[Any, Any]:
                 f"model must hold arguments of make_llava, but {error}. "
                 'Example: [model] vision = "pip:efficientnet_lite0", language = "pip:smollm2_135m"'
             ) from error
+        for name in ("vision", "language"):
+            if not isinstance(source[name], str):
+                raise InputError(
+                    f"{name} of model must be text, but got {source[name]!r}. "
+                    'Example: vision = "pip:efficientnet_lite0", language = "pip:smollm2_135m"'
+                )
         return make_llava(**source)
     return load_llava(source)

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from polyscale.data import Questions, load_questions, read_image
-from polyscale.data.files import is_file, read_text
+from polyscale.data.files import is_file, is_text, read_text
 from polyscale.errors import InputError
 from polyscale.features.keys import Images
 from polyscale.language.prompts import IMAGE, Turn
@@ -19,6 +19,9 @@ from polyscale.types import Progress, silent
 
 SPEAKERS = ("human", "gpt")
 """They take turns in LLaVA's JSON."""
+
+MAX_JSON_BYTES = 2**33
+"""LLaVA-1.5's own file of the second stage has 1.0 GB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +134,7 @@ def read_llava_json(file: Path, images: str | Path | None) -> Conversations:
         InputError: naming the first entry that breaks a rule, or whose picture is missing.
     """
     try:
-        rows = json.loads(read_text(file, "data"))
+        rows = json.loads(read_text(file, "data", max_bytes=MAX_JSON_BYTES))
     except (ValueError, RecursionError) as error:
         raise _wrong(file, f"cannot be read as JSON ({error})") from error
     if not isinstance(rows, list):
@@ -203,7 +206,7 @@ def _spoken(turns: Any) -> Sequence[str]:
     if not isinstance(turns, list):
         return ()
     for number, turn in enumerate(turns):
-        if not isinstance(turn, dict) or not isinstance(turn.get("value"), str):
+        if not isinstance(turn, dict) or not is_text(turn.get("value")):
             return ()
         if turn.get("from") != SPEAKERS[number % 2]:
             return ()

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from polyscale.errors import InputError, first_line
 from polyscale.features import weights_hash
 from polyscale.language.training.conversations import Conversations
 from polyscale.language.training.settings import LlavaTraining
@@ -64,13 +65,21 @@ def finished_training(out: Path, facts: Mapping[str, str]) -> TrainedLlava | Non
 
 
 def read_training(out: Path) -> TrainedLlava:
-    """What a finished training wrote."""
+    """What a finished training wrote.
+
+    Raises:
+        InputError: if its losses are damaged.
+    """
     adapter = out / ADAPTER
-    losses = json.loads((out / LOSSES).read_text(encoding="utf-8"))
+    try:
+        losses = tuple(map(float, json.loads((out / LOSSES).read_text(encoding="utf-8"))))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"out {str(out)!r} holds a damaged {LOSSES} ({first_line(error)}). "
+            "Choose another folder."
+        ) from error
     return TrainedLlava(
-        model=out / MODEL,
-        adapter=adapter if adapter.is_dir() else None,
-        losses=tuple(losses),
+        model=out / MODEL, adapter=adapter if adapter.is_dir() else None, losses=losses
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from polyscale.features import MapSource
+from polyscale.features import MapSource, one_process
 from polyscale.language.training.answer_loss import (
     AnswerLoss,
     prepare,
@@ -85,7 +85,7 @@ def train_on_maps(
     collator = Collator(processor=processor, pictures=data.pictures, features=maps)
     batches = in_order(processor, data, settings)
     facts = {name: repr(value) for name, value in asdict(settings).items()}
-    with training_folder(out, facts, num_bytes=0):
+    with training_folder(out, facts, num_bytes=0), one_process(out):
         model = run_trainer(llava, batches, collator, out, settings, progress)
         losses = json.loads((out / LOSSES).read_text(encoding="utf-8"))
     about = {"losses": losses, "seconds": time.perf_counter() - start}

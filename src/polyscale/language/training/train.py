@@ -3,6 +3,7 @@
 import json
 import shutil
 from contextlib import nullcontext
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from transformers.integrations import TensorBoardCallback
 
 from polyscale.errors import InputError, require
-from polyscale.features import FeatureStore, default_cache, whole_folder
+from polyscale.features import FeatureStore, default_cache, one_process, whole_folder
+from polyscale.features.files import delete
+from polyscale.language.config import S2VisionConfig
+from polyscale.language.processor import check_llava
 from polyscale.language.training.answer_loss import (
     AnswerLoss,
+    linear_layers,
     prepare,
     projector_of,
     without_adapter,
@@ -38,11 +43,14 @@ from polyscale.language.training.sequences import (
     share_pictures,
 )
 from polyscale.language.training.settings import LlavaTraining
+from polyscale.language.weights import no_bars
 from polyscale.learning.training import training_folder
 from polyscale.types import Progress, silent
 
 WHOLE = "whole"
-"""Marks a checkpoint that was written to its end."""
+"""File in a checkpoint that was written to its end, with a checksum of the others."""
+
+BLOCK_BYTES = 2**24
 
 NUM_CHECKPOINTS = 2
 """That are kept: a kill while one is written leaves the one before."""
@@ -80,12 +88,13 @@ def train_llava(
     """
     require("tensorboard", extra="language", feature="training a LLaVA")
     settings, out = settings or LlavaTraining(), Path(out)
-    _check(llava, settings)
+    _check(llava, processor, settings)
     facts = training_facts(llava, processor, data, settings)
     if (finished := finished_training(out, facts)) is not None:
+        shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)  # if it was killed at the very end
         return finished
     batches = in_order(processor, data, settings)
-    with training_folder(out, facts, _bytes_needed(llava)):
+    with training_folder(out, facts, _bytes_needed(llava, settings)), one_process(out):
         features = None
         if settings.cache_features:
             features = keep_features(
@@ -182,18 +191,21 @@ def _arguments(out: Path, settings: LlavaTraining) -> TrainingArguments:
 def _write(model: Any, processor: Any, out: Path, settings: LlavaTraining) -> None:
     """The folder of the model, which comes last and makes the training finished."""
     if settings.keep_adapter and settings.stage == "lora":
+        delete(out / ADAPTER)  # of a training that was killed before it wrote the model
         with whole_folder(out / ADAPTER) as folder:
             model.save_pretrained(folder)
     llava = without_adapter(model, merge=not settings.keep_adapter)
     llava.requires_grad_(False).eval()
-    with whole_folder(out / MODEL) as folder:
+    with whole_folder(out / MODEL) as folder, no_bars():
         llava.save_pretrained(folder)
         processor.save_pretrained(folder)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
 
 
-def _check(llava: Any, settings: LlavaTraining) -> None:
+def _check(llava: Any, processor: Any, settings: LlavaTraining) -> None:
     """What must fit before anything is computed."""
+    if isinstance(llava.config.vision_config, S2VisionConfig):
+        check_llava(llava, processor)
     attention = llava.config.text_config._attn_implementation
     if settings.questions > 1 and attention != "sdpa":
         raise InputError(
@@ -205,17 +217,36 @@ def _check(llava: Any, settings: LlavaTraining) -> None:
         raise InputError("precision must be fp32 or bf16 without a GPU, but got 'fp16'. Change it.")
 
 
-def _bytes_needed(llava: Any) -> int:
-    """The model, and checkpoints of what is trained with the two moments of AdamW."""
+def _bytes_needed(llava: Any, settings: LlavaTraining) -> int:
+    """The model, and checkpoints of what is trained with the two moments of AdamW.
+
+    One checkpoint more is there while the oldest of them gives way to a new one.
+    """
     model = sum(p.numel() * p.element_size() for p in llava.parameters())
-    projector = sum(4 * p.numel() for p in projector_of(llava).parameters())
-    return model + NUM_CHECKPOINTS * 3 * projector
+    trained = sum(p.numel() for p in projector_of(llava).parameters())
+    if settings.stage == "lora":
+        layers = linear_layers(llava).values()
+        trained += settings.lora_rank * sum(each.in_features + each.out_features for each in layers)
+    return model + (NUM_CHECKPOINTS + 1) * 3 * 4 * trained
 
 
 def _last_checkpoint(out: Path) -> str | None:
-    """The last checkpoint that is whole."""
-    whole = [mark.parent for mark in (out / CHECKPOINTS).glob(f"checkpoint-*/{WHOLE}")]
-    return max(map(str, whole), key=_step_of, default=None)
+    """The last checkpoint that is as it was written."""
+    marks = (out / CHECKPOINTS).glob(f"checkpoint-*/{WHOLE}")
+    whole = (str(m.parent) for m in marks if m.read_bytes() == _checksum(m.parent))
+    return max(whole, key=_step_of, default=None)
+
+
+def _checksum(checkpoint: Path) -> bytes:
+    """Of the names and bytes of all files."""
+    digest = blake2b(digest_size=16)
+    for file in sorted(checkpoint.iterdir()):
+        if file.name != WHOLE:
+            digest.update(f"{file.name} {file.stat().st_size} ".encode())
+            with file.open("rb") as opened:
+                while block := opened.read(BLOCK_BYTES):
+                    digest.update(block)
+    return digest.hexdigest().encode()
 
 
 def _step_of(checkpoint: str) -> int:
@@ -223,10 +254,11 @@ def _step_of(checkpoint: str) -> int:
 
 
 class _Marks(TrainerCallback):  # type: ignore[misc]
-    """Marks checkpoints that are whole, as a killed training leaves parts of one."""
+    """Marks checkpoints that are whole with their checksum: a kill leaves parts of one."""
 
     def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
+        checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        (checkpoint / WHOLE).write_bytes(_checksum(checkpoint))
 
 
 class _Reports(TrainerCallback):  # type: ignore[misc]

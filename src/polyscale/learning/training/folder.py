@@ -1,13 +1,13 @@
 """The folder of a training: which training it is of, and room for it on the disk."""
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from polyscale.errors import InputError, RunError, first_line
+from polyscale.errors import InputError, first_line
 from polyscale.features import whole_file
+from polyscale.learning.training.disk import room_for
 
 FACTS = "training.json"
 """File with everything that the training depends on, by name."""
@@ -28,7 +28,7 @@ def check_training_folder(out: Path, facts: Mapping[str, str]) -> None:
     if not out.is_dir():
         raise InputError(f"out must be a folder, but {str(out)!r} is a file. Choose another.")
     try:
-        there = json.loads((out / FACTS).read_text(encoding="utf-8"))
+        there = dict(json.loads((out / FACTS).read_text(encoding="utf-8")))
     except FileNotFoundError:
         if any(out.iterdir()):
             raise InputError(
@@ -36,7 +36,7 @@ def check_training_folder(out: Path, facts: Mapping[str, str]) -> None:
                 "files. Choose another."
             ) from None
         return
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise InputError(
             f"out {str(out)!r} holds a damaged {FACTS} ({first_line(error)}). "
             "Choose another folder."
@@ -60,19 +60,7 @@ def training_folder(out: Path, facts: Mapping[str, str], num_bytes: int) -> Iter
     Raises:
         RunError: if the disk has less room than `num_bytes`, or refuses.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(out).free
-        if free < num_bytes:
-            raise RunError(
-                f"out {str(out)!r} needs {num_bytes / 1e9:.1f} GB for the model and checkpoints, "
-                f"but only {free / 1e9:.1f} GB are free. Make room, or choose another folder."
-            )
+    with room_for(out, num_bytes, out):
         with whole_file(out / FACTS) as partial:
             partial.write_text(json.dumps(facts, indent=2), encoding="utf-8")
         yield
-    except OSError as error:
-        raise RunError(
-            f"out {str(out)!r} cannot be written ({error.strerror or error}). "
-            "Make room, or choose another folder."
-        ) from error

@@ -30,7 +30,7 @@ def is_number(value: object) -> bool:
 
 def check_number(name: str, value: object, rule: str, holds: Callable[[float], bool]) -> None:
     """Refuse what is no number, or one for which the rule, here in words, does not hold."""
-    if not is_number(value) or not holds(value):  # type: ignore[arg-type]
+    if not (is_number(value) and math.isfinite(value) and holds(value)):  # type: ignore[arg-type]
         raise InputError(f"{name} must be a number {rule}, but got {value!r}. Change it.")
 
 

@@ -19,6 +19,7 @@ from polyscale.report.sections.candidates import (
     chart_section,
     contrasts_section,
 )
+from polyscale.report.sections.capacity import capacity_section
 from polyscale.report.sections.classes import classes_section
 from polyscale.report.sections.data import data_section
 from polyscale.report.sections.floors import floors_section
@@ -27,6 +28,7 @@ from polyscale.report.sections.hard import hard_section
 from polyscale.report.sections.heads import heads_section
 from polyscale.report.sections.method import method_section
 from polyscale.report.sections.questions import questions_answer, questions_section
+from polyscale.report.sections.reconstruction import reconstruction_section
 from polyscale.report.sections.repeats import repeats_section
 from polyscale.report.sections.sizes import sizes_section
 
@@ -41,10 +43,12 @@ FINDINGS: tuple[Section, ...] = (
     answer_section,
     questions_answer,
     questions_section,
+    reconstruction_section,
     data_section,
     chart_section,
     floors_section,
     equal_cost_section,
+    capacity_section,
     candidates_section,
     contrasts_section,
     heads_section,

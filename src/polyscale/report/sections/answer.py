@@ -12,7 +12,7 @@ from polyscale.report.numbers import AXES, interval_limit, ratio
 from polyscale.report.render import render
 from polyscale.report.run import Run
 from polyscale.report.sides import scale_gains
-from polyscale.report.words import best_fact, verdict_text, without_verdict
+from polyscale.report.words import best_fact, heading, verdict_text, without_verdict
 
 TAGS: dict[Outcome, str] = {
     "s2": "several scales win",
@@ -45,6 +45,7 @@ def answer_section(run: Run) -> Markup | None:
     return render(
         "answer.html",
         run=run,
+        heading=heading(run),
         answers=[(verdict, verdict_text(run, verdict)) for verdict in run.verdicts],
         advice=advice_text(run),
         best_fact=best_fact(run),

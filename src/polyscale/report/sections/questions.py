@@ -34,7 +34,7 @@ class OptionLine:
 class View:
     """A picture as a candidate sees it at one scale.
 
-    `target_px` is the longer side of the first target in pixels of a tile; None without targets.
+    `target_px` is the longer side of the smallest target in pixels of a tile; None without targets.
     """
 
     scale: float
@@ -137,13 +137,13 @@ def _views(question: QuestionRow, answer: AnswerRow) -> tuple[View, ...]:
         px = [level["tile_px"] / (tiles[0][axis + 2] - tiles[0][axis]) for axis in (0, 1)]
         sides = [
             max(px[axis] * (box[axis + 2] - box[axis]) for axis in (0, 1))
-            for box in question.boxes_yxyx[:1]
+            for box in question.boxes_yxyx
         ]
         views.append(
             View(
                 scale=level["scale"],
                 tiles=[_rectangle(box) for box in tiles],
-                target_px=sides[0] if sides else None,
+                target_px=min(sides, default=None),
             )
         )
     return tuple(views)

@@ -70,6 +70,8 @@ class _Run:
         self.plan, self.store, self.progress = plan, store, progress
         self.watch, self.failures = Watch(), Failures()
         self.addons = plan.task.addons(plan.settings)
+        if "hard" in self.addons:
+            check_hard(plan)
         self.look = look(plan.task, plan.data, seed=plan.settings.seed, progress=progress)
         self.prepared = plan.task.prepare(plan.data, plan.settings)
         train, test = self.prepared.train, self.prepared.test
@@ -83,8 +85,6 @@ class _Run:
         self.controls: list[ControlRun] = []
         self.draws = make_draws(plan) if "repeats" in self.addons else []
         self.repeats: dict[Candidate, list[Evaluation]] = {}
-        if "hard" in self.addons:
-            check_hard(plan)
 
     def evaluate_backbone(self, source: str) -> None:
         """Everything that needs features: the candidates of one backbone."""

@@ -3,7 +3,8 @@
 from polyscale.studies.reconstruct.run import (
     plan_reconstruct,
     reconstruct_larger,
+    run_and_explain,
     run_reconstruct,
 )
 
-__all__ = ["plan_reconstruct", "reconstruct_larger", "run_reconstruct"]
+__all__ = ["plan_reconstruct", "reconstruct_larger", "run_and_explain", "run_reconstruct"]

@@ -12,6 +12,7 @@ from polyscale.features import weights_hash
 from polyscale.language import S2VisionConfig
 from polyscale.language.loading import load_llava
 from polyscale.language.processor import check_llava
+from polyscale.language.scoring import Query
 from polyscale.operator.multiscale.runner import check_device
 from polyscale.operator.plan import check_count, check_flag
 from polyscale.types import Progress, silent
@@ -122,6 +123,8 @@ def plan_vstar(
         raise InputError(
             f"data must hold test questions, but {data.name!r} has none. Put some into test/."
         )
+    for question in data.test.questions:
+        Query(question=question.text, options=question.options)  # refuses what cannot be asked
     if isinstance(model, str):
         name = name or model.rstrip("/")
         model = load_llava(model, device=settings.device, dtype=settings.dtype)

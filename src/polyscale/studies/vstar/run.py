@@ -1,6 +1,7 @@
 """The loop over questions, and the folder that it ends in."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from polyscale.language.views import seen_tiles
 from polyscale.records import Answer, QuestionRow
 from polyscale.studies.run_folder import check_out, is_finished
 from polyscale.studies.vstar.files import FILES, write_answers
-from polyscale.studies.vstar.journal import Journal
+from polyscale.studies.vstar.journal import Journal, journal_path, open_journal
 from polyscale.studies.vstar.pictures import question_row
 from polyscale.studies.vstar.plan import VstarPlan
 from polyscale.types import Progress, silent
@@ -43,13 +44,12 @@ def run_vstar(
     """
     out = Path(out)
     check_out(out)
-    if is_finished(out, plan.facts, FILES):
-        return
-    journal = Journal(out, plan.facts)
-    _ask_all(plan, journal, features, progress)
-    rows = _question_rows(plan, progress)
-    write_answers(plan, journal.answers, rows, out)
-    journal.remove()
+    if not is_finished(out, plan.facts, FILES):
+        with open_journal(out, plan.facts, plan.data.test.ids) as journal:
+            _ask_all(plan, journal, features, progress)
+            write_answers(plan, journal.answers, _question_rows(plan, progress), out)
+    with suppress(OSError):  # it may be there if the run was killed when it was complete
+        journal_path(out).unlink()
 
 
 def _ask_all(
