@@ -192,7 +192,7 @@ def test_two_processes_learn_what_one_does(settings, textures, unbroken, tmp_pat
             "OMP_NUM_THREADS": "1",
         },
         check=True,
-        timeout=120,
+        timeout=1500,
     )
     done = read_pretrained(tmp_path / "out")
     np.testing.assert_allclose(done.losses, unbroken[1].losses, rtol=1e-5)
