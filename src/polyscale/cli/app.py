@@ -12,7 +12,8 @@ import typer
 
 import polyscale
 from polyscale.cli.cache import cache
-from polyscale.cli.compare import CompareCommand, compare
+from polyscale.cli.capacity import capacity
+from polyscale.cli.compare import CompareCommand, TaskCommand, compare
 from polyscale.cli.console import errors
 from polyscale.cli.hard import hard
 from polyscale.cli.llava import llava
@@ -39,6 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(cls=CompareCommand)(compare)
+app.command(cls=TaskCommand)(capacity)
 app.command()(look)
 app.command()(hard)
 for command in (reconstruct, predict, plan, models, show, seams, paper, pretrain):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from polyscale.cli.config import ConfigOption
 from polyscale.cli.console import (
+    CacheLimitOption,
     CacheOption,
     JsonOption,
     LimitOption,
@@ -24,6 +26,7 @@ from polyscale.types import Candidate
 
 if TYPE_CHECKING:
     from polyscale.studies import ComparePlan, Comparison
+    from polyscale.tasks import Option
 
 ALREADY_THERE = "This very run is already there; nothing was computed."
 
@@ -34,9 +37,13 @@ WORDS = "polyscale.words"
 class CompareCommand(SettingsCommand):
     """Knows the very command of a finished run again, before torch is loaded."""
 
+    def implied(self) -> tuple[str, ...]:
+        """Words that `compare` would need in addition for the same run."""
+        return ()
+
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
         """Print the run that is already there and exit, or prepare one as usual."""
-        words = list(args)
+        words = [*self.implied(), *args]
         if (found := repeated_run(words)) is not None:
             out, answers = found
             notes.quiet = bool({"-q", "--quiet"} & set(words))
@@ -46,6 +53,25 @@ class CompareCommand(SettingsCommand):
         ctx = super().make_context(info_name, args, *more, **extra)
         ctx.meta[WORDS] = words
         return ctx
+
+
+class TaskCommand(CompareCommand):
+    """A comparison by the task that is called like the command, with its options alone."""
+
+    lists_tasks = False
+
+    @cached_property
+    def groups(self) -> "dict[str, dict[str, Option]]":
+        """A title → name → option."""
+        from polyscale.tasks import get_task, group_options
+
+        name = str(self.name)
+        (options,) = group_options({name: get_task(name).settings_type}).values()
+        return {"Settings": options}
+
+    def implied(self) -> tuple[str, ...]:
+        """The task."""
+        return "--task", str(self.name)
 
 
 def compare(
@@ -71,10 +97,7 @@ def compare(
     limit: LimitOption = None,
     cache: CacheOption = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not keep features.")] = False,
-    cache_limit: Annotated[
-        str,
-        typer.Option(help="Disk space for features; those unused for longest are deleted first."),
-    ] = "20GB",
+    cache_limit: CacheLimitOption = "20GB",
     config: ConfigOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,

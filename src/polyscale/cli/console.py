@@ -53,6 +53,10 @@ CacheOption = Annotated[
         show_default="in the user's cache folder",
     ),
 ]
+CacheLimitOption = Annotated[
+    str,
+    typer.Option(help="Disk space for features; those unused for longest are deleted first."),
+]
 QuietOption = Annotated[
     bool,
     typer.Option(

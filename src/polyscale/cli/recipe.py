@@ -54,12 +54,14 @@ def list_recipes() -> None:
     Examples:
         polyscale recipe list
     """  # noqa: D301 - \b keeps the lines
-    from polyscale.studies.recipes import MULTIMODAL, RECIPES
+    from polyscale.studies.recipes import MULTIMODAL, RECIPES, RECONSTRUCTIONS
 
     for name, entry in RECIPES.items():
         output.print(f"{name:<24}{entry.data.name}, {entry.place}", soft_wrap=True)
     for name, recipe in MULTIMODAL.items():
         output.print(f"{name:<24}V*, {recipe.place}", soft_wrap=True)
+    for name, block in RECONSTRUCTIONS.items():
+        output.print(f"{name:<24}ImageNet-1k, {block.place}", soft_wrap=True)
 
 
 @recipe.command("show")
@@ -71,12 +73,20 @@ def show_recipe(name: RecipeName) -> None:
         polyscale recipe show imagenet-vit
     """  # noqa: D301 - \b keeps the lines
     from polyscale.cli.recipe_multimodal import multimodal_lines
+    from polyscale.cli.recipe_reconstruction import reconstruction_lines
     from polyscale.cli.recipe_text import show_lines
-    from polyscale.studies.recipes import MultimodalRecipe, find_recipe, size_recipe
+    from polyscale.studies.recipes import (
+        MultimodalRecipe,
+        ReconstructionRecipe,
+        find_recipe,
+        size_recipe,
+    )
 
     entry = find_recipe(name)
     if isinstance(entry, MultimodalRecipe):
         _print(output, multimodal_lines(entry))
+    elif isinstance(entry, ReconstructionRecipe):
+        _print(output, reconstruction_lines(entry))
     else:
         _print(output, show_lines(entry, size_recipe(entry)))
 
@@ -127,12 +137,14 @@ def run_recipe(
         polyscale recipe run ade20k-vit --data ade20k:/data --steps 1000
     """  # noqa: D301 - \b keeps the lines
     from polyscale.cli.recipe_multimodal import cost_lines, run_lines, weight_lines
+    from polyscale.cli.recipe_reconstruction import reconstruction_costs, run_reconstruction
     from polyscale.cli.recipe_text import forecast_lines, outcome_lines
     from polyscale.data import default_inspection_cache
     from polyscale.features import default_cache
     from polyscale.studies import check_out
     from polyscale.studies.recipes import (
         MultimodalRecipe,
+        ReconstructionRecipe,
         check_memory,
         fetch_weights,
         find_recipe,
@@ -153,6 +165,23 @@ def run_recipe(
             assert data is not None
             choices = {"weights_dir": weights_dir, "limit": limit, "given": ctx.obj}
             _print(output, run_lines(recipe, data, out, **choices))
+        return
+    if isinstance(recipe, ReconstructionRecipe):
+        if limit is not None:
+            raise InputError(f"limit must not be given for {name}, but got {limit}.")
+        _print(output if dry else notes, reconstruction_costs(recipe, per_class))
+        if not dry:
+            assert data is not None
+            lines = run_reconstruction(
+                recipe,
+                data,
+                out,
+                weights_dir=weights_dir,
+                per_class=per_class,
+                given=ctx.obj,
+                cache=cache,
+            )
+            _print(output, lines)
         return
     prepared = prepare_recipe(
         name, data, weights_dir=weights_dir, per_class=per_class, limit=limit, given=ctx.obj

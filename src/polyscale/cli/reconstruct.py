@@ -7,6 +7,7 @@ import typer
 
 from polyscale.cli.compare import run_plan
 from polyscale.cli.console import (
+    CacheLimitOption,
     CacheOption,
     DeviceOption,
     JsonOption,
@@ -53,6 +54,7 @@ def reconstruct(
     limit: LimitOption = None,
     cache: CacheOption = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not keep features.")] = False,
+    cache_limit: CacheLimitOption = "20GB",
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -70,13 +72,14 @@ def reconstruct(
     """  # noqa: D301 - \b keeps the lines
     from polyscale.data import default_inspection_cache, with_limit
     from polyscale.errors import InputError
-    from polyscale.features import default_cache
+    from polyscale.features import default_cache, parse_bytes
     from polyscale.studies import check_out, plan_reconstruct, run_reconstruct
     from polyscale.tasks.reconstruction import ReconstructionSettings
 
     check_out(out)
     if cache is not None and no_cache:
         raise InputError("cache must not be given with --no-cache. Leave one out.")
+    limit_bytes = parse_bytes(cache_limit, name="--cache-limit")
     settings = ReconstructionSettings(
         source=source,  # type: ignore[arg-type]
         dtype=dtype,  # type: ignore[arg-type]
@@ -94,5 +97,11 @@ def reconstruct(
             image_cache=None if no_cache else cache or default_inspection_cache(),
             progress=progress,
         )
-    folder = None if no_cache else cache or default_cache()
-    run_plan(plan, out, run=run_reconstruct, cache=folder, as_json=as_json)
+    run_plan(
+        plan,
+        out,
+        run=run_reconstruct,
+        cache=None if no_cache else cache or default_cache(),
+        cache_limit_bytes=limit_bytes,
+        as_json=as_json,
+    )

@@ -11,6 +11,7 @@ from polyscale.records.addons import (
     Shots,
     SweetSpot,
 )
+from polyscale.records.capacity import Capacity, CapacityLoss, FittedLayer
 from polyscale.records.codec import FieldError, Record, decode, read_json, write_json
 from polyscale.records.config import CONFIG_FILE, read_config
 from polyscale.records.data import (
@@ -95,6 +96,8 @@ __all__ = [
     "Answer",
     "AnswerPicture",
     "AnswerRow",
+    "Capacity",
+    "CapacityLoss",
     "Cascade",
     "CascadeChoice",
     "Certainty",
@@ -110,6 +113,7 @@ __all__ = [
     "Estimate",
     "Failure",
     "FieldError",
+    "FittedLayer",
     "Floor",
     "FoundReconstruction",
     "Gain",

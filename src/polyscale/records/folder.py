@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from polyscale.records.addons import Cascade, Control, Failure, Probes, SweetSpot
+from polyscale.records.capacity import Capacity
 from polyscale.records.data import ClassIous, DataRecord, Sizes
 from polyscale.records.hard import HardExamples
 from polyscale.records.metric import TaskRecord
@@ -30,6 +31,7 @@ FILES: dict[str, Any] = {
     "hard.json": tuple[HardExamples, ...],
     "reconstruction.json": Reconstruction,
     "data.json": DataRecord,
+    "capacity.json": Capacity,
     "classes.json": ClassIous,
     "sizes.json": Sizes,
     "failures.json": tuple[Failure, ...],

@@ -141,6 +141,7 @@ class TaskRecord(Record):
         statistics: columns of `images_file` that are averaged over resampled images.
         reduction: how these means become the metric; None if runs of the task cannot be merged.
         samples: what is tested, in words.
+        held_out: whether heads have not seen what is tested; otherwise nothing is recommended.
     """
 
     task: str
@@ -151,6 +152,7 @@ class TaskRecord(Record):
     statistics: tuple[str, ...] = ()
     reduction: Reduction | None = "mean"
     samples: str = "test images"
+    held_out: bool = True
 
     def __post_init__(self) -> None:
         if "/" in self.images_file or "\\" in self.images_file:

@@ -101,7 +101,9 @@ def merge(runs: Sequence[Run]) -> Run:
     errors = paired_errors(selection, contrasts)
     addons = _addons(by_age, source)
     floors = [f for f in addons["floors"] if {c.first for c in f.contrasts} == {*names}]
-    metric = newest.task.metric
+    advice = None
+    if newest.task.held_out:
+        advice = recommend(results, contrasts, errors, metric=newest.task.metric, floors=floors)
     return Run(
         folder=", ".join(run.folder for run in runs),
         task=newest.task,
@@ -109,7 +111,7 @@ def merge(runs: Sequence[Run]) -> Run:
         contrasts=tuple(contrasts),
         verdicts=tuple(judge(results, contrasts)),
         selection=selection,
-        recommendation=recommend(results, contrasts, errors, metric=metric, floors=floors),
+        recommendation=advice,
         images=images,
         pictures=tuple({p.id: p for run in by_age for p in run.pictures}.values()),
         maps=_maps(by_age, source),

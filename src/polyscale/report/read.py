@@ -60,7 +60,7 @@ def read_run(folder: Path) -> Run:
         replace(verdict, s2=rows[verdict.s2.candidate], larger=rows[verdict.larger.candidate])
         for verdict in parts.get("verdicts") or judge(results, contrasts)
     )
-    if "recommendation" not in parts:
+    if "recommendation" not in parts and task.held_out:
         errors = paired_errors(parts.get("selection", ()), contrasts)
         parts["recommendation"] = recommend(results, contrasts, errors, metric=task.metric)
     num_classes = len(parts["classes"].names) if "classes" in parts else None

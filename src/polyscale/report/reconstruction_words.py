@@ -14,10 +14,11 @@ def is_reconstruction(run: Run) -> bool:
 
 
 def reconstruction_sentences(run: Run) -> list[str]:
-    """The best candidate and its share of the upper bound; empty without a reconstruction."""
+    """The best candidate and its share of the upper bound; or why there is no reconstruction."""
     found = run.reconstruction
     if found is None:
-        return []
+        reasons = [row.settings.get("reconstruction_left_out") for row in run.results]
+        return [f"The larger model was not reconstructed: {reasons[0]}"] if reasons[0] else []
     rows = found.of("test")
     others = [row for name, row in rows.items() if name != found.upper] or list(rows.values())
     best = max(others, key=lambda row: row.info_bits)

@@ -78,6 +78,8 @@ def heading(run: Run) -> str:
     """What the page is about."""
     if run.questions:
         return "Who sees the detail?"
+    if not run.task.held_out:
+        return "Does the larger model learn more of its images?"
     return QUESTION if is_reconstruction(run) else "Do you need a larger vision model?"
 
 

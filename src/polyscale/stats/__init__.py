@@ -43,7 +43,7 @@ from polyscale.stats.paired import paired_contrasts
 from polyscale.stats.power import images_to_differ, images_to_equate
 from polyscale.stats.recommend import recommend
 from polyscale.stats.repeats import split_interval, training_interval
-from polyscale.stats.seeds import over_seeds
+from polyscale.stats.seeds import MIN_SEEDS, SeedSpread, over_seeds
 from polyscale.stats.segmentation import (
     PixelCounts,
     class_iou,
@@ -70,6 +70,7 @@ __all__ = [
     "DEPTH_METRICS",
     "EIGEN_CROP_YXYX",
     "MARGIN",
+    "MIN_SEEDS",
     "REDUCTIONS",
     "THRESHOLDS",
     "UNUSUAL",
@@ -83,6 +84,7 @@ __all__ = [
     "Point",
     "Reliability",
     "RightShare",
+    "SeedSpread",
     "ThresholdErrors",
     "WeightedMetric",
     "accuracy_intervals",

@@ -1,5 +1,6 @@
 """Kinds of targets: how heads learn them, and how they are judged. One module for each."""
 
+from polyscale.tasks.capacity import Capacity, CapacitySettings
 from polyscale.tasks.classification import Classification, ClassificationSettings
 from polyscale.tasks.depth import Depth, DepthSettings
 from polyscale.tasks.evaluation import Baseline, Case, Evaluation, FinishedRun, SavedHead, Scores
@@ -21,6 +22,8 @@ __all__ = [
     "DEFAULT",
     "AddOn",
     "Baseline",
+    "Capacity",
+    "CapacitySettings",
     "Case",
     "Classification",
     "ClassificationSettings",

@@ -39,12 +39,14 @@ class PooledTask(Task):
     Attributes:
         about: what is trained, in words.
         learns: whether training images are learned from, so that a value on them says something.
+        controls: what the run loop takes away from several scales, where it is asked for controls.
         floor: name of what the head answers without seeing any image, and how, as a sentence.
     """
 
     settings_type: ClassVar[type[RunSettings]] = PooledSettings
     about: ClassVar[str] = "a head of the user's own"
     learns: ClassVar[bool] = True
+    controls: ClassVar[tuple[str, ...]] = ("untiled", "mean", "equal_width")
     floor: ClassVar[tuple[str, str]] = (
         "head without images",
         "The same head is trained, but every image has the same features.",

@@ -7,6 +7,7 @@ from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
 
 from polyscale.errors import InputError, first_line, near_matches
+from polyscale.tasks.capacity import Capacity
 from polyscale.tasks.classification import Classification
 from polyscale.tasks.depth import Depth
 from polyscale.tasks.multilabel import Multilabel
@@ -24,7 +25,7 @@ BUILT_IN: dict[str, type[Task]] = {
     task.name: task
     for task in (
         *(Classification, Segmentation, Depth, Multilabel, Regression, Retrieval),
-        QuestionAnswering,
+        *(QuestionAnswering, Capacity),
     )
 }
 

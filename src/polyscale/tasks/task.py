@@ -65,6 +65,8 @@ class Task(ABC):
             says, and runs of the task cannot be merged.
         grouped_by: what `groups` are, in one word: "class", "label", "range".
         samples: what is tested, in words.
+        held_out: whether heads have not seen what is tested. Otherwise the values say how well they
+            learn, and nothing is recommended.
         blind: how a head is trained that sees nothing, as a sentence; candidates are then compared
             with it. Empty where `floors` say what can be had without images.
         images_file: the file with one row for each candidate and test image.
@@ -84,6 +86,7 @@ class Task(ABC):
     reduction: Reduction | None = "mean"
     grouped_by: ClassVar[str] = ""
     samples: ClassVar[str] = "test images"
+    held_out: ClassVar[bool] = True
     blind: ClassVar[str] = ""
     images_file: ClassVar[str] = "images.parquet"
 
@@ -130,6 +133,10 @@ class Task(ABC):
                 f"{source!r}. Load it in Python and give it to polyscale.compare."
             )
         return self.loader(source, seed=seed, cache=cache, progress=progress)
+
+    def arrange(self, data: Any) -> Any:
+        """The data as the task uses them, after `check_data`."""
+        return data
 
     def check_data(self, data: Any) -> None:
         """Raise an InputError for data of another task."""
@@ -225,6 +232,7 @@ class Task(ABC):
             statistics=self.averaged,
             reduction=self.reduction,
             samples=self.samples,
+            held_out=self.held_out,
         )
 
     def data_facts(self, data: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from polyscale.operator.backbones.dry_run import (
 from polyscale.operator.backbones.loading import freeze
 from polyscale.operator.backbones.memory import free_bytes
 from polyscale.operator.backbones.model_backbone import ModelBackbone
+from polyscale.operator.backbones.modules import num_params
 from polyscale.operator.backbones.options import Layers, ReadOptions
 from polyscale.operator.backbones.random_weights import with_random_weights
 from polyscale.operator.backbones.sources import (
@@ -37,6 +38,7 @@ __all__ = [
     "load",
     "load_source",
     "model_dtype_device",
+    "num_params",
     "read_size",
     "split_tile",
     "with_random_weights",

@@ -23,6 +23,12 @@ def module_behind(model: object) -> nn.Module | None:
     return nn.ModuleList(modules) if len(modules) > 1 else next(iter(modules), None)
 
 
+def num_params(model: object) -> int:
+    """Parameters of a module; 0 of anything else."""
+    parameters = model.parameters() if isinstance(model, nn.Module) else ()
+    return sum(parameter.numel() for parameter in parameters)
+
+
 def uncompiled(model: Any) -> Any:
     """What `torch.compile` was given; anything else is itself."""
     return getattr(model, "_orig_mod", model)

@@ -19,6 +19,7 @@ from polyscale.report.sections.candidates import (
     chart_section,
     contrasts_section,
 )
+from polyscale.report.sections.capacity import capacity_section
 from polyscale.report.sections.classes import classes_section
 from polyscale.report.sections.data import data_section
 from polyscale.report.sections.floors import floors_section
@@ -47,6 +48,7 @@ FINDINGS: tuple[Section, ...] = (
     chart_section,
     floors_section,
     equal_cost_section,
+    capacity_section,
     candidates_section,
     contrasts_section,
     heads_section,

@@ -32,7 +32,7 @@ def budgets_section(run: Run) -> Markup | None:
 
 def budgets(run: Run) -> list[tuple[Axis, list[SweetSpot]]]:
     """For each kind of cost, the best candidate of each range, if training images can tell."""
-    if len(run.results) < 2 or not run.results[0].num_train:
+    if len(run.results) < 2 or not run.results[0].num_train or not run.task.held_out:
         return []
     return [
         (AXES[axis], ranges)

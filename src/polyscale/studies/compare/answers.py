@@ -43,11 +43,14 @@ def answer(
     contrasts = corrected_contrasts(rows, task.contrasts(scores, margin=margin, seed=seed))
     selection = _selection(plan, evaluations, seed=seed)
     errors = paired_errors(selection, contrasts)
+    advice = None
+    if task.held_out:
+        advice = recommend(rows, contrasts, errors, floors=floors, metric=task.metric)
     return Answers(
         contrasts=tuple(contrasts),
         verdicts=tuple(judge(rows, contrasts)),
         selection=selection,
-        recommendation=recommend(rows, contrasts, errors, floors=floors, metric=task.metric),
+        recommendation=advice,
     )
 
 

@@ -95,9 +95,9 @@ def run_controls(
         "equal_width": equal_width,
     }
     runs = []
-    for kind, way in ways.items():
+    for kind in (kind for kind in ways if kind in task.controls):
         try:
-            train, test, module = way()
+            train, test, module = ways[kind]()
             evaluation = task.evaluate(replace(case, train=train, test=test))
             runs.append(ControlRun(candidate, kind, evaluation, module))
         except StoreError:

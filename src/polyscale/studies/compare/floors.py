@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from polyscale.errors import first_line
 from polyscale.features import StoreError, live_hash
-from polyscale.operator.backbones import with_random_weights
+from polyscale.operator.backbones import num_params, with_random_weights
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Contrast, Floor
 from polyscale.studies.compare.features import ByScale, Extractor
@@ -145,8 +145,8 @@ def _ways(
             ColourHistogram(),
         ),
     )
-    source, smallest = min(plan.backbones.items(), key=lambda item: _num_params(item[1]))
-    if isinstance(smallest, nn.Module) and _num_params(smallest):
+    source, smallest = min(plan.backbones.items(), key=lambda item: num_params(item[1]))
+    if isinstance(smallest, nn.Module) and num_params(smallest):
         name = f"{smallest.name} with random weights"
         yield (
             name,
@@ -157,8 +157,3 @@ def _ways(
                 parallel=source not in plan.live,
             ),
         )
-
-
-def _num_params(model: Any) -> int:
-    parameters = model.parameters() if isinstance(model, nn.Module) else ()
-    return sum(parameter.numel() for parameter in parameters)

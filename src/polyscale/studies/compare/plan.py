@@ -92,6 +92,7 @@ def plan_compare(
     if isinstance(data, str):
         data = task.load(data, seed=settings.seed, cache=image_cache, progress=progress)
     task.check_data(data)
+    data = task.arrange(data)
     backbones = {n: live[n].backbone if n in live else load(n) for n in families}
     for candidate in chosen:
         module = settings.module(backbones[candidate.backbone], candidate.scales)

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch import nn
-
 from polyscale.errors import InputError
+from polyscale.operator.backbones import num_params
 from polyscale.records import Result, Verdict
 from polyscale.studies.compare.plan import ComparePlan
-from polyscale.types import Backbone, Candidate
+from polyscale.types import Candidate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,16 +65,10 @@ def _has_trio(plan: ComparePlan, family: str) -> bool:
     for candidate in plan.candidates:
         if plan.families[candidate.backbone] == family:
             scales.setdefault(candidate.backbone, set()).add(candidate.scales)
-    sizes = {name: _num_params(plan.backbones[name]) for name in scales}
+    sizes = {name: num_params(plan.backbones[name]) for name in scales}
     several = [name for name, own in scales.items() if any(len(s) > 1 for s in own)]
     if not several:
         return False
     small = min(several, key=lambda name: sizes[name])
     larger = (name for name, own in scales.items() if (1,) in own and sizes[name] > sizes[small])
     return (1,) in scales[small] and any(larger)
-
-
-def _num_params(backbone: Backbone) -> int:
-    if not isinstance(backbone, nn.Module):
-        return 0
-    return sum(parameter.numel() for parameter in backbone.parameters())

@@ -16,13 +16,20 @@ from polyscale.studies.recipes.multimodal_run import (
     right_shares,
     run_multimodal,
 )
-from polyscale.studies.recipes.prepare import PreparedRecipe, fetch_weights, prepare_recipe
+from polyscale.studies.recipes.prepare import (
+    PreparedRecipe,
+    check_folders,
+    fetch_weights,
+    prepare_recipe,
+)
 from polyscale.studies.recipes.rates import Rates, measure_rates
 from polyscale.studies.recipes.recipe import Checkpoint, Entry, Recipe
+from polyscale.studies.recipes.reconstruction import RECONSTRUCTIONS, ReconstructionRecipe
 from polyscale.studies.recipes.size import (
     CandidateSize,
     RecipeSize,
     check_memory,
+    count_tiles,
     fitting_per_class,
     size_recipe,
 )
@@ -32,6 +39,7 @@ __all__ = [
     "CATEGORIES",
     "MULTIMODAL",
     "RECIPES",
+    "RECONSTRUCTIONS",
     "VSTAR",
     "Arm",
     "CandidateSize",
@@ -44,8 +52,11 @@ __all__ = [
     "Rates",
     "Recipe",
     "RecipeSize",
+    "ReconstructionRecipe",
     "StageRecipe",
+    "check_folders",
     "check_memory",
+    "count_tiles",
     "fetch_weights",
     "find_recipe",
     "fitting_per_class",

@@ -14,6 +14,7 @@ from typing import Any
 from polyscale.data.published import PaperRow, load_paper
 from polyscale.errors import InputError, near_matches
 from polyscale.studies.recipes.recipe import Checkpoint, Recipe, weights_folder
+from polyscale.studies.recipes.reconstruction import RECONSTRUCTIONS, ReconstructionRecipe
 from polyscale.studies.recipes.size import count_tiles
 from polyscale.studies.recipes.table import CHECKPOINTS, RECIPES
 
@@ -217,16 +218,17 @@ MULTIMODAL: Mapping[str, MultimodalRecipe] = {recipe.name: recipe for recipe in 
 """Every recipe of a multimodal language model by its name."""
 
 
-def find_recipe(name: str) -> Recipe | MultimodalRecipe:
-    """The recipe of this name, of either kind.
+def find_recipe(name: str) -> Recipe | MultimodalRecipe | ReconstructionRecipe:
+    """The recipe of this name, of whatever kind.
 
     Raises:
         InputError: if there is none; the message names close matches.
     """
-    recipes: dict[str, Recipe | MultimodalRecipe] = {**RECIPES, **MULTIMODAL}
+    recipes: dict[str, Any] = {**RECIPES, **MULTIMODAL, **RECONSTRUCTIONS}
     if name not in recipes:
         raise InputError(
             f"recipe must be one of {', '.join(recipes)}, but got {name!r}."
             f"{near_matches(name, recipes)}"
         )
-    return recipes[name]
+    found: Recipe | MultimodalRecipe | ReconstructionRecipe = recipes[name]
+    return found

@@ -6,7 +6,7 @@ No model runs here, and no image is decoded.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from polyscale.data.listing import Listing
 from polyscale.data.sources import list_source
@@ -17,6 +17,25 @@ from polyscale.studies.recipes.recipe import Checkpoint, Recipe, weights_folder
 from polyscale.studies.recipes.table import get_recipe
 from polyscale.tasks import RunSettings
 from polyscale.types import Candidate, Progress, silent
+
+
+class Weighted(Protocol):
+    """A recipe as far as its weights go."""
+
+    @property
+    def name(self) -> str:
+        """Its name on the command line."""
+        ...
+
+    @property
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Each checkpoint once."""
+        ...
+
+    @property
+    def repositories(self) -> tuple[Checkpoint, ...]:
+        """One checkpoint for each repository."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +101,7 @@ def prepare_recipe(
     """
     recipe = get_recipe(name)
     settings = recipe.settings(given)
-    folder = None if weights_dir is None else _check_folders(recipe, weights_dir)
+    folder = None if weights_dir is None else check_folders(recipe, weights_dir)
     if data is None:
         _refuse_samples(per_class=per_class, limit=limit)
         return PreparedRecipe(
@@ -121,7 +140,7 @@ def _refuse_samples(**numbers: int | None) -> None:
             )
 
 
-def fetch_weights(recipe: Recipe, weights_dir: str | None = None) -> None:
+def fetch_weights(recipe: Weighted, weights_dir: str | None = None) -> None:
     """Load each checkpoint once, so that missing ones are reported before any image is read.
 
     Args:
@@ -147,7 +166,7 @@ def fetch_weights(recipe: Recipe, weights_dir: str | None = None) -> None:
         )
 
 
-def _check_folders(recipe: Recipe, weights_dir: Path) -> str:
+def check_folders(recipe: Weighted, weights_dir: Path) -> str:
     """The absolute path of a folder that has a folder for each checkpoint."""
     folder = weights_dir.expanduser().resolve()
     missing = [c.folder for c in recipe.repositories if not (folder / c.folder).is_dir()]

@@ -1,6 +1,5 @@
 """The target's maps first; then an ordinary comparison whose task is to reconstruct them."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from polyscale.features import (
     temporary_folder,
     weights_hash,
 )
-from polyscale.operator.backbones import load
+from polyscale.operator.backbones import load, num_params
 from polyscale.records import FoundReconstruction
 from polyscale.studies.compare import ComparePlan, Comparison, plan_compare, run_compare
-from polyscale.studies.compare.models import Candidates, borrowed, name_models
+from polyscale.studies.compare.models import Candidates, NamedModels, borrowed, name_models
 from polyscale.studies.reconstruct.found import find_reconstruction, with_ratios
 from polyscale.tasks.reconstruction import (
     Reconstruction,
@@ -65,14 +64,12 @@ def plan_reconstruct(
     """
     settings = settings or ReconstructionSettings()
     chosen = _target(target, settings)
-    given = [candidates]
-    bound = None
+    given, named, bound = [candidates], name_models(candidates).candidates, None
     if upper is not None:
-        bound = _single(upper, "upper")
+        bound = _single(name_models(upper), "upper")
         _refuse_target(chosen, bound)
-        if bound not in name_models(candidates).candidates:
-            given.append(upper)
-    for candidate in name_models(given).candidates:
+        given += [upper] * (bound not in named)
+    for candidate in named:
         _refuse_target(chosen, candidate)
     if isinstance(data, str):
         data = load_images(data, seed=settings.seed, cache=image_cache, progress=progress)
@@ -230,10 +227,10 @@ def reconstruct_larger(
 
 
 def _target(target: Candidates, settings: ReconstructionSettings) -> Target:
-    candidate = _single(target, "target")
-    live = name_models(target).live
-    if candidate.backbone in live:
-        backbone, weights = live[candidate.backbone].backbone, live[candidate.backbone].weights
+    named = name_models(target)
+    candidate = _single(named, "target")
+    if live := named.live.get(candidate.backbone):
+        backbone, weights = live.backbone, live.weights
     else:
         backbone = load(candidate.backbone)
         weights = weights_hash(backbone)
@@ -242,8 +239,8 @@ def _target(target: Candidates, settings: ReconstructionSettings) -> Target:
     return Target(candidate=candidate, module=module, weights=weights)
 
 
-def _single(models: Candidates, name: str) -> Candidate:
-    candidates = name_models(models).candidates
+def _single(named: NamedModels, name: str) -> Candidate:
+    candidates = named.candidates
     if len(candidates) != 1:
         raise InputError(
             f"{name} must be one model, but got {', '.join(map(str, candidates))}. Give one."
@@ -263,25 +260,16 @@ def _refuse_target(target: Target, candidate: Candidate, *, same: bool = False) 
 
 def _warnings(plan: ComparePlan, upper: Candidate | None) -> tuple[str, ...]:
     """What a user must know of the upper bound."""
-    target = plan.data.target
-    own, names = _num_params(target.module.backbone), dict[str, int]()
-    for name, backbone in plan.backbones.items():
-        names[name] = _num_params(backbone)
     if upper is None:
         return ()
-    if names[upper.backbone] > own:
+    target = plan.data.target
+    own, bound = map(num_params, (target.module.backbone, plan.backbones[upper.backbone]))
+    if bound > own:
         return ()
     return (
-        f"{upper} has {names[upper.backbone] / 1e6:.1f} M parameters and {target.candidate} "
-        f"{own / 1e6:.1f} M. {BOUND}. Shares of it may exceed 100 %.",
+        f"{upper} has {bound / 1e6:.1f} M parameters and {target.candidate} {own / 1e6:.1f} M. "
+        f"{BOUND}. Shares of it may exceed 100 %.",
     )
-
-
-def _num_params(backbone: Backbone) -> int:
-    parameters: Sequence[nn.Parameter] = (
-        list(backbone.parameters()) if isinstance(backbone, nn.Module) else ()
-    )
-    return sum(parameter.numel() for parameter in parameters)
 
 
 def _move(backbone: Backbone, device: str) -> None:

@@ -25,7 +25,7 @@ from polyscale.tasks.reconstruction.tokens import NUM_FOLDS, Tokens, target_maps
 from polyscale.tasks.task import AddOn, Task
 from polyscale.types import Candidate
 
-NUM_COPIES = NUM_FOLDS + 5
+NUM_COPIES = NUM_FOLDS + 7
 """Matrices of moments that are in memory at once."""
 
 
