@@ -62,7 +62,7 @@ def loss_of(model: Linear, rows: NDArray, targets: NDArray) -> float:
 def fit_adam(
     rows: NDArray, targets: NDArray, *, rate: float, goal: float, most_s: float
 ) -> tuple[float, float]:
-    """Processor seconds until the loss of all tokens is below the goal, or until time is up; and the loss."""
+    """Processor seconds until the loss is below the goal or time is up; and the loss."""
     data = (torch.from_numpy(rows - rows.mean(axis=0)), torch.from_numpy(targets))
     torch.manual_seed(0)
     layer = torch.nn.Linear(rows.shape[1], targets.shape[1])
