@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 OLDEST := .venv-oldest
 DEMO   := runs/demo
 
-.PHONY: demo demo-dense hard needles reconstruct test test-oldest lint clean
+.PHONY: demo demo-dense hard hard-fashion needles reconstruct test test-oldest lint clean
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/polyscale compare --data rooms --source native --out $(DEMO) --candidates \
@@ -43,6 +43,12 @@ reconstruct: $(VENV)/demo-ready
 
 hard: demo
 	@$(BIN)/polyscale hard $(DEMO) --out runs/hard
+
+# the same on pictures of clothes from Debian's package dataset-fashion-mnist
+hard-fashion: $(VENV)/demo-ready
+	@$(BIN)/polyscale compare --hard --no-costs --data idx:/usr/share/datasets/fashion-mnist --limit 500 \
+	    --out runs/hard-fashion --candidates \
+	    pip:efficientnet_lite0@1 pip:efficientnet_lite0@1,2 pip:efficientnet_lite2@1
 
 # the real run of docs/guides/multimodal.md, hours on two cores; what was stopped goes on
 QUESTIONS := $(BIN)/polyscale compare --task questions --data needles
