@@ -12,7 +12,7 @@ import transformers as hf
 from PIL import Image
 from safetensors.torch import save_file
 
-from polyscale.studies.recipes import MULTIMODAL, RECIPES, get_recipe
+from polyscale.studies.recipes import MULTIMODAL, RECIPES, RECONSTRUCTIONS, get_recipe
 
 WNIDS = {"fine": "n02012849", "medium": "n01440764", "coarse": "n03126707"}
 CLASSIFYING = [name for name, recipe in RECIPES.items() if recipe.task == "classification"]
@@ -275,7 +275,7 @@ def test_dry_starts_nothing(imagenet, weights, run, tmp_path, monkeypatch):
 
 def test_list_and_show(run):
     names = [line.split()[0] for line in run("list").stdout.splitlines()]
-    assert names == [*RECIPES, *MULTIMODAL]
+    assert names == [*RECIPES, *MULTIMODAL, *RECONSTRUCTIONS]
     shown = run("show", "imagenet-dinov2").stdout
     for word in ("hf:facebook/dinov2-base?tile=224@1,2,3", "85.7", "Apache-2.0", "AdamW", "base"):
         assert word in shown
@@ -284,6 +284,15 @@ def test_list_and_show(run):
         assert word in shown
     shown = run("show", "llava-7b").stdout
     for word in ("patch14-336@1,2,3", "2,673.4", "576", "51.3", "vicuna-7b-v1.5", "likelihood"):
+        assert word in shown
+    shown = run("show", "reconstruct-vit").stdout
+    for word in (
+        "patch16-224-in21k@1,2,3",
+        "Upper bound: google/vit-huge",
+        "98.1",
+        "0.601",
+        "2304",
+    ):
         assert word in shown
 
 

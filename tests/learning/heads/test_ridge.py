@@ -3,7 +3,14 @@ import pytest
 from sklearn.linear_model import Ridge, RidgeClassifier
 
 from polyscale.errors import InputError
-from polyscale.learning.heads import accumulate, ridge_error, ridge_path, screen_ridge, total
+from polyscale.learning.heads import (
+    accumulate,
+    residual_products,
+    ridge_error,
+    ridge_path,
+    screen_ridge,
+    total,
+)
 
 ALPHAS = (1e-2, 1.0, 100.0)
 
@@ -121,6 +128,28 @@ def test_ridge_is_cross_validated_by_subtraction():
             error = ((one_hot[held] - oracle.predict(exact[held])) ** 2).sum(axis=1).mean()
             assert screen.errors[fold, i] == pytest.approx(error, rel=1e-6)
     assert screen.best == ALPHAS[screen.errors.mean(axis=0).argmin()]
+
+
+def test_factors_are_those_of_features_that_were_multiplied():
+    rows, labels, folds = labelled()
+    factors = np.linspace(0.1, 3, 12)
+    plain, scaled = (moments_of(own, labels, folds) for own in (rows, rows * factors))
+    one, other = screen_ridge(plain, ALPHAS, factors=factors), screen_ridge(scaled, ALPHAS)
+    np.testing.assert_allclose(one.errors, other.errors, rtol=1e-6)
+    for alphas in (ALPHAS, [0.3]):
+        models = ridge_path(total(plain), alphas, factors=factors)
+        for model, same in zip(models, ridge_path(total(scaled), alphas), strict=True):
+            np.testing.assert_allclose(model.weights, same.weights * factors, atol=1e-6)
+            np.testing.assert_allclose(model.intercept, same.intercept, atol=1e-5)
+
+
+def test_residuals_of_each_pair_of_targets():
+    rows, _, folds = labelled()
+    targets = rows[:, :3] + np.random.default_rng(1).normal(size=(2600, 3))
+    (moments,) = accumulate([(rows[:, 2:], targets, 0 * folds)])
+    (model,) = ridge_path(moments, [1.0])
+    left = targets - rows[:, 2:] @ model.weights.T - model.intercept
+    np.testing.assert_allclose(residual_products(model, moments), left.T @ left / 2600, atol=1e-6)
 
 
 def test_bad_input():

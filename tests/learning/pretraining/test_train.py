@@ -176,7 +176,8 @@ def test_conv_nets_of_any_tile_and_grey_images(trained, tmp_path, changes, recwa
 def test_two_processes_learn_what_one_does(settings, textures, unbroken, tmp_path):
     """By `accelerate`, on the CPU: the mean of their gradients is the gradient of the batch."""
     code = KILLED.replace("done == 3", "done == -1")
-    arguments = {n: getattr(settings(scales=(1, 2)), n) for n in settings().__dict__}
+    chosen = settings(scales=(1, 2), checkpoint=True)
+    arguments = {name: getattr(chosen, name) for name in chosen.__dict__}
     file = tmp_path / "train.py"
     file.write_text(code)
     subprocess.run(

@@ -68,13 +68,6 @@ class Moments:
         products[1:, 1:] += np.outer(sums + num * move, move) + np.outer(move, sums)
         return Moments(self.dim, shift, products)
 
-    def scaled(self, factors: Array) -> "Moments":
-        """The moments of the features times these factors (dim,); targets stay as they are."""
-        shift = self.shift.copy()
-        shift[: self.dim] *= factors
-        all_factors = np.concatenate([[1], factors, np.ones(len(shift) - self.dim)])
-        return Moments(self.dim, shift, self.products * all_factors * all_factors[:, None])
-
     def __add__(self, other: "Moments") -> "Moments":
         other = other if np.array_equal(self.shift, other.shift) else other.about(self.shift)
         return Moments(self.dim, self.shift, self.products + other.products)
@@ -156,25 +149,41 @@ class RidgeScreen:
         return self.alphas[int(self.errors.mean(axis=0).argmin())]
 
 
-def ridge_path(moments: Moments, alphas: Sequence[float]) -> list[Linear]:
-    """Minimise Σ‖y - W x - b‖² + α ‖W‖² for each α, all from one decomposition.
+def ridge_path(
+    moments: Moments, alphas: Sequence[float], *, factors: Array | float = 1.0
+) -> list[Linear]:
+    """Minimise Σ‖y - W x - b‖² + α ‖W / factors‖² for each α, all from one decomposition.
+
+    Args:
+        moments: of the rows.
+        alphas: all above 0.
+        factors: by which each feature is multiplied before its weights are counted (dim,): what
+            divides features by their deviations. A feature whose factor is 0 has no weight.
 
     Raises:
         InputError: if an α is not above 0.
     """
     _check_alphas(alphas)
     if len(alphas) == 1:  # Cholesky's is much faster, but serves one α only
-        dim, scatter = moments.dim, moments.scatter
+        dim, scatter = moments.dim, _scaled(moments.scatter, moments.dim, factors)
         scatter[np.diag_indices(dim)] += alphas[0]
         solved = linalg.solve(scatter[:dim, :dim], scatter[:dim, dim:], assume_a="pos")
-        return [_through_means(solved.T, moments)]
-    values, axes, rotated = _principal_axes(moments)
-    return [_through_means((rotated / (values + alpha)) @ axes.T, moments) for alpha in alphas]
+        return [_through_means(solved.T * factors, moments)]
+    values, axes, rotated = _principal_axes(moments, factors)
+    weights = ((rotated / (values + alpha)) @ axes.T for alpha in alphas)
+    return [_through_means(each * factors, moments) for each in weights]
 
 
 def _through_means(weights: Array, moments: Moments) -> Linear:
     mean, target_mean = moments.means
     return Linear(weights, target_mean - weights @ mean)
+
+
+def _scaled(products: Array, dim: int, factors: Array | float) -> Array:
+    """Products of features and targets, the features times the factors; in place."""
+    products[:dim] *= np.reshape(factors, (-1, 1))
+    products[:, :dim] *= factors
+    return products
 
 
 def ridge_error(model: Linear, moments: Moments) -> float:
@@ -194,8 +203,15 @@ def residual_products(model: Linear, moments: Moments) -> Array:
     return (products[dim:, dim:] - crossed - crossed.T + own) / moments.num_rows
 
 
-def screen_ridge(folds: Sequence[Moments], alphas: Sequence[float]) -> RidgeScreen:
+def screen_ridge(
+    folds: Sequence[Moments], alphas: Sequence[float], *, factors: Array | float = 1.0
+) -> RidgeScreen:
     """Cross-validate by subtraction: each fold is judged by a model of all others.
+
+    Args:
+        folds: moments of each.
+        alphas: as for `ridge_path`, like the factors.
+        factors: of the features.
 
     Raises:
         InputError: if there are fewer than two folds, or an α is not above 0.
@@ -204,19 +220,22 @@ def screen_ridge(folds: Sequence[Moments], alphas: Sequence[float]) -> RidgeScre
         raise InputError(f"folds must be two or more, but got {len(folds)}. Accumulate by fold.")
     _check_alphas(alphas)
     everything = total(folds)
-    errors = [_held_out_errors(everything - fold, fold, alphas) for fold in folds]
+    errors = [_held_out_errors(everything - fold, fold, alphas, factors) for fold in folds]
     return RidgeScreen(tuple(alphas), np.array(errors))
 
 
-def _held_out_errors(seen: Moments, held: Moments, alphas: Sequence[float]) -> list[float]:
+def _held_out_errors(
+    seen: Moments, held: Moments, alphas: Sequence[float], factors: Array | float
+) -> list[float]:
     """`ridge_error` of the models of `ridge_path`, without making their weights.
 
     Along the principal axes of the features, the weights are B D with D = 1 / (values + α), so the
     error is |y|² - 2 Σ (BᵀC)ᵢᵢ Dᵢ + Σ (BᵀB)ᵢⱼ Dᵢ Tᵢⱼ Dⱼ, with C and T of the rows held out.
     """
     dim = seen.dim
-    values, axes, rotated = _principal_axes(seen)
+    values, axes, rotated = _principal_axes(seen, factors)
     products = held.about(np.concatenate(seen.means)).products[1:, 1:]
+    products = _scaled(products, dim, factors)
     linear = np.einsum("ki,ki->i", rotated, products[dim:, :dim] @ axes)
     quadratic = (rotated.T @ rotated) * (axes.T @ products[:dim, :dim] @ axes)
     constant = float(np.trace(products[dim:, dim:]))
@@ -228,9 +247,9 @@ def _held_out_errors(seen: Moments, held: Moments, alphas: Sequence[float]) -> l
     return errors
 
 
-def _principal_axes(moments: Moments) -> tuple[Array, Array, Array]:
+def _principal_axes(moments: Moments, factors: Array | float) -> tuple[Array, Array, Array]:
     """Scatter of the features along its axes (dim,), the axes, and the targets' scatter on them."""
-    scatter, dim = moments.scatter, moments.dim
+    scatter, dim = _scaled(moments.scatter, moments.dim, factors), moments.dim
     values, axes = np.linalg.eigh(scatter[:dim, :dim])
     return np.maximum(values, 0.0), axes, scatter[dim:, :dim] @ axes
 

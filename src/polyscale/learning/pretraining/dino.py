@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from polyscale.errors import require
 from polyscale.learning.pretraining.settings import PretrainSettings
 from polyscale.learning.pretraining.views import Areas, PretrainBatch
 from polyscale.operator.multiscale import MultiScale
@@ -39,9 +38,6 @@ class Dino(nn.Module):
     Attributes:
         areas: of the large views of each image, then of the small ones.
         teacher_views: how many of them the teacher sees.
-
-    Raises:
-        MissingExtraError: if `lightly` is not installed.
     """
 
     teacher_views = NUM_LARGE
@@ -50,7 +46,6 @@ class Dino(nn.Module):
         self, student: MultiScale, teacher: MultiScale, settings: PretrainSettings, steps: int
     ) -> None:
         super().__init__()
-        require("lightly", extra="pretrain", feature="method dino")
         from lightly.loss import DINOLoss
 
         self.student, self.teacher = student, teacher

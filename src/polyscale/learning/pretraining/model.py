@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from polyscale.errors import InputError, first_line, require
 from polyscale.features import whole_folder
@@ -55,14 +56,15 @@ def build_backbone(settings: PretrainSettings) -> ModelBackbone:
 
 
 def at_scales(
-    backbone: ModelBackbone, settings: PretrainSettings, *, frozen: bool = False
+    backbone: Backbone, settings: PretrainSettings, *, frozen: bool = False
 ) -> MultiScale:
     """The backbone as it sees images while it is trained.
 
     Raises:
         InputError: if it does not take tiles of these scales, or cannot be checkpointed.
     """
-    norms = [m for m in backbone.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    assert isinstance(backbone, ModelBackbone)
+    norms = [m for m in backbone.modules() if isinstance(m, _BatchNorm)]
     if settings.checkpoint and norms:
         raise InputError(
             f"checkpoint must be False for {settings.model}, whose batch norms would count each "

@@ -58,6 +58,8 @@ class PretrainSettings:
         teacher_temperature: of `dino`: lower is sharper.
         frozen_steps: of `dino`: first steps in which the last layer of the head stays as it is.
         seed: of first weights, order of images, augmentation and dropout.
+        split_seed: of the images that are drawn for testing, which are not seen, where the data has
+            no split; that of a comparison on the same data is 0.
         workers: threads that read and augment images.
         save_every: most steps between two checkpoints, from which a killed training continues.
     """
@@ -86,6 +88,7 @@ class PretrainSettings:
     teacher_temperature: float = 0.04
     frozen_steps: int = 0
     seed: int = 0
+    split_seed: int = 0
     workers: int = 4
     save_every: int = 1000
 
@@ -102,7 +105,7 @@ class PretrainSettings:
         for name in ("tile_px", "tile_batch", "steps"):
             if getattr(self, name) is not None:
                 check_count(name, getattr(self, name))
-        for name in ("local_crops", "frozen_steps"):
+        for name in ("local_crops", "frozen_steps", "split_seed"):
             value = getattr(self, name)
             if type(value) is not int or value < 0:
                 raise InputError(f"{name} must be a whole number from 0, but got {value!r}.")

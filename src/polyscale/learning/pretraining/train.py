@@ -40,8 +40,8 @@ from polyscale.learning.training import (
     train,
     training_folder,
 )
-from polyscale.operator.backbones import ModelBackbone
 from polyscale.operator.cost import count_plan
+from polyscale.operator.multiscale import MultiScale
 from polyscale.types import Progress, silent
 
 Learner: TypeAlias = Supervised | Dino
@@ -82,16 +82,17 @@ def pretrain(
         MissingExtraError: if a package is not installed.
         RunError: if the loss becomes NaN or infinite, or the disk is full or refuses.
     """
-    require("tensorboard", extra="pretrain", feature="pre-training")
+    for package in ("tensorboard", *(("lightly",) if settings.method == "dino" else ())):
+        require(package, extra="pretrain", feature=f"pre-training with method {settings.method}")
     out, processes = Path(out), join_processes(device)
     progress = progress if processes.rank == 0 else silent
     processes.share_of(settings.batch)
-    backbone = build_backbone(settings)
+    student = at_scales(build_backbone(settings), settings)
     if isinstance(data, str):
         data = load_training(
             data,
             labels=settings.method == "supervised",
-            seed=settings.seed,
+            seed=settings.split_seed,
             cache=cache,
             progress=progress,
         )
@@ -106,7 +107,7 @@ def pretrain(
     processes.wait()  # all of them have looked at the folder
     if (finished := read_pretrained(out)) is not None:
         return finished
-    learner = _learner(backbone, settings, len(images), len(data.class_names))
+    learner = _learner(student, settings, len(images), len(data.class_names))
     with training_folder(out, facts, BYTES * _num_bytes(learner)):
         report = _train(learner, data, settings, out, processes, progress)
         if processes.rank == 0:
@@ -149,16 +150,15 @@ def _loss(learner: Learner, batch: PretrainBatch) -> Tensor:
 
 
 def _learner(
-    backbone: ModelBackbone, settings: PretrainSettings, num_images: int, num_classes: int
+    student: MultiScale, settings: PretrainSettings, num_images: int, num_classes: int
 ) -> Learner:
     """What is trained; the first weights of its heads depend on the seed alone."""
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed + HEADS)
         if settings.method == "supervised":
-            return Supervised(at_scales(backbone, settings), settings, num_classes)
-        teacher = at_scales(deepcopy(backbone), settings, frozen=True)
-        steps = settings.training(num_images).steps
-        return Dino(at_scales(backbone, settings), teacher, settings, steps)
+            return Supervised(student, settings, num_classes)
+        teacher = at_scales(deepcopy(student.backbone), settings, frozen=True)
+        return Dino(student, teacher, settings, settings.training(num_images).steps)
 
 
 def _result(

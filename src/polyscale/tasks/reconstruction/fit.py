@@ -44,19 +44,18 @@ def fit_map(folds: Sequence[Moments]) -> FittedMap:
     deviations = np.sqrt(np.diag(whole.scatter)[: whole.dim] / whole.num_rows)
     varies = deviations > CONSTANT * deviations.max()
     factors = np.divide(1, deviations, out=np.zeros(whole.dim), where=varies)
-    scaled = [fold.scaled(factors) for fold in folds]
-    everything = total(scaled)
     num_seen = whole.num_rows * (1 - 1 / len(folds))
-    screen = screen_ridge(scaled, [strength * num_seen for strength in STRENGTHS])
-    chosen = screen.alphas.index(screen.best)
+    alphas = [strength * num_seen for strength in STRENGTHS]
+    screen = screen_ridge(folds, alphas, factors=factors)
+    chosen = alphas.index(screen.best)
 
     def fit(moments: Moments, alpha: float) -> Linear:
-        (model,) = ridge_path(moments, [alpha])
-        return Linear(model.weights * factors, model.intercept)
+        (model,) = ridge_path(moments, [alpha], factors=factors)
+        return model
 
     return FittedMap(
-        model=fit(everything, STRENGTHS[chosen] * whole.num_rows),
-        of_folds=[fit(everything - fold, screen.best) for fold in scaled],
+        model=fit(whole, STRENGTHS[chosen] * whole.num_rows),
+        of_folds=[fit(whole - fold, screen.best) for fold in folds],
         facts={
             "head": "one linear map for all tokens: ridge regression on standardised features",
             "regulariser": STRENGTHS[chosen],

@@ -25,7 +25,7 @@ from polyscale.tasks.reconstruction.tokens import NUM_FOLDS, Tokens, target_maps
 from polyscale.tasks.task import AddOn, Task
 from polyscale.types import Candidate
 
-NUM_COPIES = 2 * NUM_FOLDS + 5
+NUM_COPIES = NUM_FOLDS + 7
 """Matrices of moments that are in memory at once."""
 
 
@@ -141,8 +141,8 @@ class Reconstruction(Task):
     def evaluate(self, case: Case) -> Evaluation:
         """Fit a linear map to the training images, and judge it on both splits."""
         tokens: Tokens = case.prepared
+        constants = case.data.constants
         with case.stage("moments"):
-            constants = tokens.constants
             moments = tokens.moments(case)
         with case.stage("linear maps"):
             fitted = fit_map(moments.folds)
