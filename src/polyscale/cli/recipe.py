@@ -66,8 +66,10 @@ def list_recipes() -> None:
         output.print(f"{name:<24}{entry.data.name}, {entry.place}", soft_wrap=True)
     for name, recipe in MULTIMODAL.items():
         output.print(f"{name:<24}V*, {recipe.place}", soft_wrap=True)
-    for name, block in {**RECONSTRUCTIONS, **CAPACITIES}.items():
-        output.print(f"{name:<24}ImageNet-1k, {block.place}", soft_wrap=True)
+    for name, reconstruction in RECONSTRUCTIONS.items():
+        output.print(f"{name:<24}ImageNet-1k, {reconstruction.place}", soft_wrap=True)
+    for name, capacity in CAPACITIES.items():
+        output.print(f"{name:<24}ImageNet-1k, {capacity.place}", soft_wrap=True)
     for name, training in PRETRAININGS.items():
         output.print(f"{name:<24}ImageNet-21k, {training.place}", soft_wrap=True)
 

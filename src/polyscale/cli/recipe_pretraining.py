@@ -51,7 +51,9 @@ def pretraining_costs(recipe: PretrainRecipe) -> Lines:
             for name, checkpoint, scales in recipe.arms
         ),
     )
-    total = seeds * sum(recipe.train_macs(*own) for _, *own in recipe.arms)
+    total = seeds * sum(
+        recipe.train_macs(checkpoint, scales) for _, checkpoint, scales in recipe.arms
+    )
     yield (
         f"{recipe.method}, {recipe.epochs:g} epochs of {NUM_IMAGES:,} images, {seeds} trainings of "
         f"each: {total / 1e18:,.0f} EMACs, forward and backward, of one view of each image."

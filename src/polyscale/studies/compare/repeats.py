@@ -69,12 +69,12 @@ def _drawn(case: Case, task: Task, draw: Draw) -> Case:
     )
 
 
-def _as_notes(case: Case, step: str, done: int, total: int) -> Progress:
+def _as_notes(case: Case, draws: str, drawn: int, num_draws: int) -> Progress:
     """What a draw reports, as notes of one step: many draws would be many steps."""
 
-    def told(inner: str, own_done: int, own_total: int, unit: str, *, note: str = "") -> None:
-        about = f"{inner.removeprefix(f'{case.candidate}: ')} {own_done}/{own_total} {unit}"
-        case.progress(step, done, total, "draws", note=about)
+    def told(step: str, done: int, total: int, unit: str, *, note: str = "") -> None:
+        about = f"{step.removeprefix(f'{case.candidate}: ')} {done}/{total} {unit}"
+        case.progress(draws, drawn, num_draws, "draws", note=about)
 
     return told
 
@@ -83,8 +83,15 @@ def _without_head(evaluation: Evaluation, case: Case) -> Evaluation:
     """What answers need; heads, features and details of all draws would fill the memory."""
     scores = replace(evaluation.scores, columns={}, details=None)
     selection = replace(evaluation.selection, columns={}, details=None)
-    kept = {"scores": scores, "selection": selection, "module": case.module}
-    return replace(evaluation, **kept, head=None, saved=None, test=None)
+    return replace(
+        evaluation,
+        scores=scores,
+        selection=selection,
+        module=case.module,
+        head=None,
+        saved=None,
+        test=None,
+    )
 
 
 def make_repeats(
