@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 OLDEST := .venv-oldest
 DEMO   := runs/demo
 
-.PHONY: demo demo-dense hard needles reconstruct test test-oldest lint clean
+.PHONY: demo demo-dense hard hard-fashion needles reconstruct pretrain-arms capacity test test-oldest lint clean
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/polyscale compare --data rooms --source native --out $(DEMO) --candidates \
@@ -43,6 +43,24 @@ reconstruct: $(VENV)/demo-ready
 
 hard: demo
 	@$(BIN)/polyscale hard $(DEMO) --out runs/hard
+
+# the same on pictures of clothes from Debian's package dataset-fashion-mnist
+hard-fashion: $(VENV)/demo-ready
+	@$(BIN)/polyscale compare --hard --no-costs --data idx:/usr/share/datasets/fashion-mnist --limit 500 \
+	    --out runs/hard-fashion --candidates \
+	    pip:efficientnet_lite0@1 pip:efficientnet_lite0@1,2 pip:efficientnet_lite2@1
+
+# Table 4 of the paper in miniature, and Table 3; both need `apt install dataset-fashion-mnist`
+VIT := vit_tiny_patch16_224?img_size=14&patch_size=2
+pretrain-arms: $(VENV)/demo-ready
+	@OMP_NUM_THREADS=1 $(BIN)/polyscale pretrain-arms --data fashion-mnist --out runs/pretrain-arms \
+	    --epochs 3 --set batch=128 --set learning_rate=2e-3 --set crop_area=0.5 \
+	    --base "$(VIT)&embed_dim=48&depth=3&num_heads=2" \
+	    --larger "$(VIT)&embed_dim=96&depth=4&num_heads=3"
+
+capacity: $(VENV)/demo-ready
+	@$(BIN)/polyscale capacity --data fashion-mnist --limit 3000 --out runs/capacity --candidates \
+	    pip:efficientnet_lite0@1 pip:efficientnet_lite0@1,2 pip:efficientnet_lite2@1
 
 # the real run of docs/guides/multimodal.md, hours on two cores; what was stopped goes on
 QUESTIONS := $(BIN)/polyscale compare --task questions --data needles

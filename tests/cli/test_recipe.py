@@ -12,7 +12,14 @@ import transformers as hf
 from PIL import Image
 from safetensors.torch import save_file
 
-from polyscale.studies.recipes import MULTIMODAL, RECIPES, RECONSTRUCTIONS, get_recipe
+from polyscale.studies.recipes import (
+    CAPACITIES,
+    MULTIMODAL,
+    PRETRAININGS,
+    RECIPES,
+    RECONSTRUCTIONS,
+    get_recipe,
+)
 
 WNIDS = {"fine": "n02012849", "medium": "n01440764", "coarse": "n03126707"}
 CLASSIFYING = [name for name, recipe in RECIPES.items() if recipe.task == "classification"]
@@ -275,7 +282,7 @@ def test_dry_starts_nothing(imagenet, weights, run, tmp_path, monkeypatch):
 
 def test_list_and_show(run):
     names = [line.split()[0] for line in run("list").stdout.splitlines()]
-    assert names == [*RECIPES, *MULTIMODAL, *RECONSTRUCTIONS]
+    assert names == [*RECIPES, *MULTIMODAL, *RECONSTRUCTIONS, *CAPACITIES, *PRETRAININGS]
     shown = run("show", "imagenet-dinov2").stdout
     for word in ("hf:facebook/dinov2-base?tile=224@1,2,3", "85.7", "Apache-2.0", "AdamW", "base"):
         assert word in shown
@@ -293,6 +300,12 @@ def test_list_and_show(run):
         "0.601",
         "2304",
     ):
+        assert word in shown
+    shown = run("show", "capacity-vit").stdout
+    for word in ("patch16-224-in21k@1,2", "1.223", "10,000 images", "AdamW without weight decay"):
+        assert word in shown
+    shown = run("show", "pretrain-vit").stdout
+    for word in ("base with S²", "ViT-L/16", "82.4", "14,197,122 images", "batch 4096"):
         assert word in shown
 
 

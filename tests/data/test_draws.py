@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from polyscale.data import ClassificationData, LabelledImages, draw_again, draw_kind
+from polyscale.data import (
+    ClassificationData,
+    DenseImages,
+    LabelledImages,
+    SegmentationData,
+    draw_again,
+    draw_kind,
+)
 from polyscale.data.listing import Listing, draw_test
 from polyscale.errors import InputError
 
@@ -73,6 +80,35 @@ def test_rare_classes_keep_two_images(data):
     assert np.bincount(draw.data.train.labels).tolist() == [2, 2, 2]
 
 
-def test_data_of_another_kind_are_refused():
+@pytest.mark.parametrize("is_drawn", [True, False])
+def test_targets_of_pixels_stay_with_their_images(data, is_drawn):
+    def dense(split, height):
+        """Images whose brightness is their number, as each of their labels is."""
+
+        def target(index):
+            return np.full((height, 4), split.read(index).getpixel((0, 0))[0], np.int16)
+
+        sizes_hw = ((height, 4),) * len(split)
+        return DenseImages(split.ids, sizes_hw, split.read, target, split.fingerprint, "masks")
+
+    splits = {"train": dense(data.train, 5), "test": dense(data.test, 6)}
+    pixels = SegmentationData(
+        name="grey", class_names=("a", "b"), about="", is_drawn=is_drawn, **splits
+    )
+    draws = [draw_again(pixels, seed=seed) for seed in range(3)]
+    for draw in draws:
+        assert not set(draw.data.train.ids) & set(draw.data.test.ids)
+        for split in (draw.data.train, draw.data.test):
+            for i, (name, grey) in enumerate(zip(split.ids, brightness(split), strict=True)):
+                assert split.sizes_hw[i] == ((5, 4) if name.startswith("train") else (6, 4))
+                assert split.target(i).shape == split.sizes_hw[i]
+                assert (split.target(i) == grey).all()
+        assert (draw.data.test.ids == data.test.ids) != is_drawn
+    assert len({draw.data.train.target_fingerprint for draw in draws}) == 3
+
+
+def test_data_of_another_kind_are_refused(data):
     with pytest.raises(InputError, match=r"'own' must be a dataclass .* Leave repeats out"):
         draw_again(type("Own", (), {"name": "own"})(), seed=0)
+    with pytest.raises(InputError, match="must be a dataclass whose splits have all fields of"):
+        draw_again(replace(data, test=data.test.ids), seed=0)

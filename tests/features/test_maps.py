@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from polyscale.errors import InputError
-from polyscale.features import ArrayMaps, FeatureStore, JoinedMaps, LostFeaturesError, StoredMaps
+from polyscale.features import (
+    ArrayMaps,
+    FeatureStore,
+    JoinedMaps,
+    LostFeaturesError,
+    StackedMaps,
+    StoredMaps,
+)
 from polyscale.learning.heads.dense import Maps
 
 SHAPE = (4, 5, 6)
@@ -102,6 +109,16 @@ def test_columns_first_are_kept_as_rows(tmp_path, array):
     store.write("k", 0, 19, np.asfortranarray(array))
     maps = StoredMaps(store, "k", [range(19)], SHAPE)
     np.testing.assert_array_equal(maps.take(np.array([3])), array[[3]])
+
+
+@pytest.mark.parametrize("indices", [[0, 5, 2, 5, 1], [4, 3], [0], []])
+def test_maps_of_others_follow_the_first(array, indices):
+    stacked = StackedMaps(ArrayMaps(array[:3]), ArrayMaps(array[3:]))
+    assert stacked.shape == array.shape
+    chosen = np.array(indices, np.int64)
+    taken = stacked.take(chosen)
+    assert taken.dtype == array.dtype
+    np.testing.assert_array_equal(taken, array[chosen])
 
 
 def test_scales_that_do_not_fit_together(array):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from polyscale.errors import InputError
-from polyscale.stats import over_seeds, paired_contrasts
+from polyscale.stats import over_both, over_seeds, paired_contrasts
 
 RIGHT = np.random.default_rng(0).random(400) < 0.7
 
@@ -37,3 +37,21 @@ def test_more_seeds_narrow_no_sampling():
 def test_three_seeds_at_least(shape):
     with pytest.raises(InputError, match="values must be at least 3 seeds by test images"):
         over_seeds(np.zeros(shape))
+
+
+def test_an_interval_over_both_is_that_over_images_where_seeds_agree():
+    values = np.tile(np.random.default_rng(0).normal(0.1, 1, 400), (3, 1))
+    spread = over_seeds(values)
+    both = over_both(spread)
+    assert (both.ci_low, both.ci_high) == pytest.approx((spread.ci_low, spread.ci_high), abs=0.01)
+    assert (both.p_value < 0.05) == (both.ci_low > 0 or both.ci_high < 0)
+
+
+def test_an_interval_over_both_covers_other_seeds_and_other_images():
+    """Both true means are zero: one time in twenty the interval may miss it."""
+    rng, missed = np.random.default_rng(0), 0
+    for _ in range(200):
+        shared, own = rng.normal(0, 1, 100), rng.normal(0, 0.1, (3, 1))
+        both = over_both(over_seeds(shared + own + rng.normal(0, 0.5, (3, 100))))
+        missed += not both.ci_low <= 0 <= both.ci_high
+    assert missed <= 20

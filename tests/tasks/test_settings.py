@@ -138,3 +138,8 @@ def test_options_that_cannot_be():
         option((1, 2), help="A pair.")
     with pytest.raises(InputError, match="name of an option must begin with a letter"):
         option(1, name="--pair", help="A pair.")
+
+
+def test_a_group_that_most_tasks_have_is_named_by_the_others():
+    groups = group_options({task.name: task.settings_type for task in loadable_tasks()})
+    assert list(groups["Options of every task but questions"]) == ["repeats"]

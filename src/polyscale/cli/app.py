@@ -23,6 +23,7 @@ from polyscale.cli.paper import paper
 from polyscale.cli.plan import plan
 from polyscale.cli.predict import predict
 from polyscale.cli.pretrain import pretrain
+from polyscale.cli.pretrain_arms import pretrain_arms
 from polyscale.cli.recipe import recipe
 from polyscale.cli.reconstruct import reconstruct
 from polyscale.cli.report import report
@@ -43,7 +44,7 @@ app.command(cls=CompareCommand)(compare)
 app.command(cls=TaskCommand)(capacity)
 app.command()(look)
 app.command()(hard)
-for command in (reconstruct, predict, plan, models, show, seams, paper, pretrain):
+for command in (reconstruct, predict, plan, models, show, seams, paper, pretrain, pretrain_arms):
     app.command()(command)
 app.add_typer(recipe, name="recipe")
 app.add_typer(llava, name="llava")

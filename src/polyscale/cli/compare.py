@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -25,7 +25,7 @@ from polyscale.progress import notes, progress_bars
 from polyscale.types import Candidate
 
 if TYPE_CHECKING:
-    from polyscale.studies import ComparePlan, Comparison
+    from polyscale.studies import Comparison
     from polyscale.tasks import Option
 
 ALREADY_THERE = "This very run is already there; nothing was computed."
@@ -160,8 +160,24 @@ def _record(
     return command_record(words, files) if len(files) == len(places) else None
 
 
+class RunPlan(Protocol):
+    """What is known of a run before it begins, as `ComparePlan` has it."""
+
+    @property
+    def data(self) -> Any:
+        """Images, with notes for the user."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the run is asked to do."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of its files."""
+
+
 def run_plan(
-    plan: "ComparePlan",
+    plan: RunPlan,
     out: Path,
     *,
     run: "Callable[..., Comparison] | None" = None,
@@ -196,7 +212,8 @@ def run_plan(
         notes.print(ALREADY_THERE)
     else:
         with progress_bars() as progress:
-            comparison = (run or run_and_explain)(
+            runs: Callable[..., Comparison] = run or run_and_explain
+            comparison = runs(
                 plan, cache=cache, cache_limit_bytes=cache_limit_bytes, progress=progress
             )
         write_run(comparison, out)

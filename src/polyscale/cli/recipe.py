@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
@@ -54,14 +54,24 @@ def list_recipes() -> None:
     Examples:
         polyscale recipe list
     """  # noqa: D301 - \b keeps the lines
-    from polyscale.studies.recipes import MULTIMODAL, RECIPES, RECONSTRUCTIONS
+    from polyscale.studies.recipes import (
+        CAPACITIES,
+        MULTIMODAL,
+        PRETRAININGS,
+        RECIPES,
+        RECONSTRUCTIONS,
+    )
 
     for name, entry in RECIPES.items():
         output.print(f"{name:<24}{entry.data.name}, {entry.place}", soft_wrap=True)
     for name, recipe in MULTIMODAL.items():
         output.print(f"{name:<24}V*, {recipe.place}", soft_wrap=True)
-    for name, block in RECONSTRUCTIONS.items():
-        output.print(f"{name:<24}ImageNet-1k, {block.place}", soft_wrap=True)
+    for name, reconstruction in RECONSTRUCTIONS.items():
+        output.print(f"{name:<24}ImageNet-1k, {reconstruction.place}", soft_wrap=True)
+    for name, capacity in CAPACITIES.items():
+        output.print(f"{name:<24}ImageNet-1k, {capacity.place}", soft_wrap=True)
+    for name, training in PRETRAININGS.items():
+        output.print(f"{name:<24}ImageNet-21k, {training.place}", soft_wrap=True)
 
 
 @recipe.command("show")
@@ -72,11 +82,15 @@ def show_recipe(name: RecipeName) -> None:
     Examples:
         polyscale recipe show imagenet-vit
     """  # noqa: D301 - \b keeps the lines
+    from polyscale.cli.recipe_capacity import capacity_lines
     from polyscale.cli.recipe_multimodal import multimodal_lines
+    from polyscale.cli.recipe_pretraining import pretraining_lines
     from polyscale.cli.recipe_reconstruction import reconstruction_lines
     from polyscale.cli.recipe_text import show_lines
     from polyscale.studies.recipes import (
+        CapacityRecipe,
         MultimodalRecipe,
+        PretrainRecipe,
         ReconstructionRecipe,
         find_recipe,
         size_recipe,
@@ -87,6 +101,10 @@ def show_recipe(name: RecipeName) -> None:
         _print(output, multimodal_lines(entry))
     elif isinstance(entry, ReconstructionRecipe):
         _print(output, reconstruction_lines(entry))
+    elif isinstance(entry, CapacityRecipe):
+        _print(output, capacity_lines(entry))
+    elif isinstance(entry, PretrainRecipe):
+        _print(output, pretraining_lines(entry))
     else:
         _print(output, show_lines(entry, size_recipe(entry)))
 
@@ -98,8 +116,8 @@ def run_recipe(
     data: Annotated[
         str | None,
         typer.Option(
-            help="The recipe's data set: imagenet:PATH, ade20k:PATH, nyu:PATH or llava:PATH; only "
-            "--dry does without it."
+            help="The recipe's data set: imagenet:PATH, ade20k:PATH, nyu:PATH or llava:PATH, and "
+            "folder:PATH to pre-train on; only --dry does without it."
         ),
     ] = None,
     out: Annotated[
@@ -136,14 +154,18 @@ def run_recipe(
         polyscale recipe run imagenet-vit --data imagenet:/data --per-class 100
         polyscale recipe run ade20k-vit --data ade20k:/data --steps 1000
     """  # noqa: D301 - \b keeps the lines
+    from polyscale.cli.recipe_capacity import capacity_costs, run_capacity
     from polyscale.cli.recipe_multimodal import cost_lines, run_lines, weight_lines
+    from polyscale.cli.recipe_pretraining import pretraining_costs, run_pretraining
     from polyscale.cli.recipe_reconstruction import reconstruction_costs, run_reconstruction
     from polyscale.cli.recipe_text import forecast_lines, outcome_lines
     from polyscale.data import default_inspection_cache
     from polyscale.features import default_cache
     from polyscale.studies import check_out
     from polyscale.studies.recipes import (
+        CapacityRecipe,
         MultimodalRecipe,
+        PretrainRecipe,
         ReconstructionRecipe,
         check_memory,
         fetch_weights,
@@ -166,13 +188,25 @@ def run_recipe(
             choices = {"weights_dir": weights_dir, "limit": limit, "given": ctx.obj}
             _print(output, run_lines(recipe, data, out, **choices))
         return
-    if isinstance(recipe, ReconstructionRecipe):
-        if limit is not None:
-            raise InputError(f"limit must not be given for {name}, but got {limit}.")
-        _print(output if dry else notes, reconstruction_costs(recipe, per_class))
+    if isinstance(recipe, PretrainRecipe):
+        for option, number in (("limit", limit), ("per-class", per_class)):
+            if number is not None:
+                raise InputError(f"{option} must not be given for {name}, but got {number}.")
+        _print(output if dry else notes, pretraining_costs(recipe))
         if not dry:
             assert data is not None
-            lines = run_reconstruction(
+            _print(output, run_pretraining(recipe, data, out, given=ctx.obj, cache=cache))
+        return
+    if isinstance(recipe, ReconstructionRecipe | CapacityRecipe):
+        if limit is not None:
+            raise InputError(f"limit must not be given for {name}, but got {limit}.")
+        is_capacity = isinstance(recipe, CapacityRecipe)
+        costs: Any = capacity_costs if is_capacity else reconstruction_costs
+        run: Any = run_capacity if is_capacity else run_reconstruction
+        _print(output if dry else notes, costs(recipe, per_class))
+        if not dry:
+            assert data is not None
+            lines = run(
                 recipe,
                 data,
                 out,

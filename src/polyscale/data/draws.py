@@ -1,21 +1,19 @@
 """Another draw of the images: a new split, or a part of the training images."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, is_dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from polyscale.data.dataset import MIN_TRAIN, LabelledImages
+from polyscale.data.dataset import MIN_TRAIN, DenseImages, LabelledImages
 from polyscale.data.listing import in_drawn_order, is_drawn_for_test
 from polyscale.errors import InputError
 from polyscale.records import DrawKind
 
-NEEDED = ("ids", "targets", "read", "fingerprint")
-"""What images must have so that others can be drawn: the fields of `LabelledImages`."""
+Images: TypeAlias = LabelledImages | DenseImages
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,20 +47,15 @@ def draw_again(data: Any, *, seed: int) -> Draw:
     size would (McCarthy 1969).
 
     Args:
-        data: a dataclass such as `DataSet`, whose images have one target each.
+        data: a dataclass such as `DataSet`, whose images have one target each or one for each
+            pixel.
         seed: of the draw.
 
     Raises:
         InputError: if the data are of another kind, or the images that are drawn can't be used.
     """
-    parts = [getattr(data, split) for split in ("train", "test")] if is_dataclass(data) else [data]
-    if not all(hasattr(images, name) for images in parts for name in NEEDED):
-        raise InputError(
-            f"data {getattr(data, 'name', data)!r} must be a dataclass whose splits have "
-            f"{', '.join(NEEDED)}, so that other images can be drawn. Leave repeats out."
-        )
-    whole = _join(*(LabelledImages(*(getattr(p, name) for name in NEEDED)) for p in parts))
-    classes = _classes(whole.targets, has_names=hasattr(data, "class_names"))
+    whole = _join(*_splits(data))
+    classes = _classes(whole, has_names=hasattr(data, "class_names"))
     if draw_kind(data) == "split":
         is_test = is_drawn_for_test(whole.ids, classes, seed=seed)
         train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
@@ -74,10 +67,26 @@ def draw_again(data: Any, *, seed: int) -> Draw:
     return Draw(seed, divided, train, test)
 
 
-def _classes(targets: NDArray[Any], *, has_names: bool) -> NDArray[np.int64]:
+def _splits(data: Any) -> tuple[Images, Images]:
+    """Training and test images, as one of the two classes that can be joined."""
+    parts = [getattr(data, split, None) for split in ("train", "test")]
+    for kind in (LabelledImages, DenseImages):
+        names = [each.name for each in fields(kind)]
+        if is_dataclass(data) and all(hasattr(part, name) for part in parts for name in names):
+            train, test = (kind(*(getattr(part, name) for name in names)) for part in parts)
+            return train, test
+    raise InputError(
+        f"data {getattr(data, 'name', data)!r} must be a dataclass whose splits have all fields of "
+        "LabelledImages or DenseImages, so that other images can be drawn. Leave repeats out."
+    )
+
+
+def _classes(images: Images, *, has_names: bool) -> NDArray[np.int64]:
     """Class of each image; 0 for all of them where an image has no single class."""
-    is_class = has_names and targets.dtype == np.int64 and targets.ndim == 1
-    return targets if is_class else np.zeros(len(targets), np.int64)
+    targets = getattr(images, "targets", None)
+    if has_names and targets is not None and targets.dtype == np.int64 and targets.ndim == 1:
+        return targets
+    return np.zeros(len(images), np.int64)
 
 
 def _draw_half(ids: Sequence[str], classes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
@@ -86,17 +95,29 @@ def _draw_half(ids: Sequence[str], classes: NDArray[np.int64], seed: int) -> NDA
     return np.sort(np.concatenate([m[: max(MIN_TRAIN, round(len(m) / 2))] for m in order]))
 
 
-def _join(first: LabelledImages, second: LabelledImages) -> LabelledImages:
+def _join(first: Images, second: Images) -> Images:
     """The images of both, in this order."""
 
-    def read(index: int, min_side: int | None = None) -> Image.Image:
-        images, own = (first, index) if index < len(first) else (second, index - len(first))
-        return images.read(own, min_side=min_side)
+    def of_both(name: str) -> Callable[..., Any]:
+        """A method of both, which takes the index of an image first."""
 
-    words = first.fingerprint + second.fingerprint
-    return LabelledImages(
-        (*first.ids, *second.ids),
-        np.concatenate([np.asarray(first.targets), np.asarray(second.targets)]),
-        read,
-        blake2b(words.encode(), digest_size=16).hexdigest(),
-    )
+        def call(index: int, *arguments: Any, **named: Any) -> Any:
+            images, own = (first, index) if index < len(first) else (second, index - len(first))
+            return getattr(images, name)(own, *arguments, **named)
+
+        return call
+
+    ids, read = (*first.ids, *second.ids), of_both("read")
+    fingerprint = _hash(first.fingerprint + second.fingerprint)
+    if isinstance(first, DenseImages) and isinstance(second, DenseImages):
+        sizes_hw = (*first.sizes_hw, *second.sizes_hw)
+        targets = _hash(first.target_fingerprint + second.target_fingerprint)
+        return DenseImages(ids, sizes_hw, read, of_both("target"), fingerprint, targets)
+    assert isinstance(first, LabelledImages)
+    assert isinstance(second, LabelledImages)
+    both = np.concatenate([np.asarray(first.targets), np.asarray(second.targets)])
+    return LabelledImages(ids, both, read, fingerprint)
+
+
+def _hash(words: str) -> str:
+    return blake2b(words.encode(), digest_size=16).hexdigest()

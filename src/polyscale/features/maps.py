@@ -143,6 +143,25 @@ class JoinedMaps(_WithShape):
         self._maps = (ArrayMaps(array),)
 
 
+class StackedMaps(_WithShape):
+    """The maps of some images, followed by those of others."""
+
+    def __init__(self, first: MapSource, second: MapSource) -> None:
+        self._first, self._second = first, second
+        self.shape = (len(first) + len(second), *first.shape[1:])
+
+    def take(self, indices: NDArray[np.integer]) -> MapArray:
+        """The maps of some images, in the order of the indices."""
+        of_second = indices >= len(self._first)
+        parts = (
+            self._first.take(indices[~of_second]),
+            self._second.take(indices[of_second] - len(self._first)),
+        )
+        taken = np.empty((len(indices), *self.shape[1:]), parts[0].dtype)
+        taken[~of_second], taken[of_second] = parts
+        return taken
+
+
 class SummedMaps(_WithShape):
     """Several scales of the same images, one on top of the other.
 

@@ -11,6 +11,7 @@ from polyscale.records.addons import (
     Shots,
     SweetSpot,
 )
+from polyscale.records.arms import Arm, ArmContrast, Arms
 from polyscale.records.capacity import Capacity, CapacityLoss, FittedLayer
 from polyscale.records.codec import FieldError, Record, decode, read_json, write_json
 from polyscale.records.config import CONFIG_FILE, read_config
@@ -96,6 +97,9 @@ __all__ = [
     "Answer",
     "AnswerPicture",
     "AnswerRow",
+    "Arm",
+    "ArmContrast",
+    "Arms",
     "Capacity",
     "CapacityLoss",
     "Cascade",

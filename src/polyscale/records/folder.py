@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from polyscale.records.addons import Cascade, Control, Failure, Probes, SweetSpot
+from polyscale.records.arms import Arms
 from polyscale.records.capacity import Capacity
 from polyscale.records.data import ClassIous, DataRecord, Sizes
 from polyscale.records.hard import HardExamples
@@ -31,6 +32,7 @@ FILES: dict[str, Any] = {
     "hard.json": tuple[HardExamples, ...],
     "reconstruction.json": Reconstruction,
     "data.json": DataRecord,
+    "arms.json": Arms,
     "capacity.json": Capacity,
     "classes.json": ClassIous,
     "sizes.json": Sizes,

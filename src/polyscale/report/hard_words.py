@@ -19,7 +19,7 @@ def hard_finding(run: Run, hard: HardExamples) -> str:
     gain = PROBABILITY.finding(hard.gain.value, hard.gain.ci_low, hard.gain.ci_high)
     larger = run.names[hard.larger]
     others = f"the better of {run.names[hard.base]} and {run.names[hard.s2]}"
-    where = "one half of the training images finds them and the other half measures"
+    where = "where one half of the training images sees it ahead, the other half measures"
     if not hard.is_found:
         return (
             f"No images were found on which {larger} gains beyond chance over {others}: {where} "
@@ -27,7 +27,7 @@ def hard_finding(run: Run, hard: HardExamples) -> str:
         )
     return (
         f"There are images on which {larger} gains over {others}: {where} {gain} of probability of "
-        "the right class on them."
+        "the right class."
     )
 
 
@@ -73,7 +73,7 @@ def _kind_text(kind: HardKind) -> tuple[str, str]:
         than = "less than their"
     else:
         than = "which can’t be told from their"
-    return share, f"{than} {all_images}{NBSP}% of all test images"
+    return share, f"{than} share of all test images, {all_images}{NBSP}%"
 
 
 def kind_of(image: HardImage) -> str:

@@ -138,6 +138,7 @@ class Run:
     controls: tuple[records.Control, ...] = ()
     probes: Mapping[str, records.Probes] = field(default_factory=dict)
     repeats: records.Repeats | None = None
+    arms: records.Arms | None = None
     capacity: records.Capacity | None = None
     reconstruction: records.Reconstruction | None = None
     residuals: tuple[Residuals, ...] = ()

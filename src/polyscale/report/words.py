@@ -6,6 +6,7 @@ from typing import Literal
 
 from polyscale.records import Contrast, Outcome, Result, Verdict
 from polyscale.report.advice import advice_text, more_images
+from polyscale.report.arms_words import arms_answers
 from polyscale.report.hard_words import hard_answers
 from polyscale.report.names import scales_phrase
 from polyscale.report.numbers import LEVEL, ratio, ratio_interval
@@ -99,7 +100,7 @@ def plain_answers(run: Run) -> list[str]:
     lines = [line for t in texts for line in (t.head, t.evidence, t.cost, t.alone) if line]
     missing = [f"No verdict on {name}: {why}" for name, why in without_verdict(run).items()]
     said = reconstruction_sentences(run)
-    answers = [*filter(None, first), *lines, *missing, *hard_answers(run)]
+    answers = [*filter(None, first), *lines, *missing, *hard_answers(run), *arms_answers(run)]
     return [*said, *answers] if is_reconstruction(run) else [*answers, *said]
 
 

@@ -43,7 +43,7 @@ from polyscale.stats.paired import paired_contrasts
 from polyscale.stats.power import images_to_differ, images_to_equate
 from polyscale.stats.recommend import recommend
 from polyscale.stats.repeats import split_interval, training_interval
-from polyscale.stats.seeds import MIN_SEEDS, SeedSpread, over_seeds
+from polyscale.stats.seeds import MIN_SEEDS, BothSpread, SeedSpread, over_both, over_seeds
 from polyscale.stats.segmentation import (
     PixelCounts,
     class_iou,
@@ -75,6 +75,7 @@ __all__ = [
     "THRESHOLDS",
     "UNUSUAL",
     "Ambiguity",
+    "BothSpread",
     "CascadeAnswers",
     "ClassAnswers",
     "CrossFit",
@@ -117,6 +118,7 @@ __all__ = [
     "mean_iou",
     "mean_of_images",
     "object_ious",
+    "over_both",
     "over_seeds",
     "paired_contrasts",
     "paired_errors",

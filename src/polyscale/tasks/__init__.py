@@ -15,7 +15,7 @@ from polyscale.tasks.registry import DEFAULT, get_task, loadable_tasks, task_nam
 from polyscale.tasks.regression import Regression
 from polyscale.tasks.retrieval import Retrieval
 from polyscale.tasks.segmentation import Segmentation, SegmentationSettings
-from polyscale.tasks.settings import PooledSettings, RunSettings, pooled_rows
+from polyscale.tasks.settings import DrawnSettings, PooledSettings, RunSettings, pooled_rows
 from polyscale.tasks.task import AddOn, Task
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "DensePredictor",
     "Depth",
     "DepthSettings",
+    "DrawnSettings",
     "Evaluation",
     "FinishedRun",
     "ImageGroups",

@@ -1,7 +1,7 @@
 """Settings on the command line: each field says itself how it is given there and what it means."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import chain
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -225,10 +225,18 @@ def group_options(kinds: Mapping[str, type]) -> dict[str, dict[str, Option]]:
             holders.setdefault((name, target, own), []).append(task)
     groups: dict[str, dict[str, Option]] = {}
     for (name, target, own), tasks in sorted(holders.items(), key=lambda held: -len(held[1])):
-        whose = "every task" if len(tasks) == len(kinds) else _join(tasks)
+        whose = _name_tasks(tasks, kinds)
         described = own.describe(target, {task: kinds[task] for task in tasks})
         groups.setdefault(f"Options of {whose}", {})[name] = described
     return groups
+
+
+def _name_tasks(tasks: Sequence[str], every: Iterable[str]) -> str:
+    """The tasks, or those that are not among them where these are far fewer."""
+    others = [task for task in every if task not in tasks]
+    if not others:
+        return "every task"
+    return f"every task but {_join(others)}" if 2 * len(others) < len(tasks) else _join(tasks)
 
 
 def _join(names: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from polyscale.data import Draw
 from polyscale.errors import InputError
 from polyscale.features import pooled_columns
 from polyscale.learning.heads import LinearHead
@@ -20,7 +21,7 @@ from polyscale.tasks.evaluation import Baseline, Case, Evaluation, SavedHead, Sc
 from polyscale.tasks.files import answers_table, most_divided, thumbnail
 from polyscale.tasks.pooled_predictor import Columns, PooledPredictor
 from polyscale.tasks.settings import PooledSettings, Rows, RunSettings
-from polyscale.tasks.task import AddOn, Task
+from polyscale.tasks.task import Task
 from polyscale.types import Candidate
 
 NUM_FOLDS = 5
@@ -282,10 +283,10 @@ class PooledTask(Task):
             **super().facts(data, settings),
         }
 
-    def addons(self, settings: Any) -> tuple[AddOn, ...]:
-        """Also repeats where they are asked for."""
-        repeats: tuple[AddOn, ...] = ("repeats",) if getattr(settings, "repeats", 0) else ()
-        return (*repeats, *super().addons(settings))
+    def drawn_features(self, case: Case, draw: Draw, prepared: Any) -> tuple[Rows, Rows]:
+        """The rows of the images."""
+        rows = np.concatenate([case.train, case.test])
+        return rows[draw.train], rows[draw.test]
 
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
         """Images on which candidates differ, the most divided first."""

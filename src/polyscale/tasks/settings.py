@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -175,7 +175,33 @@ class RunSettings(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PooledSettings(RunSettings):
+class DrawnSettings(RunSettings):
+    """The options of tasks whose images can be drawn again: those with `Task.drawn_features`."""
+
+    repeats: int = option(
+        0,
+        help="Also repeat split and training this many times with other seeds, on the same "
+        "features, and show how far the answer moves. Where the data have a split of their own, "
+        "half of the training images are drawn each time.",
+    )
+
+    def __post_init__(self) -> None:
+        if type(self.repeats) is not int or not (
+            self.repeats == 0 or 2 <= self.repeats <= MAX_REPEATS
+        ):
+            raise InputError(
+                f"repeats must be 0, or from 2 to {MAX_REPEATS}, but got {self.repeats!r}. "
+                "Ten show how far an answer moves."
+            )
+        super().__post_init__()
+
+    def for_draw(self, seed: int) -> Self:
+        """The settings of one repeat."""
+        return replace(self, seed=seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledSettings(DrawnSettings):
     """The options of tasks that describe each image by one row of numbers."""
 
     kept_with_heads: ClassVar[tuple[str, ...]] = (*RunSettings.kept_with_heads, "feature")
@@ -187,22 +213,9 @@ class PooledSettings(RunSettings):
         help="What heads see of each scale: the class token (cls), the mean of the map (mean) or "
         "both.",
     )
-    repeats: int = option(
-        0,
-        help="Also repeat split and training this many times with other seeds, on the same "
-        "features, and show how far the answer moves. Where the data have a split of their own, "
-        "half of the training images are drawn each time.",
-    )
 
     def __post_init__(self) -> None:
         check_choice("feature", self.feature, get_args(Feature))
-        if type(self.repeats) is not int or not (
-            self.repeats == 0 or 2 <= self.repeats <= MAX_REPEATS
-        ):
-            raise InputError(
-                f"repeats must be 0, or from 2 to {MAX_REPEATS}, but got {self.repeats!r}. "
-                "Ten show how far an answer moves."
-            )
         super().__post_init__()
 
     @property

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 from typing_extensions import Self
 
+from polyscale.data import Draw
 from polyscale.errors import InputError
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Contrast, Metric, Reduction, TaskRecord
@@ -217,9 +218,25 @@ class Task(ABC):
             "10 000 resamples"
         )
 
+    def drawn_features(self, case: Case, draw: Draw, prepared: Any) -> tuple[Any, Any]:
+        """Features of the training and test images of a draw, from those that are there.
+
+        It must be written where the task's settings are `DrawnSettings`.
+
+        Args:
+            case: a candidate with the features of the run.
+            draw: other training and test images of the same data.
+            prepared: what `prepare` returned for the draw.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.drawn_features")
+
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
         """What else the run loop should do."""
-        return ("floors",) if settings.floors else ()
+        wanted: dict[AddOn, Any] = {
+            "repeats": getattr(settings, "repeats", 0),
+            "floors": settings.floors,
+        }
+        return tuple(name for name, value in wanted.items() if value)
 
     def record(self) -> TaskRecord:
         """How a report reads runs of this task: `task.json`."""

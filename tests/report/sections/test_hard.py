@@ -106,7 +106,7 @@ def test_the_gain_is_set_beside_that_of_several_scales(with_hard, hard, gain, wo
 
 def test_shares_of_the_gain_are_set_beside_those_of_all_images(hard):
     text = kinds_text(hard).replace("\N{NO-BREAK SPACE}", " ")
-    assert "4 % (95 % interval 0 to 9) lies on ambiguous labels, less than their 10 %" in text
+    assert "4 % (95 % interval 0 to 9) lies on ambiguous labels, less than their share" in text
     assert "30 % (95 % interval 12 to 52) lies on images that look rare, more than their" in text
     unsure = replace(hard, rare=HardKind(0.1, 0.02, 0.4, 0.1))
     assert "which can’t be told from their" in kinds_text(unsure)
@@ -121,7 +121,7 @@ def test_each_hard_image_is_shown_with_its_facts_above_two_easy_ones(with_hard, 
     for number in ("0.12", "0.25", "0.75", "Found in 8 of 10 searches", "Rarer than 97"):
         assert number in page
     assert page.count('class="right"') == 2  # the larger model, of three candidates
-    assert "neither rare nor ambiguous" in page
+    assert "Neither rare nor ambiguous" in page
     assert [kind_of(image) for image in hard.images] == ["rare look", "neither rare nor ambiguous"]
 
 

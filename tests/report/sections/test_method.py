@@ -33,6 +33,14 @@ def test_limits_name_the_data_and_count_the_pairs(run):
     assert "pairs were tested" not in text_of(replace(run, contrasts=run.contrasts[:1]))
 
 
+def test_repeats_are_named_where_the_task_has_them(run):
+    first, *others = replace(run, repeats=None).results
+    without = {name: value for name, value in first.settings.items() if name != "repeats"}
+    bare = replace(run, repeats=None, results=(replace(first, settings=without), *others))
+    assert "--repeats measures that" in text_of(replace(run, repeats=None))
+    assert "or another training. " in text_of(bare)
+
+
 def test_times_are_told_with_the_longest_stages(run):
     timing = Timing(wall_s=61.7, model_s=44.1, num_tiles=9, stages={"probe": 9.2, "features": 60})
     assert (

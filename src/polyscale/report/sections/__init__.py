@@ -13,6 +13,7 @@ from polyscale.report.sections.addons import (
     probes_section,
 )
 from polyscale.report.sections.answer import answer_section, equal_cost_section
+from polyscale.report.sections.arms import arms_section
 from polyscale.report.sections.calibration import calibration_section
 from polyscale.report.sections.candidates import (
     candidates_section,
@@ -41,6 +42,7 @@ that is not `Markup` is escaped.
 
 FINDINGS: tuple[Section, ...] = (
     answer_section,
+    arms_section,
     questions_answer,
     questions_section,
     reconstruction_section,

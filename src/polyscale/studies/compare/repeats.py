@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-
-import numpy as np
+from typing import Any
 
 from polyscale.data import Draw, draw_again, draw_kind
 from polyscale.errors import InputError
@@ -11,7 +10,8 @@ from polyscale.records import Contrast, DrawnContrast, Repeat, Repeats, Result
 from polyscale.stats import split_interval, training_interval
 from polyscale.studies.compare.answers import answer
 from polyscale.studies.compare.plan import ComparePlan
-from polyscale.tasks import Case, Evaluation, PooledTask
+from polyscale.tasks import Case, Evaluation, Task
+from polyscale.types import Progress
 
 
 def make_draws(plan: ComparePlan) -> list[Draw]:
@@ -35,24 +35,63 @@ def make_draws(plan: ComparePlan) -> list[Draw]:
     return draws
 
 
-def repeat(case: Case, task: PooledTask, draws: Sequence[Draw]) -> list[Evaluation]:
+def repeat(case: Case, task: Task, draws: Sequence[Draw]) -> list[Evaluation]:
     """Train and judge a head on each draw; features are those of the case, put in another order."""
-    rows, step = np.concatenate([case.train, case.test]), f"{case.candidate}: repeats"
-    evaluations = []
+    step, evaluations = f"{case.candidate}: repeats", []
     for done, draw in enumerate(draws):
         case.progress(step, done, len(draws), "draws")
-        drawn = replace(
-            case,
-            train=rows[draw.train],
-            test=rows[draw.test],
-            data=draw.data,
-            prepared=task.prepare(draw.data, case.settings),
-            settings=replace(case.settings, seed=draw.seed),
-        )
-        # the head would keep the memory of all draws
-        evaluations.append(replace(task.evaluate(drawn), head=None, saved=None))
+        own = replace(case, progress=_as_notes(case, step, done, len(draws)))
+        evaluations.append(_without_head(task.evaluate(_drawn(own, task, draw)), case))
     case.progress(step, len(draws), len(draws), "draws")
     return evaluations
+
+
+def _drawn(case: Case, task: Task, draw: Draw) -> Case:
+    """The same candidate on a draw, with the features and variants that are there."""
+    settings = case.settings.for_draw(draw.seed)
+    prepared = task.prepare(draw.data, settings)
+    train, test = task.drawn_features(case, draw, prepared)
+
+    def variant(**options: Any) -> Case:
+        assert case.variant is not None
+        own = replace(case.variant(**options), progress=case.progress)
+        return _drawn(own, task, draw)
+
+    return replace(
+        case,
+        train=train,
+        test=test,
+        data=draw.data,
+        settings=settings,
+        prepared=prepared,
+        feature_keys=(*case.feature_keys, draw.data.train.fingerprint),
+        variant=variant,
+    )
+
+
+def _as_notes(case: Case, draws: str, drawn: int, num_draws: int) -> Progress:
+    """What a draw reports, as notes of one step: many draws would be many steps."""
+
+    def told(step: str, done: int, total: int, unit: str, *, note: str = "") -> None:
+        about = f"{step.removeprefix(f'{case.candidate}: ')} {done}/{total} {unit}"
+        case.progress(draws, drawn, num_draws, "draws", note=about)
+
+    return told
+
+
+def _without_head(evaluation: Evaluation, case: Case) -> Evaluation:
+    """What answers need; heads, features and details of all draws would fill the memory."""
+    scores = replace(evaluation.scores, columns={}, details=None)
+    selection = replace(evaluation.selection, columns={}, details=None)
+    return replace(
+        evaluation,
+        scores=scores,
+        selection=selection,
+        module=case.module,
+        head=None,
+        saved=None,
+        test=None,
+    )
 
 
 def make_repeats(

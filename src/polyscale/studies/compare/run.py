@@ -185,11 +185,11 @@ class _Run:
             evaluation = task.evaluate(case)
             self._check_same_images(candidate, evaluation)
             self.evaluations[candidate] = evaluation
-        if not isinstance(task, PooledTask):
-            return
         if "repeats" in self.addons:
             with self.watch.stage("repeats"):
                 self.repeats[candidate] = repeat(case, task, self.draws)
+        if not isinstance(task, PooledTask):
+            return
         if "probes" in self.addons:
             with self.watch.stage("other probes"):
                 self.probes[candidate] = run_probes(case, features, evaluation, task)

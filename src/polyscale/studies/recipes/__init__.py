@@ -1,5 +1,6 @@
 """Experiments of the paper, each with one command."""
 
+from polyscale.studies.recipes.capacity import CAPACITIES, CapacityRecipe
 from polyscale.studies.recipes.multimodal import (
     CATEGORIES,
     MULTIMODAL,
@@ -22,6 +23,7 @@ from polyscale.studies.recipes.prepare import (
     fetch_weights,
     prepare_recipe,
 )
+from polyscale.studies.recipes.pretraining import PRETRAININGS, PretrainRecipe
 from polyscale.studies.recipes.rates import Rates, measure_rates
 from polyscale.studies.recipes.recipe import Checkpoint, Entry, Recipe
 from polyscale.studies.recipes.reconstruction import RECONSTRUCTIONS, ReconstructionRecipe
@@ -36,19 +38,23 @@ from polyscale.studies.recipes.size import (
 from polyscale.studies.recipes.table import RECIPES, get_recipe
 
 __all__ = [
+    "CAPACITIES",
     "CATEGORIES",
     "MULTIMODAL",
+    "PRETRAININGS",
     "RECIPES",
     "RECONSTRUCTIONS",
     "VSTAR",
     "Arm",
     "CandidateSize",
+    "CapacityRecipe",
     "Checkpoint",
     "Entry",
     "LanguageWeights",
     "MultimodalRecipe",
     "PreparedMultimodal",
     "PreparedRecipe",
+    "PretrainRecipe",
     "Rates",
     "Recipe",
     "RecipeSize",

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from math import ceil
-from typing import Any
+from typing import Any, TypeAlias
 
 from polyscale.data.published import PaperRow, load_paper
 from polyscale.errors import InputError, near_matches
+from polyscale.studies.recipes.capacity import CAPACITIES, CapacityRecipe
+from polyscale.studies.recipes.pretraining import PRETRAININGS, PretrainRecipe
 from polyscale.studies.recipes.recipe import Checkpoint, Recipe, weights_folder
 from polyscale.studies.recipes.reconstruction import RECONSTRUCTIONS, ReconstructionRecipe
 from polyscale.studies.recipes.size import count_tiles
@@ -218,17 +220,28 @@ MULTIMODAL: Mapping[str, MultimodalRecipe] = {recipe.name: recipe for recipe in 
 """Every recipe of a multimodal language model by its name."""
 
 
-def find_recipe(name: str) -> Recipe | MultimodalRecipe | ReconstructionRecipe:
+AnyRecipe: TypeAlias = (
+    Recipe | MultimodalRecipe | ReconstructionRecipe | CapacityRecipe | PretrainRecipe
+)
+
+
+def find_recipe(name: str) -> AnyRecipe:
     """The recipe of this name, of whatever kind.
 
     Raises:
         InputError: if there is none; the message names close matches.
     """
-    recipes: dict[str, Any] = {**RECIPES, **MULTIMODAL, **RECONSTRUCTIONS}
+    recipes: dict[str, Any] = {
+        **RECIPES,
+        **MULTIMODAL,
+        **RECONSTRUCTIONS,
+        **CAPACITIES,
+        **PRETRAININGS,
+    }
     if name not in recipes:
         raise InputError(
             f"recipe must be one of {', '.join(recipes)}, but got {name!r}."
             f"{near_matches(name, recipes)}"
         )
-    found: Recipe | MultimodalRecipe | ReconstructionRecipe = recipes[name]
+    found: AnyRecipe = recipes[name]
     return found

@@ -25,6 +25,7 @@ from polyscale.tasks.reconstruction import (
     ReconstructionData,
     ReconstructionSettings,
     Target,
+    best_constant,
 )
 from polyscale.types import Backbone, Candidate, Progress, silent
 
@@ -99,25 +100,32 @@ def run_reconstruct(
     cache_limit_bytes: int | None = None,
     progress: Progress = silent,
 ) -> Comparison:
-    """Run a plan of `plan_reconstruct`; see `run_compare`, whose arguments these are."""
+    """Run a plan of `plan_reconstruct`; see `run_compare`, whose arguments these are.
+
+    Raises:
+        InputError: if the target's features are no finite numbers, or the same everywhere.
+        RunError: as `run_compare`.
+    """
     target: Target = plan.data.target
     backbone = target.module.backbone
     with temporary_folder() as nowhere, borrowed([backbone]):
         store = FeatureStore(cache or nowhere, limit_bytes=cache_limit_bytes)
-        maps = {}
+        maps, constants = {}, {}
         _move(backbone, plan.settings.device)
         for split in ("train", "test"):
+            images = getattr(plan.data, split)
             of_scales = extract_maps(
                 target.module,
-                getattr(plan.data, split),
+                images,
                 store=store,
                 weights=target.weights,
                 step=f"target {backbone.name}: {split} images",
                 progress=progress,
             )
-            maps[f"{split}_maps"] = JoinedMaps(list(of_scales.values()))
+            maps[f"{split}_maps"] = joined = JoinedMaps(list(of_scales.values()))
+            constants[split] = best_constant(joined, images.ids, str(target.candidate))
         _move(backbone, "cpu")
-        plan = replace(plan, data=replace(plan.data, **maps))
+        plan = replace(plan, data=replace(plan.data, constants=constants, **maps))
         comparison = run_compare(
             plan, cache=store.folder, cache_limit_bytes=cache_limit_bytes, progress=progress
         )

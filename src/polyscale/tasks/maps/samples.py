@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from polyscale.data import DenseData, DenseImages
+from polyscale.data import DenseData, DenseImages, Draw
 from polyscale.learning.heads.dense.views import View, ViewSettings, cut, views_of
 from polyscale.tasks.maps.settings import MapSettings
 from polyscale.types import HW
@@ -142,6 +142,20 @@ class MapSplit:
             return cls(samples, test, np.flatnonzero(~is_held), np.flatnonzero(is_held), learn)
         kept = samples.take(np.flatnonzero(is_held))
         return cls(kept, test, np.zeros(0, np.int64), np.arange(len(kept)), learn)
+
+    def places(self, draw: Draw, drawn: "MapSplit") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the training and test samples of a draw are: indices into `train`, then `test`."""
+        test_image = (len(self.train.images) + i for i in self.test.image)
+        shown = zip(
+            chain(self.train.image, test_image), self.train.views + self.test.views, strict=True
+        )
+        place = {sample: index for index, sample in enumerate(shown)}
+
+        def find(samples: Samples, images: NDArray[np.int64]) -> NDArray[np.int64]:
+            chosen = zip(images[list(samples.image)].tolist(), samples.views, strict=True)
+            return np.array([place[sample] for sample in chosen])
+
+        return find(drawn.train, draw.train), find(drawn.test, draw.test)
 
     def raster(self, tile_hw: HW, settings: MapSettings) -> RasterTargets:
         """Targets of `train` on a raster of the tiles' aspect, read once for each aspect."""

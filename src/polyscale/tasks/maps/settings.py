@@ -17,7 +17,7 @@ from polyscale.learning.heads.dense.views import ViewSettings, Windows
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.multiscale.fuse import Merge
 from polyscale.tasks.options import KEY, Option, option
-from polyscale.tasks.settings import RunSettings, seeds_option
+from polyscale.tasks.settings import DrawnSettings, RunSettings, seeds_option
 from polyscale.types import HW, Backbone
 
 GIGABYTE = 10**9
@@ -80,7 +80,7 @@ def write_grid(grid: str | HW) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MapSettings(RunSettings):
+class MapSettings(DrawnSettings):
     """What such a comparison depends on besides the data and the candidates.
 
     The help of each option says what it means. Fields without an option, and more:
@@ -169,6 +169,12 @@ class MapSettings(RunSettings):
                 f"head {self.head} is fitted in one go, so it takes no steps and no augmentation. "
                 "Leave them out, or choose another head."
             )
+        if self.repeats and self.augment:
+            raise InputError(
+                f"repeats must be 0 where images are altered at every step, but got {self.repeats}:"
+                " the maps of training images are not kept. Leave augment out, or give seeds, "
+                "which repeat the training alone."
+            )
         if not (isinstance(self.held_out, float) and 0 < self.held_out <= 0.5):
             raise InputError(
                 f"held_out must be above 0 and at most 0.5, but got {self.held_out!r}."
@@ -210,6 +216,10 @@ class MapSettings(RunSettings):
         if self.grid != "auto":
             return self.grid
         return "largest" if self.chooses_grid else "base"
+
+    def for_draw(self, seed: int) -> Self:
+        """The settings of one repeat, which trains each head once."""
+        return replace(super().for_draw(seed), seeds=1)
 
     def with_views(self, **changes: Any) -> Self:
         """The same with other fields of `views`."""

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from polyscale.data import DenseImages
+from polyscale.data import DenseImages, Draw, draw_kind
 from polyscale.data.colours import overlay
 from polyscale.errors import InputError
+from polyscale.features import StackedMaps
 from polyscale.learning.heads.dense.fits import Fitted
 from polyscale.learning.heads.dense.pixels import IMAGES
-from polyscale.learning.heads.dense.train import Targets
+from polyscale.learning.heads.dense.train import ChosenRows, Targets
 from polyscale.learning.heads.dense.views import ViewSettings, views_of
 from polyscale.operator.multiscale import MultiScale
 from polyscale.tasks.evaluation import (
@@ -124,7 +125,16 @@ class MapTask(Task):
             )
 
     def check(self, module: MultiScale, candidate: Candidate, data: Any, settings: Any) -> None:
-        """Raise an InputError for wrong options of the head, or maps too large for the memory."""
+        """Raise an InputError for wrong options of the head, or maps too large for the memory.
+
+        Also for repeats that need maps of mirrored training images, which are never computed.
+        """
+        if settings.repeats and settings.views.flip and draw_kind(data) == "split":
+            raise InputError(
+                "repeats must be 0 where test images are mirrored and polyscale draws the split, "
+                f"but got {settings.repeats}: training images become test images, and only test "
+                "images have maps of their mirror images. Leave flip or repeats out."
+            )
         settings.check_head(module.out_channels, self.head_arguments(data))
         training = None if settings.is_fitted else settings.training or settings.kind.training
         batch = training.batch if training else IMAGES
@@ -150,6 +160,14 @@ class MapTask(Task):
     def prepare(self, data: Any, settings: Any) -> MapSplit:
         """Views of the images, and which of them are held out."""
         return MapSplit.of(data, settings)
+
+    def drawn_features(
+        self, case: Case, draw: Draw, prepared: MapSplit
+    ) -> tuple[ChosenRows, ChosenRows]:
+        """The maps of the samples."""
+        maps = StackedMaps(case.train, case.test)
+        train, test = case.prepared.places(draw, prepared)
+        return ChosenRows(maps, train), ChosenRows(maps, test)
 
     def evaluate(self, case: Case) -> Evaluation:
         """Choose the grid, train a head for each seed; the first one is judged in full."""

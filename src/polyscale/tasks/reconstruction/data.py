@@ -1,11 +1,13 @@
 """Images, and another model's features of them, which are to be reconstructed."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from polyscale.data import DataSet
 from polyscale.features import MapSource
 from polyscale.operator.multiscale import MultiScale
+from polyscale.tasks.reconstruction.scores import ConstantLoss
 from polyscale.types import HW, Candidate
 
 
@@ -44,6 +46,7 @@ class ReconstructionData(DataSet[Any]):
         warnings: what a user must know of the choice of models, as sentences.
         train_maps: the target's maps of the training images; None until they are computed.
         test_maps: likewise of the test images.
+        constants: split → the loss of its best constant; empty until maps are computed.
     """
 
     target: Target
@@ -51,6 +54,7 @@ class ReconstructionData(DataSet[Any]):
     warnings: tuple[str, ...] = ()
     train_maps: MapSource | None = None
     test_maps: MapSource | None = None
+    constants: Mapping[str, ConstantLoss] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:

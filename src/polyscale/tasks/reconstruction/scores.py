@@ -1,13 +1,21 @@
 """Information in bits: how much less a linear map leaves unexplained than the best constant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from polyscale.errors import InputError
+from polyscale.features import MapSource
+from polyscale.tasks.reconstruction.maps import batches
+
 Shares = Float[NDArray[np.float64], "resamples num_images"]
 """How much each image counts, which adds up to 1."""
+
+VARIES = 1e-9
+"""Features vary if their variance is a larger share than this of their mean square."""
 
 LEAST = 2.0**-40
 """Of the constant's loss: no loss counts as smaller, as features are kept in float16."""
@@ -40,6 +48,35 @@ class ConstantLoss:
     def value(self) -> float:
         """Where all images count alike."""
         return float(self(np.full((1, len(self.squares)), 1 / len(self.squares)))[0])
+
+
+def best_constant(maps: MapSource, ids: Sequence[str], name: str) -> ConstantLoss:
+    """The loss of the best constant for a target's maps, in one pass over their tokens.
+
+    Args:
+        maps: of some images.
+        ids: of the images.
+        name: of the target, for errors.
+
+    Raises:
+        InputError: if the features are the same everywhere.
+    """
+    num, dim = len(maps), maps.shape[3]
+    squares, means = np.zeros(num), np.zeros((num, dim))
+    centre = maps.take(np.zeros(1, np.int64)).astype(np.float64).mean(axis=(0, 1, 2))
+    for images, (rows,) in batches(np.arange(num), [maps]):
+        centred = rows.astype(np.float64).reshape(len(images), -1, dim) - centre
+        squares[images], means[images] = (centred**2).mean(axis=(1, 2)), centred.mean(axis=1)
+    best = means.mean(axis=0)
+    squares -= (means * (2 * best) - best**2).mean(axis=1)
+    constant = ConstantLoss(squares, means - best)
+    if constant.value <= VARIES * (constant.value + ((centre + best) ** 2).mean()):
+        raise InputError(
+            f"target {name} must give features that vary, but they are the same everywhere in "
+            f"{num} images, from {ids[0]!r} to {ids[-1]!r}. Check its weights, and that the images "
+            "are not blank."
+        )
+    return constant
 
 
 @dataclass(frozen=True, eq=False)

@@ -141,8 +141,8 @@ class Reconstruction(Task):
     def evaluate(self, case: Case) -> Evaluation:
         """Fit a linear map to the training images, and judge it on both splits."""
         tokens: Tokens = case.prepared
+        constants = case.data.constants
         with case.stage("moments"):
-            constants = tokens.constants
             moments = tokens.moments(case)
         with case.stage("linear maps"):
             fitted = fit_map(moments.folds)

@@ -1,4 +1,4 @@
-"""What all candidates share: folds of images, the best constant, and moments over tokens."""
+"""What all candidates share: folds of images, and moments over tokens."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,14 +16,11 @@ from polyscale.tasks.evaluation import Case
 from polyscale.tasks.reconstruction.data import ReconstructionData
 from polyscale.tasks.reconstruction.maps import Tokens as Rows
 from polyscale.tasks.reconstruction.maps import batches
-from polyscale.tasks.reconstruction.scores import ConstantLoss
+from polyscale.tasks.reconstruction.scores import VARIES
 from polyscale.types import Progress
 
 NUM_FOLDS = 4
 """Of whole images, by which the regulariser is chosen."""
-
-VARIES = 1e-9
-"""Features vary if their variance is a larger share than this of their mean square."""
 
 Shard = tuple[Rows, Rows, NDArray[np.int64]]
 
@@ -69,14 +66,6 @@ class Tokens:
         """The fold of each training image (num_train,)."""
         num = len(self.data.train)
         return np.random.default_rng(self.seed).permutation(num) % min(NUM_FOLDS, num)
-
-    @cached_property
-    def constants(self) -> dict[str, ConstantLoss]:
-        """Split → the loss of its best constant."""
-        return {
-            split: _constant(target_maps(self.data, split), self.data, split)
-            for split in ("train", "test")
-        }
 
     def moments(self, case: Case) -> BackboneMoments:
         """The moments of a candidate: a part of those of all scales of its backbone.
@@ -136,27 +125,6 @@ def _accumulate(
         progress(f"{step} of {split} images", num, num, "images")
 
     return accumulate(shards(), num_folds=int(folds.max()) + 1)
-
-
-def _constant(maps: MapSource, data: ReconstructionData, split: str) -> ConstantLoss:
-    """One pass over the target's tokens."""
-    num, dim = len(maps), maps.shape[3]
-    squares, means = np.zeros(num), np.zeros((num, dim))
-    centre = maps.take(np.zeros(1, np.int64)).astype(np.float64).mean(axis=(0, 1, 2))
-    for images, (rows,) in batches(np.arange(num), [maps]):
-        centred = rows.astype(np.float64).reshape(len(images), -1, dim) - centre
-        squares[images], means[images] = (centred**2).mean(axis=(1, 2)), centred.mean(axis=1)
-    best = means.mean(axis=0)
-    squares -= (means * (2 * best) - best**2).mean(axis=1)
-    constant = ConstantLoss(squares, means - best)
-    if constant.value <= VARIES * (squares.mean() + (centre**2).mean()):
-        ids = getattr(data, split).ids
-        raise InputError(
-            f"target {data.target.candidate} must give features that vary, but its features of "
-            f"all {split} images of {data.name} are the same everywhere, from {ids[0]!r} to "
-            f"{ids[-1]!r}. Check its weights, and that the images are not blank."
-        )
-    return constant
 
 
 def _check_varies(moments: Moments, case: Case, data: ReconstructionData) -> None:

@@ -1,0 +1,95 @@
+"""`polyscale pretrain-arms`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polyscale.cli.compare import run_plan
+from polyscale.cli.console import CacheOption, DeviceOption, JsonOption, QuietOption, ScalesOption
+from polyscale.progress import notes, progress_bars
+from polyscale.records.config import read_values
+
+
+def pretrain_arms(
+    data: Annotated[
+        str, typer.Option(help="Images with classes, as polyscale compare takes them.")
+    ],
+    base: Annotated[
+        str,
+        typer.Option(
+            metavar="MODEL?ARG=VALUE&…",
+            help="The small model: one of timm, and its arguments. Put quotes around it.",
+        ),
+    ],
+    larger: Annotated[
+        str, typer.Option(metavar="MODEL?ARG=VALUE&…", help="The larger model, likewise.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the trainings and of their comparison.")],
+    scales: ScalesOption = "1,2",
+    seeds: Annotated[int, typer.Option(help="Trainings of each backbone, at least 3.")] = 3,
+    share: Annotated[
+        float,
+        typer.Option(help="Part of the training images for backbones; the rest is for heads."),
+    ] = 0.5,
+    epochs: Annotated[
+        float, typer.Option(help="Times that each backbone sees its images.")
+    ] = 100.0,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other field of PretrainSettings, such as batch=128; may be given again.",
+        ),
+    ] = None,
+    device: DeviceOption = "auto",
+    cache: CacheOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Does it pay to pre-train with S²? Train and compare the four arms of the paper's Table 4.
+
+    Each seed trains three backbones for as many epochs: the small model at one scale, the small
+    model at several scales, and the larger one. Linear probes on frozen features then judge four
+    arms: small, small with S² afterwards, larger, and small with S² during training. Given again,
+    the command continues where it was stopped.
+
+    \b
+    Examples:
+        polyscale pretrain-arms --data fashion-mnist --epochs 3 --set batch=128 --out runs/arms \\
+            --base "vit_tiny_patch16_224?img_size=14&patch_size=2&embed_dim=48&depth=3&num_heads=2" \\
+            --larger "vit_tiny_patch16_224?img_size=14&patch_size=2&embed_dim=96&depth=4&num_heads=3"
+    """  # noqa: D301, E501 - \b keeps the lines
+    from polyscale.data import default_inspection_cache
+    from polyscale.features import default_cache
+    from polyscale.learning.pretraining.settings import make_settings
+    from polyscale.studies import check_out
+    from polyscale.studies.arms import ArmsSettings, parse_model, plan_arms, run_arms
+    from polyscale.types import Candidate
+
+    check_out(out)
+    (model, model_args), (larger_model, larger_args) = parse_model(base), parse_model(larger)
+    own = {"model": model, "model_args": model_args, "epochs": epochs}
+    settings = ArmsSettings(
+        base=make_settings({**own, **read_values("set", set_ or ())}),
+        larger=larger_model,
+        larger_args=larger_args,
+        scales=Candidate.parse(f"base@{scales}").scales,
+        seeds=seeds,
+        share=share,
+    )
+    with progress_bars() as progress:
+        plan = plan_arms(data, settings, image_cache=default_inspection_cache(), progress=progress)
+    for note in plan.notes:
+        notes.print(f"warning: {note}", style="yellow", soft_wrap=True)
+    folder = out / "trainings"
+    run_plan(
+        plan,
+        out / "comparison",
+        run=lambda *_, cache, progress, **__: run_arms(
+            plan, trainings=folder, device=device, cache=cache, progress=progress
+        ),
+        cache=cache or default_cache(),
+        as_json=as_json,
+    )

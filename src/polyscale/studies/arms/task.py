@@ -1,0 +1,32 @@
+"""Classification on the features of backbones that were trained several times."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from polyscale.records import Arms, write_json
+from polyscale.tasks import Classification, FinishedRun
+from polyscale.tasks.task import AddOn
+
+
+class OverTrainings(Classification):
+    """The accuracy of an image is the share of trainings whose heads are right on it."""
+
+    right_or_wrong = False
+    statistics = ("accuracy",)
+    images_file: ClassVar[str] = "images.parquet"
+    files: ClassVar[tuple[str, ...]] = ("arms.json",)
+
+    def __init__(self, arms: Arms) -> None:
+        self.arms = arms
+
+    def addons(self, settings: Any) -> tuple[AddOn, ...]:
+        """None: they are for a single training."""
+        return ()
+
+    def own_files(self) -> tuple[str, ...]:
+        """The arms."""
+        return self.files
+
+    def write(self, folder: Path, run: FinishedRun) -> None:
+        """Each arm with what it costs to train, and its spread over trainings."""
+        write_json(folder / "arms.json", self.arms)

@@ -1,0 +1,119 @@
+"""The recipes of Tables 3 and 4."""
+
+import pytest
+from tests.conftest import TinyBackbone
+from tests.tiny_idx import write_idx
+from tests.tiny_study import use_models
+
+from polyscale.cli.recipe_capacity import run_capacity
+from polyscale.cli.recipe_pretraining import run_pretraining
+from polyscale.data.published import load_paper
+from polyscale.errors import InputError
+from polyscale.operator.backbones import load
+from polyscale.records import is_run
+from polyscale.studies.recipes import CAPACITIES, PRETRAININGS, pretraining
+
+
+def test_every_figure_of_the_tables_is_in_one_recipe():
+    losses = [entry.published for recipe in CAPACITIES.values() for entry in recipe.entries]
+    assert losses == [row.value for row in load_paper("capacity")]
+    rows = [row for recipe in PRETRAININGS.values() for row in recipe.published]
+    assert rows == list(load_paper("pretraining"))
+
+
+@pytest.mark.parametrize("recipe", CAPACITIES.values(), ids=lambda r: r.name)
+def test_a_base_model_at_two_scales_stands_against_a_larger_one(recipe):
+    base, larger, several = recipe.entries
+    assert base.checkpoint is several.checkpoint
+    assert larger.checkpoint.params_m > base.checkpoint.params_m
+    assert [entry.scales for entry in recipe.entries] == [(1,), (1,), (1, 2)]
+    settings = recipe.settings(dtype="fp32")
+    assert settings.source == "base"
+    assert settings.metric in ("memorisation", "training_loss")
+    models, heads = recipe.macs(1000)
+    expected = 1000 * (5 * base.checkpoint.gmacs + larger.checkpoint.gmacs)
+    assert models / 1e9 == pytest.approx(expected, rel=0.01)
+    assert heads > 0
+
+
+@pytest.mark.parametrize("recipe", PRETRAININGS.values(), ids=lambda r: r.name)
+def test_backbones_are_those_of_the_table(recipe):
+    pytest.importorskip("timm")
+    settings = recipe.settings()
+    for name, checkpoint in (("base", recipe.small), ("larger", recipe.larger)):
+        training = settings.trainings(0)[name]
+        args = "&".join(f"{key}={value}" for key, value in training.model_args.items())
+        assert args == "img_size=224"
+        model = load(f"timm:{training.model}", weights=False, tile_hw=(224, 224))
+        assert model.grid_hw == checkpoint.grid_hw
+        params = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+        assert params == pytest.approx(checkpoint.params_m, rel=0.01)
+    macs = {name: recipe.train_macs(*own) for name, *own in recipe.arms}
+    assert macs["base with S²"] == pytest.approx(5 * macs["base"], rel=0.01)
+
+
+@pytest.fixture
+def capacity(monkeypatch):
+    """Tiny models under the names of the recipe's checkpoints."""
+    recipe = CAPACITIES["capacity-vit"]
+    models = {}
+    for dim, checkpoint in zip((4, 8), recipe.checkpoints, strict=True):
+        models[checkpoint.source] = TinyBackbone(dim=dim)
+        models[checkpoint.source].name = checkpoint.source
+    use_models(monkeypatch, models, resamples=50)
+    monkeypatch.setattr("polyscale.studies.recipes.prepare.load", models.__getitem__)
+    monkeypatch.setattr("polyscale.learning.heads.budget.RATES", (10.0,))
+    monkeypatch.setattr("polyscale.learning.heads.budget.FIRST_RATE", 0)
+    return recipe
+
+
+def imagenet_of(images, root):
+    """Class folders named as ImageNet's, the same for validation."""
+    for name, wnid in {"fine": "n01440764", "medium": "n02012849", "coarse": "n03126707"}.items():
+        for split, chosen in {"train": lambda i: i % 4, "val": lambda i: not i % 4}.items():
+            folder = root / split / wnid
+            folder.mkdir(parents=True)
+            for i, file in enumerate(sorted((images / name).iterdir())):
+                if chosen(i):
+                    (folder / file.name).write_bytes(file.read_bytes())
+    return root
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_capacity_runs_on_stand_ins(capacity, textures, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(capacity), "settings", lambda self, **own: _small(self.metric, **own))
+    data = f"imagenet:{imagenet_of(textures, tmp_path / 'imagenet')}"
+    choices = {"weights_dir": None, "per_class": 8, "cache": tmp_path / "cache"}
+    (line,) = run_capacity(capacity, data, tmp_path / "run", given={"dtype": "fp32"}, **choices)
+    assert "1.223" in line
+    assert is_run(tmp_path / "run")
+    for wrong, given, told in (
+        ("rooms", {}, "must be imagenet:PATH, but got 'rooms'"),
+        (data, {"steps": 3}, "steps must not be given"),
+    ):
+        with pytest.raises(InputError, match=told):
+            list(run_capacity(capacity, wrong, tmp_path / "other", given=given, **choices))
+
+
+def _small(metric, **own):
+    from polyscale.tasks import CapacitySettings
+
+    return CapacitySettings(source="base", metric=metric, epochs=2, batch=8, floors=False, **own)
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_pretraining_runs_on_stand_ins(tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard")
+    recipe = PRETRAININGS["pretrain-vit"]
+    tiny = {"img_size": 14, "patch_size": 7, "embed_dim": 8, "depth": 1, "num_heads": 1}
+    monkeypatch.setattr(pretraining, "MODEL_ARGS", tiny)
+    given = {"steps": 2, "dtype": "fp32", "device": "cpu"}
+    settings = recipe.settings(batch=6, steps=2, precision="fp32")
+    monkeypatch.setattr(type(recipe), "settings", lambda self, **own: settings)
+    data = f"idx:{write_idx(tmp_path / 'bars', 36, 12)}"
+    (line,) = run_pretraining(recipe, data, tmp_path / "run", given=given, cache=tmp_path / "cache")
+    assert "82.4" in line
+    assert is_run(tmp_path / "run" / "comparison")
+    assert len(list((tmp_path / "run" / "trainings").iterdir())) == 9
+    with pytest.raises(InputError, match="dtype must be fp32, bf16 or fp16"):
+        list(run_pretraining(recipe, data, tmp_path / "x", given={"dtype": "auto"}, cache=None))
