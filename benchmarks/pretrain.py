@@ -2,8 +2,8 @@
 
     python benchmarks/pretrain.py --out R.json
 
-`records/2026-11-29-pretrain.json` was measured on a machine that others used meanwhile, with one thread
-and `--clock cpu --turns 5 --images 4 --models "ViT-Ti/4 at 28 px"`.
+`records/2026-11-29-pretrain.json` was measured on a machine that others used meanwhile, with one
+thread and `--clock cpu --turns 5 --images 4 --models "ViT-Ti/4 at 28 px"`.
 
 A step of supervised pre-training (forward, backward, AdamW) sees images at several scales. The
 plain contender is timm alone: its tiles are cut already, and it takes as many of them in steps of
