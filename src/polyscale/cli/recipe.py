@@ -88,7 +88,7 @@ def show_recipe(name: RecipeName) -> None:
     from polyscale.cli.recipe_reconstruction import reconstruction_lines
     from polyscale.cli.recipe_text import show_lines
     from polyscale.studies.recipes import (
-        CapacityRecipe,
+        ImageNetCapacityRecipe,
         MultimodalRecipe,
         PretrainRecipe,
         ReconstructionRecipe,
@@ -101,7 +101,7 @@ def show_recipe(name: RecipeName) -> None:
         _print(output, multimodal_lines(entry))
     elif isinstance(entry, ReconstructionRecipe):
         _print(output, reconstruction_lines(entry))
-    elif isinstance(entry, CapacityRecipe):
+    elif isinstance(entry, ImageNetCapacityRecipe):
         _print(output, capacity_lines(entry))
     elif isinstance(entry, PretrainRecipe):
         _print(output, pretraining_lines(entry))
@@ -163,7 +163,7 @@ def run_recipe(
     from polyscale.features import default_cache
     from polyscale.studies import check_out
     from polyscale.studies.recipes import (
-        CapacityRecipe,
+        ImageNetCapacityRecipe,
         MultimodalRecipe,
         PretrainRecipe,
         ReconstructionRecipe,
@@ -197,10 +197,10 @@ def run_recipe(
             assert data is not None
             _print(output, run_pretraining(recipe, data, out, given=ctx.obj, cache=cache))
         return
-    if isinstance(recipe, ReconstructionRecipe | CapacityRecipe):
+    if isinstance(recipe, ReconstructionRecipe | ImageNetCapacityRecipe):
         if limit is not None:
             raise InputError(f"limit must not be given for {name}, but got {limit}.")
-        is_capacity = isinstance(recipe, CapacityRecipe)
+        is_capacity = isinstance(recipe, ImageNetCapacityRecipe)
         costs: Any = capacity_costs if is_capacity else reconstruction_costs
         run: Any = run_capacity if is_capacity else run_reconstruction
         _print(output if dry else notes, costs(recipe, per_class))

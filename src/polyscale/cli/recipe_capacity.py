@@ -10,13 +10,13 @@ from polyscale.cli.compare import run_plan
 from polyscale.cli.console import make_table
 from polyscale.errors import InputError
 from polyscale.progress import progress_bars
-from polyscale.studies.recipes import CapacityRecipe, check_folders, count_tiles
+from polyscale.studies.recipes import ImageNetCapacityRecipe, check_folders, count_tiles
 from polyscale.studies.recipes.capacity import NUM_CLASSES, PER_CLASS
 
 Lines = Iterator[str | Table]
 
 
-def capacity_lines(recipe: CapacityRecipe) -> Lines:
+def capacity_lines(recipe: ImageNetCapacityRecipe) -> Lines:
     """The recipe with the paper's figures, and what it costs."""
     yield f"{recipe.name}: ImageNet-1k, {recipe.place} (Shi et al. 2024, arXiv 2403.13043v2)"
     yield from capacity_costs(recipe)
@@ -27,7 +27,7 @@ def capacity_lines(recipe: CapacityRecipe) -> Lines:
     yield from (f"  {line}" for line in recipe.chosen)
 
 
-def capacity_costs(recipe: CapacityRecipe, per_class: int | None = None) -> Lines:
+def capacity_costs(recipe: ImageNetCapacityRecipe, per_class: int | None = None) -> Lines:
     """Each candidate with the paper's loss, and what all images take."""
     yield make_table(
         ("candidate", "paper, nats", "tiles", "GMACs", "weights, GB", "licence", "local folder"),
@@ -54,7 +54,7 @@ def capacity_costs(recipe: CapacityRecipe, per_class: int | None = None) -> Line
 
 
 def run_capacity(
-    recipe: CapacityRecipe,
+    recipe: ImageNetCapacityRecipe,
     data: str,
     out: Path,
     *,

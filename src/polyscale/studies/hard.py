@@ -1,13 +1,13 @@
 """A finished comparison again, from the features that are kept, to find its hard examples."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from polyscale.errors import InputError
 from polyscale.records import CONFIG_FILE, is_run, read_config
 from polyscale.studies.compare import ComparePlan, family_of, parse_families, plan_compare
-from polyscale.tasks import ClassificationSettings, get_task, make_settings
+from polyscale.tasks import get_task, make_settings
 from polyscale.types import Candidate, Progress, silent
 
 NOT_AGAIN: dict[str, Any] = {
@@ -47,7 +47,7 @@ def plan_hard(
     """
     config = _read(Path(run))
     task = get_task(config.pop("task"))
-    if not issubclass(task.settings_type, ClassificationSettings):
+    if "hard" not in {field.name for field in fields(task.settings_type)}:
         raise InputError(
             f"run must be of classification, but {str(run)!r} is of {task.name}. Name another run."
         )

@@ -69,8 +69,8 @@ def test_a_model_that_fails_only_while_it_is_timed(study, monkeypatch):
 def test_a_scale_that_gives_nan_fails_the_candidates_with_it(study, whole, monkeypatch):
     check = extract._check_finite
 
-    def broken(rows, module, scale):
-        check(rows * np.float32("nan") if scale == 2 else rows, module, scale)
+    def broken(rows, module, scale, *images):
+        check(rows * np.float32("nan") if scale == 2 else rows, module, scale, *images)
 
     monkeypatch.setattr(extract, "_check_finite", broken)
     comparison = study()

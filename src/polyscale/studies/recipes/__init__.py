@@ -1,6 +1,6 @@
 """Experiments of the paper, each with one command."""
 
-from polyscale.studies.recipes.capacity import CAPACITIES, CapacityRecipe
+from polyscale.studies.recipes.capacity import CAPACITIES, ImageNetCapacityRecipe
 from polyscale.studies.recipes.multimodal import (
     CATEGORIES,
     MULTIMODAL,
@@ -47,9 +47,9 @@ __all__ = [
     "VSTAR",
     "Arm",
     "CandidateSize",
-    "CapacityRecipe",
     "Checkpoint",
     "Entry",
+    "ImageNetCapacityRecipe",
     "LanguageWeights",
     "MultimodalRecipe",
     "PreparedMultimodal",

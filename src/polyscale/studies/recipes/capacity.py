@@ -41,7 +41,7 @@ CHOSEN = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class CapacityRecipe:
+class ImageNetCapacityRecipe:
     """A block of Table 3.
 
     Attributes:
@@ -86,7 +86,7 @@ class CapacityRecipe:
         return models, heads
 
 
-def _recipes() -> Iterator[CapacityRecipe]:
+def _recipes() -> Iterator[ImageNetCapacityRecipe]:
     for name, family, large in (
         ("capacity-vit", "ViT", "ViT-L/16"),
         ("capacity-dinov2", "DINOv2", "ViT-L/14"),
@@ -95,7 +95,7 @@ def _recipes() -> Iterator[CapacityRecipe]:
         rows = [row for row in load_paper("capacity") if row.family == family]
         base = "ViT-B/14" if family == "DINOv2" else "ViT-B/16"
         small, larger = (CHECKPOINTS[family, model, 224] for model in (base, large))
-        yield CapacityRecipe(
+        yield ImageNetCapacityRecipe(
             name=name,
             metric=METRICS[rows[0].task],
             entries=tuple(_entries(rows, small, larger)),
@@ -109,5 +109,5 @@ def _entries(rows: list[PaperRow], small: Checkpoint, larger: Checkpoint) -> Ite
         yield Entry(checkpoint=checkpoint, scales=scales, published=row.value)
 
 
-CAPACITIES: Mapping[str, CapacityRecipe] = {recipe.name: recipe for recipe in _recipes()}
+CAPACITIES: Mapping[str, ImageNetCapacityRecipe] = {recipe.name: recipe for recipe in _recipes()}
 """Every recipe of capacity by its name."""

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from polyscale.data.published import PaperRow, load_paper
 from polyscale.errors import InputError, near_matches
-from polyscale.studies.recipes.capacity import CAPACITIES, CapacityRecipe
+from polyscale.studies.recipes.capacity import CAPACITIES, ImageNetCapacityRecipe
 from polyscale.studies.recipes.pretraining import PRETRAININGS, PretrainRecipe
 from polyscale.studies.recipes.recipe import Checkpoint, Recipe, weights_folder
 from polyscale.studies.recipes.reconstruction import RECONSTRUCTIONS, ReconstructionRecipe
@@ -221,7 +221,7 @@ MULTIMODAL: Mapping[str, MultimodalRecipe] = {recipe.name: recipe for recipe in 
 
 
 AnyRecipe: TypeAlias = (
-    Recipe | MultimodalRecipe | ReconstructionRecipe | CapacityRecipe | PretrainRecipe
+    Recipe | MultimodalRecipe | ReconstructionRecipe | ImageNetCapacityRecipe | PretrainRecipe
 )
 
 
