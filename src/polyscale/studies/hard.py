@@ -53,7 +53,7 @@ def plan_hard(
         )
     data, candidates = config.pop("data"), config.pop("candidates")
     family = parse_families(config.pop("family", ()))
-    settings = make_settings(task.settings_type, config, task=task.name)
+    settings: Any = make_settings(task.settings_type, config, task=task.name)
     if (base, s2, larger) != (None, None, None):
         candidates, family = _named(base, s2, larger)
     return plan_compare(
