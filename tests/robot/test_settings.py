@@ -23,6 +23,7 @@ def test_json_both_ways():
         ("camera_lookat_m", (1.0, 2.0, float("inf"))),
         ("num_distractors", 100),
         ("num_distractors", 1.5),
+        ("num_surfaces", 0),
         ("horizon", True),
         ("cube_range_m", 0.5),
         ("light_range", (0.5, 2.0)),

@@ -6,7 +6,7 @@ from tests.robot.conftest import SMALL
 
 from polyscale.data import Demonstrations, Starts
 from polyscale.errors import InputError
-from polyscale.robot import load_demonstrations, make_starts, record
+from polyscale.robot import PickingScene, load_demonstrations, make_starts, record
 from polyscale.robot.recording import MAX_SEED, TRIES
 from polyscale.robot.starts import FIRST_SEED
 
@@ -60,7 +60,10 @@ def test_too_few_episodes_to_hold_any_out(drawn, tmp_path):
 
 
 def test_fetch_is_recorded_once(drawn, tmp_path, monkeypatch):
-    monkeypatch.setattr("polyscale.robot.recording.PickingScene", lambda *args: drawn)
+    monkeypatch.setattr(
+        "polyscale.robot.recording.PickingScene",
+        lambda settings, side_px: PickingScene(settings, 16),
+    )
     told = []
     for _ in range(2):
         data = load_demonstrations(

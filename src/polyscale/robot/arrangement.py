@@ -4,7 +4,7 @@ import colorsys
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from numpy.typing import NDArray
 
 from polyscale.robot.settings import SceneSettings
@@ -25,7 +25,9 @@ APART_M = 0.07
 CUBE_RGB = (0.80, 0.08, 0.06)
 
 HUES = (0.07, 0.93)
-"""Of distractors: all but red."""
+SATURATIONS = (0.1, 0.5)
+VALUES = (0.25, 0.6)
+"""Of distractors: all but red, and paler and darker than the cube."""
 
 Rng = np.random.Generator
 Colour = tuple[float, float, float]
@@ -40,7 +42,7 @@ class Arrangement:
         distractors_xy_m: where the other objects lie.
         distractors_yaw: how they are turned about the vertical, in radians.
         distractors_rgb: their colours, 0 to 1.
-        surfaces: two numbers from 0 to 1 that choose the material of the table and of the floor.
+        surfaces: index of the surface of the table, and of that of the floor.
         surfaces_rgb: what their colours are multiplied by.
         light_rgb: colour and brightness of the light.
         light_direction: where the light goes.
@@ -50,7 +52,7 @@ class Arrangement:
     distractors_xy_m: Float[NDArray[np.float64], "num 2"]
     distractors_yaw: Float[NDArray[np.float64], " num"]
     distractors_rgb: Float[NDArray[np.float64], "num 3"]
-    surfaces: Float[NDArray[np.float64], " 2"]
+    surfaces: Int64[NDArray[np.int64], " 2"]
     surfaces_rgb: Float[NDArray[np.float64], "2 3"]
     light_rgb: Float[NDArray[np.float64], " 3"]
     light_direction: Float[NDArray[np.float64], " 3"]
@@ -67,7 +69,7 @@ def arrange(settings: SceneSettings, seed: int) -> Arrangement:
         distractors_xy_m=_spread(rng, cube, num),
         distractors_yaw=rng.uniform(0, np.pi, num),
         distractors_rgb=np.array([_other_colour(rng) for _ in range(num)]).reshape(num, 3),
-        surfaces=rng.random(2),
+        surfaces=rng.integers(settings.num_surfaces, size=2),
         surfaces_rgb=1 - rng.uniform(0, settings.tint, (2, 3)),
         light_rgb=rng.uniform(*settings.light_range) * (1 - rng.uniform(0, settings.tint, 3)),
         light_direction=np.array([*rng.uniform(-0.6, 0.6, 2), -1.0]),
@@ -86,5 +88,4 @@ def _spread(rng: Rng, cube: NDArray[np.float64], num: int) -> NDArray[np.float64
 
 
 def _other_colour(rng: Rng) -> Colour:
-    hue, saturation, value = rng.uniform(*HUES), rng.uniform(0.3, 1.0), rng.uniform(0.3, 0.9)
-    return colorsys.hsv_to_rgb(hue, saturation, value)
+    return colorsys.hsv_to_rgb(*(rng.uniform(*each) for each in (HUES, SATURATIONS, VALUES)))

@@ -16,8 +16,6 @@ TABLE = "table0"
 TABLETOP = "tabletop"
 FLOOR = "floor0"
 
-NUM_TEXTURES = 12
-
 DISTRACTORS = (
     ("box", (0.022, 0.022, 0.022)),
     ("cylinder", (0.022, 0.028)),
@@ -45,7 +43,7 @@ def surface_name(index: int) -> str:
     return f"surface{index}"
 
 
-def compile_scene(num_distractors: int) -> Any:
+def compile_scene(num_distractors: int, num_surfaces: int) -> Any:
     """A `mujoco.MjModel` with all that any episode shows."""
     require("gymnasium_robotics", extra="robot", feature="The simulated scene")
     mujoco = load_mujoco()
@@ -54,16 +52,16 @@ def compile_scene(num_distractors: int) -> Any:
     assert package is not None
     assert package.origin is not None
     spec = mujoco.MjSpec.from_file(str(Path(package.origin).parent / ROBOT))
-    _add_surfaces(mujoco, spec)
+    _add_surfaces(mujoco, spec, num_surfaces)
     for index in range(num_distractors):
         _add_distractor(mujoco, spec, index)
     _hide_helpers(spec)
     return spec.compile()
 
 
-def _add_surfaces(mujoco: Any, spec: Any) -> None:
+def _add_surfaces(mujoco: Any, spec: Any, num: int) -> None:
     """Materials, and a top for the table: on a box, a flat texture would be stretched."""
-    for index, pixels in enumerate(make_textures(NUM_TEXTURES)):
+    for index, pixels in enumerate(make_textures(num)):
         texture = spec.add_texture(
             name=surface_name(index),
             type=mujoco.mjtTexture.mjTEXTURE_2D,

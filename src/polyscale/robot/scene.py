@@ -13,7 +13,6 @@ from polyscale.robot.arrangement import CUBE_RGB, Arrangement, arrange
 from polyscale.robot.model import (
     CUBE,
     FLOOR,
-    NUM_TEXTURES,
     TABLETOP,
     compile_scene,
     distractor_name,
@@ -87,7 +86,7 @@ class PickingScene:
         self.settings = settings
         self.side_px = side_px
         self._mujoco = load_mujoco()
-        self._model = compile_scene(settings.num_distractors)
+        self._model = compile_scene(settings.num_distractors, settings.num_surfaces)
         self._data = self._mujoco.MjData(self._model)
         self._settle()
         self._start_qpos = self._data.qpos.copy()
@@ -179,9 +178,8 @@ class PickingScene:
         model.geom(CUBE).rgba[:3] = CUBE_RGB
         for index, colour in enumerate(arrangement.distractors_rgb):
             model.geom(distractor_name(index)).rgba[:3] = colour
-        chosen = (arrangement.surfaces * NUM_TEXTURES).astype(int)
         for geom, surface, tint in zip(
-            (TABLETOP, FLOOR), chosen, arrangement.surfaces_rgb, strict=True
+            (TABLETOP, FLOOR), arrangement.surfaces, arrangement.surfaces_rgb, strict=True
         ):
             model.geom(geom).matid = model.material(surface_name(surface)).id
             model.geom(geom).rgba = [*tint, 1]

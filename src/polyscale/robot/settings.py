@@ -10,6 +10,8 @@ from polyscale.types import is_number
 MAX_DISTRACTORS = 12
 """More find no room on the table."""
 
+MAX_SURFACES = 24
+
 MAX_RANGE_M = 0.15
 """Farther away, the gripper does not reach the cube, or the cube is not on the table."""
 
@@ -27,6 +29,7 @@ class SceneSettings:
         camera_elevation_deg: below 0 looks down.
         camera_lookat_m: what the middle of the picture shows: x, y, z in the scene, metres.
         num_distractors: objects on the table besides the cube.
+        num_surfaces: different surfaces that table and floor may have, such as wood or cloth.
         cube_range_m: the cube lies at most so far from the middle of the table, along x and y.
         light_range: brightness of the light, lowest and highest; 1 is full.
         tint: how far colours of light and table may be from white, 0 to 1.
@@ -39,6 +42,7 @@ class SceneSettings:
     camera_elevation_deg: float = -40.0
     camera_lookat_m: tuple[float, float, float] = (1.30, 0.75, 0.45)
     num_distractors: int = 6
+    num_surfaces: int = 1
     cube_range_m: float = 0.15
     light_range: tuple[float, float] = (0.6, 1.0)
     tint: float = 0.15
@@ -71,6 +75,7 @@ class SceneSettings:
                 f"{self.light_range}. Swap them."
             )
         check_whole("num_distractors", self.num_distractors, 0, MAX_DISTRACTORS)
+        check_whole("num_surfaces", self.num_surfaces, 1, MAX_SURFACES)
         check_whole("horizon", self.horizon, 1, MAX_HORIZON)
 
     def to_json(self) -> dict[str, Any]:
