@@ -144,11 +144,6 @@ class Controller:
     policy: Policy
     options: ControlOptions
 
-    @property
-    def sees(self) -> bool:
-        """Whether its actions depend on pictures; otherwise none need be drawn."""
-        return bool(self.policy.visual.std.any())
-
     def encode(
         self, pictures: Sequence[Picture]
     ) -> Float[Tensor, "num height width channels"]:
@@ -278,7 +273,7 @@ def _observe(controller: Controller, running: Sequence[_Running], seconds: Secon
     """What each sees and feels now becomes the last entry of its lists."""
     policy, options = controller.policy, controller.options
     device = policy.positions.device
-    if controller.sees:
+    if controller.policy.sees:
         with seconds.of("encoder"):
             maps = controller.encode([each.now.picture for each in running])
     else:

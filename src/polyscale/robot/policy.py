@@ -131,6 +131,11 @@ class Policy(nn.Module):
             nn.LayerNorm(channels), nn.Linear(channels, future * num_action)
         )
 
+    @property
+    def sees(self) -> bool:
+        """Whether actions depend on pictures: not where all of those it learned from are alike."""
+        return bool(self.visual.std.any())
+
     def see(
         self, maps: Float[Tensor, "*batch height width in_channels"]
     ) -> Float[Tensor, "*batch channels"]:

@@ -213,3 +213,38 @@ def imitation_loss(policy: Policy, batch: WindowBatch) -> Float[Tensor, ""]:
     predicted = policy(batch.maps, batch.states, batch.before)
     errors = (predicted - policy.action(batch.actions)).square().mean(dim=-1)
     return errors[batch.known].mean()
+
+
+@torch.inference_mode()
+def action_errors(
+    policy: Policy, data: Demonstrated, frames: NDArray[np.int64], *, batch: int = 64
+) -> NDArray[np.float64]:
+    """How far a policy is from what was done, at each frame, with the frames before it as shown.
+
+    Args:
+        policy: trained.
+        data: demonstrations, which may be others than it was trained on.
+        frames: of whole episodes, rising.
+        batch: windows that are read at once.
+
+    Returns:
+        Mean squared error of the actions from there on, in units of their standard deviation
+        (num_frames,).
+    """
+    errors = np.full(len(data.episode_of), np.nan)
+    starts, device = data.starts(frames, policy.history), str(policy.positions.device)
+    first = np.r_[True, np.diff(data.episode_of) > 0]
+    for chosen in np.split(starts, np.arange(batch, len(starts), batch)):
+        windows = data.windows(
+            chosen, history=policy.history, future=policy.future, device=device
+        )
+        predicted = policy(windows.maps, windows.states, windows.before)
+        squared = (predicted - policy.action(windows.actions)).square().mean(dim=-1)
+        known = windows.known
+        of_frame = ((squared * known).sum(dim=2) / known.sum(dim=2)).cpu().numpy()
+        # a policy sees as many frames as it can: a later window says more of its last frame alone
+        for start, own in zip(chosen, of_frame, strict=True):
+            steps = np.arange(policy.history) if first[start] else np.array([policy.history - 1])
+            steps = steps[start + steps < data.stops[start]]
+            errors[start + steps] = own[steps]
+    return errors[frames]

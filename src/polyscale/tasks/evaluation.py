@@ -12,7 +12,7 @@ from torch import nn
 
 from polyscale.features import FeatureStore
 from polyscale.operator.multiscale import MultiScale
-from polyscale.records import Result, Verdict
+from polyscale.records import BoundKind, Result, Verdict
 from polyscale.stats import WeightedMetric
 from polyscale.types import Candidate, Progress
 
@@ -53,17 +53,19 @@ class Scores:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Baseline:
-    """Answers that need no trained model, judged as those of candidates are.
+    """Answers that are judged as those of candidates are, and show what these are worth.
 
     Attributes:
         name: what gives the answers, for example "most frequent class".
         about: how it gives them, as a sentence.
         scores: on the test images.
+        kind: whether candidates should be better ("floor"), or can hardly be ("ceiling").
     """
 
     name: str
     about: str
     scores: Scores
+    kind: BoundKind = "floor"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
