@@ -8,7 +8,7 @@ digits of features differently.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -69,6 +69,7 @@ class ControlOptions:
         privileged: whether the policy is told what only a simulator knows, in place of the robot's
             state.
         film: whether to film episodes.
+        parallel: whether the module may run in several threads at once.
     """
 
     horizon: int
@@ -76,6 +77,7 @@ class ControlOptions:
     lockstep: int = 4
     privileged: bool = False
     film: bool = False
+    parallel: bool = False
 
     def __post_init__(self) -> None:
         for name in ("horizon", "execute", "lockstep"):
@@ -144,9 +146,7 @@ class Controller:
     policy: Policy
     options: ControlOptions
 
-    def encode(
-        self, pictures: Sequence[Picture]
-    ) -> Float[Tensor, "num height width channels"]:
+    def encode(self, pictures: Sequence[Picture]) -> Float[Tensor, "num height width channels"]:
         """Feature maps as extraction keeps them, in float16."""
         images = self.module.preprocess([Image.fromarray(picture) for picture in pictures])
         return self.module(images).map.permute(0, 2, 3, 1).to(torch.float16)
@@ -157,7 +157,7 @@ def run_episodes(
     make_scene: Callable[[], Scene],
     seeds: Sequence[int],
     seconds: Seconds | None = None,
-) -> Iterator[Episode]:
+) -> Generator[Episode, None, None]:
     """Run an episode for each seed; they come as they end, in any order.
 
     Closing the iterator stops all threads within a step.
@@ -171,9 +171,10 @@ def run_episodes(
     Raises:
         RunError: if an action is not finite.
     """
-    module, num_workers = share_out(controller.module)
-    controller = replace(controller, module=module)
-    size = controller.options.lockstep
+    size, num_workers = controller.options.lockstep, 1
+    if controller.options.parallel:
+        module, num_workers = share_out(controller.module)
+        controller = replace(controller, module=module)
     groups = [seeds[i : i + size] for i in range(0, len(seeds), size)]
     num_workers = min(num_workers, len(groups))
     stop, found = threading.Event(), SimpleQueue[list[Episode] | BaseException]()
@@ -200,8 +201,9 @@ def run_episodes(
     finally:
         stop.set()
         workers.shutdown()
-        for own in times if seconds is not None else ():
-            seconds.add(own)
+        if seconds is not None:
+            for own in times:
+                seconds.add(own)
 
 
 @dataclass(eq=False)

@@ -46,11 +46,12 @@ def judge(
     }
     missing = [seed for seed in seeds if seed not in known]
     done = len(seeds) - len(missing)
+    progress(step, done, len(seeds), "episodes")
     with closing(run_episodes(controller, make_scene, missing, seconds)) as running:
-        progress(step, done, len(seeds), "episodes")
-        for done, episode in enumerate(running, done + 1):
+        for episode in running:
             _keep(folder, episode)
             known[episode.seed] = episode
+            done += 1
             progress(step, done, len(seeds), "episodes")
     return [known[seed] for seed in seeds]
 

@@ -1,7 +1,7 @@
 """Behaviour cloning: a policy learns to repeat what was demonstrated."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -102,9 +102,9 @@ class Demonstrated:
             maps=torch.from_numpy(maps).to(device).unflatten(0, kept.shape),
             states=torch.from_numpy(self.states[kept]).to(device),
             before=torch.from_numpy(before).to(device),
-            actions=torch.from_numpy(
-                self.actions[np.minimum(following, last[:, None, None])]
-            ).to(device),
+            actions=torch.from_numpy(self.actions[np.minimum(following, last[:, None, None])]).to(
+                device
+            ),
             known=torch.from_numpy(following <= last[:, None, None]).to(device),
         )
 
@@ -138,7 +138,7 @@ def check_demonstrations(
 
 
 def make_policy(
-    data: Demonstrated, frames: NDArray[np.int64], *, seed: int, **options: int | float | bool
+    data: Demonstrated, frames: NDArray[np.int64], *, seed: int, **options: Any
 ) -> Policy:
     """An untrained policy for these demonstrations, which standardises as their frames need it.
 
@@ -235,9 +235,7 @@ def action_errors(
     starts, device = data.starts(frames, policy.history), str(policy.positions.device)
     first = np.r_[True, np.diff(data.episode_of) > 0]
     for chosen in np.split(starts, np.arange(batch, len(starts), batch)):
-        windows = data.windows(
-            chosen, history=policy.history, future=policy.future, device=device
-        )
+        windows = data.windows(chosen, history=policy.history, future=policy.future, device=device)
         predicted = policy(windows.maps, windows.states, windows.before)
         squared = (predicted - policy.action(windows.actions)).square().mean(dim=-1)
         known = windows.known

@@ -127,6 +127,7 @@ class Case:
         feature_keys: change when anything changes that the training features depend on.
         variant: options of `MultiScaleConfig`, for example `output_grid`, → the same candidate
             with them, made of the features that are there; None where there is only one.
+        parallel: whether the operator may run in several threads at once.
         store: folder in which trained heads may be kept.
         stage: name → a context in which time counts for that stage.
     """
@@ -143,6 +144,7 @@ class Case:
     stage: Callable[[str], AbstractContextManager[None]]
     progress: Progress
     variant: Callable[..., "Case"] | None = None
+    parallel: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

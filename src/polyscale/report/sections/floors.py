@@ -18,9 +18,7 @@ def floors_section(run: Run) -> Markup | None:
     if not rows and not ceilings and not fits:
         return None
     limit = interval_limit((c.ci_low, c.ci_high) for _, c, _ in (*rows, *ceilings) if c)
-    return render(
-        "floors.html", run=run, floors=rows, ceilings=ceilings, fits=fits, limit=limit
-    )
+    return render("floors.html", run=run, floors=rows, ceilings=ceilings, fits=fits, limit=limit)
 
 
 def floor_rows(run: Run, kind: BoundKind = "floor") -> list[FloorRow]:

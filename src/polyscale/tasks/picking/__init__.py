@@ -1,4 +1,4 @@
-"""Behaviour cloning: a policy for each candidate, judged by what it achieves (paper, section 3.2)."""
+"""Behaviour cloning: policies are judged by what they achieve (paper, section 3.2)."""
 
 from polyscale.tasks.picking.settings import PickingSettings
 from polyscale.tasks.picking.task import Picking

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.features import ArrayMaps, MapSource
+from polyscale.features import MapSource
 from polyscale.learning.training import TrainContext
 from polyscale.robot import (
-    ControlOptions,
     Controller,
+    ControlOptions,
     Demonstrated,
     Episode,
     PickingScene,
@@ -21,7 +21,7 @@ from polyscale.robot import (
     make_policy,
     train_policy,
 )
-from polyscale.tasks.evaluation import Case, Scores
+from polyscale.tasks.evaluation import Case
 from polyscale.tasks.picking.settings import PickingSettings
 from polyscale.tasks.picking.split import PickingSplit
 
@@ -89,6 +89,7 @@ class Learner:
             lockstep=settings.lockstep,
             privileged=self.privileged,
             film=film,
+            parallel=case.parallel,
         )
         controller = Controller(module=case.module, policy=self.policy, options=options)
         side_px = case.data.train.read(0).width if self.sees else 0

@@ -10,7 +10,6 @@ from PIL import Image
 from polyscale.data import DemonstrationData, Demonstrations, Pictures, Starts
 from polyscale.data.dataset import changed_fingerprint
 from polyscale.errors import InputError
-from polyscale.robot.starts import FIRST_SEED as FIRST_TEST_SEED
 
 CHOOSING_SEED = 5 * 10**9
 """The first scene by which candidates are chosen: beyond those of recordings, before those of
@@ -18,7 +17,7 @@ tests."""
 
 
 @dataclass(frozen=True, eq=False)
-class TestEpisodes:
+class HeldEpisodes:
     """Demonstrations that are not learned from; an item is an episode, and its picture the first.
 
     Attributes:
@@ -91,7 +90,7 @@ class PickingSplit:
         order = np.random.default_rng(settings.seed).permutation(data.train.num_episodes)
         num_held = max(1, round(settings.held_out * len(order)))
         is_held = np.isin(data.train.episode_of, order[:num_held])
-        assert isinstance(test, TestEpisodes)
+        assert isinstance(test, HeldEpisodes)
         return cls(
             train=data.train.frames,
             test=test.demonstrations.frames,

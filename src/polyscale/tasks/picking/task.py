@@ -1,6 +1,7 @@
 """The task `picking`."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,8 +12,9 @@ from typing_extensions import Self
 from polyscale.data import DemonstrationData, Starts
 from polyscale.errors import InputError
 from polyscale.operator.multiscale import MultiScale
-from polyscale.records import Metric
+from polyscale.records import FILMS_FILE, Metric
 from polyscale.robot import load_demonstrations
+from polyscale.robot.starts import FIRST_SEED
 from polyscale.robot.train import check_demonstrations
 from polyscale.tasks.evaluation import (
     Baseline,
@@ -24,11 +26,11 @@ from polyscale.tasks.evaluation import (
     spread_of_seeds,
 )
 from polyscale.tasks.files import answers_table
-from polyscale.tasks.picking.files import EPISODES_FILE, FILMS_FILE, write_episodes, write_films
+from polyscale.tasks.picking.files import EPISODES_FILE, write_episodes, write_films
 from polyscale.tasks.picking.judging import ACTION_ERROR, SUCCESS, error_scores, success_scores
 from polyscale.tasks.picking.learner import Learner
 from polyscale.tasks.picking.settings import PickingSettings
-from polyscale.tasks.picking.split import FIRST_TEST_SEED, PickingSplit, TestEpisodes
+from polyscale.tasks.picking.split import HeldEpisodes, PickingSplit
 from polyscale.tasks.task import Task
 from polyscale.types import Candidate
 
@@ -51,7 +53,7 @@ class Picking(Task):
         sentence="lifts the cube in {value} of {num} test episodes",
         second="in",
     )
-    other_metrics = (
+    other_metrics: tuple[Metric, ...] = (
         Metric(
             key=ACTION_ERROR,
             name="Action error",
@@ -73,14 +75,14 @@ class Picking(Task):
         super().check_data(data)
         for split in (data.train, data.test):
             if isinstance(split, Starts):
-                if min(split.seeds) < FIRST_TEST_SEED:
+                if min(split.seeds) < FIRST_SEED:
                     raise InputError(
                         "seeds of test episodes must not be those of demonstrations, which are "
-                        f"below {FIRST_TEST_SEED:,}, but one is {min(split.seeds)}. Make them with "
+                        f"below {FIRST_SEED:,}, but one is {min(split.seeds)}. Make them with "
                         "polyscale.robot.make_starts."
                     )
                 continue
-            shown = split.demonstrations if isinstance(split, TestEpisodes) else split
+            shown = split.demonstrations if isinstance(split, HeldEpisodes) else split
             check_demonstrations(shown.states, shown.actions, shown.episode_of)
         if data.train.num_episodes < 2:
             raise InputError(
@@ -90,9 +92,10 @@ class Picking(Task):
 
     def arrange(self, data: DemonstrationData) -> DemonstrationData:
         """Episodes, not frames, are what is tested: frames of one episode are much alike."""
-        if isinstance(data.test, Starts | TestEpisodes):
+        if isinstance(data.test, Starts | HeldEpisodes):
             return data
-        return replace(data, test=TestEpisodes(data.test))
+        episodes: Any = HeldEpisodes(data.test)
+        return replace(data, test=episodes)
 
     def for_data(self, data: DemonstrationData, settings: PickingSettings) -> Self:
         """Judged by success where the scene can be simulated, and only there.
@@ -114,7 +117,7 @@ class Picking(Task):
                 f"metric must be {SUCCESS} for data {data.name}, whose scene is simulated, but got "
                 f"{ACTION_ERROR}. Leave it out."
             )
-        task = self.judged_by(SUCCESS if is_simulated else ACTION_ERROR)
+        task = copy(self.judged_by(SUCCESS if is_simulated else ACTION_ERROR))
         task.other_metrics = ()
         task.right_or_wrong = is_simulated and settings.seeds == 1
         return task
@@ -167,9 +170,7 @@ class Picking(Task):
         """A policy that is told where the cube is, where a simulator knows."""
         if case.data.train.privileged is None or case.data.scene is None:
             return ()
-        learners = [
-            Learner(case, number, privileged=True) for number in range(case.settings.seeds)
-        ]
+        learners = [Learner(case, number, privileged=True) for number in range(case.settings.seeds)]
         scores, _ = self._test(learners)
         about = "The same policy sees no pictures, but is told where the cube is."
         return (Baseline(name="told the position", about=about, scores=scores, kind="ceiling"),)
