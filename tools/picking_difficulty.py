@@ -58,7 +58,9 @@ def held_out_errors(rows: np.ndarray, places: np.ndarray) -> np.ndarray:
 def main() -> None:
     """Print a line for each distance and each choice of scales."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--distances", type=float, nargs="+", default=[1.0, 1.5, 2.0], help="metres")
+    parser.add_argument(
+        "--distances", type=float, nargs="+", default=[1.0, 1.5, 2.0], help="metres"
+    )
     parser.add_argument("--encoder", default="pip:efficientnet_lite0")
     parser.add_argument("--frames", type=int, default=600)
     parser.add_argument("--side-px", type=int, default=448)

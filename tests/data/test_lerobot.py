@@ -70,7 +70,9 @@ def folder(tmp_path):
     write_info(tmp_path)
     (tmp_path / "data/chunk-000").mkdir(parents=True)
     starts = np.cumsum([0, *LENGTHS])
-    parts = [table(int(start), i, n) for i, (start, n) in enumerate(zip(starts, LENGTHS, strict=False))]
+    parts = [
+        table(int(start), i, n) for i, (start, n) in enumerate(zip(starts, LENGTHS, strict=False))
+    ]
     for index, members in enumerate((parts[:2], parts[2:])):
         file = tmp_path / f"data/chunk-000/file-{index:03d}.parquet"
         with pq.ParquetWriter(file, parts[0].schema) as writer:
@@ -119,7 +121,13 @@ def test_one_number_a_frame_may_be_a_scalar(folder):
     column = whole.column_names.index("action")
     pq.write_table(whole.set_column(column, "action", [np.arange(5.0)]), file)
     (folder / "data/chunk-000/file-001.parquet").unlink()
-    assert read_lerobot(folder, camera="front").demonstrations.actions.ravel().tolist() == [0, 1, 2, 3, 4]
+    assert read_lerobot(folder, camera="front").demonstrations.actions.ravel().tolist() == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]
 
 
 def features(**changes):

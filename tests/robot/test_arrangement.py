@@ -50,9 +50,9 @@ def test_light_and_tints_keep_their_limits():
     settings = SceneSettings(light_range=(0.5, 0.7), tint=0.2)
     for seed in range(50):
         drawn = arrange(settings, seed)
-        assert 0.5 * 0.8 <= drawn.light_rgb.min()
+        assert drawn.light_rgb.min() >= 0.5 * 0.8
         assert drawn.light_rgb.max() <= 0.7
-        assert 0.8 <= drawn.surfaces_rgb.min()
+        assert drawn.surfaces_rgb.min() >= 0.8
 
 
 def test_no_distractor_is_red():

@@ -34,7 +34,10 @@ def test_the_folder_is_as_lerobot_documents_it(folder):
     episodes = pq.read_table(folder / "meta/episodes/chunk-000/file-000.parquet").to_pylist()
     total = 0
     for index, episode in enumerate(episodes):
-        place = {"chunk_index": episode["data/chunk_index"], "file_index": episode["data/file_index"]}
+        place = {
+            "chunk_index": episode["data/chunk_index"],
+            "file_index": episode["data/file_index"],
+        }
         table = pq.read_table(folder / info["data_path"].format(**place))
         assert set(table.column_names) == set(info["features"])
         length = episode["length"]
@@ -45,7 +48,9 @@ def test_the_folder_is_as_lerobot_documents_it(folder):
         assert table["episode_index"].to_pylist() == [index] * length
         assert table["frame_index"].to_pylist() == [*range(length)]
         assert table["index"].to_pylist() == [*range(total - length, total)]
-        np.testing.assert_allclose(table["timestamp"].to_pylist(), np.arange(length) / 25, rtol=1e-6)
+        np.testing.assert_allclose(
+            table["timestamp"].to_pylist(), np.arange(length) / 25, rtol=1e-6
+        )
         for name, feature in info["features"].items():
             if feature["dtype"] == "image":
                 decoded = Image.open(io.BytesIO(table[name][0]["bytes"].as_py()))

@@ -27,7 +27,9 @@ def test_a_seed_gives_the_same_pixels_and_states(drawn, actions):
 
 def test_another_scene_gives_the_same_pixels(drawn, actions):
     with PickingScene(drawn.settings, drawn.side_px) as other:
-        np.testing.assert_array_equal(run(other, 3, actions)[-1].picture, run(drawn, 3, actions)[-1].picture)
+        np.testing.assert_array_equal(
+            run(other, 3, actions)[-1].picture, run(drawn, 3, actions)[-1].picture
+        )
 
 
 def test_pictures(drawn):

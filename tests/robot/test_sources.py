@@ -107,4 +107,6 @@ def test_starts_say_what_the_scene_shows(drawn):
     for index, seed in enumerate(starts.seeds):
         np.testing.assert_array_equal(starts.read(index), drawn.reset(seed).picture)
         np.testing.assert_allclose(drawn.cube_position[:2], starts.cube_xy_m[index], atol=1e-9)
-        np.testing.assert_array_equal(arrange(drawn.settings, seed).cube_xy_m, starts.cube_xy_m[index])
+        np.testing.assert_array_equal(
+            arrange(drawn.settings, seed).cube_xy_m, starts.cube_xy_m[index]
+        )

@@ -57,6 +57,7 @@ def list_recipes() -> None:
     from polyscale.studies.recipes import (
         CAPACITIES,
         MULTIMODAL,
+        PICKINGS,
         PRETRAININGS,
         RECIPES,
         RECONSTRUCTIONS,
@@ -72,6 +73,8 @@ def list_recipes() -> None:
         output.print(f"{name:<24}ImageNet-1k, {capacity.place}", soft_wrap=True)
     for name, training in PRETRAININGS.items():
         output.print(f"{name:<24}ImageNet-21k, {training.place}", soft_wrap=True)
+    for name, picking in PICKINGS.items():
+        output.print(f"{name:<24}a robot, {picking.place}", soft_wrap=True)
 
 
 @recipe.command("show")
@@ -84,12 +87,14 @@ def show_recipe(name: RecipeName) -> None:
     """  # noqa: D301 - \b keeps the lines
     from polyscale.cli.recipe_capacity import capacity_lines
     from polyscale.cli.recipe_multimodal import multimodal_lines
+    from polyscale.cli.recipe_picking import picking_lines
     from polyscale.cli.recipe_pretraining import pretraining_lines
     from polyscale.cli.recipe_reconstruction import reconstruction_lines
     from polyscale.cli.recipe_text import show_lines
     from polyscale.studies.recipes import (
         ImageNetCapacityRecipe,
         MultimodalRecipe,
+        PickingRecipe,
         PretrainRecipe,
         ReconstructionRecipe,
         find_recipe,
@@ -105,6 +110,8 @@ def show_recipe(name: RecipeName) -> None:
         _print(output, capacity_lines(entry))
     elif isinstance(entry, PretrainRecipe):
         _print(output, pretraining_lines(entry))
+    elif isinstance(entry, PickingRecipe):
+        _print(output, picking_lines(entry))
     else:
         _print(output, show_lines(entry, size_recipe(entry)))
 
@@ -156,6 +163,7 @@ def run_recipe(
     """  # noqa: D301 - \b keeps the lines
     from polyscale.cli.recipe_capacity import capacity_costs, run_capacity
     from polyscale.cli.recipe_multimodal import cost_lines, run_lines, weight_lines
+    from polyscale.cli.recipe_picking import picking_costs
     from polyscale.cli.recipe_pretraining import pretraining_costs, run_pretraining
     from polyscale.cli.recipe_reconstruction import reconstruction_costs, run_reconstruction
     from polyscale.cli.recipe_text import forecast_lines, outcome_lines
@@ -165,6 +173,7 @@ def run_recipe(
     from polyscale.studies.recipes import (
         ImageNetCapacityRecipe,
         MultimodalRecipe,
+        PickingRecipe,
         PretrainRecipe,
         ReconstructionRecipe,
         check_memory,
@@ -187,6 +196,14 @@ def run_recipe(
             assert data is not None
             choices = {"weights_dir": weights_dir, "limit": limit, "given": ctx.obj}
             _print(output, run_lines(recipe, data, out, **choices))
+        return
+    if isinstance(recipe, PickingRecipe):
+        if not dry:
+            raise InputError(
+                f"recipe {name} can only be run with --dry: polyscale moves no robot. Try "
+                "polyscale compare --task picking."
+            )
+        _print(output, picking_costs(recipe))
         return
     if isinstance(recipe, PretrainRecipe):
         for option, number in (("limit", limit), ("per-class", per_class)):

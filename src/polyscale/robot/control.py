@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from polyscale.errors import RunError
+from polyscale.errors import InputError, RunError
 from polyscale.features.workers import share_out, worker_pool
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.plan import check_count
@@ -140,11 +140,21 @@ class Controller:
         module: backbone and scales whose features the policy was trained on.
         policy: on the device of the module, in `eval` mode.
         options: how it acts.
+
+    Raises:
+        InputError: if more actions are to be carried out than are predicted.
     """
 
     module: MultiScale
     policy: Policy
     options: ControlOptions
+
+    def __post_init__(self) -> None:
+        if self.options.execute > self.policy.future:
+            raise InputError(
+                f"execute must be at most {self.policy.future}, as many actions as the policy "
+                f"predicts, but got {self.options.execute}."
+            )
 
     def encode(self, pictures: Sequence[Picture]) -> Float[Tensor, "num height width channels"]:
         """Feature maps as extraction keeps them, in float16."""

@@ -73,7 +73,6 @@ class Policy(nn.Module):
         channels: of a token.
         blocks: of the transformer.
         heads: of each block's attention.
-        past_actions: whether the action before each step is a token, too.
         dropout: in training, of the transformer.
     """
 
@@ -89,7 +88,6 @@ class Policy(nn.Module):
         channels: int = 192,
         blocks: int = 4,
         heads: int = 4,
-        past_actions: bool = False,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
@@ -103,10 +101,9 @@ class Policy(nn.Module):
             "channels": channels,
             "blocks": blocks,
             "heads": heads,
-            "past_actions": past_actions,
             "dropout": dropout,
         }
-        self.history, self.future, self.past_actions = history, future, past_actions
+        self.history, self.future = history, future
         self.visual = Standardise(in_channels)
         self.state = Standardise(num_state)
         self.action = Standardise(num_action)
@@ -119,7 +116,7 @@ class Policy(nn.Module):
             nn.Linear(num_cells * cell_channels, channels),
         )
         self.feel = nn.Linear(num_state, channels)
-        self.recall = nn.Linear(num_action, channels) if past_actions else None
+        self.recall = nn.Linear(num_action, channels)
         self.positions = nn.Parameter(0.02 * torch.randn(history, 1, channels))
         self.blocks = nn.ModuleList(
             nn.TransformerEncoderLayer(
@@ -158,12 +155,10 @@ class Policy(nn.Module):
             seen: as `see` returns them.
             states: of the robot at each step, in their own units.
             before: the action before each step, in its own units; anything where there was none,
-                for example the mean. It is not read where `past_actions` is False.
+                for example the mean.
         """
         batch, steps = states.shape[:2]
-        tokens = [seen, self.feel(self.state(states))]
-        if self.recall is not None:
-            tokens.insert(1, self.recall(self.action(before)))
+        tokens = [seen, self.recall(self.action(before)), self.feel(self.state(states))]
         hidden = torch.stack(tokens, dim=2) + self.positions[:steps]
         mask = _later(steps, len(tokens), hidden.device)
         # (batch, steps, modalities, channels) → (batch, steps × modalities, channels) and back

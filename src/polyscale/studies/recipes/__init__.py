@@ -17,6 +17,7 @@ from polyscale.studies.recipes.multimodal_run import (
     right_shares,
     run_multimodal,
 )
+from polyscale.studies.recipes.picking import PICKINGS, PickingRecipe
 from polyscale.studies.recipes.prepare import (
     PreparedRecipe,
     check_folders,
@@ -41,6 +42,7 @@ __all__ = [
     "CAPACITIES",
     "CATEGORIES",
     "MULTIMODAL",
+    "PICKINGS",
     "PRETRAININGS",
     "RECIPES",
     "RECONSTRUCTIONS",
@@ -52,6 +54,7 @@ __all__ = [
     "ImageNetCapacityRecipe",
     "LanguageWeights",
     "MultimodalRecipe",
+    "PickingRecipe",
     "PreparedMultimodal",
     "PreparedRecipe",
     "PretrainRecipe",

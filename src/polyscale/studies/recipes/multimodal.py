@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from polyscale.data.published import PaperRow, load_paper
 from polyscale.errors import InputError, near_matches
 from polyscale.studies.recipes.capacity import CAPACITIES, ImageNetCapacityRecipe
+from polyscale.studies.recipes.picking import PICKINGS, PickingRecipe
 from polyscale.studies.recipes.pretraining import PRETRAININGS, PretrainRecipe
 from polyscale.studies.recipes.recipe import Checkpoint, Recipe, weights_folder
 from polyscale.studies.recipes.reconstruction import RECONSTRUCTIONS, ReconstructionRecipe
@@ -221,7 +222,12 @@ MULTIMODAL: Mapping[str, MultimodalRecipe] = {recipe.name: recipe for recipe in 
 
 
 AnyRecipe: TypeAlias = (
-    Recipe | MultimodalRecipe | ReconstructionRecipe | ImageNetCapacityRecipe | PretrainRecipe
+    Recipe
+    | MultimodalRecipe
+    | ReconstructionRecipe
+    | ImageNetCapacityRecipe
+    | PretrainRecipe
+    | PickingRecipe
 )
 
 
@@ -237,6 +243,7 @@ def find_recipe(name: str) -> AnyRecipe:
         **RECONSTRUCTIONS,
         **CAPACITIES,
         **PRETRAININGS,
+        **PICKINGS,
     }
     if name not in recipes:
         raise InputError(

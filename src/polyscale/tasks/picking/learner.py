@@ -44,9 +44,7 @@ class Learner:
         split: PickingSplit = case.prepared
         data = self._demonstrated(case.train, case.data.train)
         training = settings.training(number)
-        policy = make_policy(
-            data, split.learn, seed=training.seed, past_actions=settings.past_actions
-        )
+        policy = make_policy(data, split.learn, seed=training.seed)
         self.fingerprint = self._fingerprint(policy, asdict(training))
         context = TrainContext(
             device=settings.device,

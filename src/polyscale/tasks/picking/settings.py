@@ -40,9 +40,6 @@ class PickingSettings(RunSettings):
         help="Policies see the mean over the picture instead of a map, which says where things "
         "are.",
     )
-    past_actions: bool = option(
-        False, help="Policies also see what they did at each of the last steps."
-    )
     execute: int = option(
         4,
         help="Number of the 16 predicted actions that are carried out before the next are "
