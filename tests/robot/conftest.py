@@ -5,8 +5,7 @@ import pytest
 from polyscale.errors import MissingExtraError, RunError
 from polyscale.robot import PickingScene, SceneSettings
 
-SIDE_PX = 48
-"""Of pictures that need only be there."""
+SIDE_PX = 64
 
 SMALL = SceneSettings(num_distractors=2)
 """Few objects are faster to simulate."""

@@ -27,9 +27,8 @@ def test_a_seed_gives_the_same_pixels_and_states(drawn, actions):
 
 def test_another_scene_gives_the_same_pixels(drawn, actions):
     with PickingScene(drawn.settings, drawn.side_px) as other:
-        np.testing.assert_array_equal(
-            run(other, 3, actions)[-1].picture, run(drawn, 3, actions)[-1].picture
-        )
+        one, same = (run(scene, 3, actions)[-1].picture for scene in (drawn, other))
+    np.testing.assert_array_equal(one, same)
 
 
 def test_pictures(drawn):

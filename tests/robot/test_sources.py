@@ -7,8 +7,7 @@ from tests.robot.conftest import SMALL
 from polyscale.data import Demonstrations, Starts
 from polyscale.errors import InputError
 from polyscale.robot import load_demonstrations, make_starts, record
-from polyscale.robot.arrangement import arrange
-from polyscale.robot.record import MAX_SEED, TRIES
+from polyscale.robot.recording import MAX_SEED, TRIES
 from polyscale.robot.starts import FIRST_SEED
 
 
@@ -61,7 +60,7 @@ def test_too_few_episodes_to_hold_any_out(drawn, tmp_path):
 
 
 def test_fetch_is_recorded_once(drawn, tmp_path, monkeypatch):
-    monkeypatch.setattr("polyscale.robot.record.PickingScene", lambda *args: drawn)
+    monkeypatch.setattr("polyscale.robot.recording.PickingScene", lambda *args: drawn)
     told = []
     for _ in range(2):
         data = load_demonstrations(
@@ -89,6 +88,7 @@ def test_unknown_options_are_refused(tmp_path):
         load_demonstrations("fetch?trails=3", cache=tmp_path)
     with pytest.raises(InputError, match="trials of data must be a whole number of at least 2"):
         load_demonstrations("fetch?episodes=2&trials=0", cache=tmp_path)
+    assert not [*tmp_path.iterdir()]  # refused before anything is recorded
 
 
 def test_fewer_starts_are_the_first_of_more():
@@ -107,6 +107,3 @@ def test_starts_say_what_the_scene_shows(drawn):
     for index, seed in enumerate(starts.seeds):
         np.testing.assert_array_equal(starts.read(index), drawn.reset(seed).picture)
         np.testing.assert_allclose(drawn.cube_position[:2], starts.cube_xy_m[index], atol=1e-9)
-        np.testing.assert_array_equal(
-            arrange(drawn.settings, seed).cube_xy_m, starts.cube_xy_m[index]
-        )

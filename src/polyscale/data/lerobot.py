@@ -119,18 +119,18 @@ class _Columns(NamedTuple):
         files = sorted(folder.glob("data/*/*.parquet"))
         if not files:
             raise _damaged(folder, "there is no data/chunk-000/file-000.parquet")
-        parts, groups, num_frames = [], [], 0
+        parts, groups, num_frames = list[dict[str, NDArray[Any]]](), [], 0
         for file in files:
             try:
                 parquet = pq.ParquetFile(file)
-                parts.append(parquet.read(columns=names).select(names))
+                table = parquet.read(columns=names)
+                parts.append({n: _numbers(folder, n, table[n].combine_chunks()) for n in names})
             except (OSError, pa.ArrowException, KeyError) as error:
                 raise _damaged(folder, f"{file.name}: {first_line(error)}") from error
             for group in range(parquet.num_row_groups):
                 groups.append((file, group, num_frames))
                 num_frames += parquet.metadata.row_group(group).num_rows
-        table = pa.concat_tables(parts)
-        columns = {name: _numbers(folder, name, table[name].combine_chunks()) for name in names}
+        columns = {name: _joined(folder, name, [part[name] for part in parts]) for name in names}
         episode, frame = (columns[name][:, 0].astype(np.int64) for name in (EPISODE, FRAME))
         if not len(frame) or (np.diff(episode * (frame.max() + 1) + frame) <= 0).any():
             raise _damaged(folder, "its frames are not in the order of episodes and time")
@@ -224,15 +224,22 @@ def _choose_camera(folder: Path, kinds: Mapping[str, str], camera: str | None) -
 def _numbers(folder: Path, name: str, column: Any) -> NDArray[Any]:
     """A column → (num_frames, numbers of a frame)."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     nested = pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type)
-    flat = column.flatten() if nested else column
-    values = flat.to_numpy(zero_copy_only=False)
-    if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
-        raise _damaged(folder, f"{name} holds what is no number")
-    if len(values) % max(1, len(column)):
+    if nested and len(pc.unique(pc.list_value_length(column))) > 1:
         raise _damaged(folder, f"{name} has more numbers in one frame than in another")
+    values = (column.flatten() if nested else column).to_numpy(zero_copy_only=False)
+    if values.dtype.kind not in "iuf" or column.null_count or not np.isfinite(values).all():
+        raise _damaged(folder, f"{name} holds what is no number")
     return values.reshape(len(column), -1)
+
+
+def _joined(folder: Path, name: str, parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """The columns of all files."""
+    if len({part.shape[1] for part in parts}) > 1:
+        raise _damaged(folder, f"{name} has more numbers in one file than in another")
+    return np.concatenate(parts)
 
 
 def _read_scene(folder: Path) -> Mapping[str, Any] | None:

@@ -1,4 +1,4 @@
-"""A simulated robot that picks a cube: its scene, an expert, and demonstrations of it."""
+"""A simulated robot that picks a cube: scene, expert, demonstrations, and policies from them."""
 
 from polyscale.robot.control import (
     Controller,
@@ -10,7 +10,7 @@ from polyscale.robot.control import (
 from polyscale.robot.episodes import judge
 from polyscale.robot.expert import expert_action
 from polyscale.robot.policy import Policy
-from polyscale.robot.record import Recorded, record
+from polyscale.robot.recording import Recorded, record
 from polyscale.robot.scene import Observation, PickingScene
 from polyscale.robot.settings import SceneSettings
 from polyscale.robot.sources import load_demonstrations

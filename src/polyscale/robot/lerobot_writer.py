@@ -143,7 +143,7 @@ def read_seed(folder: Path, index: int) -> tuple[int, int] | None:
 
 def finish(folder: Path, layout: Layout) -> None:
     """Write the facts about all episodes that are there: from now on it is a data set."""
-    seeds, lengths = [], []
+    seeds, lengths = list[int](), list[int]()
     while (found := read_seed(folder, len(seeds))) is not None:
         seeds.append(found[0])
         lengths.append(found[1])
@@ -244,9 +244,10 @@ def _statistics(folder: Path, layout: Layout) -> dict[str, dict[str, Any]]:
     statistics = {name: _of_rows(rows) for name, rows in numbers.items() if rows is not None}
     firsts = np.flatnonzero(np.diff(shown.episode_of, prepend=-1))
     pixels = np.stack([np.asarray(shown.read(int(index))) for index in firsts])
-    colours = _of_rows(pixels.reshape(-1, 3) / 255)
-    nested = {name: np.reshape(of, (3, 1, 1)).tolist() for name, of in colours.items()}
-    return {layout.camera: {**nested, "count": [len(firsts)]}, **statistics}
+    # 3 channels, and a height and width of 1
+    colours = _of_rows(pixels.reshape(-1, 3, 1, 1) / 255)
+    colours["count"] = [len(firsts)]
+    return {layout.camera: colours, **statistics}
 
 
 def _of_rows(rows: NDArray[Any]) -> dict[str, Any]:

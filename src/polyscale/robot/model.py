@@ -57,7 +57,6 @@ def compile_scene(num_distractors: int) -> Any:
     _add_surfaces(mujoco, spec)
     for index in range(num_distractors):
         _add_distractor(mujoco, spec, index)
-    spec.light("light0").castshadow = True
     _hide_helpers(spec)
     return spec.compile()
 

@@ -161,7 +161,7 @@ class PickingScene:
         data.mocap_quat[0] = UPRIGHT
         self._mujoco.mj_step(model, data, nstep=10 * SUBSTEPS)
 
-    def _follow(self, movement: NDArray[np.float64]) -> None:
+    def _follow(self, movement: NDArray[np.floating]) -> None:
         """Move what pulls the gripper to its place and farther, upright."""
         self._data.mocap_pos[0] = self._data.body(GRIPPER).xpos + movement
         self._data.mocap_quat[0] = self._data.body(GRIPPER).xquat + UPRIGHT

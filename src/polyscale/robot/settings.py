@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 from polyscale.errors import InputError, check_options
-from polyscale.types import is_number, short_repr
+from polyscale.types import is_number
 
 MAX_DISTRACTORS = 12
 """More find no room on the table."""
@@ -53,8 +53,8 @@ class SceneSettings:
             InputError: if a name or a value is none of theirs.
         """
         check_options(values, [field.name for field in fields(cls)], of="the scene")
-        lists = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-        return cls(**lists)
+        tuples = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**cast("Any", tuples))
 
     def __post_init__(self) -> None:
         for name in ("camera_distance_m", "lift_m"):
@@ -70,8 +70,8 @@ class SceneSettings:
                 "light_range must be the lowest and the highest brightness, but got "
                 f"{self.light_range}. Swap them."
             )
-        _check_whole("num_distractors", self.num_distractors, 0, MAX_DISTRACTORS)
-        _check_whole("horizon", self.horizon, 1, MAX_HORIZON)
+        check_whole("num_distractors", self.num_distractors, 0, MAX_DISTRACTORS)
+        check_whole("horizon", self.horizon, 1, MAX_HORIZON)
 
     def to_json(self) -> dict[str, Any]:
         """All settings, as numbers and lists."""
@@ -93,10 +93,15 @@ def _check_all(name: str, values: object, num: int, least: float, most: float) -
         _check(name, value, least, most)
 
 
-def _check_whole(name: str, value: object, least: int, most: int) -> None:
+def check_whole(name: str, value: object, least: int, most: int) -> None:
+    """Refuse what is no whole number within limits.
+
+    Raises:
+        InputError: that calls it `name`.
+    """
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise _refusal(name, f"a whole number from {least} to {most}", value)
 
 
 def _refusal(name: str, rule: str, value: object) -> InputError:
-    return InputError(f"{name} must be {rule}, but got {short_repr(value)}. Change it.")
+    return InputError(f"{name} must be {rule}, but got {repr(value)[:60]}. Change it.")

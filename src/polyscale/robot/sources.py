@@ -11,7 +11,7 @@ from polyscale.data import DemonstrationData, Demonstrations, Starts
 from polyscale.data.lerobot import Recording, read_lerobot
 from polyscale.data.options import split_options, to_count, to_path
 from polyscale.errors import InputError, near_matches
-from polyscale.robot.record import record
+from polyscale.robot.recording import record
 from polyscale.robot.settings import SceneSettings
 from polyscale.robot.starts import make_starts
 from polyscale.types import Progress, silent
@@ -57,32 +57,42 @@ def load_demonstrations(
         MissingExtraError: if a package is not installed.
         RunError: if nothing draws, or the disk refuses.
     """
-    scheme, colon, rest = source.partition(":")
-    if scheme == LEROBOT and rest:
-        place, options = split_options(rest, ("camera", *SIZES))
-        folder = to_path(place)
-    elif scheme.partition("?")[0] == FETCH and not colon:
-        _, options = split_options(source, ("episodes", *SIZES))
-        episodes = min(_count(options, "episodes", EPISODES), _limit(options))
+    folder, options = _read_source(source)
+    limit = _count(options, "limit", sys.maxsize)
+    trials = min(_count(options, "trials", TRIALS), limit)
+    if folder is None:
+        episodes = min(_count(options, "episodes", EPISODES), limit)
         folder = _recorded(source, episodes, cache, progress)
-    else:
-        raise InputError(
-            f"data must be {FETCH} or {LEROBOT}:DIR, but got {source!r}."
-            f"{near_matches(scheme, (FETCH, LEROBOT))}"
-        )
     recording = read_lerobot(folder, camera=options.get("camera"), cache=cache, progress=progress)
-    trials = min(_count(options, "trials", TRIALS), _limit(options))
     train, test = _split(source, recording, trials=trials, seed=seed)
+    if isinstance(test, Starts):
+        about = f"{trials} scenes that no demonstration shows"
+    else:
+        test = _first(test, limit)
+        about = f"every {TEST_SHARE}th episode drawn for testing by seed {seed}"
     return DemonstrationData(
         name=source,
-        train=_first(train, _limit(options)),
-        test=test if isinstance(test, Starts) else _first(test, _limit(options)),
-        about=f"{trials} scenes that no demonstration shows"
-        if recording.scene
-        else f"every {TEST_SHARE}th episode drawn for testing by seed {seed}",
+        train=_first(train, limit),
+        test=test,
+        about=about,
         scene=recording.scene,
         fps=recording.fps,
         is_drawn=recording.scene is None,
+    )
+
+
+def _read_source(source: str) -> tuple[Path | None, dict[str, str]]:
+    """Folder, unless the demonstrations are recorded, and options."""
+    scheme, colon, rest = source.partition(":")
+    if scheme == LEROBOT and rest:
+        place, options = split_options(rest, ("camera", *SIZES))
+        return to_path(place), options
+    if scheme.partition("?")[0] == FETCH and not colon:
+        _, options = split_options(source, ("episodes", *SIZES))
+        return None, options
+    raise InputError(
+        f"data must be {FETCH} or {LEROBOT}:DIR, but got {source!r}."
+        f"{near_matches(scheme, (FETCH, LEROBOT))}"
     )
 
 
@@ -122,10 +132,6 @@ def _recorded(source: str, episodes: int, cache: str | Path | None, progress: Pr
     key = blake2b(words.encode(), digest_size=8).hexdigest()
     out = Path(cache) / "demonstrations" / f"{FETCH}-{key}"
     return record(out, episodes, scene=scene, progress=progress).out
-
-
-def _limit(options: Mapping[str, str]) -> int:
-    return _count(options, "limit", sys.maxsize)
 
 
 def _count(options: Mapping[str, str], name: str, default: int) -> int:

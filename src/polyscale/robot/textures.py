@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 from PIL import Image
 
-SIDE_PX = 512
+SIDE_PX = 256
 
 Rng = np.random.Generator
 Grey = Float[NDArray[np.float64], "side side"]

@@ -1,27 +1,24 @@
-"""The recipe of the robot as tables and lines."""
+"""The recipe of the robot: shown and priced, but not run."""
 
-from collections.abc import Iterator
-
-from rich.table import Table
+from typing import NoReturn
 
 from polyscale.cli.console import make_table
+from polyscale.cli.recipe.kind import Kind, Lines, RunOptions, heading, what_is_stated
+from polyscale.errors import InputError
 from polyscale.studies.recipes import PickingRecipe, count_tiles
 
-Lines = Iterator[str | Table]
+DATA = "a robot"
 
 
-def picking_lines(recipe: PickingRecipe) -> Lines:
+def show(recipe: PickingRecipe) -> Lines:
     """The recipe with the paper's figures, what it costs, and what a run would need."""
-    yield f"{recipe.name}: a robot, {recipe.place} (Shi et al. 2024, arXiv 2403.13043v2)"
-    yield from picking_costs(recipe)
+    yield heading(recipe, DATA)
+    yield from _costs(recipe)
     yield f"The paper's finding: {recipe.finding}"
-    yield "Stated by the paper:"
-    yield from (f"  {line}" for line in recipe.stated)
-    yield "Left open by the paper, and chosen here:"
-    yield from (f"  {line}" for line in recipe.chosen)
+    yield from what_is_stated(recipe)
 
 
-def picking_costs(recipe: PickingRecipe) -> Lines:
+def _costs(recipe: PickingRecipe) -> Lines:
     """Each candidate with the paper's success rate and what a frame costs; what a run needs."""
     yield make_table(
         ("candidate", "paper, %", "tiles", "GMACs a frame", "weights, GB", "licence"),
@@ -39,3 +36,21 @@ def picking_costs(recipe: PickingRecipe) -> Lines:
     )
     yield "A real run needs:"
     yield from (f"  {line}" for line in recipe.needed)
+
+
+def run(recipe: PickingRecipe, options: RunOptions) -> NoReturn:
+    """Refuse: trials of a real robot are no work of a command."""
+    raise InputError(
+        f"recipe {recipe.name} can only be run with --dry: polyscale moves no robot. Try "
+        "polyscale compare --task picking."
+    )
+
+
+KIND = Kind(
+    recipe=PickingRecipe,
+    data=lambda _: DATA,
+    unused=("limit", "per_class", "weights_dir", "steps"),
+    show=show,
+    costs=lambda recipe, _: _costs(recipe),
+    run=run,
+)

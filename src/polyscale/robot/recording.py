@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from polyscale.data.lerobot import ACTION, INFO, OWN_FACTS, PRIVILEGED, STATE
-from polyscale.errors import InputError, RunError, require
+from polyscale.errors import RunError, require
 from polyscale.features import one_process
 from polyscale.learning.training import check_training_folder, training_folder
 from polyscale.robot.expert import expert_action
 from polyscale.robot.lerobot_writer import Episode, Layout, finish, read_seed, write_episode
 from polyscale.robot.scene import ACTION_NAMES, FPS, PRIVILEGED_NAMES, STATE_NAMES, PickingScene
-from polyscale.robot.settings import SceneSettings
+from polyscale.robot.settings import SceneSettings, check_whole
 from polyscale.types import Progress, silent
 
 TASK = "Lift the red cube."
@@ -77,9 +78,9 @@ def record(
     """
     for package in ("pyarrow", "pandas"):
         require(package, extra="robot", feature="polyscale robot record")
-    _check_whole("episodes", episodes, 1, TRIES)
-    _check_whole("seed", seed, 0, MAX_SEED)
-    _check_whole("side_px", side_px, 16, 4096)
+    check_whole("episodes", episodes, 1, TRIES)
+    check_whole("seed", seed, 0, MAX_SEED)
+    check_whole("side_px", side_px, 16, 4096)
     out, settings = Path(out), scene or SceneSettings()
     facts = {"episodes": episodes, "seed": seed, "side_px": side_px, "scene": settings.to_json()}
     check_training_folder(out, facts, file=OWN_FACTS, kind="recording")
@@ -136,7 +137,7 @@ def demonstrate(scene: PickingScene, seed: int) -> Episode | None:
         scene: any.
         seed: what it is reset with.
     """
-    seen, actions = [scene.reset(seed)], []
+    seen, actions = [scene.reset(seed)], list[Any]()
     while len(actions) < scene.settings.horizon and not seen[-1].lifted:
         actions.append(expert_action(seen[-1].privileged))
         seen.append(scene.step(actions[-1]))
@@ -162,10 +163,3 @@ def _layout(side_px: int) -> Layout:
         robot="fetch",
         task=TASK,
     )
-
-
-def _check_whole(name: str, value: object, least: int, most: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise InputError(
-            f"{name} must be a whole number from {least} to {most}, but got {value!r}. Change it."
-        )

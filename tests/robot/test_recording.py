@@ -10,7 +10,7 @@ from tests.robot.conftest import SMALL
 from polyscale.data.lerobot import read_lerobot
 from polyscale.errors import InputError, RunError
 from polyscale.robot import SceneSettings, record
-from polyscale.robot.record import TRIES, demonstrate
+from polyscale.robot.recording import TRIES, demonstrate
 
 SIDE_PX = 32
 
@@ -34,10 +34,7 @@ def test_the_folder_is_as_lerobot_documents_it(folder):
     episodes = pq.read_table(folder / "meta/episodes/chunk-000/file-000.parquet").to_pylist()
     total = 0
     for index, episode in enumerate(episodes):
-        place = {
-            "chunk_index": episode["data/chunk_index"],
-            "file_index": episode["data/file_index"],
-        }
+        place = {name: episode[f"data/{name}"] for name in ("chunk_index", "file_index")}
         table = pq.read_table(folder / info["data_path"].format(**place))
         assert set(table.column_names) == set(info["features"])
         length = episode["length"]
@@ -48,9 +45,7 @@ def test_the_folder_is_as_lerobot_documents_it(folder):
         assert table["episode_index"].to_pylist() == [index] * length
         assert table["frame_index"].to_pylist() == [*range(length)]
         assert table["index"].to_pylist() == [*range(total - length, total)]
-        np.testing.assert_allclose(
-            table["timestamp"].to_pylist(), np.arange(length) / 25, rtol=1e-6
-        )
+        assert table["timestamp"].to_pylist() == pytest.approx([i / 25 for i in range(length)])
         for name, feature in info["features"].items():
             if feature["dtype"] == "image":
                 decoded = Image.open(io.BytesIO(table[name][0]["bytes"].as_py()))
@@ -128,7 +123,7 @@ def test_a_killed_recording_goes_on_to_the_same_bytes(folder, tmp_path, drawn):
 
 
 def test_a_finished_recording_is_not_made_again(folder, monkeypatch):
-    monkeypatch.setattr("polyscale.robot.record.PickingScene", None)
+    monkeypatch.setattr("polyscale.robot.recording.PickingScene", None)
     again = record(folder, 3, scene=SMALL, side_px=SIDE_PX)
     assert (again.num_episodes, again.num_failed) == (3, 0)
     assert again.num_frames == len(read_lerobot(folder).demonstrations)
@@ -138,7 +133,7 @@ def test_scenes_in_which_the_expert_fails_are_left_out(tmp_path, drawn, monkeypa
     def fail_first(scene, seed):
         return None if seed == TRIES else demonstrate(scene, seed)
 
-    monkeypatch.setattr("polyscale.robot.record.demonstrate", fail_first)
+    monkeypatch.setattr("polyscale.robot.recording.demonstrate", fail_first)
     made = record(tmp_path / "out", 2, seed=1, scene=SMALL, side_px=SIDE_PX)
     assert (made.num_episodes, made.num_failed) == (2, 1)
     episodes = pq.read_table(made.out / "meta/episodes/chunk-000/file-000.parquet")
