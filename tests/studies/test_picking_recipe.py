@@ -2,11 +2,8 @@
 
 import pytest
 from scipy.stats import fisher_exact
-from typer.testing import CliRunner
 
-from polyscale.cli import app
 from polyscale.data.published import load_paper
-from polyscale.errors import InputError
 from polyscale.studies.recipes import PICKINGS, count_tiles, find_recipe
 
 RECIPE = PICKINGS["picking-mvp"]
@@ -29,16 +26,3 @@ def test_scales_cost_what_the_table_says():
     for entry, row in zip(RECIPE.entries, load_paper("robot"), strict=True):
         _, macs = count_tiles(entry.checkpoint, entry.scales)
         assert macs / 1e9 == pytest.approx(row.gmacs, rel=0.01)
-
-
-def test_it_is_shown_and_priced_but_not_run():
-    shown = CliRunner().invoke(app, ["recipe", "show", "picking-mvp"])
-    assert shown.exit_code == 0
-    for words in ("62.5", "timm/vit_base_patch16_224.mae", "Table 10", "16 trials"):
-        assert words in shown.output
-    dry = CliRunner().invoke(app, ["recipe", "run", "picking-mvp", "--dry"])
-    assert dry.exit_code == 0
-    assert "A real run needs" in dry.output
-    run = CliRunner().invoke(app, ["recipe", "run", "picking-mvp", "--data", "lerobot:x"])
-    assert isinstance(run.exception, InputError)
-    assert "picking-mvp can only be run with --dry" in str(run.exception)

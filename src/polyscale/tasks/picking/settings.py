@@ -31,9 +31,9 @@ class PickingSettings(RunSettings):
     features: ClassVar[Literal["pooled", "maps"]] = "maps"
 
     steps: int = option(
-        600, name="policy-steps", help="Steps in which a policy learns from the demonstrations."
+        400, name="policy-steps", help="Steps in which a policy learns from the demonstrations."
     )
-    batch: int = option(16, name="windows", help="Windows of 16 frames in such a step.")
+    batch: int = option(16, name="policy-batch", help="Windows of 16 frames in such a step.")
     rate: float = option(1e-3, name="policy-rate", help="Learning rate of policies.")
     pooled: bool = option(
         False,

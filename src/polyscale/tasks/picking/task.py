@@ -28,7 +28,7 @@ from polyscale.tasks.evaluation import (
 from polyscale.tasks.files import answers_table
 from polyscale.tasks.picking.files import EPISODES_FILE, write_episodes, write_films
 from polyscale.tasks.picking.judging import ACTION_ERROR, SUCCESS, error_scores, success_scores
-from polyscale.tasks.picking.learner import Learner
+from polyscale.tasks.picking.learner import Learner, learn_to_act
 from polyscale.tasks.picking.settings import PickingSettings
 from polyscale.tasks.picking.split import HeldEpisodes, PickingSplit
 from polyscale.tasks.task import Task
@@ -149,7 +149,7 @@ class Picking(Task):
 
     def evaluate(self, case: Case) -> Evaluation:
         """Train a policy for each seed, and judge all of them."""
-        learners = [Learner(case, number) for number in range(case.settings.seeds)]
+        learners = [learn_to_act(case, number) for number in range(case.settings.seeds)]
         scores, values = self._test(learners)
         first, split = learners[0], case.prepared
         selection, train_value = self._choose(first)
@@ -170,7 +170,9 @@ class Picking(Task):
         """A policy that is told where the cube is, where a simulator knows."""
         if case.data.train.privileged is None or case.data.scene is None:
             return ()
-        learners = [Learner(case, number, privileged=True) for number in range(case.settings.seeds)]
+        learners = [
+            learn_to_act(case, number, privileged=True) for number in range(case.settings.seeds)
+        ]
         scores, _ = self._test(learners)
         about = "The same policy sees no pictures, but is told where the cube is."
         return (Baseline(name="told the position", about=about, scores=scores, kind="ceiling"),)
@@ -181,8 +183,7 @@ class Picking(Task):
         if self.metric.key == SUCCESS:
             starts = case.data.test
             episodes = [
-                own.act(starts.seeds, "test episodes", film=own.sees and not own.number)
-                for own in learners
+                own.act(starts.seeds, "test episodes", film=not own.number) for own in learners
             ]
             return success_scores(episodes, starts)
         shown = case.data.test.demonstrations
