@@ -1,5 +1,6 @@
 """Closed loop, in a scene that needs no simulator and in the simulated one."""
 
+import threading
 from dataclasses import replace
 from io import BytesIO
 
@@ -17,11 +18,12 @@ from polyscale.robot import (
     ControlOptions,
     PickingScene,
     Seconds,
+    control,
     judge,
     make_policy,
     run_episodes,
 )
-from polyscale.robot.control import FILM_PX
+from polyscale.robot.lockstep import FILM_PX
 
 SEEDS = tuple(range(900, 906))
 
@@ -80,6 +82,24 @@ def test_episodes_do_not_depend_on_those_beside_them(seeing):
     """A batch of another size may round otherwise: to a few parts in a million."""
     alone, together = act(seeing), act(seeing, lockstep=4)
     for one, other in zip(alone, together, strict=True):
+        assert (one.seed, one.lifted, one.steps) == (other.seed, other.lifted, other.steps)
+        np.testing.assert_allclose(one.state, other.state, rtol=1e-4, atol=1e-5)
+
+
+def test_episodes_do_not_depend_on_threads(seeing, monkeypatch):
+    threads = set()
+
+    class Watched(toy.Plane):
+        def reset(self, seed):
+            threads.add(threading.get_ident())
+            return super().reset(seed)
+
+    alone = act(seeing)
+    monkeypatch.setattr(control, "share_out", lambda module: (module, 2))
+    controller = replace(seeing, options=replace(seeing.options, parallel=True))
+    both = sorted(run_episodes(controller, Watched, SEEDS), key=lambda episode: episode.seed)
+    assert len(threads) == 2
+    for one, other in zip(alone, both, strict=True):
         assert (one.seed, one.lifted, one.steps) == (other.seed, other.lifted, other.steps)
         np.testing.assert_allclose(one.state, other.state, rtol=1e-4, atol=1e-5)
 

@@ -1,14 +1,9 @@
 """A simulated robot that picks a cube: scene, expert, demonstrations, and policies from them."""
 
-from polyscale.robot.control import (
-    Controller,
-    ControlOptions,
-    Episode,
-    Seconds,
-    run_episodes,
-)
+from polyscale.robot.control import run_episodes
 from polyscale.robot.episodes import judge
 from polyscale.robot.expert import expert_action
+from polyscale.robot.lockstep import Controller, ControlOptions, Episode, Seconds
 from polyscale.robot.policy import Policy
 from polyscale.robot.recording import Recorded, record
 from polyscale.robot.scene import Observation, PickingScene

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from polyscale.errors import RunError
 from polyscale.features import whole_file
-from polyscale.robot.control import Controller, Episode, Scene, Seconds, run_episodes
+from polyscale.robot.control import run_episodes
+from polyscale.robot.lockstep import Controller, Episode, Scene, Seconds
 from polyscale.types import Progress, silent
 
 EPISODES = "episodes.jsonl"
