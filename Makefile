@@ -71,9 +71,10 @@ needles: $(VENV)/demo-ready
 	@$(QUESTIONS) --out runs/needles-seeds --seeds 3 --no-floors --candidates \
 	    pip:efficientnet_lite0@1,2 pip:efficientnet_lite2@1
 
-# section 3.2 of the paper in simulation, for docs/guides/robot.md; what was stopped goes on
+# section 3.2 of the paper in simulation, for docs/guides/policies.md; what was stopped goes on
 robot: $(VENV)/demo-ready
-	@$(BIN)/polyscale compare --task picking --data fetch --seeds 3 --out runs/robot --candidates \
+	@$(BIN)/polyscale compare --task picking --data fetch --seeds 3 --horizon 32 --choosing 20 \
+	    --out runs/robot --candidates \
 	    pip:efficientnet_lite0@1 pip:efficientnet_lite0@1,2 pip:efficientnet_lite2@1 \
 	    pip:dinov2_small@1 pip:dinov2_small@1,2
 

@@ -144,7 +144,7 @@ def test_without_a_simulator_the_error_of_actions_counts(compare, shown, tmp_pat
 
 
 def test_a_policy_on_maps_is_nearer_than_a_blind_one(compare, shown):
-    run = compare(shown, CANDIDATES[:1], floors=True, steps=100, batch=8, rate=3e-3)
+    run = compare(shown, CANDIDATES[:1], floors=True, steps=60, batch=8, rate=3e-3)
     assert run.rows[0].value < run.floors[0].value
 
 
@@ -184,6 +184,7 @@ def test_a_single_demonstration_is_refused(plan, shown):
     [
         ({"execute": 17}, "execute must be at most 16"),
         ({"lockstep": 0}, "lockstep must be"),
+        ({"horizon": 0}, "horizon must be"),
         ({"choosing": 0}, "choosing must be"),
         ({"held_out": 0.9}, "held_out must be above 0 and at most 0.5"),
         ({"steps": 0}, "steps must be an int of at least 1"),
@@ -192,6 +193,16 @@ def test_a_single_demonstration_is_refused(plan, shown):
 def test_settings_are_checked(settings, told):
     with pytest.raises(InputError, match=told):
         PickingSettings(**settings)
+
+
+def test_a_policy_may_see_the_mean_of_each_scale(models):
+    grids = {
+        pooled: PickingSettings(**SETTINGS, pooled=pooled)
+        .module(models["tiny:net_small"], (1, 2))
+        .plan.grid_hw
+        for pooled in (False, True)
+    }
+    assert grids == {False: (4, 4), True: (1, 1)}
 
 
 def test_the_task_is_there_by_its_name():

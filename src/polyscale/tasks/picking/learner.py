@@ -58,7 +58,7 @@ class Learner:
         case, settings = self.case, self.case.settings
         scene = SceneSettings.from_json(case.data.scene)
         options = ControlOptions(
-            horizon=scene.horizon,
+            horizon=settings.horizon or scene.horizon,
             execute=settings.execute,
             lockstep=settings.lockstep,
             privileged=self.privileged,
@@ -66,9 +66,8 @@ class Learner:
             parallel=case.parallel,
         )
         side_px = case.data.train.read(0).width if self.policy.sees else 0
-        key = case.store.key(
-            {"policy": self.fingerprint, "execute": settings.execute, "scene": case.data.scene}
-        )
+        facts = {"execute": options.execute, "horizon": options.horizon, "scene": case.data.scene}
+        key = case.store.key({"policy": self.fingerprint, **facts})
         with case.stage("episodes"):
             return judge(
                 Controller(module=case.module, policy=self.policy, options=options),

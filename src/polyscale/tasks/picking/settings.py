@@ -45,6 +45,12 @@ class PickingSettings(RunSettings):
         help="Number of the 16 predicted actions that are carried out before the next are "
         "predicted.",
     )
+    horizon: int | None = option(
+        None,
+        value_type=int,
+        shown="that of the scene",
+        help="Number of actions in which an episode must succeed.",
+    )
     lockstep: int = option(
         4, help="Number of episodes that run together, as one batch of the backbone."
     )
@@ -60,6 +66,8 @@ class PickingSettings(RunSettings):
     def __post_init__(self) -> None:
         for name in ("execute", "lockstep", "choosing", "seeds", "memory_bytes"):
             check_count(name, getattr(self, name))
+        if self.horizon is not None:
+            check_count("horizon", self.horizon)
         if self.execute > 16:
             raise InputError(
                 f"execute must be at most 16, as many as are predicted, but got {self.execute}."
