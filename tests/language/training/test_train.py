@@ -276,3 +276,11 @@ def test_bf16_and_shared_pictures_learn(fresh, processor, data, tmp_path):
     result = train_llava(fresh(), processor, data, out=tmp_path / "run", settings=settings)
     assert sum(result.losses[-4:]) < 0.8 * sum(result.losses[:4])
     assert json.loads((tmp_path / "run" / "losses.json").read_text()) == list(result.losses)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_gpu_learns_as_well(fresh, processor, data, tmp_path, precision):
+    settings = replace(LORA, precision=precision, questions=2, epochs=16, accumulate=2)
+    losses = train_llava(fresh().cuda(), processor, data, out=tmp_path, settings=settings).losses
+    assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
