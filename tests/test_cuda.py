@@ -49,6 +49,7 @@ def test_half_precision_and_memory_format(model, dtype):
     assert (found - expected).norm() < 0.03 * expected.norm()
 
 
+@pytest.mark.filterwarnings("ignore")  # of the compiler
 def test_a_compiled_model_gives_the_same(model):
     model = model.cuda()
     expected = of(model)(images().cuda()).tokens
@@ -56,11 +57,12 @@ def test_a_compiled_model_gives_the_same(model):
     torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-2)
 
 
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
 def test_a_call_does_not_wait_for_the_device(model):
     ms, batch = of(model.cuda(), dtype="bf16"), images(8).cuda()
     ms(batch)
-    torch.cuda.set_sync_debug_mode("error")
     try:
+        torch.cuda.set_sync_debug_mode("error")
         features = ms(batch)
         _ = features.map, features.tokens, features.pooled
     finally:

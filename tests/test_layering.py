@@ -1,5 +1,6 @@
 """The linter holds the layers: an import from a layer above must fail it."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -50,3 +51,9 @@ def test_every_wrong_import_is_named(copy):
     for file, line in WRONG_IMPORTS.items():
         module = f"polyscale.{file.removesuffix('.py').replace('/', '.')}"
         assert f" {module} -> {line.split()[1]}" in result.stdout
+
+
+def test_shapes_are_those_of_classes():
+    """From NumPy 2.5 and Python 3.12 on, `NDArray` is no class, and jaxtyping refuses it."""
+    shape = re.compile(r'[a-z](8|16|32|64)?\[NDArray(\[[\w.]+\])?, "')
+    assert not [path for path in (ROOT / "src").rglob("*.py") if shape.search(path.read_text())]

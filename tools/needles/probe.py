@@ -41,7 +41,7 @@ SIZES_PX = (0, 16, 24, 32, 48, 64, 80, 101, 449)
 KINDS = (*SMALL, *LANDMARKS)
 COLUMN = {WORDS.get(kind, kind): i for i, kind in enumerate(KINDS)}
 
-Cells = Float[NDArray, "pictures cells columns"]
+Cells = Float[np.ndarray, "pictures cells columns"]
 
 
 def main() -> int:
@@ -124,7 +124,7 @@ def _held_out(cells: Cells, targets: Cells, fold: NDArray, penalty: float) -> Ce
     return seen
 
 
-def _clearness(seen: Cells, fold: NDArray) -> Float[NDArray, "pictures kinds"]:
+def _clearness(seen: Cells, fold: NDArray) -> Float[np.ndarray, "pictures kinds"]:
     """How clearly each kind is seen in its best cell, on one scale for all kinds."""
     best = seen[..., :-1].max(axis=1)
     clear = np.empty_like(best)

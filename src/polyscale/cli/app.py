@@ -27,6 +27,7 @@ from polyscale.cli.pretrain_arms import pretrain_arms
 from polyscale.cli.recipe import recipe
 from polyscale.cli.reconstruct import reconstruct
 from polyscale.cli.report import report
+from polyscale.cli.robot import robot
 from polyscale.cli.seams import seams
 from polyscale.cli.show import show
 from polyscale.cli.vstar import vstar
@@ -48,6 +49,7 @@ for command in (reconstruct, predict, plan, models, show, seams, paper, pretrain
     app.command()(command)
 app.add_typer(recipe, name="recipe")
 app.add_typer(llava, name="llava")
+app.add_typer(robot, name="robot")
 app.command()(report)
 app.add_typer(vstar, name="vstar")
 app.add_typer(cache, name="cache")

@@ -13,11 +13,13 @@ from polyscale.data.dataset import (
     SegmentationData,
     TrainingData,
 )
+from polyscale.data.demonstrations import DemonstrationData, Demonstrations, Starts
 from polyscale.data.draws import Draw, draw_again, draw_kind
 from polyscale.data.embedded import load_rooms
 from polyscale.data.inspection_cache import default_inspection_cache
 from polyscale.data.limit import with_limit
-from polyscale.data.questions import Pictures, Question, QuestionData, Questions, categories_of
+from polyscale.data.pictures import Pictures
+from polyscale.data.questions import Question, QuestionData, Questions, categories_of
 from polyscale.data.sources import (
     load_classification,
     load_depth,
@@ -37,6 +39,8 @@ __all__ = [
     "ClassificationData",
     "DataReport",
     "DataSet",
+    "DemonstrationData",
+    "Demonstrations",
     "DenseData",
     "DenseImages",
     "DepthData",
@@ -49,6 +53,7 @@ __all__ = [
     "QuestionData",
     "Questions",
     "SegmentationData",
+    "Starts",
     "TrainingData",
     "categories_of",
     "default_inspection_cache",

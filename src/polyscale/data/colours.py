@@ -4,7 +4,6 @@ from functools import cache
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
-from numpy.typing import NDArray
 from PIL import Image
 
 from polyscale.data.dataset import IGNORED, Depth, Labels
@@ -35,7 +34,7 @@ OKLAB = np.array([[0.2104542553, 0.7936177850, -0.0040720468],
                   [0.0259040371, 0.7827717662, -0.8086757660]])  # fmt: skip
 
 
-def colour_labels(labels: Labels, num_classes: int) -> UInt8[NDArray[np.uint8], "h w 3"]:
+def colour_labels(labels: Labels, num_classes: int) -> UInt8[np.ndarray, "h w 3"]:
     """Each class in its own colour, the same one in every picture and every data set.
 
     Args:
@@ -57,7 +56,7 @@ def colour_labels(labels: Labels, num_classes: int) -> UInt8[NDArray[np.uint8], 
     return table.astype(np.uint8)[values]
 
 
-def colour_depth(depth_m: Depth, low_m: float, high_m: float) -> UInt8[NDArray[np.uint8], "h w 3"]:
+def colour_depth(depth_m: Depth, low_m: float, high_m: float) -> UInt8[np.ndarray, "h w 3"]:
     """Depth from light (near) to dark (far); nearer and farther ones as the ends.
 
     Args:
@@ -82,8 +81,8 @@ def colour_depth(depth_m: Depth, low_m: float, high_m: float) -> UInt8[NDArray[n
 
 def overlay(
     picture: Image.Image,
-    colours: UInt8[NDArray[np.uint8], "h w 3"],
-    known: Bool[NDArray[np.bool_], "h w"],
+    colours: UInt8[np.ndarray, "h w 3"],
+    known: Bool[np.ndarray, "h w"],
 ) -> Image.Image:
     """A picture in grey under colours of the same size; where nothing is known, as it is."""
     grey = np.asarray(picture.convert("L"), np.float32)[..., None]
@@ -94,7 +93,7 @@ def overlay(
 
 
 @cache
-def _palette() -> UInt8[NDArray[np.uint8], "colours 3"]:
+def _palette() -> UInt8[np.ndarray, "colours 3"]:
     """Each colour as far as can be, in OKLab, from all before it and from grey.
 
     A class keeps its colour whatever the number of classes.
@@ -115,7 +114,7 @@ def _palette() -> UInt8[NDArray[np.uint8], "colours 3"]:
     return rgb[chosen].astype(np.uint8)
 
 
-def _oklab(rgb: Float[NDArray, "colours 3"]) -> Float[NDArray, "colours 3"]:
+def _oklab(rgb: Float[np.ndarray, "colours 3"]) -> Float[np.ndarray, "colours 3"]:
     share = rgb / 255
     linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
     return np.cbrt(linear @ CONES.T) @ OKLAB.T

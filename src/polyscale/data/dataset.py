@@ -28,10 +28,10 @@ MIN_DRAWN = MIN_TRAIN + 1
 IGNORED = -1
 """Label of a pixel that is neither trained on nor tested."""
 
-Labels: TypeAlias = Int16[NDArray[np.int16], "h w"]
+Labels: TypeAlias = Int16[np.ndarray, "h w"]
 """Class of each pixel, an index into the class names, or IGNORED."""
 
-Depth: TypeAlias = Float[NDArray[np.float32], "h w"]
+Depth: TypeAlias = Float[np.ndarray, "h w"]
 """Metres along the optical axis; NaN where the depth is not known."""
 
 

@@ -130,11 +130,11 @@ def _propose(
 
 
 def _merge(
-    best: Float[NDArray, "k n"],
-    where: Int64[NDArray, "k n"],
-    new: Float[NDArray, "m n"],
+    best: Float[np.ndarray, "k n"],
+    where: Int64[np.ndarray, "k n"],
+    new: Float[np.ndarray, "m n"],
     first: int,
-) -> tuple[Float[NDArray, "k n"], Int64[NDArray, "k n"]]:
+) -> tuple[Float[np.ndarray, "k n"], Int64[np.ndarray, "k n"]]:
     """The highest values of each column so far, in falling order, and their rows."""
     rows = np.broadcast_to(first + np.arange(len(new))[:, None], new.shape)
     values, rows = np.concatenate([best, new]), np.concatenate([where, rows])

@@ -74,7 +74,7 @@ def target_endings() -> frozenset[str]:
     return image_endings() | {".npy"}
 
 
-def read_stored(source: Path | bytes, *, name: str, word: str) -> Shaped[NDArray, "h w"]:
+def read_stored(source: Path | bytes, *, name: str, word: str) -> Shaped[np.ndarray, "h w"]:
     """The numbers of a picture's one channel or of an array of two dimensions.
 
     A palette's indices are the numbers; its colours are not looked at. Pictures are turned upright,

@@ -7,7 +7,8 @@ import numpy as np
 
 from polyscale.data.dataset import LabelledImages
 from polyscale.data.embedded import ABOUT, SIZE_HW, load_rooms
-from polyscale.data.questions import Pictures, Question, QuestionData, Questions
+from polyscale.data.pictures import Pictures
+from polyscale.data.questions import Question, QuestionData, Questions
 from polyscale.records import DataReport, ImageSizes
 
 

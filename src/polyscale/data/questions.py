@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from polyscale.data.dataset import DataSet, ReadImage, changed_fingerprint, read_chosen
+from polyscale.data.dataset import DataSet, changed_fingerprint
+from polyscale.data.pictures import Pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,33 +33,6 @@ class Question:
     options: tuple[str, ...]
     target_objects: tuple[str, ...] = ()
     boxes_xywh_px: tuple[tuple[float, float, float, float], ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Pictures:
-    """The pictures that questions are about; features can be extracted from them.
-
-    Attributes:
-        ids: name of each picture, unique.
-        read: index of a picture → 8-bit RGB, upright.
-        fingerprint: changes when any picture changes, and with nothing else.
-    """
-
-    ids: tuple[str, ...]
-    read: ReadImage
-    fingerprint: str
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def take(self, indices: NDArray[np.integer]) -> "Pictures":
-        """The pictures at the indices, in their order."""
-        chosen = [int(i) for i in indices]
-        return Pictures(
-            tuple(self.ids[i] for i in chosen),
-            read_chosen(self.read, chosen),
-            changed_fingerprint(self.fingerprint, chosen),
-        )
 
 
 @dataclass(frozen=True, eq=False)

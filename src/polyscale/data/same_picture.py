@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from polyscale.decode import read_image
@@ -41,7 +40,7 @@ MIN_AGREEMENT = 0.75
 at half size and 0.79 cut by 3 %; of quality 10 one in eight has less. The highest of all pairs of
 different ones is 0.13."""
 
-Small = UInt8[NDArray[np.uint8], "128 128"]
+Small = UInt8[np.ndarray, "128 128"]
 
 
 def read_small(source: Path | bytes, *, name: str) -> Small:
@@ -74,19 +73,19 @@ def agreement(first: Small, second: Small) -> float | None:
 
 
 def _moments(
-    picture: Float[NDArray, "h w"],
-) -> tuple[Float[NDArray, "n n"], Float[NDArray, "n n"]]:
+    picture: Float[np.ndarray, "h w"],
+) -> tuple[Float[np.ndarray, "n n"], Float[np.ndarray, "n n"]]:
     """Mean and standard deviation of each part."""
     mean = _part_means(picture)
     return mean, np.sqrt(np.maximum(_part_means(picture**2) - mean**2, 0))
 
 
-def _part_means(picture: Float[NDArray, "h w"]) -> Float[NDArray, "n n"]:
+def _part_means(picture: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "n n"]:
     """As two products of matrices, which take a third of the time of a mean over axes."""
     averages = _averages(len(picture) // PART_PX)
     return averages @ picture @ averages.T
 
 
 @cache
-def _averages(num: int) -> Float[NDArray, "n size"]:
+def _averages(num: int) -> Float[np.ndarray, "n size"]:
     return np.repeat(np.eye(num, dtype=np.float32), PART_PX, axis=1) / PART_PX

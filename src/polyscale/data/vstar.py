@@ -19,7 +19,8 @@ from polyscale.data.image import image_endings
 from polyscale.data.inspection import inspect
 from polyscale.data.inspection_cache import ImageFacts, InspectionCache
 from polyscale.data.listing import Listing, assign_roles, list_files, role_of
-from polyscale.data.questions import Pictures, Question, QuestionData, Questions
+from polyscale.data.pictures import Pictures
+from polyscale.data.questions import Question, QuestionData, Questions
 from polyscale.decode import UnreadableImageError, read_image
 from polyscale.errors import InputError, first_line
 from polyscale.records import DataReport

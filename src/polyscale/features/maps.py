@@ -18,7 +18,7 @@ from polyscale.features.store import FeatureStore
 from polyscale.operator.multiscale import area_matrix
 from polyscale.types import HW
 
-MapArray = Float[NDArray, "num h w channels"]
+MapArray = Float[np.ndarray, "num h w channels"]
 
 IMAGES_AT_ONCE = 64
 """Images that are read at once where all are loaded into memory."""

@@ -7,10 +7,9 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 XY = tuple[float, float]
-Boxes = Float[NDArray[np.float64], "boxes 4"]
+Boxes = Float[np.ndarray, "boxes 4"]
 """Left, bottom, right and top in printer's points from the figure's lower left corner."""
 
 # Where a label may stand: direction from its point, the better ones first. The interval runs
@@ -114,7 +113,7 @@ def _text_size(axes: Axes, text: str, fontsize: float) -> XY:
     return box.width * scale, box.height * scale
 
 
-def _overlaps(boxes: Boxes, others: Boxes) -> Float[NDArray[np.float64], "boxes others"]:
+def _overlaps(boxes: Boxes, others: Boxes) -> Float[np.ndarray, "boxes others"]:
     """Areas that each box shares with each other, in square points."""
     a, b = boxes[:, None], others[None]
     shared = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])

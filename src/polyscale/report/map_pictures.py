@@ -23,7 +23,7 @@ LOSS_MAP = "magma"  # even steps to the eye, and to colour-blind eyes
 JPEG_QUALITY = 80
 BAR_STEPS = 16
 
-Picture = UInt8[NDArray[np.uint8], "h w 3"]
+Picture = UInt8[np.ndarray, "h w 3"]
 
 
 def decode(jpeg: bytes) -> Picture:
@@ -62,7 +62,7 @@ def depth_error_uri(truth: Depth, predicted: Depth, limit_m: float) -> str:
     return _uri(_coloured_error(predicted - truth, limit_m), "jpeg", quality=JPEG_QUALITY)
 
 
-def losses_uri(losses: Float[NDArray, "h w"], limit: float) -> str:
+def losses_uri(losses: Float[np.ndarray, "h w"], limit: float) -> str:
     """Losses of the cells of a map: none is dark, `limit` and more is light."""
     shares = np.clip(losses / limit, 0, 1)
     return _uri(colormaps[LOSS_MAP](shares, bytes=True)[..., :3], "png")
@@ -104,7 +104,7 @@ def hex_colour(rgb: Iterable[int]) -> str:
     return f"#{bytes(rgb).hex()}"
 
 
-def _coloured_error(error_m: Float[NDArray, "*shape"], limit_m: float) -> NDArray[np.uint8]:
+def _coloured_error(error_m: Float[np.ndarray, "*shape"], limit_m: float) -> NDArray[np.uint8]:
     known = np.isfinite(error_m)
     share = np.clip(0.5 + np.where(known, error_m, 0) / (2 * limit_m), 0, 1)
     colours = colormaps[ERROR_MAP](share, bytes=True)[..., :3]

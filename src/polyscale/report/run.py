@@ -16,7 +16,7 @@ from polyscale.report.question_kinds import question_kinds
 from polyscale.stats import find_contrast, paired_errors
 
 Texts = NDArray[np.object_]
-Statistics = Float[NDArray[np.float64], "num_test num_statistics"]
+Statistics = Float[np.ndarray, "num_test num_statistics"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,7 +78,7 @@ class Picture:
     size_wh: tuple[int, int]
 
 
-Target = Shaped[NDArray, "h w"]
+Target = Shaped[np.ndarray, "h w"]
 """Labels (int16, -1 where ignored) or metres (float32, NaN where unknown) of an image."""
 
 

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from numpy.typing import NDArray
 from scipy.integrate import trapezoid
 
 from polyscale.errors import InputError
 from polyscale.records import CascadeChoice
 
-Thresholds = Float[NDArray[np.float64], " num_thresholds"]
+Thresholds = Float[np.ndarray, " num_thresholds"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +24,9 @@ class CascadeAnswers:
     `confidence` is the small model's, for example its highest probability.
     """
 
-    confidence: Float[NDArray[np.floating], " num_images"]
-    small_correct: Bool[NDArray[np.bool_], " num_images"]
-    large_correct: Bool[NDArray[np.bool_], " num_images"]
+    confidence: Float[np.ndarray, " num_images"]
+    small_correct: Bool[np.ndarray, " num_images"]
+    large_correct: Bool[np.ndarray, " num_images"]
 
     def __post_init__(self) -> None:
         shapes = [a.shape for a in (self.confidence, self.small_correct, self.large_correct)]

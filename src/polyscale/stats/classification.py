@@ -16,8 +16,8 @@ from scipy.sparse import csr_array
 from polyscale.stats.image_bootstrap import WeightedMetric
 from polyscale.stats.segmentation import share_or_nan
 
-Shares = Float[NDArray[np.float64], "resamples num_test"]
-OfClasses = Float[NDArray[np.float64], "resamples num_classes"]
+Shares = Float[np.ndarray, "resamples num_test"]
+OfClasses = Float[np.ndarray, "resamples num_classes"]
 
 NUM_BINS = 10
 """Of confidence, equally wide: those of reliability curves and of the calibration error."""
@@ -33,8 +33,8 @@ class ClassAnswers:
         guesses: whether it names every class equally often; otherwise it names the most probable.
     """
 
-    truth: Int[NDArray[np.int64], " num_test"]
-    probabilities: Float[NDArray[np.floating], "num_test num_classes"]
+    truth: Int[np.ndarray, " num_test"]
+    probabilities: Float[np.ndarray, "num_test num_classes"]
     guesses: bool = False
 
     @property

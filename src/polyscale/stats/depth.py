@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 
 from polyscale.data.dataset import Depth
 from polyscale.errors import InputError
@@ -25,12 +24,12 @@ Crop = tuple[float, float, float, float]
 
 def depth_errors(
     depth_m: Depth,
-    predicted_m: Float[NDArray[np.floating], "h w"],
+    predicted_m: Float[np.ndarray, "h w"],
     *,
     min_m: float,
     max_m: float,
     crop_yxyx: Crop | None = None,
-) -> Float[NDArray[np.float64], " 6"]:
+) -> Float[np.ndarray, " 6"]:
     """`DEPTH_METRICS` of one image; all are NaN if no pixel is valid.
 
     Args:
@@ -90,7 +89,7 @@ def crop_slices(shape_hw: tuple[int, ...], crop_yxyx: Crop | None) -> tuple[slic
     return rows, slice(round(left * width), round(right * width))
 
 
-def depth_metrics(per_image: Float[NDArray[np.float64], "num_images 6"]) -> dict[str, float]:
+def depth_metrics(per_image: Float[np.ndarray, "num_images 6"]) -> dict[str, float]:
     """Means of rows of `depth_errors`, over the images that have a valid pixel.
 
     Raises:

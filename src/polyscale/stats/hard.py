@@ -20,7 +20,7 @@ from polyscale.stats.repeats import training_interval
 FOUND_SHARE = 0.1
 """Of the test images, those that one search finds."""
 
-Gains = Float[NDArray[np.floating], "num_halvings 2 num_test"]
+Gains = Float[np.ndarray, "num_halvings 2 num_test"]
 """What is gained on each test image, by the heads of each half of every halving."""
 
 
@@ -37,8 +37,8 @@ class CrossFit:
     """
 
     num_found: int
-    times_found: Int[NDArray[np.int64], " num_test"]
-    measured: Float[NDArray[np.float64], " num_test"]
+    times_found: Int[np.ndarray, " num_test"]
+    measured: Float[np.ndarray, " num_test"]
     gain: Estimate
 
 
@@ -62,7 +62,7 @@ def cross_fit(gains: Gains) -> CrossFit:
 
 
 def share_of_gain(
-    gains: Float[NDArray[np.floating], " num"], is_kind: Bool[NDArray[np.bool_], " num"]
+    gains: Float[np.ndarray, " num"], is_kind: Bool[np.ndarray, " num"]
 ) -> tuple[float, float, float] | None:
     """The share of a gain that lies on images of a kind, and its 95 % interval over images.
 

@@ -16,14 +16,14 @@ from polyscale.records import Contrast, Metric, Reduction
 from polyscale.stats.intervals import NUM_RESAMPLES, difference_intervals, percentile_interval
 from polyscale.stats.segmentation import share_or_nan
 
-Statistics = Float[NDArray[np.floating], "num_test num_statistics"]
+Statistics = Float[np.ndarray, "num_test num_statistics"]
 Reduce = Callable[
-    [Float[NDArray[np.float64], "resamples num_statistics"]],
-    Float[NDArray[np.float64], " resamples"],
+    [Float[np.ndarray, "resamples num_statistics"]],
+    Float[np.ndarray, " resamples"],
 ]
 WeightedMetric = Callable[
-    [Float[NDArray[np.float64], "resamples num_test"]],
-    Float[NDArray[np.float64], " resamples"],
+    [Float[np.ndarray, "resamples num_test"]],
+    Float[np.ndarray, " resamples"],
 ]
 """The share of each image in many resamples → the metric of each resample."""
 
@@ -31,7 +31,7 @@ CHUNK = 500
 """Resamples that are drawn at once: they take 4 MB for each thousand images."""
 
 
-def mean_iou(sums: Float[NDArray[np.float64], "resamples two_classes"]) -> NDArray[np.float64]:
+def mean_iou(sums: Float[np.ndarray, "resamples two_classes"]) -> NDArray[np.float64]:
     """Mean intersection over union, from one confusion matrix over all images.
 
     Args:
@@ -43,13 +43,13 @@ def mean_iou(sums: Float[NDArray[np.float64], "resamples two_classes"]) -> NDArr
     return np.nanmean(share_or_nan(intersection, union), axis=1)
 
 
-def pixel_ratio(sums: Float[NDArray[np.float64], "resamples two_classes"]) -> NDArray[np.float64]:
+def pixel_ratio(sums: Float[np.ndarray, "resamples two_classes"]) -> NDArray[np.float64]:
     """Right pixels of all classes over all pixels; the arguments are those of `mean_iou`."""
     part, whole = np.split(sums, 2, axis=1)
     return share_or_nan(part.sum(axis=1), whole.sum(axis=1))
 
 
-def mean_of_images(means: Float[NDArray[np.float64], "resamples one"]) -> NDArray[np.float64]:
+def mean_of_images(means: Float[np.ndarray, "resamples one"]) -> NDArray[np.float64]:
     """A metric that is computed for each image and then averaged, such as NYUv2's RMSE."""
     return means[:, 0]
 

@@ -20,9 +20,9 @@ EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 class ObjectIous:
     """The objects of one image: their class, their pixels in the truth, and their IoU (0 to 1)."""
 
-    class_index: Int64[NDArray[np.int64], " num_objects"]
-    area_px: Int64[NDArray[np.int64], " num_objects"]
-    iou: Float[NDArray[np.float64], " num_objects"]
+    class_index: Int64[np.ndarray, " num_objects"]
+    area_px: Int64[np.ndarray, " num_objects"]
+    iou: Float[np.ndarray, " num_objects"]
 
     def __len__(self) -> int:
         return len(self.iou)
@@ -30,7 +30,7 @@ class ObjectIous:
 
 def object_ious(
     labels: Labels,
-    predicted: Int[NDArray[np.integer], "h w"],
+    predicted: Int[np.ndarray, "h w"],
     num_classes: int,
     *,
     min_area_px: int = 16,

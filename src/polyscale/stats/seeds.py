@@ -5,7 +5,6 @@ from math import inf, sqrt
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 from polyscale.errors import InputError
@@ -35,9 +34,7 @@ class SeedSpread:
     ci_high: float
 
 
-def over_seeds(
-    values: Float[NDArray[np.number], "num_seeds num_test"], *, seed: int = 0
-) -> SeedSpread:
+def over_seeds(values: Float[np.ndarray, "num_seeds num_test"], *, seed: int = 0) -> SeedSpread:
     """Separate the uncertainty that comes from seeds from the one that comes from test images.
 
     Args:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from polyscale.data.dataset import IGNORED, Labels
 from polyscale.errors import InputError
 
-Counts = Int64[NDArray[np.int64], "*num_images num_classes"]
+Counts = Int64[np.ndarray, "*num_images num_classes"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class PixelCounts:
 
 
 def count_pixels(
-    labels: Labels, predicted: Int[NDArray[np.integer], "h w"], num_classes: int
+    labels: Labels, predicted: Int[np.ndarray, "h w"], num_classes: int
 ) -> PixelCounts:
     """Count one image.
 
@@ -74,7 +74,7 @@ def stack_counts(images: Sequence[PixelCounts]) -> PixelCounts:
     )
 
 
-def class_iou(counts: PixelCounts) -> Float[NDArray[np.float64], " num_classes"]:
+def class_iou(counts: PixelCounts) -> Float[np.ndarray, " num_classes"]:
     """Intersection over union of each class, over all images at once.
 
     It is NaN for a class that no image shows, so that every prediction is judged by the same

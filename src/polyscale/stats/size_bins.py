@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 
 from polyscale.errors import InputError
 from polyscale.records import Estimate, Gain, SizeContrast, Sizes
@@ -13,7 +12,7 @@ from polyscale.stats.intervals import percentile_interval
 from polyscale.stats.objects import AREA_EDGES_PX, ObjectIous
 from polyscale.stats.segmentation import share_or_nan
 
-Bins = Float[NDArray[np.float64], "num_images num_bins"]
+Bins = Float[np.ndarray, "num_images num_bins"]
 
 
 def iou_by_size(
@@ -90,8 +89,8 @@ def _bin_images(images: Sequence[ObjectIous], edges_px: Sequence[float]) -> tupl
 
 
 def _intervals(
-    means: Float[NDArray[np.float64], " num_bins"],
-    resampled: Float[NDArray[np.float64], "resamples num_bins"],
+    means: Float[np.ndarray, " num_bins"],
+    resampled: Float[np.ndarray, "resamples num_bins"],
 ) -> list[tuple[float, float, float] | None]:
     """Value and ends of the interval in each bin; None where a bin is empty."""
     return [

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
 from scipy.stats import entropy, rankdata
 from sklearn.neighbors import NearestNeighbors
 
@@ -14,9 +13,9 @@ with."""
 
 NUM_NEIGHBOURS = 10
 
-Features = Float[NDArray[np.floating], "num dim"]
-Labels = Int[NDArray[np.int64], " num"]
-Scores = Float[NDArray[np.floating], " num"]
+Features = Float[np.ndarray, "num dim"]
+Labels = Int[np.ndarray, " num"]
+Scores = Float[np.ndarray, " num"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,9 +35,7 @@ class Ambiguity:
     rank: Scores
 
 
-def ambiguity(
-    probabilities: Float[NDArray[np.floating], "num num_classes"], labels: Labels
-) -> Ambiguity:
+def ambiguity(probabilities: Float[np.ndarray, "num num_classes"], labels: Labels) -> Ambiguity:
     """Score images from which the classifier has not learned.
 
     Args:
@@ -58,7 +55,7 @@ def ambiguity(
 
 def rarity(
     train: Features, train_labels: Labels, test: Features, test_labels: Labels
-) -> Float[NDArray[np.float64], " num_test"]:
+) -> Float[np.ndarray, " num_test"]:
     """How rare each test image looks among the training images of its class, 0 to 1.
 
     An image is as far out as its mean cosine distance to its ten nearest training images of its

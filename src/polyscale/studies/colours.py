@@ -6,17 +6,16 @@ numbers can tell.
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 from scipy.linalg import orthogonal_procrustes
 
 TAIL = 1.0
 """Percentile at either end that is cut off, so that a few odd cells don't take all contrast."""
 
-Cells = Float[NDArray, "cells dim"]
-Coordinates = Float[NDArray, "cells 3"]
+Cells = Float[np.ndarray, "cells dim"]
+Coordinates = Float[np.ndarray, "cells 3"]
 
 
-def principal_axes(cells: Cells) -> Float[NDArray, "dim 3"]:
+def principal_axes(cells: Cells) -> Float[np.ndarray, "dim 3"]:
     """The first three principal axes, each scaled so that cells have unit variance along it.
 
     Signs are such that the largest loading of an axis is positive. Where cells span fewer than
@@ -36,7 +35,7 @@ def principal_axes(cells: Cells) -> Float[NDArray, "dim 3"]:
     return padded
 
 
-def turn_towards(coordinates: Coordinates, like: Coordinates) -> Float[NDArray, "3 3"]:
+def turn_towards(coordinates: Coordinates, like: Coordinates) -> Float[np.ndarray, "3 3"]:
     """The rotation or reflection that brings each cell nearest to its cell in `like`."""
     turn, _ = orthogonal_procrustes(coordinates - coordinates.mean(0), like - like.mean(0))
     return turn

@@ -101,7 +101,7 @@ class Depth(MapTask):
 
     def judge(
         self, target: NDArray, predicted: NDArray, data: DepthData
-    ) -> Float[NDArray[np.float64], " 6"]:
+    ) -> Float[np.ndarray, " 6"]:
         """`DEPTH_METRICS` of one image."""
         low, high = data.min_depth_m, data.max_depth_m
         return depth_errors(target, predicted, min_m=low, max_m=high, crop_yxyx=data.crop_yxyx)

@@ -29,7 +29,7 @@ def align_projector(
     processor: Any,
     maps: MapSource,
     pictures: NDArray[np.int64],
-    cells: Int[NDArray[np.int64], "pictures cells"],
+    cells: Int[np.ndarray, "pictures cells"],
     names: Sequence[str],
     *,
     seed: int,

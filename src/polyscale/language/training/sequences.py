@@ -23,7 +23,7 @@ IGNORED = -100
 MIXED = 50
 """Batches among whose sequences those of similar length are put together."""
 
-Tokens = Int[NDArray[np.int64], " tokens"]
+Tokens = Int[np.ndarray, " tokens"]
 
 
 class TokenSequence(TypedDict):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from polyscale.errors import InputError, first_line
 from polyscale.features import whole_file
@@ -13,12 +14,17 @@ FACTS = "training.json"
 """File with everything that the training depends on, by name."""
 
 
-def check_training_folder(out: Path, facts: Mapping[str, str]) -> None:
+def check_training_folder(
+    out: Path, facts: Mapping[str, Any], *, file: str = FACTS, kind: str = "training"
+) -> None:
     """Refuse a folder that is neither new nor of this very training.
 
     Args:
         out: the folder that the user names.
-        facts: everything that the training depends on, in words that can be compared.
+        facts: everything that the training depends on, in words that can be compared; other values
+            of JSON will do as well.
+        file: where the facts are kept in the folder.
+        kind: what is done, if it is no training.
 
     Raises:
         InputError: if it holds anything else; what differs from another training is named.
@@ -28,39 +34,46 @@ def check_training_folder(out: Path, facts: Mapping[str, str]) -> None:
     if not out.is_dir():
         raise InputError(f"out must be a folder, but {str(out)!r} is a file. Choose another.")
     try:
-        there = dict(json.loads((out / FACTS).read_text(encoding="utf-8")))
+        there = dict(json.loads((out / file).read_text(encoding="utf-8")))
     except FileNotFoundError:
         if any(out.iterdir()):
             raise InputError(
-                f"out must be a new folder or one of a training, but {str(out)!r} holds other "
+                f"out must be a new folder or one of a {kind}, but {str(out)!r} holds other "
                 "files. Choose another."
             ) from None
         return
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
-            f"out {str(out)!r} holds a damaged {FACTS} ({first_line(error)}). "
-            "Choose another folder."
+            f"out {str(out)!r} holds a damaged {file} ({first_line(error)}). Choose another folder."
         ) from error
-    different = [
-        f"{name} is {there.get(name)} there and {facts.get(name)} here"
-        for name in {**there, **facts}
-        if there.get(name) != facts.get(name)
-    ]
+    different = list(_differences(there, facts))
     if different:
         raise InputError(
-            f"out must be a new folder or one of this training, but {str(out)!r} holds another: "
+            f"out must be a new folder or one of this {kind}, but {str(out)!r} holds another: "
             f"{'; '.join(different)}. Choose another folder, or delete it first."
         )
 
 
 @contextmanager
-def training_folder(out: Path, facts: Mapping[str, str], num_bytes: int) -> Iterator[None]:
+def training_folder(
+    out: Path, facts: Mapping[str, Any], num_bytes: int, *, file: str = FACTS
+) -> Iterator[None]:
     """The folder with the facts in it, and errors of the disk as those of a run.
 
     Raises:
         RunError: if the disk has less room than `num_bytes`, or refuses.
     """
     with room_for(out, num_bytes, out):
-        with whole_file(out / FACTS) as partial:
+        with whole_file(out / file) as partial:
             partial.write_text(json.dumps(facts, indent=2), encoding="utf-8")
         yield
+
+
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[str]:
+    """Values that differ, in words; those of a table within the table one by one."""
+    for name in {**there, **here}:
+        old, new = there.get(name), here.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from _differences(old, new)
+        elif old != new:
+            yield f"{name} is {old} there and {new} here"

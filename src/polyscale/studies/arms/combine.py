@@ -6,7 +6,6 @@ from statistics import fmean
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 
 from polyscale.learning.pretraining import Pretrained
 from polyscale.records import Arm, ArmContrast, Arms, Result, Timing
@@ -19,7 +18,7 @@ from polyscale.studies.compare.answers import answer
 from polyscale.tasks import Evaluation, Scores
 from polyscale.tasks.evaluation import spread_of_seeds
 
-Correct = Float[NDArray[np.float64], "num_seeds num_images"]
+Correct = Float[np.ndarray, "num_seeds num_images"]
 
 
 def combine(

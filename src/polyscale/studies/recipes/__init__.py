@@ -1,6 +1,7 @@
 """Experiments of the paper, each with one command."""
 
 from polyscale.studies.recipes.capacity import CAPACITIES, ImageNetCapacityRecipe
+from polyscale.studies.recipes.find import ALL_RECIPES, AnyRecipe, find_recipe
 from polyscale.studies.recipes.multimodal import (
     CATEGORIES,
     MULTIMODAL,
@@ -9,7 +10,6 @@ from polyscale.studies.recipes.multimodal import (
     LanguageWeights,
     MultimodalRecipe,
     StageRecipe,
-    find_recipe,
 )
 from polyscale.studies.recipes.multimodal_run import (
     PreparedMultimodal,
@@ -38,6 +38,7 @@ from polyscale.studies.recipes.size import (
 from polyscale.studies.recipes.table import RECIPES, get_recipe
 
 __all__ = [
+    "ALL_RECIPES",
     "CAPACITIES",
     "CATEGORIES",
     "MULTIMODAL",
@@ -45,6 +46,7 @@ __all__ = [
     "RECIPES",
     "RECONSTRUCTIONS",
     "VSTAR",
+    "AnyRecipe",
     "Arm",
     "CandidateSize",
     "Checkpoint",

@@ -67,7 +67,8 @@ def to_png(target: NDArray) -> bytes:
         millimetres = np.nan_to_num(target * 1000, nan=UNKNOWN["depth"]).round()
         grey = millimetres.clip(0, 2**16 - 1).astype(np.uint16)
     else:
-        grey = np.where(target < 0, UNKNOWN["label"], target).astype(np.uint16)
+        labels = target.astype(np.int64)  # those of 16 bits do not hold the mark
+        grey = np.where(labels < 0, UNKNOWN["label"], labels).astype(np.uint16)
     buffer = BytesIO()
     Image.fromarray(grey).save(buffer, "PNG")  # optimize=True: thrice the time, 2 % less
     return buffer.getvalue()

@@ -28,7 +28,7 @@ class Places:
 
     names: tuple[str, ...]
     pictures: NDArray[np.int64]
-    cells: Int[NDArray[np.int64], "pictures cells"]
+    cells: Int[np.ndarray, "pictures cells"]
 
     @classmethod
     def of(cls, questions: Questions, grid_hw: HW) -> "Places | None":

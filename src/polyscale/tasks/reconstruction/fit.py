@@ -67,7 +67,7 @@ def fit_map(folds: Sequence[Moments]) -> FittedMap:
 
 def token_losses(
     model: Linear, maps: MapSource, targets: MapSource, images: NDArray[np.integer]
-) -> Float[NDArray[np.float32], "images h w"]:
+) -> Float[np.ndarray, "images h w"]:
     """Mean squared error over channels of each token of some images."""
     height, width = targets.shape[1:3]
     weights, intercept = model.weights.T.astype(np.float32), model.intercept.astype(np.float32)
@@ -86,7 +86,7 @@ def image_losses(
     targets: MapSource,
     images: NDArray[np.integer],
     tell: Callable[[int], None],
-) -> Float[NDArray[np.float64], " images"]:
+) -> Float[np.ndarray, " images"]:
     """Mean squared error over tokens and channels of each of some images; tells how many are done.
 
     The losses of tokens are not kept.

@@ -13,7 +13,7 @@ from polyscale.types import HW
 TOKENS_AT_ONCE = 4096
 """Tokens that are read at once, so that memory does not depend on how many there are."""
 
-Tokens = Float[NDArray[np.floating], "tokens channels"]
+Tokens = Float[np.ndarray, "tokens channels"]
 
 
 @dataclass(frozen=True, eq=False)

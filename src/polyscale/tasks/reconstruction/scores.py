@@ -11,7 +11,7 @@ from polyscale.errors import InputError
 from polyscale.features import MapSource
 from polyscale.tasks.reconstruction.maps import batches
 
-Shares = Float[NDArray[np.float64], "resamples num_images"]
+Shares = Float[np.ndarray, "resamples num_images"]
 """How much each image counts, which adds up to 1."""
 
 VARIES = 1e-9
@@ -33,11 +33,11 @@ class ConstantLoss:
         means: mean over tokens of y - c of each image (num_images, channels).
     """
 
-    squares: Float[NDArray[np.float64], " num_images"]
-    means: Float[NDArray[np.float64], "num_images channels"]
+    squares: Float[np.ndarray, " num_images"]
+    means: Float[np.ndarray, "num_images channels"]
     _last: dict[int, tuple[Shares, NDArray[np.float64]]] = field(default_factory=dict)
 
-    def __call__(self, shares: Shares) -> Float[NDArray[np.float64], " resamples"]:
+    def __call__(self, shares: Shares) -> Float[np.ndarray, " resamples"]:
         """The loss of each resample; it is the same for all candidates and computed once."""
         if (last := self._last.get(0)) is None or last[0] is not shares:
             means = shares @ self.means
@@ -88,10 +88,10 @@ class Information:
         constant: l0 of the same images.
     """
 
-    losses: Float[NDArray[np.float64], " num_images"]
+    losses: Float[np.ndarray, " num_images"]
     constant: ConstantLoss
 
-    def __call__(self, shares: Shares) -> Float[NDArray[np.float64], " resamples"]:
+    def __call__(self, shares: Shares) -> Float[np.ndarray, " resamples"]:
         """The information of each resample, in bits; 0 where a resample does not vary."""
         loss, constant = shares @ self.losses, self.constant(shares)
         known = constant > 0
@@ -104,6 +104,6 @@ class Information:
         return float(self(np.full((1, len(self.losses)), 1 / len(self.losses)))[0])
 
     @property
-    def of_images(self) -> Float[NDArray[np.float64], " num_images"]:
+    def of_images(self) -> Float[np.ndarray, " num_images"]:
         """Of each image, against the constant of all: they do not average to `value`."""
         return -np.log2(np.maximum(self.losses / self.constant.value, LEAST))

@@ -43,9 +43,9 @@ class SplitFigures:
     """
 
     information: Information
-    r2: Float[NDArray[np.float64], " num_channels"]
-    variances: Float[NDArray[np.float64], " channels"]
-    residuals: Float[NDArray[np.float64], " channels"]
+    r2: Float[np.ndarray, " num_channels"]
+    variances: Float[np.ndarray, " channels"]
+    residuals: Float[np.ndarray, " channels"]
     cka: float
 
 

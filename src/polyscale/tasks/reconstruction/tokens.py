@@ -79,7 +79,7 @@ class Tokens:
         return self._moments[key].select(case.train.columns)
 
     @cached_property
-    def axes(self) -> Float[NDArray[np.float64], "channels channels"]:
+    def axes(self) -> Float[np.ndarray, "channels channels"]:
         """The principal directions of the target on the training images, the first first."""
         (kept,) = self._moments.values()
         whole = total(kept.folds)

@@ -46,8 +46,8 @@ class Pixels:
             place is a row of its own.
     """
 
-    features: Float[NDArray[np.float32], "rows channels"]
-    counts: Float[NDArray[np.float32], "places classes"]
+    features: Float[np.ndarray, "rows channels"]
+    counts: Float[np.ndarray, "places classes"]
     images: NDArray[np.int64]
     mixing: csr_array | None = None
 
@@ -194,11 +194,11 @@ def _mixing(raster_hw: HW, grid_hw: HW) -> csr_array:
 
 
 def bilinear(
-    maps: Float[NDArray, "num h w channels"],
+    maps: Float[np.ndarray, "num h w channels"],
     image: NDArray[np.integer],
     y: NDArray[np.floating],
     x: NDArray[np.floating],
-) -> Float[NDArray[np.float32], "rows channels"]:
+) -> Float[np.ndarray, "rows channels"]:
     """Maps at places, as resizing with pixel centres at halves mixes cells.
 
     Args:
@@ -217,7 +217,7 @@ def bilinear(
 
 def _neighbours(
     place: NDArray[np.floating], size: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Float[NDArray[np.float32], "rows 1"]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Float[np.ndarray, "rows 1"]]:
     """The cells before and after each place, and the share of the latter."""
     at = np.clip(place * size - 0.5, 0, size - 1)
     before = at.astype(np.int64)

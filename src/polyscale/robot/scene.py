@@ -1,0 +1,219 @@
+"""A robot that is to lift a cube from a table with other objects on it."""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+from numpy.typing import NDArray
+
+from polyscale.errors import InputError
+from polyscale.robot.arrangement import CUBE_RGB, Arrangement, arrange
+from polyscale.robot.model import (
+    CUBE,
+    FLOOR,
+    NUM_TEXTURES,
+    TABLETOP,
+    compile_scene,
+    distractor_name,
+    half_height_m,
+    surface_name,
+)
+from polyscale.robot.rendering import load_mujoco, make_renderer
+from polyscale.robot.settings import SceneSettings
+
+FPS = 25
+"""Actions a second."""
+
+SUBSTEPS = 20
+"""Steps of physics in an action, 2 ms each, as FetchPickAndPlace has them."""
+
+REACH_M = 0.05
+"""How far the gripper moves at most in an action."""
+
+TABLE_Z_M = 0.4
+CUBE_Z_M = 0.425
+"""Heights of the table, and of the middle of a cube that lies on it."""
+
+GRIPPER = "robot0:gripper_link"
+GRIP = "robot0:grip"
+FINGERS = ("robot0:l_gripper_finger_joint", "robot0:r_gripper_finger_joint")
+BASE = {"robot0:slide0": 0.405, "robot0:slide1": 0.48, "robot0:slide2": 0.0}
+"""Where the robot stands."""
+
+START_M = (-0.498, 0.005, -0.231)
+"""From where the model holds the gripper to where episodes begin."""
+
+UPRIGHT = (1, 0, 1, 0)
+"""Quaternion of a gripper that points down."""
+
+STATE_NAMES = ("x", "y", "z", "velocity_x", "velocity_y", "velocity_z", "opening")
+PRIVILEGED_NAMES = (*STATE_NAMES, "cube_x", "cube_y", "cube_z")
+ACTION_NAMES = ("x", "y", "z", "fingers")
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What is the case before an action.
+
+    Attributes:
+        picture: what the camera sees, RGB from 0 to 255.
+        state: what the robot knows of itself: place (3) and velocity (3) of the gripper in metres
+            and metres a second, and how far its fingers are apart, in metres.
+        privileged: the state, and the place of the cube's middle (3) in metres.
+        lifted: whether the cube is as high as it must be.
+    """
+
+    picture: UInt8[NDArray[np.uint8], "side side 3"]
+    state: Float32[NDArray[np.float32], " num_state"]
+    privileged: Float32[NDArray[np.float32], " num_privileged"]
+    lifted: bool
+
+
+class PickingScene:
+    """The scene, simulated and drawn. Use it in one thread, and close it.
+
+    Args:
+        settings: of the scene.
+        side_px: side of the pictures; 0 draws none, and needs no library that draws.
+
+    Raises:
+        MissingExtraError: if MuJoCo or gymnasium-robotics is not installed.
+        RunError: if no library draws.
+    """
+
+    def __init__(self, settings: SceneSettings, side_px: int = 448) -> None:
+        self.settings = settings
+        self.side_px = side_px
+        self._mujoco = load_mujoco()
+        self._model = compile_scene(settings.num_distractors)
+        self._data = self._mujoco.MjData(self._model)
+        self._settle()
+        self._start_qpos = self._data.qpos.copy()
+        self._camera = self._make_camera()
+        self._renderer = make_renderer(self._model, side_px) if side_px else None
+
+    def __enter__(self) -> "PickingScene":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what draws."""
+        if self._renderer is not None:
+            self._renderer.close()
+
+    @property
+    def cube_position(self) -> Float[NDArray[np.float64], " 3"]:
+        """Where the middle of the cube is, in metres."""
+        return self._data.body(CUBE).xpos.copy()
+
+    def reset(self, seed: int) -> Observation:
+        """Begin an episode; everything in it depends on the seed alone."""
+        arrangement = arrange(self.settings, seed)
+        self._mujoco.mj_resetData(self._model, self._data)
+        self._data.qpos[:] = self._start_qpos
+        self._place(arrangement)
+        self._paint(arrangement)
+        self._mujoco.mj_forward(self._model, self._data)
+        self._follow(np.zeros(3))
+        return self._observe()
+
+    def step(self, action: Float32[NDArray[np.float32], " 4"]) -> Observation:
+        """Do something for 40 ms.
+
+        Args:
+            action: movement of the gripper along x, y and z, −1 to 1 for 5 cm, and fingers: −1
+                closes, 1 opens. What is beyond is clipped.
+
+        Raises:
+            InputError: if the action is no four numbers.
+        """
+        action = np.asarray(action, dtype=np.float64)
+        if action.shape != (4,) or not np.isfinite(action).all():
+            raise InputError(
+                f"action must be 4 finite numbers, but got {action.tolist()}. Check the policy."
+            )
+        action = action.clip(-1, 1)
+        self._follow(REACH_M * action[:3])
+        for finger in FINGERS:
+            self._data.actuator(finger).ctrl = self._data.joint(finger).qpos + action[3]
+        self._mujoco.mj_step(self._model, self._data, nstep=SUBSTEPS)
+        return self._observe()
+
+    def _settle(self) -> None:
+        """Move the gripper over the table, as FetchPickAndPlace does before its first episode."""
+        model, data = self._model, self._data
+        for name, place in BASE.items():
+            data.joint(name).qpos = place
+        data.joint(f"{CUBE}:joint").qpos = [1.25, 0.53, CUBE_Z_M, 1, 0, 0, 0]
+        weld = model.eq_type == self._mujoco.mjtEq.mjEQ_WELD
+        model.eq_data[weld, :7] = [0, 0, 0, 0, 0, 0, 1]
+        self._mujoco.mj_forward(model, data)
+        data.mocap_pos[0] = data.site(GRIP).xpos + START_M
+        data.mocap_quat[0] = UPRIGHT
+        self._mujoco.mj_step(model, data, nstep=10 * SUBSTEPS)
+
+    def _follow(self, movement: NDArray[np.floating]) -> None:
+        """Move what pulls the gripper to its place and farther, upright."""
+        self._data.mocap_pos[0] = self._data.body(GRIPPER).xpos + movement
+        self._data.mocap_quat[0] = self._data.body(GRIPPER).xquat + UPRIGHT
+
+    def _place(self, arrangement: Arrangement) -> None:
+        self._data.joint(f"{CUBE}:joint").qpos = [*arrangement.cube_xy_m, CUBE_Z_M, 1, 0, 0, 0]
+        for index, (x, y) in enumerate(arrangement.distractors_xy_m):
+            half_yaw = arrangement.distractors_yaw[index] / 2
+            turn = [np.cos(half_yaw), 0, 0, np.sin(half_yaw)]
+            place = [x, y, TABLE_Z_M + half_height_m(index), *turn]
+            self._data.joint(distractor_name(index)).qpos = place
+
+    def _paint(self, arrangement: Arrangement) -> None:
+        model = self._model
+        model.geom(CUBE).rgba[:3] = CUBE_RGB
+        for index, colour in enumerate(arrangement.distractors_rgb):
+            model.geom(distractor_name(index)).rgba[:3] = colour
+        chosen = (arrangement.surfaces * NUM_TEXTURES).astype(int)
+        for geom, surface, tint in zip(
+            (TABLETOP, FLOOR), chosen, arrangement.surfaces_rgb, strict=True
+        ):
+            model.geom(geom).matid = model.material(surface_name(surface)).id
+            model.geom(geom).rgba = [*tint, 1]
+        light = model.light("light0")
+        light.diffuse, light.dir = arrangement.light_rgb, arrangement.light_direction
+
+    def _make_camera(self) -> Any:
+        camera, settings = self._mujoco.MjvCamera(), self.settings
+        camera.lookat[:] = settings.camera_lookat_m
+        camera.distance = settings.camera_distance_m
+        camera.azimuth = settings.camera_azimuth_deg
+        camera.elevation = settings.camera_elevation_deg
+        return camera
+
+    def _observe(self) -> Observation:
+        data = self._data
+        velocity = np.empty(6)
+        kind = self._mujoco.mjtObj.mjOBJ_SITE
+        grip = self._model.site(GRIP).id
+        self._mujoco.mj_objectVelocity(self._model, data, kind, grip, velocity, 0)
+        opening = sum(float(data.joint(finger).qpos[0]) for finger in FINGERS)
+        state = np.array([*data.site(GRIP).xpos, *velocity[3:], opening], dtype=np.float32)
+        cube = self.cube_position
+        return Observation(
+            self._draw(),
+            state,
+            np.concatenate([state, cube.astype(np.float32)]),
+            bool(cube[2] - CUBE_Z_M >= self.settings.lift_m),
+        )
+
+    def _draw(self) -> UInt8[NDArray[np.uint8], "side side 3"]:
+        if self._renderer is None:
+            return np.empty((0, 0, 3), np.uint8)
+        self._renderer.update_scene(self._data, camera=self._camera)
+        return self._renderer.render()

@@ -1,0 +1,107 @@
+"""What a scene is like, and between which limits it varies; knows no simulator."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, cast
+
+from polyscale.errors import InputError, check_options
+from polyscale.types import is_number
+
+MAX_DISTRACTORS = 12
+"""More find no room on the table."""
+
+MAX_RANGE_M = 0.15
+"""Farther away, the gripper does not reach the cube, or the cube is not on the table."""
+
+MAX_HORIZON = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneSettings:
+    """A table with a red cube and other objects, in front of a robot with a gripper.
+
+    Attributes:
+        camera_distance_m: from the camera to what it looks at. The farther, the fewer pixels the
+            cube has.
+        camera_azimuth_deg: 180 looks at the robot from the front.
+        camera_elevation_deg: below 0 looks down.
+        camera_lookat_m: what the middle of the picture shows: x, y, z in the scene, metres.
+        num_distractors: objects on the table besides the cube.
+        cube_range_m: the cube lies at most so far from the middle of the table, along x and y.
+        light_range: brightness of the light, lowest and highest; 1 is full.
+        tint: how far colours of light and table may be from white, 0 to 1.
+        horizon: actions in which an episode must succeed, 25 a second.
+        lift_m: how far the cube must be lifted.
+    """
+
+    camera_distance_m: float = 1.5
+    camera_azimuth_deg: float = 180.0
+    camera_elevation_deg: float = -40.0
+    camera_lookat_m: tuple[float, float, float] = (1.30, 0.75, 0.45)
+    num_distractors: int = 6
+    cube_range_m: float = 0.15
+    light_range: tuple[float, float] = (0.6, 1.0)
+    tint: float = 0.15
+    horizon: int = 50
+    lift_m: float = 0.10
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "SceneSettings":
+        """Settings from what `to_json` gave.
+
+        Raises:
+            InputError: if a name or a value is none of theirs.
+        """
+        check_options(values, [field.name for field in fields(cls)], of="the scene")
+        tuples = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**cast("Any", tuples))
+
+    def __post_init__(self) -> None:
+        for name in ("camera_distance_m", "lift_m"):
+            _check(name, getattr(self, name), 0.01, 10)
+        _check("camera_azimuth_deg", self.camera_azimuth_deg, -360, 360)
+        _check("camera_elevation_deg", self.camera_elevation_deg, -90, -1)
+        _check("cube_range_m", self.cube_range_m, 0, MAX_RANGE_M)
+        _check("tint", self.tint, 0, 1)
+        _check_all("camera_lookat_m", self.camera_lookat_m, 3, -10, 10)
+        _check_all("light_range", self.light_range, 2, 0, 1)
+        if self.light_range[0] > self.light_range[1]:
+            raise InputError(
+                "light_range must be the lowest and the highest brightness, but got "
+                f"{self.light_range}. Swap them."
+            )
+        check_whole("num_distractors", self.num_distractors, 0, MAX_DISTRACTORS)
+        check_whole("horizon", self.horizon, 1, MAX_HORIZON)
+
+    def to_json(self) -> dict[str, Any]:
+        """All settings, as numbers and lists."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
+
+
+def _check(name: str, value: object, least: float, most: float) -> None:
+    if not is_number(value) or not least <= value <= most:
+        raise _refusal(name, f"a number from {least:g} to {most:g}", value)
+
+
+def _check_all(name: str, values: object, num: int, least: float, most: float) -> None:
+    if not isinstance(values, tuple) or len(values) != num:
+        raise _refusal(name, f"{num} numbers", values)
+    for value in values:
+        _check(name, value, least, most)
+
+
+def check_whole(name: str, value: object, least: int, most: int) -> None:
+    """Refuse what is no whole number within limits.
+
+    Raises:
+        InputError: that calls it `name`.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise _refusal(name, f"a whole number from {least} to {most}", value)
+
+
+def _refusal(name: str, rule: str, value: object) -> InputError:
+    return InputError(f"{name} must be {rule}, but got {repr(value)[:60]}. Change it.")

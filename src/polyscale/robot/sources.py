@@ -1,0 +1,138 @@
+"""`fetch` or `lerobot:DIR` → demonstrations, and what policies are tested on."""
+
+import sys
+from collections.abc import Mapping
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from polyscale.data import DemonstrationData, Demonstrations, Starts
+from polyscale.data.lerobot import Recording, read_lerobot
+from polyscale.data.options import split_options, to_count, to_path
+from polyscale.errors import InputError, near_matches
+from polyscale.robot.recording import record
+from polyscale.robot.settings import SceneSettings
+from polyscale.robot.starts import make_starts
+from polyscale.types import Progress, silent
+
+FETCH = "fetch"
+LEROBOT = "lerobot"
+
+EPISODES = 120
+"""Demonstrations of `fetch`."""
+
+TRIALS = 100
+"""Test episodes in the simulated scene."""
+
+MIN_EPISODES = 2
+"""To train on: one to fit and one to choose with."""
+
+SIZES = ("trials", "limit")
+
+TEST_SHARE = 5
+"""One in so many episodes is held out where nothing can be simulated."""
+
+FORMAT = 1
+"""Raised when the same settings would record other demonstrations."""
+
+
+def load_demonstrations(
+    source: str, *, seed: int = 0, cache: str | Path | None = None, progress: Progress = silent
+) -> DemonstrationData:
+    """Load demonstrations of a robot.
+
+    Args:
+        source: `fetch`, demonstrations of a simulated robot that picks a cube, which are recorded
+            once; or `lerobot:DIR`, a data set in LeRobot's layout, version 3, with images. Options
+            stand behind a question mark: `fetch?episodes=60&trials=200`, `lerobot:DIR?camera=wrist`
+            and `?limit=N`, episodes to train on and to test at most.
+        seed: of the split of data whose scene cannot be simulated.
+        cache: folder for demonstrations of `fetch`, and for the hashes of files; None keeps
+            nothing.
+        progress: told what is being done.
+
+    Raises:
+        InputError: if there are no such data, or they cannot be used.
+        MissingExtraError: if a package is not installed.
+        RunError: if nothing draws, or the disk refuses.
+    """
+    folder, options = _read_source(source)
+    limit = _count(options, "limit", sys.maxsize)
+    trials = min(_count(options, "trials", TRIALS), limit)
+    if folder is None:
+        episodes = min(_count(options, "episodes", EPISODES), limit)
+        folder = _recorded(source, episodes, cache, progress)
+    recording = read_lerobot(folder, camera=options.get("camera"), cache=cache, progress=progress)
+    train, test = _split(source, recording, trials=trials, seed=seed)
+    if isinstance(test, Starts):
+        about = f"{trials} scenes that no demonstration shows"
+    else:
+        test = _first(test, limit)
+        about = f"every {TEST_SHARE}th episode drawn for testing by seed {seed}"
+    return DemonstrationData(
+        name=source,
+        train=_first(train, limit),
+        test=test,
+        about=about,
+        scene=recording.scene,
+        fps=recording.fps,
+        is_drawn=recording.scene is None,
+    )
+
+
+def _read_source(source: str) -> tuple[Path | None, dict[str, str]]:
+    """Folder, unless the demonstrations are recorded, and options."""
+    scheme, colon, rest = source.partition(":")
+    if scheme == LEROBOT and rest:
+        place, options = split_options(rest, ("camera", *SIZES))
+        return to_path(place), options
+    if scheme.partition("?")[0] == FETCH and not colon:
+        _, options = split_options(source, ("episodes", *SIZES))
+        return None, options
+    raise InputError(
+        f"data must be {FETCH} or {LEROBOT}:DIR, but got {source!r}."
+        f"{near_matches(scheme, (FETCH, LEROBOT))}"
+    )
+
+
+def _split(
+    source: str, recording: Recording, *, trials: int, seed: int
+) -> tuple[Demonstrations, Starts | Demonstrations]:
+    """Demonstrations to train on, and what policies are tested on."""
+    shown = recording.demonstrations
+    if recording.scene is not None:
+        settings = SceneSettings.from_json(recording.scene)
+        return shown, make_starts(settings, trials, shown.read(0).width)
+    num_test = max(1, shown.num_episodes // TEST_SHARE)
+    if shown.num_episodes - num_test < MIN_EPISODES:
+        raise InputError(
+            f"data {source} must have at least {MIN_EPISODES + 1} episodes, but has "
+            f"{shown.num_episodes}. Record more."
+        )
+    order = np.random.default_rng(seed).permutation(shown.num_episodes)
+    test, train = np.sort(order[:num_test]), np.sort(order[num_test:])
+    return shown.take_episodes(train), shown.take_episodes(test)
+
+
+def _first(shown: Demonstrations, num: int) -> Demonstrations:
+    """The first episodes, at most so many."""
+    return shown.take_episodes(np.arange(min(num, shown.num_episodes)))
+
+
+def _recorded(source: str, episodes: int, cache: str | Path | None, progress: Progress) -> Path:
+    """The folder with demonstrations of the default scene, which are recorded if need be."""
+    if cache is None:
+        raise InputError(
+            f"data {source} must have a cache to be recorded into, but there is none. Record it "
+            f"with polyscale robot record --out DIR, and name {LEROBOT}:DIR."
+        )
+    scene = SceneSettings()
+    words = repr((FORMAT, scene, episodes))
+    key = blake2b(words.encode(), digest_size=8).hexdigest()
+    out = Path(cache) / "demonstrations" / f"{FETCH}-{key}"
+    return record(out, episodes, scene=scene, progress=progress).out
+
+
+def _count(options: Mapping[str, str], name: str, default: int) -> int:
+    return to_count(name, options[name], MIN_EPISODES) if name in options else default

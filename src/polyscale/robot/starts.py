@@ -1,0 +1,58 @@
+"""Where the episodes begin in which policies are tested."""
+
+import io
+from hashlib import blake2b
+from threading import Lock
+
+import numpy as np
+from PIL import Image
+
+from polyscale.data import Pictures, Starts
+from polyscale.robot.arrangement import arrange
+from polyscale.robot.lerobot_writer import encode_png
+from polyscale.robot.scene import PickingScene
+from polyscale.robot.settings import SceneSettings
+
+FIRST_SEED = 10**10
+"""Beyond the scenes of all recordings."""
+
+FORMAT = 1
+"""Raised when the same settings and seeds would give other frames."""
+
+
+def make_starts(settings: SceneSettings, num: int, side_px: int = 448) -> Starts:
+    """So many starts, always the same ones; fewer are the first of more.
+
+    Their frames are drawn, all of them at once, when the first one is read.
+
+    Args:
+        settings: of the scene.
+        num: of starts.
+        side_px: height and width of the frames.
+    """
+    seeds = tuple(range(FIRST_SEED, FIRST_SEED + num))
+    cubes = [arrange(settings, seed).cube_xy_m for seed in seeds]
+    frames = _Frames(settings, seeds, side_px)
+    words = repr((FORMAT, settings, seeds, side_px))
+    fingerprint = blake2b(words.encode(), digest_size=16).hexdigest()
+    pictures = Pictures(tuple(f"start-{i:04d}" for i in range(num)), frames, fingerprint)
+    return Starts(seeds, pictures, np.stack(cubes))
+
+
+class _Frames:
+    """First frames, kept as PNG; see `ReadImage`."""
+
+    def __init__(self, settings: SceneSettings, seeds: tuple[int, ...], side_px: int) -> None:
+        self._settings, self._seeds, self._side_px = settings, seeds, side_px
+        self._encoded: list[bytes] = []
+        self._lock = Lock()
+
+    def __call__(self, index: int, min_side: int | None = None) -> Image.Image:
+        with self._lock:
+            if not self._encoded:
+                self._encoded = self._draw()
+        return Image.open(io.BytesIO(self._encoded[index])).convert("RGB")
+
+    def _draw(self) -> list[bytes]:
+        with PickingScene(self._settings, self._side_px) as scene:
+            return [encode_png(scene.reset(seed).picture) for seed in self._seeds]

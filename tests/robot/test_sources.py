@@ -1,0 +1,109 @@
+import shutil
+
+import numpy as np
+import pytest
+from tests.robot.conftest import SMALL
+
+from polyscale.data import Demonstrations, Starts
+from polyscale.errors import InputError
+from polyscale.robot import load_demonstrations, make_starts, record
+from polyscale.robot.recording import MAX_SEED, TRIES
+from polyscale.robot.starts import FIRST_SEED
+
+
+@pytest.fixture(scope="module")
+def folder(drawn, tmp_path_factory):
+    return record(tmp_path_factory.mktemp("recorded") / "own", 5, scene=SMALL, side_px=32).out
+
+
+@pytest.fixture
+def foreign(folder, tmp_path):
+    """The same demonstrations, of a scene that nobody can simulate."""
+    copied = shutil.copytree(folder, tmp_path / "foreign")
+    (copied / "meta/polyscale.json").unlink()
+    return copied
+
+
+def test_our_scene_is_tested_in_the_simulator(folder):
+    data = load_demonstrations(f"lerobot:{folder}?trials=4")
+    assert data.train.num_episodes == 5
+    assert isinstance(data.test, Starts)
+    assert (len(data.test), data.fps, data.is_drawn) == (4, 25.0, False)
+    assert data.scene == SMALL.to_json()
+    assert data.test.read(3).size == (32, 32)
+
+
+def test_other_scenes_hold_episodes_out(foreign):
+    data, again, other = (
+        load_demonstrations(f"lerobot:{foreign}", seed=seed) for seed in (0, 0, 1)
+    )
+    assert isinstance(data.test, Demonstrations)
+    assert (data.train.num_episodes, data.test.num_episodes) == (4, 1)
+    assert data.scene is None
+    assert data.is_drawn
+    assert not {*data.train.ids} & {*data.test.ids}
+    assert data.test.ids == again.test.ids != other.test.ids
+
+
+def test_a_limit_is_of_both_splits(folder, foreign):
+    own = load_demonstrations(f"lerobot:{folder}?limit=2")
+    assert (own.train.num_episodes, len(own.test)) == (2, 2)
+    held_out = load_demonstrations(f"lerobot:{foreign}?limit=2")
+    assert (held_out.train.num_episodes, held_out.test.num_episodes) == (2, 1)
+
+
+def test_too_few_episodes_to_hold_any_out(drawn, tmp_path):
+    out = record(tmp_path / "own", 2, scene=SMALL, side_px=16).out
+    (out / "meta/polyscale.json").unlink()
+    with pytest.raises(InputError, match="must have at least 3 episodes, but has 2. Record more"):
+        load_demonstrations(f"lerobot:{out}")
+
+
+def test_fetch_is_recorded_once(drawn, tmp_path, monkeypatch):
+    monkeypatch.setattr("polyscale.robot.recording.PickingScene", lambda *args: drawn)
+    told = []
+    for _ in range(2):
+        data = load_demonstrations(
+            "fetch?episodes=2&trials=3",
+            cache=tmp_path,
+            progress=lambda step, *of, note="": told.append(step),
+        )
+    assert (data.train.num_episodes, len(data.test)) == (2, 3)
+    assert len([*tmp_path.glob("demonstrations/*")]) == 1
+
+
+def test_fetch_needs_a_cache():
+    with pytest.raises(InputError, match="data fetch must have a cache.*polyscale robot record"):
+        load_demonstrations("fetch")
+
+
+@pytest.mark.parametrize("source", ["fetsch", "lerobot", "lerobot:", "fetch:here", "rooms"])
+def test_unknown_names_are_refused(source):
+    with pytest.raises(InputError, match="data must be fetch or lerobot:DIR, but got"):
+        load_demonstrations(source)
+
+
+def test_unknown_options_are_refused(tmp_path):
+    with pytest.raises(InputError, match="must be among episodes, trials, limit, but got 'trails'"):
+        load_demonstrations("fetch?trails=3", cache=tmp_path)
+    with pytest.raises(InputError, match="trials of data must be a whole number of at least 2"):
+        load_demonstrations("fetch?episodes=2&trials=0", cache=tmp_path)
+    assert not [*tmp_path.iterdir()]  # refused before anything is recorded
+
+
+def test_fewer_starts_are_the_first_of_more():
+    few, more = make_starts(SMALL, 3), make_starts(SMALL, 5)
+    assert few.seeds == more.seeds[:3]
+    np.testing.assert_array_equal(few.cube_xy_m, more.cube_xy_m[:3])
+    assert few.fingerprint != more.fingerprint
+
+
+def test_starts_are_in_no_recording():
+    assert FIRST_SEED >= (MAX_SEED + 1) * TRIES
+
+
+def test_starts_say_what_the_scene_shows(drawn):
+    starts = make_starts(drawn.settings, 2, drawn.side_px)
+    for index, seed in enumerate(starts.seeds):
+        np.testing.assert_array_equal(starts.read(index), drawn.reset(seed).picture)
+        np.testing.assert_allclose(drawn.cube_position[:2], starts.cube_xy_m[index], atol=1e-9)
