@@ -29,6 +29,11 @@ def shards(textures, tmp_path_factory):
     return root
 
 
+def test_braces_that_do_not_close_are_refused(shards):
+    with pytest.raises(InputError, match=r"must have braces in pairs.*Example: wds:"):
+        load_training(f"wds:{shards}/train-{{0..")
+
+
 @pytest.mark.parametrize("pattern", ["train-{0..4}.tar", "train-*.tar", "*.tar"])
 def test_shards_give_the_images_of_the_folder(shards, textures, pattern):
     folder = load_classification(f"folder:{textures}").train

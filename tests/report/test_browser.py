@@ -32,6 +32,8 @@ OVERFLOW = """
         .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
         .map(e => e.tagName + '.' + e.className)
 """
+# what a closed box holds is drawn with the next frame, not as soon as a style says so
+DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +127,7 @@ def test_pictures_load(page):
 def test_details_are_printed_open(page):
     page.emulate_media(media="print")
     visible = "e => e.checkVisibility({contentVisibilityAuto: true})"
+    page.evaluate(DRAWN)
     assert page.eval_on_selector("details .contrasts td", visible)
     assert page.eval_on_selector(".macs.wide svg.chart", visible)
     assert not page.eval_on_selector(".macs.narrow svg.chart", visible)

@@ -7,6 +7,7 @@ from tests.report.conftest import edit, keep_candidates
 from tests.report.studies import CANDIDATES, MAP_CANDIDATES
 
 from polyscale.errors import InputError
+from polyscale.records import FoundReconstruction, Reconstruction, ReconstructionRow, write_json
 from polyscale.report import draw_report
 from polyscale.report.merge import cannot_merge, differences, merge
 from polyscale.report.read import read_run
@@ -172,6 +173,54 @@ def test_files_of_both_are_kept_with_their_candidates(runs, tmp_path):
     assert set(merged.probes) == set(CANDIDATES[:3])
     assert {c.candidate for c in merged.controls} == {c.candidate for c in whole.controls}
     assert merged.failures == whole.failures * 2
+
+
+def reconstruction(*names):
+    """A reconstruction from these candidates."""
+    rows = [
+        ReconstructionRow(
+            candidate=name,
+            split=split,
+            loss=0.5,
+            loss_constant=1.0,
+            info_bits=1.0,
+            info_low=0.9,
+            info_high=1.1,
+            r2=(0.5,) * 21,
+            cka=0.5,
+            explained=(0.5,),
+            resampled="not resampled",
+        )
+        for name in names
+        for split in ("train", "test")
+    ]
+    return Reconstruction(
+        target=CANDIDATES[-1],
+        target_dim=1,
+        grid_hw=(1, 1),
+        num_images=(2, 2),
+        num_tokens=(2, 2),
+        ranks=(1,),
+        variance=(1.0,),
+        rows=tuple(rows),
+    )
+
+
+def test_a_reconstruction_stays_with_its_rows(runs, tmp_path, no_charts, few_resamples):
+    halves = TASKS["classification"]
+    older, newer = (
+        make_part(runs, "classification", tmp_path / n, half, day)
+        for n, half, day in zip("ab", halves, ("2025-01-30", "2025-01-31"), strict=True)
+    )
+    write_json(older / "reconstruction.json", reconstruction(*halves[0][:2]))
+    FoundReconstruction(record=reconstruction(), pictures=()).write_pictures(older)
+    html = draw_report([older, newer], tmp_path / "both.html").path.read_text()
+    assert 'id="reconstruction"' in html
+    # one whose row was taken from the newer run would be beside other figures
+    write_json(older / "reconstruction.json", reconstruction(halves[0][0], halves[0][3]))
+    html = draw_report([older, newer], tmp_path / "both.html").path.read_text()
+    assert 'id="reconstruction"' not in html
+    assert f"Only the page of {older} itself shows its reconstruction." in html
 
 
 def test_a_merged_page_says_so_and_shows_all(parts, tmp_path, no_charts, few_resamples):

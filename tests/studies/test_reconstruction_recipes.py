@@ -4,7 +4,8 @@ import pytest
 from tests.conftest import TinyBackbone
 from tests.tiny_study import use_models
 
-from polyscale.cli.recipe_reconstruction import run_reconstruction
+from polyscale.cli.recipe import reconstruction
+from polyscale.cli.recipe.kind import RunOptions
 from polyscale.data.published import load_paper
 from polyscale.errors import InputError
 from polyscale.records import is_run
@@ -46,8 +47,10 @@ def stand_ins(monkeypatch):
 
 
 def run(recipe, data, out, **given):
-    choices = {"weights_dir": None, "per_class": 8, "cache": out.parent / "cache"}
-    return list(run_reconstruction(recipe, data, out, given=given, **choices))
+    cache = out.parent / "cache"
+    options = RunOptions(data=data, out=out, per_class=8, given=given, cache=cache)
+    reconstruction.KIND.check(recipe, options)
+    return list(reconstruction.run(recipe, options))
 
 
 def test_a_recipe_runs_on_stand_ins(stand_ins, imagenet, tmp_path, capsys):

@@ -1,12 +1,15 @@
 """The recipes of Tables 3 and 4."""
 
+from dataclasses import replace
+
 import pytest
 from tests.conftest import TinyBackbone
 from tests.tiny_idx import write_idx
 from tests.tiny_study import use_models
 
-from polyscale.cli.recipe_capacity import run_capacity
-from polyscale.cli.recipe_pretraining import run_pretraining
+from polyscale.cli.recipe import capacity as capacity_recipe
+from polyscale.cli.recipe import pretraining as pretraining_recipe
+from polyscale.cli.recipe.kind import RunOptions
 from polyscale.data.published import load_paper
 from polyscale.errors import InputError
 from polyscale.operator.backbones import load
@@ -86,16 +89,20 @@ def imagenet_of(images, root):
 def test_capacity_runs_on_stand_ins(capacity, textures, tmp_path, monkeypatch):
     monkeypatch.setattr(type(capacity), "settings", lambda self, **own: _small(self.metric, **own))
     data = f"imagenet:{imagenet_of(textures, tmp_path / 'imagenet')}"
-    choices = {"weights_dir": None, "per_class": 8, "cache": tmp_path / "cache"}
-    (line,) = run_capacity(capacity, data, tmp_path / "run", given={"dtype": "fp32"}, **choices)
+    options = RunOptions(
+        data=data,
+        out=tmp_path / "run",
+        per_class=8,
+        given={"dtype": "fp32", "steps": None},
+        cache=tmp_path / "cache",
+    )
+    (line,) = capacity_recipe.run(capacity, options)
     assert "1.223" in line
     assert is_run(tmp_path / "run")
-    for wrong, given, told in (
-        ("rooms", {}, "must be imagenet:PATH, but got 'rooms'"),
-        (data, {"steps": 3}, "steps must not be given"),
-    ):
-        with pytest.raises(InputError, match=told):
-            list(run_capacity(capacity, wrong, tmp_path / "other", given=given, **choices))
+    with pytest.raises(InputError, match="must be imagenet:PATH, but got 'rooms'"):
+        list(capacity_recipe.run(capacity, replace(options, data="rooms")))
+    with pytest.raises(InputError, match="steps must not be given"):
+        capacity_recipe.KIND.check(capacity, replace(options, given={"steps": 3}))
 
 
 def _small(metric, **own):
@@ -114,9 +121,12 @@ def test_pretraining_runs_on_stand_ins(tmp_path, monkeypatch):
     settings = recipe.settings(batch=6, steps=2, precision="fp32")
     monkeypatch.setattr(type(recipe), "settings", lambda self, **own: settings)
     data = f"idx:{write_idx(tmp_path / 'bars', 36, 12)}"
-    (line,) = run_pretraining(recipe, data, tmp_path / "run", given=given, cache=tmp_path / "cache")
+    options = RunOptions(data=data, out=tmp_path / "run", given=given, cache=tmp_path / "cache")
+    (line,) = pretraining_recipe.run(recipe, options)
     assert "82.4" in line
     assert is_run(tmp_path / "run" / "comparison")
     assert len(list((tmp_path / "run" / "trainings").iterdir())) == 9
     with pytest.raises(InputError, match="dtype must be fp32, bf16 or fp16"):
-        list(run_pretraining(recipe, data, tmp_path / "x", given={"dtype": "auto"}, cache=None))
+        list(pretraining_recipe.run(recipe, replace(options, given={"dtype": "auto"})))
+    with pytest.raises(InputError, match="weights-dir must not be given for pretrain-vit"):
+        pretraining_recipe.KIND.check(recipe, replace(options, weights_dir=tmp_path))

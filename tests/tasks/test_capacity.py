@@ -1,4 +1,6 @@
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -9,11 +11,12 @@ from tests.tiny_study import CANDIDATES, FAST
 from polyscale.data import load_classification
 from polyscale.errors import InputError
 from polyscale.records import Capacity as CapacityRecord
-from polyscale.records import read_json
+from polyscale.records import ImagePair, Suspicious, read_json
 from polyscale.report import write_report
 from polyscale.report.read import read_run
 from polyscale.studies import plan_compare, run_compare
-from polyscale.tasks import Capacity, CapacitySettings
+from polyscale.tasks import Capacity, CapacitySettings, ClassificationSettings
+from polyscale.tasks.options import options_of
 
 NUM = 90
 OPTIONS = {**FAST, "batch": 30, "epochs": 3, "costs": False}
@@ -82,6 +85,14 @@ def test_the_page_shows_both_losses_and_the_layers(study, tmp_path):
     assert "Does the larger model learn more of its images?" in page
     assert 'id="capacity"' in page
     assert "test images" not in page.partition('id="method"')[0]
+    data = page.partition('id="data"')[2].partition("</section>")[0]
+    words = " ".join(re.sub("<[^>]*>", "", data).split())
+    assert f": {NUM} training images in 3 classes. Split: the training images are judged" in words
+    assert "<figcaption>training" in data
+    assert "<figcaption>test" not in data
+    assert '<th scope="col" class="n">test</th>' not in data
+    sheet = [title.partition('"')[0] for title in data.split('title="')[1:]]
+    assert len(sheet) == len(set(sheet))
     assert set(pq.read_table(tmp_path / "images.parquet").column_names) >= set(record.chance)
     assert json.loads((tmp_path / "task.json").read_text())["held_out"] is False
 
@@ -114,12 +125,32 @@ def test_judged_by_the_true_classes(models, data):
         ({"epochs": 0}, "epochs must be a whole number of at least 1"),
         ({"batch": 0}, "batch must be a whole number of at least 1"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0"),
-        ({"repeats": 3}, "repeats must be 0 for capacity"),
     ],
 )
 def test_settings_that_cannot_be(models, data, options, told):
     with pytest.raises(InputError, match=told):
         plan_compare(data, CANDIDATES[:1], CapacitySettings(**{**OPTIONS, **options}))
+
+
+def test_images_cannot_be_drawn_again():
+    assert "repeats" in options_of(ClassificationSettings)
+    assert "repeats" not in options_of(CapacitySettings)
+
+
+@pytest.mark.usefixtures("models")
+def test_what_was_found_of_test_images_is_left_out(data):
+    train, test = data.train.ids[0], data.test.ids[0]
+    pair = ImagePair(train_id=train, test_id=test, distance=0, same_bytes=True)
+    odd = [Suspicious(split=s, id=i, reason="odd") for s, i in (("train", train), ("test", test))]
+    report = replace(
+        data.report, near_duplicates=(pair,), suspect_pairs=(pair,), suspicious=tuple(odd)
+    )
+    study = run_compare(
+        plan_compare(replace(data, report=report), CANDIDATES[:1], CapacitySettings(**OPTIONS))
+    )
+    assert study.data.report.notes == (
+        f"Images that are worth a look: 1, for example {train} (odd).",
+    )
 
 
 def test_a_layer_that_does_not_fit_into_memory_is_refused(models, data, monkeypatch):

@@ -87,7 +87,13 @@ def _find(source: str, pattern: str) -> list[Path]:
     """The shards in order, each of which exists."""
     from webdataset.shardlists import expand_urls
 
-    patterns = [str(to_path(text)) for text in expand_urls(pattern)]
+    try:
+        patterns = [str(to_path(text)) for text in expand_urls(pattern)]
+    except ValueError as error:  # of braces
+        raise InputError(
+            f"data {source} must have braces in pairs, but has not ({first_line(error)}). "
+            "Example: wds:photos/train-{0000..0146}.tar"
+        ) from error
     matches = [sorted(glob(p)) if any(c in p for c in "*?[") else [p] for p in patterns]  # noqa: PTH207
     shards = [Path(match) for found in matches for match in found]
     missing = next((shard for shard in shards if not shard.is_file()), None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polyscale.records import Contrast, Floor, Result
+from polyscale.records import Contrast, Floor, Reconstruction, Result
 from polyscale.report.run import Images, MapImage, Run
 from polyscale.stats import (
     MARGIN,
@@ -30,6 +30,13 @@ SETTINGS = {
     "views": "views",
 }
 """Settings that runs must share where any of them has them, and what they are called."""
+
+ALONE = {
+    "reconstruction": "reconstruction",
+    "repeats": "repeats on other draws of the images",
+    "capacity": "capacity",
+}
+"""What cannot be computed again from the images, and what it is called."""
 
 
 def row_differences(rows: Sequence[Result]) -> list[str]:
@@ -99,7 +106,7 @@ def merge(runs: Sequence[Run]) -> Run:
         if source[gap.first] is run is source[gap.second]
     )
     errors = paired_errors(selection, contrasts)
-    addons = _addons(by_age, source)
+    addons = _addons(by_age, source) | _reconstruction(by_age, source)
     floors = [f for f in addons["floors"] if {c.first for c in f.contrasts} == {*names}]
     advice = None
     if newest.task.held_out:
@@ -118,7 +125,11 @@ def merge(runs: Sequence[Run]) -> Run:
         questions=newest.questions,
         answers={name: source[name].answers.get(name, {}) for name in names},
         date=newest.date,
-        notes=(_origin(runs), *_replaced(by_age, names, source)),
+        notes=(
+            _origin(runs),
+            *_replaced(by_age, names, source),
+            *_left_out(by_age, addons["reconstruction"]),
+        ),
         data=newest.data,
         sheet=newest.sheet,
         **_class_files(by_age, source),
@@ -222,6 +233,26 @@ def _class_files(by_age: Sequence[Run], source: Mapping[str, Run]) -> dict[str, 
         kept = (c for c, run in contrasts if source.get(c.first) is run is source.get(c.second))
         files["sizes"] = replace(files["sizes"], contrasts=tuple(kept))
     return files
+
+
+def _reconstruction(by_age: Sequence[Run], source: Mapping[str, Run]) -> dict[str, Any]:
+    """The newest whose candidates all have their rows from its run."""
+    for run in reversed(by_age):
+        found = run.reconstruction
+        if found and all(source[row.candidate] is run for row in found.rows):
+            return {"reconstruction": found, "residuals": run.residuals}
+    return {"reconstruction": None}
+
+
+def _left_out(by_age: Sequence[Run], shown: Reconstruction | None) -> list[str]:
+    """For each run what its own page shows and this one does not."""
+    notes = []
+    for run in by_age:
+        own = {name: getattr(run, name) for name in ALONE}
+        missing = [ALONE[name] for name, found in own.items() if found and found is not shown]
+        if missing:
+            notes.append(f"Only the page of {run.folder} itself shows its {', '.join(missing)}.")
+    return notes
 
 
 def _addons(by_age: Sequence[Run], source: Mapping[str, Run]) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from polyscale.operator.multiscale import MultiScale
 from polyscale.records import Capacity as CapacityRecord
 from polyscale.records import CapacityLoss, FittedLayer, Metric, write_json
 from polyscale.tasks.evaluation import Baseline, Case, Evaluation, FinishedRun, Scores
+from polyscale.tasks.groups import ImageGroups, by_class
 from polyscale.tasks.options import option
 from polyscale.tasks.pooled import PooledTask, pooled_evaluation
-from polyscale.tasks.settings import PooledSettings
+from polyscale.tasks.settings import FeatureSettings
 from polyscale.tasks.task import CLASS_SOURCES, AddOn
 from polyscale.types import Candidate
 
@@ -35,7 +36,7 @@ BYTES_PER_WEIGHT = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class CapacitySettings(PooledSettings):
+class CapacitySettings(FeatureSettings):
     """What the capacity of models depends on besides the data and the candidates."""
 
     epochs: int = option(
@@ -53,11 +54,6 @@ class CapacitySettings(PooledSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.repeats:
-            raise InputError(
-                f"repeats must be 0 for capacity, which has no test images to draw, but got "
-                f"{self.repeats}. Try another seed."
-            )
         self.budget.training(self.batch, self.any_rate, dim=1)
 
     @property
@@ -112,7 +108,11 @@ class Capacity(PooledTask):
     def arrange(self, data: ClassificationData) -> ClassificationData:
         """The training images alone: they are learned, and judged."""
         about = f"the training images are judged too; {data.about}"
-        return replace(data, test=data.train, about=about)
+        suspicious = tuple(each for each in data.report.suspicious if each.split == "train")
+        report = replace(
+            data.report, near_duplicates=(), suspect_pairs=(), suspicious=suspicious
+        )  # without what it says of test images, which are not seen
+        return replace(data, test=data.train, about=about, report=report)
 
     def targets(self, images: Any) -> NDArray[np.int64]:
         """Indices of classes."""
@@ -123,6 +123,10 @@ class Capacity(PooledTask):
         if np.ndim(target):
             return ", ".join(f"{loss:.3g} nats" for loss in target)
         return str(data.class_names[target])
+
+    def groups(self, images: Any, data: ClassificationData) -> ImageGroups:
+        """By class."""
+        return by_class(images.labels, data.class_names)
 
     def check(self, module: MultiScale, candidate: Candidate, data: Any, settings: Any) -> None:
         """Raise an InputError for a layer that does not fit into memory, or too few images."""

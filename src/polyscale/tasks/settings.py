@@ -201,7 +201,7 @@ class DrawnSettings(RunSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PooledSettings(DrawnSettings):
+class FeatureSettings(RunSettings):
     """The options of tasks that describe each image by one row of numbers."""
 
     kept_with_heads: ClassVar[tuple[str, ...]] = (*RunSettings.kept_with_heads, "feature")
@@ -228,6 +228,11 @@ class PooledSettings(DrawnSettings):
     ) -> Rows:
         """The chosen columns of all scales side by side (num_images, feature_dim)."""
         return pooled_rows(features, module.backbone, module.scales, self.feature)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledSettings(FeatureSettings, DrawnSettings):
+    """The same where images can be drawn again."""
 
 
 def pooled_rows(

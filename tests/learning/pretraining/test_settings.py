@@ -22,7 +22,7 @@ from polyscale.learning.pretraining import pretrain
         ({"learning_rate": -1}, "learning_rate must be above 0 and finite, but got -1"),
         ({"warmup": 1}, "warmup must be a number of at least 0 and below 1, but got 1"),
         ({"teacher_momentum": 1}, "teacher_momentum must be a number of at least 0 and below 1"),
-        ({"precision": "fp8"}, "dtype must be one of fp32, bf16, fp16, but got 'fp8'"),
+        ({"precision": "fp8"}, "precision must be one of fp32, bf16, fp16, but got 'fp8'"),
         ({"checkpoint": 1}, "checkpoint must be True or False, but got 1"),
         ({"tile_batch": 0}, "tile_batch must be a whole number of at least 1"),
         ({"local_crops": -1}, "local_crops must be a whole number from 0, but got -1"),

@@ -157,7 +157,7 @@ def test_pictures_need_mean_std_and_three_channels(compare, backbone):
     with pytest.raises(InputError, match=r"mean and std of tiny must be known.*wrap\(model, mean="):
         compare([unknown])
     grey = polyscale.wrap(nn.Conv2d(1, 2, 8, 8), scales=(1,), tile_hw=(32, 32))
-    with pytest.raises(InputError, match="Conv2d@1 must take images of 3 channels, but takes 1"):
+    with pytest.raises(InputError, match=r"Conv2d@1 must take RGB pictures.* takes 1\. Take a"):
         compare([grey])
 
 

@@ -80,7 +80,7 @@ class LlavaTraining:
 
     def __post_init__(self) -> None:
         check_choice("stage", self.stage, get_args(Stage))
-        check_precision(self.precision)
+        check_precision(self.precision, "precision")
         for name in COUNTS:
             check_count(name, getattr(self, name))
         if self.max_steps is not None:

@@ -98,7 +98,7 @@ class PretrainSettings:
         check_choice("source", self.source, SOURCES)
         check_choice("method", self.method, get_args(Method))
         check_choice("augmentation", self.augmentation, get_args(Augmentation))
-        check_precision(self.precision)
+        check_precision(self.precision, "precision")
         check_flag("checkpoint", self.checkpoint)
         for name in ("prototypes", "workers", "save_every"):
             check_count(name, getattr(self, name))

@@ -1,7 +1,7 @@
 """Pre-training with S² in the loop (paper, section 4.3)."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from hashlib import blake2b
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from polyscale.data import ClassificationData, LabelledImages, TrainingData, load_training
 from polyscale.errors import InputError, require
+from polyscale.learning.pretraining.curve import loss_curve
 from polyscale.learning.pretraining.dino import Dino
 from polyscale.learning.pretraining.folder import (
     CHECKPOINT,
@@ -131,7 +132,8 @@ def _train(
     backbone = learner.student.backbone
     image_hw = image_size(backbone, settings)
     batches = image_batches(data, settings, learner.areas, backbone, image_hw, processes)
-    with _tensorboard(out / TENSORBOARD, processes) as watch, _mixed_tiles_are_meant(settings):
+    curve = loss_curve(out / TENSORBOARD, writes=processes.rank == 0)
+    with curve as watch, _mixed_tiles_are_meant(settings):
         context = TrainContext(
             dtype=settings.precision,
             checkpoint=out / CHECKPOINT,
@@ -178,28 +180,6 @@ def _result(
         macs=passes * forward * images,
         seconds=report.seconds,
     )
-
-
-@contextmanager
-def _tensorboard(
-    folder: Path, processes: Processes
-) -> Iterator[Callable[[int, Sequence[float]], None]]:
-    """Writes losses as they come; those of steps that a killed training lost are taken back."""
-    from torch.utils.tensorboard import SummaryWriter
-
-    writers: list[SummaryWriter] = []
-
-    def watch(first: int, losses: Sequence[float]) -> None:
-        if not writers:
-            writers.append(SummaryWriter(str(folder), purge_step=first))
-        for step, loss in enumerate(losses, first):
-            writers[0].add_scalar("loss", loss, step)
-
-    try:
-        yield watch if processes.rank == 0 else lambda first, losses: None
-    finally:
-        for writer in writers:
-            writer.close()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 from polyscale.errors import InputError, first_line
 from polyscale.features import whole_file
+from polyscale.features.files import PARTIAL, remove_abandoned
 from polyscale.learning.training.disk import room_for
 
 FACTS = "training.json"
@@ -36,7 +37,8 @@ def check_training_folder(
     try:
         there = dict(json.loads((out / file).read_text(encoding="utf-8")))
     except FileNotFoundError:
-        if any(out.iterdir()):
+        # a training that was killed at once leaves nothing but a file that it was writing
+        if any(not path.name.endswith(PARTIAL) for path in out.iterdir()):
             raise InputError(
                 f"out must be a new folder or one of a {kind}, but {str(out)!r} holds other "
                 "files. Choose another."
@@ -60,9 +62,12 @@ def training_folder(
 ) -> Iterator[None]:
     """The folder with the facts in it, and errors of the disk as those of a run.
 
+    What a killed training was writing is removed: a checkpoint may be large.
+
     Raises:
         RunError: if the disk has less room than `num_bytes`, or refuses.
     """
+    remove_abandoned(out.glob(f"*{PARTIAL}"))
     with room_for(out, num_bytes, out):
         with whole_file(out / file) as partial:
             partial.write_text(json.dumps(facts, indent=2), encoding="utf-8")

@@ -57,7 +57,8 @@ class TrainContext:
         fingerprint: of everything that the batches depend on.
         progress: told the completed steps, with the loss as its note.
         step: name of the training in progress and errors.
-        watch: told the number of a step, from 0, and the losses from there to the last step.
+        watch: told the number of a step, from 0, and the losses from there to the last step; where
+            a training continues, first those of all steps before.
         readers: threads that read items of a batch.
         processes: that train together, each with batches of its own share; their device replaces
             `device`. None is this one alone.
@@ -143,6 +144,8 @@ def train(
     checked_at = kept_at = monotonic()
     started_at = monotonic() - state.seconds
     context.progress(context.step, state.steps, settings.steps, "steps")
+    if resumed_from:
+        context.watch(0, losses[:resumed_from].tolist())
 
     coming = read_ahead(batches, range(state.steps, settings.steps), context.readers)
     with torch.random.fork_rng([device] if device.type == "cuda" else []), closing(coming):

@@ -22,9 +22,9 @@ PRECISIONS: dict[Precision, torch.dtype | None] = {
 }
 
 
-def check_precision(dtype: str) -> Precision:
-    """The name of a precision; any other is an InputError."""
-    check_choice("dtype", dtype, get_args(Precision))
+def check_precision(dtype: str, name: str = "dtype") -> Precision:
+    """The name of a precision; any other is an InputError, which calls it `name`."""
+    check_choice(name, dtype, get_args(Precision))
     return cast("Precision", dtype)
 
 

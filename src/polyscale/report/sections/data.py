@@ -29,18 +29,30 @@ class SheetRow:
 
 def data_section(run: Run) -> Markup | None:
     """What the images are, and which problems they have."""
-    return data_part(run.look, samples=run.task.samples) if run.look else None
+    if run.look is None:
+        return None
+    return data_part(run.look, samples=run.task.samples, held_out=run.task.held_out)
 
 
-def data_part(look: Look, *, samples: str = "test images") -> Markup:
-    """The same without a run; `samples` are what is tested, in words."""
+def data_part(look: Look, *, samples: str = "test images", held_out: bool = True) -> Markup:
+    """The same without a run.
+
+    Args:
+        look: at the data.
+        samples: what is judged, in words.
+        held_out: whether these are other images than those for training.
+    """
     data, report = look.data, look.data.report
     shown = {(picture.split, picture.id): picture for picture in look.pictures}
-    rows = list(_rows(look.pictures))
+    pictures = look.pictures
+    if not held_out:  # an image may have been drawn from both splits
+        pictures = tuple({(each.group, each.id): each for each in pictures}.values())
+    rows = list(_rows(pictures))
     return render(
         "data.html",
         data=data,
         samples=samples,
+        held_out=held_out,
         rows=rows,
         num_open=OPEN_ROWS,
         legend=_legend(data.class_names),

@@ -93,12 +93,13 @@ def plan_compare(
         data = task.load(data, seed=settings.seed, cache=image_cache, progress=progress)
     task.check_data(data)
     data = task.arrange(data)
+    task = task.for_data(data, settings)
     backbones = {n: live[n].backbone if n in live else load(n) for n in families}
     for candidate in chosen:
         module = settings.module(backbones[candidate.backbone], candidate.scales)
         if candidate in named.configs:
             check_options(candidate, named.configs[candidate], module.config)
-        _check_pictures(module, candidate)
+        check_pictures(module, candidate)
         task.check(module, candidate, data, settings)
     hashes = {n: live[n].weights if n in live else weights_hash(b) for n, b in backbones.items()}
     facts = {
@@ -130,11 +131,12 @@ def plan_compare(
     )
 
 
-def _check_pictures(module: MultiScale, candidate: Candidate) -> None:
+def check_pictures(module: MultiScale, candidate: Candidate) -> None:
     """Raise an InputError for a model that does not take RGB pictures, or whose mean is unknown."""
     if module.backbone.in_channels != 3:
         raise InputError(
-            f"{candidate} must take images of 3 channels, but takes {module.backbone.in_channels}."
+            f"{candidate} must take RGB pictures, which have 3 channels, but takes "
+            f"{module.backbone.in_channels}. Take a model for RGB; grey pictures become RGB."
         )
     _ = module.preprocess
 

@@ -1,6 +1,7 @@
 """Experiments of the paper, each with one command."""
 
 from polyscale.studies.recipes.capacity import CAPACITIES, ImageNetCapacityRecipe
+from polyscale.studies.recipes.find import ALL_RECIPES, AnyRecipe, find_recipe
 from polyscale.studies.recipes.multimodal import (
     CATEGORIES,
     MULTIMODAL,
@@ -9,7 +10,6 @@ from polyscale.studies.recipes.multimodal import (
     LanguageWeights,
     MultimodalRecipe,
     StageRecipe,
-    find_recipe,
 )
 from polyscale.studies.recipes.multimodal_run import (
     PreparedMultimodal,
@@ -17,6 +17,7 @@ from polyscale.studies.recipes.multimodal_run import (
     right_shares,
     run_multimodal,
 )
+from polyscale.studies.recipes.picking import PICKINGS, PickingRecipe
 from polyscale.studies.recipes.prepare import (
     PreparedRecipe,
     check_folders,
@@ -38,13 +39,16 @@ from polyscale.studies.recipes.size import (
 from polyscale.studies.recipes.table import RECIPES, get_recipe
 
 __all__ = [
+    "ALL_RECIPES",
     "CAPACITIES",
     "CATEGORIES",
     "MULTIMODAL",
+    "PICKINGS",
     "PRETRAININGS",
     "RECIPES",
     "RECONSTRUCTIONS",
     "VSTAR",
+    "AnyRecipe",
     "Arm",
     "CandidateSize",
     "Checkpoint",
@@ -52,6 +56,7 @@ __all__ = [
     "ImageNetCapacityRecipe",
     "LanguageWeights",
     "MultimodalRecipe",
+    "PickingRecipe",
     "PreparedMultimodal",
     "PreparedRecipe",
     "PretrainRecipe",

@@ -9,16 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from math import ceil
-from typing import Any, TypeAlias
+from typing import Any
 
 from polyscale.data.published import PaperRow, load_paper
-from polyscale.errors import InputError, near_matches
-from polyscale.studies.recipes.capacity import CAPACITIES, ImageNetCapacityRecipe
-from polyscale.studies.recipes.pretraining import PRETRAININGS, PretrainRecipe
-from polyscale.studies.recipes.recipe import Checkpoint, Recipe, weights_folder
-from polyscale.studies.recipes.reconstruction import RECONSTRUCTIONS, ReconstructionRecipe
+from polyscale.studies.recipes.recipe import Checkpoint, weights_folder
 from polyscale.studies.recipes.size import count_tiles
-from polyscale.studies.recipes.table import CHECKPOINTS, RECIPES
+from polyscale.studies.recipes.table import CHECKPOINTS
 
 CATEGORIES = {"vstar_attributes": "direct_attributes", "vstar_spatial": "relative_position"}
 """What the paper prints of V* → the folder of these questions."""
@@ -218,30 +214,3 @@ def _read() -> Iterator[MultimodalRecipe]:
 
 MULTIMODAL: Mapping[str, MultimodalRecipe] = {recipe.name: recipe for recipe in _read()}
 """Every recipe of a multimodal language model by its name."""
-
-
-AnyRecipe: TypeAlias = (
-    Recipe | MultimodalRecipe | ReconstructionRecipe | ImageNetCapacityRecipe | PretrainRecipe
-)
-
-
-def find_recipe(name: str) -> AnyRecipe:
-    """The recipe of this name, of whatever kind.
-
-    Raises:
-        InputError: if there is none; the message names close matches.
-    """
-    recipes: dict[str, Any] = {
-        **RECIPES,
-        **MULTIMODAL,
-        **RECONSTRUCTIONS,
-        **CAPACITIES,
-        **PRETRAININGS,
-    }
-    if name not in recipes:
-        raise InputError(
-            f"recipe must be one of {', '.join(recipes)}, but got {name!r}."
-            f"{near_matches(name, recipes)}"
-        )
-    found: AnyRecipe = recipes[name]
-    return found

@@ -19,6 +19,7 @@ from polyscale.operator.backbones import load, num_params
 from polyscale.records import FoundReconstruction
 from polyscale.studies.compare import ComparePlan, Comparison, plan_compare, run_compare
 from polyscale.studies.compare.models import Candidates, NamedModels, borrowed, name_models
+from polyscale.studies.compare.plan import check_pictures
 from polyscale.studies.reconstruct.found import find_reconstruction, with_ratios
 from polyscale.tasks.reconstruction import (
     Reconstruction,
@@ -243,7 +244,7 @@ def _target(target: Candidates, settings: ReconstructionSettings) -> Target:
         backbone = load(candidate.backbone)
         weights = weights_hash(backbone)
     module = settings.module(backbone, candidate.scales)
-    _ = module.preprocess  # refuses a model whose mean is not known
+    check_pictures(module, candidate)
     return Target(candidate=candidate, module=module, weights=weights)
 
 

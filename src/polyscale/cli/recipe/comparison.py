@@ -1,36 +1,41 @@
-"""A recipe, its forecast and its outcome as tables and lines."""
+"""Recipes of comparisons: ImageNet, ADE20K and NYUv2."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from rich.filesize import decimal
-from rich.table import Table
 
+from polyscale.cli.compare import run_plan
 from polyscale.cli.console import make_table
+from polyscale.cli.recipe.kind import Kind, Lines, RunOptions, heading, what_is_stated
+from polyscale.data import default_inspection_cache
+from polyscale.features import default_cache
+from polyscale.progress import progress_bars
 from polyscale.records import METRICS
+from polyscale.studies import check_out
 from polyscale.studies.recipes import (
     PreparedRecipe,
     Rates,
     Recipe,
     RecipeSize,
+    check_memory,
+    fetch_weights,
     fitting_per_class,
+    measure_rates,
+    prepare_recipe,
+    size_recipe,
 )
 from polyscale.tasks import get_task
-
-Lines = Iterator[str | Table]
 
 DECIMALS = {"%": 1, "m": 4}
 """Decimals of the paper's figures, by the unit of the metric."""
 
 
-def show_lines(recipe: Recipe, size: RecipeSize) -> Lines:
+def show(recipe: Recipe) -> Lines:
     """The recipe with the paper's figures, and what all images of its data set would take."""
-    data = recipe.data
-    yield (
-        f"{recipe.name}: {data.name} {data.measure}, {recipe.place} "
-        "(Shi et al. 2024, arXiv 2403.13043v2)"
-    )
+    data, size = recipe.data, size_recipe(recipe)
+    yield heading(recipe, f"{data.name} {data.measure}")
     measure = f"paper's {recipe.data.measure}, {METRICS[recipe.data.metric].unit}"
     yield make_table(
         ("candidate", "model", "tiles", "GMACs", "columns", measure),
@@ -55,10 +60,7 @@ def show_lines(recipe: Recipe, size: RecipeSize) -> Lines:
             for c in recipe.repositories
         ),
     )
-    yield "Stated by the paper:"
-    yield from (f"  {line}" for line in recipe.stated)
-    yield "Left open by the paper, and chosen here:"
-    yield from (f"  {line}" for line in recipe.chosen)
+    yield from what_is_stated(recipe)
     images = f"{data.num_train:,} training and {data.num_test:,} test images"
     yield f"All of {data.name}, {images}, takes:"
     yield from (f"  {line}" for line in _size_lines(size))
@@ -72,7 +74,45 @@ def show_lines(recipe: Recipe, size: RecipeSize) -> Lines:
         yield "  For a trial use --limit N (images of each split) and --steps N (of each head)."
 
 
-def forecast_lines(recipe: Recipe, size: RecipeSize, rates: Rates) -> Lines:
+def costs(recipe: Recipe, options: RunOptions) -> Lines:
+    """What a run takes on the user's images and this machine."""
+    prepared = _prepare(recipe, options)
+    return _forecast(prepared.recipe, _size(prepared), measure_rates(prepared))
+
+
+def run(recipe: Recipe, options: RunOptions) -> Lines:
+    """Run the recipe; its results beside the paper's figures.
+
+    Raises:
+        InputError: if the data cannot be used, weights are missing, or memory is too small.
+        RunError: if weights cannot be had, or every candidate fails.
+    """
+    prepared, out, cache = _prepare(recipe, options), options.out, options.cache
+    check_memory(prepared.recipe, _size(prepared))
+    check_out(out)
+    fetch_weights(prepared.recipe, prepared.weights_dir)
+    with progress_bars() as progress:
+        plan = prepared.plan(image_cache=cache or default_inspection_cache(), progress=progress)
+    run_plan(plan, out, cache=cache or default_cache())
+    return _outcome(prepared, out)
+
+
+def _prepare(recipe: Recipe, options: RunOptions) -> PreparedRecipe:
+    return prepare_recipe(
+        recipe.name,
+        options.data,
+        weights_dir=options.weights_dir,
+        per_class=options.per_class,
+        limit=options.limit,
+        given=options.given,
+    )
+
+
+def _size(prepared: PreparedRecipe) -> RecipeSize:
+    return size_recipe(prepared.recipe, prepared.settings, weights_dir=prepared.weights_dir)
+
+
+def _forecast(recipe: Recipe, size: RecipeSize, rates: Rates) -> Lines:
     """The tiles, time and memory that a run needs on the user's images and this machine."""
     data = recipe.data
     classes = f", {data.num_classes} classes" if data.num_classes else ""
@@ -95,7 +135,7 @@ def forecast_lines(recipe: Recipe, size: RecipeSize, rates: Rates) -> Lines:
     yield "These rates were measured just now, with a block of ViT-B and one thread that reads."
 
 
-def outcome_lines(prepared: PreparedRecipe, out: Path) -> Lines:
+def _outcome(prepared: PreparedRecipe, out: Path) -> Lines:
     """The results beside the paper's figures."""
     recipe = prepared.recipe
     metric = METRICS[recipe.data.metric]
@@ -154,3 +194,12 @@ def _duration(seconds: float) -> str:
 
 def _two_digits(value: float) -> str:
     return f"{float(f'{value:.2g}'):,.{0 if value >= 9.5 else 1}f}"
+
+
+KIND = Kind(
+    recipe=Recipe,
+    data=lambda recipe: recipe.data.name,
+    show=show,
+    costs=costs,
+    run=run,
+)

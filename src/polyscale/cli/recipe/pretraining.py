@@ -1,31 +1,23 @@
-"""A recipe of a pre-training as tables and lines, and how it runs."""
-
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
-
-from rich.table import Table
+"""Recipes of pre-training: backbones from random weights, at one scale and at several."""
 
 from polyscale.cli.compare import run_plan
 from polyscale.cli.console import make_table
+from polyscale.cli.recipe.kind import Kind, Lines, RunOptions, heading, what_is_stated
 from polyscale.errors import InputError
 from polyscale.progress import notes, progress_bars
 from polyscale.studies.recipes import PretrainRecipe, count_tiles
 from polyscale.studies.recipes.pretraining import NUM_IMAGES
 
-Lines = Iterator[str | Table]
+DATA = "ImageNet-21k"
 
 
-def pretraining_lines(recipe: PretrainRecipe) -> Lines:
+def show(recipe: PretrainRecipe) -> Lines:
     """The recipe with the paper's figures, and what it costs."""
-    yield f"{recipe.name}: ImageNet-21k, {recipe.place} (Shi et al. 2024, arXiv 2403.13043v2)"
-    yield from pretraining_costs(recipe)
+    yield heading(recipe, DATA)
+    yield from _sizes(recipe)
     yield figures(recipe)
     yield f"The paper's finding: {recipe.finding}"
-    yield "Stated by the paper:"
-    yield from (f"  {line}" for line in recipe.stated)
-    yield "Left open by the paper, and chosen here:"
-    yield from (f"  {line}" for line in recipe.chosen)
+    yield from what_is_stated(recipe)
 
 
 def figures(recipe: PretrainRecipe) -> str:
@@ -34,7 +26,7 @@ def figures(recipe: PretrainRecipe) -> str:
     return f"The paper's figures, top-1 accuracy in per cent: {'; '.join(values)}"
 
 
-def pretraining_costs(recipe: PretrainRecipe) -> Lines:
+def _sizes(recipe: PretrainRecipe) -> Lines:
     """Multiply-adds of every training."""
     seeds = recipe.settings().seeds
     yield make_table(
@@ -60,18 +52,11 @@ def pretraining_costs(recipe: PretrainRecipe) -> Lines:
     )
 
 
-def run_pretraining(
-    recipe: PretrainRecipe,
-    data: str,
-    out: Path,
-    *,
-    given: Mapping[str, Any],
-    cache: Path | None,
-) -> Lines:
+def run(recipe: PretrainRecipe, options: RunOptions) -> Lines:
     """Run it, and give the paper's figures.
 
     Raises:
-        InputError: if the data cannot be used, or an option has no use.
+        InputError: if the data cannot be used.
         RunError: if a training fails.
     """
     from polyscale.data import default_inspection_cache
@@ -80,13 +65,14 @@ def run_pretraining(
     from polyscale.studies.arms import plan_arms, run_arms
 
     names = {"dtype": "precision", "seed": "seed", "steps": "steps"}
+    given, out, cache = options.given, options.out, options.cache
     changes = {names[key]: given[key] for key in names if given.get(key) is not None}
     if changes.get("precision") == "auto":
         raise InputError("dtype must be fp32, bf16 or fp16 for a training, but got 'auto'.")
     check_out(out)
     with progress_bars() as progress:
         plan = plan_arms(
-            data,
+            options.source(),
             recipe.settings(**changes),
             image_cache=cache or default_inspection_cache(),
             progress=progress,
@@ -106,3 +92,13 @@ def run_pretraining(
         cache=cache or default_cache(),
     )
     yield figures(recipe)
+
+
+KIND = Kind(
+    recipe=PretrainRecipe,
+    data=lambda _: DATA,
+    unused=("limit", "per_class", "weights_dir"),
+    show=show,
+    costs=lambda recipe, _: _sizes(recipe),
+    run=run,
+)

@@ -1,37 +1,31 @@
-"""A recipe of a reconstruction as tables and lines, and how it runs."""
-
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+"""Recipes of reconstruction: a large model's features from those of smaller ones, on ImageNet."""
 
 from rich.filesize import decimal
 from rich.table import Table
 
 from polyscale.cli.compare import run_plan
 from polyscale.cli.console import make_table
-from polyscale.errors import InputError
+from polyscale.cli.recipe.imagenet import chosen_settings, imagenet_images, local_weights
+from polyscale.cli.recipe.kind import Kind, Lines, RunOptions, heading, what_is_stated
 from polyscale.progress import progress_bars
-from polyscale.studies.recipes import ReconstructionRecipe, check_folders, count_tiles
+from polyscale.studies.recipes import ReconstructionRecipe, count_tiles
 from polyscale.studies.recipes.reconstruction import NUM_CLASSES, PER_CLASS
 
-Lines = Iterator[str | Table]
+DATA = "ImageNet-1k"
 
 SPLITS = ("train images", "test images")
 
 
-def reconstruction_lines(recipe: ReconstructionRecipe) -> Lines:
+def show(recipe: ReconstructionRecipe) -> Lines:
     """The recipe with the paper's figures, and what it costs."""
-    yield f"{recipe.name}: ImageNet-1k, {recipe.place} (Shi et al. 2024, arXiv 2403.13043v2)"
+    yield heading(recipe, DATA)
     yield f"Target: {recipe.target.repository}. Upper bound: {recipe.upper.repository}."
     yield "The paper's figures:"
     yield published_table(recipe)
     yield f"The paper's finding: {recipe.finding}"
     yield ""
-    yield from reconstruction_costs(recipe)
-    yield "Stated by the paper:"
-    yield from (f"  {line}" for line in recipe.stated)
-    yield "Left open by the paper, and chosen here:"
-    yield from (f"  {line}" for line in recipe.chosen)
+    yield from _sizes(recipe, PER_CLASS)
+    yield from what_is_stated(recipe)
 
 
 def published_table(recipe: ReconstructionRecipe) -> Table:
@@ -53,9 +47,13 @@ def published_table(recipe: ReconstructionRecipe) -> Table:
     )
 
 
-def reconstruction_costs(recipe: ReconstructionRecipe, per_class: int | None = None) -> Lines:
+def costs(recipe: ReconstructionRecipe, options: RunOptions) -> Lines:
+    """What a run on so many images of each class and split takes."""
+    return _sizes(recipe, options.per_class or PER_CLASS)
+
+
+def _sizes(recipe: ReconstructionRecipe, per_class: int) -> Lines:
     """Tiles and multiply-adds of models, and what all images take."""
-    per_class = per_class or PER_CLASS
     yield make_table(
         ("model", "tiles", "GMACs", "channels", "weights, GB", "licence", "local folder"),
         (
@@ -85,51 +83,40 @@ def reconstruction_costs(recipe: ReconstructionRecipe, per_class: int | None = N
     )
 
 
-def run_reconstruction(
-    recipe: ReconstructionRecipe,
-    data: str,
-    out: Path,
-    *,
-    weights_dir: Path | None,
-    per_class: int | None,
-    given: Mapping[str, Any],
-    cache: Path | None,
-) -> Lines:
+def run(recipe: ReconstructionRecipe, options: RunOptions) -> Lines:
     """Run it, and give the paper's figures.
 
     Raises:
-        InputError: if the data are not ImageNet's, weights are missing, or an option has no use.
+        InputError: if the data are not ImageNet's, or weights are missing.
         RunError: if weights cannot be had, or a candidate fails.
     """
     from polyscale.data import default_inspection_cache
     from polyscale.features import default_cache
     from polyscale.studies import check_out, plan_reconstruct, run_reconstruct
-    from polyscale.studies.recipes import fetch_weights
 
-    scheme, _, path = data.partition(":")
-    if scheme != "imagenet" or not path:
-        raise InputError(
-            f"data of recipe {recipe.name} must be imagenet:PATH, but got {data!r}. "
-            "For other images use polyscale reconstruct."
-        )
-    if given.get("steps") is not None:
-        raise InputError(
-            f"steps must not be given for {recipe.name}, whose maps are fitted in one go."
-        )
-    check_out(out)
-    folder = None if weights_dir is None else check_folders(recipe, weights_dir)
-    fetch_weights(recipe, folder)
-    settings = {name: given[name] for name in ("dtype", "seed", "device") if given.get(name)}
+    images = imagenet_images(recipe, options, PER_CLASS, "reconstruct")
+    check_out(options.out)
+    folder = local_weights(recipe, options)
     with progress_bars() as progress:
         plan = plan_reconstruct(
-            data if "?" in path else f"{data}?per_class={per_class or PER_CLASS}",
+            images,
             recipe.target.at(folder),
             [entry.candidate(folder) for entry in recipe.entries],
             upper=recipe.upper.at(folder),
-            settings=recipe.settings(**settings),
-            image_cache=cache or default_inspection_cache(),
+            settings=recipe.settings(**chosen_settings(options)),
+            image_cache=options.cache or default_inspection_cache(),
             progress=progress,
         )
-    run_plan(plan, out, run=run_reconstruct, cache=cache or default_cache())
+    run_plan(plan, options.out, run=run_reconstruct, cache=options.cache or default_cache())
     yield "The paper's figures:"
     yield published_table(recipe)
+
+
+KIND = Kind(
+    recipe=ReconstructionRecipe,
+    data=lambda _: DATA,
+    unused=("limit", "steps"),
+    show=show,
+    costs=costs,
+    run=run,
+)

@@ -1,14 +1,13 @@
-"""A recipe with a multimodal language model as tables and lines."""
+"""Recipes with a multimodal language model, judged on V* bench."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import nan
 from pathlib import Path
-from typing import Any
 
 from rich.filesize import decimal
-from rich.table import Table
 
 from polyscale.cli.console import make_table
+from polyscale.cli.recipe.kind import Kind, Lines, RunOptions, heading, what_is_stated
 from polyscale.progress import progress_bars
 from polyscale.studies.recipes import (
     CATEGORIES,
@@ -21,7 +20,7 @@ from polyscale.studies.recipes import (
     run_multimodal,
 )
 
-Lines = Iterator[str | Table]
+DATA = "V*"
 
 BENCHMARKS = {
     "vstar_attributes": "V* attributes, %",
@@ -34,10 +33,10 @@ BENCHMARKS = {
 """Benchmarks by the paper's names."""
 
 
-def multimodal_lines(recipe: MultimodalRecipe) -> Lines:
+def show(recipe: MultimodalRecipe) -> Lines:
     """The recipe with the paper's figures, its data and stages, and what it costs."""
-    yield f"{recipe.name}: V*, {recipe.place} (Shi et al. 2024, arXiv 2403.13043v2)"
-    yield from cost_lines(recipe)
+    yield heading(recipe, DATA)
+    yield from _sizes(recipe)
     shown = [key for key in BENCHMARKS if any(key in arm.published for arm in recipe.arms)]
     yield "The paper's figures:"
     yield make_table(
@@ -49,18 +48,21 @@ def multimodal_lines(recipe: MultimodalRecipe) -> Lines:
     )
     yield f"The paper's finding: {recipe.finding}"
     yield ""
-    yield from weight_lines(recipe)
-    yield "Stated by the paper and by LLaVA's scripts:"
-    yield from (f"  {line}" for line in recipe.stated)
-    yield "Left open by the paper, and chosen here:"
-    yield from (f"  {line}" for line in recipe.chosen)
+    yield from _weights(recipe)
+    yield from what_is_stated(recipe, "the paper and by LLaVA's scripts")
     yield "Data, as LLaVA and V* lay them out, in one folder that --data llava:PATH names:"
     for stage in recipe.stages:
         yield f"  {stage.conversations}, with pictures named from {stage.images}"
     yield from (f"  {VSTAR}/{folder}/NAME.jpg and NAME.json" for folder in CATEGORIES.values())
 
 
-def cost_lines(recipe: MultimodalRecipe) -> Lines:
+def costs(recipe: MultimodalRecipe, _: RunOptions) -> Lines:
+    """What a run takes."""
+    yield from _sizes(recipe)
+    yield from _weights(recipe)
+
+
+def _sizes(recipe: MultimodalRecipe) -> Lines:
     """Towers and stages, counted."""
     sizes = [recipe.size(arm) for arm in recipe.arms]
     titles = ("tiles", "GMACs of the tower", "image tokens", "projector reads", "projector, M")
@@ -108,23 +110,21 @@ def cost_lines(recipe: MultimodalRecipe) -> Lines:
     )
 
 
-def run_lines(
-    recipe: MultimodalRecipe,
-    data: str,
-    out: Path,
-    *,
-    weights_dir: Path | None,
-    limit: int | None,
-    given: Mapping[str, Any],
-) -> Lines:
+def run(recipe: MultimodalRecipe, options: RunOptions) -> Lines:
     """Run the recipe; its results beside the paper's figures."""
-    prepared = prepare_multimodal(recipe, data, weights_dir=weights_dir, limit=limit, given=given)
+    prepared = prepare_multimodal(
+        recipe,
+        options.source(),
+        weights_dir=options.weights_dir,
+        limit=options.limit,
+        given=options.given,
+    )
     with progress_bars() as progress:
-        run_multimodal(prepared, out, progress=progress)
-    yield from outcome_lines(recipe, out)
+        run_multimodal(prepared, options.out, progress=progress)
+    yield from outcome(recipe, options.out)
 
 
-def outcome_lines(recipe: MultimodalRecipe, out: Path) -> Lines:
+def outcome(recipe: MultimodalRecipe, out: Path) -> Lines:
     """The results beside the paper's figures."""
     titles = [f"{BENCHMARKS[key]}{who}" for key in CATEGORIES for who in (" here", " paper")]
 
@@ -141,7 +141,7 @@ def outcome_lines(recipe: MultimodalRecipe, out: Path) -> Lines:
     )
 
 
-def weight_lines(recipe: MultimodalRecipe) -> Lines:
+def _weights(recipe: MultimodalRecipe) -> Lines:
     """Checkpoints, their sizes and licences."""
     weights: list[LanguageWeights | Checkpoint] = [recipe.language, *recipe.checkpoints]
     yield make_table(
@@ -156,3 +156,13 @@ def weight_lines(recipe: MultimodalRecipe) -> Lines:
             f"The authors' own checkpoint of three scales is {recipe.released}; polyscale llava "
             "convert turns it into a folder of transformers."
         )
+
+
+KIND = Kind(
+    recipe=MultimodalRecipe,
+    data=lambda _: DATA,
+    unused=("per_class",),
+    show=show,
+    costs=costs,
+    run=run,
+)
