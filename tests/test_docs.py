@@ -34,6 +34,8 @@ def test_snippets_run(page, image_folder, pairs_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     if page.name == "multimodal.md":
         write_multimodal(tmp_path)
+    if page.name in ("robot.md", "policies.md"):
+        skip_unless_it_draws()
     for name, text in TOML.findall(page.read_text(encoding="utf-8")):
         (tmp_path / name).write_text(text)
     names: dict[str, object] = {}
@@ -44,6 +46,17 @@ def test_snippets_run(page, image_folder, pairs_folder, tmp_path, monkeypatch):
             for line in text.splitlines():
                 if line.startswith("$ ") and line.split()[1] not in NOT_HERE:
                     run_command(line[2:], monkeypatch)
+
+
+def skip_unless_it_draws() -> None:
+    """Scenes need the simulator, and a library that draws."""
+    from polyscale.errors import MissingExtraError, RunError
+    from polyscale.robot import PickingScene, SceneSettings
+
+    try:
+        PickingScene(SceneSettings(), 16).close()
+    except (MissingExtraError, RunError) as error:
+        pytest.skip(str(error))
 
 
 def write_multimodal(root: Path) -> None:

@@ -11,6 +11,7 @@ MAX_DISTRACTORS = 12
 """More find no room on the table."""
 
 MAX_SURFACES = 24
+"""Of 256 px each, which are made before the first episode."""
 
 MAX_RANGE_M = 0.15
 """Farther away, the gripper does not reach the cube, or the cube is not on the table."""
@@ -35,13 +36,15 @@ class SceneSettings:
         tint: how far colours of light and table may be from white, 0 to 1.
         horizon: actions in which an episode must succeed, 25 a second.
         lift_m: how far the cube must be lifted.
+
+    Why the defaults are what they are: docs/guides/robot.md, "How the difficulty was set".
     """
 
-    camera_distance_m: float = 1.5
+    camera_distance_m: float = 1.2
     camera_azimuth_deg: float = 180.0
     camera_elevation_deg: float = -40.0
     camera_lookat_m: tuple[float, float, float] = (1.30, 0.75, 0.45)
-    num_distractors: int = 6
+    num_distractors: int = 1
     num_surfaces: int = 1
     cube_range_m: float = 0.15
     light_range: tuple[float, float] = (0.6, 1.0)
