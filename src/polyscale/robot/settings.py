@@ -47,7 +47,7 @@ class SceneSettings:
     num_distractors: int = 1
     num_surfaces: int = 1
     cube_range_m: float = 0.15
-    light_range: tuple[float, float] = (0.6, 1.0)
+    light_range: tuple[float, float] = (0.4, 0.8)
     tint: float = 0.15
     horizon: int = 50
     lift_m: float = 0.10
