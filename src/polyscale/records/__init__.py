@@ -30,6 +30,7 @@ from polyscale.records.data_report import (
     Suspicious,
     Unreadable,
 )
+from polyscale.records.episodes import FILMS_FILE, Episodes, FilmRow
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
 from polyscale.records.hard import HardExamples, HardImage, HardKind
 from polyscale.records.log import LOG_FILE, LogEntry, append_log, read_log
@@ -58,7 +59,7 @@ from polyscale.records.reconstruction import (
     ResidualPicture,
 )
 from polyscale.records.repeats import DrawKind, DrawnContrast, Repeat, Repeats
-from polyscale.records.result import Contrast, Floor, Result
+from polyscale.records.result import BoundKind, Contrast, Floor, Result
 from polyscale.records.tables import (
     AnswerPicture,
     ImageRow,
@@ -85,6 +86,7 @@ __all__ = [
     "COST_AXES",
     "FEATURES_STAGE",
     "FILES",
+    "FILMS_FILE",
     "LOG_FILE",
     "METRICS",
     "QUANTILES",
@@ -100,6 +102,7 @@ __all__ = [
     "Arm",
     "ArmContrast",
     "Arms",
+    "BoundKind",
     "Capacity",
     "CapacityLoss",
     "Cascade",
@@ -114,9 +117,11 @@ __all__ = [
     "DataReport",
     "DrawKind",
     "DrawnContrast",
+    "Episodes",
     "Estimate",
     "Failure",
     "FieldError",
+    "FilmRow",
     "FittedLayer",
     "Floor",
     "FoundReconstruction",

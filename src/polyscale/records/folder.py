@@ -7,6 +7,7 @@ from polyscale.records.addons import Cascade, Control, Failure, Probes, SweetSpo
 from polyscale.records.arms import Arms
 from polyscale.records.capacity import Capacity
 from polyscale.records.data import ClassIous, DataRecord, Sizes
+from polyscale.records.episodes import Episodes
 from polyscale.records.hard import HardExamples
 from polyscale.records.metric import TaskRecord
 from polyscale.records.recommendation import Recommendation, SelectionGap
@@ -34,6 +35,7 @@ FILES: dict[str, Any] = {
     "data.json": DataRecord,
     "arms.json": Arms,
     "capacity.json": Capacity,
+    "episodes.json": Episodes,
     "classes.json": ClassIous,
     "sizes.json": Sizes,
     "failures.json": tuple[Failure, ...],

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from typing_extensions import Self
 
@@ -10,6 +10,9 @@ from polyscale.records.codec import Count, Positive, PositiveCount, Record, Shar
 from polyscale.records.metric import Directed
 from polyscale.records.turns import Turns
 from polyscale.types.backbone import HW, Source
+
+BoundKind = Literal["floor", "ceiling"]
+"""What bounds candidates from below, or from above."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,9 +159,11 @@ class Contrast(Directed, Difference):
 
 @dataclass(frozen=True, kw_only=True)
 class Floor(Record):
-    """What can be had without a model that has learned to see, on the same images.
+    """What candidates stand beside, on the same images; they are no candidates themselves.
 
     Attributes:
+        kind: "floor" for what can be had without a model that has learned to see, "ceiling" for
+            what heads reach that are told what others must see.
         name: what gives the answers, for example "most frequent class".
         about: how it gives them, as a sentence.
         value: the metric on the test images; `ci_low` and `ci_high` are the ends of its 95 %
@@ -172,6 +177,7 @@ class Floor(Record):
     ci_low: float
     ci_high: float
     contrasts: tuple[Contrast, ...]
+    kind: BoundKind = "floor"
 
     def beaten_by(self, candidate: str) -> bool:
         """Whether the whole 95 % interval of the difference says that the candidate is better.

@@ -34,6 +34,7 @@ from polyscale.records.tables import (
     column_names,
     read_table,
 )
+from polyscale.report.read_films import read_films
 from polyscale.report.read_gallery import read_gallery, read_pictures, read_sheet
 from polyscale.report.read_questions import read_questions
 from polyscale.report.read_residuals import read_residuals
@@ -70,6 +71,7 @@ def read_run(folder: Path) -> Run:
         pictures = read_pictures(folder / "hard.parquet", images)
         parts["hard_pictures"] = {picture.id: picture for picture in pictures}
     parts |= read_questions(folder, images, names)
+    parts["films"] = read_films(folder, parts.get("episodes"))
     parts["residuals"] = read_residuals(folder, parts.get("reconstruction"))
     if task.counts_classes:
         num_counted = next(iter(images.statistics.values())).shape[1] // 2
@@ -178,6 +180,11 @@ def _check_names(folder: Path, parts: Mapping[str, Any], names: Sequence[str]) -
         for name in names:
             rule = f"hold every candidate, but has no {name}"
             _check(name in repeats.draws[0].values, folder / "repeats.json", rule)
+    if episodes := parts.get("episodes"):
+        mentioned["episodes"] = list(episodes.success)
+        for name in names:
+            rule = f"hold every candidate, but has no {name}"
+            _check(name in episodes.success, folder / "episodes.json", rule)
     if found := parts.get("reconstruction"):
         mentioned["reconstruction"] = [row.candidate for row in found.rows]
     for verdict in parts.get("verdicts", ()):

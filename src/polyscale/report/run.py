@@ -116,6 +116,7 @@ class Run:
         maps: test images on which candidates differ in their pixels.
         questions: what was asked, in a run of questions.
         answers: candidate → id of a question → how it was answered.
+        films: what policies did in some episodes.
         residuals: where in some test images a reconstruction leaves something unexplained.
         date: when it was found, as ISO 8601.
         notes: what a reader of merged runs must know, as sentences.
@@ -140,6 +141,8 @@ class Run:
     repeats: records.Repeats | None = None
     arms: records.Arms | None = None
     capacity: records.Capacity | None = None
+    episodes: records.Episodes | None = None
+    films: tuple[records.FilmRow, ...] = ()
     reconstruction: records.Reconstruction | None = None
     residuals: tuple[Residuals, ...] = ()
     hard: tuple[records.HardExamples, ...] = ()

@@ -35,7 +35,8 @@ def recommend(
         contrasts: one for each pair of them, on the test images.
         errors: standard errors of differences on the training images; see `paired_errors`.
         metric: by which candidates are judged.
-        floors: what can be had without a trained model, on the same test images.
+        floors: what can be had without a trained model, on the same test images; ceilings among
+            them are left out.
 
     Returns:
         None for a single candidate, where there is nothing to choose, and without training images,
@@ -54,7 +55,8 @@ def recommend(
     else:
         choice = judged_choice(results, contrasts, errors)
     asked = choice.ask(contrasts)
-    unbeaten = tuple(f.name for f in floors if not f.beaten_by(choice.chosen.candidate))
+    chosen = choice.chosen.candidate
+    unbeaten = tuple(f.name for f in floors if f.kind == "floor" and not f.beaten_by(chosen))
     if unbeaten:
         facts = _no_better(choice.chosen, unbeaten)
     elif is_saturated:

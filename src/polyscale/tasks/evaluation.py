@@ -12,7 +12,7 @@ from torch import nn
 
 from polyscale.features import FeatureStore
 from polyscale.operator.multiscale import MultiScale
-from polyscale.records import Result, Verdict
+from polyscale.records import BoundKind, Result, Verdict
 from polyscale.stats import WeightedMetric
 from polyscale.types import Candidate, Progress
 
@@ -53,17 +53,19 @@ class Scores:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Baseline:
-    """Answers that need no trained model, judged as those of candidates are.
+    """Answers that are judged as those of candidates are, and show what these are worth.
 
     Attributes:
         name: what gives the answers, for example "most frequent class".
         about: how it gives them, as a sentence.
         scores: on the test images.
+        kind: whether candidates should be better ("floor"), or can hardly be ("ceiling").
     """
 
     name: str
     about: str
     scores: Scores
+    kind: BoundKind = "floor"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,6 +127,7 @@ class Case:
         feature_keys: change when anything changes that the training features depend on.
         variant: options of `MultiScaleConfig`, for example `output_grid`, → the same candidate
             with them, made of the features that are there; None where there is only one.
+        parallel: whether the operator may run in several threads at once.
         store: folder in which trained heads may be kept.
         stage: name → a context in which time counts for that stage.
     """
@@ -141,6 +144,7 @@ class Case:
     stage: Callable[[str], AbstractContextManager[None]]
     progress: Progress
     variant: Callable[..., "Case"] | None = None
+    parallel: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -12,6 +12,7 @@ from polyscale.tasks.classification import Classification
 from polyscale.tasks.depth import Depth
 from polyscale.tasks.multilabel import Multilabel
 from polyscale.tasks.options import options_of
+from polyscale.tasks.picking import Picking
 from polyscale.tasks.questions import QuestionAnswering
 from polyscale.tasks.regression import Regression
 from polyscale.tasks.retrieval import Retrieval
@@ -25,7 +26,7 @@ BUILT_IN: dict[str, type[Task]] = {
     task.name: task
     for task in (
         *(Classification, Segmentation, Depth, Multilabel, Regression, Retrieval),
-        *(QuestionAnswering, Capacity),
+        *(QuestionAnswering, Capacity, Picking),
     )
 }
 

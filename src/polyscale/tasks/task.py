@@ -139,6 +139,10 @@ class Task(ABC):
         """The data as the task uses them, after `check_data`."""
         return data
 
+    def for_data(self, data: Any, settings: Any) -> Self:
+        """The task as it is judged with these data, after `arrange`, and these settings."""
+        return self
+
     def check_data(self, data: Any) -> None:
         """Raise an InputError for data of another task."""
         if not isinstance(data, self.data_type):
@@ -163,6 +167,14 @@ class Task(ABC):
 
     def floors(self, data: Any, settings: Any) -> tuple[Baseline, ...]:
         """What can be answered without looking at an image; candidates must do better."""
+        return ()
+
+    def ceilings(self, case: Case) -> tuple[Baseline, ...]:
+        """What heads reach that are told what others must see; `kind` of each is "ceiling".
+
+        Args:
+            case: of a model that sees nothing, as where `blind` is not empty.
+        """
         return ()
 
     @abstractmethod

@@ -1,6 +1,13 @@
 """Every kind of recipe."""
 
-from polyscale.cli.recipe import capacity, comparison, multimodal, pretraining, reconstruction
+from polyscale.cli.recipe import (
+    capacity,
+    comparison,
+    multimodal,
+    picking,
+    pretraining,
+    reconstruction,
+)
 from polyscale.cli.recipe.kind import Kind
 from polyscale.studies.recipes import AnyRecipe
 
@@ -10,6 +17,7 @@ KINDS = (
     reconstruction.KIND,
     capacity.KIND,
     pretraining.KIND,
+    picking.KIND,
 )
 
 

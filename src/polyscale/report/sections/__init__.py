@@ -23,6 +23,7 @@ from polyscale.report.sections.candidates import (
 from polyscale.report.sections.capacity import capacity_section
 from polyscale.report.sections.classes import classes_section
 from polyscale.report.sections.data import data_section
+from polyscale.report.sections.episodes import episodes_section
 from polyscale.report.sections.floors import floors_section
 from polyscale.report.sections.gallery import answers_gallery, maps_gallery
 from polyscale.report.sections.hard import hard_section
@@ -51,6 +52,7 @@ FINDINGS: tuple[Section, ...] = (
     floors_section,
     equal_cost_section,
     capacity_section,
+    episodes_section,
     candidates_section,
     contrasts_section,
     heads_section,

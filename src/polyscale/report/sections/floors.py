@@ -1,8 +1,8 @@
-"""What the values are worth: beside trivial answers, and beside those on training images."""
+"""What the values are worth: beside floors and ceilings, and those on training images."""
 
 from markupsafe import Markup
 
-from polyscale.records import Contrast, Floor
+from polyscale.records import BoundKind, Contrast, Floor
 from polyscale.report.numbers import interval_limit
 from polyscale.report.render import render
 from polyscale.report.run import Run
@@ -12,18 +12,19 @@ FloorRow = tuple[Floor, Contrast | None, tuple[str, ...]]
 
 
 def floors_section(run: Run) -> Markup | None:
-    """Floors, and the metric on images that heads learned from, where a run holds either."""
-    rows = floor_rows(run)
+    """Bounds, and the metric on images that heads learned from, where a run holds either."""
+    rows, ceilings = floor_rows(run), floor_rows(run, "ceiling")
     fits = [result for result in run.rows.values() if result.train_value is not None]
-    if not rows and not fits:
+    if not rows and not ceilings and not fits:
         return None
-    limit = interval_limit((c.ci_low, c.ci_high) for _, c, _ in rows if c)
-    return render("floors.html", run=run, floors=rows, fits=fits, limit=limit)
+    limit = interval_limit((c.ci_low, c.ci_high) for _, c, _ in (*rows, *ceilings) if c)
+    return render("floors.html", run=run, floors=rows, ceilings=ceilings, fits=fits, limit=limit)
 
 
-def floor_rows(run: Run) -> list[FloorRow]:
-    """Each floor, the highest first."""
-    ordered = sorted(run.floors, key=lambda floor: -run.words.sign * floor.value)
+def floor_rows(run: Run, kind: BoundKind = "floor") -> list[FloorRow]:
+    """Each bound of a kind, the highest first."""
+    chosen = [floor for floor in run.floors if floor.kind == kind]
+    ordered = sorted(chosen, key=lambda floor: -run.words.sign * floor.value)
     return [_row(run, floor) for floor in ordered]
 
 

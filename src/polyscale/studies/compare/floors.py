@@ -1,4 +1,4 @@
-"""What a candidate must beat to have learned to see: answers that need no trained model."""
+"""What a candidate must beat to have learned to see, and what it can hardly reach."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -107,6 +107,7 @@ def _floor(
         ci_low=interval[0],
         ci_high=interval[1],
         contrasts=tuple(of_candidates),
+        kind=baseline.kind,
     )
 
 
@@ -123,18 +124,22 @@ def _ways(
             return pooled_rows(split, module.backbone, [1], "mean")
         return settings.join(split, module)
 
-    def of_model(
-        name: str, about: str, model: Any, *, parallel: bool = False
-    ) -> tuple[Baseline, ...]:
+    def case_of(name: str, model: Any, *, parallel: bool = False) -> Case:
         module, weights = settings.module(model.to(settings.device), [1]), live_hash(model)
         step = name.removeprefix(model.name)
         features = extract(module, weights=weights, step=step, parallel=parallel)
         train, test = (join(split, module) for split in (features.train, features.test))
-        case = make_case(Candidate(name, (1,)), module, weights, train, test)
-        return (Baseline(name=name, about=about, scores=task.evaluate(case).scores),)
+        return make_case(Candidate(name, (1,)), module, weights, train, test)
+
+    def of_model(
+        name: str, about: str, model: Any, *, parallel: bool = False
+    ) -> tuple[Baseline, ...]:
+        scores = task.evaluate(case_of(name, model, parallel=parallel)).scores
+        return (Baseline(name=name, about=about, scores=scores),)
 
     if task.blind:
         yield "blind", lambda: of_model("blind", task.blind, Blind())
+        yield "ceilings", lambda: task.ceilings(case_of("ceiling", Blind()))
     if not isinstance(task, PooledTask):
         return
     yield (

@@ -93,6 +93,7 @@ def plan_compare(
         data = task.load(data, seed=settings.seed, cache=image_cache, progress=progress)
     task.check_data(data)
     data = task.arrange(data)
+    task = task.for_data(data, settings)
     backbones = {n: live[n].backbone if n in live else load(n) for n in families}
     for candidate in chosen:
         module = settings.module(backbones[candidate.backbone], candidate.scales)

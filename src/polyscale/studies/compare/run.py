@@ -256,6 +256,7 @@ class _Run:
             store=self.store,
             stage=self.watch.stage,
             progress=self.progress,
+            parallel=candidate.backbone not in self.plan.live,
         )
 
     def _survivors(self) -> dict[Candidate, Evaluation]:

@@ -17,6 +17,7 @@ from polyscale.studies.recipes.multimodal_run import (
     right_shares,
     run_multimodal,
 )
+from polyscale.studies.recipes.picking import PICKINGS, PickingRecipe
 from polyscale.studies.recipes.prepare import (
     PreparedRecipe,
     check_folders,
@@ -42,6 +43,7 @@ __all__ = [
     "CAPACITIES",
     "CATEGORIES",
     "MULTIMODAL",
+    "PICKINGS",
     "PRETRAININGS",
     "RECIPES",
     "RECONSTRUCTIONS",
@@ -54,6 +56,7 @@ __all__ = [
     "ImageNetCapacityRecipe",
     "LanguageWeights",
     "MultimodalRecipe",
+    "PickingRecipe",
     "PreparedMultimodal",
     "PreparedRecipe",
     "PretrainRecipe",

@@ -7,17 +7,23 @@ from typing import TypeAlias
 from polyscale.errors import InputError, near_matches
 from polyscale.studies.recipes.capacity import CAPACITIES, ImageNetCapacityRecipe
 from polyscale.studies.recipes.multimodal import MULTIMODAL, MultimodalRecipe
+from polyscale.studies.recipes.picking import PICKINGS, PickingRecipe
 from polyscale.studies.recipes.pretraining import PRETRAININGS, PretrainRecipe
 from polyscale.studies.recipes.recipe import Recipe
 from polyscale.studies.recipes.reconstruction import RECONSTRUCTIONS, ReconstructionRecipe
 from polyscale.studies.recipes.table import RECIPES
 
 AnyRecipe: TypeAlias = (
-    Recipe | MultimodalRecipe | ReconstructionRecipe | ImageNetCapacityRecipe | PretrainRecipe
+    Recipe
+    | MultimodalRecipe
+    | ReconstructionRecipe
+    | ImageNetCapacityRecipe
+    | PretrainRecipe
+    | PickingRecipe
 )
 
 ALL_RECIPES: Mapping[str, AnyRecipe] = MappingProxyType(
-    {**RECIPES, **MULTIMODAL, **RECONSTRUCTIONS, **CAPACITIES, **PRETRAININGS}
+    {**RECIPES, **MULTIMODAL, **RECONSTRUCTIONS, **CAPACITIES, **PRETRAININGS, **PICKINGS}
 )
 """Every recipe by its name, the kinds one after the other."""
 

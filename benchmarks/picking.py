@@ -1,0 +1,177 @@
+"""How fast policies act in the simulated scene, and what of that is drawing, seeing and deciding.
+
+    python benchmarks/picking.py --out benchmarks/records/picking.json
+
+Policies are untrained, which costs the same: each acts for whole episodes that do not succeed.
+
+- period: time between two actions of one episode alone, in one thread; median and 95th percentile.
+- shares: of simulating and drawing, of the encoder, and of the policy in that time.
+- together: frames a second with several episodes in lockstep and in as many threads as extraction
+  takes, against one alone.
+- seeing: the encoder's time in the loop over that of bare calls on the same pictures. They take
+  turns; a ratio is taken within each turn, and its median quoted.
+- recording: an expert's episode that is recorded over drawing its frames alone, likewise.
+"""
+
+import argparse
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from turns import median_ratio, show, take_turns, write_record
+
+from polyscale.features import ArrayMaps
+from polyscale.operator.backbones import load
+from polyscale.robot import (
+    Controller,
+    ControlOptions,
+    Demonstrated,
+    Observation,
+    PickingScene,
+    SceneSettings,
+    Seconds,
+    expert_action,
+    make_policy,
+    run_episodes,
+)
+from polyscale.tasks import PickingSettings
+from polyscale.types import Candidate
+
+CANDIDATES = (
+    "pip:efficientnet_lite0@1",
+    "pip:efficientnet_lite0@1,2",
+    "pip:efficientnet_lite2@1",
+    "pip:dinov2_small@1",
+    "pip:dinov2_small@1,2",
+)
+SIDE_PX = 448
+
+
+class TimedScene(PickingScene):
+    """Knows when it was told to act."""
+
+    def __init__(self, settings: SceneSettings, times: list[float]) -> None:
+        super().__init__(settings, SIDE_PX)
+        self.times = times
+
+    def step(self, action: np.ndarray) -> Observation:
+        """Note the time, and act."""
+        self.times.append(time.perf_counter())
+        return super().step(action)
+
+
+def main() -> None:
+    """Run all candidates and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--candidates", nargs="+", default=list(CANDIDATES))
+    parser.add_argument("--episodes", type=int, default=8)
+    parser.add_argument("--horizon", type=int, default=20)
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--device", default="auto")
+    options = parser.parse_args()
+    settings = PickingSettings(device=options.device)
+    scene = SceneSettings(horizon=options.horizon, lift_m=10.0)
+    rows = [show({"recording": recording(scene, options.turns)})]
+    for name in options.candidates:
+        controller = make_controller(Candidate.parse(name), settings, options.horizon)
+        row: dict[str, object] = {"candidate": name, **alone(controller, scene)}
+        row["together"] = together(controller, scene, options.episodes)
+        row["seeing"] = seeing(controller, scene, options.turns)
+        rows.append(show(row))
+    write_record(options.out, rows, device=settings.device, threads=torch.get_num_threads())
+
+
+def make_controller(candidate: Candidate, settings: PickingSettings, horizon: int) -> Controller:
+    """An untrained policy that sees through a candidate."""
+    module = settings.module(load(candidate.backbone), candidate.scales).to(settings.device)
+    height, width = module.plan.grid_hw
+    random = np.random.default_rng(0).standard_normal
+    shown = Demonstrated(
+        maps=ArrayMaps(random((4, height, width, module.out_channels)).astype(np.float16)),
+        states=random((4, 7)).astype(np.float32),
+        actions=random((4, 4)).astype(np.float32),
+        episode_of=np.zeros(4, np.int64),
+    )
+    policy = make_policy(shown, np.arange(4), seed=0).eval().to(settings.device)
+    options = ControlOptions(horizon=horizon, execute=settings.execute, lockstep=1)
+    return Controller(module=module, policy=policy, options=options)
+
+
+def alone(controller: Controller, scene: SceneSettings) -> dict[str, object]:
+    """One episode at a time."""
+    times: list[float] = []
+    seconds = Seconds()
+    for _ in run_episodes(controller, lambda: TimedScene(scene, times), (1, 2), seconds):
+        pass
+    horizon = controller.options.horizon
+    periods = np.concatenate([np.diff(times[:horizon]), np.diff(times[horizon:])])
+    total = seconds.scene + seconds.encoder + seconds.policy
+    return {
+        "period_ms": round(1e3 * float(np.median(periods)), 1),
+        "period_p95_ms": round(1e3 * float(np.quantile(periods, 0.95)), 1),
+        "frames_per_s": round(1 / float(np.median(periods)), 1),
+        "shares": {
+            part: round(getattr(seconds, part) / total, 3)
+            for part in ("scene", "encoder", "policy")
+        },
+    }
+
+
+def together(controller: Controller, scene: SceneSettings, episodes: int) -> dict[str, float]:
+    """Several episodes in lockstep and in threads, against one at a time; scenes are made anew."""
+    rates = {}
+    for name, lockstep in {"one": 1, "several": 4}.items():
+        options = replace(controller.options, lockstep=lockstep, parallel=lockstep > 1)
+        own = replace(controller, options=options)
+        start, steps = time.perf_counter(), 0
+        for episode in run_episodes(own, lambda: PickingScene(scene, SIDE_PX), range(episodes)):
+            steps += episode.steps
+        rates[name] = steps / (time.perf_counter() - start)
+    return {
+        "frames_per_s": round(rates["several"], 1),
+        "times_one": round(rates["several"] / rates["one"], 2),
+    }
+
+
+def seeing(controller: Controller, scene: SceneSettings, turns: int) -> float:
+    """Time of a picture through the controller over that of a tensor through the operator."""
+    with PickingScene(scene, SIDE_PX) as drawn:
+        picture = drawn.reset(0).picture
+    pixels = controller.module.preprocess([Image.fromarray(picture)])
+    times = take_turns(
+        {
+            "loop": lambda: controller.encode([picture]),
+            "bare": lambda: controller.module(pixels),
+        },
+        turns,
+    )
+    return median_ratio(times["loop"], times["bare"])
+
+
+def recording(scene: SceneSettings, turns: int) -> dict[str, float]:
+    """An expert's episode over as many drawings of one state."""
+    with PickingScene(scene, SIDE_PX) as drawn:
+
+        def expert() -> None:
+            now = drawn.reset(0)
+            for _ in range(scene.horizon):
+                now = drawn.step(expert_action(now.privileged))
+
+        def bare() -> None:
+            for _ in range(scene.horizon + 1):
+                drawn._draw()
+
+        times = take_turns({"expert": expert, "bare": bare}, turns)
+    return {
+        "frame_ms": round(1e3 * statistics.median(times["expert"]) / scene.horizon, 1),
+        "times_bare": median_ratio(times["expert"], times["bare"]),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Closed loop: a policy acts in the scene, and what it sees next depends on what it did.
+
+Several episodes run in lockstep. On a CPU several such groups run at once, in threads that share
+the cores as those of extraction do. Neither changes what is computed for an episode, except that a
+batch of another size may round the last digits of features differently.
+"""
+
+import threading
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from queue import SimpleQueue
+
+import torch
+
+from polyscale.features.workers import share_out, worker_pool
+from polyscale.robot.lockstep import Controller, Episode, Scene, Seconds, run_group
+
+
+def run_episodes(
+    controller: Controller,
+    make_scene: Callable[[], Scene],
+    seeds: Sequence[int],
+    seconds: Seconds | None = None,
+) -> Generator[Episode, None, None]:
+    """Run an episode for each seed; they come as they end, in any order.
+
+    Closing the iterator stops all threads within a step.
+
+    Args:
+        controller: what acts.
+        make_scene: called in the threads that run episodes.
+        seeds: of the episodes.
+        seconds: is told where the time went.
+
+    Raises:
+        RunError: if an action is not finite.
+    """
+    size, num_workers = controller.options.lockstep, 1
+    if controller.options.parallel:
+        module, num_workers = share_out(controller.module)
+        controller = replace(controller, module=module)
+    groups = [seeds[i : i + size] for i in range(0, len(seeds), size)]
+    num_workers = min(num_workers, len(groups))
+    stop, found = threading.Event(), SimpleQueue[list[Episode] | BaseException]()
+    times = [Seconds() for _ in range(num_workers)]
+
+    def work(number: int) -> None:
+        try:
+            with ExitStack() as stack, torch.inference_mode():
+                scenes = [stack.enter_context(closing(make_scene())) for _ in range(size)]
+                for group in groups[number::num_workers]:
+                    if stop.is_set():
+                        break
+                    found.put(run_group(controller, scenes, group, times[number], stop))
+        except BaseException as error:  # told to the thread that waits
+            found.put(error)
+
+    workers = worker_pool(num_workers) if num_workers > 1 else ThreadPoolExecutor(1)
+    try:
+        for number in range(num_workers):
+            workers.submit(work, number)
+        for _ in groups:
+            episodes = found.get()
+            if isinstance(episodes, BaseException):
+                raise episodes
+            yield from episodes
+    finally:
+        stop.set()
+        workers.shutdown()
+        if seconds is not None:
+            for own in times:
+                seconds.add(own)

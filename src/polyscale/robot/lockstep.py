@@ -1,0 +1,275 @@
+"""Episodes in lockstep: a policy acts in several scenes at once, and sees them as one batch."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from io import BytesIO
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, UInt8
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from polyscale.errors import InputError, RunError
+from polyscale.operator.multiscale import MultiScale
+from polyscale.operator.plan import check_count
+from polyscale.robot.policy import Policy
+from polyscale.robot.scene import Observation
+
+Picture = UInt8[NDArray[np.uint8], "side side 3"]
+
+FILM_PX = 160
+"""Side of the frames of a film."""
+
+FILM_EVERY = 2
+"""One frame in so many is in a film."""
+
+FILM_MS = 120
+"""For which each of them is shown: a little slower than it was."""
+
+
+class Scene(Protocol):
+    """What an episode runs in, such as `PickingScene`; used and closed where it is made."""
+
+    def reset(self, seed: int) -> Observation:
+        """Begin an episode, which depends on the seed alone."""
+        ...
+
+    def step(self, action: Float32[NDArray[np.float32], " num_action"]) -> Observation:
+        """Do something."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what draws."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlOptions:
+    """How a policy acts.
+
+    Attributes:
+        horizon: actions in which an episode must succeed.
+        execute: so many of the predicted actions are carried out before the next are predicted.
+        lockstep: episodes that run together.
+        privileged: whether the policy is told what only a simulator knows, in place of the robot's
+            state.
+        film: whether to film episodes.
+        parallel: whether the module may run in several threads at once.
+    """
+
+    horizon: int
+    execute: int = 1
+    lockstep: int = 4
+    privileged: bool = False
+    film: bool = False
+    parallel: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("horizon", "execute", "lockstep"):
+            check_count(name, getattr(self, name))
+
+
+@dataclass
+class Seconds:
+    """Where the time of steps went; threads that work at once add up.
+
+    Attributes:
+        scene: to simulate and draw.
+        encoder: pictures → features.
+        policy: features → actions.
+        steps: of one episode each.
+    """
+
+    scene: float = 0.0
+    encoder: float = 0.0
+    policy: float = 0.0
+    steps: int = 0
+
+    @contextmanager
+    def of(self, part: str) -> Iterator[None]:
+        """Count the time of a block for a part."""
+        start = time.perf_counter()
+        yield
+        setattr(self, part, getattr(self, part) + time.perf_counter() - start)
+
+    def add(self, others: "Seconds") -> None:
+        """Add those of another thread."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(others, each.name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episode:
+    """How an episode went.
+
+    Attributes:
+        seed: of the scene.
+        lifted: whether the cube was lifted in time, at which the episode ends.
+        steps: actions until it ended.
+        state: what only a simulator knows, at the end.
+        film: an animated WebP; None where it was not filmed.
+    """
+
+    seed: int
+    lifted: bool
+    steps: int
+    state: tuple[float, ...]
+    film: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Controller:
+    """A policy and what it sees with.
+
+    Attributes:
+        module: backbone and scales whose features the policy was trained on.
+        policy: on the device of the module, in `eval` mode.
+        options: how it acts.
+
+    Raises:
+        InputError: if more actions are to be carried out than are predicted.
+    """
+
+    module: MultiScale
+    policy: Policy
+    options: ControlOptions
+
+    def __post_init__(self) -> None:
+        if self.options.execute > self.policy.future:
+            raise InputError(
+                f"execute must be at most {self.policy.future}, as many actions as the policy "
+                f"predicts, but got {self.options.execute}."
+            )
+
+    def encode(self, pictures: Sequence[Picture]) -> Float[Tensor, "num height width channels"]:
+        """Feature maps as extraction keeps them, in float16."""
+        images = self.module.preprocess([Image.fromarray(picture) for picture in pictures])
+        return self.module(images).map.permute(0, 2, 3, 1).to(torch.float16)
+
+
+@dataclass(eq=False)
+class _Running:
+    """An episode that has not ended; the lists have an entry for each step so far."""
+
+    scene: Scene
+    seed: int
+    now: Observation
+    seen: list[Tensor] = field(default_factory=list)
+    states: list[NDArray[np.float32]] = field(default_factory=list)
+    before: list[NDArray[np.float32]] = field(default_factory=list)
+    plan: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    frames: list[Image.Image] = field(default_factory=list)
+
+    def film(self, *, at_end: bool = False) -> None:
+        """Keep a small copy of what is seen now, if it is its turn."""
+        if at_end or len(self.states) % FILM_EVERY == 1:
+            frame = Image.fromarray(self.now.picture)
+            self.frames.append(frame.resize((FILM_PX, FILM_PX), Image.Resampling.BOX))
+
+    def ended(self, options: ControlOptions) -> Episode:
+        """How it went."""
+        if options.film:
+            self.film(at_end=True)
+        return Episode(
+            seed=self.seed,
+            lifted=self.now.lifted,
+            steps=len(self.before) - 1,
+            state=tuple(self.now.privileged.tolist()),
+            film=_webp(self.frames) if options.film else None,
+        )
+
+
+def run_group(
+    controller: Controller,
+    scenes: Sequence[Scene],
+    seeds: Sequence[int],
+    seconds: Seconds,
+    stop: threading.Event,
+) -> list[Episode]:
+    """Run episodes in lockstep until all have ended, or all are to stop.
+
+    Args:
+        controller: what acts.
+        scenes: as many as seeds, or more.
+        seeds: of the episodes.
+        seconds: is told where the time went.
+        stop: ends all of them within a step.
+
+    Raises:
+        RunError: if an action is not finite.
+    """
+    options, first = controller.options, controller.policy.action.mean.cpu().numpy()
+    with seconds.of("scene"):
+        running = [
+            _Running(scene, seed, scene.reset(seed), before=[first])
+            for scene, seed in zip(scenes, seeds, strict=False)
+        ]
+    ended: list[Episode] = []
+    for step in range(options.horizon):
+        if not running or stop.is_set():
+            break
+        _observe(controller, running, seconds)
+        if step % options.execute == 0:
+            with seconds.of("policy"):
+                _plan(controller, running)
+        with seconds.of("scene"):
+            for each in running:
+                action = each.plan[step % options.execute]
+                each.now = each.scene.step(action)
+                each.before.append(action)
+        seconds.steps += len(running)
+        ended += [each.ended(options) for each in running if each.now.lifted]
+        running = [each for each in running if not each.now.lifted]
+    return ended + [each.ended(options) for each in running]
+
+
+def _observe(controller: Controller, running: Sequence[_Running], seconds: Seconds) -> None:
+    """What each sees and feels now becomes the last entry of its lists."""
+    policy, options = controller.policy, controller.options
+    device = policy.positions.device
+    if controller.policy.sees:
+        with seconds.of("encoder"):
+            maps = controller.encode([each.now.picture for each in running])
+    else:
+        shape = (len(running), *policy.config["grid_hw"], policy.config["in_channels"])
+        maps = torch.zeros(shape, device=device)
+    with seconds.of("policy"):
+        for each, token in zip(running, policy.see(maps), strict=True):
+            each.seen.append(token)
+            each.states.append(each.now.privileged if options.privileged else each.now.state)
+            if options.film:
+                each.film()
+
+
+def _plan(controller: Controller, running: Sequence[_Running]) -> None:
+    """Predict the next actions from the last steps of each."""
+    policy = controller.policy
+    device, last = policy.positions.device, slice(-policy.history, None)
+
+    def stacked(name: str) -> Tensor:
+        rows = np.stack([np.stack(getattr(each, name)[last]) for each in running])
+        return torch.from_numpy(rows).to(device)
+
+    seen = torch.stack([torch.stack(each.seen[last]) for each in running])
+    predicted = policy.predict(seen, stacked("states"), stacked("before"))[:, -1]
+    actions = policy.action.undo(predicted).float().cpu().numpy()
+    if not np.isfinite(actions).all():
+        raise RunError(
+            "actions must be finite, but the policy predicts NaN or infinity. Its weights, or "
+            "features of pictures, may be broken."
+        )
+    for each, plan in zip(running, actions, strict=True):
+        each.plan = plan
+
+
+def _webp(frames: Sequence[Image.Image]) -> bytes:
+    content = BytesIO()
+    options: dict[str, Any] = {"duration": FILM_MS, "loop": 0, "quality": 60, "method": 2}
+    frames[0].save(content, "WEBP", save_all=True, append_images=frames[1:], **options)
+    return content.getvalue()

@@ -1,0 +1,53 @@
+"""The files of a run about its episodes."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from polyscale.data import Starts
+from polyscale.records import FILMS_FILE, Episodes, FilmRow, write_json
+from polyscale.tasks.evaluation import Scores
+from polyscale.tasks.files import most_divided
+
+EPISODES_FILE = "episodes.json"
+
+NUM_FILMS = 4
+"""Starts of which every candidate's film is kept."""
+
+MAX_FILM_BYTES = 300_000
+"""Larger films are left out, so that a page of them stays small."""
+
+
+def write_episodes(folder: Path, starts: Starts, scores: Mapping[str, Scores]) -> None:
+    """Where episodes began, and how often each candidate succeeds there."""
+    record = Episodes(
+        ids=starts.ids,
+        xy_m=tuple((float(x), float(y)) for x, y in starts.cube_xy_m),
+        success={name: tuple(own.image_scores.tolist()) for name, own in scores.items()},
+        num_policies=len(next(iter(scores.values())).details),
+    )
+    write_json(folder / EPISODES_FILE, record)
+
+
+def write_films(folder: Path, starts: Starts, scores: Mapping[str, Scores]) -> None:
+    """Films of the starts on which candidates differ most, so that there are wins and failures."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = []
+    shown = most_divided([own.image_scores for own in scores.values()], NUM_FILMS, equal_too=True)
+    for index in shown:
+        for name, own in scores.items():
+            episode = own.details[0][index]
+            if episode.film is not None and len(episode.film) <= MAX_FILM_BYTES:
+                row = FilmRow(
+                    candidate=name,
+                    id=starts.ids[index],
+                    lifted=episode.lifted,
+                    steps=episode.steps,
+                    bytes=episode.film,
+                )
+                rows.append(asdict(row))
+    columns = {"candidate": pa.string(), "id": pa.string(), "lifted": pa.bool_()}
+    columns |= {"steps": pa.int64(), "bytes": pa.binary()}
+    pq.write_table(pa.Table.from_pylist(rows, pa.schema(columns)), folder / FILMS_FILE)

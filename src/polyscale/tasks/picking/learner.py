@@ -1,0 +1,162 @@
+"""The policy of a candidate: how it is trained, and how it is judged."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyscale.features import MapSource
+from polyscale.learning.training import TrainContext
+from polyscale.robot import (
+    Controller,
+    ControlOptions,
+    Demonstrated,
+    Episode,
+    PickingScene,
+    Policy,
+    SceneSettings,
+    action_errors,
+    judge,
+    make_policy,
+    train_policy,
+)
+from polyscale.tasks.evaluation import Case
+from polyscale.tasks.picking.settings import PickingSettings
+from polyscale.tasks.picking.split import PickingSplit
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Learner:
+    """A policy of a candidate that has learned from the demonstrations.
+
+    Attributes:
+        case: the candidate.
+        number: of the training: 0, 1, … of several seeds.
+        privileged: whether the policy is told what only a simulator knows, in place of the robot's
+            state.
+        policy: what was trained.
+        fingerprint: changes with everything that the policy depends on.
+        facts: how it was trained, for the row of results.
+    """
+
+    case: Case
+    number: int
+    privileged: bool
+    policy: Policy
+    fingerprint: str
+    facts: dict[str, Any]
+
+    def act(self, seeds: tuple[int, ...], what: str, *, film: bool = False) -> list[Episode]:
+        """An episode for each seed, in their order.
+
+        Args:
+            seeds: of the scene.
+            what: how progress calls them.
+            film: whether to film them, where the policy sees anything.
+        """
+        case, settings = self.case, self.case.settings
+        scene = SceneSettings.from_json(case.data.scene)
+        options = ControlOptions(
+            horizon=settings.horizon or scene.horizon,
+            execute=settings.execute,
+            lockstep=settings.lockstep,
+            privileged=self.privileged,
+            film=film and self.policy.sees,
+            parallel=case.parallel,
+        )
+        side_px = case.data.train.read(0).width if self.policy.sees else 0
+        facts = {"execute": options.execute, "horizon": options.horizon, "scene": case.data.scene}
+        key = case.store.key({"policy": self.fingerprint, **facts})
+        with case.stage("episodes"):
+            return judge(
+                Controller(module=case.module, policy=self.policy, options=options),
+                lambda: PickingScene(scene, side_px),
+                seeds,
+                case.store.folder / key,
+                step=_step(case, what, self.number),
+                progress=case.progress,
+            )
+
+    def errors(
+        self, maps: MapSource, demonstrations: Any, frames: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Mean squared error of predicted actions in each episode.
+
+        Args:
+            maps: of all frames of the demonstrations.
+            demonstrations: that show what was done.
+            frames: of whole episodes.
+
+        Returns:
+            Errors in units of the actions' variances (num_episodes,).
+        """
+        data = _demonstrated(maps, demonstrations, privileged=self.privileged)
+        with self.case.stage("judging"):
+            found = action_errors(self.policy, data, frames)
+        _, episode = np.unique(data.episode_of[frames], return_inverse=True)
+        return np.bincount(episode, found) / np.bincount(episode)
+
+
+def learn_to_act(case: Case, number: int, *, privileged: bool = False) -> Learner:
+    """Train a policy on the demonstrations.
+
+    It is kept in the store like features are, and a training that was interrupted continues.
+
+    Args:
+        case: a candidate, and the `PickingSplit` of the run.
+        number: of the training.
+        privileged: as `Learner` has it.
+    """
+    settings: PickingSettings = case.settings
+    split: PickingSplit = case.prepared
+    training = settings.training(number)
+    data = _demonstrated(case.train, case.data.train, privileged=privileged)
+    policy = make_policy(data, split.learn, seed=training.seed)
+    facts = {
+        "maps": list(case.feature_keys),
+        "learn": split.learn.tolist(),
+        "actions": case.data.train.target_fingerprint,
+        "policy": policy.config,
+        "privileged": privileged,
+        "device": settings.device,
+    }
+    fingerprint = case.store.key({**facts, **asdict(training)})
+    context = TrainContext(
+        device=settings.device,
+        checkpoint=case.store.folder / fingerprint / "policy.safetensors",
+        fingerprint=fingerprint,
+        progress=case.progress,
+        step=_step(case, "training", number),
+    )
+    with case.stage("policies"):
+        report = train_policy(policy, data, split.learn, training, context)
+    return Learner(
+        case=case,
+        number=number,
+        privileged=privileged,
+        policy=policy,
+        fingerprint=fingerprint,
+        facts={
+            "head": "a transformer of 4 blocks and 192 channels on the last 16 steps, as in RPT",
+            "training": asdict(training),
+            "policy_params": sum(p.numel() for p in policy.parameters()),
+            "steps": report.steps,
+            "train_s": report.seconds,
+            "loss": report.final_loss,
+            "losses": list(report.losses),
+        },
+    )
+
+
+def _demonstrated(maps: MapSource, demonstrations: Any, *, privileged: bool) -> Demonstrated:
+    return Demonstrated(
+        maps=maps,
+        states=demonstrations.privileged if privileged else demonstrations.states,
+        actions=demonstrations.actions,
+        episode_of=demonstrations.episode_of,
+    )
+
+
+def _step(case: Case, what: str, number: int) -> str:
+    return f"{case.candidate}: {what}{f', seed {number + 1}' if number else ''}"

@@ -1,0 +1,104 @@
+"""Options of behaviour cloning."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from polyscale.errors import InputError, require
+from polyscale.features import JoinedMaps, MapSource
+from polyscale.learning.training import TrainSettings
+from polyscale.operator.multiscale import MultiScale
+from polyscale.operator.plan import check_count
+from polyscale.tasks.options import option
+from polyscale.tasks.settings import RunSettings, seeds_option
+from polyscale.types import Backbone
+
+GIGABYTE = 10**9
+
+
+@dataclass(frozen=True, kw_only=True)
+class PickingSettings(RunSettings):
+    """What such a comparison depends on besides the data and the candidates.
+
+    The help of each option says what it means. Besides them:
+
+    Attributes:
+        held_out: share of the demonstrations that are not learned from where nothing can be
+            simulated: they choose among candidates.
+        memory_bytes: more features are read from the disk batch by batch, with the same result.
+    """
+
+    features: ClassVar[Literal["pooled", "maps"]] = "maps"
+
+    steps: int = option(
+        400, name="policy-steps", help="Steps in which a policy learns from the demonstrations."
+    )
+    batch: int = option(16, name="policy-batch", help="Windows of 16 frames in such a step.")
+    rate: float = option(1e-3, name="policy-rate", help="Learning rate of policies.")
+    pooled: bool = option(
+        False,
+        help="Policies see the mean over the picture instead of a map, which says where things "
+        "are.",
+    )
+    execute: int = option(
+        4,
+        help="Number of the 16 predicted actions that are carried out before the next are "
+        "predicted.",
+    )
+    horizon: int | None = option(
+        None,
+        value_type=int,
+        shown="that of the scene",
+        help="Number of actions in which an episode must succeed.",
+    )
+    lockstep: int = option(
+        4, help="Number of episodes that run together, as one batch of the backbone."
+    )
+    choosing: int = option(
+        40,
+        help="Number of other episodes of the simulated scene by which candidates are chosen; the "
+        "test episodes have no part in that.",
+    )
+    seeds: int = seeds_option()
+    held_out: float = 0.125
+    memory_bytes: int = 4 * GIGABYTE
+
+    def __post_init__(self) -> None:
+        for name in ("execute", "lockstep", "choosing", "seeds", "memory_bytes"):
+            check_count(name, getattr(self, name))
+        if self.horizon is not None:
+            check_count("horizon", self.horizon)
+        if self.execute > 16:
+            raise InputError(
+                f"execute must be at most 16, as many as are predicted, but got {self.execute}."
+            )
+        if not (isinstance(self.held_out, float) and 0 < self.held_out <= 0.5):
+            raise InputError(
+                f"held_out must be above 0 and at most 0.5, but got {self.held_out!r}."
+            )
+        require("pyarrow", extra="compare", feature="task picking")
+        super().__post_init__()
+        self.training(0)
+
+    def training(self, number: int) -> TrainSettings:
+        """How the policy with this number is trained: 0, 1, … of several seeds."""
+        return TrainSettings(
+            steps=self.steps,
+            batch=self.batch,
+            learning_rate=self.rate,
+            warmup_steps=self.steps // 20,
+            clip_norm=1.0,
+            seed=self.seed + number,
+        )
+
+    def module(self, backbone: Backbone, scales: Sequence[float], **options: Any) -> MultiScale:
+        """The operator on the grid of one tile, or on a single cell."""
+        grid: Any = (1, 1) if self.pooled else "base"
+        options = {"output_grid": grid, "prefix": "none", **options}
+        return super().module(backbone, scales, **options)
+
+    def join(
+        self, features: Mapping[float, MapSource], module: MultiScale, *, for_training: bool = False
+    ) -> JoinedMaps:
+        """The maps of all scales side by side, along channels."""
+        return JoinedMaps([features[s] for s in module.scales], memory_bytes=self.memory_bytes)

@@ -1,0 +1,218 @@
+"""The task `picking`."""
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from typing_extensions import Self
+
+from polyscale.data import DemonstrationData, Starts
+from polyscale.errors import InputError
+from polyscale.operator.multiscale import MultiScale
+from polyscale.records import FILMS_FILE, Metric
+from polyscale.robot import load_demonstrations
+from polyscale.robot.starts import FIRST_SEED
+from polyscale.robot.train import check_demonstrations
+from polyscale.tasks.evaluation import (
+    Baseline,
+    Case,
+    Evaluation,
+    FinishedRun,
+    SavedHead,
+    Scores,
+    spread_of_seeds,
+)
+from polyscale.tasks.files import answers_table
+from polyscale.tasks.picking.files import EPISODES_FILE, write_episodes, write_films
+from polyscale.tasks.picking.judging import ACTION_ERROR, SUCCESS, error_scores, success_scores
+from polyscale.tasks.picking.learner import Learner, learn_to_act
+from polyscale.tasks.picking.settings import PickingSettings
+from polyscale.tasks.picking.split import HeldEpisodes, PickingSplit
+from polyscale.tasks.task import Task
+from polyscale.types import Candidate
+
+
+class Picking(Task):
+    """A policy for each candidate, which learns from demonstrations and then acts on its own.
+
+    In a simulated scene a policy is judged by how often it lifts the cube, from the same starts for
+    all candidates. Elsewhere it is judged by how far its actions are from those of demonstrations
+    that it has not seen.
+    """
+
+    name = "picking"
+    sources = "fetch (simulated, recorded once), lerobot:DIR in LeRobot's layout, version 3"
+    metric = Metric(
+        key=SUCCESS,
+        name="Success rate",
+        unit="%",
+        noun="success rate",
+        sentence="lifts the cube in {value} of {num} test episodes",
+        second="in",
+    )
+    other_metrics: tuple[Metric, ...] = (
+        Metric(
+            key=ACTION_ERROR,
+            name="Action error",
+            higher_is_better=False,
+            noun="action error",
+            about="the mean squared error of the next 16 actions, in units of their variance",
+        ),
+    )
+    settings_type = PickingSettings
+    data_type = DemonstrationData
+    loader = staticmethod(load_demonstrations)
+    statistics = (SUCCESS,)
+    images_file: ClassVar[str] = "episodes.parquet"
+    samples = "test episodes"
+    blind = "The same policy is trained in the same way, but all pictures are the same to it."
+
+    def check_data(self, data: Any) -> None:
+        """Raise an InputError also for demonstrations that nothing can be learned from."""
+        super().check_data(data)
+        for split in (data.train, data.test):
+            if isinstance(split, Starts):
+                if min(split.seeds) < FIRST_SEED:
+                    raise InputError(
+                        "seeds of test episodes must not be those of demonstrations, which are "
+                        f"below {FIRST_SEED:,}, but one is {min(split.seeds)}. Make them with "
+                        "polyscale.robot.make_starts."
+                    )
+                continue
+            shown = split.demonstrations if isinstance(split, HeldEpisodes) else split
+            check_demonstrations(shown.states, shown.actions, shown.episode_of)
+        if data.train.num_episodes < 2:
+            raise InputError(
+                f"data {data.name} must have at least two demonstrations to learn from, but has "
+                f"{data.train.num_episodes}. Record more."
+            )
+
+    def arrange(self, data: DemonstrationData) -> DemonstrationData:
+        """Episodes, not frames, are what is tested: frames of one episode are much alike."""
+        if isinstance(data.test, Starts | HeldEpisodes):
+            return data
+        episodes: Any = HeldEpisodes(data.test)
+        return replace(data, test=episodes)
+
+    def for_data(self, data: DemonstrationData, settings: PickingSettings) -> Self:
+        """Judged by success where the scene can be simulated, and only there.
+
+        A single policy is right or wrong in each episode, so that exact tests apply; see
+        `success_scores` for several.
+
+        Raises:
+            InputError: if the settings name the other metric.
+        """
+        is_simulated = isinstance(data.test, Starts)
+        if settings.metric == SUCCESS and not is_simulated:
+            raise InputError(
+                f"metric must be {ACTION_ERROR} for data {data.name}, whose scene cannot be "
+                f"simulated, but got {SUCCESS}. Leave it out."
+            )
+        if settings.metric == ACTION_ERROR and is_simulated:
+            raise InputError(
+                f"metric must be {SUCCESS} for data {data.name}, whose scene is simulated, but got "
+                f"{ACTION_ERROR}. Leave it out."
+            )
+        task = copy(self.judged_by(SUCCESS if is_simulated else ACTION_ERROR))
+        task.other_metrics = ()
+        task.right_or_wrong = is_simulated and settings.seeds == 1
+        return task
+
+    def check(self, module: MultiScale, candidate: Candidate, data: Any, settings: Any) -> None:
+        """Raise an InputError for frames that are smaller than a scale shows them."""
+        frame_px = min(data.train.read(0).size)
+        needed_px = max(max(level.image_hw) for level in module.plan.levels)
+        if settings.source == "native" and frame_px < needed_px:
+            raise InputError(
+                f"data {data.name} must have frames of at least {needed_px} pixels a side for "
+                f"{candidate}, but they have {frame_px}. Record larger ones, leave the scale out, "
+                "or take source base."
+            )
+
+    def facts(self, data: Any, settings: Any) -> dict[str, Any]:
+        """The demonstrations, and how policies are judged."""
+        return {
+            "train_targets": data.train.target_fingerprint,
+            "features": "per scale: the map on the grid of one tile, each channel standardised",
+            "num_demonstrations": data.train.num_episodes,
+            "scene": dict(data.scene) if data.scene else None,
+            **super().facts(data, settings),
+        }
+
+    def prepare(self, data: Any, settings: Any) -> PickingSplit:
+        """Which frames are learned from, and what candidates are chosen by."""
+        return PickingSplit.of(data, settings)
+
+    def evaluate(self, case: Case) -> Evaluation:
+        """Train a policy for each seed, and judge all of them."""
+        learners = [learn_to_act(case, number) for number in range(case.settings.seeds)]
+        scores, values = self._test(learners)
+        first, split = learners[0], case.prepared
+        selection, train_value = self._choose(first)
+        return Evaluation(
+            scores=scores,
+            selection=selection,
+            train_value=train_value,
+            head=first.policy,
+            facts={**first.facts, **spread_of_seeds(values)},
+            module=case.module,
+            feature_dim=case.module.out_channels,
+            num_train=len(split.learn),
+            num_tiles=case.module.plan.num_tiles,
+            saved=SavedHead(name="policy", head=first.policy),
+        )
+
+    def ceilings(self, case: Case) -> tuple[Baseline, ...]:
+        """A policy that is told where the cube is, where a simulator knows."""
+        if case.data.train.privileged is None or case.data.scene is None:
+            return ()
+        learners = [
+            learn_to_act(case, number, privileged=True) for number in range(case.settings.seeds)
+        ]
+        scores, _ = self._test(learners)
+        about = "The same policy sees no pictures, but is told where the cube is."
+        return (Baseline(name="told the position", about=about, scores=scores, kind="ceiling"),)
+
+    def _test(self, learners: list[Learner]) -> tuple[Scores, list[float]]:
+        """All policies on the test episodes; those of the first one are filmed."""
+        case = learners[0].case
+        if self.metric.key == SUCCESS:
+            starts = case.data.test
+            episodes = [
+                own.act(starts.seeds, "test episodes", film=not own.number) for own in learners
+            ]
+            return success_scores(episodes, starts)
+        shown = case.data.test.demonstrations
+        every = np.arange(len(shown))
+        return error_scores([own.errors(case.test, shown, every) for own in learners])
+
+    def _choose(self, learner: Learner) -> tuple[Scores, float | None]:
+        """The first policy on what chooses among candidates, and on what it has learned from."""
+        case = learner.case
+        split: PickingSplit = case.prepared
+        if self.metric.key == SUCCESS:
+            return success_scores([learner.act(split.choosing, "other episodes")])[0], None
+        held, learned = (
+            error_scores([learner.errors(case.train, case.data.train, frames)])[0]
+            for frames in (split.held, split.learn)
+        )
+        return held, learned.value
+
+    def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
+        """None: films show more."""
+        return answers_table(())
+
+    def own_files(self) -> tuple[str, ...]:
+        """Where episodes began and how they went, and films of some."""
+        return (EPISODES_FILE, FILMS_FILE) if self.metric.key == SUCCESS else ()
+
+    def write(self, folder: Path, run: FinishedRun) -> None:
+        """Write these files."""
+        if self.metric.key == SUCCESS:
+            scores = {name: evaluation.scores for name, evaluation in run.evaluations.items()}
+            write_episodes(folder, run.data.test, scores)
+            write_films(folder, run.data.test, scores)

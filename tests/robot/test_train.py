@@ -1,0 +1,140 @@
+"""Behaviour cloning on a problem that needs no simulator."""
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.robot import toy
+
+from polyscale.errors import InputError
+from polyscale.features import ArrayMaps
+from polyscale.robot import Demonstrated, action_errors, make_policy
+from polyscale.robot.train import imitation_loss
+
+ROOT = Path(__file__).parents[2]
+
+
+def numbered(lengths=(5, 2, 4)):
+    """Frames whose maps, states and actions are their own number."""
+    num = sum(lengths)
+    numbers = np.arange(num, dtype=np.float32)[:, None]
+    return Demonstrated(
+        maps=ArrayMaps(numbers[:, :, None, None].astype(np.float16)),
+        states=numbers,
+        actions=numbers,
+        episode_of=np.repeat(np.arange(len(lengths)), lengths),
+    )
+
+
+def test_windows_are_frames_in_order_and_what_was_done_then():
+    batch = numbered().windows(np.array([1, 5]), history=3, future=2)
+    assert batch.maps.shape == (2, 3, 1, 1, 1)
+    assert batch.states[0, :, 0].tolist() == batch.maps[0, :, 0, 0, 0].tolist() == [1, 2, 3]
+    assert batch.before[0, :, 0].tolist() == [0, 1, 2]
+    assert batch.actions[0, :, :, 0].tolist() == [[1, 2], [2, 3], [3, 4]]
+    assert batch.known[0].all()
+
+
+def test_windows_end_with_their_episode():
+    batch = numbered().windows(np.array([3, 5]), history=3, future=2)
+    assert batch.known[0].tolist() == [[True, True], [True, False], [False, False]]
+    assert batch.known[1].tolist() == [[True, True], [True, False], [False, False]]
+    assert batch.actions[batch.known][:, 0].tolist() == [3, 4, 4, 5, 6, 6]
+
+
+def test_nothing_was_done_before_an_episode():
+    data = numbered()
+    assert data.windows(np.array([5]), history=2, future=1).before[0, 0, 0] == data.actions.mean()
+
+
+def test_windows_begin_where_they_are_full_or_an_episode_begins():
+    data = numbered()
+    assert data.starts(np.arange(11), history=3).tolist() == [0, 1, 2, 5, 7, 8]
+    assert data.starts(np.arange(7, 11), history=3).tolist() == [7, 8]
+
+
+def test_unknown_actions_do_not_count():
+    data = numbered()
+    policy = make_policy(data, np.arange(11), seed=0, **toy.SMALL).eval()
+    batch = data.windows(np.array([9]), history=4, future=3)
+    other = batch._replace(actions=torch.where(batch.known[..., None], batch.actions, 1e6))
+    assert torch.equal(imitation_loss(policy, batch), imitation_loss(policy, other))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return toy.trained()
+
+
+def test_a_policy_learns_what_was_shown(trained):
+    policy, report = trained
+    data = toy.demonstrated()
+    errors = action_errors(policy, data, np.arange(len(data.actions)))
+    assert errors.mean() < 0.2 < report.losses[0]
+
+
+def test_errors_are_those_of_what_a_policy_sees_when_it_acts(trained):
+    """Each frame with the frames before it, as many as it can read: one after the other."""
+    policy, data = trained[0], toy.demonstrated()
+    frames = np.arange(len(data.actions))
+    expected = []
+    with torch.inference_mode():
+        for frame in frames:
+            first = np.searchsorted(data.episode_of, data.episode_of[frame])
+            start = max(first, frame - policy.history + 1)
+            window = data.windows(np.array([start]), history=frame - start + 1, future=3)
+            predicted = policy(window.maps, window.states, window.before)[0, -1]
+            squared = (predicted - policy.action(window.actions[0, -1])).square().mean(dim=-1)
+            expected.append(float(squared[window.known[0, -1]].mean()))
+    np.testing.assert_allclose(action_errors(policy, data, frames), expected, rtol=1e-3, atol=1e-6)
+
+
+def test_statistics_are_those_of_the_frames_that_are_learned_from():
+    policy = make_policy(numbered(), np.arange(4), seed=0, **toy.SMALL)
+    assert policy.action.mean.tolist() == policy.state.mean.tolist() == [1.5]
+    assert policy.visual.mean.tolist() == [1.5]
+
+
+def test_a_killed_training_continues_to_the_same_weights(tmp_path):
+    checkpoint = tmp_path / "policy.safetensors"
+    code = (
+        "from pathlib import Path; from tests.robot import toy; "
+        f"toy.train_slowly(Path({str(checkpoint)!r}))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    while not checkpoint.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    settings = replace(toy.TRAINING, steps=20, checkpoint_every=1)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        resumed, report = toy.trained(checkpoint, settings=settings)
+        whole, _ = toy.trained(settings=settings)
+    finally:
+        torch.set_num_threads(threads)
+    assert 0 < report.resumed_from < 20
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"actions": np.full((11, 1), np.nan, np.float32)}, "actions must be finite, but those of"),
+        ({"states": np.full((11, 1), np.inf, np.float32)}, "states must be finite"),
+        ({"episode_of": np.r_[np.zeros(10, int), 1]}, "at least 2 frames, but episode 1 has 1"),
+        ({"episode_of": np.arange(11)[::-1] // 5}, "episode_of must never fall"),
+        ({"states": np.zeros((3, 1), np.float32)}, "for each frame, but their numbers are"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused(change, told):
+    with pytest.raises(InputError, match=told):
+        replace(numbered(), **change)

@@ -1,0 +1,209 @@
+"""Policies of tiny models, in a scene that needs no simulator and on data without one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from tests.robot import toy
+from tests.tiny_study import CANDIDATES, FAST
+
+from polyscale.errors import InputError
+from polyscale.records import Episodes, read_json
+from polyscale.report import write_report
+from polyscale.robot import make_policy
+from polyscale.studies import plan_compare, run_compare
+from polyscale.tasks import Picking, PickingSettings, get_task
+from polyscale.tasks.picking import learner
+
+SETTINGS = {
+    **FAST,
+    "costs": False,
+    "steps": 3,
+    "batch": 4,
+    "choosing": 3,
+    "lockstep": 2,
+    "execute": 2,
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small():
+    """The scene is the plane, and policies are small."""
+
+    def make(*arguments, **options):
+        return make_policy(*arguments, **{**options, **toy.SMALL})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learner, "PickingScene", toy.Plane)
+        patch.setattr(learner, "make_policy", make)
+        yield
+
+
+@pytest.fixture(scope="module")
+def plan(models):
+    def make(data, candidates=CANDIDATES[:2], **settings):
+        return plan_compare(data, candidates, PickingSettings(**{**SETTINGS, **settings}))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def compare(plan, tmp_path_factory):
+    shared = tmp_path_factory.mktemp("cache")
+
+    def run(*arguments, cache=shared, **settings):
+        return run_compare(plan(*arguments, **settings), cache=cache)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    return toy.plane_data(simulated=True)
+
+
+@pytest.fixture(scope="module")
+def shown():
+    return toy.plane_data(simulated=False)
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_a_simulated_run_from_data_to_report(compare, simulated, tmp_path):
+    run = compare(simulated, floors=True)
+    assert run.plan.task.right_or_wrong
+    for row in run.rows:
+        scores = run.scores[row.candidate]
+        assert (row.metric, row.num_test) == ("success", len(simulated.test))
+        assert row.value == scores.correct.mean()
+    bounds = {floor.name: floor for floor in run.floors}
+    assert {name: bound.kind for name, bound in bounds.items()} == {
+        "blind": "floor",
+        "told the position": "ceiling",
+    }
+    out = tmp_path / "run"
+    out.mkdir()
+    run.save(out)
+    episodes = read_json(out / "episodes.json", Episodes)
+    assert list(episodes.success) == CANDIDATES[:2]
+    np.testing.assert_allclose(episodes.xy_m, simulated.test.cube_xy_m)
+    films = pq.read_table(out / "films.parquet").to_pylist()
+    assert {film["candidate"] for film in films} == set(CANDIDATES[:2])
+    page = write_report(out).read_text()
+    assert page.count("data:image/webp") == len(films) == 8
+    assert page.count("<circle") >= 2 * len(simulated.test)
+    assert "told the position" in page
+
+
+def test_an_episode_counts_once_however_many_policies_see_it(compare, simulated):
+    run = compare(simulated, CANDIDATES[:1], seeds=2)
+    (row,), (scores,) = run.rows, run.scores.values()
+    assert not run.plan.task.right_or_wrong
+    assert scores.correct is None
+    assert scores.statistics.shape == (len(simulated.test), 1)
+    assert row.value == pytest.approx(np.mean(row.probe["seed_values"]))
+    lifted = np.array(scores.columns["lifted"])
+    assert lifted.shape == (len(simulated.test), 2)
+    np.testing.assert_allclose(scores.image_scores, lifted.mean(axis=1))
+
+
+def test_a_second_run_neither_trains_nor_acts(compare, simulated, monkeypatch):
+    first = compare(simulated)
+
+    def fail(*arguments):
+        raise AssertionError("nothing is to run again")
+
+    monkeypatch.setattr(toy.Plane, "step", fail)
+    again = compare(simulated)
+    assert [row.value for row in again.rows] == [row.value for row in first.rows]
+    assert again.rows[0].probe["losses"] == first.rows[0].probe["losses"]
+
+
+def test_candidates_are_chosen_by_other_scenes(compare, simulated):
+    other = replace(simulated, test=toy.starts(2, first_seed=10**10 + 50))
+    first, second = compare(simulated), compare(other)
+    assert [row.selection_value for row in first.rows] == [
+        row.selection_value for row in second.rows
+    ]
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_without_a_simulator_the_error_of_actions_counts(compare, shown, tmp_path):
+    run = compare(shown, floors=True)
+    for row in run.rows:
+        assert (row.metric, row.num_test) == ("action_error", shown.test.num_episodes)
+        assert not row.higher_is_better
+        assert row.value == pytest.approx(run.scores[row.candidate].columns["action_error"].mean())
+        assert row.train_value > 0
+    assert [floor.name for floor in run.floors] == ["blind"]
+    out = tmp_path / "run"
+    out.mkdir()
+    run.save(out)
+    assert not (out / "episodes.json").exists()
+    assert "action error" in write_report(out).read_text()
+
+
+def test_a_policy_on_maps_is_nearer_than_a_blind_one(compare, shown):
+    run = compare(shown, CANDIDATES[:1], floors=True, steps=60, batch=8, rate=3e-3)
+    assert run.rows[0].value < run.floors[0].value
+
+
+@pytest.mark.parametrize(("kind", "metric"), [(False, "success"), (True, "action_error")])
+def test_a_metric_that_cannot_be_had_is_refused(plan, simulated, shown, kind, metric):
+    with pytest.raises(InputError, match="metric must be .* for data plane"):
+        plan(simulated if kind else shown, metric=metric)
+
+
+def test_test_episodes_are_not_those_of_demonstrations(plan, simulated):
+    with pytest.raises(InputError, match="seeds of test episodes must not be those of demonstra"):
+        plan(replace(simulated, test=toy.starts(2, first_seed=7)))
+
+
+def test_frames_must_be_as_large_as_scales_show_them(plan, simulated):
+    with pytest.raises(
+        InputError, match="frames of at least 96 pixels a side for tiny:net_small@3"
+    ):
+        plan(simulated, ["tiny:net_small@3"])
+    assert plan(simulated, ["tiny:net_small@3"], source="base")
+
+
+def test_actions_that_are_no_numbers_are_refused(plan, shown):
+    actions = shown.train.actions.copy()
+    actions[3, 0] = np.nan
+    with pytest.raises(InputError, match="actions must be finite, but those of frame 3"):
+        plan(replace(shown, train=replace(shown.train, actions=actions)))
+
+
+def test_a_single_demonstration_is_refused(plan, shown):
+    with pytest.raises(InputError, match="at least two demonstrations to learn from, but has 1"):
+        plan(replace(shown, train=shown.train.take_episodes(np.array([0]))))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"execute": 17}, "execute must be at most 16"),
+        ({"lockstep": 0}, "lockstep must be"),
+        ({"horizon": 0}, "horizon must be"),
+        ({"choosing": 0}, "choosing must be"),
+        ({"held_out": 0.9}, "held_out must be above 0 and at most 0.5"),
+        ({"steps": 0}, "steps must be an int of at least 1"),
+    ],
+)
+def test_settings_are_checked(settings, told):
+    with pytest.raises(InputError, match=told):
+        PickingSettings(**settings)
+
+
+def test_a_policy_may_see_the_mean_of_each_scale(models):
+    grids = {
+        pooled: PickingSettings(**SETTINGS, pooled=pooled)
+        .module(models["tiny:net_small"], (1, 2))
+        .plan.grid_hw
+        for pooled in (False, True)
+    }
+    assert grids == {False: (4, 4), True: (1, 1)}
+
+
+def test_the_task_is_there_by_its_name():
+    assert isinstance(get_task("picking"), Picking)
