@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 Dot = tuple[float, float, float, float]
 """Left, top, and the lower and the upper end of the interval."""
-LEFT, RIGHT, TOP, BOTTOM = 46, 340, 12, 194  # of the frame, in a view box of 360 × 230
+LEFT, RIGHT, TOP, BOTTOM = 46, 348, 12, 194  # of the frame, in a view box of 360 × 230
 
 
 @dataclass(frozen=True, kw_only=True)
