@@ -50,6 +50,17 @@ def test_noise_never_pays_more_for_less(shares, seed):
     assert found.candidate == SMALL or found.over_cheaper.ci_low > 0
 
 
+def test_no_candidate_need_beat_a_ceiling():
+    run = make_run(OUTCOMES["no_better_than_floor"])
+    given = (run.results, run.contrasts, run.errors)
+    found = recommend(*given, metric=run.task.metric, floors=run.floors)
+    assert found.outcome == "no_better_than_floor"
+    ceilings = [replace(floor, kind="ceiling") for floor in run.floors]
+    found = recommend(*given, metric=run.task.metric, floors=ceilings)
+    assert found.outcome != "no_better_than_floor"
+    assert found.floors == ()
+
+
 def test_what_only_the_test_images_favour_leaves_it_open():
     found = advice(Case({SMALL: same(0.7), S2: Shares(0.8, 0.8), LARGE: Shares(0.7, 0.95)}))
     assert found.outcome == "undecided"
