@@ -10,6 +10,7 @@ from tests.synthetic_run import (
     Case,
     Shares,
     make_answers,
+    make_floors,
     make_results,
     make_run,
     same,
@@ -51,12 +52,13 @@ def test_noise_never_pays_more_for_less(shares, seed):
 
 
 def test_no_candidate_need_beat_a_ceiling():
-    run = make_run(OUTCOMES["no_better_than_floor"])
+    case = OUTCOMES["no_better_than_floor"]
+    run = make_run(case)
+    test = {name: rows[:, 0] > 0 for name, rows in run.images.statistics.items()}
+    ceilings = [replace(floor, kind="ceiling") for floor in make_floors(case.floor, test)]
     given = (run.results, run.contrasts, run.errors)
-    found = recommend(*given, metric=run.task.metric, floors=run.floors)
-    assert found.outcome == "no_better_than_floor"
-    ceilings = [replace(floor, kind="ceiling") for floor in run.floors]
-    found = recommend(*given, metric=run.task.metric, floors=ceilings)
+    found = recommend(*given, metric=ACCURACY, floors=ceilings)
+    assert run.recommendation.outcome == "no_better_than_floor"
     assert found.outcome != "no_better_than_floor"
     assert found.floors == ()
 
