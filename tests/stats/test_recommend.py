@@ -10,6 +10,7 @@ from tests.synthetic_run import (
     Case,
     Shares,
     make_answers,
+    make_floors,
     make_results,
     make_run,
     same,
@@ -48,6 +49,18 @@ def test_noise_never_pays_more_for_less(shares, seed):
     case = Case(dict(zip((SMALL, S2, LARGE), map(same, shares), strict=True)), 128, 128, noise=0.3)
     found = advice(case, seed)
     assert found.candidate == SMALL or found.over_cheaper.ci_low > 0
+
+
+def test_no_candidate_need_beat_a_ceiling():
+    case = OUTCOMES["no_better_than_floor"]
+    run = make_run(case)
+    test = {name: rows[:, 0] > 0 for name, rows in run.images.statistics.items()}
+    ceilings = [replace(floor, kind="ceiling") for floor in make_floors(case.floor, test)]
+    given = (run.results, run.contrasts, run.errors)
+    found = recommend(*given, metric=ACCURACY, floors=ceilings)
+    assert run.recommendation.outcome == "no_better_than_floor"
+    assert found.outcome != "no_better_than_floor"
+    assert found.floors == ()
 
 
 def test_what_only_the_test_images_favour_leaves_it_open():

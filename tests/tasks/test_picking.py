@@ -12,7 +12,7 @@ from polyscale.errors import InputError
 from polyscale.records import Episodes, read_json
 from polyscale.report import write_report
 from polyscale.robot import make_policy
-from polyscale.studies import plan_compare, run_compare
+from polyscale.studies import is_finished, plan_compare, run_compare
 from polyscale.tasks import Picking, PickingSettings, get_task
 from polyscale.tasks.picking import learner
 
@@ -141,6 +141,16 @@ def test_without_a_simulator_the_error_of_actions_counts(compare, shown, tmp_pat
     run.save(out)
     assert not (out / "episodes.json").exists()
     assert "action error" in write_report(out).read_text()
+
+
+def test_a_finished_run_is_known_again(compare, shown, tmp_path):
+    run = compare(shown)
+    run.save(tmp_path)
+    for name in ("report.html", "curves.png"):
+        (tmp_path / name).write_text("")
+    assert is_finished(tmp_path, run.plan.facts, run.plan.files)
+    with pytest.raises(InputError, match="holds another run .it differs in train_targets"):
+        is_finished(tmp_path, run.plan.facts | {"train_targets": "other"}, run.plan.files)
 
 
 def test_a_policy_on_maps_is_nearer_than_a_blind_one(compare, shown):

@@ -142,4 +142,4 @@ def test_options_that_cannot_be():
 
 def test_a_group_that_most_tasks_have_is_named_by_the_others():
     groups = group_options({task.name: task.settings_type for task in loadable_tasks()})
-    assert list(groups["Options of every task but questions"]) == ["repeats"]
+    assert list(groups["Options of every task but questions, capacity and picking"]) == ["repeats"]

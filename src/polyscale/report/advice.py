@@ -178,9 +178,9 @@ def _too_few(run: Run, more: int) -> list[str]:
     return [f"The data have {had} take the candidate that costs less, or collect images."]
 
 
-def more_images(more: int) -> str:
-    """How many further test images would answer a question: a sentence without its full stop."""
-    return f"About {two_digits(more)} more test images would settle it"
+def more_images(more: int, samples: str = "test images") -> str:
+    """How many further samples would answer a question: a sentence without its full stop."""
+    return f"About {two_digits(more)} more {samples} would settle it"
 
 
 def _name(run: Run, candidate: str) -> str:

@@ -31,7 +31,7 @@ def reconstruction_sentences(run: Run) -> list[str]:
     if found.upper is None:
         said.append(
             "There is no upper bound, so it is not known how much of that any linear map could "
-            "find. It must be a model with more capacity than the target."
+            "find. An upper bound is a model with more capacity than the target."
         )
     elif best.ratio is not None and best.ratio_low is not None and best.ratio_high is not None:
         interval = f"{LEVEL} interval {percent(best.ratio_low)} to {percent(best.ratio_high)}"

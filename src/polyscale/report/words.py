@@ -136,7 +136,7 @@ def _evidence(run: Run, verdict: Verdict) -> str:
         gap = words.gap(contrast.difference)
         return (
             f"{lead}{gap}, but {_doubt(run, contrast)}. {_ahead(run, contrast)} "
-            f"{_more_images(verdict)}"
+            f"{_more_images(run, verdict)}"
         )
     ending = ""
     if verdict.outcome == "equivalent":
@@ -166,11 +166,11 @@ def _doubt(run: Run, contrast: Contrast) -> str:
     return f"with a {LEVEL} interval of {interval} the corrected {test} does not confirm it"
 
 
-def _more_images(verdict: Verdict) -> str:
+def _more_images(run: Run, verdict: Verdict) -> str:
     more = (verdict.num_test_needed or 0) - verdict.contrast.num_test
     if more <= 0:
-        return "More test images would narrow the interval."
-    return f"{more_images(more)}, if these figures are the true ones."
+        return f"More {run.task.samples} would narrow the interval."
+    return f"{more_images(more, run.task.samples)}, if these figures are the true ones."
 
 
 def _ahead(run: Run, contrast: Contrast) -> str:

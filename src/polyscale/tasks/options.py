@@ -236,7 +236,7 @@ def _name_tasks(tasks: Sequence[str], every: Iterable[str]) -> str:
     others = [task for task in every if task not in tasks]
     if not others:
         return "every task"
-    return f"every task but {_join(others)}" if 2 * len(others) < len(tasks) else _join(tasks)
+    return f"every task but {_join(others)}" if 2 * len(others) <= len(tasks) else _join(tasks)
 
 
 def _join(names: Iterable[str]) -> str:

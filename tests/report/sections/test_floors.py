@@ -32,6 +32,17 @@ def test_the_page_says_whether_candidates_beat_the_floors(run, low):
     assert ("Not every candidate" in told) == (low < 0)
 
 
+def test_a_ceiling_is_shown_apart_and_nothing_must_beat_it(run):
+    floor, *others = run.floors
+    ceiling = replace(beaten(floor, -0.1), kind="ceiling", name="told everything")
+    bounded = replace(run, floors=(ceiling, *(beaten(other, 0.1) for other in others)))
+    assert "told everything" not in [own.name for own, _, _ in floor_rows(bounded)]
+    assert [own.name for own, _, _ in floor_rows(bounded, "ceiling")] == ["told everything"]
+    page = floors_section(bounded)
+    assert "Every candidate is better" in page
+    assert "told everything" in page
+
+
 def test_a_run_without_floors_and_training_scores_has_no_section(run):
     old = tuple(replace(result, train_value=None) for result in run.results)
     assert floors_section(replace(run, floors=(), results=old)) is None

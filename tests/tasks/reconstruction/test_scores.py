@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from polyscale.tasks.reconstruction import ConstantLoss, Information
+from polyscale.errors import InputError
+from polyscale.features import ArrayMaps
+from polyscale.tasks.reconstruction import ConstantLoss, Information, best_constant
 
 
 def make_targets(num=6, tokens=9, channels=5, seed=0):
@@ -41,3 +43,13 @@ def test_images_that_do_not_vary_have_no_information():
     shares = np.array([[1.0, 0, 0, 0, 0, 0]])
     blank = constant_of(np.ones((6, 9, 5)))
     assert Information(np.ones(6), blank)(shares) == 0
+
+
+def test_a_target_that_tells_places_but_no_images_apart_is_refused():
+    places = np.random.default_rng(0).normal(size=(1, 3, 3, 5)).astype(np.float16)
+    blank = places.repeat(4, axis=0)
+    with pytest.raises(InputError, match="same at each place in 4 images, from 'a' to 'd'"):
+        best_constant(ArrayMaps(blank), "abcd", "vit@1")
+    blank[2, 1, 1] += 1
+    assert best_constant(ArrayMaps(blank), "abcd", "vit@1").value > 0
+    assert best_constant(ArrayMaps(blank[:1]), "a", "vit@1").value > 0

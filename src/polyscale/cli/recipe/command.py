@@ -97,7 +97,10 @@ def run_recipe(
     ] = None,
     per_class: Annotated[
         int | None,
-        typer.Option(help="ImageNet only: images per class in each split (default: all)."),
+        typer.Option(
+            help="ImageNet only: images per class in each split (default: 10 for reconstruct-… and "
+            "capacity-…, else all)."
+        ),
     ] = None,
     limit: Annotated[
         int | None,

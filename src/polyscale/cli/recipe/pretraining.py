@@ -10,6 +10,13 @@ from polyscale.studies.recipes.pretraining import NUM_IMAGES
 
 DATA = "ImageNet-21k"
 
+METHODS = {
+    "single": "",
+    "s2": " with S² afterwards",
+    "s2 in pre-training": " with S² during pre-training",
+}
+"""The method as the table of the paper's figures names it → what is said of a model."""
+
 
 def show(recipe: PretrainRecipe) -> Lines:
     """The recipe with the paper's figures, and what it costs."""
@@ -22,7 +29,7 @@ def show(recipe: PretrainRecipe) -> Lines:
 
 def figures(recipe: PretrainRecipe) -> str:
     """What the paper prints, in per cent of ImageNet-1k's images."""
-    values = (f"{row.model}, {row.method}: {row.value}" for row in recipe.published)
+    values = (f"{row.model}{METHODS[row.method]}: {row.value}" for row in recipe.published)
     return f"The paper's figures, top-1 accuracy in per cent: {'; '.join(values)}"
 
 

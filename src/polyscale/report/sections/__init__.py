@@ -30,7 +30,7 @@ from polyscale.report.sections.hard import hard_section
 from polyscale.report.sections.heads import heads_section
 from polyscale.report.sections.method import method_section
 from polyscale.report.sections.questions import questions_answer, questions_section
-from polyscale.report.sections.reconstruction import reconstruction_section
+from polyscale.report.sections.reconstruction import larger_model_section, reconstruction_section
 from polyscale.report.sections.repeats import repeats_section
 from polyscale.report.sections.sizes import sizes_section
 
@@ -57,6 +57,7 @@ FINDINGS: tuple[Section, ...] = (
     contrasts_section,
     heads_section,
     hard_section,
+    larger_model_section,
     repeats_section,
     budgets_section,
     cascades_section,

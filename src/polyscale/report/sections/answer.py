@@ -86,7 +86,9 @@ def cost_lines(run: Run, verdict: Verdict) -> tuple[list[CostLine], dict[str, li
     others: dict[str, list[CostLine]] = {}
     for cost in verdict.costs:
         larger = run.models[run.rows[cost.larger].backbone]
-        sentence = f"{_sentence(run, cost, AXES[cost.axis].noun, larger)} {_ending(cost)}".rstrip()
+        sentence = (
+            f"{_sentence(run, cost, AXES[cost.axis].noun, larger)} {_ending(run, cost)}".rstrip()
+        )
         is_first = cost.larger == verdict.larger.candidate
         (first if is_first else others.setdefault(larger, [])).append((cost, sentence))
     return first, others
@@ -112,7 +114,7 @@ def _sentence(run: Run, cost: CostVerdict, noun: str, larger: str) -> str:
     return f"{lead} of {larger}, and whether it does better is open: {gap}."
 
 
-def _ending(cost: CostVerdict) -> str:
+def _ending(run: Run, cost: CostVerdict) -> str:
     """What would settle an open verdict, if it is known."""
     if cost.outcome != "inconclusive":
         return ""
@@ -122,7 +124,7 @@ def _ending(cost: CostVerdict) -> str:
             "not settle it; other scales may."
         )
     more = (cost.num_test_needed or 0) - cost.contrasts[0].num_test
-    return f"{more_images(more)}." if more > 0 else ""
+    return f"{more_images(more, run.task.samples)}." if more > 0 else ""
 
 
 def _outcome(cost: CostVerdict, texts: Mapping[Outcome, str]) -> str:

@@ -15,6 +15,7 @@ from polyscale.report.names import COLOURS
 from polyscale.report.plot import Plot, Series, place
 from polyscale.report.reconstruction_words import (
     interval_text,
+    is_reconstruction,
     reconstruction_sentences,
     target_name,
 )
@@ -40,8 +41,16 @@ class Shown:
 
 
 def reconstruction_section(run: Run) -> Markup | None:
-    """Figures, charts and pictures, where a run holds a reconstruction."""
-    found = run.reconstruction
+    """Figures, charts and pictures, where a run asks for nothing but a reconstruction."""
+    return _section(run, run.reconstruction) if is_reconstruction(run) else None
+
+
+def larger_model_section(run: Run) -> Markup | None:
+    """The same where a run compares models, and reconstructs the larger one beside."""
+    return None if is_reconstruction(run) else _section(run, run.reconstruction)
+
+
+def _section(run: Run, found: Reconstruction | None) -> Markup | None:
     if found is None:
         return None
     rows = {split: found.of(split) for split in ("test", "train")}

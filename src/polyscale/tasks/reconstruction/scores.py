@@ -59,20 +59,27 @@ def best_constant(maps: MapSource, ids: Sequence[str], name: str) -> ConstantLos
         name: of the target, for errors.
 
     Raises:
-        InputError: if the features are the same everywhere.
+        InputError: if the features are the same everywhere, or in every image.
     """
     num, dim = len(maps), maps.shape[3]
-    squares, means = np.zeros(num), np.zeros((num, dim))
-    centre = maps.take(np.zeros(1, np.int64)).astype(np.float64).mean(axis=(0, 1, 2))
+    squares, means, from_first = np.zeros(num), np.zeros((num, dim)), np.zeros(num)
+    first = maps.take(np.zeros(1, np.int64)).astype(np.float64).reshape(1, -1, dim)
+    centre = first.mean(axis=(0, 1))
     for images, (rows,) in batches(np.arange(num), [maps]):
         centred = rows.astype(np.float64).reshape(len(images), -1, dim) - centre
         squares[images], means[images] = (centred**2).mean(axis=(1, 2)), centred.mean(axis=1)
+        from_first[images] = ((centred - (first - centre)) ** 2).mean(axis=(1, 2))
     best = means.mean(axis=0)
     squares -= (means * (2 * best) - best**2).mean(axis=1)
     constant = ConstantLoss(squares, means - best)
-    if constant.value <= VARIES * (constant.value + ((centre + best) ** 2).mean()):
+    # position embeddings alone make a map of a blank image vary
+    same = {
+        "everywhere": constant.value <= VARIES * (constant.value + ((centre + best) ** 2).mean()),
+        "at each place": num > 1 and from_first.max() <= VARIES * constant.value,
+    }
+    if place := next((place for place, is_same in same.items() if is_same), None):
         raise InputError(
-            f"target {name} must give features that vary, but they are the same everywhere in "
+            f"target {name} must give features that vary, but they are the same {place} in "
             f"{num} images, from {ids[0]!r} to {ids[-1]!r}. Check its weights, and that the images "
             "are not blank."
         )
