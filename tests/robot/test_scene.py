@@ -36,7 +36,7 @@ def test_pictures(drawn):
     assert first.dtype == np.uint8
     assert first.shape == (drawn.side_px, drawn.side_px, 3)
     assert first.std() > 10
-    assert (first != other).mean() > 0.5
+    assert (first != other).mean() > 0.1
     moved = drawn.step(np.array([1, 0, 0, 1], dtype=np.float32)).picture
     assert (moved != other).any()
 

@@ -55,7 +55,6 @@ def compile_scene(num_distractors: int, num_surfaces: int) -> Any:
     _add_surfaces(mujoco, spec, num_surfaces)
     for index in range(num_distractors):
         _add_distractor(mujoco, spec, index)
-    _dim_light(spec)
     _hide_helpers(spec)
     return spec.compile()
 
@@ -98,13 +97,6 @@ def _add_distractor(mujoco: Any, spec: Any, index: int) -> None:
         condim=6,
         friction=[1, 0.01, 0.01],
     )
-
-
-def _dim_light(spec: Any) -> None:
-    """Less light that never varies: surfaces that are lit by more than 1 look the same in any."""
-    headlight = spec.visual.headlight
-    headlight.ambient, headlight.diffuse, headlight.specular = [0.15] * 3, [0] * 3, [0] * 3
-    spec.light("light0").ambient = [0.1] * 3
 
 
 def _hide_helpers(spec: Any) -> None:

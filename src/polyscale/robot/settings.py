@@ -32,8 +32,10 @@ class SceneSettings:
         num_distractors: objects on the table besides the cube.
         num_surfaces: different surfaces that table and floor may have, such as wood or cloth.
         cube_range_m: the cube lies at most so far from the middle of the table, along x and y.
-        light_range: brightness of the light, lowest and highest; 1 is full.
-        tint: how far colours of light and table may be from white, 0 to 1.
+        light_range: brightness of the light that varies, lowest and highest; 1 is full. A light at
+            the camera, which is always the same, comes on top.
+        tint: how far colours of light, table and floor may be from white, 0 to 1. Table and floor
+            are lit so well that little of it is seen on them by default.
         horizon: actions in which an episode must succeed, 25 a second.
         lift_m: how far the cube must be lifted.
 
@@ -47,7 +49,7 @@ class SceneSettings:
     num_distractors: int = 1
     num_surfaces: int = 1
     cube_range_m: float = 0.15
-    light_range: tuple[float, float] = (0.4, 0.8)
+    light_range: tuple[float, float] = (0.6, 1.0)
     tint: float = 0.15
     horizon: int = 50
     lift_m: float = 0.10
