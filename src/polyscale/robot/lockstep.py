@@ -23,7 +23,7 @@ from polyscale.robot.scene import Observation
 
 Picture = UInt8[NDArray[np.uint8], "side side 3"]
 
-FILM_PX = 160
+FILM_PX = 224
 """Side of the frames of a film."""
 
 FILM_EVERY = 2
