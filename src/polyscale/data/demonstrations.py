@@ -30,10 +30,10 @@ class Demonstrations:
     """
 
     frames: Pictures
-    states: Float32[NDArray[np.float32], "num_frames num_state"]
-    actions: Float32[NDArray[np.float32], "num_frames num_action"]
-    episode_of: Int64[NDArray[np.int64], " num_frames"]
-    privileged: Float32[NDArray[np.float32], "num_frames num_privileged"] | None = None
+    states: Float32[np.ndarray, "num_frames num_state"]
+    actions: Float32[np.ndarray, "num_frames num_action"]
+    episode_of: Int64[np.ndarray, " num_frames"]
+    privileged: Float32[np.ndarray, "num_frames num_privileged"] | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -92,7 +92,7 @@ class Starts:
 
     seeds: tuple[int, ...]
     frames: Pictures
-    cube_xy_m: Float[NDArray[np.float64], "num 2"]
+    cube_xy_m: Float[np.ndarray, "num 2"]
 
     def __len__(self) -> int:
         return len(self.seeds)

@@ -48,14 +48,14 @@ class Arrangement:
         light_direction: where the light goes.
     """
 
-    cube_xy_m: Float[NDArray[np.float64], " 2"]
-    distractors_xy_m: Float[NDArray[np.float64], "num 2"]
-    distractors_yaw: Float[NDArray[np.float64], " num"]
-    distractors_rgb: Float[NDArray[np.float64], "num 3"]
-    surfaces: Int64[NDArray[np.int64], " 2"]
-    surfaces_rgb: Float[NDArray[np.float64], "2 3"]
-    light_rgb: Float[NDArray[np.float64], " 3"]
-    light_direction: Float[NDArray[np.float64], " 3"]
+    cube_xy_m: Float[np.ndarray, " 2"]
+    distractors_xy_m: Float[np.ndarray, "num 2"]
+    distractors_yaw: Float[np.ndarray, " num"]
+    distractors_rgb: Float[np.ndarray, "num 3"]
+    surfaces: Int64[np.ndarray, " 2"]
+    surfaces_rgb: Float[np.ndarray, "2 3"]
+    light_rgb: Float[np.ndarray, " 3"]
+    light_direction: Float[np.ndarray, " 3"]
 
 
 def arrange(settings: SceneSettings, seed: int) -> Arrangement:

@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float32
-from numpy.typing import NDArray
 
 GAIN = 12.0
 """Action for each metre of distance: full speed from 8 cm on."""
@@ -24,8 +23,8 @@ HELD_M = 0.052
 
 
 def expert_action(
-    privileged: Float32[NDArray[np.float32], " num_privileged"],
-) -> Float32[NDArray[np.float32], " 4"]:
+    privileged: Float32[np.ndarray, " num_privileged"],
+) -> Float32[np.ndarray, " 4"]:
     """What to do next; it depends on nothing but what is the case.
 
     Over the cube with open fingers, down, close, up.

@@ -47,10 +47,10 @@ class Episode:
         seed: what the scene was reset with.
     """
 
-    frames: Sequence[UInt8[NDArray[np.uint8], "h w 3"]]
-    states: Float32[NDArray[np.float32], "num_frames num_state"]
-    actions: Float32[NDArray[np.float32], "num_frames num_action"]
-    privileged: Float32[NDArray[np.float32], "num_frames num_privileged"]
+    frames: Sequence[UInt8[np.ndarray, "h w 3"]]
+    states: Float32[np.ndarray, "num_frames num_state"]
+    actions: Float32[np.ndarray, "num_frames num_action"]
+    privileged: Float32[np.ndarray, "num_frames num_privileged"]
     seed: int
 
 
@@ -174,7 +174,7 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
         partial.write_text(json.dumps(content, indent=4), encoding="utf-8")
 
 
-def encode_png(pixels: UInt8[NDArray[np.uint8], "h w 3"]) -> bytes:
+def encode_png(pixels: UInt8[np.ndarray, "h w 3"]) -> bytes:
     """A frame as the bytes of a PNG file, which keeps every pixel."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=PNG_LEVEL)

@@ -21,9 +21,9 @@ from polyscale.operator.plan import check_count
 from polyscale.robot.policy import Policy
 from polyscale.robot.scene import Observation
 
-Picture = UInt8[NDArray[np.uint8], "side side 3"]
+Picture = UInt8[np.ndarray, "side side 3"]
 
-FILM_PX = 160
+FILM_PX = 224
 """Side of the frames of a film."""
 
 FILM_EVERY = 2
@@ -40,7 +40,7 @@ class Scene(Protocol):
         """Begin an episode, which depends on the seed alone."""
         ...
 
-    def step(self, action: Float32[NDArray[np.float32], " num_action"]) -> Observation:
+    def step(self, action: Float32[np.ndarray, " num_action"]) -> Observation:
         """Do something."""
         ...
 

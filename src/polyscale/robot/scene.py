@@ -64,9 +64,9 @@ class Observation:
         lifted: whether the cube is as high as it must be.
     """
 
-    picture: UInt8[NDArray[np.uint8], "side side 3"]
-    state: Float32[NDArray[np.float32], " num_state"]
-    privileged: Float32[NDArray[np.float32], " num_privileged"]
+    picture: UInt8[np.ndarray, "side side 3"]
+    state: Float32[np.ndarray, " num_state"]
+    privileged: Float32[np.ndarray, " num_privileged"]
     lifted: bool
 
 
@@ -110,7 +110,7 @@ class PickingScene:
             self._renderer.close()
 
     @property
-    def cube_position(self) -> Float[NDArray[np.float64], " 3"]:
+    def cube_position(self) -> Float[np.ndarray, " 3"]:
         """Where the middle of the cube is, in metres."""
         return self._data.body(CUBE).xpos.copy()
 
@@ -125,7 +125,7 @@ class PickingScene:
         self._follow(np.zeros(3))
         return self._observe()
 
-    def step(self, action: Float32[NDArray[np.float32], " 4"]) -> Observation:
+    def step(self, action: Float32[np.ndarray, " 4"]) -> Observation:
         """Do something for 40 ms.
 
         Args:
@@ -210,7 +210,7 @@ class PickingScene:
             bool(cube[2] - CUBE_Z_M >= self.settings.lift_m),
         )
 
-    def _draw(self) -> UInt8[NDArray[np.uint8], "side side 3"]:
+    def _draw(self) -> UInt8[np.ndarray, "side side 3"]:
         if self._renderer is None:
             return np.empty((0, 0, 3), np.uint8)
         self._renderer.update_scene(self._data, camera=self._camera)

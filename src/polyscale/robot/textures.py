@@ -4,23 +4,22 @@ import math
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from numpy.typing import NDArray
 from PIL import Image
 
 SIDE_PX = 256
 
 Rng = np.random.Generator
-Grey = Float[NDArray[np.float64], "side side"]
+Grey = Float[np.ndarray, "side side"]
 
 
-def make_textures(num: int) -> list[UInt8[NDArray[np.uint8], "side side 3"]]:
+def make_textures(num: int) -> list[UInt8[np.ndarray, "side side 3"]]:
     """So many different surfaces, each time the same ones: RGB from 0 to 255."""
     rng = np.random.default_rng(0)
     patterns = (_planks, _marble, _tiles, _plaid, _granite, _stripes)
     return [_coloured(patterns[i % len(patterns)](rng), rng) for i in range(num)]
 
 
-def _coloured(grey: Grey, rng: Rng) -> UInt8[NDArray[np.uint8], "side side 3"]:
+def _coloured(grey: Grey, rng: Rng) -> UInt8[np.ndarray, "side side 3"]:
     """From one colour, where the pattern is 0, to another, where it is 1; both are pale."""
     dark, light = rng.uniform(0.25, 0.55, 3), rng.uniform(0.6, 0.95, 3)
     dark, light = (0.5 * colour + 0.5 * colour.mean() for colour in (dark, light))
