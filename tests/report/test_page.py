@@ -244,6 +244,10 @@ def test_what_is_wrong_with_the_data_is_said(page):
 SCRIPT = "\"'><script>alert(1)</script><img src=x onerror=alert(1)> & {{ 7 * 7 }} {% raw %}"
 
 
+CHOICES = ("s2", "larger", "floor", "ceiling")
+"""Texts of which a file may have no other."""
+
+
 def poison(value, key=""):
     """Every text that a user, a model or a data set may have given, with a script behind it."""
     if isinstance(value, dict):
@@ -257,7 +261,7 @@ def poison(value, key=""):
         "about", "class_name", "data", "error", "family", "head", "id", "kind", "name", "names",
         "reason", "remarks", "test_id", "train_id", "noun", "sentence", "samples",
     )  # fmt: skip
-    is_free = isinstance(value, str) and key in free and value not in ("s2", "larger")
+    is_free = isinstance(value, str) and key in free and value not in CHOICES
     return value + SCRIPT if is_free else value
 
 
