@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from polyscale.studies.recipes import (
+    ALL_RECIPES,
     CAPACITIES,
     MULTIMODAL,
     PRETRAININGS,
@@ -282,7 +283,8 @@ def test_dry_starts_nothing(imagenet, weights, run, tmp_path, monkeypatch):
 
 def test_list_and_show(run):
     names = [line.split()[0] for line in run("list").stdout.splitlines()]
-    assert names == [*RECIPES, *MULTIMODAL, *RECONSTRUCTIONS, *CAPACITIES, *PRETRAININGS]
+    assert names == [*ALL_RECIPES]
+    assert {*RECIPES, *MULTIMODAL, *RECONSTRUCTIONS, *CAPACITIES, *PRETRAININGS} < {*names}
     shown = run("show", "imagenet-dinov2").stdout
     for word in ("hf:facebook/dinov2-base?tile=224@1,2,3", "85.7", "Apache-2.0", "AdamW", "base"):
         assert word in shown
