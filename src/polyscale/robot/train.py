@@ -1,6 +1,7 @@
 """Behaviour cloning: a policy learns to repeat what was demonstrated."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,7 +73,7 @@ class Demonstrated:
             )
         check_demonstrations(self.states, self.actions, self.episode_of)
 
-    @property
+    @cached_property
     def stops(self) -> NDArray[np.int64]:
         """The frame after the last one of each frame's episode (num_frames,)."""
         _, episode, counts = np.unique(self.episode_of, return_inverse=True, return_counts=True)

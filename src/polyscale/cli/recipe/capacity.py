@@ -20,7 +20,7 @@ def show(recipe: ImageNetCapacityRecipe) -> Lines:
 
 
 def costs(recipe: ImageNetCapacityRecipe, options: RunOptions) -> Lines:
-    """What a run on so many images of each class takes."""
+    """The models, tiles and multiply-adds of a run with this number of images of each class."""
     return _sizes(recipe, options.per_class or PER_CLASS)
 
 

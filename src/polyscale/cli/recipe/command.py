@@ -138,12 +138,12 @@ def run_recipe(
         cache=cache,
     )
     kind.check(entry, options)
-    if dry:
-        _print(output, kind.costs(entry, options))
-        return
-    options.source()  # a run needs data
-    _print(notes, kind.costs(entry, options))
-    _print(output, kind.run(entry, options))
+    if not dry:
+        options.source()  # a run needs data
+    prepared = kind.prepare(entry, options)
+    _print(output if dry else notes, kind.costs(prepared, options))
+    if not dry:
+        _print(output, kind.run(prepared, options))
 
 
 def _print(console: Console, lines: Iterable[RenderableType]) -> None:

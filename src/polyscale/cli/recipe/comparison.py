@@ -74,31 +74,12 @@ def show(recipe: Recipe) -> Lines:
         yield "  For a trial use --limit N (images of each split) and --steps N (of each head)."
 
 
-def costs(recipe: Recipe, options: RunOptions) -> Lines:
-    """What a run takes on the user's images and this machine."""
-    prepared = _prepare(recipe, options)
-    return _forecast(prepared.recipe, _size(prepared), measure_rates(prepared))
+Prepared = tuple[PreparedRecipe, RecipeSize]
 
 
-def run(recipe: Recipe, options: RunOptions) -> Lines:
-    """Run the recipe; its results beside the paper's figures.
-
-    Raises:
-        InputError: if the data cannot be used, weights are missing, or memory is too small.
-        RunError: if weights cannot be had, or every candidate fails.
-    """
-    prepared, out, cache = _prepare(recipe, options), options.out, options.cache
-    check_memory(prepared.recipe, _size(prepared))
-    check_out(out)
-    fetch_weights(prepared.recipe, prepared.weights_dir)
-    with progress_bars() as progress:
-        plan = prepared.plan(image_cache=cache or default_inspection_cache(), progress=progress)
-    run_plan(plan, out, cache=cache or default_cache())
-    return _outcome(prepared, out)
-
-
-def _prepare(recipe: Recipe, options: RunOptions) -> PreparedRecipe:
-    return prepare_recipe(
+def prepare(recipe: Recipe, options: RunOptions) -> Prepared:
+    """The recipe with the user's data and weights, and how large it is."""
+    prepared = prepare_recipe(
         recipe.name,
         options.data,
         weights_dir=options.weights_dir,
@@ -106,10 +87,31 @@ def _prepare(recipe: Recipe, options: RunOptions) -> PreparedRecipe:
         limit=options.limit,
         given=options.given,
     )
+    settings, folder = prepared.settings, prepared.weights_dir
+    return prepared, size_recipe(prepared.recipe, settings, weights_dir=folder)
 
 
-def _size(prepared: PreparedRecipe) -> RecipeSize:
-    return size_recipe(prepared.recipe, prepared.settings, weights_dir=prepared.weights_dir)
+def costs(sized: Prepared, _: RunOptions) -> Lines:
+    """The tiles, memory and time of a run on the user's images and this machine."""
+    prepared, size = sized
+    return _forecast(prepared.recipe, size, measure_rates(prepared))
+
+
+def run(sized: Prepared, options: RunOptions) -> Lines:
+    """Run the recipe; its results beside the paper's figures.
+
+    Raises:
+        InputError: if memory is too small.
+        RunError: if weights cannot be had, or every candidate fails.
+    """
+    (prepared, size), out, cache = sized, options.out, options.cache
+    check_memory(prepared.recipe, size)
+    check_out(out)
+    fetch_weights(prepared.recipe, prepared.weights_dir)
+    with progress_bars() as progress:
+        plan = prepared.plan(image_cache=cache or default_inspection_cache(), progress=progress)
+    run_plan(plan, out, cache=cache or default_cache())
+    return _outcome(prepared, out)
 
 
 def _forecast(recipe: Recipe, size: RecipeSize, rates: Rates) -> Lines:
@@ -200,6 +202,7 @@ KIND = Kind(
     recipe=Recipe,
     data=lambda recipe: recipe.data.name,
     show=show,
+    prepare=prepare,
     costs=costs,
     run=run,
 )

@@ -1,4 +1,4 @@
-"""What runs on ImageNet's images with the recipe's own weights have in common."""
+"""Data, weights and settings of recipes that run on ImageNet's images."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the commands need to know of a kind of recipe."""
+"""The interface between the commands and a kind of recipe."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Lines = Iterator[str | Table]
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What `polyscale recipe run` is asked for.
+    """The options of `polyscale recipe run`.
 
     Attributes:
         data: where the data are; None for what a run would cost.
@@ -52,8 +52,9 @@ class Kind:
     Attributes:
         recipe: the class of its recipes.
         data: recipe → the name of its data set.
-        unused: options of a run that say nothing to it.
+        unused: options of a run that its recipes do not use.
         show: recipe → all about it.
+        prepare: recipe and options → what `costs` and `run` need, read once for both.
         costs: what a run would take.
         run: runs it, and gives the paper's figures beside the results.
     """
@@ -62,11 +63,12 @@ class Kind:
     data: Callable[[Any], str]
     unused: tuple[str, ...] = ()
     show: Callable[[Any], Lines]
+    prepare: Callable[[Any, RunOptions], Any] = lambda recipe, _: recipe
     costs: Callable[[Any, RunOptions], Lines]
     run: Callable[[Any, RunOptions], Lines]
 
     def check(self, recipe: Any, options: RunOptions) -> None:
-        """Raise an InputError for an option that says nothing to the recipe."""
+        """Raise an InputError for an option that the recipe does not use."""
         for name in self.unused:
             value = options.given.get(name, getattr(options, name, None))
             if value is not None:
@@ -82,7 +84,7 @@ def heading(recipe: Any, data: str) -> str:
 
 
 def what_is_stated(recipe: Any, by: str = "the paper") -> Iterator[str]:
-    """What the paper says about an experiment, and what was chosen where it does not."""
+    """What the paper states about an experiment, and what we chose where it states nothing."""
     yield f"Stated by {by}:"
     yield from (f"  {line}" for line in recipe.stated)
     yield "Left open by the paper, and chosen here:"

@@ -57,7 +57,7 @@ def show(recipe: MultimodalRecipe) -> Lines:
 
 
 def costs(recipe: MultimodalRecipe, _: RunOptions) -> Lines:
-    """What a run takes."""
+    """The towers, training stages and weights of a run."""
     yield from _sizes(recipe)
     yield from _weights(recipe)
 

@@ -48,7 +48,7 @@ def published_table(recipe: ReconstructionRecipe) -> Table:
 
 
 def costs(recipe: ReconstructionRecipe, options: RunOptions) -> Lines:
-    """What a run on so many images of each class and split takes."""
+    """The models, tiles and multiply-adds of a run with this number of images of each class."""
     return _sizes(recipe, options.per_class or PER_CLASS)
 
 
