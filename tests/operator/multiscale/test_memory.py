@@ -20,12 +20,23 @@ def free(monkeypatch):
     return set_free
 
 
-@pytest.mark.parametrize(("fits", "expected"), [(0.5, 1), (1, 1), (3.99, 2), (4.01, 4), (1000, 8)])
+@pytest.mark.parametrize(("fits", "expected"), [(0.5, 1), (1, 1), (3.99, 2), (4.01, 4), (1000, 64)])
 def test_as_many_tiles_as_half_of_the_memory_holds(free, fits, expected):
     def run(num):
         return torch.zeros(num, 1000)
 
     free(int(fits * 4000) * 2)
+    assert fitting_tiles(run, CPU) == expected
+
+
+@pytest.mark.parametrize(
+    ("share_of_cache", "expected"), [(1.0, 8), (1 / 8, 8), (1 / 17, 16), (1 / 1000, 64)]
+)
+def test_small_tiles_fill_the_cache_of_a_cpu(free, share_of_cache, expected):
+    def run(num):
+        return torch.zeros(num, int(share_of_cache * memory.CPU_CACHE), dtype=torch.uint8)
+
+    free(2**40)
     assert fitting_tiles(run, CPU) == expected
 
 

@@ -14,23 +14,30 @@ from polyscale.operator.backbones.memory import free_bytes
 SHARE = 0.5
 """Share of the free memory that a chunk may take; the rest is for the output and for others."""
 
-MOST = {"cuda": 64, "cpu": 8}
-"""Beyond it a chunk runs little faster: a GPU is full, a CPU's cache is."""
+MOST = 64
+"""Beyond it a chunk runs little faster: a GPU is full, and the cost of a call is shared."""
+
+CPU_CACHE = 4 * 2**20
+"""Bytes of a chunk that stay in the cache of a CPU core, about; more only fetch from memory."""
+
+CPU_MOST = 8
+"""On a CPU, of tiles so large that a chunk of them does not fit its cache."""
 
 
 def fitting_tiles(run: Callable[[int], object], device: torch.device) -> int:
-    """Largest power of two of tiles that fits, at most `MOST`.
+    """Largest power of two of tiles that fits and gains speed.
 
     Two tiles and then one are run; the difference of their peaks is what a tile needs. `run` makes
     so many tiles and calls the backbone on them.
     """
-    if device.type not in MOST:  # nothing runs on the meta device, and others do not tell
-        return MOST["cpu"]
+    if device.type not in ("cuda", "cpu"):  # nothing runs on meta, and others do not tell
+        return CPU_MOST
     free = free_bytes(device)
     two, one = (peak_live_bytes(lambda num=num: run(num)) for num in (2, 1))  # type: ignore[misc]
     per_tile = max(two - one, 1)
     fitting = int((SHARE * free - (one - per_tile)) // per_tile)
-    return 2 ** (max(1, min(fitting, MOST[device.type])).bit_length() - 1)
+    most = MOST if device.type == "cuda" else min(MOST, max(CPU_MOST, CPU_CACHE // per_tile))
+    return 2 ** (max(1, min(fitting, most)).bit_length() - 1)
 
 
 def peak_live_bytes(call: Callable[[], object], *, held: Iterable[Tensor] = ()) -> int:
