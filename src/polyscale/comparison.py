@@ -29,6 +29,7 @@ from polyscale.records import (
 from polyscale.report import write_report
 from polyscale.studies import REPORT_FILES, check_out, is_finished, new_run, write_run
 from polyscale.tasks import Scores
+from polyscale.tasks.registry import heads_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -220,7 +221,7 @@ class _SavedHeads(Mapping[str, Any]):
         self._files = files
 
     def __getitem__(self, candidate: str) -> Any:
-        return load_head(self._files[candidate]).head
+        return load_head(self._files[candidate], heads_of).head
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)

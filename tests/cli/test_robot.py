@@ -25,3 +25,9 @@ def test_mistakes_are_one_line(run, refused, tmp_path):
     result = run("robot", "record", "--episodes", 0, "--out", tmp_path / "out")
     refused(result, "episodes must be a whole number from 1 to", "but got 0")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_policy_that_is_none_is_refused(run, refused, tmp_path):
+    result = run("robot", "act", "--head", tmp_path / "none", "--out", tmp_path / "out")
+    refused(result, "head must be a file, but there is no")
+    assert not (tmp_path / "out").exists()

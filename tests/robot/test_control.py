@@ -196,6 +196,11 @@ def test_options_are_checked(name):
         ControlOptions(**{"horizon": 8, name: 0})
 
 
+def test_features_of_another_shape_are_refused(seeing):
+    with pytest.raises(InputError, match=r"policy must .* 6 channels .* at scales \(1,\) .* trained on 12"):
+        replace(seeing, module=seeing.module.with_scales([1]))
+
+
 def test_no_more_actions_are_carried_out_than_are_predicted(told):
     with pytest.raises(InputError, match="execute must be at most 3, as many actions as the"):
         replace(told, options=replace(told.options, execute=4))

@@ -17,6 +17,7 @@ from polyscale.studies.predict import load_predictor, predict_files, threshold_t
 from polyscale.studies.predict.overlay import draw_overlay
 from polyscale.tasks import ClassificationSettings
 from polyscale.tasks.depth import Metres
+from polyscale.tasks.registry import heads_of
 from polyscale.tasks.segmentation import Labels
 
 FACTS = {
@@ -99,7 +100,7 @@ def test_a_live_model_must_be_given_again(finished, tiny_backbone):
     with pytest.raises(InputError, match="backbone must be given.*'mine', a live model"):
         load_predictor(file)
     torch.manual_seed(1)
-    with pytest.raises(InputError, match="it is a head of other features: weights_hash"):
+    with pytest.raises(InputError, match="it is a head of other features: backbone .*weights_hash"):
         load_predictor(file, backbone=tiny_backbone())
 
 
@@ -163,7 +164,7 @@ def test_a_threshold_is_a_probability(finished, image_folder, tmp_path):
 
 def test_names_of_classes_that_are_lost(finished, tmp_path):
     _, model, file = finished()
-    loaded = load_head(file)
+    loaded = load_head(file, heads_of)
     facts = {**loaded.facts, "class_names": ["one"]}
     save_head(tmp_path / "head", loaded.head, name=loaded.name, facts=facts)
     with pytest.raises(InputError, match="a name for each of its 2 scores, but has 1"):

@@ -13,8 +13,9 @@ from polyscale.records import Episodes, read_json
 from polyscale.report import write_report
 from polyscale.robot import make_policy
 from polyscale.studies import is_finished, plan_compare, run_compare
+from polyscale.studies.predict import act_in_scenes, load_predictor, predict_files
 from polyscale.tasks import Picking, PickingSettings, get_task
-from polyscale.tasks.picking import learner
+from polyscale.tasks.picking import actor, learner
 
 SETTINGS = {
     **FAST,
@@ -36,6 +37,7 @@ def small():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(learner, "PickingScene", toy.Plane)
+        patch.setattr(actor, "PickingScene", toy.Plane)
         patch.setattr(learner, "make_policy", make)
         yield
 
@@ -217,3 +219,54 @@ def test_a_policy_may_see_the_mean_of_each_scale(models):
 
 def test_the_task_is_there_by_its_name():
     assert isinstance(get_task("picking"), Picking)
+
+
+@pytest.fixture(scope="module")
+def policies(compare, simulated, models, tmp_path_factory):
+    """The folder of a run's policies, and the model that they see with."""
+    out = tmp_path_factory.mktemp("run")
+    compare(simulated).save(out)
+    return out / "heads", models["tiny:net_small"]
+
+
+def test_a_policy_acts_in_scenes_of_its_own_and_goes_on(policies, tmp_path, monkeypatch):
+    heads, model = policies
+    predictor = load_predictor(heads / "1.safetensors", backbone=model)
+    assert predictor.module.scales == (1, 2)
+    first = act_in_scenes(predictor, tmp_path / "acting", episodes=2)
+    assert len(list((tmp_path / "acting" / "films").glob("*.webp"))) == 2
+    more = act_in_scenes(predictor, tmp_path / "acting", episodes=3)
+    assert [episode.seed for episode in more[:2]] == [episode.seed for episode in first]
+    assert more[:2] == first
+    again = act_in_scenes(predictor, tmp_path / "again", episodes=3)
+    assert [(e.lifted, e.steps) for e in again] == [(e.lifted, e.steps) for e in more]
+
+
+def test_a_folder_of_another_policy_is_refused(policies, tmp_path):
+    heads, model = policies
+    one, other = (load_predictor(heads / f"{n}.safetensors", backbone=model) for n in (0, 1))
+    act_in_scenes(one, tmp_path / "acting", episodes=1)
+    with pytest.raises(InputError, match="holds another: candidate is tiny:net_small@1 there"):
+        act_in_scenes(other, tmp_path / "acting", episodes=1)
+
+
+def test_a_policy_of_another_encoder_is_refused(policies, models):
+    heads, _ = policies
+    with pytest.raises(InputError, match="backbone 'tiny:net_small', not 'tiny:net_large'"):
+        load_predictor(heads / "0.safetensors", backbone=models["tiny:net_large"])
+
+
+def test_a_policy_predicts_no_pictures(policies, tmp_path):
+    heads, model = policies
+    predictor = load_predictor(heads / "0.safetensors", backbone=model)
+    with pytest.raises(InputError, match="it is a policy.*Use polyscale robot act"):
+        predict_files(predictor, [], tmp_path / "out")
+    with pytest.raises(InputError, match="episodes must be a whole number from 1"):
+        act_in_scenes(predictor, tmp_path / "out", episodes=0)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_policy_of_a_scene_that_nothing_simulates_cannot_act(compare, shown, models, tmp_path):
+    compare(shown).save(tmp_path)
+    with pytest.raises(InputError, match="head must be a policy of the simulated scene"):
+        load_predictor(tmp_path / "heads" / "0.safetensors", backbone=models["tiny:net_small"])

@@ -133,7 +133,8 @@ class Controller:
         options: how it acts.
 
     Raises:
-        InputError: if more actions are to be carried out than are predicted.
+        InputError: if more actions are to be carried out than are predicted, or the policy was
+            trained on features of another shape.
     """
 
     module: MultiScale
@@ -145,6 +146,15 @@ class Controller:
             raise InputError(
                 f"execute must be at most {self.policy.future}, as many actions as the policy "
                 f"predicts, but got {self.options.execute}."
+            )
+        own = self.module.out_channels, tuple(self.module.plan.grid_hw)
+        trained = self.policy.config["in_channels"], tuple(self.policy.config["grid_hw"])
+        if self.policy.sees and own != trained:
+            raise InputError(
+                f"policy must have been trained on {own[0]} channels and {own[1]} cells, as "
+                f"{self.module.backbone.name} at scales {self.module.scales} gives them, but was "
+                f"trained on {trained[0]} channels and {trained[1]} cells. Take the encoder and "
+                "the scales that it was trained on."
             )
 
     def encode(self, pictures: Sequence[Picture]) -> Float[Tensor, "num height width channels"]:

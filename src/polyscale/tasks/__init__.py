@@ -8,7 +8,7 @@ from polyscale.tasks.groups import ImageGroups
 from polyscale.tasks.maps import DensePredictor, MapSettings, MapTask
 from polyscale.tasks.multilabel import Multilabel
 from polyscale.tasks.options import Option, given_options, group_options, make_settings, option
-from polyscale.tasks.picking import Picking, PickingSettings
+from polyscale.tasks.picking import Actor, Picking, PickingSettings
 from polyscale.tasks.pooled import PooledTask, fit_ridge, ridge_predictions
 from polyscale.tasks.pooled_predictor import PooledPredictor
 from polyscale.tasks.questions import QuestionAnswering, QuestionSettings
@@ -21,6 +21,7 @@ from polyscale.tasks.task import AddOn, Task
 
 __all__ = [
     "DEFAULT",
+    "Actor",
     "AddOn",
     "Baseline",
     "Capacity",

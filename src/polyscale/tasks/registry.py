@@ -3,10 +3,12 @@
 A package brings a task by an entry point of group `polyscale.tasks`, whose value is the class.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
 
 from polyscale.errors import InputError, first_line, near_matches
+from polyscale.learning.heads.dense import HeadKind
 from polyscale.tasks.capacity import Capacity
 from polyscale.tasks.classification import Classification
 from polyscale.tasks.depth import Depth
@@ -54,6 +56,11 @@ def get_task(name: str) -> Task:
     raise InputError(
         f"task must be one of {', '.join(names)}, but got {name!r}.{near_matches(name, names)}"
     )
+
+
+def heads_of(name: str) -> Mapping[str, HeadKind]:
+    """The heads that the task of that name may keep; raises as `get_task` does."""
+    return get_task(name).settings_type.heads
 
 
 def loadable_tasks() -> tuple[Task, ...]:

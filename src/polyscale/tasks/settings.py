@@ -12,6 +12,8 @@ from typing_extensions import Self
 
 from polyscale.errors import InputError
 from polyscale.features import Feature, pooled_columns
+from polyscale.learning.heads.dense import HeadKind
+from polyscale.learning.heads.head_file import POOLED_HEADS
 from polyscale.operator.multiscale import (
     MultiScale,
     Precision,
@@ -62,6 +64,9 @@ class RunSettings(ABC):
 
     kept_with_heads: ClassVar[tuple[str, ...]] = ("source", "margin", "seed")
     """Fields that the file of a head keeps; `of_head` reads them."""
+
+    heads: ClassVar[Mapping[str, HeadKind]] = POOLED_HEADS
+    """Name → a head that a run may keep as a file."""
 
     features: ClassVar[Literal["pooled", "maps"]]
     """What is extracted of each image: one row of numbers, or a map."""

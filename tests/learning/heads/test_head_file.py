@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 from polyscale.errors import InputError, RunError
 from polyscale.learning.heads.dense.registry import DEPTH_HEADS, SEGMENTATION_HEADS, HeadKind
 from polyscale.learning.heads.head_file import (
+    POOLED_HEADS,
     check_candidate,
     check_fits,
     load_head,
@@ -30,7 +31,7 @@ RANGE_M = {"min_depth_m": 0.1, "max_depth_m": 10.0}
 
 @pytest.fixture
 def kinds(toy):
-    return {"toy": HeadKind(make=toy.ToyHead, training=toy.SETTINGS, about="")}
+    return lambda task: {"toy": HeadKind(make=toy.ToyHead, training=toy.SETTINGS, about="")}
 
 
 @pytest.fixture
@@ -73,8 +74,9 @@ def test_tied_weights_come_back(toy, tmp_path):
             super().__init__(**config)
             self.again = self.classify
 
-    save_head(tmp_path / "h", Tied(in_channels=2, num_classes=2), name="tied", facts={})
-    loaded = load_head(tmp_path / "h", {"tied": HeadKind(make=Tied, training=None, about="")})
+    save_head(tmp_path / "h", Tied(in_channels=2, num_classes=2), name="tied", facts=FACTS)
+    kind = HeadKind(make=Tied, training=None, about="")
+    loaded = load_head(tmp_path / "h", lambda task: {"tied": kind})
     assert loaded.head.again is loaded.head.classify
 
 
@@ -115,31 +117,35 @@ def test_weights_that_do_not_fit(saved, kinds):
 @pytest.mark.parametrize("name", SEGMENTATION_HEADS | DEPTH_HEADS)
 def test_a_configuration_that_claims_too_much_takes_no_memory(saved, name):
     file, _ = saved
+    heads = SEGMENTATION_HEADS if name in SEGMENTATION_HEADS else DEPTH_HEADS
     config = {"in_channels": 10**11}
-    task = "segmentation" if name in SEGMENTATION_HEADS else "depth"
-    config |= {"num_classes": 3} if name in SEGMENTATION_HEADS else RANGE_M
+    config |= {"num_classes": 3} if heads is SEGMENTATION_HEADS else RANGE_M
     config |= {"num_rows": 9} if name == "knn" else {}
-    rewrite(file, name=name, config=config, facts=FACTS | {"task": task})
+    rewrite(file, name=name, config=config)
     with pytest.raises(InputError, match="must hold the weights of its configuration, but"):
-        load_head(file)
+        load_head(file, lambda task: heads)
 
 
 @pytest.mark.parametrize("task", [None, ["depth"]])
-def test_a_task_without_a_name(saved, task):
+def test_a_task_without_a_name(saved, kinds, task):
     rewrite(saved[0], facts={"task": task})
     with pytest.raises(InputError, match="must name its task, but got"):
-        load_head(saved[0])
+        load_head(saved[0], kinds)
 
 
-def test_tasks_on_whole_images_have_a_linear_head(saved, tmp_path):
+def test_heads_are_those_of_the_task(saved, kinds, tmp_path):
+    def kinds_of(task):
+        return {"counting": POOLED_HEADS, "segmentation": kinds(task)}[task]
+
     head = LinearHead.of(np.eye(2, 3), np.array([0.5, -1]))
     save_head(tmp_path / "pooled", head, name="linear", facts={"task": "counting"})
-    loaded = load_head(tmp_path / "pooled")
+    loaded = load_head(tmp_path / "pooled", kinds_of)
     features = np.ones((4, 3), np.float32)
     np.testing.assert_array_equal(loaded.head.scores(features), head.scores(features))
+    assert load_head(saved[0], kinds_of).name == "toy"
     rewrite(saved[0], facts={"task": "counting"})
     with pytest.raises(InputError, match="must be one of linear, but got 'toy'"):
-        load_head(saved[0])
+        load_head(saved[0], kinds_of)
 
 
 def test_a_file_from_before_there_were_checksums_loads(saved, kinds):

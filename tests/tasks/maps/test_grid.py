@@ -8,6 +8,7 @@ from tests.tiny_study import CANDIDATES
 from polyscale.learning.heads.head_file import load_head
 from polyscale.learning.heads.logistic import CONVERGED
 from polyscale.studies.predict import load_predictor
+from polyscale.tasks.registry import heads_of
 
 SMALL = {"channels": 8}
 
@@ -66,5 +67,5 @@ def test_a_saved_head_knows_its_grid(study, tmp_path):
     comparison.save(tmp_path)
     (row,) = json.loads((tmp_path / "results.json").read_text())
     file = tmp_path / row["probe"]["file"]
-    assert load_head(file).facts["grid"] == row["probe"]["grid_hw"]
+    assert load_head(file, heads_of).facts["grid"] == row["probe"]["grid_hw"]
     assert load_predictor(file, backbone=study.models["tiny:net_small"])

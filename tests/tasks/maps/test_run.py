@@ -17,6 +17,7 @@ from polyscale.learning.heads.head_file import load_head
 from polyscale.studies import plan_compare
 from polyscale.studies.predict import load_predictor
 from polyscale.tasks import DensePredictor, DepthSettings, SegmentationSettings
+from polyscale.tasks.registry import heads_of
 
 
 def numbers(comparison):
@@ -112,7 +113,7 @@ def test_files_say_what_the_comparison_says(segmented, tmp_path):
     assert set(gallery.kind) == {"image", "truth", "prediction"}
     assert gallery.groupby("id").size().eq(2 + len(CANDIDATES)).all()
     for number, row in enumerate(rows):
-        loaded = load_head(tmp_path / row["probe"]["file"])
+        loaded = load_head(tmp_path / row["probe"]["file"], heads_of)
         assert row["probe"]["file"] == f"heads/{number}.safetensors"
         assert loaded.facts["candidate"] == row["candidate"]
         assert loaded.facts["class_names"] == classes["names"]
@@ -125,7 +126,7 @@ def test_exchanged_heads_are_noticed(segmented, tmp_path):
     other.rename(first)
     (tmp_path / "head.safetensors").rename(other)
     for file, wrong in ((first, CANDIDATES[1]), (other, CANDIDATES[0])):
-        load_head(file)  # whole, with a checksum that is right
+        load_head(file, heads_of)  # whole, with a checksum that is right
         with pytest.raises(InputError, match=f"must belong to .* it belongs to {wrong}\\. "):
             load_predictor(file)
 

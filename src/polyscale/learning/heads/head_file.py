@@ -5,7 +5,7 @@ it can be executed.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from polyscale.errors import InputError, first_line, near_matches
-from polyscale.learning.heads.dense.registry import HEADS, HeadKind
+from polyscale.learning.heads.dense.registry import HeadKind
 from polyscale.learning.heads.linear_head import LinearHead
 from polyscale.learning.training import read_tensors, write_tensors
 
@@ -28,7 +28,7 @@ WHAT = "a head"
 POOLED_HEADS = {
     "linear": HeadKind(make=LinearHead, training=None, about="Linear map of pooled features")
 }
-"""Heads of all tasks that describe each image by one row of numbers."""
+"""Heads of tasks that describe each image by one row of numbers."""
 
 OTHER_FILE = "Take a file that `polyscale compare` wrote."
 OTHER_VERSION = "Use the version of polyscale that wrote it, or a later one."
@@ -70,12 +70,12 @@ def save_head(path: Path, head: nn.Module, *, name: str, facts: Mapping[str, Any
     write_tensors(path, head.state_dict(), KEY, about, what=WHAT)
 
 
-def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> LoadedHead:
+def load_head(path: Path, kinds_of: Callable[[str], Mapping[str, HeadKind]]) -> LoadedHead:
     """Read a head and verify its checksum.
 
     Args:
         path: of the file.
-        kinds: heads by name; None means those of the task that the file names.
+        kinds_of: name of the task that the file is of → its heads by name.
 
     Raises:
         InputError: if the file is damaged, holds no head of polyscale, one that this version does
@@ -83,7 +83,9 @@ def load_head(path: Path, kinds: Mapping[str, HeadKind] | None = None) -> Loaded
     """
     about, tensors = _read(path)
     name, config, facts = about["name"], about["config"], about["facts"]
-    kinds = _kinds_of(path, facts) if kinds is None else kinds
+    if not isinstance(task := facts.get("task"), str):
+        raise _refused(path, "name its task", f"got {task!r}", OTHER_VERSION)
+    kinds = kinds_of(task)
     with torch.device("meta"):  # a configuration may claim any size
         expected = _make(path, name, config, kinds).state_dict()
     shapes, expected_shapes = (
@@ -158,14 +160,6 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         if not isinstance(about.get(name), kind):
             raise _refused(path, f"have a {name}", "it has no valid one")
     return about, tensors
-
-
-def _kinds_of(path: Path, facts: Mapping[str, Any]) -> Mapping[str, HeadKind]:
-    """Those of the task for maps; other tasks have a linear map of pooled features."""
-    task = facts.get("task")
-    if not isinstance(task, str):
-        raise _refused(path, "name its task", f"got {task!r}", OTHER_VERSION)
-    return HEADS.get(task, POOLED_HEADS)
 
 
 def _make(

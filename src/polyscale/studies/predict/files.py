@@ -14,7 +14,7 @@ from polyscale.studies.predict.loading import Predictor
 from polyscale.studies.predict.overlay import draw_overlay
 from polyscale.studies.predict.table import LABEL, check_threshold, read_columns, write_csv
 from polyscale.studies.run_folder import check_out
-from polyscale.tasks import DensePredictor, PooledPredictor
+from polyscale.tasks import Actor, DensePredictor, PooledPredictor
 from polyscale.types import Progress, silent
 
 BATCH = 8
@@ -68,6 +68,11 @@ def predict_files(
         RunError: if the disk refuses.
     """
     check_out(folder)
+    if isinstance(predictor, Actor):
+        raise InputError(
+            "head must be one that predicts pictures, but it is a policy, which acts in a scene. "
+            "Use polyscale robot act."
+        )
     if isinstance(predictor, DensePredictor):
         if threshold is not None:
             raise InputError("threshold must be left out for a head that predicts every pixel.")

@@ -12,10 +12,11 @@ from polyscale.learning.heads.head_file import check_candidate, check_fits, load
 from polyscale.operator.backbones import as_backbone
 from polyscale.operator.multiscale import MultiScale, check_device
 from polyscale.records import Result, read_json
-from polyscale.tasks import DensePredictor, PooledPredictor, get_task
+from polyscale.tasks import Actor, DensePredictor, PooledPredictor, get_task
+from polyscale.tasks.registry import heads_of
 from polyscale.types import Backbone
 
-Predictor: TypeAlias = DensePredictor | PooledPredictor
+Predictor: TypeAlias = DensePredictor | PooledPredictor | Actor
 
 
 def load_predictor(file: Path | str, *, backbone: Any = None, device: str = "auto") -> Predictor:
@@ -29,7 +30,8 @@ def load_predictor(file: Path | str, *, backbone: Any = None, device: str = "aut
         device: where both run; "auto" is cuda if there is such a device, else cpu.
 
     Returns:
-        `predict` of a `DensePredictor` takes a picture, that of a `PooledPredictor` a list of them.
+        `predict` of a `DensePredictor` takes a picture, that of a `PooledPredictor` a list of them;
+        `act` of an `Actor` takes the seeds of scenes.
 
     Raises:
         InputError: if the file is no head, it belongs to another candidate than the results of its
@@ -37,7 +39,7 @@ def load_predictor(file: Path | str, *, backbone: Any = None, device: str = "aut
         MissingExtraError: if a package is not installed.
     """
     device = str(check_device(device))
-    loaded = load_head(Path(file))
+    loaded = load_head(Path(file), heads_of)
     facts = loaded.facts
     if (candidate := _candidate_of(Path(file))) is not None:
         check_candidate(loaded, candidate)
@@ -55,7 +57,9 @@ def load_predictor(file: Path | str, *, backbone: Any = None, device: str = "aut
     module = settings.module(model, scales)
     predictor = task.predictor(module, loaded.head, facts)
     weights = live_hash(model) if facts.get("live") else weights_hash(model)
-    check_fits(loaded, channels=predictor.in_channels, weights_hash=weights)
+    is_same = weights == facts.get("weights_hash")
+    named = {} if is_same else {"backbone": model.name}  # the same weights may have moved
+    check_fits(loaded, **named, channels=predictor.in_channels, weights_hash=weights)
     return predictor.to(torch.device(device)).eval()
 
 

@@ -6,9 +6,11 @@ from typing import Any, ClassVar, Literal
 
 from polyscale.errors import InputError, require
 from polyscale.features import JoinedMaps, MapSource
+from polyscale.learning.heads.dense import HeadKind
 from polyscale.learning.training import TrainSettings
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.plan import check_count
+from polyscale.robot import Policy
 from polyscale.tasks.options import option
 from polyscale.tasks.settings import RunSettings, seeds_option
 from polyscale.types import Backbone
@@ -28,7 +30,14 @@ class PickingSettings(RunSettings):
         memory_bytes: more features are read from the disk batch by batch, with the same result.
     """
 
+    heads: ClassVar[Mapping[str, HeadKind]] = {
+        "policy": HeadKind(make=Policy, about="A transformer on the last 16 steps, as in RPT")
+    }
     features: ClassVar[Literal["pooled", "maps"]] = "maps"
+    kept_with_heads: ClassVar[tuple[str, ...]] = (
+        *RunSettings.kept_with_heads,
+        *("pooled", "execute", "horizon"),
+    )
 
     steps: int = option(
         400, name="policy-steps", help="Steps in which a policy learns from the demonstrations."
@@ -41,7 +50,7 @@ class PickingSettings(RunSettings):
         "are.",
     )
     execute: int = option(
-        4,
+        1,
         help="Number of the 16 predicted actions that are carried out before the next are "
         "predicted.",
     )

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from torch import nn
 from typing_extensions import Self
 
 from polyscale.data import DemonstrationData, Starts
 from polyscale.errors import InputError
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import FILMS_FILE, Metric
-from polyscale.robot import load_demonstrations
+from polyscale.robot import Policy, load_demonstrations
 from polyscale.robot.starts import FIRST_SEED
 from polyscale.robot.train import check_demonstrations
 from polyscale.tasks.evaluation import (
@@ -26,6 +27,7 @@ from polyscale.tasks.evaluation import (
     spread_of_seeds,
 )
 from polyscale.tasks.files import answers_table
+from polyscale.tasks.picking.actor import Actor, check_scene
 from polyscale.tasks.picking.files import EPISODES_FILE, write_episodes, write_films
 from polyscale.tasks.picking.judging import ACTION_ERROR, SUCCESS, error_scores, success_scores
 from polyscale.tasks.picking.learner import Learner, learn_to_act
@@ -201,6 +203,19 @@ class Picking(Task):
             for frames in (split.held, split.learn)
         )
         return held, learned.value
+
+    def head_facts(self, data: Any) -> dict[str, Any]:
+        """The scene in which a policy can act, and how large it sees pictures."""
+        return {"scene": data.scene, "side_px": data.train.read(0).width}
+
+    def check_head(self, head: nn.Module, facts: Mapping[str, Any]) -> None:
+        """Raise an InputError for a policy that has no scene to act in."""
+        check_scene(facts)
+
+    def predictor(self, module: MultiScale, head: nn.Module, facts: Mapping[str, Any]) -> Actor:
+        """Encoder and policy as one."""
+        assert isinstance(head, Policy)
+        return Actor(module, head, facts)
 
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
         """None: films show more."""

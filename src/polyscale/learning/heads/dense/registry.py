@@ -109,9 +109,3 @@ DEPTH_HEADS: Mapping[str, HeadKind] = {
         about="The paper's decoder, VPD, small: three transposed convolutions",
     ),
 }
-
-HEADS: Mapping[str, Mapping[str, HeadKind]] = {
-    "segmentation": SEGMENTATION_HEADS,
-    "depth": DEPTH_HEADS,
-}
-"""Task → its heads by name."""
