@@ -197,7 +197,9 @@ def test_options_are_checked(name):
 
 
 def test_features_of_another_shape_are_refused(seeing):
-    with pytest.raises(InputError, match=r"policy must .* 6 channels .* at scales \(1,\) .* trained on 12"):
+    with pytest.raises(
+        InputError, match=r"policy must .* 6 channels .* at scales \(1,\) .* trained on 12"
+    ):
         replace(seeing, module=seeing.module.with_scales([1]))
 
 
