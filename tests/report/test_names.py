@@ -3,6 +3,7 @@ from dataclasses import replace
 from polyscale.report.names import (
     chart_names,
     family_styles,
+    larger_phrase,
     model_names,
     scale_lines,
     scales_phrase,
@@ -83,3 +84,8 @@ def test_families_differ_in_colour_and_in_shape(run):
     first, second = family_styles(run.results).values()
     assert first.colour != second.colour
     assert first.marker != second.marker
+
+
+def test_a_model_that_is_called_larger_is_called_so_once():
+    assert larger_phrase("lite2") == "the larger lite2"
+    assert larger_phrase("larger") == "the larger model"

@@ -36,6 +36,11 @@ def scales_phrase(scales: Sequence[float]) -> str:
     return f"scale{'s' * (len(scales) > 1)} {scales_text(scales)}"
 
 
+def larger_phrase(name: str) -> str:
+    """`the larger lite2`; a model that is itself called larger is `the larger model`."""
+    return f"the larger {'model' if name == 'larger' else name}"
+
+
 def model_names(results: Iterable[Result]) -> dict[str, str]:
     """For each backbone its name without the source, unless two would then be the same."""
     backbones = {result.backbone for result in results}

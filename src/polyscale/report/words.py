@@ -8,7 +8,7 @@ from polyscale.records import Contrast, Outcome, Result, Verdict
 from polyscale.report.advice import advice_text, more_images
 from polyscale.report.arms_words import arms_answers
 from polyscale.report.hard_words import hard_answers
-from polyscale.report.names import scales_phrase
+from polyscale.report.names import larger_phrase, scales_phrase
 from polyscale.report.numbers import LEVEL, ratio, ratio_interval
 from polyscale.report.question_words import question_answers
 from polyscale.report.reconstruction_words import (
@@ -122,7 +122,7 @@ def cost_direction(verdict: Verdict) -> Direction:
 def _evidence(run: Run, verdict: Verdict) -> str:
     s2, larger, contrast, words = verdict.s2, verdict.larger, verdict.contrast, run.words
     small = f"{run.models[s2.backbone]} at {scales_phrase(s2.scales)}"
-    large = f"the larger {run.models[larger.backbone]}"
+    large = larger_phrase(run.models[larger.backbone])
     first, second = (small, s2), (large, larger)
     if verdict.outcome == "larger":
         contrast = contrast.turned()

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from polyscale.records import ClassIous, Verdict
 from polyscale.report import map_pictures
-from polyscale.report.names import scales_phrase
+from polyscale.report.names import larger_phrase, scales_phrase
 from polyscale.report.render import render
 from polyscale.report.run import MapImage, Picture, Run, Target
 from polyscale.report.sides import Role, sides_of
@@ -106,7 +106,7 @@ def group_pictures(run: Run) -> list[Group]:
 def _titles(verdict: Verdict, models: Mapping[str, str]) -> tuple[str, str]:
     """Of images that only the several scales get right, and only the larger model."""
     small = f"{models[verdict.s2.backbone]} at {scales_phrase(verdict.s2.scales)}"
-    large = f"the larger {models[verdict.larger.backbone]}"
+    large = larger_phrase(models[verdict.larger.backbone])
     return (
         f"Right with {small}, wrong with {large}",
         f"Right with {large}, wrong with {small}",
