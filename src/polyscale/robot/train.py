@@ -32,7 +32,7 @@ class WindowBatch(NamedTuple):
     Attributes:
         maps: features of the frames.
         states: of the robot.
-        before: the action before each frame; the mean action at the first frame of an episode.
+        before: the action before each frame; what stands for it at the first frame of an episode.
         actions: those of each frame and the ones after it.
         known: whether the episode goes on to that action.
     """
@@ -80,12 +80,20 @@ class Demonstrated:
         return np.cumsum(counts)[episode]
 
     def windows(
-        self, starts: NDArray[np.int64], *, history: int, future: int, device: str = "cpu"
+        self,
+        starts: NDArray[np.int64],
+        *,
+        before_first: NDArray[np.float32],
+        history: int,
+        future: int,
+        device: str = "cpu",
     ) -> WindowBatch:
         """The frames from each start on, and what was done then.
 
         Args:
             starts: the first frame of each window.
+            before_first: stands for the action before the first frame of an episode: the mean
+                action of the frames that are learned from, also where others are judged.
             history: frames of a window.
             future: actions that follow each frame, its own among them.
             device: where the tensors are.
@@ -97,7 +105,7 @@ class Demonstrated:
         kept = np.minimum(frames, last[:, None])
         first = np.r_[True, np.diff(self.episode_of) > 0]
         before = self.actions[np.maximum(kept - 1, 0)]
-        before[first[kept]] = self.actions.mean(axis=0)
+        before[first[kept]] = before_first
         maps = self.maps.take(kept.ravel())
         return WindowBatch(
             maps=torch.from_numpy(maps).to(device).unflatten(0, kept.shape),
@@ -126,6 +134,10 @@ def check_demonstrations(
                 f"{name} must be finite, but those of frame {frame} are NaN or infinite. "
                 "Leave the episode out, or record it again."
             )
+    if len(actions) and (actions == actions[0]).all():
+        raise InputError(
+            "actions must vary, but all of them are the same. Check which numbers were recorded."
+        )
     if (np.diff(episode_of) < 0).any():
         raise InputError(
             "episode_of must never fall, but episodes are mixed up. Sort the frames by episode."
@@ -197,13 +209,18 @@ def _batches(
     context: TrainContext,
 ) -> Batches[WindowBatch]:
     starts = data.starts(frames, policy.history)
+    before_first = data.actions[frames].mean(axis=0)
 
     def read(step: int) -> WindowBatch:
         chosen = batch_indices(
             step, num_examples=len(starts), batch=settings.batch, seed=settings.seed
         )
         return data.windows(
-            starts[chosen], history=policy.history, future=policy.future, device=context.device
+            starts[chosen],
+            before_first=before_first,
+            history=policy.history,
+            future=policy.future,
+            device=context.device,
         )
 
     return read
@@ -235,8 +252,15 @@ def action_errors(
     errors = np.full(len(data.episode_of), np.nan)
     starts, device = data.starts(frames, policy.history), str(policy.positions.device)
     first = np.r_[True, np.diff(data.episode_of) > 0]
+    before_first = policy.action.mean.cpu().numpy()
     for chosen in np.split(starts, np.arange(batch, len(starts), batch)):
-        windows = data.windows(chosen, history=policy.history, future=policy.future, device=device)
+        windows = data.windows(
+            chosen,
+            before_first=before_first,
+            history=policy.history,
+            future=policy.future,
+            device=device,
+        )
         predicted = policy(windows.maps, windows.states, windows.before)
         squared = (predicted - policy.action(windows.actions)).square().mean(dim=-1)
         known = windows.known
