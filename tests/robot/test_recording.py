@@ -1,5 +1,7 @@
 import io
 import json
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -129,6 +131,40 @@ def test_a_finished_recording_is_not_made_again(folder, monkeypatch):
     assert again.num_frames == len(read_lerobot(folder).demonstrations)
 
 
+def test_a_recording_that_was_killed_before_its_statistics_goes_on(folder, tmp_path):
+    again = shutil.copytree(folder, tmp_path / "again")
+    (again / "meta/stats.json").unlink()
+    record(again, 3, scene=SMALL, side_px=SIDE_PX)
+    assert files(again) == files(folder)
+
+
+def test_a_finished_recording_needs_no_room(folder, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=0))
+    assert record(folder, 3, scene=SMALL, side_px=SIDE_PX).num_episodes == 3
+
+
+def test_room_is_asked_for_what_is_recorded(tmp_path, monkeypatch):
+    """Not for all the actions that a scene allows: the expert needs far fewer."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=0))
+    with pytest.raises(RunError, match=r"needs 0\.2 GB, but only 0\.0 GB are free"):
+        record(tmp_path / "out", scene=SceneSettings(horizon=10_000))
+
+
+@pytest.mark.parametrize("spoil", ["cut off", "of another program"])
+def test_a_damaged_episode_is_named(folder, tmp_path, spoil):
+    again = shutil.copytree(folder, tmp_path / "again")
+    file = again / "data/chunk-000/file-001.parquet"
+    if spoil == "cut off":
+        file.write_bytes(file.read_bytes()[:100])
+    else:
+        pq.write_table(pq.read_table(file).replace_schema_metadata(None), file)
+    with pytest.raises(InputError, match=r"but '.*file-001.parquet' is none .*Delete this file"):
+        record(again, 3, scene=SMALL, side_px=SIDE_PX)
+    file.unlink()
+    record(again, 3, scene=SMALL, side_px=SIDE_PX)
+    assert files(again) == files(folder)
+
+
 def test_scenes_in_which_the_expert_fails_are_left_out(tmp_path, drawn, monkeypatch):
     def fail_first(scene, seed):
         return None if seed == TRIES else demonstrate(scene, seed)
@@ -162,6 +198,6 @@ def test_another_recording_in_the_folder_is_refused(tmp_path):
     (tmp_path / "meta/polyscale.json").write_text(json.dumps(facts))
     with pytest.raises(InputError, match="of this recording.*horizon is 9 there and 50 here. Ch"):
         record(tmp_path, 3)
-    (tmp_path / "meta/polyscale.json").unlink()
+    (tmp_path / "meta/polyscale.json").rename(tmp_path / "meta/other.json")
     with pytest.raises(InputError, match="one of a recording, but .* holds other files"):
         record(tmp_path, 3)

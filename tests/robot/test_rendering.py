@@ -36,6 +36,21 @@ def test_what_the_user_chose_stays(blind):
     assert in_another_process(SHOW, MUJOCO_GL="glfw") == ["False", "glfw"]
 
 
+WRONG = """
+from polyscale.robot import PickingScene, SceneSettings
+try:
+    PickingScene(SceneSettings(), 16)
+except Exception as error:
+    print(type(error).__name__, *str(error).split())
+"""
+
+
+def test_a_choice_that_mujoco_does_not_know_is_named(blind):
+    words = in_another_process(WRONG, MUJOCO_GL="bogus")
+    assert words[0] == "RunError"
+    assert "MuJoCo cannot draw (MUJOCO_GL is bogus; " in " ".join(words)
+
+
 def test_without_a_library_the_error_names_the_package(blind, monkeypatch):
     def fail(*args):
         raise ImportError("no such library\nand more")

@@ -18,10 +18,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from polyscale.data.lerobot import ACTION, EPISODE, FRAME, INFO, PRIVILEGED, STATE, read_lerobot
+from polyscale.errors import InputError, first_line
 from polyscale.features import whole_file
 
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 EPISODES_PATH = "meta/episodes/chunk-000/file-000.parquet"
+
+STATISTICS = "meta/stats.json"
+"""Written last: where it is, all of a data set is."""
 
 CHUNK_FILES = 1000
 """Files of a folder, as LeRobot has them."""
@@ -131,18 +135,30 @@ def write_episode(
 
 
 def read_seed(folder: Path, index: int) -> tuple[int, int] | None:
-    """Seed and number of frames of an episode that is there, or None."""
+    """Seed and number of frames of an episode that is there, or None.
+
+    Raises:
+        InputError: if the file is damaged, or not of a recording.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     file = episode_file(folder, index)
     if not file.exists():
         return None
-    parquet = pq.ParquetFile(file)
-    return int(parquet.schema_arrow.metadata[SEED]), int(parquet.metadata.num_rows)
+    try:
+        parquet = pq.ParquetFile(file)
+        seed = int((parquet.schema_arrow.metadata or {})[SEED])
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        raise InputError(
+            f"out must hold whole episodes of a recording, but {str(file)!r} is none "
+            f"({first_line(error)}). Delete this file, or choose another folder."
+        ) from error
+    return seed, int(parquet.metadata.num_rows)
 
 
 def finish(folder: Path, layout: Layout) -> None:
-    """Write the facts about all episodes that are there: from now on it is a data set."""
+    """Write the facts about all episodes that are there, so that it is a data set."""
     seeds, lengths = list[int](), list[int]()
     while (found := read_seed(folder, len(seeds))) is not None:
         seeds.append(found[0])
@@ -165,7 +181,7 @@ def finish(folder: Path, layout: Layout) -> None:
         "features": layout.features,
     }
     write_json(folder / INFO, info)
-    write_json(folder / "meta/stats.json", _statistics(folder, layout))
+    write_json(folder / STATISTICS, _statistics(folder, layout))
 
 
 def write_json(file: Path, content: Mapping[str, Any]) -> None:

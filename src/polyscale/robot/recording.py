@@ -6,12 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from polyscale.data.lerobot import ACTION, INFO, OWN_FACTS, PRIVILEGED, STATE
+from polyscale.data.lerobot import ACTION, OWN_FACTS, PRIVILEGED, STATE
 from polyscale.errors import RunError, require
 from polyscale.features import one_process
 from polyscale.learning.training import check_training_folder, training_folder
 from polyscale.robot.expert import expert_action
-from polyscale.robot.lerobot_writer import Episode, Layout, finish, read_seed, write_episode
+from polyscale.robot.lerobot_writer import (
+    STATISTICS,
+    Episode,
+    Layout,
+    finish,
+    read_seed,
+    write_episode,
+)
 from polyscale.robot.scene import ACTION_NAMES, FPS, PRIVILEGED_NAMES, STATE_NAMES, PickingScene
 from polyscale.robot.settings import SceneSettings, check_whole
 from polyscale.types import Progress, silent
@@ -29,8 +36,11 @@ MAX_SEED = 1_000
 MAX_FAILED = 20
 """Scenes in turn in which the expert may fail."""
 
-BYTES_A_PIXEL = 3
-"""Of a frame on the disk, at most."""
+FRAMES = 20
+"""Of an episode of the expert, about, and rather more than it has."""
+
+BYTES_A_PIXEL = 0.5
+"""Of a frame on the disk; the default scene takes 0.35."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,8 @@ def record(
         progress: told what is being done.
 
     Raises:
-        InputError: if an argument is none of these, or `out` holds anything else.
+        InputError: if an argument is none of these, or `out` holds anything else, such as a damaged
+            episode.
         MissingExtraError: if MuJoCo or another package is not installed.
         RunError: if nothing draws, the disk refuses, or the expert fails again and again.
     """
@@ -85,12 +96,23 @@ def record(
     facts = {"episodes": episodes, "seed": seed, "side_px": side_px, "scene": settings.to_json()}
     check_training_folder(out, facts, file=OWN_FACTS, kind="recording")
     layout = _layout(side_px)
-    num_bytes = episodes * settings.horizon * side_px**2 * BYTES_A_PIXEL
-    with training_folder(out, facts, num_bytes, file=OWN_FACTS), one_process(out):
-        num_frames, next_seed = _continue(out, layout, episodes, seed * TRIES, settings, progress)
-        if not (out / INFO).exists():
+    done, num_frames, next_seed = _find(out, episodes, seed * TRIES)
+    if done < episodes or not (out / STATISTICS).exists():
+        num_bytes = round((episodes - done) * FRAMES * side_px**2 * BYTES_A_PIXEL)
+        with training_folder(out, facts, num_bytes, file=OWN_FACTS), one_process(out):
+            num_frames, next_seed = _continue(
+                out, layout, episodes, seed * TRIES, settings, progress
+            )
             finish(out, layout)
     return Recorded(out, episodes, num_frames, next_seed - seed * TRIES - episodes)
+
+
+def _find(out: Path, episodes: int, first_seed: int) -> tuple[int, int, int]:
+    """Episodes that are there, their frames, and the seed after the last one."""
+    done, num_frames, next_seed = 0, 0, first_seed
+    while done < episodes and (found := read_seed(out, done)) is not None:
+        done, num_frames, next_seed = done + 1, num_frames + found[1], found[0] + 1
+    return done, num_frames, next_seed
 
 
 def _continue(
@@ -102,9 +124,7 @@ def _continue(
     progress: Progress,
 ) -> tuple[int, int]:
     """Record the episodes that are missing: frames of all, and the seed after the last one."""
-    done, num_frames, next_seed = 0, 0, first_seed
-    while done < episodes and (found := read_seed(out, done)) is not None:
-        done, num_frames, next_seed = done + 1, num_frames + found[1], found[0] + 1
+    done, num_frames, next_seed = _find(out, episodes, first_seed)
     step = "recording"
     progress(step, done, episodes, "episodes")
     if done == episodes:

@@ -29,6 +29,7 @@ def load_mujoco() -> ModuleType:
 
     Raises:
         MissingExtraError: if MuJoCo is not installed.
+        RunError: if `MUJOCO_GL` names what MuJoCo does not know, or what is not there.
     """
     require("mujoco", extra="robot", feature="The simulated scene")
     if "mujoco" not in sys.modules and VARIABLE not in os.environ and sys.platform == "linux":
@@ -36,8 +37,10 @@ def load_mujoco() -> ModuleType:
             if _works(backend):
                 os.environ[VARIABLE] = backend
                 break
-    import mujoco
-
+    try:
+        import mujoco
+    except Exception as error:  # each library raises its own
+        raise _cannot_draw(error) from error
     return mujoco
 
 
@@ -52,10 +55,12 @@ def make_renderer(model: Any, side_px: int) -> Any:
     try:
         return mujoco.Renderer(model, side_px, side_px)
     except Exception as error:  # each library raises its own
-        chosen = os.environ.get(VARIABLE, "nothing")
-        raise RunError(
-            f"MuJoCo cannot draw ({VARIABLE} is {chosen}; {first_line(error)}). {ADVICE}"
-        ) from error
+        raise _cannot_draw(error) from error
+
+
+def _cannot_draw(error: Exception) -> RunError:
+    chosen = os.environ.get(VARIABLE, "nothing")
+    return RunError(f"MuJoCo cannot draw ({VARIABLE} is {chosen}; {first_line(error)}). {ADVICE}")
 
 
 def _works(backend: str) -> bool:

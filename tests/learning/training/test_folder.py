@@ -23,6 +23,14 @@ def test_a_training_that_was_killed_at_once_begins_again(killed):
     check_training_folder(killed, FACTS)
 
 
+def test_what_was_being_written_further_down_is_removed_as_well(killed):
+    (killed / "meta").mkdir()
+    (killed / "tmp1234abcd.partial").rename(killed / "meta/tmp1234abcd.partial")
+    check_training_folder(killed, FACTS)
+    with training_folder(killed, FACTS, 0):
+        assert [path.name for path in killed.rglob("*.*")] == ["training.json"]
+
+
 def test_what_a_living_process_writes_stays(tmp_path):
     with whole_file(tmp_path / "checkpoint") as partial:
         partial.write_text("half")

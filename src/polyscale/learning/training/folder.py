@@ -38,7 +38,7 @@ def check_training_folder(
         there = dict(json.loads((out / file).read_text(encoding="utf-8")))
     except FileNotFoundError:
         # a training that was killed at once leaves nothing but a file that it was writing
-        if any(not path.name.endswith(PARTIAL) for path in out.iterdir()):
+        if any(not path.name.endswith(PARTIAL) for path in out.rglob("*") if not path.is_dir()):
             raise InputError(
                 f"out must be a new folder or one of a {kind}, but {str(out)!r} holds other "
                 "files. Choose another."
@@ -67,7 +67,7 @@ def training_folder(
     Raises:
         RunError: if the disk has less room than `num_bytes`, or refuses.
     """
-    remove_abandoned(out.glob(f"*{PARTIAL}"))
+    remove_abandoned(out.rglob(f"*{PARTIAL}"))
     with room_for(out, num_bytes, out):
         with whole_file(out / file) as partial:
             partial.write_text(json.dumps(facts, indent=2), encoding="utf-8")
