@@ -119,6 +119,7 @@ def test_one_number_a_frame_may_be_a_scalar(folder):
     column = whole.column_names.index("action")
     pq.write_table(whole.set_column(column, "action", [np.arange(5.0)]), file)
     (folder / "data/chunk-000/file-001.parquet").unlink()
+    write_info(folder, total_frames=5)
     shown = read_lerobot(folder, camera="front").demonstrations
     np.testing.assert_array_equal(shown.actions, np.arange(5)[:, None])
 
@@ -171,6 +172,7 @@ def spoil(folder, name, values):
         ("action", [[0.0], [0.0, 1.0], [1.0], [0.0]], "more numbers in one frame"),
         ("action", [[0.0]] * 4, "more numbers in one file"),
         ("action", ["left"] * 4, "action holds what is no number"),
+        (FRONT, ["left"] * 4, "file-001.parquet: .*front holds no bytes of images"),
         ("frame_index", [0, 2, 1, 3], "not in the order"),
         ("episode_index", [0, 0, 0, 0], "not in the order"),
     ],
@@ -189,6 +191,50 @@ def test_damaged_files_are_named(folder):
         file.unlink()
     with pytest.raises(InputError, match="there is no data/chunk-000/file-000.parquet"):
         read_lerobot(folder, camera="front")
+
+
+def test_a_part_of_a_data_set_is_refused(folder):
+    (folder / "data/chunk-000/file-001.parquet").unlink()
+    with pytest.raises(InputError, match=r"it has 5 frames, not 9, as meta/info.json says"):
+        read_lerobot(folder, camera="front")
+
+
+def test_a_column_that_is_missing_is_named(folder):
+    file = folder / "data/chunk-000/file-001.parquet"
+    pq.write_table(pq.read_table(file).drop_columns([FRONT]), file)
+    with pytest.raises(InputError, match="file-001.parquet: .*observation.images.front"):
+        read_lerobot(folder, camera="front")
+    assert len(read_lerobot(folder, camera="wrist").demonstrations) == 9
+
+
+def test_files_without_frames(folder):
+    first, second = sorted(folder.glob("data/*/*.parquet"))
+    table = pq.read_table(first)
+    pq.write_table(table.slice(0, 0), folder / "data/chunk-000/file-002.parquet")
+    shown = read_lerobot(folder, camera="front").demonstrations
+    assert [shown.read(i).getpixel((0, 0))[0] for i in range(9)] == [*range(9)]
+    for file in (first, second):
+        pq.write_table(table.slice(0, 0), file)
+    with pytest.raises(InputError, match="but it has no frames"):
+        read_lerobot(folder, camera="front")
+
+
+def test_actions_without_numbers(folder):
+    for file in folder.glob("data/*/*.parquet"):
+        table = pq.read_table(file)
+        none = pa.array([[]] * len(table), pa.list_(pa.float32()))
+        column = table.column_names.index("action")
+        pq.write_table(table.set_column(column, "action", none), file)
+    with pytest.raises(InputError, match="action holds what is no number"):
+        read_lerobot(folder, camera="front")
+
+
+def test_frames_that_are_damaged_are_named(folder):
+    shown = read_lerobot(folder, camera="front").demonstrations
+    file = folder / "data/chunk-000/file-001.parquet"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(InputError, match=r"episode-000002/frame-000000 cannot be read \(Parquet"):
+        shown.read(5)
 
 
 def test_a_frame_outside_of_the_file_is_named(folder):

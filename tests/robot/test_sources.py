@@ -1,6 +1,7 @@
 import shutil
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from tests.robot.conftest import SMALL
 
@@ -52,6 +53,22 @@ def test_a_limit_is_of_both_splits(folder, foreign):
     assert (held_out.train.num_episodes, held_out.test.num_episodes) == (2, 1)
 
 
+def test_trials_are_refused_where_nothing_can_be_simulated(foreign):
+    with pytest.raises(InputError, match="option trials of data must be left out for lerobot:"):
+        load_demonstrations(f"lerobot:{foreign}?trials=4")
+
+
+def test_data_that_are_not_of_their_scene_are_refused(folder, tmp_path):
+    changed = shutil.copytree(folder, tmp_path / "changed")
+    for file in changed.glob("data/*/*.parquet"):
+        table = pq.read_table(file)
+        states = [row[:6] for row in table["observation.state"].to_pylist()]
+        column = table.column_names.index("observation.state")
+        pq.write_table(table.set_column(column, "observation.state", [states]), file)
+    with pytest.raises(InputError, match=r"but has 6 numbers of observation.state, not 7\. Rec"):
+        load_demonstrations(f"lerobot:{changed}")
+
+
 def test_too_few_episodes_to_hold_any_out(drawn, tmp_path):
     out = record(tmp_path / "own", 2, scene=SMALL, side_px=16).out
     (out / "meta/polyscale.json").unlink()
@@ -99,6 +116,11 @@ def test_fewer_starts_are_the_first_of_more():
     assert few.seeds == more.seeds[:3]
     np.testing.assert_array_equal(few.cube_xy_m, more.cube_xy_m[:3])
     assert few.fingerprint != more.fingerprint
+
+
+def test_there_is_at_least_one_start():
+    with pytest.raises(InputError, match="num must be a whole number of at least 1, but got 0"):
+        make_starts(SMALL, 0)
 
 
 def test_starts_are_in_no_recording():

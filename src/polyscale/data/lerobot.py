@@ -76,9 +76,13 @@ def read_lerobot(
         MissingExtraError: if pyarrow is not installed.
     """
     require("pyarrow", extra="compare", feature=f"lerobot:{folder}")
-    kinds, fps = _read_info(folder)
+    kinds, fps, num_frames = _read_info(folder)
     camera = _choose_camera(folder, kinds, camera)
-    columns = _Columns.read(folder, kinds)
+    columns = _Columns.read(folder, kinds, camera)
+    if num_frames not in (None, len(columns.frame)):
+        raise _damaged(
+            folder, f"it has {len(columns.frame)} frames, not {num_frames}, as {INFO} says"
+        )
     names = tuple(
         f"episode-{episode:06d}/frame-{frame:06d}"
         for episode, frame in zip(columns.episode, columns.frame, strict=True)
@@ -111,7 +115,7 @@ class _Columns(NamedTuple):
     groups: tuple[tuple[Path, int, int], ...]
 
     @classmethod
-    def read(cls, folder: Path, features: Mapping[str, Any]) -> "_Columns":
+    def read(cls, folder: Path, features: Mapping[str, Any], camera: str) -> "_Columns":
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -123,16 +127,23 @@ class _Columns(NamedTuple):
         for file in files:
             try:
                 parquet = pq.ParquetFile(file)
+                kind = parquet.schema_arrow.field(camera).type
                 table = parquet.read(columns=names)
+                if not len(table):
+                    continue
                 parts.append({n: _numbers(folder, n, table[n].combine_chunks()) for n in names})
             except (OSError, pa.ArrowException, KeyError) as error:
                 raise _damaged(folder, f"{file.name}: {first_line(error)}") from error
+            if not (pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0):
+                raise _damaged(folder, f"{file.name}: {camera} holds no bytes of images")
             for group in range(parquet.num_row_groups):
                 groups.append((file, group, num_frames))
                 num_frames += parquet.metadata.row_group(group).num_rows
+        if not parts:
+            raise _damaged(folder, "it has no frames")
         columns = {name: _joined(folder, name, [part[name] for part in parts]) for name in names}
         episode, frame = (columns[name][:, 0].astype(np.int64) for name in (EPISODE, FRAME))
-        if not len(frame) or (np.diff(episode * (frame.max() + 1) + frame) <= 0).any():
+        if (np.diff(episode * (frame.max() + 1) + frame) <= 0).any():
             raise _damaged(folder, "its frames are not in the order of episodes and time")
         return cls(
             columns[STATE].astype(np.float32),
@@ -154,8 +165,13 @@ class _FrameReader:
         self._encoded = lru_cache(KEPT_GROUPS)(lambda group: self._read_group(camera, group))
 
     def __call__(self, index: int, min_side: int | None = None) -> Image.Image:
+        import pyarrow as pa
+
         group = bisect_right(self._starts, index) - 1
-        encoded = self._encoded(group)[index - self._starts[group]].as_py()
+        try:
+            encoded = self._encoded(group)[index - self._starts[group]].as_py()
+        except (OSError, pa.ArrowException) as error:
+            raise UnreadableImageError(self._names[index], first_line(error)) from error
         if not encoded:
             raise UnreadableImageError(self._names[index], "its bytes are not in the Parquet file")
         return read_image(encoded, name=self._names[index], min_side=min_side)
@@ -168,13 +184,13 @@ class _FrameReader:
         return table[camera].combine_chunks().field("bytes")
 
 
-def _read_info(folder: Path) -> tuple[dict[str, str], float]:
-    """Feature → its dtype, and frames a second."""
+def _read_info(folder: Path) -> tuple[dict[str, str], float, int | None]:
+    """Feature → its dtype, frames a second, and the number of frames, where it is told."""
     try:
         info = json.loads((folder / INFO).read_text(encoding="utf-8"))
         version, features = str(info["codebase_version"]), dict(info["features"])
         kinds = {name: str(feature["dtype"]) for name, feature in features.items()}
-        fps = float(info["fps"])
+        fps, num_frames = float(info["fps"]), info.get("total_frames")
     except FileNotFoundError as error:
         raise InputError(
             f"data must be a folder in LeRobot's layout, but {str(folder)!r} has no {INFO}. "
@@ -193,7 +209,7 @@ def _read_info(folder: Path) -> tuple[dict[str, str], float]:
                 f"data {str(folder)!r} must have the feature {name}, but has "
                 f"{', '.join(kinds)}. Record it along."
             )
-    return kinds, fps
+    return kinds, fps, num_frames
 
 
 def _choose_camera(folder: Path, kinds: Mapping[str, str], camera: str | None) -> str:
@@ -230,7 +246,12 @@ def _numbers(folder: Path, name: str, column: Any) -> NDArray[Any]:
     if nested and len(pc.unique(pc.list_value_length(column))) > 1:
         raise _damaged(folder, f"{name} has more numbers in one frame than in another")
     values = (column.flatten() if nested else column).to_numpy(zero_copy_only=False)
-    if values.dtype.kind not in "iuf" or column.null_count or not np.isfinite(values).all():
+    if (
+        not len(values)
+        or values.dtype.kind not in "iuf"
+        or column.null_count
+        or not np.isfinite(values).all()
+    ):
         raise _damaged(folder, f"{name} holds what is no number")
     return values.reshape(len(column), -1)
 

@@ -8,10 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from polyscale.data import DemonstrationData, Demonstrations, Starts
-from polyscale.data.lerobot import Recording, read_lerobot
+from polyscale.data.lerobot import (
+    ACTION,
+    OWN_FACTS,
+    PRIVILEGED,
+    STATE,
+    Recording,
+    read_lerobot,
+)
 from polyscale.data.options import split_options, to_count, to_path
 from polyscale.errors import InputError, near_matches
 from polyscale.robot.recording import record
+from polyscale.robot.scene import ACTION_NAMES, PRIVILEGED_NAMES, STATE_NAMES
 from polyscale.robot.settings import SceneSettings
 from polyscale.robot.starts import make_starts
 from polyscale.types import Progress, silent
@@ -64,6 +72,11 @@ def load_demonstrations(
         episodes = min(_count(options, "episodes", EPISODES), limit)
         folder = _recorded(source, episodes, cache, progress)
     recording = read_lerobot(folder, camera=options.get("camera"), cache=cache, progress=progress)
+    if recording.scene is None and "trials" in options:
+        raise InputError(
+            f"option trials of data must be left out for {source}, whose scene cannot be "
+            f"simulated: one in {TEST_SHARE} of its episodes is held out for the test."
+        )
     train, test = _split(source, recording, trials=trials, seed=seed)
     if isinstance(test, Starts):
         about = f"{trials} scenes that no demonstration shows"
@@ -103,6 +116,7 @@ def _split(
     shown = recording.demonstrations
     if recording.scene is not None:
         settings = SceneSettings.from_json(recording.scene)
+        _check_layout(source, shown)
         return shown, make_starts(settings, trials, shown.read(0).width)
     num_test = max(1, shown.num_episodes // TEST_SHARE)
     if shown.num_episodes - num_test < MIN_EPISODES:
@@ -113,6 +127,27 @@ def _split(
     order = np.random.default_rng(seed).permutation(shown.num_episodes)
     test, train = np.sort(order[:num_test]), np.sort(order[num_test:])
     return shown.take_episodes(train), shown.take_episodes(test)
+
+
+def _check_layout(source: str, shown: Demonstrations) -> None:
+    """Refuse demonstrations that are not what the simulated scene shows and takes."""
+    parts = [(STATE, shown.states, STATE_NAMES), (ACTION, shown.actions, ACTION_NAMES)]
+    if shown.privileged is not None:
+        parts.append((PRIVILEGED, shown.privileged, PRIVILEGED_NAMES))
+    wrong = [
+        f"{values.shape[1]} numbers of {name}, not {len(names)}"
+        for name, values, names in parts
+        if values.shape[1] != len(names)
+    ]
+    width, height = shown.read(0).size
+    if width != height:
+        wrong.append(f"frames of {width} × {height} pixels, which are not square")
+    if wrong:
+        raise InputError(
+            f"data {source} must have the layout of the scene that its {OWN_FACTS} names, but has "
+            f"{'; '.join(wrong)}. Record it again, or delete that file, so that policies are "
+            "judged by the error of their actions."
+        )
 
 
 def _first(shown: Demonstrations, num: int) -> Demonstrations:

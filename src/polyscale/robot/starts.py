@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from polyscale.data import Pictures, Starts
+from polyscale.operator.plan import check_count
 from polyscale.robot.arrangement import arrange
 from polyscale.robot.lerobot_writer import encode_png
 from polyscale.robot.scene import PickingScene
@@ -29,7 +30,11 @@ def make_starts(settings: SceneSettings, num: int, side_px: int = 448) -> Starts
         settings: of the scene.
         num: of starts.
         side_px: height and width of the frames.
+
+    Raises:
+        InputError: if `num` is no whole number of at least 1.
     """
+    check_count("num", num)
     seeds = tuple(range(FIRST_SEED, FIRST_SEED + num))
     cubes = [arrange(settings, seed).cube_xy_m for seed in seeds]
     frames = _Frames(settings, seeds, side_px)

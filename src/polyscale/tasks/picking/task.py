@@ -106,9 +106,16 @@ class Picking(Task):
         `success_scores` for several.
 
         Raises:
-            InputError: if the settings name the other metric.
+            InputError: if the settings name the other metric, or say how policies act where they
+                cannot.
         """
         is_simulated = isinstance(data.test, Starts)
+        for name in () if is_simulated else ("execute", "horizon", "choosing"):
+            if (value := getattr(settings, name)) != getattr(PickingSettings, name):
+                raise InputError(
+                    f"{name} must be left out for data {data.name}, whose scene cannot be "
+                    f"simulated, but got {value}."
+                )
         if settings.metric == SUCCESS and not is_simulated:
             raise InputError(
                 f"metric must be {ACTION_ERROR} for data {data.name}, whose scene cannot be "
