@@ -34,6 +34,15 @@ def test_what_is_kept_is_listed_and_deleted(tmp_path):
     assert sorted(tmp_path.iterdir()) == [tmp_path / "own.txt"]
 
 
+def test_files_in_folders_of_a_key_count(tmp_path):
+    folder = fill(tmp_path, 1, "")
+    (before,) = list_kept(tmp_path)
+    (folder / "films").mkdir()
+    (folder / "films/0.webp").write_bytes(bytes(10_000))
+    (after,) = list_kept(tmp_path)
+    assert after.num_bytes >= before.num_bytes + 10_000
+
+
 def test_nothing_is_kept_where_there_is_no_cache(tmp_path):
     assert list_kept(tmp_path / "none") == []
 

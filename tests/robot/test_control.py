@@ -104,6 +104,17 @@ def test_episodes_do_not_depend_on_threads(seeing, monkeypatch):
         np.testing.assert_allclose(one.state, other.state, rtol=1e-4, atol=1e-5)
 
 
+def test_no_more_scenes_are_made_than_run(told):
+    made = []
+
+    def make():
+        made.append(toy.Plane())
+        return made[-1]
+
+    controller = replace(told, options=replace(told.options, lockstep=100))
+    assert len(list(run_episodes(controller, make, SEEDS))) == len(made) == len(SEEDS)
+
+
 def test_pictures_matter_where_a_policy_sees(seeing):
     class Dark(toy.Plane):
         def _observe(self):
@@ -206,6 +217,16 @@ def test_features_of_another_shape_are_refused(seeing):
 def test_no_more_actions_are_carried_out_than_are_predicted(told):
     with pytest.raises(InputError, match="execute must be at most 3, as many actions as the"):
         replace(told, options=replace(told.options, execute=4))
+
+
+def test_a_full_disk_is_told(told, tmp_path, monkeypatch):
+    def full(file):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("polyscale.robot.episodes.whole_file", full)
+    filmed = replace(told, options=replace(told.options, film=True))
+    with pytest.raises(RunError, match=r"No space left.* Make room, or choose another folder\.$"):
+        judge(filmed, toy.Plane, SEEDS[:1], tmp_path)
 
 
 def test_judged_episodes_are_not_run_again(told, tmp_path):

@@ -14,7 +14,7 @@ from polyscale.report import write_report
 from polyscale.robot import make_policy
 from polyscale.studies import is_finished, plan_compare, run_compare
 from polyscale.studies.predict import act_in_scenes, load_predictor, predict_files
-from polyscale.tasks import Picking, PickingSettings, get_task
+from polyscale.tasks import Actor, Picking, PickingSettings, get_task
 from polyscale.tasks.picking import actor, learner
 
 SETTINGS = {
@@ -22,10 +22,10 @@ SETTINGS = {
     "costs": False,
     "steps": 3,
     "batch": 4,
-    "choosing": 3,
-    "lockstep": 2,
-    "execute": 2,
 }
+
+ACTING = {"choosing": 3, "lockstep": 2, "execute": 2}
+"""Where the scene can be simulated."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -45,7 +45,8 @@ def small():
 @pytest.fixture(scope="module")
 def plan(models):
     def make(data, candidates=CANDIDATES[:2], **settings):
-        return plan_compare(data, candidates, PickingSettings(**{**SETTINGS, **settings}))
+        acting = ACTING if data.scene else {}
+        return plan_compare(data, candidates, PickingSettings(**{**SETTINGS, **acting, **settings}))
 
     return make
 
@@ -166,6 +167,15 @@ def test_a_metric_that_cannot_be_had_is_refused(plan, simulated, shown, kind, me
         plan(simulated if kind else shown, metric=metric)
 
 
+@pytest.mark.parametrize("settings", [{"execute": 4}, {"horizon": 9}, {"choosing": 3}])
+def test_how_to_act_is_refused_where_nothing_can(plan, shown, settings):
+    ((name, value),) = settings.items()
+    with pytest.raises(
+        InputError, match=f"{name} must be left out for data plane, .*, but got {value}"
+    ):
+        plan(shown, **settings)
+
+
 def test_test_episodes_are_not_those_of_demonstrations(plan, simulated):
     with pytest.raises(InputError, match="seeds of test episodes must not be those of demonstra"):
         plan(replace(simulated, test=toy.starts(2, first_seed=7)))
@@ -184,6 +194,12 @@ def test_actions_that_are_no_numbers_are_refused(plan, shown):
     actions[3, 0] = np.nan
     with pytest.raises(InputError, match="actions must be finite, but those of frame 3"):
         plan(replace(shown, train=replace(shown.train, actions=actions)))
+
+
+def test_actions_that_are_always_the_same_are_refused(plan, shown):
+    same = np.ones_like(shown.train.actions)
+    with pytest.raises(InputError, match="actions must vary, but all of them are the same"):
+        plan(replace(shown, train=replace(shown.train, actions=same)))
 
 
 def test_a_single_demonstration_is_refused(plan, shown):
@@ -248,6 +264,24 @@ def test_a_folder_of_another_policy_is_refused(policies, tmp_path):
     act_in_scenes(one, tmp_path / "acting", episodes=1)
     with pytest.raises(InputError, match="holds another: candidate is tiny:net_small@1 there"):
         act_in_scenes(other, tmp_path / "acting", episodes=1)
+
+
+def test_a_policy_that_acts_in_another_way_is_refused(policies, tmp_path):
+    """With other settings of how to act, the same policy is trained."""
+    heads, model = policies
+    one, other = (load_predictor(heads / "0.safetensors", backbone=model) for _ in range(2))
+    other.options = replace(other.options, execute=1)
+    act_in_scenes(one, str(tmp_path / "acting"), episodes=1)
+    with pytest.raises(InputError, match="holds another: execute is 2 there and 1 here"):
+        act_in_scenes(other, tmp_path / "acting", episodes=1)
+
+
+def test_a_model_of_the_user_acts_in_one_thread(policies):
+    heads, model = policies
+    predictor = load_predictor(heads / "0.safetensors", backbone=model)
+    named = Actor(predictor.module, predictor.policy, predictor.facts)
+    live = Actor(predictor.module, predictor.policy, {**predictor.facts, "live": True})
+    assert (named.options.parallel, live.options.parallel) == (True, False)
 
 
 def test_a_policy_of_another_encoder_is_refused(policies, models):

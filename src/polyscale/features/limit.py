@@ -86,7 +86,7 @@ def use_of(folder: Path) -> tuple[float, int]:
     used, num_bytes = 0.0, 0
     with suppress(OSError):
         used = folder.stat().st_mtime
-        for file in folder.iterdir():
+        for file in folder.rglob("*"):
             with suppress(OSError):
                 num_bytes += file.stat().st_size
     return used, num_bytes

@@ -49,7 +49,7 @@ def run_episodes(
     def work(number: int) -> None:
         try:
             with ExitStack() as stack, torch.inference_mode():
-                scenes = [stack.enter_context(closing(make_scene())) for _ in range(size)]
+                scenes = [stack.enter_context(closing(make_scene())) for _ in groups[number]]
                 for group in groups[number::num_workers]:
                     if stop.is_set():
                         break

@@ -23,7 +23,7 @@ FILM_BYTES = 300_000
 
 def act_in_scenes(
     predictor: Predictor,
-    out: Path,
+    out: str | Path,
     *,
     episodes: int = 10,
     seed: int = 0,
@@ -53,7 +53,14 @@ def act_in_scenes(
         )
     check_whole("episodes", episodes, 1, MOST)
     check_whole("seed", seed, 0, MOST)
-    facts = {"candidate": predictor.facts.get("candidate"), "policy": _hash_of(predictor)}
+    out, options = Path(out), predictor.options
+    facts = {
+        "candidate": predictor.facts.get("candidate"),
+        "policy": _hash_of(predictor),
+        "scene": predictor.scene.to_json(),
+        "execute": options.execute,
+        "horizon": options.horizon,
+    }
     given = {"file": "policy.json", "kind": "policy"}
     check_training_folder(out, facts, **given)
     seeds = range(FIRST_SEED + seed, FIRST_SEED + seed + episodes)

@@ -19,7 +19,7 @@ class Actor(nn.Module):
     Args:
         module: backbone and scales.
         policy: trained on their features.
-        facts: of its file: "scene", "side_px", "execute" and "horizon" are read here.
+        facts: of its file: "scene", "side_px", "execute", "horizon" and "live" are read here.
     """
 
     def __init__(self, module: MultiScale, policy: Policy, facts: Mapping[str, Any]) -> None:
@@ -31,7 +31,7 @@ class Actor(nn.Module):
             horizon=facts["horizon"] or self.scene.horizon,
             execute=facts["execute"],
             film=True,
-            parallel=True,
+            parallel=not facts.get("live"),  # a user's own model may keep what a call left
         )
 
     @property
