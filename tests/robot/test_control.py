@@ -215,7 +215,7 @@ def test_features_of_another_shape_are_refused(seeing):
 
 
 def test_no_more_actions_are_carried_out_than_are_predicted(told):
-    with pytest.raises(InputError, match="execute must be at most 3, as many actions as the"):
+    with pytest.raises(InputError, match="execute must be at most 3, the number of actions"):
         replace(told, options=replace(told.options, execute=4))
 
 

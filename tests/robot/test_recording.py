@@ -179,7 +179,7 @@ def test_scenes_in_which_the_expert_fails_are_left_out(tmp_path, drawn, monkeypa
 
 
 def test_an_expert_that_always_fails_is_an_error(tmp_path, drawn):
-    with pytest.raises(RunError, match="the expert failed in 20 scenes in turn, from seed 0 on"):
+    with pytest.raises(RunError, match="the expert failed in 20 consecutive scenes, from seed 0"):
         record(tmp_path / "out", 2, scene=SceneSettings(horizon=2), side_px=16)
 
 

@@ -1,4 +1,4 @@
-"""A simulated robot that picks a cube: scene, expert, demonstrations, and policies from them."""
+"""A simulated robot that picks up a cube: scene, expert, demonstrations and trained policies."""
 
 from polyscale.robot.control import run_episodes
 from polyscale.robot.episodes import judge

@@ -1,4 +1,4 @@
-"""Where things lie in one episode and how they look, drawn at random; knows no simulator."""
+"""The random layout and look of the objects in one episode, independent of the simulator."""
 
 import colorsys
 from dataclasses import dataclass
@@ -10,24 +10,24 @@ from numpy.typing import NDArray
 from polyscale.robot.settings import SceneSettings
 
 MIDDLE_XY_M = (1.34, 0.75)
-"""Below the gripper at the beginning."""
+"""The point of the table below the gripper when an episode begins: x and y in metres."""
 
 TABLE_X_M = (1.09, 1.51)
 TABLE_Y_M = (0.44, 1.06)
-"""Where distractors may lie: on the table, and not on its edge."""
+"""Ranges of the distractors' x and y: on the table, and away from its edges."""
 
 FREE_M = 0.10
-"""Distance of a distractor from the cube, so that the open gripper fits between them."""
+"""Least distance between a distractor and the cube, so that the open gripper fits between them."""
 
 APART_M = 0.07
-"""Distance of two distractors."""
+"""Least distance between two distractors."""
 
 CUBE_RGB = (0.80, 0.08, 0.06)
 
 HUES = (0.07, 0.93)
 SATURATIONS = (0.1, 0.5)
 VALUES = (0.25, 0.6)
-"""Of distractors: all but red, and paler and darker than the cube."""
+"""Ranges of the distractors' colours (HSV, 0 to 1): not red, and paler and darker than the cube."""
 
 Rng = np.random.Generator
 Colour = tuple[float, float, float]
@@ -35,17 +35,17 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class Arrangement:
-    """What is special about an episode.
+    """What differs from episode to episode. Positions are x and y in the scene, in metres.
 
     Attributes:
-        cube_xy_m: where the cube lies.
-        distractors_xy_m: where the other objects lie.
-        distractors_yaw: how they are turned about the vertical, in radians.
+        cube_xy_m: position of the cube.
+        distractors_xy_m: positions of the other objects.
+        distractors_yaw: their rotations about the vertical axis, in radians, 0 to π.
         distractors_rgb: their colours, 0 to 1.
-        surfaces: index of the surface of the table, and of that of the floor.
-        surfaces_rgb: what their colours are multiplied by.
-        light_rgb: colour and brightness of the light.
-        light_direction: where the light goes.
+        surfaces: indices of the surfaces of the table and of the floor.
+        surfaces_rgb: factors from 0 to 1 that their colours are multiplied by.
+        light_rgb: colour and brightness of the light, 0 to 1.
+        light_direction: the direction in which the light shines, not normalised.
     """
 
     cube_xy_m: Float[np.ndarray, " 2"]
@@ -59,7 +59,7 @@ class Arrangement:
 
 
 def arrange(settings: SceneSettings, seed: int) -> Arrangement:
-    """The arrangement of a seed."""
+    """Draw the arrangement that belongs to a seed."""
     rng = np.random.default_rng(seed)
     reach = settings.cube_range_m
     cube = MIDDLE_XY_M + rng.uniform(-reach, reach, 2)

@@ -1,8 +1,8 @@
-"""Closed loop: a policy acts in the scene, and what it sees next depends on what it did.
+"""Closed-loop control: a policy acts in the scene, and its actions determine what it sees next.
 
-Several episodes run in lockstep. On a CPU several such groups run at once, in threads that share
-the cores as those of extraction do. Neither changes what is computed for an episode, except that a
-batch of another size may round the last digits of features differently.
+Several episodes run in lockstep, as one batch. On a CPU, several such groups run at once, in
+threads that share the cores as the threads of feature extraction do. Neither changes the result of
+an episode, except that features may differ in their last digits when the batch size differs.
 """
 
 import threading
@@ -24,15 +24,15 @@ def run_episodes(
     seeds: Sequence[int],
     seconds: Seconds | None = None,
 ) -> Generator[Episode, None, None]:
-    """Run an episode for each seed; they come as they end, in any order.
+    """Run one episode for each seed, and yield the episodes of a group when all of them have ended.
 
-    Closing the iterator stops all threads within a step.
+    Groups end in any order. Closing the iterator stops all threads within one step.
 
     Args:
-        controller: what acts.
-        make_scene: called in the threads that run episodes.
-        seeds: of the episodes.
-        seconds: is told where the time went.
+        controller: the policy, its encoder and its options.
+        make_scene: makes a scene; called in the threads that run episodes.
+        seeds: of the scenes, one for each episode.
+        seconds: the time spent in each part is added to it.
 
     Raises:
         RunError: if an action is not finite.
@@ -54,7 +54,7 @@ def run_episodes(
                     if stop.is_set():
                         break
                     found.put(run_group(controller, scenes, group, times[number], stop))
-        except BaseException as error:  # told to the thread that waits
+        except BaseException as error:  # raised again in the thread that waits
             found.put(error)
 
     workers = worker_pool(num_workers) if num_workers > 1 else ThreadPoolExecutor(1)

@@ -1,4 +1,4 @@
-"""Episodes that were judged, kept as they come, so that a killed evaluation goes on."""
+"""Finished episodes are written to the disk one by one, so that a killed evaluation continues."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -25,19 +25,22 @@ def judge(
     progress: Progress = silent,
     seconds: Seconds | None = None,
 ) -> list[Episode]:
-    """An episode for each seed, in their order; those that a folder holds are not run again.
+    """Run one episode for each seed; episodes that the folder already holds are not run again.
 
     Args:
-        controller: what acts.
-        make_scene: called in the threads that run episodes.
-        seeds: of the episodes.
-        folder: for episodes of this controller in this scene alone.
-        step: how progress calls it.
+        controller: the policy, its encoder and its options.
+        make_scene: makes a scene; called in the threads that run episodes.
+        seeds: of the scenes, one for each episode.
+        folder: keeps the episodes; use it for this controller in this scene only.
+        step: the name under which progress is reported.
         progress: told after every episode.
-        seconds: is told where the time of those that run went.
+        seconds: the time spent on episodes that run is added to it.
+
+    Returns:
+        The episodes in the order of the seeds.
 
     Raises:
-        RunError: if the disk refuses, or an action is not finite.
+        RunError: if episodes cannot be written, or an action is not finite.
     """
     film = controller.options.film
     known = {
@@ -62,7 +65,7 @@ def _film(folder: Path, seed: int) -> Path:
 
 
 def _keep(folder: Path, episode: Episode) -> None:
-    """The film first, so that an episode whose line is there is complete."""
+    """Write the film before the line, so that every episode that has a line is complete."""
     facts = {name: getattr(episode, name) for name in ("seed", "lifted", "steps", "state")}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +73,7 @@ def _keep(folder: Path, episode: Episode) -> None:
             with whole_file(_film(folder, episode.seed)) as file:
                 file.write_bytes(episode.film)
         with (folder / EPISODES).open("a", encoding="utf-8") as lines:
-            lines.write(f"\n{json.dumps(facts)}")  # behind a line that was cut off
+            lines.write(f"\n{json.dumps(facts)}")  # starts a new line, even after a truncated one
     except OSError as error:
         raise RunError(
             f"episodes cannot be written to {folder} ({error.strerror or error}). Make room, or "
@@ -79,7 +82,7 @@ def _keep(folder: Path, episode: Episode) -> None:
 
 
 def _read(folder: Path) -> dict[int, Episode]:
-    """Seed → its episode. A line that is cut off or damaged is as if it were not there."""
+    """Seed → its episode. Truncated or damaged lines are ignored."""
     try:
         lines = (folder / EPISODES).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:

@@ -1,39 +1,39 @@
-"""A policy that knows where the cube is, and picks it."""
+"""The expert: a hand-written policy that is told where the cube is, and picks it up."""
 
 import numpy as np
 from jaxtyping import Float32
 
 GAIN = 12.0
-"""Action for each metre of distance: full speed from 8 cm on."""
+"""Action per metre of distance: full speed where 8 cm or more remain."""
 
 ABOVE_M = 0.10
-"""Height above the cube at which the gripper waits until it is over the cube."""
+"""Height above the cube at which the gripper stays until it is aligned with the cube."""
 
 ALIGNED_M = 0.01
-"""Horizontal distance at which the gripper is over the cube."""
+"""Largest horizontal distance at which the gripper counts as aligned with the cube."""
 
 LOW_M = 0.01
 """Height above the cube's middle at which the fingers close."""
 
 OPEN_M = 0.09
-"""Opening of the fingers that the cube fits into."""
+"""Least opening of the fingers that the cube fits into."""
 
 HELD_M = 0.052
-"""Opening of the fingers at which they hold the cube, 5 cm wide."""
+"""Largest opening at which the fingers count as holding the cube, which is 5 cm wide."""
 
 
 def expert_action(
     privileged: Float32[np.ndarray, " num_privileged"],
 ) -> Float32[np.ndarray, " 4"]:
-    """What to do next; it depends on nothing but what is the case.
+    """The expert's next action, which depends only on the current observation.
 
-    Over the cube with open fingers, down, close, up.
+    The gripper moves over the cube with open fingers, goes down, closes the fingers, and lifts.
 
     Args:
-        privileged: of an `Observation`.
+        privileged: what `Observation.privileged` holds.
 
     Returns:
-        Movement along x, y and z, −1 to 1 for 5 cm, and fingers: −1 closes, 1 opens.
+        Movement along x, y and z, where ±1 is ±5 cm, and fingers: −1 closes them, 1 opens them.
     """
     gripper, opening, cube = privileged[:3], privileged[6], privileged[7:10]
     away = (cube - gripper).astype(np.float64)

@@ -1,8 +1,8 @@
-"""Writes data sets in the layout of LeRobot, version 3: an episode at a time, the facts at the end.
+"""Writes data sets in LeRobot's layout, version 3: one episode at a time, the metadata at the end.
 
-Each episode is a file of its own, whole or absent, so that a recording that was killed goes on
-where it was, and ends with the same bytes. `read_lerobot` reads what is written here; so does
-LeRobot.
+Each episode has a file of its own, which is either complete or absent. A recording that was killed
+therefore continues where it stopped, and ends with the same bytes. Both `read_lerobot` and LeRobot
+read these data sets.
 """
 
 import io
@@ -25,30 +25,30 @@ DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 EPISODES_PATH = "meta/episodes/chunk-000/file-000.parquet"
 
 STATISTICS = "meta/stats.json"
-"""Written last: where it is, all of a data set is."""
+"""The file that is written last, so that it marks a complete data set."""
 
 CHUNK_FILES = 1000
-"""Files of a folder, as LeRobot has them."""
+"""Number of files in a folder, as in LeRobot."""
 
 SEED = b"polyscale.seed"
-"""Metadata of an episode's file: what the scene was reset with."""
+"""Key of the scene's seed in the metadata of an episode's file."""
 
 PNG_LEVEL = 3
-"""How hard frames are compressed, 0 to 9."""
+"""Compression level of frames, 0 to 9."""
 
 INDICES = ("frame_index", "episode_index", "index", "task_index")
 
 
 @dataclass(frozen=True, eq=False)
 class Episode:
-    """What is written of an episode.
+    """An episode as it is written.
 
     Attributes:
         frames: what the camera saw before each action, 8-bit RGB.
         states: see `Demonstrations`.
         actions: see `Demonstrations`.
         privileged: see `Demonstrations`.
-        seed: what the scene was reset with.
+        seed: of the scene.
     """
 
     frames: Sequence[UInt8[np.ndarray, "h w 3"]]
@@ -65,10 +65,10 @@ class Layout:
     Attributes:
         camera: name of the feature with the frames.
         size_hw: height and width of the frames in pixels.
-        names: feature → names of its numbers, for states, privileged states and actions.
-        fps: frames a second.
+        names: feature → names of its components, for states, privileged states and actions.
+        fps: frames per second.
         robot: name of the robot.
-        task: what it does, in a sentence.
+        task: what the robot does, as a sentence.
     """
 
     camera: str
@@ -93,7 +93,7 @@ class Layout:
 
 
 def episode_file(folder: Path, index: int) -> Path:
-    """Where an episode is."""
+    """The path of an episode's file."""
     chunk, file = divmod(index, CHUNK_FILES)
     return folder / DATA_PATH.format(chunk_index=chunk, file_index=file)
 
@@ -107,7 +107,7 @@ def write_episode(
         folder: of the data set.
         layout: of all episodes.
         index: of the episode.
-        first_frame: frames of all earlier episodes.
+        first_frame: number of frames in all earlier episodes.
         episode: what was recorded.
     """
     import pyarrow as pa
@@ -135,10 +135,10 @@ def write_episode(
 
 
 def read_seed(folder: Path, index: int) -> tuple[int, int] | None:
-    """Seed and number of frames of an episode that is there, or None.
+    """Seed and number of frames of an episode, or None if it has not been written.
 
     Raises:
-        InputError: if the file is damaged, or not of a recording.
+        InputError: if its file is damaged, or was not written by a recording.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -158,7 +158,7 @@ def read_seed(folder: Path, index: int) -> tuple[int, int] | None:
 
 
 def finish(folder: Path, layout: Layout) -> None:
-    """Write the facts about all episodes that are there, so that it is a data set."""
+    """Write the metadata of all recorded episodes, which completes the data set."""
     seeds, lengths = list[int](), list[int]()
     while (found := read_seed(folder, len(seeds))) is not None:
         seeds.append(found[0])
@@ -185,13 +185,13 @@ def finish(folder: Path, layout: Layout) -> None:
 
 
 def write_json(file: Path, content: Mapping[str, Any]) -> None:
-    """Write a file that people may read, whole or not at all."""
+    """Write indented JSON; the file is either complete or absent."""
     with whole_file(file) as partial:
         partial.write_text(json.dumps(content, indent=4), encoding="utf-8")
 
 
 def encode_png(pixels: UInt8[np.ndarray, "h w 3"]) -> bytes:
-    """A frame as the bytes of a PNG file, which keeps every pixel."""
+    """Encode an 8-bit RGB frame as PNG, without loss."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=PNG_LEVEL)
     return buffer.getvalue()
@@ -253,7 +253,7 @@ def _write_episodes(
 def _statistics(folder: Path, layout: Layout) -> dict[str, dict[str, Any]]:
     """Feature → minimum, maximum, mean, standard deviation and count.
 
-    Those of pixels are of the first frame of each episode, and from 0 to 1, as LeRobot has them.
+    Pixels are those of the first frame of each episode, scaled to 0 to 1 as in LeRobot.
     """
     shown = read_lerobot(folder).demonstrations
     numbers = {STATE: shown.states, PRIVILEGED: shown.privileged, ACTION: shown.actions}

@@ -27,25 +27,25 @@ FILM_PX = 224
 """Side of the frames of a film."""
 
 FILM_EVERY = 2
-"""One frame in so many is in a film."""
+"""A film keeps one frame in this many."""
 
 FILM_MS = 120
-"""For which each of them is shown: a little slower than it was."""
+"""Time for which a film shows each frame, in milliseconds: a little slower than real time."""
 
 
 class Scene(Protocol):
-    """What an episode runs in, such as `PickingScene`; used and closed where it is made."""
+    """What an episode runs in, such as `PickingScene`; one thread uses and closes it."""
 
     def reset(self, seed: int) -> Observation:
         """Begin an episode, which depends on the seed alone."""
         ...
 
     def step(self, action: Float32[np.ndarray, " num_action"]) -> Observation:
-        """Do something."""
+        """Carry out one action, and observe the result."""
         ...
 
     def close(self) -> None:
-        """Let go of what draws."""
+        """Release the renderer."""
         ...
 
 
@@ -54,11 +54,11 @@ class ControlOptions:
     """How a policy acts.
 
     Attributes:
-        horizon: actions in which an episode must succeed.
-        execute: so many of the predicted actions are carried out before the next are predicted.
-        lockstep: episodes that run together.
-        privileged: whether the policy is told what only a simulator knows, in place of the robot's
-            state.
+        horizon: number of actions within which an episode must succeed.
+        execute: number of predicted actions that are carried out before the next prediction.
+        lockstep: number of episodes that run together, as one batch.
+        privileged: whether the policy gets `Observation.privileged`, which only a simulator knows,
+            instead of `Observation.state`.
         film: whether to film episodes.
         parallel: whether the module may run in several threads at once.
     """
@@ -77,13 +77,13 @@ class ControlOptions:
 
 @dataclass
 class Seconds:
-    """Where the time of steps went; threads that work at once add up.
+    """Seconds spent in each part of the control loop, summed over all threads.
 
     Attributes:
-        scene: to simulate and draw.
+        scene: simulation and rendering.
         encoder: pictures → features.
         policy: features → actions.
-        steps: of one episode each.
+        steps: number of steps, summed over episodes.
     """
 
     scene: float = 0.0
@@ -93,26 +93,26 @@ class Seconds:
 
     @contextmanager
     def of(self, part: str) -> Iterator[None]:
-        """Count the time of a block for a part."""
+        """Add the time that a `with` block takes to a part: "scene", "encoder" or "policy"."""
         start = time.perf_counter()
         yield
         setattr(self, part, getattr(self, part) + time.perf_counter() - start)
 
     def add(self, others: "Seconds") -> None:
-        """Add those of another thread."""
+        """Add the times and steps of another thread."""
         for each in fields(self):
             setattr(self, each.name, getattr(self, each.name) + getattr(others, each.name))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Episode:
-    """How an episode went.
+    """The result of an episode.
 
     Attributes:
         seed: of the scene.
-        lifted: whether the cube was lifted in time, at which the episode ends.
-        steps: actions until it ended.
-        state: what only a simulator knows, at the end.
+        lifted: whether the cube was lifted in time; if so, the episode ended at that moment.
+        steps: number of actions until the episode ended.
+        state: `Observation.privileged` at the end.
         film: an animated WebP; None where it was not filmed.
     """
 
@@ -125,15 +125,15 @@ class Episode:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Controller:
-    """A policy and what it sees with.
+    """A policy, its encoder, and how it acts.
 
     Attributes:
-        module: backbone and scales whose features the policy was trained on.
+        module: the encoder: the backbone and scales whose features the policy was trained on.
         policy: on the device of the module, in `eval` mode.
         options: how it acts.
 
     Raises:
-        InputError: if more actions are to be carried out than are predicted, or the policy was
+        InputError: if `execute` is larger than the number of predicted actions, or the policy was
             trained on features of another shape.
     """
 
@@ -144,8 +144,8 @@ class Controller:
     def __post_init__(self) -> None:
         if self.options.execute > self.policy.future:
             raise InputError(
-                f"execute must be at most {self.policy.future}, as many actions as the policy "
-                f"predicts, but got {self.options.execute}."
+                f"execute must be at most {self.policy.future}, the number of actions that the "
+                f"policy predicts, but got {self.options.execute}. Lower it."
             )
         own = self.module.out_channels, tuple(self.module.plan.grid_hw)
         trained = self.policy.config["in_channels"], tuple(self.policy.config["grid_hw"])
@@ -153,12 +153,12 @@ class Controller:
             raise InputError(
                 f"policy must have been trained on {own[0]} channels and {own[1]} cells, as "
                 f"{self.module.backbone.name} at scales {self.module.scales} gives them, but was "
-                f"trained on {trained[0]} channels and {trained[1]} cells. Take the encoder and "
+                f"trained on {trained[0]} channels and {trained[1]} cells. Use the encoder and "
                 "the scales that it was trained on."
             )
 
     def encode(self, pictures: Sequence[Picture]) -> Float[Tensor, "num height width channels"]:
-        """Feature maps as extraction keeps them, in float16."""
+        """Feature maps of 8-bit RGB pictures, in float16 as feature extraction keeps them."""
         images = self.module.preprocess([Image.fromarray(picture) for picture in pictures])
         return self.module(images).map.permute(0, 2, 3, 1).to(torch.float16)
 
@@ -177,13 +177,13 @@ class _Running:
     frames: list[Image.Image] = field(default_factory=list)
 
     def film(self, *, at_end: bool = False) -> None:
-        """Keep a small copy of what is seen now, if it is its turn."""
+        """Keep a small copy of the current picture if this step belongs to the film."""
         if at_end or len(self.states) % FILM_EVERY == 1:
             frame = Image.fromarray(self.now.picture)
             self.frames.append(frame.resize((FILM_PX, FILM_PX), Image.Resampling.BOX))
 
     def ended(self, options: ControlOptions) -> Episode:
-        """How it went."""
+        """The result of the episode."""
         if options.film:
             self.film(at_end=True)
         return Episode(
@@ -202,14 +202,14 @@ def run_group(
     seconds: Seconds,
     stop: threading.Event,
 ) -> list[Episode]:
-    """Run episodes in lockstep until all have ended, or all are to stop.
+    """Run episodes in lockstep until all have ended, or `stop` is set.
 
     Args:
-        controller: what acts.
-        scenes: as many as seeds, or more.
-        seeds: of the episodes.
-        seconds: is told where the time went.
-        stop: ends all of them within a step.
+        controller: the policy, its encoder and its options.
+        scenes: at least one for each seed.
+        seeds: of the scenes, one for each episode.
+        seconds: the time spent in each part is added to it.
+        stop: once it is set, all episodes end within one step.
 
     Raises:
         RunError: if an action is not finite.
@@ -240,7 +240,7 @@ def run_group(
 
 
 def _observe(controller: Controller, running: Sequence[_Running], seconds: Seconds) -> None:
-    """What each sees and feels now becomes the last entry of its lists."""
+    """Append the current observation of each episode to its lists."""
     policy, options = controller.policy, controller.options
     device = policy.positions.device
     if controller.policy.sees:
@@ -258,7 +258,7 @@ def _observe(controller: Controller, running: Sequence[_Running], seconds: Secon
 
 
 def _plan(controller: Controller, running: Sequence[_Running]) -> None:
-    """Predict the next actions from the last steps of each."""
+    """Predict the next actions of each episode from its last steps."""
     policy = controller.policy
     device, last = policy.positions.device, slice(-policy.history, None)
 
@@ -271,8 +271,8 @@ def _plan(controller: Controller, running: Sequence[_Running]) -> None:
     actions = policy.action.undo(predicted).float().cpu().numpy()
     if not np.isfinite(actions).all():
         raise RunError(
-            "actions must be finite, but the policy predicts NaN or infinity. Its weights, or "
-            "features of pictures, may be broken."
+            "actions must be finite, but the policy predicts NaN or infinity. Check the weights of "
+            "the policy and the features of the pictures."
         )
     for each, plan in zip(running, actions, strict=True):
         each.plan = plan

@@ -1,4 +1,4 @@
-"""The scene as MuJoCo's model, compiled once; what varies is changed in place afterwards."""
+"""The scene as a model of MuJoCo, compiled once; each episode then changes it in place."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,12 +24,12 @@ DISTRACTORS = (
     ("cylinder", (0.030, 0.016)),
     ("box", (0.016, 0.016, 0.034)),
 )
-"""Shapes in turn, and MuJoCo's sizes of them: half sides, or radius and half height, in metres. All
-are low enough for the gripper to pass above."""
+"""Shapes that distractors take in turn, with their sizes as MuJoCo defines them: half sides, or
+radius and half height, in metres. All are low enough for the gripper to pass above them."""
 
 
 def distractor_name(index: int) -> str:
-    """Of a body and its one geom."""
+    """The name of a distractor's body and of its only geom."""
     return f"distractor{index}"
 
 
@@ -39,15 +39,16 @@ def half_height_m(index: int) -> float:
 
 
 def surface_name(index: int) -> str:
-    """Of a material that the table and the floor may have."""
+    """The name of a material for the table or the floor."""
     return f"surface{index}"
 
 
 def compile_scene(num_distractors: int, num_surfaces: int) -> Any:
-    """A `mujoco.MjModel` with all that any episode shows."""
+    """Compile a `mujoco.MjModel` with everything that any episode shows."""
     require("gymnasium_robotics", extra="robot", feature="The simulated scene")
     mujoco = load_mujoco()
-    # its files alone: importing it changes registries, and fails beside newer releases of MuJoCo
+    # only its files are used: importing the package changes registries, and fails with newer
+    # releases of MuJoCo
     package = find_spec("gymnasium_robotics")
     assert package is not None
     assert package.origin is not None
@@ -60,7 +61,7 @@ def compile_scene(num_distractors: int, num_surfaces: int) -> Any:
 
 
 def _add_surfaces(mujoco: Any, spec: Any, num: int) -> None:
-    """Materials, and a top for the table: on a box, a flat texture would be stretched."""
+    """Add materials, and a flat top for the table: a box would stretch a flat texture."""
     for index, pixels in enumerate(make_textures(num)):
         texture = spec.add_texture(
             name=surface_name(index),
@@ -100,7 +101,7 @@ def _add_distractor(mujoco: Any, spec: Any, index: int) -> None:
 
 
 def _hide_helpers(spec: Any) -> None:
-    """What FetchPickAndPlace draws for people: the goal, and the axes that pull the gripper."""
+    """Hide what FetchPickAndPlace draws for viewers: the goal, and the axes of the mocap body."""
     for site in spec.sites:
         site.rgba[3] = 0
     for geom in spec.body("robot0:mocap").geoms:

@@ -1,8 +1,8 @@
-"""A policy: what was seen, felt and done in the last steps → the next actions.
+"""The policy: pictures, robot states and actions of the last steps → the next actions.
 
-As in RPT (Radosavovic et al., 2023), which the paper's section 3.2 builds on: each modality of a
-step becomes a token of 192 channels, and a transformer of 4 blocks and 4 heads reads the tokens of
-16 steps. At every step it predicts the next 16 actions.
+It follows RPT (Radosavovic et al., 2023), which the paper's section 3.2 builds on: each modality of
+a step becomes a token of 192 channels, and a transformer of 4 blocks and 4 heads reads the tokens
+of 16 steps. At every step it predicts the next 16 actions.
 """
 
 from typing import Any
@@ -15,16 +15,16 @@ from torch import Tensor, nn
 from polyscale.types import HW
 
 CELL_NUMBERS = 768
-"""Numbers that all cells of a picture are mapped to together, at least."""
+"""Number of channels that are divided among the cells of a map when each cell is projected."""
 
 CELL_CHANNELS = 16
-"""Numbers that a cell is mapped to, at least."""
+"""Least number of channels that each cell is projected to."""
 
 
 class Standardise(nn.Module):
-    """Channels with mean 0 and standard deviation 1; those that never vary become 0.
+    """Scales channels to mean 0 and standard deviation 1; channels that never vary become 0.
 
-    The statistics are buffers, so that they are kept with the weights.
+    The statistics are buffers, so that they are saved with the weights.
     """
 
     mean: Tensor
@@ -36,44 +36,44 @@ class Standardise(nn.Module):
         self.register_buffer("std", torch.ones(channels))
 
     def fit(self, mean: Float[Tensor, " channels"], std: Float[Tensor, " channels"]) -> None:
-        """Take over statistics of training data."""
+        """Set the statistics, which are those of the training data."""
         self.mean.copy_(mean)
         self.std.copy_(torch.where(std > 1e-6, std, 0))
 
     @property
     def factor(self) -> Float[Tensor, " channels"]:
-        """What centred channels are multiplied by."""
+        """The factor that centred channels are multiplied by."""
         return torch.where(self.std > 0, 1 / self.std, 0)
 
     def forward(self, values: Float[Tensor, "*batch channels"]) -> Float[Tensor, "*batch channels"]:
-        """In units of the standard deviation."""
+        """Convert values from units of the data to units of the standard deviation."""
         return (values - self.mean) * self.factor
 
     def undo(self, values: Float[Tensor, "*batch channels"]) -> Float[Tensor, "*batch channels"]:
-        """Back in units of the data."""
+        """Convert values back to units of the data."""
         return values * self.std + self.mean
 
 
 class Policy(nn.Module):
-    """Pictures' features, states and past actions of some steps → the next actions at every step.
+    """Feature maps, states and previous actions of some steps → the next actions at every step.
 
-    The cells of a feature map are each mapped to a few channels and laid side by side before they
-    become one token, so that the token says where things are; of a map with one cell, which is a
-    mean over the picture, the token is a plain linear map. Attention is causal: a step sees itself
-    and the steps before it. A batch may therefore be filled up at the end of its sequences, and a
-    policy needs no padding at the beginning of an episode.
+    Each cell of a feature map is projected to a few channels. All cells are then concatenated and
+    projected to one token, which therefore tells where things are. A map with a single cell, the
+    mean over the picture, passes through the same layers. Attention is causal: a step sees itself
+    and the steps before it. Sequences in a batch may therefore be padded at their end, and an
+    episode needs no padding at its beginning.
 
     Args:
-        in_channels: channels of the feature maps.
-        grid_hw: cells of the feature maps.
-        num_state: numbers of the robot's state.
-        num_action: numbers of an action.
-        history: steps that it reads, at most.
-        future: actions that it predicts.
-        channels: of a token.
-        blocks: of the transformer.
-        heads: of each block's attention.
-        dropout: in training, of the transformer.
+        in_channels: number of channels of the feature maps.
+        grid_hw: height and width of the feature maps, in cells.
+        num_state: length of the robot's state vector.
+        num_action: length of an action vector.
+        history: largest number of steps that the policy reads.
+        future: number of actions that it predicts at each step.
+        channels: number of channels of a token.
+        blocks: number of blocks of the transformer.
+        heads: number of attention heads in each block.
+        dropout: dropout rate of the transformer, 0 to 1, in training.
     """
 
     def __init__(
@@ -130,14 +130,14 @@ class Policy(nn.Module):
 
     @property
     def sees(self) -> bool:
-        """Whether actions depend on pictures: not where all of those it learned from are alike."""
+        """Whether actions depend on pictures; False if the training features were all the same."""
         return bool(self.visual.std.any())
 
     def see(
         self, maps: Float[Tensor, "*batch height width in_channels"]
     ) -> Float[Tensor, "*batch channels"]:
-        """The tokens of pictures, from their feature maps of any floating-point type."""
-        # standardising is part of the weights, which spares a copy of the maps
+        """Feature maps of pictures, of any floating-point type → one token for each picture."""
+        # standardisation is folded into the weights, which saves a copy of the maps
         weight = self.see_cell.weight * self.visual.factor
         bias = self.see_cell.bias - weight @ self.visual.mean
         # (*batch, height, width, cell_channels) → (*batch, height × width × cell_channels)
@@ -149,12 +149,12 @@ class Policy(nn.Module):
         states: Float[Tensor, "batch steps num_state"],
         before: Float[Tensor, "batch steps num_action"],
     ) -> Float[Tensor, "batch steps future num_action"]:
-        """Actions in units of their standard deviation, from tokens of pictures.
+        """Predict actions, in units of their standard deviation, from tokens of pictures.
 
         Args:
-            seen: as `see` returns them.
-            states: of the robot at each step, in their own units.
-            before: the action before each step, in its own units; anything where there was none,
+            seen: tokens of pictures, as `see` returns them.
+            states: states of the robot at each step, not standardised.
+            before: the action before each step, not standardised; where there was none, any value,
                 for example the mean.
         """
         batch, steps = states.shape[:2]
@@ -174,11 +174,11 @@ class Policy(nn.Module):
         states: Float[Tensor, "batch steps num_state"],
         before: Float[Tensor, "batch steps num_action"],
     ) -> Float[Tensor, "batch steps future num_action"]:
-        """Actions in units of their standard deviation; see `predict`."""
+        """Predict actions, in units of their standard deviation, from maps; see `predict`."""
         return self.predict(self.see(maps), states, before)
 
 
 def _later(steps: int, num_modalities: int, device: torch.device) -> Bool[Tensor, "tokens tokens"]:
-    """Whether the second token is of a later step than the first, which must not see it."""
+    """Attention mask: True where the second token is of a later step, hidden from the first."""
     step = torch.arange(steps, device=device).repeat_interleave(num_modalities)
     return step[None, :] > step[:, None]

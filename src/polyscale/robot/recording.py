@@ -1,4 +1,4 @@
-"""Demonstrations of the expert → a data set in LeRobot's layout."""
+"""Records demonstrations of the expert as a data set in LeRobot's layout."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,30 +28,30 @@ TASK = "Lift the red cube."
 CAMERA = "observation.images.front"
 
 TRIES = 1_000_000
-"""Scenes that a recording may try; recordings of other seeds try others."""
+"""Number of scenes reserved for a recording; recordings with different seeds share no scene."""
 
 MAX_SEED = 1_000
-"""Of a recording. Policies are tested in scenes beyond those of all recordings."""
+"""Largest seed of a recording. The scenes of tests have larger seeds than those of recordings."""
 
 MAX_FAILED = 20
-"""Scenes in turn in which the expert may fail."""
+"""Number of consecutive scenes in which the expert may fail."""
 
 FRAMES = 20
-"""Of an episode of the expert, about, and rather more than it has."""
+"""Number of frames in an episode of the expert, estimated generously."""
 
 BYTES_A_PIXEL = 0.5
-"""Of a frame on the disk; the default scene takes 0.35."""
+"""Disk space of a frame, estimated generously: those of the default scene take 0.35."""
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a recording made.
+    """The result of a recording.
 
     Attributes:
-        out: folder in LeRobot's layout.
-        num_episodes: in it, in all of which the expert succeeded.
-        num_frames: in it.
-        num_failed: scenes in which the expert failed; they are left out.
+        out: the folder, in LeRobot's layout.
+        num_episodes: number of episodes in it; the expert succeeded in all of them.
+        num_frames: number of frames in it, over all episodes.
+        num_failed: number of scenes in which the expert failed, which are left out.
     """
 
     out: Path
@@ -69,23 +69,24 @@ def record(
     side_px: int = 448,
     progress: Progress = silent,
 ) -> Recorded:
-    """Let the expert pick the cube, and keep what it saw and did.
+    """Record episodes in which the expert picks up the cube, as demonstrations.
 
-    A recording that was interrupted is continued by the same call, and ends with the same bytes.
+    The same call continues an interrupted recording, which then ends with the same bytes.
 
     Args:
-        out: new folder, or that of this recording.
-        episodes: with success, which alone are kept.
-        seed: of the scenes, 0 to 1000; other seeds show other scenes.
-        scene: its settings; the default ones if None.
-        side_px: height and width of the frames.
+        out: a new folder, or the folder of a recording to continue.
+        episodes: number of successful episodes to record; failed ones are not kept.
+        seed: of the scenes, 0 to 1000; recordings with different seeds share no scene.
+        scene: settings of the scene; None for the default ones.
+        side_px: height and width of the frames, 16 to 4096.
         progress: told what is being done.
 
     Raises:
-        InputError: if an argument is none of these, or `out` holds anything else, such as a damaged
+        InputError: if an argument breaks its rule, or `out` holds anything else, such as a damaged
             episode.
         MissingExtraError: if MuJoCo or another package is not installed.
-        RunError: if nothing draws, the disk refuses, or the expert fails again and again.
+        RunError: if no library can render, files cannot be written, or the expert fails in 20
+            consecutive scenes.
     """
     for package in ("pyarrow", "pandas"):
         require(package, extra="robot", feature="polyscale robot record")
@@ -108,7 +109,7 @@ def record(
 
 
 def _find(out: Path, episodes: int, first_seed: int) -> tuple[int, int, int]:
-    """Episodes that are there, their frames, and the seed after the last one."""
+    """Number of episodes in the folder, number of their frames, and the next seed."""
     done, num_frames, next_seed = 0, 0, first_seed
     while done < episodes and (found := read_seed(out, done)) is not None:
         done, num_frames, next_seed = done + 1, num_frames + found[1], found[0] + 1
@@ -123,7 +124,7 @@ def _continue(
     settings: SceneSettings,
     progress: Progress,
 ) -> tuple[int, int]:
-    """Record the episodes that are missing: frames of all, and the seed after the last one."""
+    """Record the missing episodes; returns the total number of frames, and the next seed."""
     done, num_frames, next_seed = _find(out, episodes, first_seed)
     step = "recording"
     progress(step, done, episodes, "episodes")
@@ -139,23 +140,23 @@ def _continue(
 
 
 def _next_success(scene: PickingScene, first_seed: int) -> Episode:
-    """The first episode from a seed on in which the expert succeeds."""
+    """The first episode in which the expert succeeds, from this seed on."""
     for seed in range(first_seed, first_seed + MAX_FAILED):
         episode = demonstrate(scene, seed)
         if episode is not None:
             return episode
     raise RunError(
-        f"the expert failed in {MAX_FAILED} scenes in turn, from seed {first_seed} on. "
-        "Give the scene a longer horizon, or a smaller range of the cube."
+        f"the expert failed in {MAX_FAILED} consecutive scenes, from seed {first_seed} on. "
+        "Raise horizon or lower cube_range_m in the settings of the scene."
     )
 
 
 def demonstrate(scene: PickingScene, seed: int) -> Episode | None:
-    """One episode of the expert, or None if it fails.
+    """Run one episode of the expert; returns None if it fails.
 
     Args:
-        scene: any.
-        seed: what it is reset with.
+        scene: where the expert acts.
+        seed: of the episode.
     """
     seen, actions = [scene.reset(seed)], list[Any]()
     while len(actions) < scene.settings.horizon and not seen[-1].lifted:

@@ -1,4 +1,4 @@
-"""MuJoCo, with a library that draws without a screen."""
+"""Loads MuJoCo with a library that renders without a screen."""
 
 import os
 import subprocess
@@ -10,10 +10,10 @@ from typing import Any
 from polyscale.errors import RunError, first_line, require
 
 BACKENDS = ("egl", "osmesa")
-"""Libraries that draw without a screen; both draw the same pixels where there is no GPU."""
+"""Libraries that render without a screen; without a GPU, both render the same pixels."""
 
 VARIABLE = "MUJOCO_GL"
-"""By which MuJoCo is told what to draw with. It looks once, when it is imported."""
+"""The environment variable that selects MuJoCo's rendering library; read when it is imported."""
 
 PROBE = "import mujoco; mujoco.GLContext(8, 8).make_current()"
 
@@ -22,10 +22,10 @@ ADVICE = "Run: apt install libosmesa6 (or libegl1 and libgl1-mesa-dri), and unse
 
 @cache
 def load_mujoco() -> ModuleType:
-    """Import MuJoCo so that it draws with EGL or OSMesa, whichever works.
+    """Import MuJoCo so that it renders with EGL or OSMesa, whichever works.
 
-    Where the user has set `MUJOCO_GL`, or has imported MuJoCo, nothing is chosen. The choice stays
-    in the environment, so that further processes draw the same pixels.
+    If the user has set `MUJOCO_GL`, or has already imported MuJoCo, nothing is chosen. The choice
+    stays in the environment, so that child processes render the same pixels.
 
     Raises:
         MissingExtraError: if MuJoCo is not installed.
@@ -39,32 +39,32 @@ def load_mujoco() -> ModuleType:
                 break
     try:
         import mujoco
-    except Exception as error:  # each library raises its own
+    except Exception as error:  # each library raises its own kind of error
         raise _cannot_draw(error) from error
     return mujoco
 
 
 def make_renderer(model: Any, side_px: int) -> Any:
-    """A `mujoco.Renderer` of square pictures.
+    """Make a `mujoco.Renderer` for square pictures.
 
     Raises:
-        RunError: if no library draws.
+        RunError: if no library can render.
     """
     mujoco = load_mujoco()
     model.vis.global_.offwidth = model.vis.global_.offheight = side_px
     try:
         return mujoco.Renderer(model, side_px, side_px)
-    except Exception as error:  # each library raises its own
+    except Exception as error:  # each library raises its own kind of error
         raise _cannot_draw(error) from error
 
 
 def _cannot_draw(error: Exception) -> RunError:
-    chosen = os.environ.get(VARIABLE, "nothing")
+    chosen = os.environ.get(VARIABLE, "not set")
     return RunError(f"MuJoCo cannot draw ({VARIABLE} is {chosen}; {first_line(error)}). {ADVICE}")
 
 
 def _works(backend: str) -> bool:
-    """Whether another process can draw with it: a library that is tried stays loaded."""
+    """Whether a library can render; tried in another process, because it would stay loaded."""
     environment = {**os.environ, VARIABLE: backend}
     command = [sys.executable, "-c", PROBE]
     result = subprocess.run(command, env=environment, capture_output=True, check=False)  # noqa: S603

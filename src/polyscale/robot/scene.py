@@ -1,4 +1,4 @@
-"""A robot that is to lift a cube from a table with other objects on it."""
+"""The simulated scene: a robot has to lift a cube from a table with other objects on it."""
 
 from dataclasses import dataclass
 from types import TracebackType
@@ -23,26 +23,26 @@ from polyscale.robot.rendering import load_mujoco, make_renderer
 from polyscale.robot.settings import SceneSettings
 
 FPS = 25
-"""Actions a second."""
+"""Actions per second."""
 
 SUBSTEPS = 20
-"""Steps of physics in an action, 2 ms each, as FetchPickAndPlace has them."""
+"""Simulation steps per action, 2 ms each, as in FetchPickAndPlace."""
 
 REACH_M = 0.05
-"""How far the gripper moves at most in an action."""
+"""Largest movement of the gripper along each axis in one action."""
 
 TABLE_Z_M = 0.4
 CUBE_Z_M = 0.425
-"""Heights of the table, and of the middle of a cube that lies on it."""
+"""Heights of the table's surface, and of the centre of a cube that lies on it."""
 
 GRIPPER = "robot0:gripper_link"
 GRIP = "robot0:grip"
 FINGERS = ("robot0:l_gripper_finger_joint", "robot0:r_gripper_finger_joint")
 BASE = {"robot0:slide0": 0.405, "robot0:slide1": 0.48, "robot0:slide2": 0.0}
-"""Where the robot stands."""
+"""Where the robot stands, as positions of the joints of its base."""
 
 START_M = (-0.498, 0.005, -0.231)
-"""From where the model holds the gripper to where episodes begin."""
+"""Offset from the gripper's initial place in the model to its place when episodes begin."""
 
 UPRIGHT = (1, 0, 1, 0)
 """Quaternion of a gripper that points down."""
@@ -54,14 +54,15 @@ ACTION_NAMES = ("x", "y", "z", "fingers")
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """What is the case before an action.
+    """What is observed before an action.
 
     Attributes:
         picture: what the camera sees, RGB from 0 to 255.
-        state: what the robot knows of itself: place (3) and velocity (3) of the gripper in metres
-            and metres a second, and how far its fingers are apart, in metres.
-        privileged: the state, and the place of the cube's middle (3) in metres.
-        lifted: whether the cube is as high as it must be.
+        state: what the robot knows about itself: position (3, metres) and velocity (3, metres per
+            second) of the gripper, and the distance between its fingers (1, metres).
+        privileged: the state, and the position of the cube's centre (3, metres), which only a
+            simulator knows.
+        lifted: whether the cube has been lifted by at least `SceneSettings.lift_m`.
     """
 
     picture: UInt8[np.ndarray, "side side 3"]
@@ -71,15 +72,15 @@ class Observation:
 
 
 class PickingScene:
-    """The scene, simulated and drawn. Use it in one thread, and close it.
+    """The scene, simulated and rendered. Use it in a single thread, and close it in the end.
 
     Args:
         settings: of the scene.
-        side_px: side of the pictures; 0 draws none, and needs no library that draws.
+        side_px: side of the square pictures; 0 renders none, and needs no rendering library.
 
     Raises:
         MissingExtraError: if MuJoCo or gymnasium-robotics is not installed.
-        RunError: if no library draws.
+        RunError: if no library can render.
     """
 
     def __init__(self, settings: SceneSettings, side_px: int = 448) -> None:
@@ -105,13 +106,13 @@ class PickingScene:
         self.close()
 
     def close(self) -> None:
-        """Let go of what draws."""
+        """Release the renderer."""
         if self._renderer is not None:
             self._renderer.close()
 
     @property
     def cube_position(self) -> Float[np.ndarray, " 3"]:
-        """Where the middle of the cube is, in metres."""
+        """Position of the cube's centre, x, y and z in metres."""
         return self._data.body(CUBE).xpos.copy()
 
     def reset(self, seed: int) -> Observation:
@@ -126,14 +127,14 @@ class PickingScene:
         return self._observe()
 
     def step(self, action: Float32[np.ndarray, " 4"]) -> Observation:
-        """Do something for 40 ms.
+        """Carry out one action, which takes 40 ms, and observe the result.
 
         Args:
-            action: movement of the gripper along x, y and z, −1 to 1 for 5 cm, and fingers: −1
-                closes, 1 opens. What is beyond is clipped.
+            action: movement of the gripper along x, y and z, where ±1 is ±5 cm, and fingers: −1
+                closes them, 1 opens them. Values beyond ±1 are clipped.
 
         Raises:
-            InputError: if the action is no four numbers.
+            InputError: if the action is not four finite numbers.
         """
         action = np.asarray(action, dtype=np.float64)
         if action.shape != (4,) or not np.isfinite(action).all():
@@ -161,7 +162,7 @@ class PickingScene:
         self._mujoco.mj_step(model, data, nstep=10 * SUBSTEPS)
 
     def _follow(self, movement: NDArray[np.floating]) -> None:
-        """Move what pulls the gripper to its place and farther, upright."""
+        """Put the mocap body, which pulls the gripper, at this offset (in metres), upright."""
         self._data.mocap_pos[0] = self._data.body(GRIPPER).xpos + movement
         self._data.mocap_quat[0] = self._data.body(GRIPPER).xquat + UPRIGHT
 

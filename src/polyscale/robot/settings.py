@@ -1,4 +1,4 @@
-"""What a scene is like, and between which limits it varies; knows no simulator."""
+"""Settings of a scene, and the limits within which it varies; independent of the simulator."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -8,13 +8,13 @@ from polyscale.errors import InputError, check_options
 from polyscale.types import is_number
 
 MAX_DISTRACTORS = 12
-"""More find no room on the table."""
+"""More would not fit on the table."""
 
 MAX_SURFACES = 24
-"""Of 256 px each, which are made before the first episode."""
+"""Each is a texture of 256 × 256 pixels, and all are made before the first episode."""
 
 MAX_RANGE_M = 0.15
-"""Farther away, the gripper does not reach the cube, or the cube is not on the table."""
+"""Beyond this, the gripper could not reach the cube, or the cube would not be on the table."""
 
 MAX_HORIZON = 10_000
 
@@ -24,22 +24,22 @@ class SceneSettings:
     """A table with a red cube and other objects, in front of a robot with a gripper.
 
     Attributes:
-        camera_distance_m: from the camera to what it looks at. The farther, the fewer pixels the
-            cube has.
-        camera_azimuth_deg: 180 looks at the robot from the front.
-        camera_elevation_deg: below 0 looks down.
-        camera_lookat_m: what the middle of the picture shows: x, y, z in the scene, metres.
-        num_distractors: objects on the table besides the cube.
-        num_surfaces: different surfaces that table and floor may have, such as wood or cloth.
-        cube_range_m: the cube lies at most so far from the middle of the table, along x and y.
-        light_range: brightness of the light that varies, lowest and highest; 1 is full. A light at
-            the camera, which is always the same, comes on top.
-        tint: how far colours of light, table and floor may be from white, 0 to 1. Table and floor
-            are lit so well that little of it is seen on them by default.
-        horizon: actions in which an episode must succeed, 25 a second.
+        camera_distance_m: distance from the camera to `camera_lookat_m`. The larger it is, the
+            fewer pixels show the cube.
+        camera_azimuth_deg: at 180, the camera looks at the robot from the front.
+        camera_elevation_deg: below 0, the camera looks down.
+        camera_lookat_m: the point in the middle of the picture: x, y, z in the scene.
+        num_distractors: number of objects on the table besides the cube.
+        num_surfaces: number of surfaces, such as wood or cloth, that table and floor may have.
+        cube_range_m: largest distance of the cube from the middle of the table, along x and y.
+        light_range: lowest and highest brightness of the light that varies; 1 is full. A constant
+            light at the camera adds to it.
+        tint: how far the colours of light, table and floor may be from white, 0 to 1. By default,
+            table and floor are lit so brightly that it hardly shows on them.
+        horizon: number of actions, 25 per second, within which an episode must succeed.
         lift_m: how far the cube must be lifted.
 
-    Why the defaults are what they are: docs/guides/robot.md, "How the difficulty was set".
+    docs/guides/robot.md, "How the difficulty was set", explains the defaults.
     """
 
     camera_distance_m: float = 1.2
@@ -59,7 +59,7 @@ class SceneSettings:
         """Settings from what `to_json` gave.
 
         Raises:
-            InputError: if a name or a value is none of theirs.
+            InputError: if there is no setting of a name, or a value breaks its rule.
         """
         check_options(values, [field.name for field in fields(cls)], of="the scene")
         tuples = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
@@ -104,10 +104,10 @@ def _check_all(name: str, values: object, num: int, least: float, most: float) -
 
 
 def check_whole(name: str, value: object, least: int, most: int) -> None:
-    """Refuse what is no whole number within limits.
+    """Check that a value is a whole number within these limits, both included.
 
     Raises:
-        InputError: that calls it `name`.
+        InputError: if it is not; the message calls the value `name`.
     """
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise _refusal(name, f"a whole number from {least} to {most}", value)

@@ -28,21 +28,21 @@ FETCH = "fetch"
 LEROBOT = "lerobot"
 
 EPISODES = 120
-"""Demonstrations of `fetch`."""
+"""Default number of demonstrations of `fetch`."""
 
 TRIALS = 100
-"""Test episodes in the simulated scene."""
+"""Default number of test episodes in the simulated scene."""
 
 MIN_EPISODES = 2
-"""To train on: one to fit and one to choose with."""
+"""Least number of training episodes: one to train on, and one to choose among candidates."""
 
 SIZES = ("trials", "limit")
 
 TEST_SHARE = 5
-"""One in so many episodes is held out where nothing can be simulated."""
+"""If the scene cannot be simulated, one in this many episodes is held out for testing."""
 
 FORMAT = 1
-"""Raised when the same settings would record other demonstrations."""
+"""Version of cached recordings; increase it when the same settings record something else."""
 
 
 def load_demonstrations(
@@ -53,9 +53,9 @@ def load_demonstrations(
     Args:
         source: `fetch`, demonstrations of a simulated robot that picks a cube, which are recorded
             once; or `lerobot:DIR`, a data set in LeRobot's layout, version 3, with images. Options
-            stand behind a question mark: `fetch?episodes=60&trials=200`, `lerobot:DIR?camera=wrist`
-            and `?limit=N`, episodes to train on and to test at most.
-        seed: of the split of data whose scene cannot be simulated.
+            follow a question mark: `fetch?episodes=60&trials=200`, `lerobot:DIR?camera=wrist`, and
+            `?limit=N` for at most N training and N test episodes.
+        seed: of the split into training and test episodes, if the scene cannot be simulated.
         cache: folder for demonstrations of `fetch`, and for the hashes of files; None keeps
             nothing.
         progress: told what is being done.
@@ -63,7 +63,7 @@ def load_demonstrations(
     Raises:
         InputError: if there are no such data, or they cannot be used.
         MissingExtraError: if a package is not installed.
-        RunError: if nothing draws, or the disk refuses.
+        RunError: if no library can render, or files cannot be written.
     """
     folder, options = _read_source(source)
     limit = _count(options, "limit", sys.maxsize)
@@ -95,7 +95,7 @@ def load_demonstrations(
 
 
 def _read_source(source: str) -> tuple[Path | None, dict[str, str]]:
-    """Folder, unless the demonstrations are recorded, and options."""
+    """The folder, or None for `fetch`, whose folder is in the cache; and the options."""
     scheme, colon, rest = source.partition(":")
     if scheme == LEROBOT and rest:
         place, options = split_options(rest, ("camera", *SIZES))
@@ -151,16 +151,16 @@ def _check_layout(source: str, shown: Demonstrations) -> None:
 
 
 def _first(shown: Demonstrations, num: int) -> Demonstrations:
-    """The first episodes, at most so many."""
+    """At most the first `num` episodes."""
     return shown.take_episodes(np.arange(min(num, shown.num_episodes)))
 
 
 def _recorded(source: str, episodes: int, cache: str | Path | None, progress: Progress) -> Path:
-    """The folder with demonstrations of the default scene, which are recorded if need be."""
+    """The folder with demonstrations of the default scene, which are recorded if necessary."""
     if cache is None:
         raise InputError(
-            f"data {source} must have a cache to be recorded into, but there is none. Record it "
-            f"with polyscale robot record --out DIR, and name {LEROBOT}:DIR."
+            f"data {source} must have a cache to be recorded into, but cache is None. Record it "
+            f"with polyscale robot record --out DIR, and use {LEROBOT}:DIR as data."
         )
     scene = SceneSettings()
     words = repr((FORMAT, scene, episodes))

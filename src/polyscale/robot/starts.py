@@ -1,4 +1,4 @@
-"""Where the episodes begin in which policies are tested."""
+"""The starts of the episodes in which policies are tested."""
 
 import io
 from hashlib import blake2b
@@ -15,20 +15,20 @@ from polyscale.robot.scene import PickingScene
 from polyscale.robot.settings import SceneSettings
 
 FIRST_SEED = 10**10
-"""Beyond the scenes of all recordings."""
+"""First seed of test episodes, above the seeds of all recordings."""
 
 FORMAT = 1
-"""Raised when the same settings and seeds would give other frames."""
+"""Part of the fingerprint; increase it when the same settings and seeds give other frames."""
 
 
 def make_starts(settings: SceneSettings, num: int, side_px: int = 448) -> Starts:
-    """So many starts, always the same ones; fewer are the first of more.
+    """Make the first `num` starts of test episodes, which are the same in every call.
 
-    Their frames are drawn, all of them at once, when the first one is read.
+    All frames are rendered together when the first one is read.
 
     Args:
         settings: of the scene.
-        num: of starts.
+        num: number of starts.
         side_px: height and width of the frames.
 
     Raises:
@@ -45,7 +45,7 @@ def make_starts(settings: SceneSettings, num: int, side_px: int = 448) -> Starts
 
 
 class _Frames:
-    """First frames, kept as PNG; see `ReadImage`."""
+    """Reads the first frames, which it keeps as PNG in memory; see `ReadImage`."""
 
     def __init__(self, settings: SceneSettings, seeds: tuple[int, ...], side_px: int) -> None:
         self._settings, self._seeds, self._side_px = settings, seeds, side_px

@@ -1,4 +1,4 @@
-"""Pictures of wood, stone, cloth and tiles, made from noise."""
+"""Procedural textures of wood, stone, cloth and tiles, made from noise."""
 
 import math
 
@@ -13,14 +13,14 @@ Grey = Float[np.ndarray, "side side"]
 
 
 def make_textures(num: int) -> list[UInt8[np.ndarray, "side side 3"]]:
-    """So many different surfaces, each time the same ones: RGB from 0 to 255."""
+    """Make `num` different textures, the same in every call: RGB from 0 to 255."""
     rng = np.random.default_rng(0)
     patterns = (_planks, _marble, _tiles, _plaid, _granite, _stripes)
     return [_coloured(patterns[i % len(patterns)](rng), rng) for i in range(num)]
 
 
 def _coloured(grey: Grey, rng: Rng) -> UInt8[np.ndarray, "side side 3"]:
-    """From one colour, where the pattern is 0, to another, where it is 1; both are pale."""
+    """Blend two pale colours: one where the pattern is 0, the other where it is 1."""
     dark, light = rng.uniform(0.25, 0.55, 3), rng.uniform(0.6, 0.95, 3)
     dark, light = (0.5 * colour + 0.5 * colour.mean() for colour in (dark, light))
     colours = dark + (light - dark) * grey.clip(0, 1)[..., None]

@@ -1,4 +1,4 @@
-"""Behaviour cloning: a policy learns to repeat what was demonstrated."""
+"""Behaviour cloning: a policy learns to predict the actions of demonstrations."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,18 +23,20 @@ from polyscale.learning.training import (
 from polyscale.robot.policy import Policy
 
 MIN_FRAMES = 2
-"""Of an episode: with fewer there is nothing that follows from what was seen."""
+"""Least number of frames in an episode."""
 
 
 class WindowBatch(NamedTuple):
-    """Windows of demonstrations, filled up at the end where an episode ends before.
+    """Windows of consecutive frames, padded at the end where an episode ends earlier.
+
+    States and actions are not standardised.
 
     Attributes:
-        maps: features of the frames.
+        maps: feature maps of the frames.
         states: of the robot.
-        before: the action before each frame; what stands for it at the first frame of an episode.
-        actions: those of each frame and the ones after it.
-        known: whether the episode goes on to that action.
+        before: the action before each frame; `before_first` at the first frame of an episode.
+        actions: the action at each frame, and those that follow it.
+        known: False where an action is padding, because the episode has ended.
     """
 
     maps: Float[Tensor, "batch steps height width channels"]
@@ -46,17 +48,17 @@ class WindowBatch(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Demonstrated:
-    """Frames of demonstrations as a policy learns from them, episode after episode.
+    """Demonstrations as training data: the frames of one episode after another.
 
     Attributes:
-        maps: feature maps of all frames.
+        maps: feature maps of all frames (num_frames, height, width, channels).
         states: float32 (num_frames, num_state).
         actions: float32 (num_frames, num_action).
-        episode_of: the episode of each frame, never falling, int64 (num_frames,).
+        episode_of: index of each frame's episode, in ascending order, int64 (num_frames,).
 
     Raises:
-        InputError: if numbers of frames differ, a number is not finite, episodes are mixed up, or
-            one has fewer than two frames.
+        InputError: if the numbers of frames differ, a value is not finite, frames are not sorted by
+            episode, or an episode has fewer than two frames.
     """
 
     maps: MapSource
@@ -69,13 +71,13 @@ class Demonstrated:
         if len(sizes) > 1:
             raise InputError(
                 "demonstrations must have features, a state, an action and an episode for each "
-                f"frame, but their numbers are {sorted(sizes)}."
+                f"frame, but have different numbers of them: {sorted(sizes)}."
             )
         check_demonstrations(self.states, self.actions, self.episode_of)
 
     @cached_property
     def stops(self) -> NDArray[np.int64]:
-        """The frame after the last one of each frame's episode (num_frames,)."""
+        """For each frame, the index after the last frame of its episode (num_frames,)."""
         _, episode, counts = np.unique(self.episode_of, return_inverse=True, return_counts=True)
         return np.cumsum(counts)[episode]
 
@@ -88,15 +90,15 @@ class Demonstrated:
         future: int,
         device: str = "cpu",
     ) -> WindowBatch:
-        """The frames from each start on, and what was done then.
+        """Read windows of frames, and the actions that follow each frame.
 
         Args:
-            starts: the first frame of each window.
-            before_first: stands for the action before the first frame of an episode: the mean
-                action of the frames that are learned from, also where others are judged.
-            history: frames of a window.
-            future: actions that follow each frame, its own among them.
-            device: where the tensors are.
+            starts: index of the first frame of each window (batch,).
+            before_first: takes the place of the action before the first frame of an episode: the
+                mean action of the training frames, also if other frames are judged (num_action,).
+            history: number of frames in a window.
+            future: number of actions for each frame, beginning with its own.
+            device: of the tensors.
         """
         stops = self.stops
         last = stops[starts] - 1
@@ -118,7 +120,12 @@ class Demonstrated:
         )
 
     def starts(self, frames: NDArray[np.int64], history: int) -> NDArray[np.int64]:
-        """Those of some frames at which windows begin: windows are as full as episodes allow."""
+        """The frames at which windows begin; a window is padded only if its episode is shorter.
+
+        Args:
+            frames: indices of frames to choose from (num,).
+            history: number of frames in a window.
+        """
         first = np.searchsorted(self.episode_of, self.episode_of[frames])
         return frames[(frames == first) | (frames + history <= self.stops[frames])]
 
@@ -126,7 +133,7 @@ class Demonstrated:
 def check_demonstrations(
     states: NDArray[np.float32], actions: NDArray[np.float32], episode_of: NDArray[np.int64]
 ) -> None:
-    """Refuse what nothing can be learned from; see `Demonstrated`."""
+    """Raise an InputError where a policy cannot learn from the data; see `Demonstrated`."""
     for name, values in (("states", states), ("actions", actions)):
         if not np.isfinite(values).all():
             frame = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
@@ -140,7 +147,7 @@ def check_demonstrations(
         )
     if (np.diff(episode_of) < 0).any():
         raise InputError(
-            "episode_of must never fall, but episodes are mixed up. Sort the frames by episode."
+            "episode_of must be in ascending order, but is not. Sort the frames by episode."
         )
     episodes, counts = np.unique(episode_of, return_counts=True)
     if len(counts) and counts.min() < MIN_FRAMES:
@@ -153,13 +160,13 @@ def check_demonstrations(
 def make_policy(
     data: Demonstrated, frames: NDArray[np.int64], *, seed: int, **options: Any
 ) -> Policy:
-    """An untrained policy for these demonstrations, which standardises as their frames need it.
+    """Make an untrained policy that standardises its inputs by statistics of the training frames.
 
     Args:
         data: demonstrations.
-        frames: those that it will learn from.
-        seed: of its first weights.
-        options: of `Policy`, besides what the data say.
+        frames: indices of the training frames (num,).
+        seed: of the initial weights.
+        options: arguments of `Policy` that do not follow from the data.
     """
     height, width, channels = data.maps.shape[1:]
     with torch.random.fork_rng([]):
@@ -185,17 +192,19 @@ def train_policy(
     settings: TrainSettings,
     context: TrainContext,
 ) -> TrainReport:
-    """Train in place on windows of these frames; a killed training continues exactly.
+    """Train a policy in place on windows of these frames.
+
+    A training that was killed continues from its checkpoint with the same result.
 
     Args:
-        policy: of `make_policy`.
+        policy: a policy that `make_policy` made.
         data: demonstrations.
-        frames: of whole episodes.
-        settings: `batch` counts windows.
+        frames: indices of the training frames, which form whole episodes (num,).
+        settings: of the training; `batch` is a number of windows.
         context: where it runs, and its checkpoint.
 
     Raises:
-        RunError: if the loss becomes NaN or infinite, or the disk refuses.
+        RunError: if the loss becomes NaN or infinite, or the checkpoint cannot be written.
     """
     batches = _batches(data, frames, policy, settings, context)
     return train(policy, imitation_loss, batches, settings, context)
@@ -227,7 +236,7 @@ def _batches(
 
 
 def imitation_loss(policy: Policy, batch: WindowBatch) -> Float[Tensor, ""]:
-    """Mean squared error of all known actions, in units of their standard deviation."""
+    """Mean squared error of all known actions, in units of their variance."""
     predicted = policy(batch.maps, batch.states, batch.before)
     errors = (predicted - policy.action(batch.actions)).square().mean(dim=-1)
     return errors[batch.known].mean()
@@ -237,16 +246,16 @@ def imitation_loss(policy: Policy, batch: WindowBatch) -> Float[Tensor, ""]:
 def action_errors(
     policy: Policy, data: Demonstrated, frames: NDArray[np.int64], *, batch: int = 64
 ) -> NDArray[np.float64]:
-    """How far a policy is from what was done, at each frame, with the frames before it as shown.
+    """The error of a policy's actions at each frame, given the demonstrated frames before it.
 
     Args:
-        policy: trained.
-        data: demonstrations, which may be others than it was trained on.
-        frames: of whole episodes, rising.
-        batch: windows that are read at once.
+        policy: a trained policy.
+        data: demonstrations, which the policy need not have been trained on.
+        frames: indices of the frames of whole episodes, in ascending order (num_frames,).
+        batch: number of windows that are read at once.
 
     Returns:
-        Mean squared error of the actions from there on, in units of their standard deviation
+        Mean squared error of the predicted actions from each frame on, in units of their variance
         (num_frames,).
     """
     errors = np.full(len(data.episode_of), np.nan)
@@ -265,7 +274,8 @@ def action_errors(
         squared = (predicted - policy.action(windows.actions)).square().mean(dim=-1)
         known = windows.known
         of_frame = ((squared * known).sum(dim=2) / known.sum(dim=2)).cpu().numpy()
-        # a policy sees as many frames as it can: a later window says more of its last frame alone
+        # each frame is judged with as long a history as possible: all frames of the first window
+        # of an episode, but only the last frame of later windows
         for start, own in zip(chosen, of_frame, strict=True):
             steps = np.arange(policy.history) if first[start] else np.array([policy.history - 1])
             steps = steps[start + steps < data.stops[start]]

@@ -1,4 +1,4 @@
-"""A finished comparison again, from the features that are kept, to find its hard examples."""
+"""Repeats a finished comparison from its cached features, to find hard examples."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ NOT_AGAIN: dict[str, Any] = {
     "repeats": 0,
     "costs": False,
 }
-"""Settings of what the run has found already."""
+"""Settings that leave out what the run has already found."""
 
 
 def plan_hard(
@@ -29,20 +29,20 @@ def plan_hard(
     image_cache: str | Path | None = None,
     progress: Progress = silent,
 ) -> ComparePlan:
-    """Plan the comparison of a run again, with hard examples in place of costs and add-ons.
+    """Plan to repeat the comparison of a run, with hard examples instead of costs and add-ons.
 
     Args:
         run: folder that `polyscale compare` wrote.
-        base: a candidate, the small model at scale 1. Give all three or none: without them, all
-            candidates of the run are compared again, and those of its verdicts are chosen.
+        base: the small model at scale 1, as `SOURCE@1`. Give `base`, `s2` and `larger`, or none of
+            them: then all candidates of the run are compared, and its verdicts say which three.
         s2: the same model at several scales.
         larger: a larger model at scale 1.
-        image_cache: folder for what is found in images between runs; None keeps nothing.
+        image_cache: folder that keeps what was found in images for later runs; None keeps nothing.
         progress: told what is being done.
 
     Raises:
-        InputError: if the run cannot be repeated or is not of classification, or the candidates do
-            not fit.
+        InputError: if the run cannot be repeated or is not of classification, or the three
+            candidates do not belong together.
         MissingExtraError: if a package is not installed.
     """
     config = _read(Path(run))
@@ -81,8 +81,8 @@ def _read(run: Path) -> dict[str, Any]:
     if not (run / CONFIG_FILE).is_file():
         raise InputError(
             f"run must hold {CONFIG_FILE}, by which it can be repeated, but {str(run)!r} does not: "
-            "its models or data were loaded in Python. Compare them there again, with hard=True in "
-            "the settings."
+            "its models or data were loaded in Python. Repeat the comparison in Python, with "
+            "hard=True in the settings."
         )
     config = read_config(run / CONFIG_FILE)
     if missing := [name for name in ("data", "candidates", "task") if name not in config]:
@@ -96,11 +96,11 @@ def _read(run: Path) -> dict[str, Any]:
 def _named(
     base: str | None, s2: str | None, larger: str | None
 ) -> tuple[list[Candidate], dict[str, list[str]]]:
-    """Three candidates that the user names, and the family that they then are.
+    """The three candidates that the user names, and the family that they form.
 
     Raises:
-        InputError: if one is missing, or they are not a small model at one scale, the same at
-            several, and another at one.
+        InputError: if one is missing, or they are not a model at scale 1, the same model at several
+            scales, and another model at scale 1.
     """
     if base is None or s2 is None or larger is None:
         missing = [n for n, v in {"base": base, "s2": s2, "larger": larger}.items() if v is None]

@@ -52,6 +52,6 @@ def test_one_class_is_not_enough(settings, data, textures, tmp_path):
     with pytest.raises(InputError, match=told):
         pretrain(settings(), one, out=tmp_path / "out")
     unlabelled = load_training(f"images:{textures}", labels=False)
-    with pytest.raises(InputError, match="but has none. Add classes, or take method dino"):
+    with pytest.raises(InputError, match="but has none. Add classes, or use method dino"):
         pretrain(settings(), unlabelled, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -1,4 +1,4 @@
-"""Training of a backbone from random weights, at one scale or at several (paper, section 4.3)."""
+"""Trains a backbone from random weights, at one scale or at several (paper, section 4.3)."""
 
 from polyscale.learning.pretraining.folder import Pretrained, read_pretrained
 from polyscale.learning.pretraining.settings import PretrainSettings, make_settings

@@ -1,9 +1,10 @@
-"""The losses of a training for TensorBoard, in one file however often it was interrupted.
+"""The losses of a training for TensorBoard, in one file, however often it was interrupted.
 
 TensorBoard reads the files of a folder in the order of their names, which begin with the second in
-which a file was made. Two files of the same second, or of machines whose clocks differ, may come in
-the wrong order, and then the later losses are taken back. What a killed process wrote last may also
-be missing. So a training that continues writes all losses anew, at the times that are known.
+which a file was made. Two files of the same second, or of machines whose clocks differ, may be read
+in the wrong order, and TensorBoard then drops the later losses. The last losses of a killed process
+may also be missing. A training that continues therefore writes all losses again, with their
+original times where these are known.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,14 +22,14 @@ FILES = "events.out.tfevents.*"
 def loss_curve(
     folder: Path, *, writes: bool = True
 ) -> Iterator[Callable[[int, Sequence[float]], None]]:
-    """Takes the number of a step, and the losses from there on, and writes them as they come.
+    """Give a function that writes losses: it takes the number of a step, and the losses from there.
 
-    The first call takes the place of all that the folder holds: it has the losses of every step so
-    far, as `TrainContext.watch` is told them.
+    The first call replaces everything in the folder, so it must be given the losses of all steps so
+    far, as `TrainContext.watch` is.
 
     Args:
-        folder: of TensorBoard.
-        writes: whether this process writes; of several, one does.
+        folder: where TensorBoard looks for files.
+        writes: whether this process writes; one of several processes should.
     """
     writers: list[Any] = []
 
@@ -49,7 +50,7 @@ def loss_curve(
 
 
 def _rewritten(folder: Path, losses: Sequence[float]) -> Any:
-    """A writer whose file holds these losses, from step 0 on, in place of all others."""
+    """Replace all files by one that holds these losses, from step 0 on; returns its writer."""
     from torch.utils.tensorboard import SummaryWriter
 
     old = sorted(folder.glob(FILES))

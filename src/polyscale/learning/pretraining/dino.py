@@ -1,8 +1,8 @@
 """Self-distillation as in DINO (arXiv 2104.14294), with the head and the loss of `lightly`.
 
-The student predicts for every view what the teacher says of the other large views. The teacher is
-the running mean of the student. Every view, large or small, has the size of a tile at scale 1 and
-is seen at all scales.
+For every view, the student predicts the teacher's outputs for the other large views. The weights of
+the teacher are a running mean of the student's. Every view, large or small, has the size of a tile
+at scale 1, and is seen at all scales.
 """
 
 import warnings
@@ -18,12 +18,12 @@ from polyscale.learning.pretraining.views import Areas, PretrainBatch
 from polyscale.operator.multiscale import MultiScale
 
 LARGE, SMALL = (0.4, 1.0), (0.05, 0.4)
-"""Areas of large and small crops."""
+"""Smallest and largest share of the picture's area that large and small crops show."""
 
 NUM_LARGE = 2
 
 HIDDEN, BOTTLENECK = 2048, 256
-"""Widths of the head, as in DINO; never wider than its outputs need."""
+"""Widths of the head, as in DINO; smaller heads have narrower layers."""
 
 
 class Dino(nn.Module):
@@ -33,11 +33,11 @@ class Dino(nn.Module):
         student: the backbone at its scales.
         teacher: a frozen copy of it.
         settings: of the training.
-        steps: of the training in all.
+        steps: total number of training steps.
 
     Attributes:
-        areas: of the large views of each image, then of the small ones.
-        teacher_views: how many of them the teacher sees.
+        areas: range of the area of each view: the large views of an image, then the small ones.
+        teacher_views: number of views of an image that the teacher sees.
     """
 
     teacher_views = NUM_LARGE
@@ -61,11 +61,11 @@ class Dino(nn.Module):
 
     @property
     def result(self) -> MultiScale:
-        """What the training is for: the teacher, as in DINO."""
+        """The model to keep: the teacher, as in DINO."""
         return self.teacher
 
     def forward(self, batch: PretrainBatch) -> Float[Tensor, ""]:
-        """The loss of a batch; the teacher first follows what the student learned before it."""
+        """The loss of a batch; before it, the teacher is updated by the student's last step."""
         if batch.step:
             self.follow(self.momentum(batch.step))
         last_layer: Any = self.student_head.last_layer
@@ -79,12 +79,12 @@ class Dino(nn.Module):
         )
 
     def momentum(self, step: int) -> float:
-        """Share of itself that the teacher keeps; it rises to 1 as half a cosine."""
+        """Momentum of the teacher, the share of itself that it keeps; a half cosine rising to 1."""
         return 1 - (1 - self._momentum) * (1 + cos(pi * step / self._steps)) / 2
 
     @torch.no_grad()
     def follow(self, momentum: float) -> None:
-        """Move the teacher towards the student; statistics of batch norms are the student's."""
+        """Move the teacher towards the student; it gets a copy of the statistics of batch norms."""
         pairs = ((self.student, self.teacher), (self.student_head, self.teacher_head))
         for student, teacher in pairs:
             torch._foreach_lerp_(
@@ -97,7 +97,7 @@ class Dino(nn.Module):
 def _head(dim: int, prototypes: int) -> nn.Module:
     from lightly.models.modules.heads import DINOProjectionHead
 
-    with warnings.catch_warnings():  # of torch, about the kind of weight norm that DINO uses
+    with warnings.catch_warnings():  # torch warns about DINO's kind of weight norm
         warnings.simplefilter("ignore", FutureWarning)
         return DINOProjectionHead(
             dim, min(HIDDEN, 4 * dim), min(BOTTLENECK, prototypes), prototypes, batch_norm=False

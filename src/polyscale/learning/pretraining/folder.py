@@ -1,4 +1,4 @@
-"""What a pre-training leaves in its folder."""
+"""The files that a pre-training leaves in its folder."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -7,26 +7,26 @@ from pathlib import Path
 from polyscale.features import whole_file
 
 MODEL, TENSORBOARD = "model", "tensorboard"
-"""Folders in that of a pre-training."""
+"""Folders inside the folder of a pre-training."""
 
 CHECKPOINT, RESULTS = "checkpoint.safetensors", "results.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pretrained:
-    """What a pre-training gave.
+    """The result of a pre-training.
 
     Attributes:
         model: folder of the backbone, without a head: the source `timm:FOLDER`.
-        losses: of every step.
-        steps: of the optimiser.
-        images: that were seen, counted as often as they were.
+        losses: the loss of every step.
+        steps: number of steps of the optimiser.
+        images: number of images seen; each counts as often as it was seen.
         forward_macs: multiply-adds of the backbone for one image at all scales.
-        macs_per_image: multiply-adds of the backbone for one image in training: a backward pass
-            counts twice the forward pass, as is usual; with all views, and the teacher of dino.
-            Heads are not counted.
-        macs: those of the whole training.
-        seconds: in all, including those before an interruption.
+        macs_per_image: multiply-adds of the backbone to train on one image once, with all views,
+            the teacher of dino, and what `checkpoint` computes again. A backward pass counts as two
+            forward passes, as is usual. Heads are not counted.
+        macs: multiply-adds of the whole training.
+        seconds: duration of the training, including the time before an interruption.
     """
 
     model: Path
@@ -51,7 +51,7 @@ class Pretrained:
 
 
 def write_results(out: Path, pretrained: Pretrained) -> None:
-    """Write everything but the place of the model, which is fixed."""
+    """Write everything except the path of the model, which is always the same."""
     content = asdict(pretrained)
     del content["model"]
     with whole_file(out / RESULTS) as partial:

@@ -1,4 +1,4 @@
-"""The backbone that is trained: built by timm with random weights, and written as timm reads it."""
+"""The trained backbone: built by timm with random weights, and saved in timm's format."""
 
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,14 @@ from polyscale.operator.multiscale import MultiScale
 from polyscale.types import HW, Backbone
 
 CHANNELS = (1, 3)
-"""Of images: grey or RGB."""
+"""Allowed numbers of channels of images: grey or RGB."""
 
 ALL_TILES = 2**31
 """A chunk that holds all tiles of a step."""
 
 
 def build_backbone(settings: PretrainSettings) -> ModelBackbone:
-    """The model with first weights that depend on the seed alone.
+    """Build the model with random weights, which depend on the seed alone.
 
     Raises:
         InputError: if timm has no such model, or it does not take these arguments or tiles.
@@ -49,7 +49,7 @@ def build_backbone(settings: PretrainSettings) -> ModelBackbone:
             f"in_chans of model_args must be 1 for grey images or 3 for RGB, but {settings.model} "
             f"takes {backbone.in_channels}."
         )
-    if backbone.mean is None or backbone.std is None:  # timm has them for RGB alone
+    if backbone.mean is None or backbone.std is None:  # timm has them only for RGB
         rgb = timm_preprocessing(model)
         backbone.mean, backbone.std = ((sum(c or (0.5,) * 3) / 3,) for c in (rgb.mean, rgb.std))
     return backbone
@@ -58,7 +58,7 @@ def build_backbone(settings: PretrainSettings) -> ModelBackbone:
 def at_scales(
     backbone: Backbone, settings: PretrainSettings, *, frozen: bool = False
 ) -> MultiScale:
-    """The backbone as it sees images while it is trained.
+    """Wrap the backbone in the operator, as it sees images in training.
 
     Raises:
         InputError: if it does not take tiles of these scales, or cannot be checkpointed.
@@ -81,7 +81,7 @@ def at_scales(
 
 
 def image_size(backbone: Backbone, settings: PretrainSettings) -> HW:
-    """Size of the images that are made for the operator, in pixels: all that its scales can use."""
+    """Height and width of the operator's input, in pixels: as large as its largest scale needs."""
     largest = max(1, *settings.scales) if settings.source == "native" else 1
     height, width = backbone.tile_hw
     return round(height * largest), round(width * largest)

@@ -1,4 +1,4 @@
-"""Every choice about pre-training, as data."""
+"""All settings of a pre-training."""
 
 import json
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from polyscale.operator.plan import check_choice, check_count, check_flag
 from polyscale.types import SOURCES, Source, check_scales
 
 Method = Literal["supervised", "dino"]
-"""What is learned from: classes, or agreement between views of the same picture (DINO, arXiv
+"""The training signal: classes, or agreement between views of the same picture (DINO, arXiv
 2104.14294)."""
 
 Augmentation = Literal["none", "crop", "colour"]
-"""What is changed at random: nothing; the crop and its side; these and colours, as DINO does."""
+"""Random changes of pictures: none; a crop that may be mirrored; also colours, as in DINO."""
 
 CHANGES_NOTHING = ("save_every", "workers")
 """Settings that may differ when a training continues."""
@@ -32,36 +32,41 @@ class PretrainSettings:
         model_args: arguments of `timm.create_model`, such as `img_size`, `patch_size`, `embed_dim`,
             `depth`, `num_heads` and `in_chans` (1 for grey images, 3 for RGB).
         tile_px: side of a tile for a model that takes several sizes, such as a ConvNet; None is the
-            model's own. A Vision Transformer has `img_size` in `model_args` instead.
-        scales: at which every image is seen, relative to the tile.
+            model's own. For a Vision Transformer, set `img_size` in `model_args` instead.
+        scales: scales at which every image is seen, relative to the tile.
         source: what larger scales are resized from: the picture ("native") or the picture at the
             size of a tile ("base").
-        method: what is learned from, see `Method`.
-        augmentation: what is changed at random, see `Augmentation`.
-        crop_area: smallest share of a picture that a crop of `supervised` shows.
-        epochs: times that each image is seen; a part of one is allowed.
-        steps: of the optimiser in all, instead of epochs.
-        batch: images of a step, over all processes together.
-        learning_rate: of AdamW, at its highest.
+        method: the training signal, see `Method`.
+        augmentation: random changes of pictures, see `Augmentation`.
+        crop_area: smallest share of a picture's area that a crop of `supervised` shows, above 0 and
+            at most 1.
+        epochs: number of passes over the images, above 0; it need not be whole.
+        steps: total number of steps of the optimiser; overrides `epochs` if given.
+        batch: number of images in a step, over all processes together.
+        learning_rate: highest learning rate of AdamW.
         weight_decay: of weights; biases and norms have none.
-        warmup: share of the steps in which the learning rate rises; it then falls as half a cosine.
-        clip_norm: gradients with a larger norm are shortened to it; None leaves them.
-        precision: what the model computes in; bf16 and fp16 are autocast.
-        checkpoint: keep no activations of tiles, and compute each chunk again in the backward pass.
-        tile_batch: tiles of a chunk; None puts all tiles of a step into one. It changes memory and,
-            for models with batch norm, the statistics; smaller chunks need `checkpoint` to save
-            memory.
-        local_crops: of `dino`: small crops of each picture, beside two large ones.
-        prototypes: of `dino`: outputs of its projection head.
-        teacher_momentum: of `dino`: share of itself that the teacher keeps in a step; it rises to 1
-            as half a cosine.
-        teacher_temperature: of `dino`: lower is sharper.
-        frozen_steps: of `dino`: first steps in which the last layer of the head stays as it is.
-        seed: of first weights, order of images, augmentation and dropout.
-        split_seed: of the images that are drawn for testing, which are not seen, where the data has
-            no split; that of a comparison on the same data is 0.
-        workers: threads that read and augment images.
-        save_every: most steps between two checkpoints, from which a killed training continues.
+        warmup: share of the steps in which the learning rate rises, from 0 to below 1; it then
+            falls along a half cosine.
+        clip_norm: largest norm of gradients, to which longer ones are clipped; None does not clip.
+        precision: data type of the computation; bf16 and fp16 use autocast.
+        checkpoint: activation checkpointing: keep no activations of tiles, and compute each chunk
+            again in the backward pass.
+        tile_batch: number of tiles in a chunk; None puts all tiles of a step into one. It changes
+            memory and, for models with batch norm, the statistics. Smaller chunks save memory only
+            with `checkpoint`.
+        local_crops: for `dino`: number of small crops of each picture, besides two large ones.
+        prototypes: for `dino`: number of outputs of the projection head.
+        teacher_momentum: for `dino`: share of itself that the teacher keeps in a step, from 0 to
+            below 1; it rises to 1 along a half cosine.
+        teacher_temperature: for `dino`: temperature of the teacher's softmax, above 0; lower is
+            sharper.
+        frozen_steps: for `dino`: number of first steps in which the head's last layer is frozen.
+        seed: of initial weights, order of images, augmentation and dropout.
+        split_seed: of the draw of test images, which are never seen, if the data has no split of
+            its own. Comparisons on the same data use 0 by default.
+        workers: number of threads that read and augment images.
+        save_every: largest number of steps between checkpoints, from which a killed training
+            continues.
     """
 
     model: str
@@ -123,7 +128,7 @@ class PretrainSettings:
         self.training(1)  # the rules that all trainings share
 
     def training(self, num_images: int) -> TrainSettings:
-        """The training on so many images."""
+        """Settings of the training loop for this number of images."""
         steps = self.steps or max(1, ceil(self.epochs * num_images / self.batch))
         return TrainSettings(
             steps=steps,
@@ -137,7 +142,7 @@ class PretrainSettings:
         )
 
     def facts(self) -> dict[str, str]:
-        """What a result depends on, in words that can be compared."""
+        """All settings that the result depends on, as text that can be compared."""
         chosen = {name: repr(value) for name, value in asdict(self).items()}
         return {name: value for name, value in chosen.items() if name not in CHANGES_NOTHING}
 
@@ -158,7 +163,7 @@ class PretrainSettings:
 
 
 def make_settings(options: Mapping[str, Any]) -> PretrainSettings:
-    """Settings from names and values, as a command line or a file has them.
+    """Make settings from names and values, as given on a command line or in a file.
 
     Raises:
         InputError: if there is no setting of a name, or a value breaks its rule.

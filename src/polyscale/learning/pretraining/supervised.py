@@ -18,8 +18,8 @@ class Supervised(nn.Module):
         num_classes: of the data.
 
     Attributes:
-        areas: of the one view of each image.
-        teacher_views: none.
+        areas: range of the area of the only view of each image.
+        teacher_views: 0, because there is no teacher.
     """
 
     teacher_views = 0
@@ -32,7 +32,7 @@ class Supervised(nn.Module):
 
     @property
     def result(self) -> MultiScale:
-        """What the training is for."""
+        """The model to keep."""
         return self.student
 
     def forward(self, batch: PretrainBatch) -> Float[Tensor, ""]:

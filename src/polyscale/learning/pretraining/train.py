@@ -48,10 +48,10 @@ from polyscale.types import Progress, silent
 Learner: TypeAlias = Supervised | Dino
 
 HEADS = 2**32
-"""Added to the seed for the first weights of heads, which those of the backbone do not share."""
+"""Added to the seed for the initial weights of heads, so that they differ from the backbone's."""
 
 BYTES = 7
-"""Times the weights that the disk needs: two checkpoints with moments, and the model."""
+"""Disk space, in multiples of the weights: two checkpoints with moments, and the model."""
 
 
 def pretrain(
@@ -63,16 +63,17 @@ def pretrain(
     cache: str | Path | None = None,
     progress: Progress = silent,
 ) -> Pretrained:
-    """Train a backbone from random weights; given the same again, a killed training continues.
+    """Train a backbone from random weights.
 
-    It then learns the same as it would have without the kill, on the CPU to the last bit. A
-    training that is finished already is read from its folder. Only training images are seen.
+    If a training was killed, the same call continues it, with the same result as without the
+    interruption, on the CPU to the last bit. A finished training is read from its folder. Only
+    training images are seen.
 
     Args:
         settings: of the training.
         data: images, or their source as `load_training` takes it.
         out: folder of the training: `model/`, `tensorboard/`, `results.json` with losses and
-            multiply-adds, and a checkpoint meanwhile.
+            multiply-adds, and a checkpoint while the training runs.
         device: `cpu`, `cuda` or `auto`.
         cache: folder for what is found in files, so that they are read once; None keeps nothing.
         progress: told what is being done.
@@ -101,7 +102,7 @@ def pretrain(
     if settings.method == "supervised" and len(data.class_names) < 2:
         raise InputError(
             f"data {data.name} must have at least two classes to learn from, but has "
-            f"{', '.join(data.class_names) or 'none'}. Add classes, or take method dino."
+            f"{', '.join(data.class_names) or 'none'}. Add classes, or use method dino."
         )
     facts = settings.facts() | {"images": images.fingerprint, "classes": _digest(images)}
     check_training_folder(out, facts)
@@ -154,7 +155,7 @@ def _loss(learner: Learner, batch: PretrainBatch) -> Tensor:
 def _learner(
     student: MultiScale, settings: PretrainSettings, num_images: int, num_classes: int
 ) -> Learner:
-    """What is trained; the first weights of its heads depend on the seed alone."""
+    """Make the module that is trained; initial weights of its heads depend on the seed alone."""
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed + HEADS)
         if settings.method == "supervised":
@@ -184,7 +185,7 @@ def _result(
 
 @contextmanager
 def _mixed_tiles_are_meant(settings: PretrainSettings) -> Iterator[None]:
-    """No warning that batch norms mix the tiles of a chunk, where it holds all tiles of a step."""
+    """Do not warn that batch norms mix the tiles of a chunk if it holds all tiles of a step."""
     with warnings.catch_warnings():
         if settings.tile_batch is None:
             warnings.filterwarnings("ignore", message=".*batch norms that use the statistics")

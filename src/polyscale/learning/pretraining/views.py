@@ -1,7 +1,7 @@
-"""Pictures → what a step learns from: crops of one size, drawn anew in every epoch.
+"""Pictures → training batches: crops of one size, drawn anew in every epoch.
 
-Every item depends on the seed, the step and its place in the batch alone, so that a training that
-continues, or one in several processes, sees the same crops.
+Every item depends only on the seed, the step and its place in the batch. A training that continues,
+or that runs in several processes, therefore sees the same crops.
 """
 
 from collections.abc import Sequence
@@ -22,24 +22,24 @@ Areas = tuple[float, float]
 """Smallest and largest share of a picture's area that a crop shows."""
 
 ASPECT = 4 / 3
-"""Crops are stretched by at most so much, as is customary since GoogLeNet (arXiv 1409.4842)."""
+"""Largest aspect ratio of crops, as usual since GoogLeNet (arXiv 1409.4842)."""
 
 TRIES = 10
-"""Crops that are drawn until one fits into the picture; then it is the whole picture."""
+"""Number of random crops that are tried; if none fits into the picture, all of it is used."""
 
 JITTER = {"adjust_brightness": 0.4, "adjust_contrast": 0.4, "adjust_saturation": 0.2}
-"""How colours of DINO change: a factor of 1 ± this. The hue turns by at most `HUE`."""
+"""Colour jitter as in DINO: random factors of 1 ± this value. The hue shifts by up to ± `HUE`."""
 
 HUE, JITTER_SHARE, GREY_SHARE, BLUR_SHARE = 0.1, 0.8, 0.2, 0.5
 
 
 class PretrainBatch(NamedTuple):
-    """What a step learns from.
+    """The batch of a step.
 
     Attributes:
-        step: its number, from 0.
-        views: of each image, normalised, on the device.
-        labels: class of each image.
+        step: number of the step, from 0.
+        views: views of each image, normalised, on the device of the process.
+        labels: index of each image's class.
     """
 
     step: int
@@ -59,18 +59,18 @@ def image_batches(
     image_hw: HW,
     processes: Processes,
 ) -> ItemBatches[Item, PretrainBatch]:
-    """Batches of this process.
+    """Make the batches of this process.
 
     Args:
-        data: whose training images are seen.
+        data: the data set, of which only training images are used.
         settings: of the training.
-        areas: of each view of an image.
-        backbone: whose channels, mean and std images get.
-        image_hw: size of the views in pixels.
-        processes: that share each batch.
+        areas: range of the area of each view of an image.
+        backbone: says the number of channels, the mean and the std of the views.
+        image_hw: height and width of the views, in pixels.
+        processes: the processes that share each batch.
 
     Raises:
-        InputError: if they cannot share it evenly.
+        InputError: if the processes cannot share a batch evenly.
     """
     images, groups = data.train, getattr(data, "group_sizes", ())
     size = processes.share_of(settings.batch)
@@ -104,7 +104,7 @@ def image_batches(
 
 
 def normalisation(backbone: Backbone) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and std of each channel, which `build_backbone` has made sure of."""
+    """Mean and std of each channel, for values from 0 to 1; `build_backbone` has set both."""
     assert backbone.mean is not None
     assert backbone.std is not None
     return backbone.mean, backbone.std
@@ -117,7 +117,10 @@ def make_view(
     augmentation: Augmentation,
     generator: np.random.Generator,
 ) -> Image.Image:
-    """A crop of the picture at the size in pixels, mirrored in half of the cases."""
+    """Make a random crop, resized to this size in pixels, and mirrored with probability 1/2.
+
+    Without augmentation it is the whole picture, resized.
+    """
     from torchvision.transforms.v2 import InterpolationMode
     from torchvision.transforms.v2 import functional as change
 
@@ -147,7 +150,7 @@ def draw_box(
 
 
 def change_colours(view: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """Other brightness, contrast, saturation and hue, grey, or blurred, each at random."""
+    """Change brightness, contrast, saturation and hue, turn grey, and blur, each at random."""
     from torchvision.transforms.v2 import functional as change
 
     if generator.random() < JITTER_SHARE:
@@ -163,6 +166,6 @@ def change_colours(view: Image.Image, generator: np.random.Generator) -> Image.I
 
 
 def to_tensor(view: Image.Image, channels: int) -> UInt8[Tensor, "channels h w"]:
-    """Pixels of a grey or RGB picture; grey that was made RGB comes back exactly."""
+    """8-bit pixels, 0 to 255; a grey picture that was converted to RGB comes back exactly."""
     pixels = np.array(view.convert("L" if channels == 1 else "RGB"))
     return torch.from_numpy(pixels.reshape(*pixels.shape[:2], channels)).permute(2, 0, 1)

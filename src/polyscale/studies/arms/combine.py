@@ -1,4 +1,4 @@
-"""Comparisons of the same arms, one for each training → one comparison over all of them."""
+"""Combines comparisons of the same arms, one for each training, into one over all trainings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,12 +26,15 @@ def combine(
     comparisons: Sequence[Comparison],
     pretrained: Sequence[Mapping[str, Pretrained]],
 ) -> Comparison:
-    """Every value is the mean over trainings; images are resampled, trainings told apart.
+    """Combine the comparisons of all trainings.
+
+    Every value is the mean over trainings. Intervals resample images; `make_arms` adds how much
+    values vary between trainings.
 
     Args:
         plan: of the arms.
-        comparisons: of the backbones of each training, on the same images.
-        pretrained: name of a backbone → its training, in the order of the comparisons.
+        comparisons: one for each training, all on the same images.
+        pretrained: for each comparison, name of a backbone → its training.
     """
     first = comparisons[0]
     task = OverTrainings(make_arms(plan, comparisons, pretrained))
@@ -65,7 +68,7 @@ def make_arms(
     comparisons: Sequence[Comparison],
     pretrained: Sequence[Mapping[str, Pretrained]],
 ) -> Arms:
-    """Each arm over its trainings, and the pairs that Table 4 is about."""
+    """Summarise each arm over its trainings, and the differences that Table 4 is about."""
     rows = {row.candidate: row for row in comparisons[0].rows}
     correct = {name: _correct([c.scores[name] for c in comparisons]) for name in rows}
     several = ",".join(f"{scale:g}" for scale in plan.settings.scales)

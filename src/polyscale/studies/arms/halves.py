@@ -1,4 +1,4 @@
-"""Training images in two parts that share none: for backbones, and for the heads on them."""
+"""Splits training images into two disjoint parts: one for backbones, one for their heads."""
 
 from dataclasses import replace
 
@@ -13,12 +13,16 @@ from polyscale.errors import InputError
 def divide(
     data: ClassificationData, share: float, *, seed: int
 ) -> tuple[ClassificationData, ClassificationData]:
-    """The data with part of the training images of each class, and with the rest.
+    """Split the training images of each class into two parts.
 
     Args:
-        data: with all training images; the test images stay in both.
-        share: of the first part, above 0 and below 1.
-        seed: of the draw, which goes by a hash of the ids of images.
+        data: the data set with all training images.
+        share: share of the training images in the first part, above 0 and below 1.
+        seed: of the split, which depends on hashes of the images' ids.
+
+    Returns:
+        The data with the first part of the training images, and with the second. Both keep all
+        test images.
 
     Raises:
         InputError: if a class has too few images for that.
@@ -30,7 +34,7 @@ def divide(
     smallest = min(len(own) for own in (*first, *rest))
     if smallest < MIN_TRAIN:
         raise InputError(
-            f"data {data.name} must have so many training images that each class has at least "
+            f"data {data.name} must have enough training images that each class has at least "
             f"{MIN_TRAIN} to train backbones and {MIN_TRAIN} to train heads, but with a share of "
             f"{share:g} one has {smallest}. Add images, or change the share."
         )

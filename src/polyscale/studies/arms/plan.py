@@ -1,4 +1,4 @@
-"""The first half of the study: data and models are checked, and nothing is trained."""
+"""The first half of the study: reads and checks data and models, and trains nothing."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,9 +21,9 @@ class ArmsPlan:
 
     Attributes:
         settings: of the trainings.
-        pretrain_data: whose training images backbones are trained on.
-        probe_data: whose training images heads learn from, and whose test images judge them.
-        notes: what the user should know, as sentences.
+        pretrain_data: has the training images of backbones.
+        probe_data: has the training images of heads, and the test images.
+        notes: warnings for the user, as sentences.
     """
 
     settings: ArmsSettings
@@ -33,12 +33,12 @@ class ArmsPlan:
 
     @property
     def seed(self) -> int:
-        """Of the division of the training images, of folds and of resampling."""
+        """The seed of the split of training images, of folds and of resampling."""
         return self.settings.base.seed
 
     @property
     def data(self) -> ClassificationData:
-        """What arms are compared on."""
+        """The data that the arms are compared on."""
         return self.probe_data
 
     @property
@@ -48,7 +48,7 @@ class ArmsPlan:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the study is asked to do, as each row of its results keeps it."""
+        """Settings and data of the study, as each row of its results keeps them."""
         return {
             "arms": asdict(self.settings),
             "data": self.probe_data.name,
@@ -69,12 +69,12 @@ def plan_arms(
     image_cache: str | Path | None = None,
     progress: Progress = silent,
 ) -> ArmsPlan:
-    """Read and check everything.
+    """Read and check data and models.
 
     Args:
         data: images with classes, or their source as `load_classification` takes it.
         settings: of the arms.
-        image_cache: folder for what is found in images between runs; None keeps nothing.
+        image_cache: folder that keeps what was found in images for later runs; None keeps nothing.
         progress: told what is being done.
 
     Raises:
@@ -91,7 +91,7 @@ def plan_arms(
             )
     if base.tile_hw != larger.tile_hw:
         raise InputError(
-            f"larger must have tiles of {base.tile_hw} as base has, so that both see the same, "
+            f"larger must have tiles of {base.tile_hw} like base, so that both see the same, "
             f"but has {larger.tile_hw}. Change img_size."
         )
     if isinstance(data, str):

@@ -1,4 +1,4 @@
-"""Train every backbone, compare the arms on frozen features, and join the trainings."""
+"""Trains every backbone, compares the arms on frozen features, and combines the trainings."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,11 +26,13 @@ def run_arms(
     cache: str | Path | None = None,
     progress: Progress = silent,
 ) -> Comparison:
-    """Given the same again, a run that was stopped continues, and ends with the same.
+    """Train the backbones of all arms, and compare the arms.
+
+    If a run was interrupted, the same call continues it, with the same results.
 
     Args:
-        plan: what to do.
-        trainings: folder in which each training of a backbone has its own.
+        plan: what to train and compare.
+        trainings: folder that gets one folder for each training of a backbone.
         device: `cpu`, `cuda` or `auto`.
         cache: folder where features are kept between runs; None keeps nothing.
         progress: told what is being done.
@@ -66,7 +68,7 @@ def _compare(
     cache: str | Path,
     progress: Progress,
 ) -> Comparison:
-    """The four arms by a linear probe on frozen features."""
+    """Compare the four arms by linear probes on frozen features."""
     scales = plan.settings.scales
     base, larger, during = (load(models[name].source) for name in (BASE, LARGER, DURING))
     candidates = [
@@ -90,7 +92,7 @@ def _compare(
 
 
 def _named(progress: Progress, name: str) -> Progress:
-    """Progress of a step that has a name of its own here."""
+    """Report progress under this name, whatever the step calls itself."""
 
     def told(step: str, done: int, total: int, unit: str, *, note: str = "") -> None:
         progress(name, done, total, unit, note=note)

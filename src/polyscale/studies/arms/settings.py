@@ -1,4 +1,4 @@
-"""The four arms of Table 4 as data: which backbones are trained, how, and how often."""
+"""Settings of the four arms of Table 4: which backbones are trained, how, and how often."""
 
 import json
 from collections.abc import Mapping
@@ -11,21 +11,22 @@ from polyscale.stats import MIN_SEEDS
 from polyscale.types import check_scales
 
 BASE, LARGER, DURING = "base", "larger", "base-s2"
-"""Names of the backbones: small, large, and small with several scales while it is trained."""
+"""Names of the backbones: small, larger, and small but trained at several scales."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArmsSettings:
-    """Pre-training with S² and without (paper, section 4.3, Table 4), in small.
+    """Settings of a small version of Table 4: pre-training with and without S² (section 4.3).
 
     Attributes:
         base: how the small model is trained at one scale; its seed is that of the first training.
-        larger: the larger model, as `base.model`; everything else is as for the small one.
-        larger_args: its arguments, as `base.model_args`.
-        scales: of the small model, while it is trained or only afterwards.
-        seeds: trainings of each backbone.
-        share: part of the training images of each class that backbones are trained on; heads learn
-            from the others.
+        larger: name of the larger model, like `base.model`; it is otherwise trained like the small
+            one.
+        larger_args: arguments of the larger model, like `base.model_args`.
+        scales: scales of the small model, in training or only afterwards.
+        seeds: number of trainings of each backbone, at least 3.
+        share: share of the training images of each class that backbones are trained on, above 0 and
+            below 1; heads are trained on the others.
     """
 
     base: PretrainSettings
@@ -39,8 +40,8 @@ class ArmsSettings:
         object.__setattr__(self, "scales", check_scales(self.scales))
         if self.base.scales != (1,):
             raise InputError(
-                f"base must be trained at scale 1, but got scales {self.base.scales}. The scales "
-                "of the arms are `scales`."
+                f"base must be trained at scale 1, but got scales {self.base.scales}. Give the "
+                "scales of the arms as `scales`."
             )
         if len(self.scales) < 2 or 1 not in self.scales:
             raise InputError(f"scales must be 1 and at least one other, but got {self.scales}.")
@@ -53,7 +54,7 @@ class ArmsSettings:
             raise InputError(f"share must be above 0 and below 1, but got {self.share!r}.")
 
     def trainings(self, number: int) -> dict[str, PretrainSettings]:
-        """Name of each backbone → how it is trained the `number`-th time, counted from 0."""
+        """Name of each backbone → settings of its training `number`, counted from 0."""
         base = replace(self.base, seed=self.base.seed + number)
         return {
             BASE: base,
@@ -63,7 +64,7 @@ class ArmsSettings:
 
 
 def parse_model(text: str) -> tuple[str, dict[str, Any]]:
-    """`vit_tiny_patch16_224?img_size=14&depth=4` → the model of timm and its arguments.
+    """`vit_tiny_patch16_224?img_size=14&depth=4` → name of the timm model, and its arguments.
 
     >>> parse_model("vit_tiny_patch16_224?img_size=14&class_token=false")
     ('vit_tiny_patch16_224', {'img_size': 14, 'class_token': False})

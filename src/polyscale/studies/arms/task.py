@@ -20,13 +20,13 @@ class OverTrainings(Classification):
         self.arms = arms
 
     def addons(self, settings: Any) -> tuple[AddOn, ...]:
-        """None: they are for a single training."""
+        """No add-ons, because they apply to a single training only."""
         return ()
 
     def own_files(self) -> tuple[str, ...]:
-        """The arms."""
+        """Names of the files about the arms."""
         return self.files
 
     def write(self, folder: Path, run: FinishedRun) -> None:
-        """Each arm with what it costs to train, and its spread over trainings."""
+        """Write each arm with its training cost and its spread over trainings."""
         write_json(folder / "arms.json", self.arms)

@@ -1,4 +1,4 @@
-"""A finished comparison → the record of the reconstruction, and pictures of what is left."""
+"""Finished comparison → the record of the reconstruction, and pictures of what is unexplained."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,10 +21,10 @@ from polyscale.tasks.reconstruction import Explained, Information, SplitFigures,
 from polyscale.types import Progress
 
 NUM_RANGES = 24
-"""Of the target's principal directions, at most."""
+"""Largest number of ranges that the target's principal directions are divided into."""
 
 NUM_WORST, NUM_DRAWN = 4, 4
-"""Test images that are shown: those of which least is explained, and others drawn at random."""
+"""Numbers of test images that are shown: the least explained ones, and ones drawn at random."""
 
 SPLITS = ("train", "test")
 
@@ -32,7 +32,7 @@ Interval = tuple[float, float]
 
 
 def find_reconstruction(comparison: Comparison, progress: Progress) -> FoundReconstruction:
-    """Rows for both splits, with ratios to the upper bound and intervals; and pictures."""
+    """Compute rows for both splits, with intervals and ratios to the upper bound; and pictures."""
     data, seed = comparison.data, comparison.plan.settings.seed
     explained = {name: own.head for name, own in comparison.evaluations.items()}
     resampled = {row.candidate: str(row.probe["resampled"]) for row in comparison.rows}
@@ -61,7 +61,7 @@ def find_reconstruction(comparison: Comparison, progress: Progress) -> FoundReco
 
 
 def with_ratios(comparison: Comparison, record: Reconstruction) -> Comparison:
-    """The comparison with the ratio of each candidate among its scores, if there is one."""
+    """Add each candidate's ratio to the upper bound to its scores, if there is one."""
     ratios = {name: row.ratio for name, row in record.of("test").items()}
     rows = (
         row
@@ -107,7 +107,7 @@ def _rows(
 def _ratios(
     information: Mapping[str, Information], num_images: int, *, upper: str | None, seed: int
 ) -> dict[str, dict[str, float]]:
-    """Information over that of the upper bound; empty if that is missing or has none."""
+    """Information divided by that of the upper bound; empty if the bound is missing or has none."""
     if upper is None or upper not in information or information[upper].value <= 0:
         return {}
     intervals = ratio_intervals(information, num_images, over=upper, seed=seed)
@@ -122,7 +122,7 @@ def _ratios(
 
 
 def _range_starts(dim: int) -> NDArray[np.int64]:
-    """Where ranges of ranks begin, from 0: each is wider than the last one by the same factor."""
+    """Ranks, from 0, at which ranges begin; each range is wider than the last by one factor."""
     return np.unique(np.geomspace(1, dim + 1, NUM_RANGES + 1).astype(np.int64)[:-1]) - 1
 
 
@@ -173,7 +173,7 @@ def _pictures(
 
 
 def _chosen(information: Sequence[Information], comparison: Comparison) -> NDArray[np.int64]:
-    """The images of which least is explained, over all candidates; then others by chance."""
+    """Indices of the images that all candidates together explain least; then of random others."""
     worst = np.argsort(-sum(own.losses for own in information), kind="stable")[:NUM_WORST]
     generator = np.random.default_rng(comparison.plan.settings.seed)
     drawn = generator.permutation(len(information[0].losses))

@@ -1,4 +1,4 @@
-"""The target's maps first; then an ordinary comparison whose task is to reconstruct them."""
+"""Extracts the target's maps, then runs an ordinary comparison whose task is to predict them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -49,13 +49,13 @@ def plan_reconstruct(
     """Read and check everything; no model runs on images.
 
     Args:
-        data: a source of `load_images`, or any data set that is loaded.
+        data: a source as `load_images` takes it, or a loaded data set.
         target: the larger model whose features are reconstructed, with its scales; see
             `plan_compare` for how models are given.
-        candidates: what it is reconstructed from.
-        upper: a model that is even larger than the target, as the upper bound; None for none.
-        settings: everything else that the numbers depend on.
-        image_cache: folder for what is found in images between runs; None keeps nothing.
+        candidates: the models and scales that the target is reconstructed from.
+        upper: the upper bound: a model that is even larger than the target; None for no bound.
+        settings: everything else that the results depend on.
+        image_cache: folder that keeps what was found in images for later runs; None keeps nothing.
         progress: told what is being done.
 
     Raises:
@@ -101,10 +101,10 @@ def run_reconstruct(
     cache_limit_bytes: int | None = None,
     progress: Progress = silent,
 ) -> Comparison:
-    """Run a plan of `plan_reconstruct`; see `run_compare`, whose arguments these are.
+    """Run a plan of `plan_reconstruct`, with the same arguments as `run_compare`.
 
     Raises:
-        InputError: if the target's features are no finite numbers, or the same everywhere.
+        InputError: if the target's features are not finite, or are the same everywhere.
         RunError: as `run_compare`.
     """
     target: Target = plan.data.target
@@ -141,9 +141,10 @@ def run_and_explain(
     cache_limit_bytes: int | None = None,
     progress: Progress = silent,
 ) -> Comparison:
-    """`run_compare`, whose arguments these are; with the setting `why`, also `reconstruct_larger`.
+    """Call `run_compare` and, with the setting `why`, also `reconstruct_larger`.
 
-    If the images do not suffice for that, it is left out, and the settings of each row say why.
+    The arguments are those of `run_compare`. If there are too few images for a reconstruction, it
+    is left out, and the settings of each row say why.
     """
     given: Any = {
         "cache": cache,
@@ -168,21 +169,21 @@ def reconstruct_larger(
     cache_limit_bytes: int | None = None,
     progress: Progress = silent,
 ) -> FoundReconstruction:
-    """How much of the larger model's features the small model of a comparison's verdict has.
+    """Measure how much of the larger model's features can be predicted from the small model's.
 
-    The target is the larger model of the first verdict. It is reconstructed from the small model at
-    one scale, where that was run, and at the scales of the verdict, on the same images. A model of
-    the family that is larger still is the upper bound, if there is one. `Comparison.save` writes
-    what is found, where it is the field `reconstruction`, and the report shows it.
+    The target is the larger model of the comparison's first verdict. It is reconstructed from the
+    small model, at the scales of the verdict and, if it was compared, at one scale, on the same
+    images. If the family has a still larger model, that is the upper bound. Put the result into the
+    comparison's field `reconstruction`; then `Comparison.save` writes it, and the report shows it.
 
     Args:
-        comparison: with a verdict.
+        comparison: a comparison that has a verdict.
         cache: as for `run_compare`.
-        cache_limit_bytes: likewise.
+        cache_limit_bytes: as for `run_compare`.
         progress: told what is being done.
 
     Raises:
-        InputError: if there is no verdict, or the images are too few for that.
+        InputError: if there is no verdict, or there are too few images.
         RunError: as `run_compare`.
     """
     if not comparison.verdicts:
@@ -207,7 +208,7 @@ def reconstruct_larger(
     upper = max(above, key=lambda row: row.backbone_params).candidate if above else None
 
     def model(name: str) -> Any:
-        """A candidate as `plan_compare` takes it: live models by the objects that they are."""
+        """A candidate as `plan_compare` takes it: a name, or the model itself if it is live."""
         candidate = Candidate.parse(name)
         if candidate.backbone not in plan.live:
             return candidate
@@ -262,13 +263,13 @@ def _refuse_target(target: Target, candidate: Candidate, *, same: bool = False) 
     if same or candidate.backbone == target.candidate.backbone:
         raise InputError(
             f"{candidate} must be another model than the target {target.candidate}, from whose own "
-            f"features everything can be reconstructed. {BOUND}; what it is reconstructed from is "
-            "a smaller one."
+            f"features everything can be reconstructed. {BOUND}; reconstruct the target from "
+            "smaller models."
         )
 
 
 def _warnings(plan: ComparePlan, upper: Candidate | None) -> tuple[str, ...]:
-    """What a user must know of the upper bound."""
+    """Warnings about the upper bound, as sentences."""
     if upper is None:
         return ()
     target = plan.data.target

@@ -1,4 +1,4 @@
-"""A trained policy and the encoder that it sees with: scenes → episodes."""
+"""A trained policy with its encoder, which acts in scenes: seeds → episodes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,12 +14,13 @@ from polyscale.types import Progress, silent
 
 
 class Actor(nn.Module):
-    """What acts in the scene that its policy was trained in.
+    """A policy with its encoder, which acts in the scene that the policy was trained in.
 
     Args:
-        module: backbone and scales.
-        policy: trained on their features.
-        facts: of its file: "scene", "side_px", "execute", "horizon" and "live" are read here.
+        module: the encoder: a backbone and its scales.
+        policy: trained on features of the encoder.
+        facts: of the policy's file, of which "scene", "side_px", "execute", "horizon" and "live"
+            are used.
     """
 
     def __init__(self, module: MultiScale, policy: Policy, facts: Mapping[str, Any]) -> None:
@@ -36,22 +37,25 @@ class Actor(nn.Module):
 
     @property
     def in_channels(self) -> int:
-        """Channels of the maps that the policy takes."""
+        """Number of channels of the feature maps that the policy takes."""
         channels: int = self.policy.config["in_channels"]
         return channels
 
     def act(
         self, seeds: Sequence[int], folder: Path, *, progress: Progress = silent
     ) -> list[Episode]:
-        """An episode with a film for each seed; those that the folder holds are not run again.
+        """Run and film one episode for each seed; those that the folder holds are not run again.
 
         Args:
-            seeds: of scenes.
+            seeds: of the scenes.
             folder: gets `episodes.jsonl` with a line for each episode, and `films/SEED.webp`.
             progress: told after every episode.
 
+        Returns:
+            The episodes in the order of the seeds.
+
         Raises:
-            RunError: if nothing draws, the disk refuses, or an action is not finite.
+            RunError: if no library can render, files cannot be written, or an action is not finite.
         """
         return judge(
             Controller(module=self.module, policy=self.policy, options=self.options),
@@ -63,7 +67,7 @@ class Actor(nn.Module):
 
 
 def check_scene(facts: Mapping[str, Any]) -> None:
-    """Raise an InputError for a policy whose scene nothing can simulate."""
+    """Raise an InputError for a policy whose scene cannot be simulated."""
     if facts["scene"] is None:
         raise InputError(
             f"head must be a policy of the simulated scene, but it was trained on {facts['data']}, "

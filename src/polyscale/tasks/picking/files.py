@@ -1,4 +1,4 @@
-"""The files of a run about its episodes."""
+"""Writes the files of a run about its episodes."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,14 +12,14 @@ from polyscale.tasks.files import most_divided
 EPISODES_FILE = "episodes.json"
 
 NUM_FILMS = 4
-"""Starts of which every candidate's film is kept."""
+"""Number of starts of which the films of all candidates are kept."""
 
 MAX_FILM_BYTES = 300_000
 """Larger films are left out, so that a page of them stays small."""
 
 
 def write_episodes(folder: Path, starts: Starts, scores: Mapping[str, Scores]) -> None:
-    """Where episodes began, and how often each candidate succeeds there."""
+    """Write where episodes began, and how often each candidate succeeded there."""
     record = Episodes(
         ids=starts.ids,
         xy_m=tuple((float(x), float(y)) for x, y in starts.cube_xy_m),
@@ -30,7 +30,7 @@ def write_episodes(folder: Path, starts: Starts, scores: Mapping[str, Scores]) -
 
 
 def write_films(folder: Path, starts: Starts, scores: Mapping[str, Scores]) -> None:
-    """Films of the starts on which candidates differ most, so that there are wins and failures."""
+    """Write films of the starts on which candidates differ most, to show successes and failures."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

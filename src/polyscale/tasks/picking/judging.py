@@ -1,10 +1,10 @@
-"""Scores of policies: by what they achieve, or by how far they are from what was shown.
+"""Scores of policies: how often they succeed, or how far their actions are from demonstrated ones.
 
-Where a candidate is trained several times, the score of an episode is the mean over its policies,
-and episodes are resampled. An episode that two policies see is not two episodes: its start makes it
-easy or hard for both, so that a test which counts episodes of all policies as independent would be
-too sure. Intervals are those over episodes, for the policies that were trained; how far the value
-moves with the training stands beside it.
+If a candidate is trained several times, the score of an episode is the mean over its policies, and
+episodes are resampled. Episodes of several policies from the same start are not independent: the
+start is easy or hard for all of them. A test that counted them as independent would be
+overconfident. Intervals are over episodes, for the policies that were trained; the spread between
+trainings is reported beside them.
 """
 
 from collections.abc import Sequence
@@ -23,14 +23,15 @@ ACTION_ERROR = "action_error"
 def success_scores(
     episodes: Sequence[Sequence[Episode]], starts: Starts | None = None
 ) -> tuple[Scores, list[float]]:
-    """How often the cube was lifted.
+    """Score policies by how often they lift the cube.
 
     Args:
-        episodes: for each policy, those of the same starts.
-        starts: where they began, for the file of episodes.
+        episodes: the episodes of each policy, from the same starts in the same order.
+        starts: where the episodes began, for the file of episodes.
 
     Returns:
-        Scores, and the success rate of each policy. Episodes of a single policy are right or wrong.
+        Scores, and the success rate of each policy, 0 to 1. Only the episodes of a single policy
+        count as right or wrong.
     """
     lifted = np.array([[episode.lifted for episode in own] for own in episodes])
     share = lifted.mean(axis=0)
@@ -54,10 +55,10 @@ def success_scores(
 
 
 def error_scores(errors: Sequence[NDArray[np.float64]]) -> tuple[Scores, list[float]]:
-    """How far actions are from those of demonstrations.
+    """Score policies by how far their actions are from demonstrated ones.
 
     Args:
-        errors: for each policy, those of the same episodes.
+        errors: the errors of each policy, on the same episodes (num_episodes,).
 
     Returns:
         Scores, and the mean error of each policy.

@@ -1,4 +1,4 @@
-"""The policy of a candidate: how it is trained, and how it is judged."""
+"""Trains and judges the policies of a candidate."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -28,14 +28,14 @@ from polyscale.tasks.picking.split import PickingSplit
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Learner:
-    """A policy of a candidate that has learned from the demonstrations.
+    """A trained policy of a candidate.
 
     Attributes:
         case: the candidate.
-        number: of the training: 0, 1, … of several seeds.
-        privileged: whether the policy is told what only a simulator knows, in place of the robot's
-            state.
-        policy: what was trained.
+        number: of the policy: 0, 1, …, one for each seed.
+        privileged: whether the policy gets `Observation.privileged`, which only a simulator knows,
+            instead of `Observation.state`.
+        policy: the trained policy.
         fingerprint: changes with everything that the policy depends on.
         facts: how it was trained, for the row of results.
     """
@@ -48,12 +48,12 @@ class Learner:
     facts: dict[str, Any]
 
     def act(self, seeds: tuple[int, ...], what: str, *, film: bool = False) -> list[Episode]:
-        """An episode for each seed, in their order.
+        """Run one episode for each seed, and return them in the order of the seeds.
 
         Args:
-            seeds: of the scene.
-            what: how progress calls them.
-            film: whether to film them, where the policy sees anything.
+            seeds: of the scenes.
+            what: the name of these episodes in progress reports.
+            film: whether to film them; a policy that sees no pictures is never filmed.
         """
         case, settings = self.case, self.case.settings
         scene = SceneSettings.from_json(case.data.scene)
@@ -84,9 +84,9 @@ class Learner:
         """Mean squared error of predicted actions in each episode.
 
         Args:
-            maps: of all frames of the demonstrations.
-            demonstrations: that show what was done.
-            frames: of whole episodes.
+            maps: feature maps of all frames of the demonstrations.
+            demonstrations: `Demonstrations`, which hold states and actions.
+            frames: indices of the frames of whole episodes (num_frames,).
 
         Returns:
             Errors in units of the actions' variances (num_episodes,).
@@ -101,12 +101,12 @@ class Learner:
 def learn_to_act(case: Case, number: int, *, privileged: bool = False) -> Learner:
     """Train a policy on the demonstrations.
 
-    It is kept in the store like features are, and a training that was interrupted continues.
+    The policy is kept in the feature store, and an interrupted training continues.
 
     Args:
         case: a candidate, and the `PickingSplit` of the run.
-        number: of the training.
-        privileged: as `Learner` has it.
+        number: of the policy: 0, 1, …, one for each seed.
+        privileged: see `Learner`.
     """
     settings: PickingSettings = case.settings
     split: PickingSplit = case.prepared

@@ -20,14 +20,15 @@ GIGABYTE = 10**9
 
 @dataclass(frozen=True, kw_only=True)
 class PickingSettings(RunSettings):
-    """What such a comparison depends on besides the data and the candidates.
+    """Settings of a comparison of policies, besides the data and the candidates.
 
-    The help of each option says what it means. Besides them:
+    Options of the command line are explained by their help texts; the others here.
 
     Attributes:
-        held_out: share of the demonstrations that are not learned from where nothing can be
-            simulated: they choose among candidates.
-        memory_bytes: more features are read from the disk batch by batch, with the same result.
+        held_out: share of the training demonstrations that are held out to choose among
+            candidates, above 0 and at most 0.5; used only if the scene cannot be simulated.
+        memory_bytes: features larger than this are read from the disk batch by batch, with the
+            same result.
     """
 
     heads: ClassVar[Mapping[str, HeadKind]] = {
@@ -39,34 +40,31 @@ class PickingSettings(RunSettings):
         *("pooled", "execute", "horizon"),
     )
 
-    steps: int = option(
-        400, name="policy-steps", help="Steps in which a policy learns from the demonstrations."
-    )
-    batch: int = option(16, name="policy-batch", help="Windows of 16 frames in such a step.")
+    steps: int = option(400, name="policy-steps", help="Number of training steps of each policy.")
+    batch: int = option(16, name="policy-batch", help="Windows of 16 frames in a training step.")
     rate: float = option(1e-3, name="policy-rate", help="Learning rate of policies.")
     pooled: bool = option(
         False,
-        help="Policies see the mean over the picture instead of a map, which says where things "
-        "are.",
+        help="Policies get the mean over the picture instead of a feature map; only the map says "
+        "where things are.",
     )
     execute: int = option(
         1,
-        help="Number of the 16 predicted actions that are carried out before the next are "
-        "predicted.",
+        help="Number of the 16 predicted actions that are carried out before the next prediction.",
     )
     horizon: int | None = option(
         None,
         value_type=int,
         shown="that of the scene",
-        help="Number of actions in which an episode must succeed.",
+        help="Number of actions within which an episode must succeed.",
     )
     lockstep: int = option(
         4, help="Number of episodes that run together, as one batch of the backbone."
     )
     choosing: int = option(
         40,
-        help="Number of other episodes of the simulated scene by which candidates are chosen; the "
-        "test episodes have no part in that.",
+        help="Number of episodes of the simulated scene by which candidates are chosen; they are "
+        "not those of the test.",
     )
     seeds: int = seeds_option()
     held_out: float = 0.125
@@ -79,7 +77,8 @@ class PickingSettings(RunSettings):
             check_count("horizon", self.horizon)
         if self.execute > 16:
             raise InputError(
-                f"execute must be at most 16, as many as are predicted, but got {self.execute}."
+                "execute must be at most 16, the number of predicted actions, but got "
+                f"{self.execute}."
             )
         if not (isinstance(self.held_out, float) and 0 < self.held_out <= 0.5):
             raise InputError(
@@ -90,7 +89,7 @@ class PickingSettings(RunSettings):
         self.training(0)
 
     def training(self, number: int) -> TrainSettings:
-        """How the policy with this number is trained: 0, 1, … of several seeds."""
+        """How policy `number` is trained: 0, 1, …, one for each seed."""
         return TrainSettings(
             steps=self.steps,
             batch=self.batch,

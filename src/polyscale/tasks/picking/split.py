@@ -12,16 +12,16 @@ from polyscale.data.dataset import changed_fingerprint
 from polyscale.errors import InputError
 
 CHOOSING_SEED = 5 * 10**9
-"""The first scene by which candidates are chosen: beyond those of recordings, before those of
-tests."""
+"""First seed of the scenes that candidates are chosen by: above those of recordings, and below
+those of tests."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeldEpisodes:
-    """Demonstrations that are not learned from; an item is an episode, and its picture the first.
+    """Held-out demonstrations, as a data set with one item for each episode: its first frame.
 
     Attributes:
-        demonstrations: frame by frame.
+        demonstrations: all frames of these episodes.
     """
 
     demonstrations: Demonstrations
@@ -31,12 +31,12 @@ class HeldEpisodes:
 
     @property
     def firsts(self) -> NDArray[np.int64]:
-        """The first frame of each."""
+        """Index of each episode's first frame (num_episodes,)."""
         return np.searchsorted(self.demonstrations.episode_of, np.arange(len(self)))
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Name of the first frame of each."""
+        """Id of each episode's first frame."""
         return tuple(self.demonstrations.ids[i] for i in self.firsts)
 
     @property
@@ -56,14 +56,16 @@ class HeldEpisodes:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PickingSplit:
-    """What is shared by all candidates.
+    """How the data are split, which is the same for all candidates.
+
+    Candidates are chosen by simulated scenes, or by held-out frames if there is no simulator.
 
     Attributes:
-        train: frames whose features are wanted for training.
-        test: those of the test.
-        learn: indices of the frames that are learned from.
-        held: those of whole episodes that choose among candidates; none where the scene does.
-        choosing: seeds of scenes that choose among candidates; none where frames do.
+        train: frames of the training demonstrations.
+        test: frames of the test.
+        learn: indices in `train` of the frames that policies are trained on.
+        held: indices in `train` of held-out frames, which form whole episodes; may be empty.
+        choosing: seeds of simulated scenes; may be empty.
     """
 
     train: Pictures
@@ -74,14 +76,14 @@ class PickingSplit:
 
     @classmethod
     def of(cls, data: DemonstrationData, settings: Any) -> "PickingSplit":
-        """All demonstrations are learned from where the scene can be simulated."""
+        """Split the data; if the scene can be simulated, all demonstrations are for training."""
         every, test = np.arange(len(data.train)), data.test
         if isinstance(test, Starts):
             choosing = tuple(range(CHOOSING_SEED, CHOOSING_SEED + settings.choosing))
             if both := set(choosing) & set(test.seeds):
                 raise InputError(
                     "seeds of the test must not be those by which candidates are chosen, but "
-                    f"{min(both)} is one of both. Draw other test episodes."
+                    f"{min(both)} is in both. Draw other test episodes."
                 )
             none = np.zeros(0, np.int64)
             return cls(

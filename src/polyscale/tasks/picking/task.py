@@ -73,7 +73,7 @@ class Picking(Task):
     blind = "The same policy is trained in the same way, but all pictures are the same to it."
 
     def check_data(self, data: Any) -> None:
-        """Raise an InputError also for demonstrations that nothing can be learned from."""
+        """Raise an InputError also for demonstrations that a policy cannot learn from."""
         super().check_data(data)
         for split in (data.train, data.test):
             if isinstance(split, Starts):
@@ -93,17 +93,17 @@ class Picking(Task):
             )
 
     def arrange(self, data: DemonstrationData) -> DemonstrationData:
-        """Episodes, not frames, are what is tested: frames of one episode are much alike."""
+        """Test on episodes instead of frames, because the frames of an episode are much alike."""
         if isinstance(data.test, Starts | HeldEpisodes):
             return data
         episodes: Any = HeldEpisodes(data.test)
         return replace(data, test=episodes)
 
     def for_data(self, data: DemonstrationData, settings: PickingSettings) -> Self:
-        """Judged by success where the scene can be simulated, and only there.
+        """Judge by success if the scene can be simulated, and by the error of actions otherwise.
 
-        A single policy is right or wrong in each episode, so that exact tests apply; see
-        `success_scores` for several.
+        With one policy for each candidate, every episode is right or wrong, so that exact tests
+        apply; see `success_scores` for several policies.
 
         Raises:
             InputError: if the settings name the other metric, or say how policies act where they
@@ -132,14 +132,14 @@ class Picking(Task):
         return task
 
     def check(self, module: MultiScale, candidate: Candidate, data: Any, settings: Any) -> None:
-        """Raise an InputError for frames that are smaller than a scale shows them."""
+        """Raise an InputError if frames are smaller than the largest scale shows them."""
         frame_px = min(data.train.read(0).size)
         needed_px = max(max(level.image_hw) for level in module.plan.levels)
         if settings.source == "native" and frame_px < needed_px:
             raise InputError(
                 f"data {data.name} must have frames of at least {needed_px} pixels a side for "
                 f"{candidate}, but they have {frame_px}. Record larger ones, leave the scale out, "
-                "or take source base."
+                "or use source base."
             )
 
     def facts(self, data: Any, settings: Any) -> dict[str, Any]:
@@ -153,7 +153,7 @@ class Picking(Task):
         }
 
     def prepare(self, data: Any, settings: Any) -> PickingSplit:
-        """Which frames are learned from, and what candidates are chosen by."""
+        """Choose the frames for training, and the data that candidates are chosen by."""
         return PickingSplit.of(data, settings)
 
     def evaluate(self, case: Case) -> Evaluation:
@@ -176,7 +176,7 @@ class Picking(Task):
         )
 
     def ceilings(self, case: Case) -> tuple[Baseline, ...]:
-        """A policy that is told where the cube is, where a simulator knows."""
+        """A policy that is told where the cube is; only a simulated scene has this ceiling."""
         if case.data.train.privileged is None or case.data.scene is None:
             return ()
         learners = [
@@ -187,7 +187,7 @@ class Picking(Task):
         return (Baseline(name="told the position", about=about, scores=scores, kind="ceiling"),)
 
     def _test(self, learners: list[Learner]) -> tuple[Scores, list[float]]:
-        """All policies on the test episodes; those of the first one are filmed."""
+        """Judge all policies on the test episodes; episodes of the first policy are filmed."""
         case = learners[0].case
         if self.metric.key == SUCCESS:
             starts = case.data.test
@@ -200,7 +200,11 @@ class Picking(Task):
         return error_scores([own.errors(case.test, shown, every) for own in learners])
 
     def _choose(self, learner: Learner) -> tuple[Scores, float | None]:
-        """The first policy on what chooses among candidates, and on what it has learned from."""
+        """Judge the first policy on the data that candidates are chosen by, and on training data.
+
+        Returns:
+            Scores on the former, and the value on the latter; None if the scene is simulated.
+        """
         case = learner.case
         split: PickingSplit = case.prepared
         if self.metric.key == SUCCESS:
@@ -212,7 +216,7 @@ class Picking(Task):
         return held, learned.value
 
     def head_facts(self, data: Any) -> dict[str, Any]:
-        """The scene in which a policy can act, and how large it sees pictures."""
+        """The scene in which a policy can act, and the size of the pictures that it sees."""
         return {"scene": data.scene, "side_px": data.train.read(0).width}
 
     def check_head(self, head: nn.Module, facts: Mapping[str, Any]) -> None:
@@ -220,20 +224,20 @@ class Picking(Task):
         check_scene(facts)
 
     def predictor(self, module: MultiScale, head: nn.Module, facts: Mapping[str, Any]) -> Actor:
-        """Encoder and policy as one."""
+        """The encoder and the policy as one module."""
         assert isinstance(head, Policy)
         return Actor(module, head, facts)
 
     def gallery(self, evaluations: Mapping[Candidate, Evaluation], data: Any, prepared: Any) -> Any:
-        """None: films show more."""
+        """An empty gallery, because films show more."""
         return answers_table(())
 
     def own_files(self) -> tuple[str, ...]:
-        """Where episodes began and how they went, and films of some."""
+        """Names of the files with starts and results of episodes, and with films of some."""
         return (EPISODES_FILE, FILMS_FILE) if self.metric.key == SUCCESS else ()
 
     def write(self, folder: Path, run: FinishedRun) -> None:
-        """Write these files."""
+        """Write the files that `own_files` names."""
         if self.metric.key == SUCCESS:
             scores = {name: evaluation.scores for name, evaluation in run.evaluations.items()}
             write_episodes(folder, run.data.test, scores)
