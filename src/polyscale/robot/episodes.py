@@ -77,7 +77,7 @@ def _keep(folder: Path, episode: Episode) -> None:
     except OSError as error:
         raise RunError(
             f"episodes cannot be written to {folder} ({error.strerror or error}). Make room, or "
-            "choose another folder with --cache."
+            "choose another folder."
         ) from error
 
 
