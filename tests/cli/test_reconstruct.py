@@ -22,7 +22,7 @@ def test_a_reconstruction_and_its_folder(run, image_folder, tmp_path):
     printed = run(*words)
     assert printed.returncode == 0, printed.stderr
     first, second, *_, last = printed.stdout.splitlines()
-    assert first.startswith("A linear map of net_small")
+    assert first.startswith("A linear map from the features of net_small")
     assert "There is no upper bound" in second
     assert last == f"report: {out / 'report.html'}"
     again = run(*words, "--json")

@@ -16,7 +16,7 @@ def test_record_writes_a_data_set(draws, run, tmp_path):
     out = tmp_path / "demonstrations"
     result = run("robot", "record", "--episodes", 1, "--side-px", 16, "--out", out)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith(f"{out}: 1 episodes of ")
+    assert result.stdout.startswith(f"{out}: 1 episodes, ")
     assert "recording: 1 of 1 episodes" in result.stderr
     assert (out / "meta/info.json").exists()
 

@@ -82,7 +82,7 @@ def test_what_is_open_is_told_with_its_interval_and_the_images_it_takes(made):
     told = advice_text(made["undecided"])
     assert "lite0 at scales 1, 2 against lite0 at scale 1: +5.8 points" in plain(told.reasons[1])
     assert told.next_step == (
-        "About 150 more test images would settle it, if these figures are the true ones."
+        "About 150 more test images would settle it, if the true values are those measured here."
     )
 
 
@@ -107,7 +107,7 @@ def test_no_command_repeats_a_run_on_the_same_images(made, tmp_path):
     assert advice_text(sampled(run, 10_000)).command == ""  # as here, where the limit was too high
 
 
-@pytest.mark.parametrize(("further", "told"), [(40, "only 40 more. If they"), (0, "no more, so")])
+@pytest.mark.parametrize(("further", "told"), [(40, "only 40 more. If these"), (0, "no more, so")])
 def test_no_more_images_are_asked_for_than_there_are(made, tmp_path, further, told):
     (tmp_path / CONFIG).touch()
     run = replace(sampled(made["undecided"]), folder=str(tmp_path))

@@ -152,7 +152,7 @@ def test_runs_on_other_images_stand_side_by_side_without_contrasts(runs, tmp_pat
     written = draw_report(parts, tmp_path / "both.html")
     html = written.path.read_text()
     assert "differ in test images" in written.notes[0]
-    assert "They stand side by side and are not compared" in html
+    assert "They are shown side by side and not compared" in html
     assert "a&lt;b&gt;" in html
     assert 'data-field="only_first"' not in html
     for name in CANDIDATES:

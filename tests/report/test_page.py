@@ -427,6 +427,6 @@ def test_a_task_of_the_users_own_has_its_words_everywhere(runs, tmp_path, no_cha
 def test_runs_side_by_side_show_their_rows_without_contrasts(runs, tmp_path):
     written = draw_report([runs["segmentation"], runs["depth"]], tmp_path / "both.html")
     page = Page(written.path.read_text())
-    assert "They stand side by side and are not compared" in page.text
+    assert "They are shown side by side and not compared" in page.text
     assert {d["data-field"] for d in page.having("data-field")} >= {"value", "macs"}
     assert not page.having("data-second")

@@ -182,7 +182,7 @@ def test_inconclusive_says_how_many_images_would_settle_it(run, verdict):
     answer = text_of(run, with_facts(verdict, num_test_needed=1500, **facts))
     assert "the corrected exact test does not confirm it" in answer.evidence
     assert answer.evidence.endswith(
-        "About 1,400 more test images would settle it, if these figures are the true ones."
+        "About 1,400 more test images would settle it, if the true values are those measured here."
     )
 
 

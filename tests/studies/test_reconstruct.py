@@ -172,7 +172,7 @@ def test_the_folder_and_the_page(study, plan, tmp_path, models):
     page = write_report(out).read_text()
     assert "What does the larger model have that smaller ones lack?" in page
     assert page.count("leaves unexplained") == 8 * 3
-    assert "the upper bound, tells." in read_answers(out)[1]
+    assert "the upper bound, gives." in read_answers(out)[1]
     assert is_finished(out, plan.facts, plan.files)
     written = json.loads((out / "reconstruction.json").read_text())
     assert len(written["rows"]) == 6
@@ -215,7 +215,7 @@ def test_the_page_of_a_comparison_says_why(models, image_folder, tmp_path):
     page = write_report(tmp_path / "run").read_text()
     assert "What the larger model has that smaller ones lack" in page
     assert "Do you need a larger vision model?" in page
-    assert "about the features of net_large" in " ".join(read_answers(tmp_path / "run"))
+    assert "information about those of net_large" in " ".join(read_answers(tmp_path / "run"))
 
 
 def test_a_comparison_goes_on_without_a_reconstruction(models, image_folder, tmp_path, monkeypatch):

@@ -58,7 +58,7 @@ def test_a_recipe_runs_on_stand_ins(stand_ins, imagenet, tmp_path, capsys):
     assert heading == "The paper's figures:"
     assert table.row_count == 3
     assert is_run(tmp_path / "run")
-    assert "the upper bound, tells" in capsys.readouterr().out
+    assert "the upper bound, gives" in capsys.readouterr().out
 
 
 def test_mistakes(stand_ins, imagenet, tmp_path):

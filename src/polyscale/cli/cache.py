@@ -57,14 +57,14 @@ def list_(cache: FolderOption = None) -> None:
 def clear(
     cache: FolderOption = None,
     unused_days: Annotated[
-        float, typer.Option(min=0, help="Delete only what was not used for so many days.")
+        float, typer.Option(min=0, help="Delete only what was not used for this many days.")
     ] = 0,
     images: Annotated[
         bool, typer.Option("--images", help="Also delete what was found in images.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete features and heads. It costs nothing but the time to compute them again.
+    """Delete features and heads. Later runs compute them again when they are needed.
 
     \b
     Examples:

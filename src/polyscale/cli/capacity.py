@@ -28,11 +28,12 @@ def capacity(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure how much of its training images a linear layer learns from features.
+    """Measure how well a linear layer on frozen features fits its training images.
 
-    It learns frozen features twice: every image as its own class, and the true classes. Less loss
-    at the end of the same budget is more capacity; wider features have a larger layer, which the
-    report sets apart. Take more images than features. Give the same command again to continue.
+    Two layers are trained: one with every image as its own class, and one with the true classes. A
+    lower loss after the same budget means more capacity. Wider features need a larger layer; the
+    report has controls for that. Use more images than features. Give the same command again to
+    continue an interrupted run.
 
     \b
     Examples:

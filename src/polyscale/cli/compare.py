@@ -35,10 +35,10 @@ WORDS = "polyscale.words"
 
 
 class CompareCommand(SettingsCommand):
-    """Knows the very command of a finished run again, before torch is loaded."""
+    """Recognises the command of a finished run when it is repeated, before torch is loaded."""
 
     def implied(self) -> tuple[str, ...]:
-        """Words that `compare` would need in addition for the same run."""
+        """Words that would have to be added to the command if it were `compare`."""
         return ()
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
@@ -56,7 +56,7 @@ class CompareCommand(SettingsCommand):
 
 
 class TaskCommand(CompareCommand):
-    """A comparison by the task that is called like the command, with its options alone."""
+    """A comparison whose task has the name of the command, with only that task's options."""
 
     lists_tasks = False
 
@@ -90,8 +90,8 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="NAME=A,B",
-            help="Models of one family, which differ in size alone, where their names do not "
-            "tell; may be repeated.",
+            help="Models of one family, which differ only in size, if their names do not show "
+            "it; may be repeated.",
         ),
     ] = None,
     limit: LimitOption = None,
@@ -150,7 +150,7 @@ def compare(
 def _record(
     words: list[str], data: str, candidates: list[str], config: Path | None
 ) -> dict[str, Any] | None:
-    """How the same command is known again; None where not all that it reads can be watched."""
+    """The record by which the command is recognised; None if it reads more than known files."""
     from polyscale.data.sources import place_of_data
     from polyscale.operator.backbones.sources import place_of_weights
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from polyscale.progress import notes
 
 PIPE_COLUMNS = 200
-"""Columns of tables that go into a file or a pipe, where they need not be folded."""
+"""Width of tables in characters if output goes to a file or a pipe, so that they do not wrap."""
 
 output = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
 errors = Console(stderr=True, highlight=False, markup=False)
@@ -29,7 +29,7 @@ ModelOption = Annotated[str, typer.Option(help="Name of a model; see polyscale m
 ScalesOption = Annotated[str, typer.Option(help="Scales, separated by commas.")]
 DeviceOption = Annotated[
     str,
-    typer.Option(help="Where models run: cpu, cuda, or auto (cuda if there is such a device)."),
+    typer.Option(help="Where models run: cpu, cuda, or auto (cuda if it is available)."),
 ]
 SourceOption = Annotated[
     str,
@@ -41,10 +41,10 @@ SourceOption = Annotated[
 ]
 AspectOption = Annotated[
     str,
-    typer.Option(metavar="[squash|keep|pad|slide]", help="How the picture's aspect is handled."),
+    typer.Option(metavar="[squash|keep|pad|slide]", help="How aspect ratios are handled."),
 ]
 OverlapOption = Annotated[
-    float, typer.Option(help="Share of a tile that the next tile covers again, 0 to 0.9.")
+    float, typer.Option(help="Overlap of neighbouring tiles, as a share of a tile, 0 to 0.9.")
 ]
 CacheOption = Annotated[
     Path | None,
@@ -67,8 +67,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the results as J
 LimitOption = Annotated[
     int | None,
     typer.Option(
-        help="Use at most so many images of each split, drawn in proportion to the classes, for a "
-        "quick trial (default: all).",
+        help="Use at most this many images of each split, drawn in proportion to the classes, for "
+        "a quick trial (default: all).",
     ),
 ]
 
@@ -91,5 +91,5 @@ def make_table(
 
 
 def print_json(content: Any) -> None:
-    """Print JSON that is easy to read, with letters as they are."""
+    """Print indented JSON, without escapes for letters such as é."""
     typer.echo(json.dumps(content, indent=2, ensure_ascii=False))

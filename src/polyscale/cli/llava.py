@@ -31,13 +31,13 @@ def convert(
     base: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the language model and its tokenizer, for example Vicuna; a full "
-            "checkpoint does without it."
+            help="Folder of the language model and its tokenizer, for example Vicuna; not needed "
+            "for a full checkpoint."
         ),
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Turn an original checkpoint of LLaVA with S² into one folder of transformers.
+    """Convert an original checkpoint of LLaVA with S² into a folder that transformers can load.
 
     \b
     Examples:
@@ -62,8 +62,8 @@ def train(
 ) -> None:
     """Train the projector of a LLaVA, or its projector and LoRA; the vision tower stays frozen.
 
-    Given again, the command continues a training that was interrupted. The folder of the training
-    then holds the model, for transformers' from_pretrained, and its losses for TensorBoard.
+    Give the same command again to continue an interrupted training. The folder of the training then
+    holds the model, for transformers' from_pretrained, and its losses for TensorBoard.
 
     \b
     A file holds, for example:

@@ -48,8 +48,8 @@ def predict(
 
     Heads for whole pictures write predictions.csv: for each picture its class or number, and
     probabilities; the answers for up to 20 pictures are printed as well. With two classes, a table
-    says how many images each threshold misses, and how many false alarms it gives. Pictures in
-    folders that are named like the classes are judged, too.
+    says how many images each threshold misses, and how many false alarms it gives. If the folders
+    of pictures are named after the classes, predictions are also compared with these names.
 
     Heads for every pixel write pictures. NAME.png holds the label of each pixel, or its distance in
     millimetres (16 bits). NAME_overlay.png shows the same over the picture, with a legend.

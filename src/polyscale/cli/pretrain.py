@@ -18,9 +18,9 @@ def pretrain(
     data: Annotated[
         str,
         typer.Option(
-            help="Images: a source with classes as polyscale compare takes it (folder:PATH, "
-            "csv:PATH, hf:NAME …), of which the training split is seen; shards (wds:PATTERN); or "
-            "for dino images:PATH, all images below a folder."
+            help="Training images: the training split of a source with classes, as for polyscale "
+            "compare (folder:PATH, csv:PATH, hf:NAME …); shards (wds:PATTERN); or, for dino, all "
+            "images below a folder (images:PATH)."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the training.")],
@@ -29,7 +29,7 @@ def pretrain(
         str,
         typer.Option(
             metavar="[supervised|dino]",
-            help="What is learned from: classes, or agreement between views of an image.",
+            help="The training signal: classes, or agreement between views of an image.",
         ),
     ] = "supervised",
     model_arg: Annotated[
@@ -40,17 +40,24 @@ def pretrain(
         ),
     ] = None,
     epochs: Annotated[
-        float | None, typer.Option(help="Times that each image is seen.", show_default="100")
+        float | None, typer.Option(help="Passes over the training images.", show_default="100")
     ] = None,
-    batch: Annotated[int | None, typer.Option(help="Images of a step.", show_default="256")] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(help="Images in a step, over all processes together.", show_default="256"),
+    ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Of AdamW, at its highest.", show_default="0.001")
+        float | None, typer.Option(help="Highest learning rate of AdamW.", show_default="0.001")
     ] = None,
     precision: Annotated[
-        str | None, typer.Option(metavar="[fp32|bf16|fp16]", show_default="fp32")
+        str | None,
+        typer.Option(
+            metavar="[fp32|bf16|fp16]", help="Precision of the model.", show_default="fp32"
+        ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Of everything that is random.", show_default="0")
+        int | None,
+        typer.Option(help="Random seed of weights, crops and order.", show_default="0"),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -65,11 +72,11 @@ def pretrain(
     config: ConfigOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Train a backbone from random weights, which sees every image at all scales.
+    """Train a backbone from random weights; it sees every image at all given scales.
 
-    Given again, the command continues a training that was interrupted. The folder then holds the
-    backbone, which every command takes as timm:OUT/model, and its losses for TensorBoard. Several
-    GPUs: accelerate launch -m polyscale pretrain …
+    Give the same command again to continue an interrupted training. The folder then holds the
+    backbone, which every command accepts as timm:OUT/model, and its losses for TensorBoard. For
+    several GPUs: accelerate launch -m polyscale pretrain …
 
     \b
     Examples:

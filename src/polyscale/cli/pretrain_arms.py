@@ -19,21 +19,21 @@ def pretrain_arms(
         str,
         typer.Option(
             metavar="MODEL?ARG=VALUE&…",
-            help="The small model: one of timm, and its arguments. Put quotes around it.",
+            help="The small model: a timm model and its arguments, in quotes.",
         ),
     ],
     larger: Annotated[
-        str, typer.Option(metavar="MODEL?ARG=VALUE&…", help="The larger model, likewise.")
+        str, typer.Option(metavar="MODEL?ARG=VALUE&…", help="The larger model, in the same form.")
     ],
     out: Annotated[Path, typer.Option(help="Folder of the trainings and of their comparison.")],
     scales: ScalesOption = "1,2",
     seeds: Annotated[int, typer.Option(help="Trainings of each backbone, at least 3.")] = 3,
     share: Annotated[
         float,
-        typer.Option(help="Part of the training images for backbones; the rest is for heads."),
+        typer.Option(help="Share of the training images for backbones; the rest is for heads."),
     ] = 0.5,
     epochs: Annotated[
-        float, typer.Option(help="Times that each backbone sees its images.")
+        float, typer.Option(help="Passes of each backbone over its training images.")
     ] = 100.0,
     set_: Annotated[
         list[str] | None,
@@ -50,10 +50,10 @@ def pretrain_arms(
 ) -> None:
     """Does it pay to pre-train with S²? Train and compare the four arms of the paper's Table 4.
 
-    Each seed trains three backbones for as many epochs: the small model at one scale, the small
-    model at several scales, and the larger one. Linear probes on frozen features then judge four
-    arms: small, small with S² afterwards, larger, and small with S² during training. Given again,
-    the command continues where it was stopped.
+    Each seed trains three backbones for the same number of epochs: the small model at one scale,
+    the small model at several scales, and the larger model. Linear probes on frozen features then
+    judge four arms: small, small with S² afterwards, larger, and small with S² during training.
+    Give the same command again to continue an interrupted run.
 
     \b
     Examples:

@@ -29,8 +29,8 @@ def reconstruct(
     data: Annotated[
         str,
         typer.Option(
-            help="Images, for example rooms or folder:PATH; any data of polyscale compare will do, "
-            "and folders without classes."
+            help="Images, for example rooms or folder:PATH: any data of polyscale compare, or a "
+            "folder without classes."
         ),
     ],
     out: Annotated[Path, typer.Option(help="New folder for the results and the report.")],
@@ -38,8 +38,8 @@ def reconstruct(
     upper: Annotated[
         str | None,
         typer.Option(
-            help="The upper bound: a model with more capacity than the target. Without one there "
-            "are no shares of it."
+            help="The upper bound: a model with more capacity than the target. Without it, results "
+            "are not given as shares."
         ),
     ] = None,
     source: SourceOption = "native",
@@ -60,9 +60,9 @@ def reconstruct(
 ) -> None:
     """What does a larger model have that smaller ones, or several scales of them, lack?
 
-    One linear map is fitted from the features of each candidate to those of the target, for every
-    place of the image. Its information is -log2 of its loss over that of the best constant, in
-    bits, and is also given as a share of what the upper bound tells.
+    For each candidate, one linear map is fitted that predicts the target's features from its own,
+    in every cell of the feature map. Its information, in bits, is -log2 of its loss divided by the
+    loss of the best constant; it is also given as a share of the upper bound's information.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""The same command again: known by its words and the files it reads, before torch is loaded."""
+"""Recognises a repeated command by its words and the files it reads, before torch is loaded."""
 
 import json
 import os
@@ -16,7 +16,7 @@ PRINTING = {"--json", "-q", "--quiet"}
 
 
 def command_record(words: Sequence[str], files: Iterable[Path]) -> dict[str, Any]:
-    """What a run depends on: the command, the folder in which it was given, and the files it reads.
+    """What a run depends on: the command, the working directory, and the files that it reads.
 
     Only names, sizes and times of files are looked at, so this is fast.
 
@@ -44,10 +44,10 @@ def keep_command(record: dict[str, Any], folder: Path, answers: Sequence[str]) -
 
 
 def repeated_run(words: Sequence[str]) -> tuple[Path, list[str]] | None:
-    """The folder that holds the run of this very command, complete, and the answers of the run.
+    """The folder of a complete run of the same command, and the answers of the run.
 
-    None does not mean that there is no such run: one with failed candidates, or whose files are not
-    known, is left to those who look closer.
+    None does not mean that there is no such run: runs with failed candidates, and runs that read
+    files that are not known, are recognised later, when images and weights are compared.
     """
     out = _value_of("--out", words)
     try:
@@ -71,7 +71,7 @@ def _value_of(option: str, words: Sequence[str]) -> str:
 def _stamp(places: Iterable[str]) -> str:
     """A hash of the size and the times of all files at these places.
 
-    The change time too: programs that copy may set the other one back.
+    The change time counts too, because programs that copy files may reset the modification time.
     """
     digest = blake2b(digest_size=16)
     for place in places:

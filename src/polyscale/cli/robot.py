@@ -9,23 +9,25 @@ from polyscale.cli.console import DeviceOption, QuietOption, output
 from polyscale.progress import progress_bars
 
 robot = typer.Typer(
-    help="A simulated robot that picks a cube.", no_args_is_help=True, rich_markup_mode=None
+    help="A simulated robot that picks up a cube.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
 @robot.command()
 def record(
-    out: Annotated[Path, typer.Option(help="New folder, or that of this recording.")],
-    episodes: Annotated[int, typer.Option(help="Episodes in which the expert succeeds.")] = 120,
-    seed: Annotated[int, typer.Option(help="Of the scenes: other seeds show other ones.")] = 0,
+    out: Annotated[
+        Path, typer.Option(help="New folder, or the folder of a recording to continue.")
+    ],
+    episodes: Annotated[int, typer.Option(help="Number of successful episodes to record.")] = 120,
+    seed: Annotated[int, typer.Option(help="Random seed of the scenes, 0 to 1000.")] = 0,
     side_px: Annotated[int, typer.Option(help="Height and width of the frames, in pixels.")] = 448,
     quiet: QuietOption = False,
 ) -> None:
-    """Record how an expert picks a cube, as demonstrations that a policy can learn from.
+    """Record how an expert picks up a cube, as demonstrations that a policy can learn from.
 
-    The folder has the layout of LeRobot's data sets, version 3, with images. The expert knows
-    where the cube is; a policy that learns from it only sees the pictures. Given again, the command
-    continues a recording that was interrupted.
+    The folder has the layout of LeRobot's data sets, version 3, with images. The expert is told
+    where the cube is; a policy that learns from it has to see that in the pictures. Give the same
+    command again to continue an interrupted recording.
 
     \b
     Examples:
@@ -37,7 +39,7 @@ def record(
         recorded = record_demonstrations(out, episodes, seed, side_px=side_px, progress=progress)
     failed = f"; the expert failed in {recorded.num_failed} other scenes"
     output.print(
-        f"{out}: {recorded.num_episodes} episodes of {recorded.num_frames} frames"
+        f"{out}: {recorded.num_episodes} episodes, {recorded.num_frames} frames"
         f"{failed if recorded.num_failed else ''}",
         soft_wrap=True,
     )
@@ -49,9 +51,11 @@ def act(
         Path,
         typer.Option(help="Trained policy: RUN/heads/N.safetensors of compare --task picking."),
     ],
-    out: Annotated[Path, typer.Option(help="New folder, or that of this policy.")],
-    episodes: Annotated[int, typer.Option(help="Episodes in which the policy acts.")] = 10,
-    seed: Annotated[int, typer.Option(help="The first scene; the others follow it.")] = 0,
+    out: Annotated[
+        Path, typer.Option(help="New folder, or a folder of earlier episodes of this policy.")
+    ],
+    episodes: Annotated[int, typer.Option(help="Number of episodes.")] = 10,
+    seed: Annotated[int, typer.Option(help="Number of the first scene; the next ones follow.")] = 0,
     backbone: Annotated[
         str | None,
         typer.Option(help="Where the backbone's weights are now, if they have moved."),
@@ -61,9 +65,9 @@ def act(
 ) -> None:
     """Let a trained policy act in new scenes, and film it.
 
-    The scenes are none of those that the policy was trained, chosen or tested in. The folder gets
-    episodes.jsonl with a line for each episode, and films/SEED.webp. Given again, also with more
-    episodes, the command goes on where it was stopped.
+    None of these scenes was used to train, choose or test the policy. The folder gets
+    episodes.jsonl with a line for each episode, and films/SEED.webp. Give the same command again,
+    or with more episodes, to continue.
 
     \b
     Examples:

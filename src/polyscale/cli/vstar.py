@@ -20,7 +20,7 @@ def run(
     ctx: typer.Context,
     model: Annotated[
         str | None,
-        typer.Option(help="Folder of a LLaVA of transformers with its processor, or hf:NAME."),
+        typer.Option(help="Folder of a LLaVA for transformers, with its processor, or hf:NAME."),
     ] = None,
     data: Annotated[
         str | None,
@@ -30,26 +30,27 @@ def run(
         str,
         typer.Option(
             metavar="[likelihood|letters]",
-            help="likelihood: options are not shown, and each is scored as the answer. letters: "
-            "they are listed, every option at every position once, and the letters are scored.",
+            help="likelihood: the options are not shown, and each is scored as an answer. letters: "
+            "they are listed in the prompt, each option once at every position, and the letters "
+            "are scored.",
         ),
     ] = "likelihood",
     out: Annotated[Path | None, typer.Option(help="New folder for the results.")] = None,
     name: Annotated[
-        str | None, typer.Option(help="Name of the model in tables (default: what --model says).")
+        str | None, typer.Option(help="Name of the model in tables (default: as in --model).")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(help="Ask at most so many questions, for a quick trial.")
+        int | None, typer.Option(help="Ask at most this many questions, for a quick trial.")
     ] = None,
     blind: Annotated[
-        bool, typer.Option("--blind", help="Show no picture: what can be answered without one.")
+        bool, typer.Option("--blind", help="Show no pictures, to see what is right without them.")
     ] = False,
-    batch: Annotated[int, typer.Option(help="Questions that run together.")] = 1,
+    batch: Annotated[int, typer.Option(help="Number of questions in a batch.")] = 1,
     dtype: Annotated[
         str,
         typer.Option(
             metavar="[auto|fp32|bf16|fp16]",
-            help="Data type of the weights. auto keeps the one that they were saved in.",
+            help="Data type of the weights; auto keeps the type in which they were saved.",
         ),
     ] = "auto",
     device: DeviceOption = "auto",
@@ -58,8 +59,8 @@ def run(
 ) -> None:
     """Ask a multimodal model about details of pictures, and count its right answers.
 
-    A run that was stopped goes on when the same command is given again. Numbers of the two
-    protocols cannot be compared with each other.
+    Give the same command again to continue an interrupted run. Results of the two protocols cannot
+    be compared with each other.
 
     \b
     Examples:

@@ -19,10 +19,10 @@ CONFIG = "compare.toml"
 
 @dataclass(frozen=True, kw_only=True)
 class AdviceText:
-    """The top of the page: the first line says what to take, its cost, and how sure that is.
+    """The top of the page.
 
-    `reasons` are sentences, and so is `next_step`, which may be empty, as may be the `command` of
-    the run that it speaks of.
+    `head` says what to take, its cost, and how sure that is. `reasons` and `next_step` are further
+    sentences, and `command` starts the next run. `next_step` and `command` may be empty.
     """
 
     head: str
@@ -45,10 +45,10 @@ def advice_text(run: Run) -> AdviceText | None:
 
 
 def next_command(run: Run, advice: Recommendation) -> str:
-    """The run that is worth making next; empty if there is none, or its options are not known.
+    """The command of the run that is worth making next; empty if there is none or it is not known.
 
-    The same candidates on the same images would say the same again. So either there are new
-    candidates, or the run drew a sample, and a larger one is drawn.
+    The same candidates on the same images would give the same answer. The next run therefore has
+    new candidates, or a larger sample of the images if this run drew a sample.
     """
     config = Path(run.folder) / CONFIG
     limit = _larger_limit(run, advice)
@@ -133,7 +133,7 @@ def _value(run: Run, advice: Recommendation) -> str:
 
 
 def _reasons(run: Run, advice: Recommendation) -> list[str]:
-    """What is open, and each other comparison with what is taken, which is named first."""
+    """The open question, and the other comparisons of what is taken, which is named first."""
     reasons: dict[str, str] = {}
     if (question := advice.open_question) is not None:
         pair = f"{_name(run, question.first)} against {_name(run, question.second)}"
@@ -157,7 +157,7 @@ def _next_step(run: Run, advice: Recommendation) -> str:
     sentences = []
     more = (advice.num_test_needed or 0) - run.rows[advice.candidate].num_test
     if advice.alternative is not None and more > 0:
-        sentences.append(f"{more_images(more)}, if these figures are the true ones.")
+        sentences.append(f"{more_images(more)}, if the true values are those measured here.")
         sentences += _too_few(run, more)
     new = [_name(run, name) for name in advice.try_next if name not in run.rows]
     if new:
@@ -166,7 +166,7 @@ def _next_step(run: Run, advice: Recommendation) -> str:
 
 
 def _too_few(run: Run, more: int) -> list[str]:
-    """What to do where the data have fewer images than are needed, even without their limit."""
+    """What to do if the data set has too few images, even without a limit."""
     row, there = run.results[0], _num_unlimited(run)
     if there is None:
         return []
@@ -174,17 +174,17 @@ def _too_few(run: Run, more: int) -> list[str]:
     further = max(0, round(there * test_share) - row.num_test)
     if further >= more:
         return []
-    had = f"only {further:,} more. If they leave it open," if further else "no more, so"
+    had = f"only {further:,} more. If these do not settle it," if further else "no more, so"
     return [f"The data have {had} take the candidate that costs less, or collect images."]
 
 
 def more_images(more: int, samples: str = "test images") -> str:
-    """How many further samples would answer a question: a sentence without its full stop."""
+    """How many more samples would settle a question: a sentence without its full stop."""
     return f"About {two_digits(more)} more {samples} would settle it"
 
 
 def _name(run: Run, candidate: str) -> str:
-    """Of any candidate of a model that was run: `efficientnet_lite0 at scales 1, 2`."""
+    """The name of any candidate of a model that was run: `efficientnet_lite0 at scales 1, 2`."""
     parsed = Candidate.parse(candidate)
     scales = scales_phrase(parsed.scales).replace(", ", f",{NBSP}")
     return f"{run.models[parsed.backbone]} at {scales}"

@@ -1,11 +1,14 @@
-"""What the four arms of Table 4 say, in sentences."""
+"""The findings of the four arms of Table 4, in sentences."""
 
 from polyscale.records import ArmContrast, Arms
 from polyscale.report.run import Run
 
 
 def arms_sentence(run: Run, arms: Arms, contrast: ArmContrast) -> str:
-    """`S² during pre-training is ahead of …`: only where an interval over both says so."""
+    """`“small, S² during pre-training” is ahead of …`, or that the question is open.
+
+    The interval must cover both other images and other trainings.
+    """
     about = {arm.candidate: arm.about for arm in arms.arms}
     first, second = about[contrast.first], about[contrast.second]
     found = run.words.finding(contrast.difference, contrast.both_low, contrast.both_high)
@@ -13,10 +16,13 @@ def arms_sentence(run: Run, arms: Arms, contrast: ArmContrast) -> str:
     verb = "is ahead of" if contrast.difference > 0 else "is behind"
     if not is_clear:
         return (
-            f"Whether “{first}” differs from “{second}” is open: {found}, over images and "
-            "trainings."
+            f"Whether “{first}” differs from “{second}” is open: {found}; the interval covers "
+            "other images and other trainings."
         )
-    return f"“{first}” {verb} “{second}” by {found}, over images and trainings."
+    return (
+        f"“{first}” {verb} “{second}” by {found}; the interval covers other images and other "
+        "trainings."
+    )
 
 
 def arms_answers(run: Run) -> list[str]:

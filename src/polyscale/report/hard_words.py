@@ -6,11 +6,11 @@ from polyscale.report.numbers import LEVEL, NBSP
 from polyscale.report.run import Run
 
 PROBABILITY = MetricWords(Metric(key="probability", name="Probability", unit="%"))
-"""Gains are differences of probabilities, told in points."""
+"""Gains are differences of probabilities, in percentage points."""
 
 
 def hard_answers(run: Run) -> list[str]:
-    """For each family whether the larger model gains on images on which several scales do not."""
+    """For each family: does the larger model gain on images on which several scales do not?"""
     return [hard_finding(run, hard) for hard in run.hard]
 
 
@@ -19,20 +19,17 @@ def hard_finding(run: Run, hard: HardExamples) -> str:
     gain = PROBABILITY.finding(hard.gain.value, hard.gain.ci_low, hard.gain.ci_high)
     larger = run.names[hard.larger]
     others = f"the better of {run.names[hard.base]} and {run.names[hard.s2]}"
-    where = "where one half of the training images sees it ahead, the other half measures"
-    if not hard.is_found:
-        return (
-            f"No images were found on which {larger} gains beyond chance over {others}: {where} "
-            f"{gain} of probability of the right class."
-        )
-    return (
-        f"There are images on which {larger} gains over {others}: {where} {gain} of probability of "
-        "the right class."
+    where = (
+        "on images that heads trained on one half of the training images choose, heads trained on "
+        f"the other half measure a gain of {gain} in the probability of the right class."
     )
+    if not hard.is_found:
+        return f"No images were found on which {larger} gains beyond chance over {others}: {where}"
+    return f"There are images on which {larger} gains over {others}: {where}"
 
 
 def turned_round(run: Run, hard: HardExamples) -> str:
-    """The same search for several scales, by which the gain can be judged."""
+    """The same search for several scales, as a yardstick for the gain of the larger model."""
     gain, s2 = hard.gain, hard.s2_gain
     found = PROBABILITY.finding(s2.value, s2.ci_low, s2.ci_high)
     if s2.ci_low > gain.ci_high:
@@ -41,24 +38,24 @@ def turned_round(run: Run, hard: HardExamples) -> str:
         so = "So the larger model wins more on its best images than several scales on theirs."
     else:
         so = (
-            "That is not clearly less or more: any two models have images on which one of them "
-            "is ahead, and this gain may be no more than that."
+            "That is not clearly less or more. For any two models there are images on which one of "
+            "them is ahead, and the gain of the larger model may be no more than that."
         )
     return (
-        f"Turned round, {run.names[hard.s2]} gains {found} over the better of the other two, on as "
-        f"many images that are found in the same way. {so}"
+        f"In the opposite search, {run.names[hard.s2]} gains {found} over the better of the other "
+        f"two, on the same number of images, found in the same way. {so}"
     )
 
 
 def kinds_text(hard: HardExamples) -> str:
-    """How much of the gain lies on ambiguous labels, and on rare looks."""
+    """Shares of the gain on images with ambiguous labels, and on images that look rare."""
     if hard.rare is None or hard.ambiguous is None:
         return ""
     ambiguous = _kind_text(hard.ambiguous)
     rare = _kind_text(hard.rare)
     return (
-        f"Of the larger model’s gain, {ambiguous[0]} lies on ambiguous labels, {ambiguous[1]}; "
-        f"{rare[0]} lies on images that look rare, {rare[1]}."
+        f"Of the larger model’s gain, {ambiguous[0]} is on images with ambiguous labels, "
+        f"{ambiguous[1]}; {rare[0]} is on images that look rare, {rare[1]}."
     )
 
 

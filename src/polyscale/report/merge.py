@@ -1,4 +1,4 @@
-"""Several runs as one, where they answer the same question."""
+"""Merges several runs into one, if they answer the same question."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -72,14 +72,14 @@ def cannot_merge(runs: Sequence[Run]) -> str:
                 "features are kept."
             )
         return (
-            f"These runs differ in {', '.join(names)}. They stand side by side and are not "
-            f"compared: a difference between them would not be one between models.{advice}"
+            f"These runs differ in {', '.join(names)}. They are shown side by side and not "
+            f"compared, because a difference could have causes other than the models.{advice}"
         )
     task = runs[0].task
     if not task.right_or_wrong and task.reduction is None:
         return (
             f"Runs of {task.task} cannot be merged: their metric is not a mean over images. They "
-            "stand side by side and are not compared."
+            "are shown side by side and not compared."
         )
     return ""
 

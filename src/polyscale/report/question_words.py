@@ -18,10 +18,11 @@ ALL = "all questions"
 
 @dataclass(frozen=True, kw_only=True)
 class KindRow:
-    """A kind of question: each candidate's right answers, and what two candidates differ by.
+    """A kind of question: each candidate's right answers, and the difference of two candidates.
 
-    `chance` is the share that guessing would get right. `gain` and the others are of two
-    candidates: first less second, how many questions only one gets right, and the exact p-value.
+    `chance` is the share that guessing would get right. With two candidates, `gain` is the share of
+    the first minus that of the second, `only_first` and `only_second` count the questions that only
+    one of them gets right, and `p` is the exact p-value.
     """
 
     name: str

@@ -8,7 +8,7 @@ QUESTION = "What does the larger model have that smaller ones lack?"
 
 
 def is_reconstruction(run: Run) -> bool:
-    """Whether the run asks nothing else: its target is then no candidate."""
+    """Whether the run is only a reconstruction; its target is then not among the candidates."""
     found = run.reconstruction
     return found is not None and found.target not in run.rows
 
@@ -24,9 +24,9 @@ def reconstruction_sentences(run: Run) -> list[str]:
     best = max(others, key=lambda row: row.info_bits)
     left = percent(best.loss / best.loss_constant)
     said = [
-        f"A linear map of {run.names[best.candidate]} tells {_bits(best)} about the features of "
-        f"{target_name(run, found)} on {found.num_images[1]} test images: it leaves {left} of what "
-        "the best constant leaves."
+        f"A linear map from the features of {run.names[best.candidate]} gives {_bits(best)} of "
+        f"information about those of {target_name(run, found)} on {found.num_images[1]} test "
+        f"images: its loss is {left} of that of the best constant."
     ]
     if found.upper is None:
         said.append(
@@ -36,14 +36,14 @@ def reconstruction_sentences(run: Run) -> list[str]:
     elif best.ratio is not None and best.ratio_low is not None and best.ratio_high is not None:
         interval = f"{LEVEL} interval {percent(best.ratio_low)} to {percent(best.ratio_high)}"
         said.append(
-            f"That is {percent(best.ratio)} ({interval}) of what {run.names[found.upper]}, the "
-            "upper bound, tells."
+            f"That is {percent(best.ratio)} ({interval}) of the information that "
+            f"{run.names[found.upper]}, the upper bound, gives."
         )
     return [*said, *found.notes]
 
 
 def target_name(run: Run, found: Reconstruction) -> str:
-    """The target's short name where it is a candidate of the run, and else without its scheme."""
+    """The target's short name if it is a candidate of the run, or else its name without scheme."""
     source, _, scales = found.target.rpartition("@")
     short = source.partition(":")[2] or source
     name = short if scales == "1" else f"{short} @ {scales}"

@@ -195,13 +195,13 @@ class Run:
 
     @property
     def counted(self) -> str:
-        """What the costs of an image are of: some heads are counted with their model."""
+        """What the costs of an image include: some heads are counted with their model."""
         has_heads = any("macs" in result.probe for result in self.results)
         return "over all its tiles and views, with its head" if has_heads else "over all its tiles"
 
     @property
     def seed(self) -> int:
-        """Of its resampling."""
+        """The seed of the run's resampling."""
         seed = self.results[0].settings.get("seed")
         return seed if isinstance(seed, int) and seed >= 0 else 0
 

@@ -52,10 +52,10 @@ def selection(result: Result) -> float:
 
 
 def sides_of(run: Run) -> list[Sides]:
-    """For each candidate with several scales that the page is about what it stands against.
+    """For each candidate with several scales that the page is about: what it is compared with.
 
-    Those are the ones of verdicts, and of backbones without a verdict the best scales. Without
-    any there is one entry, with the first candidates as they come.
+    These candidates are those of the verdicts and, for backbones without a verdict, the best set of
+    scales. If there are none, the only entry has the first candidates of the run.
     """
     pairs: list[tuple[Result, Result | None]] = [(v.s2, v.larger) for v in run.verdicts]
     judged = {v.s2.backbone for v in run.verdicts}

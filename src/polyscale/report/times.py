@@ -31,7 +31,8 @@ def time_note(run: Run) -> str:
         )
     return (
         f"Times were measured in {len(turns[0].latency_ms)} turns of all candidates: {facts}. An "
-        "interval of a ratio of times covers another measurement on this machine, not another one."
+        "interval of a ratio of times covers repeated measurements on this machine, not other "
+        "machines."
     )
 
 

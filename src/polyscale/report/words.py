@@ -1,4 +1,4 @@
-"""Verdicts and facts as sentences, with the costs said as plainly as the gains."""
+"""Verdicts and facts as sentences, which state costs as plainly as gains."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ _LEADS: dict[Direction, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictText:
-    """What the top of the page says of a family, in sentences."""
+    """What the top of the page says about a family, in sentences."""
 
     head: str
     evidence: str
@@ -105,7 +105,7 @@ def plain_answers(run: Run) -> list[str]:
 
 
 def cost_direction(verdict: Verdict) -> Direction:
-    """What the several scales cost against the larger model, in multiply-adds and known times.
+    """Whether several scales cost more than the larger model, by multiply-adds and known times.
 
     Ratios that are printed as `1.0 ×` count as equal.
     """
@@ -146,7 +146,7 @@ def _evidence(run: Run, verdict: Verdict) -> str:
 
 
 def _alone(run: Run, verdict: Verdict) -> str:
-    """Whether the cheapest of all would do: a larger model may be no better than it either."""
+    """How the small model at one scale, the cheapest of all, compares with the larger model."""
     single = run.at_scale_1(verdict.s2.backbone)
     if single is None:
         return ""
@@ -170,7 +170,7 @@ def _more_images(run: Run, verdict: Verdict) -> str:
     more = (verdict.num_test_needed or 0) - verdict.contrast.num_test
     if more <= 0:
         return f"More {run.task.samples} would narrow the interval."
-    return f"{more_images(more, run.task.samples)}, if these figures are the true ones."
+    return f"{more_images(more, run.task.samples)}, if the true values are those measured here."
 
 
 def _ahead(run: Run, contrast: Contrast) -> str:
@@ -220,7 +220,7 @@ def _missing(rows: Sequence[Result]) -> str:
 
 
 def best_fact(run: Run) -> str:
-    """The best supported thing to say where no family has a verdict."""
+    """The best-supported statement if no family has a verdict."""
     best = max(run.results, key=selection)
     words = run.words
     lead = (

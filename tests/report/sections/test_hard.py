@@ -106,8 +106,11 @@ def test_the_gain_is_set_beside_that_of_several_scales(with_hard, hard, gain, wo
 
 def test_shares_of_the_gain_are_set_beside_those_of_all_images(hard):
     text = kinds_text(hard).replace("\N{NO-BREAK SPACE}", " ")
-    assert "4 % (95 % interval 0 to 9) lies on ambiguous labels, less than their share" in text
-    assert "30 % (95 % interval 12 to 52) lies on images that look rare, more than their" in text
+    assert (
+        "4 % (95 % interval 0 to 9) is on images with ambiguous labels, less than their share"
+        in text
+    )
+    assert "30 % (95 % interval 12 to 52) is on images that look rare, more than their" in text
     unsure = replace(hard, rare=HardKind(0.1, 0.02, 0.4, 0.1))
     assert "which can’t be told from their" in kinds_text(unsure)
     assert kinds_text(replace(hard, rare=None, ambiguous=None)) == ""

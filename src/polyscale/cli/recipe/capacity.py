@@ -45,13 +45,13 @@ def _sizes(recipe: ImageNetCapacityRecipe, per_class: int) -> Lines:
     models, heads = recipe.macs(num)
     yield (
         f"{num:,} images: {models / 1e15:.2f} × 10¹⁵ multiply-adds in models, and "
-        f"{heads / 1e12:.0f} × 10¹² in each round of trainings of layers, of which there are three "
-        "or more."
+        f"{heads / 1e12:.0f} × 10¹² in each round of training layers; there are at least three "
+        "rounds."
     )
 
 
 def run(recipe: ImageNetCapacityRecipe, options: RunOptions) -> Lines:
-    """Run it, and give the paper's figures.
+    """Run the recipe, and print the paper's figures.
 
     Raises:
         InputError: if the data are not ImageNet's, or weights are missing.

@@ -81,8 +81,8 @@ def run_recipe(
     data: Annotated[
         str | None,
         typer.Option(
-            help="The recipe's data set: imagenet:PATH, ade20k:PATH, nyu:PATH or llava:PATH, and "
-            "folder:PATH to pre-train on; only --dry does without it."
+            help="The recipe's data set: imagenet:PATH, ade20k:PATH, nyu:PATH or llava:PATH, or "
+            "folder:PATH for pre-training; required unless --dry is given."
         ),
     ] = None,
     out: Annotated[

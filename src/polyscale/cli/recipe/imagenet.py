@@ -30,11 +30,11 @@ def imagenet_images(recipe: Any, options: RunOptions, per_class: int, verb: str)
 
 
 def local_weights(recipe: Any, options: RunOptions) -> str | None:
-    """The folder of weights, after each of them was found there or on the hub.
+    """Check that all weights are in the folder, or download them; returns the folder.
 
     Raises:
-        InputError: if one is missing in the folder.
-        RunError: if one cannot be had.
+        InputError: if weights are missing in the folder.
+        RunError: if weights cannot be downloaded.
     """
     folder = None if options.weights_dir is None else check_folders(recipe, options.weights_dir)
     fetch_weights(recipe, folder)

@@ -17,7 +17,7 @@ class RunOptions:
     """The options of `polyscale recipe run`.
 
     Attributes:
-        data: where the data are; None for what a run would cost.
+        data: where the data are; may be None with `--dry`, which only prints what a run would cost.
         out: folder of the results.
         weights_dir: folder with one folder for each checkpoint; None takes them from the hub.
         per_class: images per class in each split; None takes all.
@@ -41,7 +41,7 @@ class RunOptions:
             InputError: if there are none.
         """
         if self.data is None:
-            raise InputError("data must be given, but is missing. Only --dry does without --data.")
+            raise InputError("data must be given, but is missing. Add --data, or use --dry.")
         return self.data
 
 

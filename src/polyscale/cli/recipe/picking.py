@@ -39,7 +39,7 @@ def _costs(recipe: PickingRecipe) -> Lines:
 
 
 def run(recipe: PickingRecipe, options: RunOptions) -> NoReturn:
-    """Refuse: trials of a real robot are no work of a command."""
+    """Refuse, because a command cannot run trials of a real robot."""
     raise InputError(
         f"recipe {recipe.name} can only be run with --dry: polyscale moves no robot. Try "
         "polyscale compare --task picking."

@@ -60,7 +60,7 @@ def _sizes(recipe: PretrainRecipe) -> Lines:
 
 
 def run(recipe: PretrainRecipe, options: RunOptions) -> Lines:
-    """Run it, and give the paper's figures.
+    """Run the recipe, and print the paper's figures.
 
     Raises:
         InputError: if the data cannot be used.

@@ -84,7 +84,7 @@ def _sizes(recipe: ReconstructionRecipe, per_class: int) -> Lines:
 
 
 def run(recipe: ReconstructionRecipe, options: RunOptions) -> Lines:
-    """Run it, and give the paper's figures.
+    """Run the recipe, and print the paper's figures.
 
     Raises:
         InputError: if the data are not ImageNet's, or weights are missing.

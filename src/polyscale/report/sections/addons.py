@@ -25,13 +25,13 @@ FewShot = tuple[Plot, tuple[int, ...], Mapping[str, Mapping[int, Shots]]]
 
 
 def budgets_section(run: Run) -> Markup | None:
-    """What to take at each budget, where there is a choice at all."""
+    """What to take at each budget, if there is any choice."""
     ranges = budgets(run)
     return render("budgets.html", run=run, budgets=ranges) if ranges else None
 
 
 def budgets(run: Run) -> list[tuple[Axis, list[SweetSpot]]]:
-    """For each kind of cost, the best candidate of each range, if training images can tell."""
+    """For each kind of cost, the best candidate in each range, judged on training images."""
     if len(run.results) < 2 or not run.results[0].num_train or not run.task.held_out:
         return []
     return [
@@ -43,7 +43,7 @@ def budgets(run: Run) -> list[tuple[Axis, list[SweetSpot]]]:
 def cascades_section(run: Run) -> Markup | None:
     """Each cascade with its curve, random choice and the chosen point.
 
-    There is none in time where the run's times may not be compared.
+    Cascades by time are left out if the times of the run must not be compared.
     """
     charts = [
         (cascade, axis, _cascade_plot(run, cascade, axis))
@@ -68,7 +68,7 @@ def _cascade_plot(run: Run, cascade: Cascade, axis: Axis) -> Plot:
 
 
 def controls_section(run: Run) -> Markup | None:
-    """Each candidate less its control: the files have the control less the candidate."""
+    """Each candidate minus its control; the files hold the control minus the candidate."""
     if not run.controls:
         return None
     limit = interval_limit((c.diff_low or 0, c.diff_high or 0) for c in run.controls)
@@ -76,7 +76,7 @@ def controls_section(run: Run) -> Markup | None:
 
 
 def probes_section(run: Run) -> Markup | None:
-    """What other heads make of the same features."""
+    """Results of other heads on the same features."""
     if not run.probes:
         return None
     found = sorted({kind for probes in run.probes.values() for kind in probes.features})
@@ -124,5 +124,5 @@ def few_shot(run: Run, probes: Mapping[str, Probes]) -> FewShot | None:
 
 
 def _end(point: Shots, end: float | None) -> float:
-    """An end of the range between draws; of a single draw, which has none, the mean."""
+    """An end of the range over draws; the mean if there is only one draw."""
     return (point.mean or 0) if end is None else end

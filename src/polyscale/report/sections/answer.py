@@ -128,14 +128,17 @@ def _ending(run: Run, cost: CostVerdict) -> str:
 
 
 def _outcome(cost: CostVerdict, texts: Mapping[Outcome, str]) -> str:
-    """An interval without zero may leave it open: for the margin, or for the number of verdicts."""
+    """The outcome in words; it can be open although the interval excludes zero.
+
+    The reason is then the margin, or the correction for the number of verdicts.
+    """
     if cost.outcome == "inconclusive" and (cost.ci_low > 0 or cost.ci_high < 0):
         return f"{texts['s2' if cost.ci_low > 0 else 'larger']}, but not with confidence"
     return texts[cost.outcome]
 
 
 def _gap(cost: CostVerdict, words: MetricWords) -> str:
-    """The difference in the metric's own direction, from which the verdict turned it."""
+    """The difference in the metric's own direction; in a verdict, more is always better."""
     low, high = sorted((words.sign * cost.ci_low, words.sign * cost.ci_high))
     gap = words.finding(words.sign * cost.difference, low, high)
     if cost.outcome != "equivalent":

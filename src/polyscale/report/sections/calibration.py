@@ -1,4 +1,4 @@
-"""Are answers as often right as they are sure?"""
+"""Calibration: are answers right as often as their probabilities say?"""
 
 from markupsafe import Markup
 
@@ -20,7 +20,7 @@ def calibration_section(run: Run) -> Markup | None:
 
 
 def reliabilities(run: Run) -> dict[str, Reliability]:
-    """Those of the candidates on which verdicts rest; of all where there is no verdict."""
+    """Reliability of the candidates that verdicts are about; of all if there is no verdict."""
     images = run.images
     shown = {role.candidate for sides in sides_of(run) for role in sides.roles}
     return {

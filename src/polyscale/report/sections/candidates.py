@@ -68,7 +68,7 @@ def candidates_table(run: Run) -> Markup:
 
 
 def contrasts_section(run: Run) -> Markup | None:
-    """Every pair; where there are many, those first that the answer rests on."""
+    """Every pair; if there are many, the ones that the answer rests on come first."""
     if not run.contrasts:
         return None
     key: Sequence[Contrast] = run.contrasts

@@ -1,4 +1,4 @@
-"""Capacity: what a linear layer learns of its images by heart, and of their classes."""
+"""Capacity: how well a linear layer memorises its images, and how well it learns their classes."""
 
 from dataclasses import dataclass
 

@@ -26,9 +26,9 @@ MAX_MISTAKES = 5
 class ClassRow:
     """A class: what there is of it, and its accuracy or IoU.
 
-    `values` are of each role, None where the class is on no test image. `gains` are of the several
-    scales over each other role; `alone` are the images that only the several scales get right, and
-    that only the other role does.
+    `values` has one value for each role, None if no test image shows the class. `gains` has the
+    gain of the several scales over each other role. `alone` counts the images that only the several
+    scales get right, and those that only the other role gets right.
     """
 
     name: str

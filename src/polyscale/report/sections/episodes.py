@@ -10,10 +10,10 @@ from polyscale.report.render import render
 from polyscale.report.run import Run
 
 SIDE = 200
-"""Of a map, in the units of its view box."""
+"""Side of a map, in the units of its view box."""
 
 MARGIN = 14
-"""Free at each edge."""
+"""Empty margin at each edge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Start:
 
 
 def episodes_section(run: Run) -> Markup | None:
-    """Maps of success and films, where a run holds episodes."""
+    """Maps of success and films, if a run has episodes."""
     if run.episodes is None:
         return None
     return render(

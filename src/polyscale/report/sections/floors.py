@@ -1,4 +1,4 @@
-"""What the values are worth: beside floors and ceilings, and those on training images."""
+"""What the values are worth: compared with floors, ceilings and values on training images."""
 
 from markupsafe import Markup
 
@@ -8,11 +8,11 @@ from polyscale.report.render import render
 from polyscale.report.run import Run
 
 FloorRow = tuple[Floor, Contrast | None, tuple[str, ...]]
-"""A floor; the best candidate less the floor; names of candidates not shown to be better."""
+"""A bound; the contrast of the best candidate with it; candidates not shown to be better."""
 
 
 def floors_section(run: Run) -> Markup | None:
-    """Bounds, and the metric on images that heads learned from, where a run holds either."""
+    """Bounds, and the metric on images that heads were trained on, if a run has either."""
     rows, ceilings = floor_rows(run), floor_rows(run, "ceiling")
     fits = [result for result in run.rows.values() if result.train_value is not None]
     if not rows and not ceilings and not fits:

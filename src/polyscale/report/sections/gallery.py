@@ -26,7 +26,7 @@ MIN_SHARE = 0.0005
 
 @dataclass(frozen=True)
 class Group:
-    """Images under one heading; `telling` where a verdict rests on them."""
+    """Images under one heading; `telling` is True if they decide a verdict."""
 
     title: str
     pictures: tuple[Picture, ...]
@@ -35,7 +35,7 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """A candidate's prediction for an image, where it is wrong, and the image's own metric."""
+    """A candidate's prediction for an image, a picture of its errors, and its score there."""
 
     role: Role
     predicted_uri: str
@@ -104,7 +104,7 @@ def group_pictures(run: Run) -> list[Group]:
 
 
 def _titles(verdict: Verdict, models: Mapping[str, str]) -> tuple[str, str]:
-    """Of images that only the several scales get right, and only the larger model."""
+    """Titles for images that only the several scales get right, and only the larger model."""
     small = f"{models[verdict.s2.backbone]} at {scales_phrase(verdict.s2.scales)}"
     large = larger_phrase(models[verdict.larger.backbone])
     return (
@@ -150,7 +150,7 @@ def draw_gallery(run: Run) -> tuple[list[SideBySide], float | None]:
 def _roles(run: Run) -> dict[str, tuple[Role, bool]]:
     """Each candidate that is shown, and whether it starts a family.
 
-    Pictures take room, so they are of those candidates alone that the verdict of a family rests on.
+    Pictures take space, so only the candidates that the verdict of a family is about are shown.
     """
     families: dict[str, list[Role]] = {}
     for sides in sides_of(run):

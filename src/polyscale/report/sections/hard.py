@@ -14,7 +14,11 @@ from polyscale.stats import UNUSUAL
 
 @dataclass(frozen=True)
 class HardCard:
-    """A hard image with its facts: answers are candidate, class, probability, whether right."""
+    """A hard image with its facts.
+
+    Each of `answers` holds a candidate, the class that it predicts, the probability that it gives
+    to the right class, and whether its prediction is right.
+    """
 
     image: HardImage
     kind: str

@@ -1,4 +1,4 @@
-"""What heads of maps saw: the grid, what other grids would give, and whether training ended."""
+"""What heads of maps saw: the grid, results of other grids, and whether the training converged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def grid_rows(run: Run, result: Result) -> list[GridRow]:
 
 
 def training_text(probe: Mapping[str, Any]) -> str:
-    """Whether the head that was used is at its best: a certificate, or the end of the curve."""
+    """Whether the head's training converged: by its gradient, or by the end of its loss curve."""
     if "converged" in probe:
         ended = "converged" if probe["converged"] else "did not converge"
         on = "" if probe.get("all_cells", True) else f", on a sample of {probe['pixels']:,} pixels"
@@ -72,7 +72,7 @@ def training_text(probe: Mapping[str, Any]) -> str:
 
 
 def _fall(losses: Sequence[float]) -> float:
-    """Share by which the last fifth of a curve is below the fifth before it; 0 if it is above."""
+    """How far the mean of a curve's last fifth is below that of the fifth before, as a share."""
     size = max(1, len(losses) // 5)
     before, last = fmean(losses[-2 * size : -size]), fmean(losses[-size:])
     return max(0.0, 1 - last / before) if before > 0 else 0.0

@@ -81,7 +81,7 @@ def questions_answer(run: Run) -> Markup | None:
 
 
 def questions_section(run: Run) -> Markup | None:
-    """Questions on which candidates differ; of a single one those that it gets wrong."""
+    """Questions on which candidates differ; for a single candidate, those that it gets wrong."""
     groups = card_groups(run)
     if not groups:
         return None
@@ -89,7 +89,7 @@ def questions_section(run: Run) -> Markup | None:
 
 
 def card_groups(run: Run) -> list[CardGroup]:
-    """By which candidates are right; nothing of questions on which all are the same."""
+    """Groups by which candidates are right, without questions on which all are right or wrong."""
     if not run.questions:
         return []
     names = list(run.rows)

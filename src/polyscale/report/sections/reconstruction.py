@@ -23,7 +23,7 @@ from polyscale.report.render import render
 from polyscale.report.run import Residuals, Run
 
 LEAST = -0.25
-"""Charts end there: a map may do far worse than a constant on channels that hardly vary."""
+"""Lower end of charts: on channels that hardly vary, a map may be far worse than a constant."""
 
 RANK_TICKS = (1, 10, 100, 1000)
 
@@ -46,7 +46,7 @@ def reconstruction_section(run: Run) -> Markup | None:
 
 
 def larger_model_section(run: Run) -> Markup | None:
-    """The same where a run compares models, and reconstructs the larger one beside."""
+    """The same for a run that compares models and also reconstructs the larger one."""
     return None if is_reconstruction(run) else _section(run, run.reconstruction)
 
 

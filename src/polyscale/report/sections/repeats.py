@@ -1,4 +1,4 @@
-"""How far values and verdicts move on other draws of the images."""
+"""How much values and verdicts vary between draws of the images."""
 
 from collections import Counter
 

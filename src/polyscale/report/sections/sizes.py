@@ -16,7 +16,7 @@ from polyscale.report.run import Run
 from polyscale.report.sides import Role, Sides, sides_of
 
 MIN_OBJECTS = 20
-"""Fewer objects of a size are not spoken of."""
+"""Sizes with fewer objects are not mentioned in sentences."""
 BIN_RATIO = 4
 """Ratio of an open bin's middle to its end, as in the bins between."""
 DODGE = 1.12  # lines stand beside each other
