@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from polyscale.errors import InputError
-from polyscale.stats import over_both, over_seeds, paired_contrasts
+from polyscale.records import Metric
+from polyscale.stats import (
+    over_both,
+    over_seeds,
+    paired_contrasts,
+    training_contrasts,
+    training_intervals,
+)
 
 RIGHT = np.random.default_rng(0).random(400) < 0.7
 
@@ -43,8 +50,9 @@ def test_an_interval_over_both_is_that_over_images_where_seeds_agree():
     values = np.tile(np.random.default_rng(0).normal(0.1, 1, 400), (3, 1))
     spread = over_seeds(values)
     both = over_both(spread)
-    assert (both.ci_low, both.ci_high) == pytest.approx((spread.ci_low, spread.ci_high), abs=0.01)
-    assert (both.p_value < 0.05) == (both.ci_low > 0 or both.ci_high < 0)
+    low, high = both.interval()
+    assert (low, high) == pytest.approx((spread.ci_low, spread.ci_high), abs=0.01)
+    assert (both.p_value < 0.05) == (low > 0 or high < 0)
 
 
 def test_an_interval_over_both_covers_other_seeds_and_other_images():
@@ -53,5 +61,36 @@ def test_an_interval_over_both_covers_other_seeds_and_other_images():
     for _ in range(200):
         shared, own = rng.normal(0, 1, 100), rng.normal(0, 0.1, (3, 1))
         both = over_both(over_seeds(shared + own + rng.normal(0, 0.5, (3, 100))))
-        missed += not both.ci_low <= 0 <= both.ci_high
+        low, high = both.interval()
+        missed += not low <= 0 <= high
     assert missed <= 20
+
+
+def test_contrasts_over_trainings_agree_with_their_intervals():
+    rng = np.random.default_rng(0)
+    values = {
+        name: rng.normal(mean, 0.2, (3, 300)) + rng.normal(0, 0.02, (3, 1))
+        for name, mean in {"a": 0.5, "b": 0.5, "c": 0.8}.items()
+    }
+    metric = Metric(key="accuracy", name="Accuracy")
+    contrasts = training_contrasts(values, metric=metric, margin=0.2)
+    assert [(c.first, c.second) for c in contrasts] == [("a", "b"), ("a", "c"), ("b", "c")]
+    for each in contrasts:
+        assert each.ci_low < each.ci90_low < each.difference < each.ci90_high < each.ci_high
+        assert (each.p_value < 0.05) == (each.ci_low > 0 or each.ci_high < 0)
+        is_within = max(abs(each.ci90_low), abs(each.ci90_high)) < each.margin
+        assert (each.p_equivalence < 0.05) == is_within
+    assert contrasts[0].p_equivalence < 0.05 < contrasts[1].p_equivalence
+    low, high = training_intervals(values)["a"]
+    assert low < values["a"].mean() < high
+
+
+def test_trainings_that_differ_widen_contrasts():
+    images = np.random.default_rng(0).normal(0.1, 0.2, 400)
+    alike = {"a": np.tile(images, (3, 1)), "b": np.zeros((3, 400))}
+    apart = {**alike, "a": alike["a"] + np.array([[-0.1], [0.0], [0.1]])}
+    metric = Metric(key="accuracy", name="Accuracy")
+    (same,), (varied,) = (training_contrasts(v, metric=metric, margin=0.1) for v in (alike, apart))
+    assert same.p_value < 0.001
+    assert varied.difference == pytest.approx(same.difference)
+    assert varied.p_value > 0.05

@@ -43,7 +43,15 @@ from polyscale.stats.paired import paired_contrasts
 from polyscale.stats.power import images_to_differ, images_to_equate
 from polyscale.stats.recommend import recommend
 from polyscale.stats.repeats import split_interval, training_interval
-from polyscale.stats.seeds import MIN_SEEDS, BothSpread, SeedSpread, over_both, over_seeds
+from polyscale.stats.seeds import (
+    MIN_SEEDS,
+    BothSpread,
+    SeedSpread,
+    over_both,
+    over_seeds,
+    training_contrasts,
+    training_intervals,
+)
 from polyscale.stats.segmentation import (
     PixelCounts,
     class_iou,
@@ -139,7 +147,9 @@ __all__ = [
     "sweet_spots",
     "sweet_spots_by_axis",
     "threshold_errors",
+    "training_contrasts",
     "training_interval",
+    "training_intervals",
     "weighted_contrasts",
     "weighted_intervals",
 ]

@@ -1,6 +1,8 @@
 """Several trainings of the same head: spread between seeds, apart from the spread over images."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from math import inf, sqrt
 
 import numpy as np
@@ -8,6 +10,8 @@ from jaxtyping import Float
 from scipy.stats import norm, t
 
 from polyscale.errors import InputError
+from polyscale.records import Contrast, Metric
+from polyscale.stats.equivalence import ALPHA
 from polyscale.stats.intervals import LEVEL, percentile_interval, resampled_means
 
 MIN_SEEDS = 3
@@ -67,13 +71,34 @@ class BothSpread:
     """A mean over seeds, with the choice of test images and the choice of seeds together.
 
     Attributes:
-        ci_low: lower end of the 95 % interval; `ci_high` is the upper end.
-        p_value: two-sided, that the true mean is zero.
+        mean: over seeds and test images.
+        error: standard error of the mean.
+        freedom: degrees of freedom of Student's t for it.
     """
 
-    ci_low: float
-    ci_high: float
-    p_value: float
+    mean: float
+    error: float
+    freedom: float
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """Where the true mean lies, at a level of confidence."""
+        reach = float(t.ppf((1 + level) / 2, self.freedom)) * self.error
+        return self.mean - reach, self.mean + reach
+
+    @property
+    def p_value(self) -> float:
+        """That the true mean is zero, two-sided."""
+        return min(1.0, 2 * self._tail(abs(self.mean)))
+
+    def p_beyond(self, margin: float) -> float:
+        """That the true mean is farther from zero than a margin (two one-sided tests)."""
+        return self._tail(margin - abs(self.mean))
+
+    def _tail(self, distance: float) -> float:
+        """That an estimate is off by as much as a distance, to one side."""
+        if self.error == 0:
+            return float(distance <= 0)
+        return float(t.sf(distance / self.error, self.freedom))
 
 
 def over_both(spread: SeedSpread) -> BothSpread:
@@ -86,15 +111,64 @@ def over_both(spread: SeedSpread) -> BothSpread:
     num = len(spread.values)
     of_images = ((spread.ci_high - spread.ci_low) / (2 * norm.ppf((1 + LEVEL) / 2))) ** 2
     of_seeds = spread.seed_std**2 / num
-    if of_images + of_seeds == 0:
-        return BothSpread(
-            ci_low=spread.mean, ci_high=spread.mean, p_value=1.0 if spread.mean == 0 else 0.0
-        )
     freedom = (num - 1) * ((of_images + of_seeds) / of_seeds) ** 2 if of_seeds else inf
-    error = sqrt(of_images + of_seeds)
-    reach = float(t.ppf((1 + LEVEL) / 2, freedom)) * error
-    return BothSpread(
-        ci_low=spread.mean - reach,
-        ci_high=spread.mean + reach,
-        p_value=float(2 * t.sf(abs(spread.mean) / error, freedom)),
-    )
+    return BothSpread(mean=spread.mean, error=sqrt(of_images + of_seeds), freedom=freedom)
+
+
+def training_intervals(
+    values: Mapping[str, Float[np.ndarray, "num_seeds num_test"]], *, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """95 % interval of each candidate's mean, over other test images and other trainings.
+
+    Args:
+        values: for each candidate the metric of each training on each test image.
+        seed: random seed of the resampling.
+
+    Raises:
+        InputError: if there are fewer than three trainings, or no images.
+    """
+    return {name: over_both(over_seeds(own, seed=seed)).interval() for name, own in values.items()}
+
+
+def training_contrasts(
+    values: Mapping[str, Float[np.ndarray, "num_seeds num_test"]],
+    *,
+    metric: Metric,
+    margin: float,
+    seed: int = 0,
+) -> list[Contrast]:
+    """Compare each pair of candidates, over other test images and other trainings.
+
+    Args:
+        values: for each candidate the metric of each training on each test image.
+        metric: its key, and which direction is better.
+        margin: largest difference that counts as none, in the unit of the metric, above 0.
+        seed: random seed of the resampling.
+
+    Raises:
+        InputError: if there are fewer than three trainings, or no images.
+    """
+    contrasts = []
+    for first, second in combinations(values, 2):
+        both = over_both(over_seeds(values[first] - values[second], seed=seed))
+        (low, high), (low90, high90) = both.interval(), both.interval(1 - 2 * ALPHA)
+        contrasts.append(
+            Contrast(
+                first=first,
+                second=second,
+                metric=metric.key,
+                higher_is_better=metric.higher_is_better,
+                difference=both.mean,
+                ci_low=low,
+                ci_high=high,
+                ci90_low=low90,
+                ci90_high=high90,
+                only_first=None,
+                only_second=None,
+                p_value=both.p_value,
+                margin=margin,
+                p_equivalence=both.p_beyond(margin),
+                num_test=values[first].shape[1],
+            )
+        )
+    return contrasts

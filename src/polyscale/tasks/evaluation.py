@@ -21,7 +21,9 @@ from polyscale.types import Candidate, Progress
 class Scores:
     """How a candidate did on some images.
 
-    The first of `correct`, `statistics` and `weighted` that all compared scores have is resampled.
+    Where all compared scores have `trainings`, intervals and tests cover other trainings as well as
+    other images. Otherwise the first of `correct`, `statistics` and `weighted` that all of them
+    have is resampled.
 
     Attributes:
         value: the metric.
@@ -33,6 +35,8 @@ class Scores:
         statistics: what a bootstrap averages over images (num_judged, num_statistics).
         weighted: weights of the images (resamples, num_test) → the metric (resamples,): for
             metrics that are no function of means.
+        trainings: the metric of each of several trainings on each image, whose mean is `value`
+            (num_trainings, num_test); at least three trainings.
         details: anything else that the task writes into its files.
     """
 
@@ -43,6 +47,7 @@ class Scores:
     correct: NDArray[np.bool_] | None = None
     statistics: NDArray[np.floating] | None = None
     weighted: WeightedMetric | None = None
+    trainings: NDArray[np.floating] | None = None
     details: Any = None
 
     @property

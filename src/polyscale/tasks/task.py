@@ -23,6 +23,8 @@ from polyscale.stats import (
     image_contrasts,
     image_intervals,
     paired_contrasts,
+    training_contrasts,
+    training_intervals,
     weighted_contrasts,
     weighted_intervals,
 )
@@ -62,6 +64,7 @@ class Task(ABC):
         right_or_wrong: whether each image is either right or wrong, so that exact tests apply.
         statistics: columns of the file of images that a bootstrap averages over images; without
             any, the one that is named like the metric.
+        over_trainings: whether scores are those of several trainings, which intervals cover.
         reduction: how their means become the metric; None is what `reduce` or `Scores.weighted`
             says, and runs of the task cannot be merged.
         grouped_by: what `groups` are, in one word: "class", "label", "range".
@@ -84,6 +87,7 @@ class Task(ABC):
     shown_only: ClassVar[tuple[str, ...]] = ()
     right_or_wrong: bool = False
     statistics: tuple[str, ...] = ()
+    over_trainings: bool = False
     reduction: Reduction | None = "mean"
     grouped_by: ClassVar[str] = ""
     samples: ClassVar[str] = "test images"
@@ -199,7 +203,9 @@ class Task(ABC):
         kind, values, num_images = _resampled(scores)
         if kind == "correct":
             return accuracy_intervals(values)
-        if kind == "statistics":
+        if kind == "trainings":
+            intervals = training_intervals(values, seed=seed)
+        elif kind == "statistics":
             intervals = image_intervals(values, self.reduce, seed=seed)
         else:
             intervals = weighted_intervals(values, num_images, seed=seed)
@@ -216,6 +222,8 @@ class Task(ABC):
         if kind == "correct":
             return paired_contrasts(values, metric=self.metric.key, margin=margin)
         options: dict[str, Any] = {"metric": self.metric, "margin": margin, "seed": seed}
+        if kind == "trainings":
+            return training_contrasts(values, **options)
         if kind == "statistics":
             return image_contrasts(values, self.reduce, **options)
         return weighted_contrasts(values, num_images, **options)
@@ -223,6 +231,11 @@ class Task(ABC):
     @property
     def about_intervals(self) -> str:
         """Where intervals come from, in words."""
+        if self.over_trainings:
+            return (
+                "95 %: Student's t over trainings and a bootstrap over test images together, "
+                "paired for differences"
+            )
         if self.right_or_wrong:
             return "95 %: Wilson's of a share, Tango's of a difference between paired shares"
         return (
@@ -322,7 +335,7 @@ class Task(ABC):
 
 def _resampled(scores: Mapping[str, Scores]) -> tuple[str, dict[str, Any], int]:
     """The field of scores that is resampled, its value for each candidate, and images judged."""
-    for kind in ("correct", "statistics", "weighted"):
+    for kind in ("trainings", "correct", "statistics", "weighted"):
         values = {name: getattr(each, kind) for name, each in scores.items()}
         if all(value is not None for value in values.values()):
             return kind, values, next(iter(scores.values())).num_judged

@@ -130,8 +130,8 @@ def _contrasts(
             ci_low=spread.ci_low,
             ci_high=spread.ci_high,
             seed_std=spread.seed_std,
-            both_low=both[pair].ci_low,
-            both_high=both[pair].ci_high,
+            both_low=both[pair].interval()[0],
+            both_high=both[pair].interval()[1],
             p_value=both[pair].p_value,
             p_holm=p_holm,
         )
@@ -162,6 +162,7 @@ def _mean_scores(scores: Sequence[Scores]) -> Scores:
         others={key: fmean(each.others[key] for each in scores) for key in scores[0].others},
         image_scores=shares,
         statistics=shares[:, None],
+        trainings=_correct(scores),
     )
 
 

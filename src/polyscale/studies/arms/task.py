@@ -12,6 +12,7 @@ class OverTrainings(Classification):
     """The accuracy of an image is the share of trainings whose heads are right on it."""
 
     right_or_wrong = False
+    over_trainings = True
     statistics = ("accuracy",)
     images_file: ClassVar[str] = "images.parquet"
     files: ClassVar[tuple[str, ...]] = ("arms.json",)

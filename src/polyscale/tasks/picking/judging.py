@@ -1,10 +1,10 @@
 """Scores of policies: how often they succeed, or how far their actions are from demonstrated ones.
 
-If a candidate is trained several times, the score of an episode is the mean over its policies, and
-episodes are resampled. Episodes of several policies from the same start are not independent: the
-start is easy or hard for all of them. A test that counted them as independent would be
-overconfident. Intervals are over episodes, for the policies that were trained; the spread between
-trainings is reported beside them.
+If a candidate is trained several times, the score of an episode is the mean over its policies.
+Episodes of several policies from the same start are not independent: the start is easy or hard for
+all of them. A test that counted them as independent would be overconfident. With three policies or
+more, intervals and tests cover other policies as well as other episodes; with two, episodes alone
+are resampled.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from polyscale.data import Starts
 from polyscale.robot import Episode
+from polyscale.stats import MIN_SEEDS
 from polyscale.tasks.evaluation import Scores
 
 SUCCESS = "success"
@@ -49,6 +50,7 @@ def success_scores(
         image_scores=share,
         correct=lifted[0] if len(lifted) == 1 else None,
         statistics=share[:, None],
+        trainings=lifted.astype(np.float64) if len(lifted) >= MIN_SEEDS else None,
         details=episodes,
     )
     return scores, lifted.mean(axis=1).tolist()
@@ -69,5 +71,6 @@ def error_scores(errors: Sequence[NDArray[np.float64]]) -> tuple[Scores, list[fl
         columns={ACTION_ERROR: mean},
         image_scores=mean,
         statistics=mean[:, None],
+        trainings=np.stack(errors) if len(errors) >= MIN_SEEDS else None,
     )
     return scores, [float(own.mean()) for own in errors]

@@ -17,6 +17,7 @@ from polyscale.records import FILMS_FILE, Metric
 from polyscale.robot import Policy, load_demonstrations
 from polyscale.robot.starts import FIRST_SEED
 from polyscale.robot.train import check_demonstrations
+from polyscale.stats import MIN_SEEDS
 from polyscale.tasks.evaluation import (
     Baseline,
     Case,
@@ -129,6 +130,7 @@ class Picking(Task):
         task = copy(self.judged_by(SUCCESS if is_simulated else ACTION_ERROR))
         task.other_metrics = ()
         task.right_or_wrong = is_simulated and settings.seeds == 1
+        task.over_trainings = settings.seeds >= MIN_SEEDS
         return task
 
     def check(self, module: MultiScale, candidate: Candidate, data: Any, settings: Any) -> None:
