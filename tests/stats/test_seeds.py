@@ -10,6 +10,7 @@ from polyscale.stats import (
     training_contrasts,
     training_intervals,
 )
+from polyscale.stats.trial import images_needed
 
 RIGHT = np.random.default_rng(0).random(400) < 0.7
 
@@ -81,6 +82,7 @@ def test_contrasts_over_trainings_agree_with_their_intervals():
         is_within = max(abs(each.ci90_low), abs(each.ci90_high)) < each.margin
         assert (each.p_equivalence < 0.05) == is_within
     assert contrasts[0].p_equivalence < 0.05 < contrasts[1].p_equivalence
+    assert images_needed(contrasts[0], num_trials=1) is None
     low, high = training_intervals(values)["a"]
     assert low < values["a"].mean() < high
 

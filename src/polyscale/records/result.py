@@ -131,6 +131,7 @@ class Contrast(Directed, Difference):
         margin: largest difference that counts as none.
         p_equivalence: that the difference is within the margin (two one-sided score tests), not
             corrected; `p_equivalence_holm` is corrected as `p_holm`.
+        over_trainings: whether intervals and tests cover other trainings as well as other images.
     """
 
     metric: str
@@ -145,6 +146,7 @@ class Contrast(Directed, Difference):
     p_equivalence: Share
     p_equivalence_holm: Share | None = None
     num_test: PositiveCount
+    over_trainings: bool = False
 
     def turned(self) -> Self:
         """The same two candidates with the second one first."""

@@ -168,6 +168,8 @@ def _doubt(run: Run, contrast: Contrast) -> str:
 
 def _more_images(run: Run, verdict: Verdict) -> str:
     more = (verdict.num_test_needed or 0) - verdict.contrast.num_test
+    if verdict.contrast.over_trainings:
+        return "More trainings of each model would narrow the interval."
     if more <= 0:
         return f"More {run.task.samples} would narrow the interval."
     return f"{more_images(more, run.task.samples)}, if the true values are those measured here."

@@ -169,6 +169,7 @@ def training_contrasts(
                 margin=margin,
                 p_equivalence=both.p_beyond(margin),
                 num_test=values[first].shape[1],
+                over_trainings=True,
             )
         )
     return contrasts

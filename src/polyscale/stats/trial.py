@@ -119,7 +119,12 @@ def images_needed(contrast: Contrast, *, num_trials: int) -> int | None:
         contrast: more is better; its figures are taken for the true ones.
         num_trials: comparisons in the family. Each p-value must be below 5 % over this number,
             which is Holm's strictest step.
+
+    Returns:
+        None where no number of images would, or where trainings may differ too much for that.
     """
+    if contrast.over_trainings:
+        return None
     projected = _projected(contrast, ALPHA / num_trials)
     return min((n for n in projected if n is not None), default=None)
 
