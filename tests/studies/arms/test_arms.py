@@ -107,6 +107,8 @@ def test_the_page_shows_the_arms(trained, tmp_path):
     page = write_report(tmp_path / "run").read_text()
     assert "small, S² during pre-training" in page
     assert "80.3, 81.1, 81.6, 82.4" in page
+    assert "Student’s t" in page
+    assert "would settle it, if" not in page  # more images alone cannot
     assert read_run(tmp_path / "run").arms is not None
     rows = json.loads((tmp_path / "run" / "results.json").read_text())
     assert rows[0]["settings"]["arms"]["share"] == 0.5
