@@ -87,6 +87,12 @@ def test_contrasts_over_trainings_agree_with_their_intervals():
     assert low < values["a"].mean() < high
 
 
+def test_a_margin_of_contrasts_over_trainings_is_above_zero():
+    metric = Metric(key="accuracy", name="Accuracy")
+    with pytest.raises(InputError, match="margin must be above 0, in units of accuracy, but got 0"):
+        training_contrasts({"a": np.ones((3, 9))}, metric=metric, margin=0)
+
+
 def test_trainings_that_differ_widen_contrasts():
     images = np.random.default_rng(0).normal(0.1, 0.2, 400)
     alike = {"a": np.tile(images, (3, 1)), "b": np.zeros((3, 400))}

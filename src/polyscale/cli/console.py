@@ -27,6 +27,10 @@ def _silence(quiet: bool) -> bool:
 
 ModelOption = Annotated[str, typer.Option(help="Name of a model; see polyscale models.")]
 ScalesOption = Annotated[str, typer.Option(help="Scales, separated by commas.")]
+BackboneOption = Annotated[
+    str | None,
+    typer.Option(help="Where the backbone's weights are now, if they have moved."),
+]
 DeviceOption = Annotated[
     str,
     typer.Option(help="Where models run: cpu, cuda, or auto (cuda if it is available)."),

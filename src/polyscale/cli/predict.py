@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import DeviceOption, QuietOption, errors, make_table, output
+from polyscale.cli.console import (
+    BackboneOption,
+    DeviceOption,
+    QuietOption,
+    errors,
+    make_table,
+    output,
+)
 from polyscale.errors import RunError
 from polyscale.progress import progress_bars
 
@@ -37,10 +44,7 @@ def predict(
             help="For every pixel: also write .npy files, labels as int16, metres as float32.",
         ),
     ] = False,
-    backbone: Annotated[
-        str | None,
-        typer.Option(help="Where the backbone's weights are now, if they have moved."),
-    ] = None,
+    backbone: BackboneOption = None,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
 ) -> None:

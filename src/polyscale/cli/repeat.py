@@ -16,7 +16,7 @@ PRINTING = {"--json", "-q", "--quiet"}
 
 
 def command_record(words: Sequence[str], files: Iterable[Path]) -> dict[str, Any]:
-    """What a run depends on: the command, the working directory, and the files that it reads.
+    """What determines a run: the command, the working directory, and the files that it reads.
 
     Only names, sizes and times of files are looked at, so this is fast.
 

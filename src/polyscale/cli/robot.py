@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polyscale.cli.console import DeviceOption, QuietOption, output
+from polyscale.cli.console import BackboneOption, DeviceOption, QuietOption, output
 from polyscale.progress import progress_bars
 
 robot = typer.Typer(
@@ -56,10 +56,7 @@ def act(
     ],
     episodes: Annotated[int, typer.Option(help="Number of episodes.")] = 10,
     seed: Annotated[int, typer.Option(help="Number of the first scene; the next ones follow.")] = 0,
-    backbone: Annotated[
-        str | None,
-        typer.Option(help="Where the backbone's weights are now, if they have moved."),
-    ] = None,
+    backbone: BackboneOption = None,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
 ) -> None:

@@ -83,11 +83,11 @@ def decode_side(module: MultiScale, level: Level) -> int:
     return side
 
 
-def weights_hash(backbone: Backbone) -> str:
+def weights_hash(model: Backbone | nn.Module) -> str:
     """Changes when any parameter or buffer changes."""
     digest = blake2b(digest_size=16)
-    if isinstance(backbone, nn.Module):
-        for name, tensor in chain(backbone.named_parameters(), backbone.named_buffers()):
+    if isinstance(model, nn.Module):
+        for name, tensor in chain(model.named_parameters(), model.named_buffers()):
             digest.update(name.encode())
             flat = tensor.detach().cpu().contiguous().flatten()
             digest.update(flat.view(torch.uint8).numpy().data if flat.numel() else b"")

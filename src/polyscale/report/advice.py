@@ -166,7 +166,7 @@ def _next_step(run: Run, advice: Recommendation) -> str:
 
 
 def _too_few(run: Run, more: int) -> list[str]:
-    """What to do if the data set has too few images, even without a limit."""
+    """Advice for a data set that has too few images even if `limit` is left out."""
     row, there = run.results[0], _num_unlimited(run)
     if there is None:
         return []

@@ -8,7 +8,7 @@ QUESTION = "What does the larger model have that smaller ones lack?"
 
 
 def is_reconstruction(run: Run) -> bool:
-    """Whether the run is only a reconstruction; its target is then not among the candidates."""
+    """Whether the run compares nothing else: its target is then not one of the candidates."""
     found = run.reconstruction
     return found is not None and found.target not in run.rows
 

@@ -195,7 +195,7 @@ class Run:
 
     @property
     def counted(self) -> str:
-        """What the costs of an image include: some heads are counted with their model."""
+        """What the costs of an image include, in words: for some tasks, also the head."""
         has_heads = any("macs" in result.probe for result in self.results)
         return "over all its tiles and views, with its head" if has_heads else "over all its tiles"
 

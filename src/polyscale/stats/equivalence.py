@@ -32,6 +32,12 @@ def check_margin(margin: float) -> None:
         )
 
 
+def check_unit_margin(margin: float, metric: str) -> None:
+    """Raise InputError unless a margin in the unit of a metric is above 0."""
+    if margin <= 0:
+        raise InputError(f"margin must be above 0, in units of {metric}, but got {margin:g}.")
+
+
 def score_z(only_first: int, only_second: int, num_test: int, delta: float) -> float:
     """Tango's score statistic of the hypothesis that the difference is `delta`, -1 to 1."""
     deviation = only_first - only_second - num_test * delta

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from polyscale.errors import InputError
 from polyscale.records import Contrast, Metric, Reduction
+from polyscale.stats.equivalence import check_unit_margin
 from polyscale.stats.intervals import NUM_RESAMPLES, difference_intervals, percentile_interval
 from polyscale.stats.segmentation import share_or_nan
 
@@ -109,8 +110,7 @@ def weighted_contrasts(
     Raises:
         InputError: if the margin is not above 0.
     """
-    if margin <= 0:
-        raise InputError(f"margin must be above 0, in units of {metric.key}, but got {margin:g}.")
+    check_unit_margin(margin, metric.key)
     resampled = _resampled(metrics, num_test, seed)
     equal_shares = np.full((1, num_test), 1 / num_test)
     values = {name: float(of_shares(equal_shares)[0]) for name, of_shares in metrics.items()}

@@ -11,7 +11,7 @@ from scipy.stats import norm, t
 
 from polyscale.errors import InputError
 from polyscale.records import Contrast, Metric
-from polyscale.stats.equivalence import ALPHA
+from polyscale.stats.equivalence import ALPHA, check_unit_margin
 from polyscale.stats.intervals import LEVEL, percentile_interval, resampled_means
 
 MIN_SEEDS = 3
@@ -146,8 +146,10 @@ def training_contrasts(
         seed: random seed of the resampling.
 
     Raises:
-        InputError: if there are fewer than three trainings, or no images.
+        InputError: if there are fewer than three trainings, no images, or the margin is not above
+            0.
     """
+    check_unit_margin(margin, metric.key)
     contrasts = []
     for first, second in combinations(values, 2):
         both = over_both(over_seeds(values[first] - values[second], seed=seed))

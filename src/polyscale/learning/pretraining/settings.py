@@ -61,9 +61,9 @@ class PretrainSettings:
         teacher_temperature: for `dino`: temperature of the teacher's softmax, above 0; lower is
             sharper.
         frozen_steps: for `dino`: number of first steps in which the head's last layer is frozen.
-        seed: of initial weights, order of images, augmentation and dropout.
-        split_seed: of the draw of test images, which are never seen, if the data has no split of
-            its own. Comparisons on the same data use 0 by default.
+        seed: random seed of initial weights, order of images, augmentation and dropout.
+        split_seed: random seed of the split into training and test images, if the data has none of
+            its own; 0 as in comparisons by default. Training never uses the test images.
         workers: number of threads that read and augment images.
         save_every: largest number of steps between checkpoints, from which a killed training
             continues.

@@ -25,7 +25,7 @@ FewShot = tuple[Plot, tuple[int, ...], Mapping[str, Mapping[int, Shots]]]
 
 
 def budgets_section(run: Run) -> Markup | None:
-    """What to take at each budget, if there is any choice."""
+    """The section that recommends a candidate for each budget; None without a choice."""
     ranges = budgets(run)
     return render("budgets.html", run=run, budgets=ranges) if ranges else None
 

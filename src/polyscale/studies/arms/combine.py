@@ -120,6 +120,7 @@ def _contrasts(
 ) -> tuple[ArmContrast, ...]:
     spreads = {pair: over_seeds(each, seed=plan.seed) for pair, each in differences.items()}
     both = {pair: over_both(spread) for pair, spread in spreads.items()}
+    intervals = {pair: each.interval() for pair, each in both.items()}
     corrected = holm([each.p_value for each in both.values()])
     return tuple(
         ArmContrast(
@@ -130,8 +131,8 @@ def _contrasts(
             ci_low=spread.ci_low,
             ci_high=spread.ci_high,
             seed_std=spread.seed_std,
-            both_low=both[pair].interval()[0],
-            both_high=both[pair].interval()[1],
+            both_low=intervals[pair][0],
+            both_high=intervals[pair][1],
             p_value=both[pair].p_value,
             p_holm=p_holm,
         )
@@ -146,7 +147,8 @@ def _correct(scores: Sequence[Scores]) -> Correct:
 
 def _mean_scores(scores: Sequence[Scores]) -> Scores:
     """The mean over trainings, image by image."""
-    shares = _correct(scores).mean(axis=0)
+    trainings = _correct(scores)
+    shares = trainings.mean(axis=0)
     columns = dict(scores[0].columns)
     if columns:
         answers = zip(*(each.columns.get("prediction", ()) for each in scores), strict=True)
@@ -162,7 +164,7 @@ def _mean_scores(scores: Sequence[Scores]) -> Scores:
         others={key: fmean(each.others[key] for each in scores) for key in scores[0].others},
         image_scores=shares,
         statistics=shares[:, None],
-        trainings=_correct(scores),
+        trainings=trainings,
     )
 
 

@@ -1,9 +1,9 @@
-"""A trained policy in scenes of its own, as films."""
+"""Lets a trained policy act in new scenes, and films it."""
 
-from hashlib import blake2b
 from pathlib import Path
 
 from polyscale.errors import InputError
+from polyscale.features import weights_hash
 from polyscale.learning.training import check_training_folder, training_folder
 from polyscale.robot import Episode
 from polyscale.robot.settings import check_whole
@@ -12,13 +12,13 @@ from polyscale.tasks import Actor
 from polyscale.types import Progress, silent
 
 FIRST_SEED = 3 * 10**9
-"""Beyond the scenes of all recordings, before those by which candidates are chosen and tested."""
+"""First seed of these scenes: above those of recordings, below those of choosing and tests."""
 
 MOST = 10**6
-"""Episodes, and seeds."""
+"""Largest number of episodes, and largest seed."""
 
 FILM_BYTES = 300_000
-"""Of a film, about."""
+"""Disk space of a film, estimated generously."""
 
 
 def act_in_scenes(
@@ -29,22 +29,22 @@ def act_in_scenes(
     seed: int = 0,
     progress: Progress = silent,
 ) -> list[Episode]:
-    """Let a policy act in scenes that it was neither trained nor compared in.
+    """Let a policy act in scenes that were used neither to train nor to compare it.
 
-    Given again, also with more episodes, the call goes on where it was stopped.
+    The same call, also with more episodes, continues an interrupted one.
 
     Args:
         predictor: an `Actor`, as `load_predictor` returns it for a policy.
-        out: new folder, or that of this policy. It gets `episodes.jsonl` with a line for each
-            episode (seed, whether the cube was lifted, actions, and what the simulator knows at the
-            end), and its film, `films/SEED.webp`.
-        episodes: number of them.
-        seed: the first scene, from 0; the others follow it.
+        out: new folder, or a folder of earlier episodes of this policy. It gets
+            `episodes.jsonl` with a line for each episode (seed, whether the cube was lifted,
+            number of actions, and what the simulator knows at the end), and `films/SEED.webp`.
+        episodes: number of episodes, 1 to a million.
+        seed: number of the first scene, 0 to a million; the next ones follow.
         progress: told after every episode.
 
     Raises:
-        InputError: if an argument is none of these, or the folder holds anything else.
-        RunError: if nothing draws, the disk refuses, or an action is not finite.
+        InputError: if an argument is not valid, or the folder holds anything else.
+        RunError: if no library can render, files cannot be written, or an action is not finite.
     """
     if not isinstance(predictor, Actor):
         raise InputError(
@@ -56,7 +56,7 @@ def act_in_scenes(
     out, options = Path(out), predictor.options
     facts = {
         "candidate": predictor.facts.get("candidate"),
-        "policy": _hash_of(predictor),
+        "policy": weights_hash(predictor.policy),
         "scene": predictor.scene.to_json(),
         "execute": options.execute,
         "horizon": options.horizon,
@@ -66,12 +66,3 @@ def act_in_scenes(
     seeds = range(FIRST_SEED + seed, FIRST_SEED + seed + episodes)
     with training_folder(out, facts, episodes * FILM_BYTES, file=given["file"]):
         return predictor.act(seeds, out, progress=progress)
-
-
-def _hash_of(actor: Actor) -> str:
-    """Changes with the weights of the policy."""
-    digest = blake2b(digest_size=8)
-    for name, values in actor.policy.state_dict().items():
-        digest.update(name.encode())
-        digest.update(values.cpu().numpy().tobytes())
-    return digest.hexdigest()
