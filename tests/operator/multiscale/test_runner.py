@@ -54,13 +54,12 @@ def test_out_of_memory_halves_the_chunk_and_goes_on(tiny_backbone, error, tile_b
     hungry = Hungry(backbone, 3, error)
     module = MultiScale(hungry, (1, 2, 3), tile_batch=tile_batch)
     torch.testing.assert_close(module(images).tokens, expected, rtol=0, atol=1e-6)
-    # 42 tiles in balanced chunks: 6 of 7 where 8 are allowed, 3 of 14 where 16 are
-    measured = [2, 1] if tile_batch == "auto" else []
-    first = [7, 3] if tile_batch == "auto" else [14, 7, 3]
-    assert hungry.chunks[: len(measured + first)] == measured + first
+    # 42 tiles: one chunk where they are so small that 64 are allowed, 3 of 14 where 16 are
+    first = [2, 1, 42, 21, 10, 5, 2] if tile_batch == "auto" else [14, 7, 3]
+    assert hungry.chunks[: len(first)] == first
     hungry.chunks.clear()
     module(images)
-    assert max(hungry.chunks) == 3, "the size that fits is remembered"
+    assert max(hungry.chunks) == first[-1], "the size that fits is remembered"
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=["cuda", "cpu", "python"])

@@ -30,7 +30,7 @@ def fitting_tiles(run: Callable[[int], object], device: torch.device) -> int:
     Two tiles and then one are run; the difference of their peaks is what a tile needs. `run` makes
     so many tiles and calls the backbone on them.
     """
-    if device.type not in ("cuda", "cpu"):  # nothing runs on meta, and others do not tell
+    if device.type not in ("cuda", "cpu", "meta"):  # others do not tell what is free
         return CPU_MOST
     free = free_bytes(device)
     two, one = (peak_live_bytes(lambda num=num: run(num)) for num in (2, 1))  # type: ignore[misc]
