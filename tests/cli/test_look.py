@@ -9,7 +9,7 @@ def test_look_prints_the_data_and_writes_a_page(image_folder, run, tmp_path):
     result = run("look", "--data", f"folder:{image_folder}", "--limit", "12")
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert lines[0].endswith("?limit=12: 9 training and 3 test images")
+    assert lines[0].endswith("?limit=12: 9 training images and 3 test images")
     assert "at most 12 images of all drawn by seed 0, in proportion to the classes" in lines[1]
     assert lines[2] == "size of the images: all 80×64 px"
     assert [line.split() for line in lines[4:7]] == [

@@ -248,7 +248,7 @@ def test_dense_dry_starts_nothing(ade20k, weights, run, tmp_path):
     data = ("--data", f"ade20k:{ade20k}", "--dry")
     local = run("run", "ade20k-dinov2-untiled", *data, "--weights-dir", folder, "--steps", 10)
     assert local.returncode == 0, local.stderr
-    assert "6 training and 3 test images, 150 classes" in local.stdout
+    assert "6 training images and 3 test images, 150 classes" in local.stdout
     # two squares of three test images and one that is held out; 16 images a step
     words = "8 images or views of them, which run once, and 160 augmented images for each candidate"
     assert words in local.stdout
@@ -269,7 +269,7 @@ def test_dry_starts_nothing(imagenet, weights, run, tmp_path, monkeypatch):
     command = ["run", "imagenet-vit", "--data", f"imagenet:{imagenet}", "--per-class", 3, "--dry"]
     local = run(*command, "--weights-dir", folder)
     assert local.returncode == 0, local.stderr
-    assert "9 training and 6 test images, 3 classes" in local.stdout
+    assert "9 training images and 6 test images, 3 classes" in local.stdout
     # base at 1, 4 and 9 tiles, large and huge at one
     assert f"{15 * 16} tiles" in local.stdout
     assert "downloads of at most 0 bytes" in local.stdout

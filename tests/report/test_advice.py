@@ -22,16 +22,16 @@ HEADS = {
     "worth what it costs. The test images confirm it.",
     "scales_hurt": f"Take {SMALL_COSTS}: one scale does better than several. The test images "
     "confirm it.",
-    "saturated": f"Take {SMALL_COSTS}: these images leave nothing to gain. No other candidate "
+    "saturated": f"Take {SMALL_COSTS}: the test images leave nothing to gain. No other candidate "
     "could be better by more than 0.5 points.",
     "no_better_than_floor": f"Take none of these yet: {SMALL_COSTS} is not shown to be better than "
     "“most frequent class”, which needs no trained model.",
-    "undecided": f"For now, take {SMALL_COSTS}: these images can’t tell whether lite0 at scales "
+    "undecided": f"For now, take {SMALL_COSTS}: the test images can’t tell whether lite0 at scales "
     "1, 2 is better.",
     "likely": f"Take {SMALL_COSTS}: nothing that costs more is shown to do better. The test images "
     "agree, but lite0 at scales 1, 2 may still be better by up to 3.8 points.",
     "contradiction": "For now, take lite1 at scale 1 (0.900 G multiply-adds an image): training "
-    "and test images disagree on whether lite0 at scales 1, 2 is better.",
+    "images and test images disagree on whether lite0 at scales 1, 2 is better.",
 }
 CASES = {**OUTCOMES, **MORE}
 

@@ -77,9 +77,9 @@ def test_larger_model_is_better_and_dearer(run, verdict):
 @pytest.mark.parametrize(
     ("difference", "ahead"),
     [
-        (0.02, "On these images several scales are ahead."),
-        (-0.02, "On these images the larger model is ahead."),
-        (0.0, "On these images neither is ahead."),
+        (0.02, "On these test images several scales are ahead."),
+        (-0.02, "On these test images the larger model is ahead."),
+        (0.0, "On these test images neither is ahead."),
     ],
 )
 def test_inconclusive_says_so_and_which_one_is_ahead(run, verdict, difference, ahead):
@@ -234,7 +234,9 @@ def test_where_the_larger_model_wins_its_own_error_is_the_lower_one(depth):
 )
 def test_with_the_lower_error_one_is_ahead(depth, difference, ahead):
     facts = {"difference": difference, "ci_low": -0.03, "ci_high": 0.03}
-    assert f"On these images {ahead} ahead." in evidence(depth, outcome="inconclusive", **facts)
+    assert f"On these test images {ahead} ahead." in evidence(
+        depth, outcome="inconclusive", **facts
+    )
 
 
 def test_the_margin_is_in_metres(depth):

@@ -50,7 +50,8 @@ def look(
         found = look_at(chosen, loaded, seed=seed, progress=progress)
     write_look(found, out)
     record = found.data
-    output.print(f"{record.name}: {record.num_train} training and {record.num_test} test images")
+    train, test = record.samples
+    output.print(f"{record.name}: {record.num_train} {train} and {record.num_test} {test}")
     output.print(f"split: {record.about}", soft_wrap=True)
     if record.report.sizes:
         output.print(f"size of the images: {record.report.sizes}", soft_wrap=True)

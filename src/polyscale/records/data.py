@@ -13,6 +13,7 @@ class DataRecord(Record):
 
     Attributes:
         about: how the data were split.
+        samples: what `num_train` and `num_test` count, in words.
         classes: training and test images of each class, label or range; of those that show it,
             if pixels have classes. Empty if there is nothing to count.
         report: what was wrong with the images.
@@ -32,6 +33,7 @@ class DataRecord(Record):
     about: str
     num_train: Count
     num_test: Count
+    samples: tuple[str, str] = ("training images", "test images")
     classes: Mapping[str, tuple[Count, Count]] = field(default_factory=dict)
     report: DataReport = field(default_factory=DataReport)
     class_names: tuple[str, ...] = ()

@@ -140,7 +140,9 @@ class TaskRecord(Record):
             exact tests apply; otherwise images are resampled.
         statistics: columns of `images_file` that are averaged over resampled images.
         reduction: how these means become the metric; None if runs of the task cannot be merged.
+        train_samples: what heads learn from, in words.
         samples: what is tested, in words.
+        chosen_on: what candidates are chosen on, in words.
         held_out: whether heads have not seen what is tested; otherwise nothing is recommended.
     """
 
@@ -151,7 +153,9 @@ class TaskRecord(Record):
     right_or_wrong: bool = False
     statistics: tuple[str, ...] = ()
     reduction: Reduction | None = "mean"
+    train_samples: str = "training images"
     samples: str = "test images"
+    chosen_on: str = "training images"
     held_out: bool = True
 
     def __post_init__(self) -> None:

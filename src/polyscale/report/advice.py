@@ -88,17 +88,17 @@ def _head(run: Run, advice: Recommendation) -> str:
         )
     if advice.alternative is not None:
         return f"For now, take {taken}: {_doubt(run, advice)}."
-    return f"Take {taken}: {_why(advice)}. {_how_sure(run, advice)}"
+    return f"Take {taken}: {_why(run, advice)}. {_how_sure(run, advice)}"
 
 
-def _why(advice: Recommendation) -> str:
+def _why(run: Run, advice: Recommendation) -> str:
     does_better = "does better" if advice.certainty == "sure" else "is shown to do better"
     return {
         "one_scale": f"nothing that costs more {does_better}",
         "several_scales": "several scales are worth what they cost",
         "larger_model": "the larger model is worth what it costs",
         "scales_hurt": "one scale does better than several",
-        "saturated": "these images leave nothing to gain",
+        "saturated": f"the {run.task.samples} leave nothing to gain",
     }[advice.outcome]
 
 
@@ -108,19 +108,19 @@ def _how_sure(run: Run, advice: Recommendation) -> str:
         room = run.words.size(best - run.rows[advice.candidate].value)
         return f"No other candidate could be better by more than {room}."
     if advice.certainty == "sure" or advice.over_dearer is None:
-        return "The test images confirm it."
+        return f"The {run.task.samples} confirm it."
     most = more_is_better(advice.over_dearer).ci_high
     return (
-        f"The test images agree, but {_name(run, advice.over_dearer.first)} may still be better by "
-        f"up to {run.words.size(most)}."
+        f"The {run.task.samples} agree, but {_name(run, advice.over_dearer.first)} may still be "
+        f"better by up to {run.words.size(most)}."
     )
 
 
 def _doubt(run: Run, advice: Recommendation) -> str:
     other = _name(run, advice.alternative or "")
     if advice.rival is not None:
-        return f"training and test images disagree on whether {other} is better"
-    return f"these images can’t tell whether {other} is better"
+        return f"{run.task.chosen_on} and {run.task.samples} disagree on whether {other} is better"
+    return f"the {run.task.samples} can’t tell whether {other} is better"
 
 
 def _value(run: Run, advice: Recommendation) -> str:

@@ -178,8 +178,8 @@ def _more_images(run: Run, verdict: Verdict) -> str:
 def _ahead(run: Run, contrast: Contrast) -> str:
     gain = run.words.sign * contrast.difference
     if gain == 0:
-        return "On these images neither is ahead."
-    return f"On these images {'several scales are' if gain > 0 else 'the larger model is'} ahead."
+        return f"On these {run.task.samples} neither is ahead."
+    return f"On these {run.task.samples} {'several scales are' if gain > 0 else 'the larger model is'} ahead."
 
 
 def _cost(verdict: Verdict, direction: Direction) -> str:

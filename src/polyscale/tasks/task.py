@@ -68,7 +68,9 @@ class Task(ABC):
         reduction: how their means become the metric; None is what `reduce` or `Scores.weighted`
             says, and runs of the task cannot be merged.
         grouped_by: what `groups` are, in one word: "class", "label", "range".
+        train_samples: what heads learn from, in words.
         samples: what is tested, in words.
+        chosen_on: what candidates are chosen on, in words.
         held_out: whether heads have not seen what is tested. Otherwise the values say how well they
             learn, and nothing is recommended.
         blind: how a head is trained that sees nothing, as a sentence; candidates are then compared
@@ -90,7 +92,9 @@ class Task(ABC):
     over_trainings: bool = False
     reduction: Reduction | None = "mean"
     grouped_by: ClassVar[str] = ""
+    train_samples: ClassVar[str] = "training images"
     samples: ClassVar[str] = "test images"
+    chosen_on: str = "training images"
     held_out: ClassVar[bool] = True
     blind: ClassVar[str] = ""
     images_file: ClassVar[str] = "images.parquet"
@@ -273,7 +277,9 @@ class Task(ABC):
             right_or_wrong=self.right_or_wrong,
             statistics=self.averaged,
             reduction=self.reduction,
+            train_samples=self.train_samples,
             samples=self.samples,
+            chosen_on=self.chosen_on,
             held_out=self.held_out,
         )
 
@@ -284,6 +290,7 @@ class Task(ABC):
             "about": data.about,
             "num_train": len(data.train),
             "num_test": len(data.test),
+            "samples": (self.train_samples, self.samples),
             "report": data.report,
             "num_unlimited": getattr(data, "num_unlimited", None),
         }

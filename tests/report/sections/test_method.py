@@ -28,7 +28,7 @@ def text_of(run) -> str:
 
 
 def test_limits_name_the_data_and_count_the_pairs(run):
-    assert "rooms, with 60 training and 60 test images" in text_of(run)
+    assert "rooms, with 60 training images and 60 test images" in text_of(run)
     assert "21 pairs were tested" in text_of(run)
     assert "pairs were tested" not in text_of(replace(run, contrasts=run.contrasts[:1]))
 

@@ -61,8 +61,7 @@ def show(recipe: Recipe) -> Lines:
         ),
     )
     yield from what_is_stated(recipe)
-    images = f"{data.num_train:,} training and {data.num_test:,} test images"
-    yield f"All of {data.name}, {images}, takes:"
+    yield f"All of {data.name}, {_samples(recipe)}, takes:"
     yield from (f"  {line}" for line in _size_lines(size))
     if get_task(recipe.task).settings_type.features == "pooled":
         per_class = fitting_per_class(recipe, size, 64 * 10**9)
@@ -114,11 +113,15 @@ def run(sized: Prepared, options: RunOptions) -> Lines:
     return _outcome(prepared, out)
 
 
+def _samples(recipe: Recipe) -> str:
+    data, task = recipe.data, get_task(recipe.task)
+    return f"{data.num_train:,} {task.train_samples} and {data.num_test:,} {task.samples}"
+
+
 def _forecast(recipe: Recipe, size: RecipeSize, rates: Rates) -> Lines:
     """The tiles, time and memory that a run needs on the user's images and this machine."""
-    data = recipe.data
-    classes = f", {data.num_classes} classes" if data.num_classes else ""
-    yield f"{data.num_train:,} training and {data.num_test:,} test images{classes}"
+    num_classes = recipe.data.num_classes
+    yield f"{_samples(recipe)}{f', {num_classes} classes' if num_classes else ''}"
     yield make_table(
         ("candidate", "tiles an image", "GMACs an image", "columns"),
         (

@@ -31,15 +31,14 @@ def data_section(run: Run) -> Markup | None:
     """What the images are, and which problems they have."""
     if run.look is None:
         return None
-    return data_part(run.look, samples=run.task.samples, held_out=run.task.held_out)
+    return data_part(run.look, held_out=run.task.held_out)
 
 
-def data_part(look: Look, *, samples: str = "test images", held_out: bool = True) -> Markup:
+def data_part(look: Look, *, held_out: bool = True) -> Markup:
     """The same without a run.
 
     Args:
         look: at the data.
-        samples: what is judged, in words.
         held_out: whether these are other images than those for training.
     """
     data, report = look.data, look.data.report
@@ -51,7 +50,8 @@ def data_part(look: Look, *, samples: str = "test images", held_out: bool = True
     return render(
         "data.html",
         data=data,
-        samples=samples,
+        train_samples=data.samples[0],
+        samples=data.samples[1],
         held_out=held_out,
         rows=rows,
         num_open=OPEN_ROWS,

@@ -70,6 +70,7 @@ class Picking(Task):
     loader = staticmethod(load_demonstrations)
     statistics = (SUCCESS,)
     images_file: ClassVar[str] = "episodes.parquet"
+    train_samples = "training frames"
     samples = "test episodes"
     blind = "The same policy is trained in the same way, but all pictures are the same to it."
 
@@ -129,6 +130,7 @@ class Picking(Task):
             )
         task = copy(self.judged_by(SUCCESS if is_simulated else ACTION_ERROR))
         task.other_metrics = ()
+        task.chosen_on = "other episodes" if is_simulated else "held-out demonstrations"
         task.right_or_wrong = is_simulated and settings.seeds == 1
         task.over_trainings = settings.seeds >= MIN_SEEDS
         return task

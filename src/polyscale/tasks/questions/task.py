@@ -54,7 +54,9 @@ class QuestionAnswering(Task):
     right_or_wrong = True
     grouped_by = "category"
     images_file: ClassVar[str] = "answers.parquet"
+    train_samples = "training questions"
     samples = "test questions"
+    chosen_on = "training questions"
     blind = (
         "The same language model is trained in the same way, but all pictures are the same to it."
     )
