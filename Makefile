@@ -73,7 +73,7 @@ needles: $(VENV)/demo-ready
 
 # section 3.2 of the paper in simulation, for docs/guides/policies.md; what was stopped goes on;
 # a Vision Transformer takes several times as long on a CPU and has a target of its own
-PICKING := $(BIN)/polyscale compare --task picking --data fetch --seeds 3 --horizon 32 --choosing 20
+PICKING := $(BIN)/polyscale compare --task picking --data fetch --seeds 3 --horizon 32 --validation-episodes 20
 robot: $(VENV)/demo-ready
 	@$(PICKING) --out runs/robot --candidates \
 	    pip:efficientnet_lite0@1 pip:efficientnet_lite0@1,2 pip:efficientnet_lite2@1

@@ -29,14 +29,14 @@ from polyscale.operator.backbones import load
 from polyscale.robot import (
     Controller,
     ControlOptions,
-    Demonstrated,
+    ControlTimes,
+    ImitationData,
     Observation,
     PickingScene,
     SceneSettings,
-    Seconds,
     expert_action,
     make_policy,
-    run_episodes,
+    run_rollouts,
 )
 from polyscale.tasks import PickingSettings
 from polyscale.types import Candidate
@@ -91,22 +91,22 @@ def make_controller(candidate: Candidate, settings: PickingSettings, horizon: in
     module = settings.module(load(candidate.backbone), candidate.scales).to(settings.device)
     height, width = module.plan.grid_hw
     random = np.random.default_rng(0).standard_normal
-    shown = Demonstrated(
+    shown = ImitationData(
         maps=ArrayMaps(random((4, height, width, module.out_channels)).astype(np.float16)),
         states=random((4, 7)).astype(np.float32),
         actions=random((4, 4)).astype(np.float32),
         episode_of=np.zeros(4, np.int64),
     )
     policy = make_policy(shown, np.arange(4), seed=0).eval().to(settings.device)
-    options = ControlOptions(horizon=horizon, execute=settings.execute, lockstep=1)
+    options = ControlOptions(horizon=horizon, action_steps=settings.action_steps, lockstep=1)
     return Controller(module=module, policy=policy, options=options)
 
 
 def alone(controller: Controller, scene: SceneSettings) -> dict[str, object]:
     """One episode at a time."""
     times: list[float] = []
-    seconds = Seconds()
-    for _ in run_episodes(controller, lambda: TimedScene(scene, times), (1, 2), seconds):
+    seconds = ControlTimes()
+    for _ in run_rollouts(controller, lambda: TimedScene(scene, times), (1, 2), seconds):
         pass
     horizon = controller.options.horizon
     periods = np.concatenate([np.diff(times[:horizon]), np.diff(times[horizon:])])
@@ -129,7 +129,7 @@ def together(controller: Controller, scene: SceneSettings, episodes: int) -> dic
         options = replace(controller.options, lockstep=lockstep, parallel=lockstep > 1)
         own = replace(controller, options=options)
         start, steps = time.perf_counter(), 0
-        for episode in run_episodes(own, lambda: PickingScene(scene, SIDE_PX), range(episodes)):
+        for episode in run_rollouts(own, lambda: PickingScene(scene, SIDE_PX), range(episodes)):
             steps += episode.steps
         rates[name] = steps / (time.perf_counter() - start)
     return {
@@ -141,7 +141,7 @@ def together(controller: Controller, scene: SceneSettings, episodes: int) -> dic
 def seeing(controller: Controller, scene: SceneSettings, turns: int) -> float:
     """Time of a picture through the controller over that of a tensor through the operator."""
     with PickingScene(scene, SIDE_PX) as drawn:
-        picture = drawn.reset(0).picture
+        picture = drawn.reset(0).image
     pixels = controller.module.preprocess([Image.fromarray(picture)])
     times = take_turns(
         {

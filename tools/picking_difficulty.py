@@ -29,7 +29,7 @@ STRENGTHS = 10.0 ** np.arange(-4, 3)
 def first_frames(settings: SceneSettings, num: int, side_px: int) -> list[Image.Image]:
     """What the camera sees at the beginning of the first scenes of demonstrations."""
     with PickingScene(settings, side_px) as scene:
-        return [Image.fromarray(scene.reset(seed).picture) for seed in range(num)]
+        return [Image.fromarray(scene.reset(seed).image) for seed in range(num)]
 
 
 def features(name: str, scales: tuple[float, ...], frames: list[Image.Image]) -> np.ndarray:

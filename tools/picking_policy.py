@@ -3,7 +3,7 @@
 Policies learn from the demonstrations of `fetch` and act in scenes that are neither those of
 demonstrations nor those by which candidates are chosen or tested.
 
-    python tools/picking_policy.py --steps 200 400 800 --execute 1 4 8
+    python tools/picking_policy.py --steps 200 400 800 --action-steps 1 4 8
 """
 
 import argparse
@@ -22,12 +22,12 @@ from polyscale.progress import progress_bars
 from polyscale.robot import (
     Controller,
     ControlOptions,
-    Demonstrated,
+    ImitationData,
     PickingScene,
     SceneSettings,
     load_demonstrations,
     make_policy,
-    run_episodes,
+    run_rollouts,
     train_policy,
 )
 from polyscale.stats import accuracy_intervals
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[400])
     parser.add_argument("--rate", type=float, nargs="+", default=[1e-3])
     parser.add_argument("--dropout", type=float, nargs="+", default=[0.1])
-    parser.add_argument("--execute", type=int, nargs="+", default=[4])
+    parser.add_argument("--action_steps", type=int, nargs="+", default=[4])
     parser.add_argument("--pooled", action="store_true")
     parser.add_argument("--told", action="store_true", help="the position, instead of pictures")
     parser.add_argument("--trials", type=int, default=40)
@@ -66,7 +66,7 @@ def main() -> None:
             progress=progress,
             parallel=True,
         )
-    shown = Demonstrated(
+    shown = ImitationData(
         maps=settings.join(maps, module),
         states=data.train.privileged if options.told else data.train.states,
         actions=data.train.actions,
@@ -81,17 +81,20 @@ def main() -> None:
         policy = make_policy(shown, frames, seed=0, dropout=dropout)
         report = train_policy(policy, shown, frames, own.training(0), TrainContext())
         trained = time.perf_counter() - start
-        for execute in options.execute:
+        for action_steps in options.action_steps:
             start = time.perf_counter()
             acting = ControlOptions(
-                horizon=options.horizon, execute=execute, privileged=options.told, parallel=True
+                horizon=options.horizon,
+                action_steps=action_steps,
+                privileged=options.told,
+                parallel=True,
             )
             controller = Controller(module=module, policy=policy.eval(), options=acting)
-            done = list(run_episodes(controller, make_scene, seeds))
-            lifted = np.array([each.lifted for each in done])
+            done = list(run_rollouts(controller, make_scene, seeds))
+            lifted = np.array([each.success for each in done])
             low, high = accuracy_intervals({"policy": lifted})["policy"]
             print(
-                f"{steps} steps, rate {rate:g}, dropout {dropout:g}, {execute} at once: "
+                f"{steps} steps, rate {rate:g}, dropout {dropout:g}, {action_steps} at once: "
                 f"{lifted.sum()} of {len(done)} ({100 * low:.0f} to {100 * high:.0f} %), "
                 f"loss {report.final_loss:.3f}, "
                 f"{trained:.0f} s + {time.perf_counter() - start:.0f} s",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from polyscale.data import DemonstrationData, Demonstrations, Pictures, Starts
+from polyscale.data import DemonstrationData, Demonstrations, EvaluationScenes, Pictures
 from polyscale.errors import InputError
 
 LENGTHS = (3, 1, 2)
@@ -57,6 +57,6 @@ def test_the_fingerprint_of_targets_sees_every_part(shown, part):
 
 
 def test_data_need_starts(shown):
-    starts = Starts((), Pictures((), read, ""), np.empty((0, 2)))
+    starts = EvaluationScenes((), Pictures((), read, ""), np.empty((0, 2)))
     with pytest.raises(InputError, match="data fetch has no test images"):
         DemonstrationData(name="fetch", train=shown, test=starts, about="", scene={}, fps=25.0)

@@ -8,7 +8,7 @@ from polyscale.robot import Policy
 from polyscale.robot.policy import Standardise
 
 SIZES = {"in_channels": 5, "grid_hw": (3, 2), "num_state": 4, "num_action": 2}
-SMALL = {"history": 6, "future": 3, "channels": 16, "blocks": 2, "heads": 2, "dropout": 0.0}
+SMALL = {"history": 6, "chunk_size": 3, "channels": 16, "blocks": 2, "heads": 2, "dropout": 0.0}
 
 
 @pytest.fixture
@@ -50,24 +50,24 @@ def test_each_sequence_of_a_batch_is_on_its_own(policy):
 def test_a_token_says_where_in_the_picture_something_is(policy):
     maps = torch.zeros(2, 3, 2, 5)
     maps[0, 0, 0] = maps[1, 2, 1] = 1
-    first, second = policy.see(maps)
+    first, second = policy.visual_tokens(maps)
     assert (first - second).abs().max() > 1e-3
 
 
 def test_maps_are_standardised_before_they_are_seen(policy):
     maps = inputs()[0]
-    seen = policy.see(maps)
+    seen = policy.visual_tokens(maps)
     mean, std = torch.randn(5), torch.rand(5) + 0.5
     policy.visual.fit(mean, std)
-    torch.testing.assert_close(policy.see(maps * std + mean), seen, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(policy.visual_tokens(maps * std + mean), seen, rtol=1e-4, atol=1e-5)
 
 
 def test_what_never_varies_is_not_seen(policy):
-    assert policy.sees
+    assert policy.uses_images
     policy.visual.fit(torch.zeros(5), torch.zeros(5))
-    assert not policy.sees
+    assert not policy.uses_images
     maps = inputs()[0]
-    assert torch.equal(policy.see(maps), policy.see(maps + 1))
+    assert torch.equal(policy.visual_tokens(maps), policy.visual_tokens(maps + 1))
 
 
 def test_standardising_is_undone():

@@ -12,7 +12,9 @@ from tests.robot.conftest import SMALL
 from polyscale.data.lerobot import read_lerobot
 from polyscale.errors import InputError, RunError
 from polyscale.robot import SceneSettings, record
-from polyscale.robot.recording import TRIES, demonstrate
+from polyscale.robot.recording import demonstrate
+from polyscale.robot.scene import simulator_versions
+from polyscale.robot.seeds import SCENES_PER_RECORDING
 
 SIDE_PX = 32
 
@@ -167,13 +169,13 @@ def test_a_damaged_episode_is_named(folder, tmp_path, spoil):
 
 def test_scenes_in_which_the_expert_fails_are_left_out(tmp_path, drawn, monkeypatch):
     def fail_first(scene, seed):
-        return None if seed == TRIES else demonstrate(scene, seed)
+        return None if seed == SCENES_PER_RECORDING else demonstrate(scene, seed)
 
     monkeypatch.setattr("polyscale.robot.recording.demonstrate", fail_first)
     made = record(tmp_path / "out", 2, seed=1, scene=SMALL, side_px=SIDE_PX)
     assert (made.num_episodes, made.num_failed) == (2, 1)
     episodes = pq.read_table(made.out / "meta/episodes/chunk-000/file-000.parquet")
-    assert episodes["seed"].to_pylist() == [TRIES + 1, TRIES + 2]
+    assert episodes["seed"].to_pylist() == [SCENES_PER_RECORDING + 1, SCENES_PER_RECORDING + 2]
     again = record(tmp_path / "out", 2, seed=1, scene=SMALL, side_px=SIDE_PX)
     assert again.num_failed == 1
 
@@ -194,7 +196,13 @@ def test_arguments_that_break_a_rule(tmp_path, name, value):
 
 def test_another_recording_in_the_folder_is_refused(tmp_path):
     (tmp_path / "meta").mkdir()
-    facts = {"episodes": 3, "seed": 0, "side_px": 448, "scene": SceneSettings(horizon=9).to_json()}
+    facts = {
+        "episodes": 3,
+        "seed": 0,
+        "side_px": 448,
+        "scene": SceneSettings(horizon=9).to_json(),
+        "simulator": simulator_versions(),
+    }
     (tmp_path / "meta/polyscale.json").write_text(json.dumps(facts))
     with pytest.raises(InputError, match="of this recording.*horizon is 9 there and 50 here. Ch"):
         record(tmp_path, 3)

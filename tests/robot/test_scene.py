@@ -21,36 +21,36 @@ def test_a_seed_gives_the_same_pixels_and_states(drawn, actions):
     run(drawn, 4, actions)  # leaves nothing behind
     again = run(drawn, 3, actions)
     for one, other in zip(first, again, strict=True):
-        np.testing.assert_array_equal(one.picture, other.picture)
+        np.testing.assert_array_equal(one.image, other.image)
         np.testing.assert_array_equal(one.privileged, other.privileged)
 
 
 def test_another_scene_gives_the_same_pixels(drawn, actions):
     with PickingScene(drawn.settings, drawn.side_px) as other:
-        one, same = (run(scene, 3, actions)[-1].picture for scene in (drawn, other))
+        one, same = (run(scene, 3, actions)[-1].image for scene in (drawn, other))
     np.testing.assert_array_equal(one, same)
 
 
 def test_pictures(drawn):
-    first, other = (drawn.reset(seed).picture for seed in (0, 1))
+    first, other = (drawn.reset(seed).image for seed in (0, 1))
     assert first.dtype == np.uint8
     assert first.shape == (drawn.side_px, drawn.side_px, 3)
     assert first.std() > 10
     assert (first != other).mean() > 0.1
-    moved = drawn.step(np.array([1, 0, 0, 1], dtype=np.float32)).picture
+    moved = drawn.step(np.array([1, 0, 0, 1], dtype=np.float32)).image
     assert (moved != other).any()
 
 
 def test_the_cube_is_seen(drawn):
     """Red pixels, nearly all of which are the cube's."""
     for seed in range(8):
-        red, green, blue = drawn.reset(seed).picture.astype(int).transpose(2, 0, 1)
+        red, green, blue = drawn.reset(seed).image.astype(int).transpose(2, 0, 1)
         assert ((red > 2 * green + 20) & (red > 2 * blue + 20)).sum() > 4
 
 
 def test_without_pictures_states_are_the_same(blind, drawn, actions):
     for one, other in zip(run(blind, 5, actions), run(drawn, 5, actions), strict=True):
-        assert one.picture.shape == (0, 0, 3)
+        assert one.image.shape == (0, 0, 3)
         np.testing.assert_array_equal(one.privileged, other.privileged)
 
 
@@ -93,14 +93,14 @@ def test_actions_that_are_none(blind, action):
 
 
 def test_nothing_is_lifted_by_itself(blind):
-    assert not any(seen.lifted for seen in run(blind, 0, [STILL] * 20))
+    assert not any(seen.success for seen in run(blind, 0, [STILL] * 20))
 
 
 def succeeds(scene, seed):
     seen = scene.reset(seed)
     for _ in range(scene.settings.horizon):
         seen = scene.step(expert_action(seen.privileged))
-        if seen.lifted:
+        if seen.success:
             height = seen.privileged[9] - 0.425
             return height >= scene.settings.lift_m - 1e-6
     return False

@@ -5,11 +5,9 @@ import pyarrow.parquet as pq
 import pytest
 from tests.robot.conftest import SMALL
 
-from polyscale.data import Demonstrations, Starts
+from polyscale.data import Demonstrations, EvaluationScenes
 from polyscale.errors import InputError
-from polyscale.robot import PickingScene, load_demonstrations, make_starts, record
-from polyscale.robot.recording import MAX_SEED, TRIES
-from polyscale.robot.starts import FIRST_SEED
+from polyscale.robot import PickingScene, load_demonstrations, make_evaluation_scenes, record
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +26,7 @@ def foreign(folder, tmp_path):
 def test_our_scene_is_tested_in_the_simulator(folder):
     data = load_demonstrations(f"lerobot:{folder}?trials=4")
     assert data.train.num_episodes == 5
-    assert isinstance(data.test, Starts)
+    assert isinstance(data.test, EvaluationScenes)
     assert (len(data.test), data.fps, data.is_drawn) == (4, 25.0, False)
     assert data.scene == SMALL.to_json()
     assert data.test.read(3).size == (32, 32)
@@ -112,23 +110,19 @@ def test_unknown_options_are_refused(tmp_path):
 
 
 def test_fewer_starts_are_the_first_of_more():
-    few, more = make_starts(SMALL, 3), make_starts(SMALL, 5)
+    few, more = make_evaluation_scenes(SMALL, 3), make_evaluation_scenes(SMALL, 5)
     assert few.seeds == more.seeds[:3]
     np.testing.assert_array_equal(few.cube_xy_m, more.cube_xy_m[:3])
     assert few.fingerprint != more.fingerprint
 
 
 def test_there_is_at_least_one_start():
-    with pytest.raises(InputError, match="num must be a whole number of at least 1, but got 0"):
-        make_starts(SMALL, 0)
-
-
-def test_starts_are_in_no_recording():
-    assert FIRST_SEED >= (MAX_SEED + 1) * TRIES
+    with pytest.raises(InputError, match="trials must be .* from 1 to 100000, but got 0"):
+        make_evaluation_scenes(SMALL, 0)
 
 
 def test_starts_say_what_the_scene_shows(drawn):
-    starts = make_starts(drawn.settings, 2, drawn.side_px)
+    starts = make_evaluation_scenes(drawn.settings, 2, drawn.side_px)
     for index, seed in enumerate(starts.seeds):
-        np.testing.assert_array_equal(starts.read(index), drawn.reset(seed).picture)
+        np.testing.assert_array_equal(starts.read(index), drawn.reset(seed).image)
         np.testing.assert_allclose(drawn.cube_position[:2], starts.cube_xy_m[index], atol=1e-9)

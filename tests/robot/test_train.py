@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,22 +15,17 @@ from tests.robot import toy
 
 from polyscale.errors import InputError
 from polyscale.features import ArrayMaps
-from polyscale.learning.training import TrainContext
-from polyscale.robot import Demonstrated, action_errors, make_policy
-from polyscale.robot.train import _batches as batches
+from polyscale.robot import ImitationData, Policy, action_errors, make_policy
 from polyscale.robot.train import imitation_loss
 
 ROOT = Path(__file__).parents[2]
-
-MEAN = np.float32([7])
-"""Of the actions that a policy has learned from."""
 
 
 def numbered(lengths=(5, 2, 4)):
     """Frames whose maps, states and actions are their own number."""
     num = sum(lengths)
     numbers = np.arange(num, dtype=np.float32)[:, None]
-    return Demonstrated(
+    return ImitationData(
         maps=ArrayMaps(numbers[:, :, None, None].astype(np.float16)),
         states=numbers,
         actions=numbers,
@@ -37,25 +33,38 @@ def numbered(lengths=(5, 2, 4)):
     )
 
 
+def reader(history, chunk_size):
+    """A policy that reads such windows; the mean of the actions that it has learned from is 7."""
+    policy = Policy(
+        in_channels=1,
+        grid_hw=(1, 1),
+        num_state=1,
+        num_action=1,
+        **{**toy.SMALL, "history": history, "chunk_size": chunk_size},
+    )
+    policy.action.mean.fill_(7)
+    return policy
+
+
 def test_windows_are_frames_in_order_and_what_was_done_then():
-    batch = numbered().windows(np.array([1, 5]), before_first=MEAN, history=3, future=2)
+    batch = numbered().windows(np.array([1, 5]), reader(3, 2))
     assert batch.maps.shape == (2, 3, 1, 1, 1)
     assert batch.states[0, :, 0].tolist() == batch.maps[0, :, 0, 0, 0].tolist() == [1, 2, 3]
-    assert batch.before[0, :, 0].tolist() == [0, 1, 2]
+    assert batch.previous_actions[0, :, 0].tolist() == [0, 1, 2]
     assert batch.actions[0, :, :, 0].tolist() == [[1, 2], [2, 3], [3, 4]]
-    assert batch.known[0].all()
+    assert batch.valid[0].all()
 
 
 def test_windows_end_with_their_episode():
-    batch = numbered().windows(np.array([3, 5]), before_first=MEAN, history=3, future=2)
-    assert batch.known[0].tolist() == [[True, True], [True, False], [False, False]]
-    assert batch.known[1].tolist() == [[True, True], [True, False], [False, False]]
-    assert batch.actions[batch.known][:, 0].tolist() == [3, 4, 4, 5, 6, 6]
+    batch = numbered().windows(np.array([3, 5]), reader(3, 2))
+    assert batch.valid[0].tolist() == [[True, True], [True, False], [False, False]]
+    assert batch.valid[1].tolist() == [[True, True], [True, False], [False, False]]
+    assert batch.actions[batch.valid][:, 0].tolist() == [3, 4, 4, 5, 6, 6]
 
 
 def test_nothing_was_done_before_an_episode():
-    batch = numbered().windows(np.array([5]), before_first=MEAN, history=2, future=1)
-    assert batch.before[0, :, 0].tolist() == [7, 5]
+    batch = numbered().windows(np.array([5]), reader(2, 1))
+    assert batch.previous_actions[0, :, 0].tolist() == [7, 5]
 
 
 def test_what_is_judged_does_not_say_what_stands_before_an_episode(trained):
@@ -66,13 +75,11 @@ def test_what_is_judged_does_not_say_what_stands_before_an_episode(trained):
     assert (action_errors(policy, data, frames) == action_errors(policy, other, frames)).all()
 
 
-def test_held_frames_do_not_say_what_stands_before_an_episode():
-    """Of a training."""
-    data, frames = numbered(), np.arange(7)
-    policy = make_policy(data, frames, seed=0, **toy.SMALL)
-    batch = batches(data, frames, policy, replace(toy.TRAINING, batch=6), TrainContext())(0)
-    is_first = (batch.states[..., 0] == 0) | (batch.states[..., 0] == 5)
-    assert batch.before[is_first].unique().tolist() == [3]
+def test_other_frames_do_not_say_what_stands_before_an_episode():
+    data = numbered()
+    policy = make_policy(data, np.arange(7), seed=0, **toy.SMALL)
+    batch = data.windows(np.array([0, 5]), policy)
+    assert batch.previous_actions[:, 0].unique().tolist() == [3]
 
 
 def test_windows_begin_where_they_are_full_or_an_episode_begins():
@@ -84,8 +91,8 @@ def test_windows_begin_where_they_are_full_or_an_episode_begins():
 def test_unknown_actions_do_not_count():
     data = numbered()
     policy = make_policy(data, np.arange(11), seed=0, **toy.SMALL).eval()
-    batch = data.windows(np.array([9]), before_first=MEAN, history=4, future=3)
-    other = batch._replace(actions=torch.where(batch.known[..., None], batch.actions, 1e6))
+    batch = data.windows(np.array([9]), reader(4, 3))
+    other = batch._replace(actions=torch.where(batch.valid[..., None], batch.actions, 1e6))
     assert torch.equal(imitation_loss(policy, batch), imitation_loss(policy, other))
 
 
@@ -110,15 +117,12 @@ def test_errors_are_those_of_what_a_policy_sees_when_it_acts(trained):
         for frame in frames:
             first = np.searchsorted(data.episode_of, data.episode_of[frame])
             start = max(first, frame - policy.history + 1)
-            window = data.windows(
-                np.array([start]),
-                before_first=policy.action.mean.numpy(),
-                history=frame - start + 1,
-                future=3,
-            )
-            predicted = policy(window.maps, window.states, window.before)[0, -1]
+            reader = copy(policy)
+            reader.history = frame - start + 1
+            window = data.windows(np.array([start]), reader)
+            predicted = policy(window.maps, window.states, window.previous_actions)[0, -1]
             squared = (predicted - policy.action(window.actions[0, -1])).square().mean(dim=-1)
-            expected.append(float(squared[window.known[0, -1]].mean()))
+            expected.append(float(squared[window.valid[0, -1]].mean()))
     np.testing.assert_allclose(action_errors(policy, data, frames), expected, rtol=1e-3, atol=1e-6)
 
 

@@ -7,14 +7,21 @@ import numpy as np
 import torch
 from PIL import Image
 
-from polyscale.data import DemonstrationData, Demonstrations, Pictures, Starts
+from polyscale.data import DemonstrationData, Demonstrations, EvaluationScenes, Pictures
 from polyscale.features import ArrayMaps
 from polyscale.learning.training import TrainContext, TrainSettings
-from polyscale.robot import Demonstrated, Observation, SceneSettings, make_policy, train_policy
+from polyscale.robot import (
+    ImitationData,
+    Observation,
+    SceneSettings,
+    make_policy,
+    run_rollouts,
+    train_policy,
+)
 
 SIDE_PX = 64
 
-SMALL = {"history": 4, "future": 3, "channels": 32, "blocks": 2, "heads": 2}
+SMALL = {"history": 4, "chunk_size": 3, "channels": 32, "blocks": 2, "heads": 2}
 """A policy that is trained in seconds."""
 
 TRAINING = TrainSettings(steps=100, batch=8, learning_rate=3e-3, warmup_steps=10, clip_norm=1.0)
@@ -53,7 +60,7 @@ def demonstrate(seed):
     """Observations and actions of an expert."""
     scene = Plane()
     seen, actions = [scene.reset(seed)], []
-    while not seen[-1].lifted or len(actions) < 2:
+    while not seen[-1].success or len(actions) < 2:
         actions.append((scene.target - scene.place).clip(-0.2, 0.2).astype(np.float32))
         seen.append(scene.step(actions[-1]))
     return seen[:-1], actions
@@ -66,7 +73,7 @@ def demonstrations(num=12, first_seed=0):
     episode_of = np.repeat(np.arange(num), [len(actions) for _, actions in episodes])
 
     def read(index, min_side=None):
-        return Image.fromarray(seen[index].picture)
+        return Image.fromarray(seen[index].image)
 
     ids = tuple(f"{first_seed}-{episode}/{i}" for i, episode in enumerate(episode_of))
     return Demonstrations(
@@ -84,11 +91,11 @@ def starts(num=6, first_seed=10**10):
     first = [Plane().reset(seed) for seed in seeds]
 
     def read(index, min_side=None):
-        return Image.fromarray(first[index].picture)
+        return Image.fromarray(first[index].image)
 
     places = np.stack([one.privileged[2:].astype(np.float64) for one in first])
     pictures = Pictures(tuple(f"start-{i}" for i in range(num)), read, f"starts-{num}-{first_seed}")
-    return Starts(seeds, pictures, places)
+    return EvaluationScenes(seeds, pictures, places)
 
 
 def plane_data(*, simulated, num=12):
@@ -104,7 +111,7 @@ def plane_data(*, simulated, num=12):
 def demonstrated(num=12, *, privileged=True):
     """The same without pictures: a policy is told where the square is."""
     shown = demonstrations(num)
-    return Demonstrated(
+    return ImitationData(
         maps=ArrayMaps(np.zeros((len(shown), 1, 1, 1), np.float16)),
         states=shown.privileged if privileged else shown.states,
         actions=shown.actions,
@@ -126,3 +133,13 @@ def train_slowly(checkpoint):
     torch.set_num_threads(1)
     settings = replace(TRAINING, steps=20, checkpoint_every=1)
     trained(checkpoint, lambda first, losses: time.sleep(0.05), settings)
+
+
+SEEDS = tuple(range(900, 906))
+
+
+def act(controller, **options):
+    """Run an episode for each seed, and return them in the order of the seeds."""
+    controller = replace(controller, options=replace(controller.options, **options))
+    episodes = run_rollouts(controller, lambda: Plane(side_px=SIDE_PX), SEEDS)
+    return sorted(episodes, key=lambda episode: episode.seed)

@@ -75,5 +75,7 @@ def act(
     actor = load_predictor(head, backbone=backbone, device=device)
     with progress_bars() as progress:
         done = act_in_scenes(actor, out, episodes=episodes, seed=seed, progress=progress)
-    lifted = sum(episode.lifted for episode in done)
-    output.print(f"{out}: the cube was lifted in {lifted} of {len(done)} episodes", soft_wrap=True)
+    num_success = sum(episode.success for episode in done)
+    output.print(
+        f"{out}: the cube was lifted in {num_success} of {len(done)} episodes", soft_wrap=True
+    )

@@ -13,7 +13,7 @@ from polyscale.data.dataset import (
     SegmentationData,
     TrainingData,
 )
-from polyscale.data.demonstrations import DemonstrationData, Demonstrations, Starts
+from polyscale.data.demonstrations import DemonstrationData, Demonstrations, EvaluationScenes
 from polyscale.data.draws import Draw, draw_again, draw_kind
 from polyscale.data.embedded import load_rooms
 from polyscale.data.inspection_cache import default_inspection_cache
@@ -45,6 +45,7 @@ __all__ = [
     "DenseImages",
     "DepthData",
     "Draw",
+    "EvaluationScenes",
     "LabelledImages",
     "MultiLabelData",
     "NumberData",
@@ -53,7 +54,6 @@ __all__ = [
     "QuestionData",
     "Questions",
     "SegmentationData",
-    "Starts",
     "TrainingData",
     "categories_of",
     "default_inspection_cache",

@@ -1,4 +1,4 @@
-"""Demonstrations of a robot: what it saw, what it felt, and what it was told to do."""
+"""Demonstrations of a robot: images, states and actions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,13 +81,13 @@ class Demonstrations:
 
 
 @dataclass(frozen=True, eq=False)
-class Starts:
-    """How test episodes begin, the same ones for every policy; an item is one of them.
+class EvaluationScenes:
+    """Scenes in which policies are tested, the same ones for every policy; an item is one of them.
 
     Attributes:
         seeds: what the scene is reset with. They are never those of demonstrations.
         frames: the first frame of each.
-        cube_xy_m: where the cube lies, metres in the coordinates of the scene.
+        cube_xy_m: x and y of the cube at the beginning, in metres.
     """
 
     seeds: tuple[int, ...]
@@ -113,20 +113,20 @@ class Starts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DemonstrationData(DataSet[Demonstrations | Starts]):
+class DemonstrationData(DataSet[Demonstrations | EvaluationScenes]):
     """Demonstrations to learn from, and what policies are tested on.
 
     Attributes:
         train: demonstrations.
-        test: `Starts` where the scene of the demonstrations can be simulated, so that a policy is
-            judged by what it achieves in it. Otherwise other demonstrations, and a policy is judged
-            by how far its actions are from theirs.
+        test: `EvaluationScenes` where the scene of the demonstrations can be simulated, so that a
+            policy is judged by what it achieves in it. Otherwise other demonstrations, and a policy
+            is judged by how far its actions are from theirs.
         scene: settings of the simulated scene, as `polyscale.robot.SceneSettings` writes them; None
             where it cannot be simulated.
         fps: frames, and actions, a second.
     """
 
     train: Demonstrations
-    test: Starts | Demonstrations
+    test: EvaluationScenes | Demonstrations
     scene: Mapping[str, Any] | None = None
     fps: float

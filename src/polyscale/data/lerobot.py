@@ -26,7 +26,7 @@ from polyscale.errors import InputError, first_line, near_matches, require
 from polyscale.types import Progress, silent
 
 INFO = "meta/info.json"
-OWN_FACTS = "meta/polyscale.json"
+SCENE_FILE = "meta/polyscale.json"
 """File that only we write: the simulated scene of the demonstrations."""
 
 STATE = "observation.state"
@@ -265,12 +265,12 @@ def _joined(folder: Path, name: str, parts: list[NDArray[Any]]) -> NDArray[Any]:
 
 def _read_scene(folder: Path) -> Mapping[str, Any] | None:
     try:
-        facts = json.loads((folder / OWN_FACTS).read_text(encoding="utf-8"))
+        facts = json.loads((folder / SCENE_FILE).read_text(encoding="utf-8"))
         return dict(facts["scene"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(folder, f"{OWN_FACTS}: {first_line(error)}") from error
+        raise _damaged(folder, f"{SCENE_FILE}: {first_line(error)}") from error
 
 
 def _fingerprint(

@@ -30,7 +30,7 @@ from polyscale.records.data_report import (
     Suspicious,
     Unreadable,
 )
-from polyscale.records.episodes import FILMS_FILE, Episodes, FilmRow
+from polyscale.records.episodes import FILMS_FILE, EpisodeRow, Episodes, FilmRow
 from polyscale.records.folder import FILES, REQUIRED, RUN_MARKS, is_run
 from polyscale.records.hard import HardExamples, HardImage, HardKind
 from polyscale.records.log import LOG_FILE, LogEntry, append_log, read_log
@@ -117,6 +117,7 @@ __all__ = [
     "DataReport",
     "DrawKind",
     "DrawnContrast",
+    "EpisodeRow",
     "Episodes",
     "Estimate",
     "Failure",

@@ -1,9 +1,9 @@
-"""Test episodes of a run: `episodes.json`, and films of some of them in `films.parquet`."""
+"""Episodes of policies: `episodes.json` and `films.parquet` of a run, and `episodes.jsonl`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from polyscale.records.codec import PositiveCount, Record, Share
+from polyscale.records.codec import Count, PositiveCount, Record, Share
 
 FILMS_FILE = "films.parquet"
 
@@ -14,7 +14,7 @@ class Episodes(Record):
 
     Attributes:
         ids: of the episodes.
-        xy_m: where what is to be reached lies in each, in metres.
+        xy_m: x and y of the object to pick up when each episode begins, in metres.
         success: candidate → for each episode the share of its policies that succeeded.
         num_policies: trained for each candidate.
     """
@@ -37,13 +37,32 @@ class FilmRow:
     Attributes:
         candidate: whose policy it is.
         id: of the episode.
-        lifted: whether it succeeded.
-        steps: actions until it ended.
+        success: whether it succeeded.
+        steps: number of actions until it ended.
         bytes: an animated WebP.
     """
 
     candidate: str
     id: str
-    lifted: bool
+    success: bool
     steps: int
     bytes: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeRow(Record):
+    """A line of `episodes.jsonl`: an episode that has ended.
+
+    Attributes:
+        seed: of the scene.
+        success: whether the policy succeeded.
+        steps: number of actions until the episode ended.
+        state: what the simulator knew at the end.
+        together: seeds of the episodes that ran as one batch, this one among them.
+    """
+
+    seed: Count
+    success: bool
+    steps: Count
+    state: tuple[float, ...]
+    together: tuple[Count, ...]

@@ -179,7 +179,8 @@ def _ahead(run: Run, contrast: Contrast) -> str:
     gain = run.words.sign * contrast.difference
     if gain == 0:
         return f"On these {run.task.samples} neither is ahead."
-    return f"On these {run.task.samples} {'several scales are' if gain > 0 else 'the larger model is'} ahead."
+    side = "several scales are" if gain > 0 else "the larger model is"
+    return f"On these {run.task.samples} {side} ahead."
 
 
 def _cost(verdict: Verdict, direction: Direction) -> str:

@@ -1,4 +1,4 @@
-"""The policy: pictures, robot states and actions of the last steps → the next actions.
+"""The policy: images, robot states and actions of the last steps → the next actions.
 
 It follows RPT (Radosavovic et al., 2023), which the paper's section 3.2 builds on: each modality of
 a step becomes a token of 192 channels, and a transformer of 4 blocks and 4 heads reads the tokens
@@ -38,7 +38,8 @@ class Standardise(nn.Module):
     def fit(self, mean: Float[Tensor, " channels"], std: Float[Tensor, " channels"]) -> None:
         """Set the statistics, which are those of the training data."""
         self.mean.copy_(mean)
-        self.std.copy_(torch.where(std > 1e-6, std, 0))
+        rounding = 1e-6 * mean.abs().clamp(min=1)  # of constant channels far from 0
+        self.std.copy_(torch.where(std > rounding, std, 0))
 
     @property
     def factor(self) -> Float[Tensor, " channels"]:
@@ -54,12 +55,16 @@ class Standardise(nn.Module):
         return values * self.std + self.mean
 
 
+CHUNK_SIZE = 16
+"""Default number of actions that a policy predicts at each step, as in RPT."""
+
+
 class Policy(nn.Module):
     """Feature maps, states and previous actions of some steps → the next actions at every step.
 
     Each cell of a feature map is projected to a few channels. All cells are then concatenated and
-    projected to one token, which therefore tells where things are. A map with a single cell, the
-    mean over the picture, passes through the same layers. Attention is causal: a step sees itself
+    projected to one token, so that positions are kept. A map with a single cell, the mean over the
+    image, passes through the same layers. Attention is causal: a step sees itself
     and the steps before it. Sequences in a batch may therefore be padded at their end, and an
     episode needs no padding at its beginning.
 
@@ -69,7 +74,7 @@ class Policy(nn.Module):
         num_state: length of the robot's state vector.
         num_action: length of an action vector.
         history: largest number of steps that the policy reads.
-        future: number of actions that it predicts at each step.
+        chunk_size: number of actions that it predicts at each step.
         channels: number of channels of a token.
         blocks: number of blocks of the transformer.
         heads: number of attention heads in each block.
@@ -84,7 +89,7 @@ class Policy(nn.Module):
         num_state: int,
         num_action: int,
         history: int = 16,
-        future: int = 16,
+        chunk_size: int = CHUNK_SIZE,
         channels: int = 192,
         blocks: int = 4,
         heads: int = 4,
@@ -97,26 +102,26 @@ class Policy(nn.Module):
             "num_state": num_state,
             "num_action": num_action,
             "history": history,
-            "future": future,
+            "chunk_size": chunk_size,
             "channels": channels,
             "blocks": blocks,
             "heads": heads,
             "dropout": dropout,
         }
-        self.history, self.future = history, future
+        self.history, self.chunk_size = history, chunk_size
         self.visual = Standardise(in_channels)
         self.state = Standardise(num_state)
         self.action = Standardise(num_action)
         num_cells = grid_hw[0] * grid_hw[1]
         cell_channels = max(CELL_CHANNELS, CELL_NUMBERS // num_cells)
-        self.see_cell = nn.Linear(in_channels, cell_channels)
-        self.see_all = nn.Sequential(
+        self.project_cells = nn.Linear(in_channels, cell_channels)
+        self.project_map = nn.Sequential(
             nn.LayerNorm(num_cells * cell_channels),
             nn.GELU(),
             nn.Linear(num_cells * cell_channels, channels),
         )
-        self.feel = nn.Linear(num_state, channels)
-        self.recall = nn.Linear(num_action, channels)
+        self.project_state = nn.Linear(num_state, channels)
+        self.project_action = nn.Linear(num_action, channels)
         self.positions = nn.Parameter(0.02 * torch.randn(history, 1, channels))
         self.blocks = nn.ModuleList(
             nn.TransformerEncoderLayer(
@@ -124,58 +129,62 @@ class Policy(nn.Module):
             )
             for _ in range(blocks)
         )
-        self.answer = nn.Sequential(
-            nn.LayerNorm(channels), nn.Linear(channels, future * num_action)
+        self.action_head = nn.Sequential(
+            nn.LayerNorm(channels), nn.Linear(channels, chunk_size * num_action)
         )
 
     @property
-    def sees(self) -> bool:
-        """Whether actions depend on pictures; False if the training features were all the same."""
+    def uses_images(self) -> bool:
+        """Whether actions depend on images; False if the training features were all the same."""
         return bool(self.visual.std.any())
 
-    def see(
+    def visual_tokens(
         self, maps: Float[Tensor, "*batch height width in_channels"]
     ) -> Float[Tensor, "*batch channels"]:
-        """Feature maps of pictures, of any floating-point type → one token for each picture."""
+        """Feature maps of images, of any floating-point type → one token for each image."""
         # standardisation is folded into the weights, which saves a copy of the maps
-        weight = self.see_cell.weight * self.visual.factor
-        bias = self.see_cell.bias - weight @ self.visual.mean
+        weight = self.project_cells.weight * self.visual.factor
+        bias = self.project_cells.bias - weight @ self.visual.mean
         # (*batch, height, width, cell_channels) → (*batch, height × width × cell_channels)
-        return self.see_all(F.linear(maps.to(weight.dtype), weight, bias).flatten(-3))
+        return self.project_map(F.linear(maps.to(weight.dtype), weight, bias).flatten(-3))
 
     def predict(
         self,
-        seen: Float[Tensor, "batch steps channels"],
+        tokens: Float[Tensor, "batch steps channels"],
         states: Float[Tensor, "batch steps num_state"],
-        before: Float[Tensor, "batch steps num_action"],
-    ) -> Float[Tensor, "batch steps future num_action"]:
-        """Predict actions, in units of their standard deviation, from tokens of pictures.
+        previous_actions: Float[Tensor, "batch steps num_action"],
+    ) -> Float[Tensor, "batch steps chunk_size num_action"]:
+        """Predict actions, in units of their standard deviation, from tokens of images.
 
         Args:
-            seen: tokens of pictures, as `see` returns them.
+            tokens: tokens of images, as `visual_tokens` returns them.
             states: states of the robot at each step, not standardised.
-            before: the action before each step, not standardised; where there was none, any value,
-                for example the mean.
+            previous_actions: the action before each step, not standardised; where there was none,
+                any value, for example the mean.
         """
         batch, steps = states.shape[:2]
-        tokens = [seen, self.recall(self.action(before)), self.feel(self.state(states))]
-        hidden = torch.stack(tokens, dim=2) + self.positions[:steps]
-        mask = _later(steps, len(tokens), hidden.device)
+        modalities = [
+            tokens,
+            self.project_action(self.action(previous_actions)),
+            self.project_state(self.state(states)),
+        ]
+        hidden = torch.stack(modalities, dim=2) + self.positions[:steps]
+        mask = _later(steps, len(modalities), hidden.device)
         # (batch, steps, modalities, channels) → (batch, steps × modalities, channels) and back
         hidden = hidden.flatten(1, 2)
         for block in self.blocks:
             hidden = block(hidden, src_mask=mask)
-        last = hidden.unflatten(1, (steps, len(tokens)))[:, :, -1]
-        return self.answer(last).reshape(batch, steps, self.future, -1)
+        last = hidden.unflatten(1, (steps, len(modalities)))[:, :, -1]
+        return self.action_head(last).reshape(batch, steps, self.chunk_size, -1)
 
     def forward(
         self,
         maps: Float[Tensor, "batch steps height width in_channels"],
         states: Float[Tensor, "batch steps num_state"],
-        before: Float[Tensor, "batch steps num_action"],
-    ) -> Float[Tensor, "batch steps future num_action"]:
+        previous_actions: Float[Tensor, "batch steps num_action"],
+    ) -> Float[Tensor, "batch steps chunk_size num_action"]:
         """Predict actions, in units of their standard deviation, from maps; see `predict`."""
-        return self.predict(self.see(maps), states, before)
+        return self.predict(self.visual_tokens(maps), states, previous_actions)
 
 
 def _later(steps: int, num_modalities: int, device: torch.device) -> Bool[Tensor, "tokens tokens"]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from polyscale.data.lerobot import ACTION, OWN_FACTS, PRIVILEGED, STATE
+from polyscale.data.lerobot import ACTION, PRIVILEGED, SCENE_FILE, STATE
 from polyscale.errors import RunError, require
 from polyscale.features import one_process
 from polyscale.learning.training import check_training_folder, training_folder
@@ -19,19 +19,27 @@ from polyscale.robot.lerobot_writer import (
     read_seed,
     write_episode,
 )
-from polyscale.robot.scene import ACTION_NAMES, FPS, PRIVILEGED_NAMES, STATE_NAMES, PickingScene
+from polyscale.robot.scene import (
+    ACTION_NAMES,
+    FPS,
+    PRIVILEGED_NAMES,
+    STATE_NAMES,
+    PickingScene,
+    simulator_versions,
+)
+from polyscale.robot.seeds import MAX_RECORDING_SEED, RECORDING, SCENES_PER_RECORDING
 from polyscale.robot.settings import SceneSettings, check_whole
 from polyscale.types import Progress, silent
+
+EPISODES = 120
+"""Default number of demonstrations."""
 
 TASK = "Lift the red cube."
 
 CAMERA = "observation.images.front"
 
-TRIES = 1_000_000
-"""Number of scenes reserved for a recording; recordings with different seeds share no scene."""
-
-MAX_SEED = 1_000
-"""Largest seed of a recording. The scenes of tests have larger seeds than those of recordings."""
+MAX_EPISODES = 100_000
+"""Largest number of episodes in a recording."""
 
 MAX_FAILED = 20
 """Number of consecutive scenes in which the expert may fail."""
@@ -62,7 +70,7 @@ class Recorded:
 
 def record(
     out: str | Path,
-    episodes: int = 120,
+    episodes: int = EPISODES,
     seed: int = 0,
     *,
     scene: SceneSettings | None = None,
@@ -75,7 +83,7 @@ def record(
 
     Args:
         out: a new folder, or the folder of a recording to continue.
-        episodes: number of successful episodes to record; failed ones are not kept.
+        episodes: number of successful episodes to record, 1 to 100 000; failed ones are not kept.
         seed: of the scenes, 0 to 1000; recordings with different seeds share no scene.
         scene: settings of the scene; None for the default ones.
         side_px: height and width of the frames, 16 to 4096.
@@ -90,22 +98,27 @@ def record(
     """
     for package in ("pyarrow", "pandas"):
         require(package, extra="robot", feature="polyscale robot record")
-    check_whole("episodes", episodes, 1, TRIES)
-    check_whole("seed", seed, 0, MAX_SEED)
+    check_whole("episodes", episodes, 1, MAX_EPISODES)
+    check_whole("seed", seed, 0, MAX_RECORDING_SEED)
     check_whole("side_px", side_px, 16, 4096)
     out, settings = Path(out), scene or SceneSettings()
-    facts = {"episodes": episodes, "seed": seed, "side_px": side_px, "scene": settings.to_json()}
-    check_training_folder(out, facts, file=OWN_FACTS, kind="recording")
+    first_seed = RECORDING[seed * SCENES_PER_RECORDING]
+    facts = {
+        "episodes": episodes,
+        "seed": seed,
+        "side_px": side_px,
+        "scene": settings.to_json(),
+        "simulator": simulator_versions(),
+    }
+    check_training_folder(out, facts, file=SCENE_FILE, kind="recording")
     layout = _layout(side_px)
-    done, num_frames, next_seed = _find(out, episodes, seed * TRIES)
+    done, num_frames, next_seed = _find(out, episodes, first_seed)
     if done < episodes or not (out / STATISTICS).exists():
         num_bytes = round((episodes - done) * FRAMES * side_px**2 * BYTES_A_PIXEL)
-        with training_folder(out, facts, num_bytes, file=OWN_FACTS), one_process(out):
-            num_frames, next_seed = _continue(
-                out, layout, episodes, seed * TRIES, settings, progress
-            )
+        with training_folder(out, facts, num_bytes, file=SCENE_FILE), one_process(out):
+            num_frames, next_seed = _continue(out, layout, episodes, first_seed, settings, progress)
             finish(out, layout)
-    return Recorded(out, episodes, num_frames, next_seed - seed * TRIES - episodes)
+    return Recorded(out, episodes, num_frames, next_seed - first_seed - episodes)
 
 
 def _find(out: Path, episodes: int, first_seed: int) -> tuple[int, int, int]:
@@ -159,14 +172,14 @@ def demonstrate(scene: PickingScene, seed: int) -> Episode | None:
         seed: of the episode.
     """
     seen, actions = [scene.reset(seed)], list[Any]()
-    while len(actions) < scene.settings.horizon and not seen[-1].lifted:
+    while len(actions) < scene.settings.horizon and not seen[-1].success:
         actions.append(expert_action(seen[-1].privileged))
         seen.append(scene.step(actions[-1]))
-    if not seen[-1].lifted:
+    if not seen[-1].success:
         return None
     before = seen[:-1]
     return Episode(
-        frames=[observation.picture for observation in before],
+        frames=[observation.image for observation in before],
         states=np.stack([observation.state for observation in before]),
         actions=np.stack(actions),
         privileged=np.stack([observation.privileged for observation in before]),

@@ -1,6 +1,7 @@
 """The simulated scene: a robot has to lift a cube from a table with other objects on it."""
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from types import TracebackType
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 from numpy.typing import NDArray
 
-from polyscale.errors import InputError
+from polyscale.errors import InputError, require
 from polyscale.robot.arrangement import CUBE_RGB, Arrangement, arrange
 from polyscale.robot.model import (
     CUBE,
@@ -22,6 +23,9 @@ from polyscale.robot.model import (
 from polyscale.robot.rendering import load_mujoco, make_renderer
 from polyscale.robot.settings import SceneSettings
 
+SCENE_VERSION = 1
+"""Increase it when the same settings, seed and actions give other observations."""
+
 FPS = 25
 """Actions per second."""
 
@@ -30,6 +34,9 @@ SUBSTEPS = 20
 
 REACH_M = 0.05
 """Largest movement of the gripper along each axis in one action."""
+
+ACTION_LIMIT = 1.0
+"""Actions are clipped to ± this value."""
 
 TABLE_Z_M = 0.4
 CUBE_Z_M = 0.425
@@ -52,23 +59,35 @@ PRIVILEGED_NAMES = (*STATE_NAMES, "cube_x", "cube_y", "cube_z")
 ACTION_NAMES = ("x", "y", "z", "fingers")
 
 
+def simulator_versions() -> dict[str, str]:
+    """Versions on which observations depend; part of every key and file of simulated episodes.
+
+    Raises:
+        MissingExtraError: if MuJoCo or gymnasium-robotics is not installed.
+    """
+    packages = {"mujoco": "mujoco", "gymnasium-robotics": "gymnasium_robotics"}
+    for module in packages.values():
+        require(module, extra="robot", feature="The simulated scene")
+    return {"scene": str(SCENE_VERSION)} | {package: version(package) for package in packages}
+
+
 @dataclass(frozen=True, eq=False)
 class Observation:
     """What is observed before an action.
 
     Attributes:
-        picture: what the camera sees, RGB from 0 to 255.
-        state: what the robot knows about itself: position (3, metres) and velocity (3, metres per
-            second) of the gripper, and the distance between its fingers (1, metres).
+        image: what the camera sees, RGB from 0 to 255.
+        state: what the robot knows about itself (proprioception): position (3, metres) and velocity
+            (3, metres per second) of the gripper, and the distance between its fingers (1, metres).
         privileged: the state, and the position of the cube's centre (3, metres), which only a
             simulator knows.
-        lifted: whether the cube has been lifted by at least `SceneSettings.lift_m`.
+        success: whether the cube has been lifted by at least `SceneSettings.lift_m`.
     """
 
-    picture: UInt8[np.ndarray, "side side 3"]
+    image: UInt8[np.ndarray, "side side 3"]
     state: Float32[np.ndarray, " num_state"]
     privileged: Float32[np.ndarray, " num_privileged"]
-    lifted: bool
+    success: bool
 
 
 class PickingScene:
@@ -141,7 +160,7 @@ class PickingScene:
             raise InputError(
                 f"action must be 4 finite numbers, but got {action.tolist()}. Check the policy."
             )
-        action = action.clip(-1, 1)
+        action = action.clip(-ACTION_LIMIT, ACTION_LIMIT)
         self._follow(REACH_M * action[:3])
         for finger in FINGERS:
             self._data.actuator(finger).ctrl = self._data.joint(finger).qpos + action[3]

@@ -7,28 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
-from polyscale.data import DemonstrationData, Demonstrations, Starts
+from polyscale.data import DemonstrationData, Demonstrations, EvaluationScenes
 from polyscale.data.lerobot import (
     ACTION,
-    OWN_FACTS,
     PRIVILEGED,
+    SCENE_FILE,
     STATE,
     Recording,
     read_lerobot,
 )
 from polyscale.data.options import split_options, to_count, to_path
 from polyscale.errors import InputError, near_matches
-from polyscale.robot.recording import record
-from polyscale.robot.scene import ACTION_NAMES, PRIVILEGED_NAMES, STATE_NAMES
+from polyscale.robot.evaluation_scenes import make_evaluation_scenes
+from polyscale.robot.recording import EPISODES, record
+from polyscale.robot.scene import ACTION_NAMES, PRIVILEGED_NAMES, STATE_NAMES, simulator_versions
 from polyscale.robot.settings import SceneSettings
-from polyscale.robot.starts import make_starts
 from polyscale.types import Progress, silent
 
 FETCH = "fetch"
 LEROBOT = "lerobot"
-
-EPISODES = 120
-"""Default number of demonstrations of `fetch`."""
 
 TRIALS = 100
 """Default number of test episodes in the simulated scene."""
@@ -36,13 +33,10 @@ TRIALS = 100
 MIN_EPISODES = 2
 """Least number of training episodes: one to train on, and one to choose among candidates."""
 
-SIZES = ("trials", "limit")
+SIZE_OPTIONS = ("trials", "limit")
 
 TEST_SHARE = 5
 """If the scene cannot be simulated, one in this many episodes is held out for testing."""
-
-FORMAT = 1
-"""Version of cached recordings; increase it when the same settings record something else."""
 
 
 def load_demonstrations(
@@ -78,7 +72,7 @@ def load_demonstrations(
             f"simulated: one in {TEST_SHARE} of its episodes is held out for the test."
         )
     train, test = _split(source, recording, trials=trials, seed=seed)
-    if isinstance(test, Starts):
+    if isinstance(test, EvaluationScenes):
         about = f"{trials} scenes that no demonstration shows"
     else:
         test = _first(test, limit)
@@ -98,10 +92,10 @@ def _read_source(source: str) -> tuple[Path | None, dict[str, str]]:
     """The folder, or None for `fetch`, whose folder is in the cache; and the options."""
     scheme, colon, rest = source.partition(":")
     if scheme == LEROBOT and rest:
-        place, options = split_options(rest, ("camera", *SIZES))
+        place, options = split_options(rest, ("camera", *SIZE_OPTIONS))
         return to_path(place), options
     if scheme.partition("?")[0] == FETCH and not colon:
-        _, options = split_options(source, ("episodes", *SIZES))
+        _, options = split_options(source, ("episodes", *SIZE_OPTIONS))
         return None, options
     raise InputError(
         f"data must be {FETCH} or {LEROBOT}:DIR, but got {source!r}."
@@ -111,13 +105,13 @@ def _read_source(source: str) -> tuple[Path | None, dict[str, str]]:
 
 def _split(
     source: str, recording: Recording, *, trials: int, seed: int
-) -> tuple[Demonstrations, Starts | Demonstrations]:
+) -> tuple[Demonstrations, EvaluationScenes | Demonstrations]:
     """Demonstrations to train on, and what policies are tested on."""
     shown = recording.demonstrations
     if recording.scene is not None:
         settings = SceneSettings.from_json(recording.scene)
         _check_layout(source, shown)
-        return shown, make_starts(settings, trials, shown.read(0).width)
+        return shown, make_evaluation_scenes(settings, trials, shown.read(0).width)
     num_test = max(1, shown.num_episodes // TEST_SHARE)
     if shown.num_episodes - num_test < MIN_EPISODES:
         raise InputError(
@@ -144,7 +138,7 @@ def _check_layout(source: str, shown: Demonstrations) -> None:
         wrong.append(f"frames of {width} × {height} pixels, which are not square")
     if wrong:
         raise InputError(
-            f"data {source} must have the layout of the scene that its {OWN_FACTS} names, but has "
+            f"data {source} must have the layout of the scene that its {SCENE_FILE} names, but has "
             f"{'; '.join(wrong)}. Record it again, or delete that file, so that policies are "
             "judged by the error of their actions."
         )
@@ -163,7 +157,7 @@ def _recorded(source: str, episodes: int, cache: str | Path | None, progress: Pr
             f"with polyscale robot record --out DIR, and use {LEROBOT}:DIR as data."
         )
     scene = SceneSettings()
-    words = repr((FORMAT, scene, episodes))
+    words = repr((simulator_versions(), scene, episodes))
     key = blake2b(words.encode(), digest_size=8).hexdigest()
     out = Path(cache) / "demonstrations" / f"{FETCH}-{key}"
     return record(out, episodes, scene=scene, progress=progress).out

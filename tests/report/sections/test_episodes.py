@@ -31,7 +31,7 @@ def episodes(run):
 
 @pytest.fixture
 def film(run):
-    return FilmRow(candidate=next(iter(run.rows)), id="b", lifted=True, steps=17, bytes=webp())
+    return FilmRow(candidate=next(iter(run.rows)), id="b", success=True, steps=17, bytes=webp())
 
 
 def test_a_run_without_episodes_has_no_section(run):
@@ -56,10 +56,10 @@ def test_the_page_shows_every_start_and_film(run, episodes, film):
     page = episodes_section(replace(run, episodes=episodes, films=(film,)))
     assert page.count("<circle") == 3 * len(run.rows)
     assert page.count("data:image/webp") == 1
-    assert "lifted after 17 actions" in page
+    assert "success after 17 actions" in page
     assert "all 3 policies" in page
-    failed = replace(film, lifted=False)
-    assert "not lifted in 17" in episodes_section(replace(run, episodes=episodes, films=(failed,)))
+    failed = replace(film, success=False)
+    assert "no success in 17" in episodes_section(replace(run, episodes=episodes, films=(failed,)))
 
 
 @pytest.mark.parametrize(

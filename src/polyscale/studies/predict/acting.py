@@ -3,16 +3,16 @@
 from pathlib import Path
 
 from polyscale.errors import InputError
-from polyscale.features import weights_hash
+from polyscale.features import one_process, weights_hash
 from polyscale.learning.training import check_training_folder, training_folder
-from polyscale.robot import Episode
+from polyscale.robot import Rollout
+from polyscale.robot.evaluation import find_rollouts
+from polyscale.robot.scene import simulator_versions
+from polyscale.robot.seeds import ACTING
 from polyscale.robot.settings import check_whole
 from polyscale.studies.predict.loading import Predictor
 from polyscale.tasks import Actor
 from polyscale.types import Progress, silent
-
-FIRST_SEED = 3 * 10**9
-"""First seed of these scenes: above those of recordings, below those of choosing and tests."""
 
 MOST = 10**6
 """Largest number of episodes, and largest seed."""
@@ -28,7 +28,7 @@ def act_in_scenes(
     episodes: int = 10,
     seed: int = 0,
     progress: Progress = silent,
-) -> list[Episode]:
+) -> list[Rollout]:
     """Let a policy act in scenes that were used neither to train nor to compare it.
 
     The same call, also with more episodes, continues an interrupted one.
@@ -49,7 +49,7 @@ def act_in_scenes(
     if not isinstance(predictor, Actor):
         raise InputError(
             "head must be a policy that polyscale compare --task picking trained, but it is a head "
-            "that predicts pictures. Use polyscale predict for it."
+            "that makes predictions about pictures. Use polyscale predict for it."
         )
     check_whole("episodes", episodes, 1, MOST)
     check_whole("seed", seed, 0, MOST)
@@ -58,11 +58,14 @@ def act_in_scenes(
         "candidate": predictor.facts.get("candidate"),
         "policy": weights_hash(predictor.policy),
         "scene": predictor.scene.to_json(),
-        "execute": options.execute,
+        "simulator": simulator_versions(),
+        "action_steps": options.action_steps,
         "horizon": options.horizon,
     }
     given = {"file": "policy.json", "kind": "policy"}
     check_training_folder(out, facts, **given)
-    seeds = range(FIRST_SEED + seed, FIRST_SEED + seed + episodes)
-    with training_folder(out, facts, episodes * FILM_BYTES, file=given["file"]):
+    seeds = ACTING[seed : seed + episodes]
+    _, missing = find_rollouts(out, seeds, options)
+    num_bytes = sum(map(len, missing)) * FILM_BYTES
+    with training_folder(out, facts, num_bytes, file=given["file"]), one_process(out):
         return predictor.act(seeds, out, progress=progress)

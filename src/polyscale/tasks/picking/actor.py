@@ -8,8 +8,8 @@ from torch import nn
 
 from polyscale.errors import InputError
 from polyscale.operator.multiscale import MultiScale
-from polyscale.robot import Controller, ControlOptions, Episode, PickingScene, Policy, SceneSettings
-from polyscale.robot.episodes import judge
+from polyscale.robot import Controller, ControlOptions, PickingScene, Policy, Rollout, SceneSettings
+from polyscale.robot.evaluation import evaluate_policy
 from polyscale.types import Progress, silent
 
 
@@ -19,8 +19,8 @@ class Actor(nn.Module):
     Args:
         module: the encoder: a backbone and its scales.
         policy: trained on features of the encoder.
-        facts: of the policy's file, of which "scene", "side_px", "execute", "horizon" and "live"
-            are used.
+        facts: of the policy's file, of which "scene", "side_px", "action_steps", "horizon" and
+            "live" are used.
     """
 
     def __init__(self, module: MultiScale, policy: Policy, facts: Mapping[str, Any]) -> None:
@@ -30,7 +30,7 @@ class Actor(nn.Module):
         self.side_px = int(facts["side_px"])
         self.options = ControlOptions(
             horizon=facts["horizon"] or self.scene.horizon,
-            execute=facts["execute"],
+            action_steps=facts["action_steps"],
             film=True,
             parallel=not facts.get("live"),  # a user's own model may keep what a call left
         )
@@ -43,7 +43,7 @@ class Actor(nn.Module):
 
     def act(
         self, seeds: Sequence[int], folder: Path, *, progress: Progress = silent
-    ) -> list[Episode]:
+    ) -> list[Rollout]:
         """Run and film one episode for each seed; those that the folder holds are not run again.
 
         Args:
@@ -57,7 +57,7 @@ class Actor(nn.Module):
         Raises:
             RunError: if no library can render, files cannot be written, or an action is not finite.
         """
-        return judge(
+        return evaluate_policy(
             Controller(module=self.module, policy=self.policy, options=self.options),
             lambda: PickingScene(self.scene, self.side_px),
             seeds,

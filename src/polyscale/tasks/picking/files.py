@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from polyscale.data import Starts
+from polyscale.data import EvaluationScenes
 from polyscale.records import FILMS_FILE, Episodes, FilmRow, write_json
 from polyscale.tasks.evaluation import Scores
 from polyscale.tasks.files import most_divided
@@ -18,7 +18,7 @@ MAX_FILM_BYTES = 300_000
 """Larger films are left out, so that a page of them stays small."""
 
 
-def write_episodes(folder: Path, starts: Starts, scores: Mapping[str, Scores]) -> None:
+def write_episodes(folder: Path, starts: EvaluationScenes, scores: Mapping[str, Scores]) -> None:
     """Write where episodes began, and how often each candidate succeeded there."""
     record = Episodes(
         ids=starts.ids,
@@ -29,7 +29,7 @@ def write_episodes(folder: Path, starts: Starts, scores: Mapping[str, Scores]) -
     write_json(folder / EPISODES_FILE, record)
 
 
-def write_films(folder: Path, starts: Starts, scores: Mapping[str, Scores]) -> None:
+def write_films(folder: Path, starts: EvaluationScenes, scores: Mapping[str, Scores]) -> None:
     """Write films of the starts on which candidates differ most, to show successes and failures."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -43,11 +43,11 @@ def write_films(folder: Path, starts: Starts, scores: Mapping[str, Scores]) -> N
                 row = FilmRow(
                     candidate=name,
                     id=starts.ids[index],
-                    lifted=episode.lifted,
+                    success=episode.success,
                     steps=episode.steps,
                     bytes=episode.film,
                 )
                 rows.append(asdict(row))
-    columns = {"candidate": pa.string(), "id": pa.string(), "lifted": pa.bool_()}
+    columns = {"candidate": pa.string(), "id": pa.string(), "success": pa.bool_()}
     columns |= {"steps": pa.int64(), "bytes": pa.binary()}
     pq.write_table(pa.Table.from_pylist(rows, pa.schema(columns)), folder / FILMS_FILE)

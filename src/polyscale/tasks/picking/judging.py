@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from polyscale.data import Starts
-from polyscale.robot import Episode
+from polyscale.data import EvaluationScenes
+from polyscale.robot import Rollout
 from polyscale.stats import MIN_SEEDS
 from polyscale.tasks.evaluation import Scores
 
@@ -22,7 +22,7 @@ ACTION_ERROR = "action_error"
 
 
 def success_scores(
-    episodes: Sequence[Sequence[Episode]], starts: Starts | None = None
+    episodes: Sequence[Sequence[Rollout]], starts: EvaluationScenes | None = None
 ) -> tuple[Scores, list[float]]:
     """Score policies by how often they lift the cube.
 
@@ -34,12 +34,12 @@ def success_scores(
         Scores, and the success rate of each policy, 0 to 1. Only the episodes of a single policy
         count as right or wrong.
     """
-    lifted = np.array([[episode.lifted for episode in own] for own in episodes])
-    share = lifted.mean(axis=0)
+    success = np.array([[episode.success for episode in own] for own in episodes])
+    share = success.mean(axis=0)
     columns = {
         SUCCESS: share.astype(np.float32),
         "correct": share > 0.5,
-        "lifted": lifted.T.tolist(),
+        "success_of_each": success.T.tolist(),
         "steps": np.array([[episode.steps for episode in own] for own in episodes]).T.tolist(),
     }
     if starts is not None:
@@ -48,12 +48,12 @@ def success_scores(
         value=float(share.mean()),
         columns=columns,
         image_scores=share,
-        correct=lifted[0] if len(lifted) == 1 else None,
+        correct=success[0] if len(success) == 1 else None,
         statistics=share[:, None],
-        trainings=lifted.astype(np.float64) if len(lifted) >= MIN_SEEDS else None,
+        trainings=success.astype(np.float64) if len(success) >= MIN_SEEDS else None,
         details=episodes,
     )
-    return scores, lifted.mean(axis=1).tolist()
+    return scores, success.mean(axis=1).tolist()
 
 
 def error_scores(errors: Sequence[NDArray[np.float64]]) -> tuple[Scores, list[float]]:

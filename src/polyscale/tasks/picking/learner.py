@@ -6,21 +6,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyscale.data import Demonstrations
 from polyscale.features import MapSource
 from polyscale.learning.training import TrainContext
 from polyscale.robot import (
     Controller,
     ControlOptions,
-    Demonstrated,
-    Episode,
+    ImitationData,
     PickingScene,
     Policy,
+    Rollout,
     SceneSettings,
     action_errors,
-    judge,
+    evaluate_policy,
     make_policy,
     train_policy,
 )
+from polyscale.robot.scene import simulator_versions
 from polyscale.tasks.evaluation import Case
 from polyscale.tasks.picking.settings import PickingSettings
 from polyscale.tasks.picking.split import PickingSplit
@@ -47,7 +49,7 @@ class Learner:
     fingerprint: str
     facts: dict[str, Any]
 
-    def act(self, seeds: tuple[int, ...], what: str, *, film: bool = False) -> list[Episode]:
+    def act(self, seeds: tuple[int, ...], what: str, *, film: bool = False) -> list[Rollout]:
         """Run one episode for each seed, and return them in the order of the seeds.
 
         Args:
@@ -59,17 +61,23 @@ class Learner:
         scene = SceneSettings.from_json(case.data.scene)
         options = ControlOptions(
             horizon=settings.horizon or scene.horizon,
-            execute=settings.execute,
+            action_steps=settings.action_steps,
             lockstep=settings.lockstep,
             privileged=self.privileged,
-            film=film and self.policy.sees,
+            film=film and self.policy.uses_images,
             parallel=case.parallel,
         )
-        side_px = case.data.train.read(0).width if self.policy.sees else 0
-        facts = {"execute": options.execute, "horizon": options.horizon, "scene": case.data.scene}
-        key = case.store.key({"policy": self.fingerprint, **facts})
+        side_px = case.data.train.read(0).width if self.policy.uses_images else 0
+        key = case.store.key(
+            {
+                "policy": self.fingerprint,
+                "scene": case.data.scene,
+                "simulator": simulator_versions(),
+                **{name: getattr(options, name) for name in ("action_steps", "horizon")},
+            }
+        )
         with case.stage("episodes"):
-            return judge(
+            return evaluate_policy(
                 Controller(module=case.module, policy=self.policy, options=options),
                 lambda: PickingScene(scene, side_px),
                 seeds,
@@ -79,19 +87,19 @@ class Learner:
             )
 
     def errors(
-        self, maps: MapSource, demonstrations: Any, frames: NDArray[np.int64]
+        self, maps: MapSource, demonstrations: Demonstrations, frames: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """Mean squared error of predicted actions in each episode.
 
         Args:
             maps: feature maps of all frames of the demonstrations.
-            demonstrations: `Demonstrations`, which hold states and actions.
+            demonstrations: their states and actions.
             frames: indices of the frames of whole episodes (num_frames,).
 
         Returns:
             Errors in units of the actions' variances (num_episodes,).
         """
-        data = _demonstrated(maps, demonstrations, privileged=self.privileged)
+        data = _imitation_data(maps, demonstrations, privileged=self.privileged)
         with self.case.stage("judging"):
             found = action_errors(self.policy, data, frames)
         _, episode = np.unique(data.episode_of[frames], return_inverse=True)
@@ -111,11 +119,11 @@ def learn_to_act(case: Case, number: int, *, privileged: bool = False) -> Learne
     settings: PickingSettings = case.settings
     split: PickingSplit = case.prepared
     training = settings.training(number)
-    data = _demonstrated(case.train, case.data.train, privileged=privileged)
-    policy = make_policy(data, split.learn, seed=training.seed)
+    data = _imitation_data(case.train, case.data.train, privileged=privileged)
+    policy = make_policy(data, split.train_frames, seed=training.seed)
     facts = {
         "maps": list(case.feature_keys),
-        "learn": split.learn.tolist(),
+        "frames": split.train_frames.tolist(),
         "actions": case.data.train.target_fingerprint,
         "policy": policy.config,
         "privileged": privileged,
@@ -130,7 +138,7 @@ def learn_to_act(case: Case, number: int, *, privileged: bool = False) -> Learne
         step=_step(case, "training", number),
     )
     with case.stage("policies"):
-        report = train_policy(policy, data, split.learn, training, context)
+        report = train_policy(policy, data, split.train_frames, training, context)
     return Learner(
         case=case,
         number=number,
@@ -138,7 +146,8 @@ def learn_to_act(case: Case, number: int, *, privileged: bool = False) -> Learne
         policy=policy,
         fingerprint=fingerprint,
         facts={
-            "head": "a transformer of 4 blocks and 192 channels on the last 16 steps, as in RPT",
+            "head": "a transformer of {blocks} blocks and {channels} channels on the last "
+            "{history} steps, as in RPT".format(**policy.config),
             "training": asdict(training),
             "policy_params": sum(p.numel() for p in policy.parameters()),
             "steps": report.steps,
@@ -149,14 +158,18 @@ def learn_to_act(case: Case, number: int, *, privileged: bool = False) -> Learne
     )
 
 
-def _demonstrated(maps: MapSource, demonstrations: Any, *, privileged: bool) -> Demonstrated:
-    return Demonstrated(
+def _imitation_data(
+    maps: MapSource, demonstrations: Demonstrations, *, privileged: bool
+) -> ImitationData:
+    states = demonstrations.privileged if privileged else demonstrations.states
+    assert states is not None, "only a simulated scene has privileged states"
+    return ImitationData(
         maps=maps,
-        states=demonstrations.privileged if privileged else demonstrations.states,
+        states=states,
         actions=demonstrations.actions,
         episode_of=demonstrations.episode_of,
     )
 
 
 def _step(case: Case, what: str, number: int) -> str:
-    return f"{case.candidate}: {what}{f', seed {number + 1}' if number else ''}"
+    return f"{case.candidate}: {what}{f', policy {number + 1}' if number else ''}"

@@ -11,6 +11,7 @@ from polyscale.learning.training import TrainSettings
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.plan import check_count
 from polyscale.robot import Policy
+from polyscale.robot.policy import CHUNK_SIZE
 from polyscale.tasks.options import option
 from polyscale.tasks.settings import RunSettings, seeds_option
 from polyscale.types import Backbone
@@ -37,7 +38,7 @@ class PickingSettings(RunSettings):
     features: ClassVar[Literal["pooled", "maps"]] = "maps"
     kept_with_heads: ClassVar[tuple[str, ...]] = (
         *RunSettings.kept_with_heads,
-        *("pooled", "execute", "horizon"),
+        *("pooled", "action_steps", "horizon"),
     )
 
     steps: int = option(400, name="policy-steps", help="Number of training steps of each policy.")
@@ -48,9 +49,10 @@ class PickingSettings(RunSettings):
         help="Policies get the mean over the picture instead of a feature map; only the map says "
         "where things are.",
     )
-    execute: int = option(
+    action_steps: int = option(
         1,
-        help="Number of the 16 predicted actions that are carried out before the next prediction.",
+        help=f"Number of the {CHUNK_SIZE} predicted actions that are carried out before the next "
+        "prediction.",
     )
     horizon: int | None = option(
         None,
@@ -61,28 +63,28 @@ class PickingSettings(RunSettings):
     lockstep: int = option(
         4, help="Number of episodes that run together, as one batch of the backbone."
     )
-    choosing: int = option(
+    validation_episodes: int = option(
         40,
         help="Number of episodes of the simulated scene by which candidates are chosen; they are "
         "not those of the test.",
     )
-    seeds: int = seeds_option()
+    seeds: int = seeds_option("All policies are judged.")
     held_out: float = 0.125
     memory_bytes: int = 4 * GIGABYTE
 
     def __post_init__(self) -> None:
-        for name in ("execute", "lockstep", "choosing", "seeds", "memory_bytes"):
+        for name in ("action_steps", "lockstep", "validation_episodes", "seeds", "memory_bytes"):
             check_count(name, getattr(self, name))
         if self.horizon is not None:
             check_count("horizon", self.horizon)
-        if self.execute > 16:
+        if self.action_steps > CHUNK_SIZE:
             raise InputError(
-                "execute must be at most 16, the number of predicted actions, but got "
-                f"{self.execute}."
+                f"action_steps must be at most {CHUNK_SIZE}, the number of predicted actions, but "
+                f"got {self.action_steps}. Lower it."
             )
         if not (isinstance(self.held_out, float) and 0 < self.held_out <= 0.5):
             raise InputError(
-                f"held_out must be above 0 and at most 0.5, but got {self.held_out!r}."
+                f"held_out must be above 0 and at most 0.5, but got {self.held_out!r}. Lower it."
             )
         require("pyarrow", extra="compare", feature="task picking")
         super().__post_init__()

@@ -7,18 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from polyscale.data import DemonstrationData, Demonstrations, Pictures, Starts
+from polyscale.data import DemonstrationData, Demonstrations, EvaluationScenes, Pictures
 from polyscale.data.dataset import changed_fingerprint
 from polyscale.errors import InputError
-
-CHOOSING_SEED = 5 * 10**9
-"""First seed of the scenes that candidates are chosen by: above those of recordings, and below
-those of tests."""
+from polyscale.robot.seeds import VALIDATION
 
 
 @dataclass(frozen=True, eq=False)
-class HeldEpisodes:
-    """Held-out demonstrations, as a data set with one item for each episode: its first frame.
+class EvaluationEpisodes:
+    """Demonstrations to test on, as a data set with one item for each episode: its first frame.
 
     Attributes:
         demonstrations: all frames of these episodes.
@@ -63,39 +60,43 @@ class PickingSplit:
     Attributes:
         train: frames of the training demonstrations.
         test: frames of the test.
-        learn: indices in `train` of the frames that policies are trained on.
-        held: indices in `train` of held-out frames, which form whole episodes; may be empty.
-        choosing: seeds of simulated scenes; may be empty.
+        train_frames: indices in `train` of the frames that policies are trained on.
+        validation_frames: indices in `train` of held-out frames, which form whole episodes; may be
+            empty.
+        validation_seeds: of simulated scenes; may be empty.
     """
 
     train: Pictures
     test: Pictures
-    learn: NDArray[np.int64]
-    held: NDArray[np.int64]
-    choosing: tuple[int, ...] = ()
+    train_frames: NDArray[np.int64]
+    validation_frames: NDArray[np.int64]
+    validation_seeds: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, data: DemonstrationData, settings: Any) -> "PickingSplit":
         """Split the data; if the scene can be simulated, all demonstrations are for training."""
         every, test = np.arange(len(data.train)), data.test
-        if isinstance(test, Starts):
-            choosing = tuple(range(CHOOSING_SEED, CHOOSING_SEED + settings.choosing))
-            if both := set(choosing) & set(test.seeds):
+        if isinstance(test, EvaluationScenes):
+            seeds = tuple(VALIDATION[: settings.validation_episodes])
+            if both := set(seeds) & set(test.seeds):
                 raise InputError(
                     "seeds of the test must not be those by which candidates are chosen, but "
                     f"{min(both)} is in both. Draw other test episodes."
                 )
-            none = np.zeros(0, np.int64)
             return cls(
-                train=data.train.frames, test=test.frames, learn=every, held=none, choosing=choosing
+                train=data.train.frames,
+                test=test.frames,
+                train_frames=every,
+                validation_frames=np.zeros(0, np.int64),
+                validation_seeds=seeds,
             )
         order = np.random.default_rng(settings.seed).permutation(data.train.num_episodes)
         num_held = max(1, round(settings.held_out * len(order)))
         is_held = np.isin(data.train.episode_of, order[:num_held])
-        assert isinstance(test, HeldEpisodes)
+        assert isinstance(test, EvaluationEpisodes)
         return cls(
             train=data.train.frames,
             test=test.demonstrations.frames,
-            learn=every[~is_held],
-            held=every[is_held],
+            train_frames=every[~is_held],
+            validation_frames=every[is_held],
         )

@@ -10,13 +10,13 @@ import numpy as np
 from torch import nn
 from typing_extensions import Self
 
-from polyscale.data import DemonstrationData, Starts
+from polyscale.data import DemonstrationData, EvaluationScenes
 from polyscale.errors import InputError
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import FILMS_FILE, Metric
 from polyscale.robot import Policy, load_demonstrations
-from polyscale.robot.starts import FIRST_SEED
-from polyscale.robot.train import check_demonstrations
+from polyscale.robot.seeds import EVALUATION
+from polyscale.robot.windows import check_demonstrations
 from polyscale.stats import MIN_SEEDS
 from polyscale.tasks.evaluation import (
     Baseline,
@@ -33,7 +33,7 @@ from polyscale.tasks.picking.files import EPISODES_FILE, write_episodes, write_f
 from polyscale.tasks.picking.judging import ACTION_ERROR, SUCCESS, error_scores, success_scores
 from polyscale.tasks.picking.learner import Learner, learn_to_act
 from polyscale.tasks.picking.settings import PickingSettings
-from polyscale.tasks.picking.split import HeldEpisodes, PickingSplit
+from polyscale.tasks.picking.split import EvaluationEpisodes, PickingSplit
 from polyscale.tasks.task import Task
 from polyscale.types import Candidate
 
@@ -78,15 +78,15 @@ class Picking(Task):
         """Raise an InputError also for demonstrations that a policy cannot learn from."""
         super().check_data(data)
         for split in (data.train, data.test):
-            if isinstance(split, Starts):
-                if min(split.seeds) < FIRST_SEED:
+            if isinstance(split, EvaluationScenes):
+                if min(split.seeds) < EVALUATION[0]:
                     raise InputError(
                         "seeds of test episodes must not be those of demonstrations, which are "
-                        f"below {FIRST_SEED:,}, but one is {min(split.seeds)}. Make them with "
-                        "polyscale.robot.make_starts."
+                        f"below {EVALUATION[0]:,}, but one is {min(split.seeds)}. Make them with "
+                        "polyscale.robot.make_evaluation_scenes."
                     )
                 continue
-            shown = split.demonstrations if isinstance(split, HeldEpisodes) else split
+            shown = split.demonstrations if isinstance(split, EvaluationEpisodes) else split
             check_demonstrations(shown.states, shown.actions, shown.episode_of)
         if data.train.num_episodes < 2:
             raise InputError(
@@ -96,9 +96,9 @@ class Picking(Task):
 
     def arrange(self, data: DemonstrationData) -> DemonstrationData:
         """Test on episodes instead of frames, because the frames of an episode are much alike."""
-        if isinstance(data.test, Starts | HeldEpisodes):
+        if isinstance(data.test, EvaluationScenes | EvaluationEpisodes):
             return data
-        episodes: Any = HeldEpisodes(data.test)
+        episodes: Any = EvaluationEpisodes(data.test)
         return replace(data, test=episodes)
 
     def for_data(self, data: DemonstrationData, settings: PickingSettings) -> Self:
@@ -111,13 +111,9 @@ class Picking(Task):
             InputError: if the settings name the other metric, or say how policies act where they
                 cannot.
         """
-        is_simulated = isinstance(data.test, Starts)
-        for name in () if is_simulated else ("execute", "horizon", "choosing"):
-            if (value := getattr(settings, name)) != getattr(PickingSettings, name):
-                raise InputError(
-                    f"{name} must be left out for data {data.name}, whose scene cannot be "
-                    f"simulated, but got {value}."
-                )
+        is_simulated = isinstance(data.test, EvaluationScenes)
+        if not is_simulated:
+            _refuse_acting(data, settings)
         if settings.metric == SUCCESS and not is_simulated:
             raise InputError(
                 f"metric must be {ACTION_ERROR} for data {data.name}, whose scene cannot be "
@@ -174,7 +170,7 @@ class Picking(Task):
             facts={**first.facts, **spread_of_seeds(values)},
             module=case.module,
             feature_dim=case.module.out_channels,
-            num_train=len(split.learn),
+            num_train=len(split.train_frames),
             num_tiles=case.module.plan.num_tiles,
             saved=SavedHead(name="policy", head=first.policy),
         )
@@ -212,10 +208,10 @@ class Picking(Task):
         case = learner.case
         split: PickingSplit = case.prepared
         if self.metric.key == SUCCESS:
-            return success_scores([learner.act(split.choosing, "other episodes")])[0], None
+            return success_scores([learner.act(split.validation_seeds, "other episodes")])[0], None
         held, learned = (
             error_scores([learner.errors(case.train, case.data.train, frames)])[0]
-            for frames in (split.held, split.learn)
+            for frames in (split.validation_frames, split.train_frames)
         )
         return held, learned.value
 
@@ -246,3 +242,12 @@ class Picking(Task):
             scores = {name: evaluation.scores for name, evaluation in run.evaluations.items()}
             write_episodes(folder, run.data.test, scores)
             write_films(folder, run.data.test, scores)
+
+
+def _refuse_acting(data: DemonstrationData, settings: PickingSettings) -> None:
+    for name in ("action_steps", "horizon", "validation_episodes"):
+        if (value := getattr(settings, name)) != getattr(PickingSettings, name):
+            raise InputError(
+                f"{name} must be left out for data {data.name}, whose scene cannot be "
+                f"simulated, but got {value}. Policies are judged by the error of their actions."
+            )

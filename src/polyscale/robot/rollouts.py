@@ -1,8 +1,9 @@
 """Closed-loop control: a policy acts in the scene, and its actions determine what it sees next.
 
 Several episodes run in lockstep, as one batch. On a CPU, several such groups run at once, in
-threads that share the cores as the threads of feature extraction do. Neither changes the result of
-an episode, except that features may differ in their last digits when the batch size differs.
+threads that share the cores as the threads of feature extraction do. The result of an episode
+depends on its seed and on its group, because features may differ in their last digits when the
+batch size differs.
 """
 
 import threading
@@ -15,15 +16,16 @@ from queue import SimpleQueue
 import torch
 
 from polyscale.features.workers import share_out, worker_pool
-from polyscale.robot.lockstep import Controller, Episode, Scene, Seconds, run_group
+from polyscale.robot.controller import Controller, ControlTimes, Rollout, Scene
+from polyscale.robot.lockstep import run_group
 
 
-def run_episodes(
+def run_rollouts(
     controller: Controller,
     make_scene: Callable[[], Scene],
     seeds: Sequence[int],
-    seconds: Seconds | None = None,
-) -> Generator[Episode, None, None]:
+    seconds: ControlTimes | None = None,
+) -> Generator[Rollout, None, None]:
     """Run one episode for each seed, and yield the episodes of a group when all of them have ended.
 
     Groups end in any order. Closing the iterator stops all threads within one step.
@@ -37,20 +39,39 @@ def run_episodes(
     Raises:
         RunError: if an action is not finite.
     """
-    size, num_workers = controller.options.lockstep, 1
+    groups = in_groups(seeds, controller.options.lockstep)
+    with closing(run_groups(controller, make_scene, groups, seconds)) as running:
+        for episodes in running:
+            yield from episodes
+
+
+def in_groups(seeds: Sequence[int], size: int) -> list[Sequence[int]]:
+    """Divide seeds into groups of this size; the last group may be smaller."""
+    return [seeds[i : i + size] for i in range(0, len(seeds), size)]
+
+
+def run_groups(
+    controller: Controller,
+    make_scene: Callable[[], Scene],
+    groups: Sequence[Sequence[int]],
+    seconds: ControlTimes | None = None,
+) -> Generator[list[Rollout], None, None]:
+    """Run groups of episodes, each in lockstep, and yield their episodes; see `run_rollouts`."""
+    num_workers = 1
     if controller.options.parallel:
         module, num_workers = share_out(controller.module)
         controller = replace(controller, module=module)
-    groups = [seeds[i : i + size] for i in range(0, len(seeds), size)]
     num_workers = min(num_workers, len(groups))
-    stop, found = threading.Event(), SimpleQueue[list[Episode] | BaseException]()
-    times = [Seconds() for _ in range(num_workers)]
+    stop, found = threading.Event(), SimpleQueue[list[Rollout] | BaseException]()
+    times = [ControlTimes() for _ in range(num_workers)]
 
     def work(number: int) -> None:
         try:
             with ExitStack() as stack, torch.inference_mode():
-                scenes = [stack.enter_context(closing(make_scene())) for _ in groups[number]]
-                for group in groups[number::num_workers]:
+                own = groups[number::num_workers]
+                num_scenes = max(map(len, own))
+                scenes = [stack.enter_context(closing(make_scene())) for _ in range(num_scenes)]
+                for group in own:
                     if stop.is_set():
                         break
                     found.put(run_group(controller, scenes, group, times[number], stop))
@@ -65,7 +86,7 @@ def run_episodes(
             episodes = found.get()
             if isinstance(episodes, BaseException):
                 raise episodes
-            yield from episodes
+            yield episodes
     finally:
         stop.set()
         workers.shutdown()

@@ -1,4 +1,4 @@
-"""The starts of the episodes in which policies are tested."""
+"""The scenes in which policies are tested."""
 
 import io
 from hashlib import blake2b
@@ -7,41 +7,41 @@ from threading import Lock
 import numpy as np
 from PIL import Image
 
-from polyscale.data import Pictures, Starts
-from polyscale.operator.plan import check_count
+from polyscale.data import EvaluationScenes, Pictures
 from polyscale.robot.arrangement import arrange
 from polyscale.robot.lerobot_writer import encode_png
-from polyscale.robot.scene import PickingScene
-from polyscale.robot.settings import SceneSettings
+from polyscale.robot.scene import PickingScene, simulator_versions
+from polyscale.robot.seeds import EVALUATION
+from polyscale.robot.settings import SceneSettings, check_whole
 
-FIRST_SEED = 10**10
-"""First seed of test episodes, above the seeds of all recordings."""
-
-FORMAT = 1
-"""Part of the fingerprint; increase it when the same settings and seeds give other frames."""
+MOST = 100_000
+"""Largest number of test episodes."""
 
 
-def make_starts(settings: SceneSettings, num: int, side_px: int = 448) -> Starts:
-    """Make the first `num` starts of test episodes, which are the same in every call.
+def make_evaluation_scenes(
+    settings: SceneSettings, trials: int, side_px: int = 448
+) -> EvaluationScenes:
+    """Make the first scenes in which policies are tested, which are the same in every call.
 
     All frames are rendered together when the first one is read.
 
     Args:
         settings: of the scene.
-        num: number of starts.
+        trials: number of scenes, 1 to 100 000.
         side_px: height and width of the frames.
 
     Raises:
-        InputError: if `num` is no whole number of at least 1.
+        InputError: if `trials` is not in its range.
+        MissingExtraError: if MuJoCo or gymnasium-robotics is not installed.
     """
-    check_count("num", num)
-    seeds = tuple(range(FIRST_SEED, FIRST_SEED + num))
+    check_whole("trials", trials, 1, MOST)
+    seeds = tuple(EVALUATION[:trials])
     cubes = [arrange(settings, seed).cube_xy_m for seed in seeds]
     frames = _Frames(settings, seeds, side_px)
-    words = repr((FORMAT, settings, seeds, side_px))
+    words = repr((simulator_versions(), settings, seeds, side_px))
     fingerprint = blake2b(words.encode(), digest_size=16).hexdigest()
-    pictures = Pictures(tuple(f"start-{i:04d}" for i in range(num)), frames, fingerprint)
-    return Starts(seeds, pictures, np.stack(cubes))
+    pictures = Pictures(tuple(f"start-{i:04d}" for i in range(trials)), frames, fingerprint)
+    return EvaluationScenes(seeds, pictures, np.stack(cubes))
 
 
 class _Frames:
@@ -60,4 +60,4 @@ class _Frames:
 
     def _draw(self) -> list[bytes]:
         with PickingScene(self._settings, self._side_px) as scene:
-            return [encode_png(scene.reset(seed).picture) for seed in self._seeds]
+            return [encode_png(scene.reset(seed).image) for seed in self._seeds]
