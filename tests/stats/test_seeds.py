@@ -4,6 +4,7 @@ import pytest
 from polyscale.errors import InputError
 from polyscale.records import Metric
 from polyscale.stats import (
+    accuracy_intervals,
     over_both,
     over_seeds,
     paired_contrasts,
@@ -102,3 +103,33 @@ def test_trainings_that_differ_widen_contrasts():
     assert same.p_value < 0.001
     assert varied.difference == pytest.approx(same.difference)
     assert varied.p_value > 0.05
+
+
+METRIC = Metric(key="success", name="Success rate")
+
+
+@pytest.mark.parametrize("num", [2, 4, 30, 60])
+def test_nothing_is_certain_because_few_images_are_alike(num):
+    right, wrong = np.ones((3, num)), np.zeros((3, num))
+    (low, high), (floor, ceiling) = training_intervals({"a": right, "b": wrong}).values()
+    assert low < 1 == high
+    assert floor == 0 < ceiling
+    (apart,) = training_contrasts({"a": right, "b": wrong}, metric=METRIC, margin=0.05)
+    (alike,) = training_contrasts({"a": right, "b": right}, metric=METRIC, margin=0.05)
+    assert (apart.difference, alike.difference) == (1, 0)
+    assert (apart.p_value < 0.05) == (num > 2)
+    assert (alike.p_equivalence < 0.05) == (num > 32)
+
+
+def test_intervals_of_shares_are_near_those_of_wilson_and_tango():
+    """With trainings that are all alike, which are no more than one."""
+    rng = np.random.default_rng(0)
+    first, second = rng.random(100) < 0.9, rng.random(100) < 0.8
+    values = {"a": np.tile(first, (3, 1)) * 1.0, "b": np.tile(second, (3, 1)) * 1.0}
+    intervals = accuracy_intervals({"a": first, "b": second})
+    for name, found in training_intervals(values).items():
+        assert found == pytest.approx(intervals[name], abs=0.01)
+    (both,) = training_contrasts(values, metric=METRIC, margin=0.05)
+    (exact,) = paired_contrasts({"a": first, "b": second})
+    assert (both.ci_low, both.ci_high) == pytest.approx((exact.ci_low, exact.ci_high), abs=0.015)
+    assert both.difference == pytest.approx(exact.difference)

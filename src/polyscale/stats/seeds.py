@@ -1,6 +1,6 @@
 """Several trainings of the same head: spread between seeds, apart from the spread over images."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import inf, sqrt
@@ -29,6 +29,7 @@ class SeedSpread:
         ci_low: lower end of the 95 % interval of the mean over test images: how other images would
             turn out with the same trainings.
         ci_high: upper end of this interval.
+        num_test: number of test images.
     """
 
     values: tuple[float, ...]
@@ -36,6 +37,7 @@ class SeedSpread:
     seed_std: float
     ci_low: float
     ci_high: float
+    num_test: int
 
 
 def over_seeds(values: Float[np.ndarray, "num_seeds num_test"], *, seed: int = 0) -> SeedSpread:
@@ -63,6 +65,7 @@ def over_seeds(values: Float[np.ndarray, "num_seeds num_test"], *, seed: int = 0
         seed_std=float(by_seed.std(ddof=1)),
         ci_low=low,
         ci_high=high,
+        num_test=values.shape[1],
     )
 
 
@@ -104,15 +107,57 @@ class BothSpread:
 def over_both(spread: SeedSpread) -> BothSpread:
     """An interval that covers other test images as well as other seeds.
 
-    The variance over test images and that of the mean over seeds are added. The second is known
-    from few seeds, so that Student's t is used, with Welch and Satterthwaite's degrees of freedom:
-    those of the seeds where seeds vary most, and of a normal distribution where they do not vary.
+    The variance over test images and that of the mean over seeds are added. Both are known from few
+    seeds and a number of images, so that Student's t is used, with Welch and Satterthwaite's
+    degrees of freedom: those of the seeds where seeds vary most, and of the images where they do.
     """
     num = len(spread.values)
     of_images = ((spread.ci_high - spread.ci_low) / (2 * norm.ppf((1 + LEVEL) / 2))) ** 2
     of_seeds = spread.seed_std**2 / num
-    freedom = (num - 1) * ((of_images + of_seeds) / of_seeds) ** 2 if of_seeds else inf
-    return BothSpread(mean=spread.mean, error=sqrt(of_images + of_seeds), freedom=freedom)
+    variance = of_images + of_seeds
+    unsure = of_images**2 / max(spread.num_test - 1, 1) + of_seeds**2 / (num - 1)
+    return BothSpread(
+        mean=spread.mean, error=sqrt(variance), freedom=variance**2 / unsure if unsure else inf
+    )
+
+
+def value_over_both(
+    values: Float[np.ndarray, "num_seeds num_test"], *, seed: int = 0
+) -> BothSpread:
+    """`over_both` of a candidate's values; where they are right or wrong, also if all are alike.
+
+    Agresti and Coull's four imaginary images, two right and two wrong, are added to images that are
+    right (1) or wrong (0). Without them, no wrong image among few would count as certainty.
+    """
+    added = [0.0, 0.0, 1.0, 1.0] if _is_binary(values) else []
+    return over_both(over_seeds(_with_images(values, added), seed=seed))
+
+
+def difference_over_both(
+    first: Float[np.ndarray, "num_seeds num_test"],
+    second: Float[np.ndarray, "num_seeds num_test"],
+    *,
+    seed: int = 0,
+) -> BothSpread:
+    """`over_both` of the difference of two candidates, paired by image and seed.
+
+    Where both are right (1) or wrong (0), half an imaginary image is added to each of the four ways
+    in which two candidates can answer, as in Agresti and Min's interval for paired shares. Two
+    images with differences of ±√½ have the same mean and variance.
+    """
+    added = [0.5**0.5, -(0.5**0.5)] if _is_binary(first) and _is_binary(second) else []
+    return over_both(over_seeds(_with_images(first - second, added), seed=seed))
+
+
+def _is_binary(values: Float[np.ndarray, "num_seeds num_test"]) -> bool:
+    return bool(np.isin(values, (0, 1)).all())
+
+
+def _with_images(
+    values: Float[np.ndarray, "num_seeds num_test"], added: Sequence[float]
+) -> Float[np.ndarray, "num_seeds num_all"]:
+    """The values, and imaginary images that are alike for all seeds."""
+    return np.hstack([values, np.tile(np.array(added, values.dtype), (len(values), 1))])
 
 
 def training_intervals(
@@ -127,7 +172,11 @@ def training_intervals(
     Raises:
         InputError: if there are fewer than three trainings, or no images.
     """
-    return {name: over_both(over_seeds(own, seed=seed)).interval() for name, own in values.items()}
+    intervals = {}
+    for name, own in values.items():
+        low, high = value_over_both(own, seed=seed).interval()
+        intervals[name] = (max(low, 0.0), min(high, 1.0)) if _is_binary(own) else (low, high)
+    return intervals
 
 
 def training_contrasts(
@@ -152,7 +201,7 @@ def training_contrasts(
     check_unit_margin(margin, metric.key)
     contrasts = []
     for first, second in combinations(values, 2):
-        both = over_both(over_seeds(values[first] - values[second], seed=seed))
+        both = difference_over_both(values[first], values[second], seed=seed)
         (low, high), (low90, high90) = both.interval(), both.interval(1 - 2 * ALPHA)
         contrasts.append(
             Contrast(
@@ -160,7 +209,7 @@ def training_contrasts(
                 second=second,
                 metric=metric.key,
                 higher_is_better=metric.higher_is_better,
-                difference=both.mean,
+                difference=float((values[first] - values[second]).mean()),
                 ci_low=low,
                 ci_high=high,
                 ci90_low=low90,

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from polyscale.learning.pretraining import Pretrained
 from polyscale.records import Arm, ArmContrast, Arms, Result, Timing
-from polyscale.stats import holm, over_both, over_seeds
+from polyscale.stats import difference_over_both, holm, over_seeds
 from polyscale.studies.arms.plan import ArmsPlan
 from polyscale.studies.arms.settings import BASE, DURING, LARGER
 from polyscale.studies.arms.task import OverTrainings
@@ -111,15 +111,16 @@ def make_arms(
         num_probe=len(plan.probe_data.train),
         epochs=trainings[BASE].epochs,
         arms=tuple(map(arm, about)),
-        contrasts=_contrasts({pair: correct[pair[0]] - correct[pair[1]] for pair in pairs}, plan),
+        contrasts=_contrasts(pairs, correct, plan),
     )
 
 
 def _contrasts(
-    differences: Mapping[tuple[str, str], Correct], plan: ArmsPlan
+    pairs: Sequence[tuple[str, str]], correct: Mapping[str, Correct], plan: ArmsPlan
 ) -> tuple[ArmContrast, ...]:
-    spreads = {pair: over_seeds(each, seed=plan.seed) for pair, each in differences.items()}
-    both = {pair: over_both(spread) for pair, spread in spreads.items()}
+    sides = {pair: (correct[pair[0]], correct[pair[1]]) for pair in pairs}
+    spreads = {pair: over_seeds(a - b, seed=plan.seed) for pair, (a, b) in sides.items()}
+    both = {pair: difference_over_both(a, b, seed=plan.seed) for pair, (a, b) in sides.items()}
     intervals = {pair: each.interval() for pair, each in both.items()}
     corrected = holm([each.p_value for each in both.values()])
     return tuple(
