@@ -9,4 +9,5 @@ def test_it_is_shown_and_priced_but_not_run(run, refused):
     assert dry.returncode == 0, dry.stderr
     assert "A real run needs" in dry.stdout
     words = "recipe picking-mvp can only be run with --dry"
+    refused(run("recipe", "run", "picking-mvp"), words)
     refused(run("recipe", "run", "picking-mvp", "--data", "lerobot:x"), words)

@@ -131,17 +131,17 @@ def features(**changes):
 VIDEO = {"dtype": "video", "shape": [4, 6, 3], "names": None}
 
 REFUSED = {
-    "several cameras": ({}, None, "option camera of data must say which of .*front.*wrist"),
+    "several cameras": ({}, None, "option camera of data must name one of .*front.*wrist"),
     "no such camera": ({}, "top", "option camera of data must be one of .* but got 'top'"),
     "videos": (
         {"features": features(**{FRONT: VIDEO, WRIST: VIDEO})},
         None,
-        "must hold its frames as images, but has videos alone. Record it with use_videos=False",
+        "must hold its frames as images, but has only videos. Record it with use_videos=False",
     ),
     "no camera": ({"features": features(**{FRONT: None, WRIST: None})}, None, "no camera"),
     "no action": ({"features": features(action=None)}, "front", "must have the feature action"),
     "an older version": ({"codebase_version": "v2.1"}, "front", "version 3 .* but is v2.1"),
-    "no speed": ({"fps": None}, "front", "whole data set of LeRobot, but meta/info.json"),
+    "no speed": ({"fps": None}, "front", "complete LeRobot data set, but meta/info.json"),
 }
 
 
@@ -167,14 +167,15 @@ def spoil(folder, name, values):
 @pytest.mark.parametrize(
     ("name", "values", "message"),
     [
-        ("action", [[0.0, np.nan]] * 4, "action holds what is no number"),
+        ("action", [[0.0, np.nan]] * 4, "action has values that are not finite"),
         ("action", [[0.0, 1.0]] * 2 + [None] * 2, "more numbers in one frame"),
         ("action", [[0.0], [0.0, 1.0], [1.0], [0.0]], "more numbers in one frame"),
         ("action", [[0.0]] * 4, "more numbers in one file"),
-        ("action", ["left"] * 4, "action holds what is no number"),
+        ("action", ["left"] * 4, "action has values that are not finite"),
         (FRONT, ["left"] * 4, "file-001.parquet: .*front holds no bytes of images"),
-        ("frame_index", [0, 2, 1, 3], "not in the order"),
-        ("episode_index", [0, 0, 0, 0], "not in the order"),
+        ("frame_index", [0, 2, 1, 3], "not in order"),
+        ("episode_index", [0, 0, 0, 0], "not in order"),
+        ("frame_index", [0, 2, 0, 1], "some are missing"),
     ],
 )
 def test_damaged_columns_are_named(folder, name, values, message):
@@ -225,7 +226,7 @@ def test_actions_without_numbers(folder):
         none = pa.array([[]] * len(table), pa.list_(pa.float32()))
         column = table.column_names.index("action")
         pq.write_table(table.set_column(column, "action", none), file)
-    with pytest.raises(InputError, match="action holds what is no number"):
+    with pytest.raises(InputError, match="action has values that are not finite"):
         read_lerobot(folder, camera="front")
 
 

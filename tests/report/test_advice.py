@@ -25,7 +25,7 @@ HEADS = {
     "saturated": f"Take {SMALL_COSTS}: the test images leave nothing to gain. No other candidate "
     "could be better by more than 0.5 points.",
     "no_better_than_floor": f"Take none of these yet: {SMALL_COSTS} is not shown to be better than "
-    "“most frequent class”, which needs no trained model.",
+    "“most frequent class”, which needs no vision model.",
     "undecided": f"For now, take {SMALL_COSTS}: the test images can’t tell whether lite0 at scales "
     "1, 2 is better.",
     "likely": f"Take {SMALL_COSTS}: nothing that costs more is shown to do better. The test images "

@@ -1,5 +1,6 @@
 """Policies are judged, and a killed evaluation continues."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -42,6 +43,7 @@ def test_a_killed_evaluation_goes_on_to_the_same_episodes(seeing, tmp_path, lock
     with file.open("a") as lines:
         lines.write('\nnot JSON\n{"seed": "905"}')
     assert evaluate_policy(controller, make, toy.SEEDS, tmp_path) == whole
+    assert file.read_text().endswith("}\n")
     began = []
 
     class Watched(toy.Plane):
@@ -58,6 +60,8 @@ def test_more_or_fewer_episodes_are_those_of_a_folder_of_their_own(seeing, tmp_p
     controller = replace(seeing, options=replace(seeing.options, lockstep=4))
     for seeds in (toy.SEEDS[:num], toy.SEEDS, toy.SEEDS[:3]):
         found = evaluate_policy(controller, make, seeds, tmp_path / "one")
+        lines = (tmp_path / "one" / "episodes.jsonl").read_text().splitlines()
+        assert {json.loads(line)["seed"] for line in lines} >= set(seeds)
         alone = evaluate_policy(controller, make, seeds, tmp_path / f"{len(seeds)}")
         assert found == alone
 

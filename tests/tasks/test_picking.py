@@ -99,14 +99,14 @@ def test_a_simulated_run_from_data_to_report(compare, simulated, tmp_path):
 
 
 def test_an_episode_counts_once_however_many_policies_see_it(compare, simulated):
-    run = compare(simulated, CANDIDATES[:1], seeds=2)
+    run = compare(simulated, CANDIDATES[:1], seeds=3)
     (row,), (scores,) = run.rows, run.scores.values()
     assert not run.plan.task.right_or_wrong
     assert scores.correct is None
     assert scores.statistics.shape == (len(simulated.test), 1)
     assert row.value == pytest.approx(np.mean(row.probe["seed_values"]))
     each = np.array(scores.columns["success_of_each"])
-    assert each.shape == (len(simulated.test), 2)
+    assert each.shape == (len(simulated.test), 3)
     np.testing.assert_allclose(scores.image_scores, each.mean(axis=1))
 
 
@@ -216,6 +216,7 @@ def test_a_single_demonstration_is_refused(plan, shown):
         ({"action_steps": 17}, "action_steps must be at most 16"),
         ({"lockstep": 0}, "lockstep must be"),
         ({"horizon": 0}, "horizon must be"),
+        ({"seeds": 2}, "seeds must be 1 or at least 3, but got 2"),
         ({"validation_episodes": 0}, "validation_episodes must be"),
         ({"held_out": 0.9}, "held_out must be above 0 and at most 0.5"),
         ({"steps": 0}, "steps must be an int of at least 1"),

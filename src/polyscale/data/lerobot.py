@@ -5,6 +5,7 @@ when they are needed.
 """
 
 import json
+import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from contextlib import closing
@@ -102,7 +103,7 @@ def read_lerobot(
 
 
 class _Columns(NamedTuple):
-    """All of a data set but its frames.
+    """All columns of a data set except the frames.
 
     `groups` says where the frames are: file, row group and the index of its first frame.
     """
@@ -120,7 +121,7 @@ class _Columns(NamedTuple):
         import pyarrow.parquet as pq
 
         names = [STATE, ACTION, EPISODE, FRAME, *([PRIVILEGED] if PRIVILEGED in features else [])]
-        files = sorted(folder.glob("data/*/*.parquet"))
+        files = sorted(folder.glob("data/*/*.parquet"), key=_numbers_in)
         if not files:
             raise _damaged(folder, "there is no data/chunk-000/file-000.parquet")
         parts, groups, num_frames = list[dict[str, NDArray[Any]]](), [], 0
@@ -143,8 +144,12 @@ class _Columns(NamedTuple):
             raise _damaged(folder, "it has no frames")
         columns = {name: _joined(folder, name, [part[name] for part in parts]) for name in names}
         episode, frame = (columns[name][:, 0].astype(np.int64) for name in (EPISODE, FRAME))
-        if (np.diff(episode * (frame.max() + 1) + frame) <= 0).any():
-            raise _damaged(folder, "its frames are not in the order of episodes and time")
+        is_next = (np.diff(episode) == 0) & (np.diff(frame) == 1)
+        is_first = (np.diff(episode) > 0) & (frame[1:] == 0)
+        if frame[0] != 0 or not (is_next | is_first).all():
+            raise _damaged(
+                folder, "its frames are not in order, or some are missing"
+            )
         return cls(
             columns[STATE].astype(np.float32),
             columns[ACTION].astype(np.float32),
@@ -219,12 +224,12 @@ def _choose_camera(folder: Path, kinds: Mapping[str, str], camera: str | None) -
     if not images:
         raise InputError(
             f"data {str(folder)!r} must hold its frames as images, but has "
-            f"{'videos alone' if videos else 'no camera'}. Record it with use_videos=False."
+            f"{'only videos' if videos else 'no camera'}. Record it with use_videos=False."
         )
     if camera is None:
         if len(images) > 1:
             raise InputError(
-                f"option camera of data must say which of {', '.join(images)} is looked through. "
+                f"option camera of data must name one of {', '.join(images)}, but is missing. "
                 f"Example: ?camera={images[0]}"
             )
         return images[0]
@@ -235,6 +240,11 @@ def _choose_camera(folder: Path, kinds: Mapping[str, str], camera: str | None) -
             f"{near_matches(camera, images)}"
         )
     return chosen[0]
+
+
+def _numbers_in(file: Path) -> tuple[int, ...]:
+    """Sorts `chunk-1000` after `chunk-999`."""
+    return tuple(map(int, re.findall(r"\d+", f"{file.parent.name}/{file.name}")))
 
 
 def _numbers(folder: Path, name: str, column: Any) -> NDArray[Any]:
@@ -252,7 +262,7 @@ def _numbers(folder: Path, name: str, column: Any) -> NDArray[Any]:
         or column.null_count
         or not np.isfinite(values).all()
     ):
-        raise _damaged(folder, f"{name} holds what is no number")
+        raise _damaged(folder, f"{name} has values that are not finite numbers")
     return values.reshape(len(column), -1)
 
 
@@ -276,7 +286,7 @@ def _read_scene(folder: Path) -> Mapping[str, Any] | None:
 def _fingerprint(
     columns: _Columns, camera: str, cache: str | Path | None, progress: Progress
 ) -> str:
-    """Of the bytes of all files, and of which camera of them."""
+    """Hash of all files and of the camera's name."""
     files = tuple(dict.fromkeys(file for file, _, _ in columns.groups))
     combined = blake2b(camera.encode(), digest_size=16)
     with closing(InspectionCache(cache)) as database:
@@ -294,6 +304,6 @@ def _fingerprint(
 
 def _damaged(folder: Path, reason: str) -> InputError:
     return InputError(
-        f"data {str(folder)!r} must be a whole data set of LeRobot, but {reason}. "
+        f"data {str(folder)!r} must be a complete LeRobot data set, but {reason}. "
         "Write it again, or check the path."
     )

@@ -7,6 +7,7 @@ locks, as on Windows and some network drives, nothing is removed.
 """
 
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -120,9 +121,14 @@ def delete(path: Path) -> None:
 
 
 def _create_file(folder: Path) -> str:
-    descriptor, name = tempfile.mkstemp(PARTIAL, dir=folder)
-    os.close(descriptor)
-    return name
+    """A new file that others may read as far as the user's umask lets them, unlike `mkstemp`'s."""
+    while True:
+        file = folder / f"tmp{secrets.token_hex(8)}{PARTIAL}"
+        try:
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        except FileExistsError:
+            continue
+        return str(file)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ Advice = Literal[
     "undecided",
 ]
 """One scale of a small model suffices; several scales, or the larger model, are worth their cost;
-several scales hurt; nothing is left to gain; nothing beats an answer without a trained model; or
+several scales hurt; nothing is left to gain; nothing beats an answer without a vision model; or
 these images cannot decide between two candidates."""
 
 Certainty = Literal["sure", "likely", "open"]
@@ -58,7 +58,7 @@ class Recommendation(Record):
         over_single: the best several scales of the chosen model less the choice, which has one.
         rival: the choice and a candidate that the training images did not choose, although the test
             images show it to be better; None if there is no such contradiction.
-        floors: names of answers without a trained model that the choice does not beat.
+        floors: names of answers without a vision model that the choice does not beat.
         num_test_needed: test images, in all, that would settle what is open, with a power of 80 %
             if the observed figures were the true ones; None if nothing is open, or if more are
             needed than any test set holds.

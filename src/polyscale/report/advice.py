@@ -84,7 +84,7 @@ def _head(run: Run, advice: Recommendation) -> str:
     if advice.outcome == "no_better_than_floor":
         return (
             f"Take none of these yet: {taken} is not shown to be better than "
-            f"“{advice.floors[0]}”, which needs no trained model."
+            f"“{advice.floors[0]}”, which needs no vision model."
         )
     if advice.alternative is not None:
         return f"For now, take {taken}: {_doubt(run, advice)}."

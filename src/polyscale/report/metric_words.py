@@ -50,7 +50,10 @@ class MetricWords:
 
     def sentence(self, value: float, num: int) -> str:
         """`is right on 61.3 % of 240 test images`."""
-        text = self.metric.sentence or f"has a {self.noun} of {{value}} on {{num}} {self.samples}"
+        text = (
+            self.metric.sentence
+            or f"has {_article(self.noun)} {self.noun} of {{value}} on {{num}} {self.samples}"
+        )
         return text.replace("{value}", self.value(value)).replace("{num}", str(num))
 
     def second(self, value: float) -> str:
@@ -114,3 +117,7 @@ class MetricWords:
         """`±1`, `±0.01 m`: in points, or in the metric's own unit."""
         unit = "" if self.unit == "points" else f"{NBSP}{self.unit}"
         return f"±{self.shown(margin):g}{unit}".rstrip()
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[:1] in "aeiou" else "a"

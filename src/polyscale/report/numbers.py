@@ -31,7 +31,7 @@ class Axis:
 
 MACS = Axis("macs", "multiply-adds", "multiply-adds for one image", "G", 1e9)
 LATENCY = Axis("latency_ms", "time", "time for one image, batch 1", "ms")
-THROUGHPUT = Axis("throughput", "throughput", "images a second, batch 16", "/s", turned=True)
+THROUGHPUT = Axis("throughput", "throughput", "images a second, in batches", "/s", turned=True)
 MEMORY = Axis("peak_bytes", "peak memory", "peak memory for one image", "MB", 1e6)
 PARAMS = Axis("params", "parameters", "parameters", "M", 1e6)
 TIMES = (LATENCY, THROUGHPUT)

@@ -27,7 +27,7 @@ _HEADS: dict[Outcome, str] = {
     "s2": "Several scales do better than the larger model",
     "larger": "The larger model does better than several scales",
     "equivalent": "Several scales and the larger model do equally well",
-    "inconclusive": "These images can’t tell several scales from the larger model",
+    "inconclusive": "These {samples} can’t tell several scales from the larger model",
 }
 _HEAD_COSTS: dict[tuple[Outcome, Direction], str] = {
     ("s2", "dearer"): ", but they cost more to run",
@@ -68,7 +68,7 @@ def verdict_text(run: Run, verdict: Verdict) -> VerdictText:
     direction = cost_direction(verdict)
     ending = _HEAD_COSTS.get((verdict.outcome, direction), "")
     return VerdictText(
-        head=f"{_HEADS[verdict.outcome]}{ending}.",
+        head=f"{_HEADS[verdict.outcome].format(samples=run.task.samples)}{ending}.",
         evidence=_evidence(run, verdict),
         cost=_cost(verdict, direction),
         alone=_alone(run, verdict),

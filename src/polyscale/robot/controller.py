@@ -65,7 +65,7 @@ class ControlOptions:
 
 @dataclass
 class ControlTimes:
-    """ControlTimes spent in each part of the control loop, summed over all threads.
+    """Seconds spent in each part of the control loop, summed over all threads.
 
     Attributes:
         scene: simulation and rendering.

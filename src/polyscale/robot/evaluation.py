@@ -88,9 +88,11 @@ def _keep(folder: Path, group: Sequence[Rollout]) -> None:
             if each.film is not None:
                 with whole_file(_film(folder, each.seed)) as file:
                     file.write_bytes(each.film)
-        with (folder / EPISODES).open("a", encoding="utf-8") as lines:
-            # starts a new line, even after a truncated one
-            lines.write("".join(f"\n{json.dumps(row.to_dict())}" for row in rows))
+        with (folder / EPISODES).open("ab+") as file:
+            file.seek(max(file.tell() - 1, 0))
+            start = "" if file.read() in (b"", b"\n") else "\n"  # after a truncated line
+            lines = "".join(f"{json.dumps(row.to_dict())}\n" for row in rows)
+            file.write(f"{start}{lines}".encode())
     except OSError as error:
         raise RunError(
             f"episodes cannot be written to {folder} ({error.strerror or error}). Make room, or "

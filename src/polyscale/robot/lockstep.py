@@ -23,7 +23,7 @@ FILM_EVERY = 2
 """A film keeps one frame in this many."""
 
 FILM_MS = 120
-"""Time for which a film shows each frame, in milliseconds: a little slower than real time."""
+"""Time for which a film shows each frame, in milliseconds: two thirds of the real speed."""
 
 
 @dataclass(eq=False)

@@ -21,7 +21,7 @@ from polyscale.robot.model import (
     surface_name,
 )
 from polyscale.robot.rendering import load_mujoco, make_renderer
-from polyscale.robot.settings import SceneSettings
+from polyscale.robot.settings import SceneSettings, check_whole
 
 SCENE_VERSION = 1
 """Increase it when the same settings, seed and actions give other observations."""
@@ -135,7 +135,12 @@ class PickingScene:
         return self._data.body(CUBE).xpos.copy()
 
     def reset(self, seed: int) -> Observation:
-        """Begin an episode; everything in it depends on the seed alone."""
+        """Begin an episode; everything in it depends on the seed alone.
+
+        Raises:
+            InputError: if the seed is not a whole number of at least 0.
+        """
+        check_whole("seed", seed, 0, 2**63)
         arrangement = arrange(self.settings, seed)
         self._mujoco.mj_resetData(self._model, self._data)
         self._data.qpos[:] = self._start_qpos

@@ -98,7 +98,7 @@ def _check(name: str, value: object, least: float, most: float) -> None:
 
 def _check_all(name: str, values: object, num: int, least: float, most: float) -> None:
     if not isinstance(values, tuple) or len(values) != num:
-        raise _refusal(name, f"{num} numbers", values)
+        raise _refusal(name, f"a tuple of {num} numbers", values)
     for value in values:
         _check(name, value, least, most)
 
@@ -114,4 +114,4 @@ def check_whole(name: str, value: object, least: int, most: int) -> None:
 
 
 def _refusal(name: str, rule: str, value: object) -> InputError:
-    return InputError(f"{name} must be {rule}, but got {repr(value)[:60]}. Change it.")
+    return InputError(f"{name} must be {rule}, but got {repr(value)[:60]}.")

@@ -35,7 +35,7 @@ def recommend(
         contrasts: one for each pair of them, on the test images.
         errors: standard errors of differences on the training images; see `paired_errors`.
         metric: by which candidates are judged.
-        floors: what can be had without a trained model, on the same test images; ceilings among
+        floors: what can be had without a vision model, on the same test images; ceilings among
             them are left out.
 
     Returns:

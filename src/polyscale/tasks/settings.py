@@ -100,13 +100,13 @@ class RunSettings(ABC):
     )
     margin: float = option(
         MARGIN,
-        help="Smaller differences count as no difference. 0.01 is one percentage point of accuracy "
-        "or mean IoU, or one centimetre of RMSE.",
+        help="Smaller differences count as no difference. 0.01 is one percentage point of "
+        "accuracy, mean IoU or success rate, and one centimetre of RMSE.",
     )
 
     floors: bool = option(
         True,
-        help="Leave out the floors: what can be answered without a trained model, which candidates "
+        help="Leave out the floors: what can be answered without a vision model, which candidates "
         "must beat.",
     )
     costs: bool = option(

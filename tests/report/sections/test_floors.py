@@ -28,7 +28,7 @@ def beaten(floor, low):
 @pytest.mark.parametrize("low", [0.1, -0.1])
 def test_the_page_says_whether_candidates_beat_the_floors(run, low):
     told = floors_section(replace(run, floors=tuple(beaten(floor, low) for floor in run.floors)))
-    assert ("Every candidate is better" in told) == (low > 0)
+    assert ("Every candidate is shown to be better" in told) == (low > 0)
     assert ("Not every candidate" in told) == (low < 0)
 
 
@@ -39,7 +39,7 @@ def test_a_ceiling_is_shown_apart_and_nothing_must_beat_it(run):
     assert "told everything" not in [own.name for own, _, _ in floor_rows(bounded)]
     assert [own.name for own, _, _ in floor_rows(bounded, "ceiling")] == ["told everything"]
     page = floors_section(bounded)
-    assert "Every candidate is better" in page
+    assert "Every candidate is shown to be better" in page
     assert "told everything" in page
 
 

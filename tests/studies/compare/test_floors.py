@@ -1,4 +1,4 @@
-"""Floors of a run: what is answered without a trained model, and candidates beside it."""
+"""Floors of a run: what is answered without a vision model, and candidates beside it."""
 
 from collections import Counter
 

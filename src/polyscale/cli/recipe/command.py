@@ -137,12 +137,10 @@ def run_recipe(
         given=ctx.obj,
         cache=cache,
     )
-    kind.check(entry, options)
-    if not dry:
-        options.source()  # a run needs data
+    kind.check(entry, options, dry=dry)
     prepared = kind.prepare(entry, options)
     _print(output if dry else notes, kind.costs(prepared, options))
-    if not dry:
+    if not dry and kind.run is not None:
         _print(output, kind.run(prepared, options))
 
 

@@ -56,7 +56,8 @@ class Kind:
         show: recipe → all about it.
         prepare: recipe and options → what `costs` and `run` need, read once for both.
         costs: what a run would take.
-        run: runs it, and gives the paper's figures beside the results.
+        run: runs it, and gives the paper's figures beside the results; None if it cannot be run.
+        only_dry: the reason for that, and what to do instead.
     """
 
     recipe: type
@@ -65,10 +66,15 @@ class Kind:
     show: Callable[[Any], Lines]
     prepare: Callable[[Any, RunOptions], Any] = lambda recipe, _: recipe
     costs: Callable[[Any, RunOptions], Lines]
-    run: Callable[[Any, RunOptions], Lines]
+    run: Callable[[Any, RunOptions], Lines] | None
+    only_dry: str = ""
 
-    def check(self, recipe: Any, options: RunOptions) -> None:
-        """Raise an InputError for an option that the recipe does not use."""
+    def check(self, recipe: Any, options: RunOptions, *, dry: bool) -> None:
+        """Raise an InputError for what the recipe does not use or cannot do, or missing data."""
+        if not dry and self.run is None:
+            raise InputError(f"recipe {recipe.name} can only be run with --dry: {self.only_dry}")
+        if not dry:
+            options.source()
         for name in self.unused:
             value = options.given.get(name, getattr(options, name, None))
             if value is not None:

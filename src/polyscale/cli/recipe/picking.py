@@ -1,10 +1,7 @@
 """The recipe of the robot: shown and priced, but not run."""
 
-from typing import NoReturn
-
 from polyscale.cli.console import make_table
-from polyscale.cli.recipe.kind import Kind, Lines, RunOptions, heading, what_is_stated
-from polyscale.errors import InputError
+from polyscale.cli.recipe.kind import Kind, Lines, heading, what_is_stated
 from polyscale.studies.recipes import PickingRecipe, count_tiles
 
 DATA = "a robot"
@@ -38,19 +35,12 @@ def _costs(recipe: PickingRecipe) -> Lines:
     yield from (f"  {line}" for line in recipe.needed)
 
 
-def run(recipe: PickingRecipe, options: RunOptions) -> NoReturn:
-    """Refuse, because a command cannot run trials of a real robot."""
-    raise InputError(
-        f"recipe {recipe.name} can only be run with --dry: polyscale moves no robot. Try "
-        "polyscale compare --task picking."
-    )
-
-
 KIND = Kind(
     recipe=PickingRecipe,
     data=lambda _: DATA,
     unused=("limit", "per_class", "weights_dir", "steps"),
     show=show,
     costs=lambda recipe, _: _costs(recipe),
-    run=run,
+    run=None,
+    only_dry="polyscale moves no real robot. Try polyscale compare --task picking.",
 )

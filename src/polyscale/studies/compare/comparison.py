@@ -56,7 +56,7 @@ class Comparison:
         cascades: those of each family that has a verdict; None if the task makes no cascades.
         probes: candidate → what other probes find; None where they were not asked for.
         controls: what S² does, taken apart; None where that was not asked for.
-        floors: what can be had without a trained model; None where that was left out.
+        floors: what can be had without a vision model; None where that was left out.
         repeats: the comparison on other draws of the images; None where that was not asked for.
         hard: test images on which the larger model gains, for each family; None where that was not
             asked for.

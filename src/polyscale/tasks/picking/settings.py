@@ -42,7 +42,7 @@ class PickingSettings(RunSettings):
     )
 
     steps: int = option(400, name="policy-steps", help="Number of training steps of each policy.")
-    batch: int = option(16, name="policy-batch", help="Windows of 16 frames in a training step.")
+    batch: int = option(16, name="policy-batch", help="Batch size, in windows of 16 frames.")
     rate: float = option(1e-3, name="policy-rate", help="Learning rate of policies.")
     pooled: bool = option(
         False,
@@ -61,7 +61,7 @@ class PickingSettings(RunSettings):
         help="Number of actions within which an episode must succeed.",
     )
     lockstep: int = option(
-        4, help="Number of episodes that run together, as one batch of the backbone."
+        4, help="Number of episodes that are simulated together, as one batch of the backbone."
     )
     validation_episodes: int = option(
         40,
@@ -81,6 +81,11 @@ class PickingSettings(RunSettings):
             raise InputError(
                 f"action_steps must be at most {CHUNK_SIZE}, the number of predicted actions, but "
                 f"got {self.action_steps}. Lower it."
+            )
+        if self.seeds == 2:
+            raise InputError(
+                "seeds must be 1 or at least 3, but got 2: two policies do not tell how much "
+                "policies differ. Add one."
             )
         if not (isinstance(self.held_out, float) and 0 < self.held_out <= 0.5):
             raise InputError(

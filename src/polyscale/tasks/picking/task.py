@@ -126,7 +126,7 @@ class Picking(Task):
             )
         task = copy(self.judged_by(SUCCESS if is_simulated else ACTION_ERROR))
         task.other_metrics = ()
-        task.chosen_on = "other episodes" if is_simulated else "held-out demonstrations"
+        task.chosen_on = "validation episodes" if is_simulated else "held-out demonstrations"
         task.right_or_wrong = is_simulated and settings.seeds == 1
         task.over_trainings = settings.seeds >= MIN_SEEDS
         return task
@@ -170,7 +170,7 @@ class Picking(Task):
             facts={**first.facts, **spread_of_seeds(values)},
             module=case.module,
             feature_dim=case.module.out_channels,
-            num_train=len(split.train_frames),
+            num_train=len(split.train),
             num_tiles=case.module.plan.num_tiles,
             saved=SavedHead(name="policy", head=first.policy),
         )
@@ -208,7 +208,9 @@ class Picking(Task):
         case = learner.case
         split: PickingSplit = case.prepared
         if self.metric.key == SUCCESS:
-            return success_scores([learner.act(split.validation_seeds, "other episodes")])[0], None
+            return success_scores([learner.act(split.validation_seeds, "validation episodes")])[
+                0
+            ], None
         held, learned = (
             error_scores([learner.errors(case.train, case.data.train, frames)])[0]
             for frames in (split.validation_frames, split.train_frames)
