@@ -7,10 +7,11 @@ Policies are untrained, which costs the same: each acts for whole episodes that 
 - period: time between two actions of one episode alone, in one thread; median and 95th percentile.
 - shares: of simulating and drawing, of the encoder, and of the policy in that time.
 - together: frames a second with several episodes in lockstep and in as many threads as extraction
-  takes, against one alone.
-- seeing: the encoder's time in the loop over that of bare calls on the same pictures. They take
-  turns; a ratio is taken within each turn, and its median quoted.
-- recording: an expert's episode that is recorded over drawing its frames alone, likewise.
+  takes, against one alone, from the first action to the last.
+- seeing: the encoder's time in the loop, with preprocessing, over that of bare calls on tensors.
+  They take turns; a ratio is taken within each turn, and its median quoted.
+- recording: simulating, drawing, compressing and writing an episode over drawing its frames
+  alone, likewise.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import torch
 from PIL import Image
 from turns import median_ratio, show, take_turns, write_record
 
-from polyscale.features import ArrayMaps
+from polyscale.features import ArrayMaps, temporary_folder
 from polyscale.operator.backbones import load
 from polyscale.robot import (
     Controller,
@@ -34,10 +35,11 @@ from polyscale.robot import (
     Observation,
     PickingScene,
     SceneSettings,
-    expert_action,
     make_policy,
     run_rollouts,
 )
+from polyscale.robot.lerobot_writer import write_episode
+from polyscale.robot.recording import demonstrate, layout_of
 from polyscale.tasks import PickingSettings
 from polyscale.types import Candidate
 
@@ -123,15 +125,14 @@ def alone(controller: Controller, scene: SceneSettings) -> dict[str, object]:
 
 
 def together(controller: Controller, scene: SceneSettings, episodes: int) -> dict[str, float]:
-    """Several episodes in lockstep and in threads, against one at a time; scenes are made anew."""
+    """Several episodes in lockstep and in threads, against one at a time, from the first action."""
     rates = {}
     for name, lockstep in {"one": 1, "several": 4}.items():
         options = replace(controller.options, lockstep=lockstep, parallel=lockstep > 1)
-        own = replace(controller, options=options)
-        start, steps = time.perf_counter(), 0
-        for episode in run_rollouts(own, lambda: PickingScene(scene, SIDE_PX), range(episodes)):
-            steps += episode.steps
-        rates[name] = steps / (time.perf_counter() - start)
+        own, times = replace(controller, options=options), list[float]()
+        for _ in run_rollouts(own, lambda times=times: TimedScene(scene, times), range(episodes)):
+            pass
+        rates[name] = (len(times) - 1) / (max(times) - min(times))
     return {
         "frames_per_s": round(rates["several"], 1),
         "times_one": round(rates["several"] / rates["one"], 2),
@@ -139,37 +140,38 @@ def together(controller: Controller, scene: SceneSettings, episodes: int) -> dic
 
 
 def seeing(controller: Controller, scene: SceneSettings, turns: int) -> float:
-    """Time of a picture through the controller over that of a tensor through the operator."""
+    """The encoder's time a frame in the loop over that of bare calls on a tensor."""
     with PickingScene(scene, SIDE_PX) as drawn:
-        picture = drawn.reset(0).image
-    pixels = controller.module.preprocess([Image.fromarray(picture)])
-    times = take_turns(
-        {
-            "loop": lambda: controller.encode([picture]),
-            "bare": lambda: controller.module(pixels),
-        },
-        turns,
-    )
-    return median_ratio(times["loop"], times["bare"])
+        pixels = controller.module.preprocess([Image.fromarray(drawn.reset(0).image)])
+    ratios = []
+    for _ in range(turns):
+        loop = ControlTimes()
+        list(run_rollouts(controller, lambda: PickingScene(scene, SIDE_PX), (1,), loop))
+        start = time.perf_counter()
+        with torch.inference_mode():
+            for _ in range(loop.steps):
+                controller.module(pixels)
+        ratios.append(loop.encoder / (time.perf_counter() - start))
+    return round(statistics.median(ratios), 2)
 
 
 def recording(scene: SceneSettings, turns: int) -> dict[str, float]:
-    """An expert's episode over as many drawings of one state."""
-    with PickingScene(scene, SIDE_PX) as drawn:
+    """An expert's episode, compressed and written, over as many drawings of one state."""
+    settings = replace(scene, lift_m=SceneSettings().lift_m)
+    with PickingScene(settings, SIDE_PX) as drawn, temporary_folder() as folder:
+        frames = len(demonstrate(drawn, 0).frames)
 
-        def expert() -> None:
-            now = drawn.reset(0)
-            for _ in range(scene.horizon):
-                now = drawn.step(expert_action(now.privileged))
+        def record() -> None:
+            write_episode(folder, layout_of(SIDE_PX), 0, 0, demonstrate(drawn, 0))
 
         def bare() -> None:
-            for _ in range(scene.horizon + 1):
+            for _ in range(frames + 1):
                 drawn._draw()
 
-        times = take_turns({"expert": expert, "bare": bare}, turns)
+        times = take_turns({"record": record, "bare": bare}, turns)
     return {
-        "frame_ms": round(1e3 * statistics.median(times["expert"]) / scene.horizon, 1),
-        "times_bare": median_ratio(times["expert"], times["bare"]),
+        "frame_ms": round(1e3 * statistics.median(times["record"]) / frames, 1),
+        "times_bare": median_ratio(times["record"], times["bare"]),
     }
 
 

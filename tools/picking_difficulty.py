@@ -1,10 +1,10 @@
-"""How well a frozen encoder tells where the cube is, at several distances of the camera.
+"""How well a frozen encoder tells where the cube is, in scenes of different difficulty.
 
 The scene of the picking task was chosen with this: first frames of scenes of demonstrations, never
 of test episodes, and no policy is trained. Ridge regression on the encoder's map gives the cube's
 place on the table; the scenes are divided into five parts, each predicted from the others.
 
-    python tools/picking_difficulty.py --distances 1.0 1.5 2.0
+    python tools/picking_difficulty.py
 """
 
 import argparse
@@ -17,6 +17,19 @@ from PIL import Image
 from polyscale import load, wrap
 from polyscale.robot import PickingScene, SceneSettings
 from polyscale.robot.arrangement import arrange
+
+SCENES = {
+    "constant light, no objects, 0.95 m": {"num_distractors": 0, "camera_distance_m": 0.95},
+    "constant light, no objects": {"num_distractors": 0},
+    "varying light, no objects": {"num_distractors": 0},
+    "varying light, 1 object: the default": {},
+    "varying light, 2 objects, 0.95 m": {"num_distractors": 2, "camera_distance_m": 0.95},
+    "varying light, 2 objects": {"num_distractors": 2},
+    "varying light, 6 objects, 12 surfaces": {"num_distractors": 6, "num_surfaces": 12},
+}
+"""Name → what differs from the default settings; light is constant where the name says so."""
+
+CONSTANT_LIGHT = {"light_range": (1.0, 1.0), "tint": 0.0}
 
 TOLERANCE_MM = 20
 """From the middle of the cube, beyond which the open fingers land on it."""
@@ -41,7 +54,10 @@ def features(name: str, scales: tuple[float, ...], frames: list[Image.Image]) ->
 
 
 def held_out_errors(rows: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Distance of each prediction from the truth, at the best strength of the penalty."""
+    """Distance of each prediction from the truth.
+
+    Each fold is predicted with the strength of the penalty that is best on the other folds.
+    """
     folds = np.arange(len(rows)) % FOLDS
     predicted = np.empty((len(STRENGTHS), *places.shape))
     for fold in range(FOLDS):
@@ -55,29 +71,29 @@ def held_out_errors(rows: np.ndarray, places: np.ndarray) -> np.ndarray:
             weights = np.linalg.solve(kernel + penalty, places[train] - middle)
             predicted[index, test] = other @ own.T @ weights + middle
     distances = np.linalg.norm(predicted - places, axis=2)
-    return distances[distances.mean(1).argmin()]
+    best = [distances[:, folds != fold].mean(1).argmin() for fold in range(FOLDS)]
+    return distances[np.array(best)[folds], np.arange(len(rows))]
 
 
 def main() -> None:
-    """Print a line for each distance and each choice of scales."""
+    """Print a row of a table for each scene."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--distances", type=float, nargs="+", default=[1.0, 1.5, 2.0], help="metres"
-    )
     parser.add_argument("--encoder", default="pip:efficientnet_lite0")
-    parser.add_argument("--frames", type=int, default=600)
+    parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--side-px", type=int, default=448)
     arguments = parser.parse_args()
-    for distance in arguments.distances:
-        settings = replace(SceneSettings(), camera_distance_m=distance)
+    for name, changed in SCENES.items():
+        light = CONSTANT_LIGHT if name.startswith("constant") else {}
+        settings = replace(SceneSettings(), **changed, **light)
         frames = first_frames(settings, arguments.frames, arguments.side_px)
         places = np.stack([arrange(settings, s).cube_xy_m for s in range(arguments.frames)])
-        chance = np.linalg.norm(places - places.mean(0), axis=1).mean()
-        print(f"{distance} m: {1000 * chance:.0f} mm without looking", flush=True)
+        blind_mm = 1000 * np.linalg.norm(places - places.mean(0), axis=1).mean()
+        cells = [name, f"{blind_mm:.0f} mm"]
         for scales in ((1,), (1, 2)):
             errors_mm = 1000 * held_out_errors(features(arguments.encoder, scales, frames), places)
             near = 100 * (errors_mm < TOLERANCE_MM).mean()
-            print(f"  scales {scales}: {errors_mm.mean():.1f} mm, {near:.0f} % near", flush=True)
+            cells += [f"{errors_mm.mean():.0f} mm", f"{near:.0f} %"]
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

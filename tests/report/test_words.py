@@ -86,8 +86,8 @@ def test_inconclusive_says_so_and_which_one_is_ahead(run, verdict, difference, a
     facts = {"difference": difference, "ci_low": -0.031, "ci_high": 0.052}
     answer = text_of(run, with_facts(verdict, outcome="inconclusive", **facts, **DEARER))
     assert answer.head == (
-        "These test images can’t tell several scales from the larger model, and the larger model is "
-        "cheaper to run."
+        "These test images can’t tell several scales from the larger model, and the larger model "
+        "is cheaper to run."
     )
     assert "but the 95 % interval (−3.1 to +5.2) contains zero. " + ahead in answer.evidence
     assert answer.cost.startswith("The several scales cost more to run: ")
@@ -263,6 +263,10 @@ def test_every_answer_of_a_run_is_read_aloud(runs, task):
     answers = read_answers(runs[task])
     assert answers[0].startswith(("Take ", "For now, take "))
     assert answers[1].startswith("On rooms, it ")
-    verdict = ("These test images can’t tell several scales", "Several scales ", "The larger model ")
+    verdict = (
+        "These test images can’t tell several scales",
+        "Several scales ",
+        "The larger model ",
+    )
     assert any(line.startswith(verdict) for line in answers)
     assert len(set(answers)) == len(answers)

@@ -63,19 +63,26 @@ def act(
     """Let a trained policy act in new scenes, and film it.
 
     None of these scenes was used to train, choose or test the policy. The folder gets
-    episodes.jsonl with a line for each episode, and films/SEED.webp. Give the same command again,
-    or with more episodes, to continue.
+    episodes.jsonl with a line for each episode, and films/SEED.webp, where SEED is that of the
+    line: 3000000000 for scene 0. Give the same command again, or with more episodes, to continue.
 
     \b
     Examples:
         polyscale robot act --head runs/robot/heads/1.safetensors --episodes 10 --out acting
     """  # noqa: D301 - \b keeps the lines
+    import numpy as np
+
+    from polyscale.stats import accuracy_intervals
     from polyscale.studies.predict import act_in_scenes, load_predictor
 
     actor = load_predictor(head, backbone=backbone, device=device)
     with progress_bars() as progress:
         done = act_in_scenes(actor, out, episodes=episodes, seed=seed, progress=progress)
-    num_success = sum(episode.success for episode in done)
+    success = np.array([episode.success for episode in done])
+    low, high = accuracy_intervals({"policy": success})["policy"]
     output.print(
-        f"{out}: the cube was lifted in {num_success} of {len(done)} episodes", soft_wrap=True
+        f"{out}: the cube was lifted in {success.sum()} of {len(done)} episodes "
+        f"({success.mean():.0%}, 95 % interval {low:.0%} to {high:.0%}); films are in "
+        f"{out / 'films'}",
+        soft_wrap=True,
     )

@@ -147,9 +147,7 @@ class _Columns(NamedTuple):
         is_next = (np.diff(episode) == 0) & (np.diff(frame) == 1)
         is_first = (np.diff(episode) > 0) & (frame[1:] == 0)
         if frame[0] != 0 or not (is_next | is_first).all():
-            raise _damaged(
-                folder, "its frames are not in order, or some are missing"
-            )
+            raise _damaged(folder, "its frames are not in order, or some are missing")
         return cls(
             columns[STATE].astype(np.float32),
             columns[ACTION].astype(np.float32),

@@ -17,12 +17,14 @@ class Episodes(Record):
         xy_m: x and y of the object to pick up when each episode begins, in metres.
         success: candidate → for each episode the share of its policies that succeeded.
         num_policies: trained for each candidate.
+        map_words: a sentence about what lies on which side of a map, x to the right and y upwards.
     """
 
     ids: tuple[str, ...]
     xy_m: tuple[tuple[float, float], ...]
     success: Mapping[str, tuple[Share, ...]]
     num_policies: PositiveCount = 1
+    map_words: str = ""
 
     def __post_init__(self) -> None:
         lengths = {len(self.ids), len(self.xy_m), *(len(own) for own in self.success.values())}

@@ -111,7 +111,7 @@ def record(
         "simulator": simulator_versions(),
     }
     check_training_folder(out, facts, file=SCENE_FILE, kind="recording")
-    layout = _layout(side_px)
+    layout = layout_of(side_px)
     done, num_frames, next_seed = _find(out, episodes, first_seed)
     if done < episodes or not (out / STATISTICS).exists():
         num_bytes = round((episodes - done) * FRAMES * side_px**2 * BYTES_A_PIXEL)
@@ -187,7 +187,8 @@ def demonstrate(scene: PickingScene, seed: int) -> Episode | None:
     )
 
 
-def _layout(side_px: int) -> Layout:
+def layout_of(side_px: int) -> Layout:
+    """The columns of a recording, and the size of its frames."""
     names = {STATE: STATE_NAMES, PRIVILEGED: PRIVILEGED_NAMES, ACTION: ACTION_NAMES}
     return Layout(
         camera=CAMERA,

@@ -35,6 +35,7 @@ def episodes_section(run: Run) -> Markup | None:
         run=run,
         episodes=run.episodes,
         maps=success_maps(run.episodes, list(run.rows)),
+        extent_cm=100 * extent_m(run.episodes),
         films=_by_start(run.films),
         side=SIDE,
     )
@@ -44,8 +45,7 @@ def success_maps(episodes: Episodes, names: Sequence[str]) -> dict[str, list[Sta
     """Candidate → its points, seen from above: x to the right, y upwards."""
     xs, ys = zip(*episodes.xy_m, strict=True)
     centre = ((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2)
-    extent = max(max(xs) - min(xs), max(ys) - min(ys)) or 1.0
-    scale = (SIDE - 2 * MARGIN) / extent
+    scale = (SIDE - 2 * MARGIN) / (extent_m(episodes) or 1.0)
 
     def start(number: int, share: float) -> Start:
         return Start(
@@ -59,6 +59,12 @@ def success_maps(episodes: Episodes, names: Sequence[str]) -> dict[str, list[Sta
         name: [start(number, share) for number, share in enumerate(episodes.success[name])]
         for name in names
     }
+
+
+def extent_m(episodes: Episodes) -> float:
+    """The larger of the ranges of x and y, in metres; all maps are that wide and high."""
+    xs, ys = zip(*episodes.xy_m, strict=True)
+    return max(max(xs) - min(xs), max(ys) - min(ys))
 
 
 def _by_start(films: Sequence[FilmRow]) -> Mapping[str, list[FilmRow]]:

@@ -25,6 +25,7 @@ def write_episodes(folder: Path, starts: EvaluationScenes, scores: Mapping[str, 
         xy_m=tuple((float(x), float(y)) for x, y in starts.cube_xy_m),
         success={name: tuple(own.image_scores.tolist()) for name, own in scores.items()},
         num_policies=len(next(iter(scores.values())).details),
+        map_words="The robot stands to the left of a map, and the camera to the right.",
     )
     write_json(folder / EPISODES_FILE, record)
 
