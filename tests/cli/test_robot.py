@@ -24,6 +24,8 @@ def test_record_writes_a_data_set(draws, run, tmp_path):
 def test_mistakes_are_one_line(run, refused, tmp_path):
     result = run("robot", "record", "--episodes", 0, "--out", tmp_path / "out")
     refused(result, "episodes must be a whole number from 1 to", "but got 0")
+    act = ("robot", "act", "--head", tmp_path / "none", "--out", tmp_path / "out")
+    refused(run(*act, "--episodes", 0), "episodes must be a whole number from 1 to", "but got 0")
     assert not (tmp_path / "out").exists()
 
 

@@ -110,6 +110,22 @@ def test_an_episode_counts_once_however_many_policies_see_it(compare, simulated)
     np.testing.assert_allclose(scores.image_scores, each.mean(axis=1))
 
 
+@pytest.mark.parametrize("changed", [{"action_steps": 1}, {"horizon": 3}, {"lockstep": 3}, {}])
+def test_episodes_run_again_where_they_may_differ(compare, simulated, monkeypatch, changed):
+    compare(simulated)
+    steps, step = [], toy.Plane.step
+
+    def count(plane, action):
+        steps.append(action)
+        return step(plane, action)
+
+    monkeypatch.setattr(toy.Plane, "step", count)
+    if not changed:
+        monkeypatch.setattr(learner, "simulator_versions", lambda: {"mujoco": "another"})
+    compare(simulated, **changed)
+    assert steps
+
+
 def test_a_second_run_neither_trains_nor_acts(compare, simulated, monkeypatch):
     first = compare(simulated)
 

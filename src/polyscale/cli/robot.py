@@ -73,8 +73,9 @@ def act(
     import numpy as np
 
     from polyscale.stats import accuracy_intervals
-    from polyscale.studies.predict import act_in_scenes, load_predictor
+    from polyscale.studies.predict import act_in_scenes, check_episodes, load_predictor
 
+    check_episodes(episodes, seed)  # before a model is loaded
     actor = load_predictor(head, backbone=backbone, device=device)
     with progress_bars() as progress:
         done = act_in_scenes(actor, out, episodes=episodes, seed=seed, progress=progress)

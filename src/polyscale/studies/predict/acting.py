@@ -21,6 +21,12 @@ FILM_BYTES = 300_000
 """Disk space of a film, estimated generously."""
 
 
+def check_episodes(episodes: int, seed: int) -> None:
+    """Raise an InputError for numbers that `act_in_scenes` does not take."""
+    check_whole("episodes", episodes, 1, MOST)
+    check_whole("seed", seed, 0, MOST)
+
+
 def act_in_scenes(
     predictor: Predictor,
     out: str | Path,
@@ -51,8 +57,7 @@ def act_in_scenes(
             "head must be a policy that polyscale compare --task picking trained, but it is a head "
             "that makes predictions about pictures. Use polyscale predict for it."
         )
-    check_whole("episodes", episodes, 1, MOST)
-    check_whole("seed", seed, 0, MOST)
+    check_episodes(episodes, seed)
     out, options = Path(out), predictor.options
     facts = {
         "candidate": predictor.facts.get("candidate"),

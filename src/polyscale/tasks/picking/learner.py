@@ -76,7 +76,7 @@ class Learner:
                 **{name: getattr(options, name) for name in ("action_steps", "horizon")},
             }
         )
-        case.store.describe(key, f"episodes of {_step(case, 'a policy', self.number)}")
+        case.store.describe(key, f"{case.candidate}: episodes of policy {self.number + 1}")
         with case.stage("episodes"):
             return evaluate_policy(
                 Controller(module=case.module, policy=self.policy, options=options),
@@ -138,7 +138,7 @@ def learn_to_act(case: Case, number: int, *, privileged: bool = False) -> Learne
         progress=case.progress,
         step=_step(case, "training", number),
     )
-    case.store.describe(fingerprint, _step(case, "policy", number))
+    case.store.describe(fingerprint, f"{case.candidate}: policy {number + 1}")
     with case.stage("policies"):
         report = train_policy(policy, data, split.train_frames, training, context)
     return Learner(
