@@ -46,7 +46,7 @@ def test_a_ceiling_is_shown_apart_and_nothing_must_beat_it(run):
 def test_a_run_without_floors_and_training_scores_has_no_section(run):
     old = tuple(replace(result, train_value=None) for result in run.results)
     assert floors_section(replace(run, floors=(), results=old)) is None
-    assert "On training and test images" in floors_section(replace(run, floors=()))
+    assert "What candidates are chosen on" in floors_section(replace(run, floors=()))
 
 
 def test_calibration_is_that_of_the_rows(run):
@@ -59,3 +59,11 @@ def test_calibration_is_that_of_the_rows(run):
     assert calibration_section(run).count("<figure") == len(found)
     without = replace(run, images=replace(run.images, confidence={}))
     assert calibration_section(without) is None
+
+
+def test_what_else_candidates_are_chosen_on_is_shown(run):
+    rows = tuple(replace(result, train_value=None) for result in run.results)
+    task = replace(run.task, chosen_on="validation episodes")
+    page = floors_section(replace(run, floors=(), results=rows, task=task))
+    assert "validation episodes</th>" in page
+    assert "it learned from" not in page

@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from polyscale.records import BoundKind, Contrast, Floor
+from polyscale.records import BoundKind, Contrast, Floor, TaskRecord
 from polyscale.report.numbers import interval_limit
 from polyscale.report.render import render
 from polyscale.report.run import Run
@@ -12,9 +12,13 @@ FloorRow = tuple[Floor, Contrast | None, tuple[str, ...]]
 
 
 def floors_section(run: Run) -> Markup | None:
-    """Bounds, and the metric on images that heads were trained on, if a run has either."""
+    """Bounds, and the metric on what heads learned from or are chosen on, if a run has either."""
     rows, ceilings = floor_rows(run), floor_rows(run, "ceiling")
-    fits = [result for result in run.rows.values() if result.train_value is not None]
+    fits = [
+        result
+        for result in run.rows.values()
+        if result.train_value is not None or run.task.chosen_on != TaskRecord.chosen_on
+    ]
     if not rows and not ceilings and not fits:
         return None
     limit = interval_limit((c.ci_low, c.ci_high) for _, c, _ in (*rows, *ceilings) if c)
