@@ -38,8 +38,8 @@ from polyscale.robot import (
     make_policy,
     run_rollouts,
 )
-from polyscale.robot.lerobot_writer import write_episode
-from polyscale.robot.recording import demonstrate, layout_of
+from polyscale.robot.demonstrations.lerobot_writer import write_episode
+from polyscale.robot.demonstrations.recording import demonstrate, layout_of
 from polyscale.tasks import PickingSettings
 from polyscale.types import Candidate
 

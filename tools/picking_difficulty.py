@@ -16,7 +16,7 @@ from PIL import Image
 
 from polyscale import load, wrap
 from polyscale.robot import PickingScene, SceneSettings
-from polyscale.robot.arrangement import arrange
+from polyscale.robot.simulation.arrangement import arrange
 
 SCENES = {
     "constant light, no objects, 0.95 m": {"num_distractors": 0, "camera_distance_m": 0.95},

@@ -13,6 +13,7 @@ from polyscale.learning.training import TrainContext, TrainSettings
 from polyscale.robot import (
     ImitationData,
     Observation,
+    Policy,
     SceneSettings,
     make_policy,
     run_rollouts,
@@ -143,3 +144,28 @@ def act(controller, **options):
     controller = replace(controller, options=replace(controller.options, **options))
     episodes = run_rollouts(controller, lambda: Plane(side_px=SIDE_PX), SEEDS)
     return sorted(episodes, key=lambda episode: episode.seed)
+
+
+def numbered(lengths=(5, 2, 4)):
+    """Frames whose maps, states and actions are their own number."""
+    num = sum(lengths)
+    numbers = np.arange(num, dtype=np.float32)[:, None]
+    return ImitationData(
+        maps=ArrayMaps(numbers[:, :, None, None].astype(np.float16)),
+        states=numbers,
+        actions=numbers,
+        episode_of=np.repeat(np.arange(len(lengths)), lengths),
+    )
+
+
+def reader(history, chunk_size):
+    """A policy that reads such windows; the mean of the actions that it has learned from is 7."""
+    policy = Policy(
+        in_channels=1,
+        grid_hw=(1, 1),
+        num_state=1,
+        num_action=1,
+        **{**SMALL, "history": history, "chunk_size": chunk_size},
+    )
+    policy.action.mean.fill_(7)
+    return policy

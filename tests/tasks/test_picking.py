@@ -133,7 +133,7 @@ def test_a_second_run_neither_trains_nor_acts(compare, simulated, monkeypatch):
         raise AssertionError("nothing is to run again")
 
     monkeypatch.setattr(toy.Plane, "step", fail)
-    monkeypatch.setattr("polyscale.robot.train.imitation_loss", fail)
+    monkeypatch.setattr("polyscale.robot.policies.train.imitation_loss", fail)
     again = compare(simulated)
     assert [row.value for row in again.rows] == [row.value for row in first.rows]
     assert again.rows[0].probe["losses"] == first.rows[0].probe["losses"]

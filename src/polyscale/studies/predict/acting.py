@@ -6,10 +6,10 @@ from polyscale.errors import InputError
 from polyscale.features import one_process, weights_hash
 from polyscale.learning.training import check_training_folder, training_folder
 from polyscale.robot import Rollout
-from polyscale.robot.evaluation import find_rollouts
-from polyscale.robot.scene import simulator_versions
-from polyscale.robot.seeds import ACTING
-from polyscale.robot.settings import check_whole
+from polyscale.robot.policies.evaluation import find_rollouts
+from polyscale.robot.simulation.scene import simulator_versions
+from polyscale.robot.simulation.seeds import ACTING
+from polyscale.robot.simulation.settings import check_whole
 from polyscale.studies.predict.loading import Predictor
 from polyscale.tasks import Actor
 from polyscale.types import Progress, silent

@@ -9,7 +9,7 @@ from torch import nn
 from polyscale.errors import InputError
 from polyscale.operator.multiscale import MultiScale
 from polyscale.robot import Controller, ControlOptions, PickingScene, Policy, Rollout, SceneSettings
-from polyscale.robot.evaluation import evaluate_policy
+from polyscale.robot.policies.evaluation import evaluate_policy
 from polyscale.types import Progress, silent
 
 

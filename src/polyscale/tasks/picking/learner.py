@@ -22,7 +22,7 @@ from polyscale.robot import (
     make_policy,
     train_policy,
 )
-from polyscale.robot.scene import simulator_versions
+from polyscale.robot.simulation.scene import simulator_versions
 from polyscale.tasks.evaluation import Case
 from polyscale.tasks.picking.settings import PickingSettings
 from polyscale.tasks.picking.split import PickingSplit

@@ -11,7 +11,7 @@ from polyscale.learning.training import TrainSettings
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.plan import check_count
 from polyscale.robot import Policy
-from polyscale.robot.policy import CHUNK_SIZE
+from polyscale.robot.policies.policy import CHUNK_SIZE
 from polyscale.tasks.options import option
 from polyscale.tasks.settings import RunSettings, seeds_option
 from polyscale.types import Backbone

@@ -10,7 +10,7 @@ from PIL import Image
 from polyscale.data import DemonstrationData, Demonstrations, EvaluationScenes, Pictures
 from polyscale.data.dataset import changed_fingerprint
 from polyscale.errors import InputError
-from polyscale.robot.seeds import VALIDATION
+from polyscale.robot.simulation.seeds import VALIDATION
 
 
 @dataclass(frozen=True, eq=False)

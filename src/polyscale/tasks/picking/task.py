@@ -15,8 +15,8 @@ from polyscale.errors import InputError
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import FILMS_FILE, Metric
 from polyscale.robot import Policy, load_demonstrations
-from polyscale.robot.seeds import EVALUATION
-from polyscale.robot.windows import check_demonstrations
+from polyscale.robot.policies.windows import check_demonstrations
+from polyscale.robot.simulation.seeds import EVALUATION
 from polyscale.stats import MIN_SEEDS
 from polyscale.tasks.evaluation import (
     Baseline,

@@ -11,17 +11,17 @@ import torch
 from PIL import Image
 from tests.robot import toy
 
-from polyscale.errors import InputError, RunError
+from polyscale.errors import RunError
 from polyscale.robot import (
     Controller,
     ControlOptions,
     ControlTimes,
     PickingScene,
     make_policy,
-    rollouts,
     run_rollouts,
 )
-from polyscale.robot.lockstep import FILM_PX
+from polyscale.robot.policies import rollouts
+from polyscale.robot.policies.lockstep import FILM_PX
 
 
 def test_a_policy_that_knows_where_the_square_is_reaches_it(told):
@@ -80,15 +80,6 @@ def test_pictures_matter_where_a_policy_sees(seeing):
     lit = next(run_rollouts(seeing, toy.Plane, toy.SEEDS[:1]))
     dark = next(run_rollouts(seeing, Dark, toy.SEEDS[:1]))
     assert lit.state != dark.state
-
-
-def test_what_is_seen_is_what_extraction_keeps(seeing, module):
-    picture = toy.Plane().reset(3)
-    with torch.inference_mode():
-        maps = seeing.encode([picture.image])
-        whole = module(module.preprocess([Image.fromarray(picture.image)]))
-    expected = torch.cat([scale.map for scale in whole.scales], dim=1).permute(0, 2, 3, 1)
-    torch.testing.assert_close(maps.float(), expected, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("action_steps", [1, 3])
@@ -173,24 +164,6 @@ def test_an_error_of_the_scene_reaches_the_caller(told):
 
     with pytest.raises(RuntimeError, match="the table broke"):
         list(run_rollouts(told, Broken, toy.SEEDS))
-
-
-@pytest.mark.parametrize("name", ["horizon", "action_steps", "lockstep"])
-def test_options_are_checked(name):
-    with pytest.raises(InputError, match=f"{name} must be"):
-        ControlOptions(**{"horizon": 8, name: 0})
-
-
-def test_features_of_another_shape_are_refused(seeing):
-    with pytest.raises(
-        InputError, match=r"policy must .* 6 channels .* at scales \(1,\) .* trained on 12"
-    ):
-        replace(seeing, module=seeing.module.with_scales([1]))
-
-
-def test_no_more_actions_are_carried_out_than_are_predicted(told):
-    with pytest.raises(InputError, match="action_steps must be at most 3, the number of actions"):
-        replace(told, options=replace(told.options, action_steps=4))
 
 
 def test_the_simulated_scene_is_such_a_scene(drawn, told):

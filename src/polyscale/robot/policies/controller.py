@@ -15,8 +15,8 @@ from torch import Tensor
 from polyscale.errors import InputError
 from polyscale.operator.multiscale import MultiScale
 from polyscale.operator.plan import check_count
-from polyscale.robot.policy import Policy
-from polyscale.robot.scene import Observation
+from polyscale.robot.policies.policy import Policy
+from polyscale.robot.simulation.scene import Observation
 
 CameraImage = UInt8[np.ndarray, "side side 3"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 from numpy.typing import NDArray
 
-from polyscale.robot.settings import SceneSettings
+from polyscale.robot.simulation.settings import SceneSettings
 
 MIDDLE_XY_M = (1.34, 0.75)
 """The point of the table below the gripper when an episode begins: x and y in metres."""

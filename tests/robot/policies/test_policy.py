@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from polyscale.robot import Policy
-from polyscale.robot.policy import Standardise
+from polyscale.robot.policies.policy import Standardise
 
 SIZES = {"in_channels": 5, "grid_hw": (3, 2), "num_state": 4, "num_action": 2}
 SMALL = {"history": 6, "chunk_size": 3, "channels": 16, "blocks": 2, "heads": 2, "dropout": 0.0}

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from polyscale.errors import InputError
 from polyscale.features import MapSource
-from polyscale.robot.policy import Policy
+from polyscale.robot.policies.policy import Policy
 
 MIN_FRAMES = 2
 """Least number of frames in an episode."""

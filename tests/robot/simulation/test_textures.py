@@ -1,6 +1,6 @@
 import numpy as np
 
-from polyscale.robot.textures import SIDE_PX, make_textures
+from polyscale.robot.simulation.textures import SIDE_PX, make_textures
 
 
 def test_they_are_the_same_each_time():

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from polyscale.errors import require
-from polyscale.robot.rendering import load_mujoco
-from polyscale.robot.textures import make_textures
+from polyscale.robot.simulation.rendering import load_mujoco
+from polyscale.robot.simulation.textures import make_textures
 
 ROBOT = "envs/assets/fetch/pick_and_place.xml"
 """FetchPickAndPlace of gymnasium-robotics: a robot, a table and a cube."""

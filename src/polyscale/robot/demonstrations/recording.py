@@ -10,8 +10,7 @@ from polyscale.data.lerobot import ACTION, PRIVILEGED, SCENE_FILE, STATE
 from polyscale.errors import RunError, require
 from polyscale.features import one_process
 from polyscale.learning.training import check_training_folder, training_folder
-from polyscale.robot.expert import expert_action
-from polyscale.robot.lerobot_writer import (
+from polyscale.robot.demonstrations.lerobot_writer import (
     STATISTICS,
     Episode,
     Layout,
@@ -19,7 +18,8 @@ from polyscale.robot.lerobot_writer import (
     read_seed,
     write_episode,
 )
-from polyscale.robot.scene import (
+from polyscale.robot.simulation.expert import expert_action
+from polyscale.robot.simulation.scene import (
     ACTION_NAMES,
     FPS,
     PRIVILEGED_NAMES,
@@ -27,8 +27,8 @@ from polyscale.robot.scene import (
     PickingScene,
     simulator_versions,
 )
-from polyscale.robot.seeds import MAX_RECORDING_SEED, RECORDING, SCENES_PER_RECORDING
-from polyscale.robot.settings import SceneSettings, check_whole
+from polyscale.robot.simulation.seeds import MAX_RECORDING_SEED, RECORDING, SCENES_PER_RECORDING
+from polyscale.robot.simulation.settings import SceneSettings, check_whole
 from polyscale.types import Progress, silent
 
 EPISODES = 120

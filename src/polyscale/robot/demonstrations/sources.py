@@ -18,10 +18,15 @@ from polyscale.data.lerobot import (
 )
 from polyscale.data.options import split_options, to_count, to_path
 from polyscale.errors import InputError, near_matches
-from polyscale.robot.evaluation_scenes import make_evaluation_scenes
-from polyscale.robot.recording import EPISODES, record
-from polyscale.robot.scene import ACTION_NAMES, PRIVILEGED_NAMES, STATE_NAMES, simulator_versions
-from polyscale.robot.settings import SceneSettings
+from polyscale.robot.demonstrations.evaluation_scenes import make_evaluation_scenes
+from polyscale.robot.demonstrations.recording import EPISODES, record
+from polyscale.robot.simulation.scene import (
+    ACTION_NAMES,
+    PRIVILEGED_NAMES,
+    STATE_NAMES,
+    simulator_versions,
+)
+from polyscale.robot.simulation.settings import SceneSettings
 from polyscale.types import Progress, silent
 
 FETCH = "fetch"

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from polyscale.errors import RunError
-from polyscale.robot import rendering
+from polyscale.robot.simulation import rendering
 
 
 def in_another_process(code, **environment):
@@ -19,7 +19,7 @@ def in_another_process(code, **environment):
 
 SHOW = """
 import os, sys
-from polyscale.robot.rendering import load_mujoco
+from polyscale.robot.simulation.rendering import load_mujoco
 print("mujoco" in sys.modules)
 load_mujoco()
 print(os.environ.get("MUJOCO_GL"))

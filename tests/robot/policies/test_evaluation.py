@@ -14,7 +14,7 @@ def test_a_full_disk_is_told(told, tmp_path, monkeypatch):
     def full(file):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("polyscale.robot.evaluation.whole_file", full)
+    monkeypatch.setattr("polyscale.robot.policies.evaluation.whole_file", full)
     filmed = replace(told, options=replace(told.options, film=True))
     with pytest.raises(RunError, match=r"No space left.* Make room, or choose another folder\.$"):
         evaluate_policy(filmed, toy.Plane, toy.SEEDS[:1], tmp_path)

@@ -13,8 +13,14 @@ from PIL import Image
 from torch import Tensor
 
 from polyscale.errors import RunError
-from polyscale.robot.controller import Controller, ControlOptions, ControlTimes, Rollout, Scene
-from polyscale.robot.scene import ACTION_LIMIT, Observation
+from polyscale.robot.policies.controller import (
+    Controller,
+    ControlOptions,
+    ControlTimes,
+    Rollout,
+    Scene,
+)
+from polyscale.robot.simulation.scene import ACTION_LIMIT, Observation
 
 FILM_PX = 224
 """Side of the frames of a film."""

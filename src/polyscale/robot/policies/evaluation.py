@@ -8,8 +8,14 @@ from pathlib import Path
 from polyscale.errors import RunError
 from polyscale.features import whole_file
 from polyscale.records import EpisodeRow
-from polyscale.robot.controller import Controller, ControlOptions, ControlTimes, Rollout, Scene
-from polyscale.robot.rollouts import in_groups, run_groups
+from polyscale.robot.policies.controller import (
+    Controller,
+    ControlOptions,
+    ControlTimes,
+    Rollout,
+    Scene,
+)
+from polyscale.robot.policies.rollouts import in_groups, run_groups
 from polyscale.types import Progress, silent
 
 EPISODES = "episodes.jsonl"

@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image
 
 from polyscale.data import EvaluationScenes, Pictures
-from polyscale.robot.arrangement import arrange
-from polyscale.robot.lerobot_writer import encode_png
-from polyscale.robot.scene import PickingScene, simulator_versions
-from polyscale.robot.seeds import EVALUATION
-from polyscale.robot.settings import SceneSettings, check_whole
+from polyscale.robot.demonstrations.lerobot_writer import encode_png
+from polyscale.robot.simulation.arrangement import arrange
+from polyscale.robot.simulation.scene import PickingScene, simulator_versions
+from polyscale.robot.simulation.seeds import EVALUATION
+from polyscale.robot.simulation.settings import SceneSettings, check_whole
 
 MOST = 100_000
 """Largest number of test episodes."""

@@ -10,8 +10,8 @@ from jaxtyping import Float, Float32, UInt8
 from numpy.typing import NDArray
 
 from polyscale.errors import InputError, require
-from polyscale.robot.arrangement import CUBE_RGB, Arrangement, arrange
-from polyscale.robot.model import (
+from polyscale.robot.simulation.arrangement import CUBE_RGB, Arrangement, arrange
+from polyscale.robot.simulation.model import (
     CUBE,
     FLOOR,
     TABLETOP,
@@ -20,8 +20,8 @@ from polyscale.robot.model import (
     half_height_m,
     surface_name,
 )
-from polyscale.robot.rendering import load_mujoco, make_renderer
-from polyscale.robot.settings import SceneSettings, check_whole
+from polyscale.robot.simulation.rendering import load_mujoco, make_renderer
+from polyscale.robot.simulation.settings import SceneSettings, check_whole
 
 SCENE_VERSION = 1
 """Increase it when the same settings, seed and actions give other observations."""

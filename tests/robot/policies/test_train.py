@@ -14,57 +14,10 @@ import torch
 from tests.robot import toy
 
 from polyscale.errors import InputError
-from polyscale.features import ArrayMaps
-from polyscale.robot import ImitationData, Policy, action_errors, make_policy
-from polyscale.robot.train import imitation_loss
+from polyscale.robot import action_errors, make_policy
+from polyscale.robot.policies.train import imitation_loss
 
-ROOT = Path(__file__).parents[2]
-
-
-def numbered(lengths=(5, 2, 4)):
-    """Frames whose maps, states and actions are their own number."""
-    num = sum(lengths)
-    numbers = np.arange(num, dtype=np.float32)[:, None]
-    return ImitationData(
-        maps=ArrayMaps(numbers[:, :, None, None].astype(np.float16)),
-        states=numbers,
-        actions=numbers,
-        episode_of=np.repeat(np.arange(len(lengths)), lengths),
-    )
-
-
-def reader(history, chunk_size):
-    """A policy that reads such windows; the mean of the actions that it has learned from is 7."""
-    policy = Policy(
-        in_channels=1,
-        grid_hw=(1, 1),
-        num_state=1,
-        num_action=1,
-        **{**toy.SMALL, "history": history, "chunk_size": chunk_size},
-    )
-    policy.action.mean.fill_(7)
-    return policy
-
-
-def test_windows_are_frames_in_order_and_what_was_done_then():
-    batch = numbered().windows(np.array([1, 5]), reader(3, 2))
-    assert batch.maps.shape == (2, 3, 1, 1, 1)
-    assert batch.states[0, :, 0].tolist() == batch.maps[0, :, 0, 0, 0].tolist() == [1, 2, 3]
-    assert batch.previous_actions[0, :, 0].tolist() == [0, 1, 2]
-    assert batch.actions[0, :, :, 0].tolist() == [[1, 2], [2, 3], [3, 4]]
-    assert batch.valid[0].all()
-
-
-def test_windows_end_with_their_episode():
-    batch = numbered().windows(np.array([3, 5]), reader(3, 2))
-    assert batch.valid[0].tolist() == [[True, True], [True, False], [False, False]]
-    assert batch.valid[1].tolist() == [[True, True], [True, False], [False, False]]
-    assert batch.actions[batch.valid][:, 0].tolist() == [3, 4, 4, 5, 6, 6]
-
-
-def test_nothing_was_done_before_an_episode():
-    batch = numbered().windows(np.array([5]), reader(2, 1))
-    assert batch.previous_actions[0, :, 0].tolist() == [7, 5]
+ROOT = Path(__file__).parents[3]
 
 
 def test_what_is_judged_does_not_say_what_stands_before_an_episode(trained):
@@ -75,23 +28,10 @@ def test_what_is_judged_does_not_say_what_stands_before_an_episode(trained):
     assert (action_errors(policy, data, frames) == action_errors(policy, other, frames)).all()
 
 
-def test_other_frames_do_not_say_what_stands_before_an_episode():
-    data = numbered()
-    policy = make_policy(data, np.arange(7), seed=0, **toy.SMALL)
-    batch = data.windows(np.array([0, 5]), policy)
-    assert batch.previous_actions[:, 0].unique().tolist() == [3]
-
-
-def test_windows_begin_where_they_are_full_or_an_episode_begins():
-    data = numbered()
-    assert data.starts(np.arange(11), history=3).tolist() == [0, 1, 2, 5, 7, 8]
-    assert data.starts(np.arange(7, 11), history=3).tolist() == [7, 8]
-
-
 def test_unknown_actions_do_not_count():
-    data = numbered()
+    data = toy.numbered()
     policy = make_policy(data, np.arange(11), seed=0, **toy.SMALL).eval()
-    batch = data.windows(np.array([9]), reader(4, 3))
+    batch = data.windows(np.array([9]), toy.reader(4, 3))
     other = batch._replace(actions=torch.where(batch.valid[..., None], batch.actions, 1e6))
     assert torch.equal(imitation_loss(policy, batch), imitation_loss(policy, other))
 
@@ -127,7 +67,7 @@ def test_errors_are_those_of_what_a_policy_sees_when_it_acts(trained):
 
 
 def test_statistics_are_those_of_the_frames_that_are_learned_from():
-    policy = make_policy(numbered(), np.arange(4), seed=0, **toy.SMALL)
+    policy = make_policy(toy.numbered(), np.arange(4), seed=0, **toy.SMALL)
     assert policy.action.mean.tolist() == policy.state.mean.tolist() == [1.5]
     assert policy.visual.mean.tolist() == [1.5]
 
@@ -168,4 +108,4 @@ def test_a_killed_training_continues_to_the_same_weights(tmp_path):
 )
 def test_what_cannot_be_learned_from_is_refused(change, told):
     with pytest.raises(InputError, match=told):
-        replace(numbered(), **change)
+        replace(toy.numbered(), **change)

@@ -16,8 +16,8 @@ from polyscale.learning.training import (
     batch_indices,
     train,
 )
-from polyscale.robot.policy import Policy
-from polyscale.robot.windows import ImitationData, WindowBatch
+from polyscale.robot.policies.policy import Policy
+from polyscale.robot.policies.windows import ImitationData, WindowBatch
 
 
 def make_policy(

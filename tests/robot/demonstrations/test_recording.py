@@ -12,9 +12,9 @@ from tests.robot.conftest import SMALL
 from polyscale.data.lerobot import read_lerobot
 from polyscale.errors import InputError, RunError
 from polyscale.robot import SceneSettings, record
-from polyscale.robot.recording import demonstrate
-from polyscale.robot.scene import simulator_versions
-from polyscale.robot.seeds import SCENES_PER_RECORDING
+from polyscale.robot.demonstrations.recording import demonstrate
+from polyscale.robot.simulation.scene import simulator_versions
+from polyscale.robot.simulation.seeds import SCENES_PER_RECORDING
 
 SIDE_PX = 32
 
@@ -127,7 +127,7 @@ def test_a_killed_recording_goes_on_to_the_same_bytes(folder, tmp_path, drawn):
 
 
 def test_a_finished_recording_is_not_made_again(folder, monkeypatch):
-    monkeypatch.setattr("polyscale.robot.recording.PickingScene", None)
+    monkeypatch.setattr("polyscale.robot.demonstrations.recording.PickingScene", None)
     again = record(folder, 3, scene=SMALL, side_px=SIDE_PX)
     assert (again.num_episodes, again.num_failed) == (3, 0)
     assert again.num_frames == len(read_lerobot(folder).demonstrations)
@@ -171,7 +171,7 @@ def test_scenes_in_which_the_expert_fails_are_left_out(tmp_path, drawn, monkeypa
     def fail_first(scene, seed):
         return None if seed == SCENES_PER_RECORDING else demonstrate(scene, seed)
 
-    monkeypatch.setattr("polyscale.robot.recording.demonstrate", fail_first)
+    monkeypatch.setattr("polyscale.robot.demonstrations.recording.demonstrate", fail_first)
     made = record(tmp_path / "out", 2, seed=1, scene=SMALL, side_px=SIDE_PX)
     assert (made.num_episodes, made.num_failed) == (2, 1)
     episodes = pq.read_table(made.out / "meta/episodes/chunk-000/file-000.parquet")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from polyscale.robot import SceneSettings
-from polyscale.robot.arrangement import (
+from polyscale.robot.simulation.arrangement import (
     APART_M,
     FREE_M,
     MIDDLE_XY_M,
@@ -14,7 +14,7 @@ from polyscale.robot.arrangement import (
     TABLE_Y_M,
     arrange,
 )
-from polyscale.robot.settings import MAX_DISTRACTORS
+from polyscale.robot.simulation.settings import MAX_DISTRACTORS
 
 
 def test_a_seed_says_everything():

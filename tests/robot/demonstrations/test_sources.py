@@ -76,7 +76,7 @@ def test_too_few_episodes_to_hold_any_out(drawn, tmp_path):
 
 def test_fetch_is_recorded_once(drawn, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "polyscale.robot.recording.PickingScene",
+        "polyscale.robot.demonstrations.recording.PickingScene",
         lambda settings, side_px: PickingScene(settings, 16),
     )
     told = []
@@ -114,15 +114,3 @@ def test_fewer_starts_are_the_first_of_more():
     assert few.seeds == more.seeds[:3]
     np.testing.assert_array_equal(few.cube_xy_m, more.cube_xy_m[:3])
     assert few.fingerprint != more.fingerprint
-
-
-def test_there_is_at_least_one_start():
-    with pytest.raises(InputError, match="trials must be .* from 1 to 100000, but got 0"):
-        make_evaluation_scenes(SMALL, 0)
-
-
-def test_starts_say_what_the_scene_shows(drawn):
-    starts = make_evaluation_scenes(drawn.settings, 2, drawn.side_px)
-    for index, seed in enumerate(starts.seeds):
-        np.testing.assert_array_equal(starts.read(index), drawn.reset(seed).image)
-        np.testing.assert_allclose(drawn.cube_position[:2], starts.cube_xy_m[index], atol=1e-9)

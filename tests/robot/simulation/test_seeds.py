@@ -1,8 +1,8 @@
 from itertools import combinations
 
-from polyscale.robot import seeds
-from polyscale.robot.evaluation_scenes import MOST
-from polyscale.robot.recording import MAX_EPISODES
+from polyscale.robot.demonstrations.evaluation_scenes import MOST
+from polyscale.robot.demonstrations.recording import MAX_EPISODES
+from polyscale.robot.simulation import seeds
 from polyscale.studies.predict import acting
 
 

@@ -16,8 +16,8 @@ from queue import SimpleQueue
 import torch
 
 from polyscale.features.workers import share_out, worker_pool
-from polyscale.robot.controller import Controller, ControlTimes, Rollout, Scene
-from polyscale.robot.lockstep import run_group
+from polyscale.robot.policies.controller import Controller, ControlTimes, Rollout, Scene
+from polyscale.robot.policies.lockstep import run_group
 
 
 def run_rollouts(
