@@ -3,6 +3,7 @@ import pytest
 
 from polyscale.errors import InputError
 from polyscale.robot import PickingScene, SceneSettings, expert_action
+from polyscale.robot.simulation.model import CUBE
 
 STILL = np.zeros(4, dtype=np.float32)
 
@@ -42,10 +43,17 @@ def test_pictures(drawn):
 
 
 def test_the_cube_is_seen(drawn):
-    """Red pixels, nearly all of which are the cube's."""
+    """Its red pixels go when it is taken away."""
+
+    def num_red(image):
+        red, green, blue = image.astype(int).transpose(2, 0, 1)
+        return ((red > 2 * green + 20) & (red > 2 * blue + 20)).sum()
+
     for seed in range(8):
-        red, green, blue = drawn.reset(seed).image.astype(int).transpose(2, 0, 1)
-        assert ((red > 2 * green + 20) & (red > 2 * blue + 20)).sum() > 4
+        seen = num_red(drawn.reset(seed).image)
+        drawn._data.joint(f"{CUBE}:joint").qpos[:3] = (1.3, 0.75, -5)
+        drawn._mujoco.mj_forward(drawn._model, drawn._data)
+        assert seen > 4 + num_red(drawn._draw())
 
 
 def test_without_pictures_states_are_the_same(blind, drawn, actions):
