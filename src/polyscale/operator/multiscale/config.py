@@ -47,7 +47,8 @@ class MultiScaleConfig(Tiling):
         prefix: what becomes of prefix tokens, see `PrefixRule`.
         merge: how scales are put together, see `Merge`.
         tile_batch: tiles that go through the model at once; "auto" measures what half of the free
-            memory allows, at most 64 on a GPU and 8 on a CPU.
+            memory allows, at most 64. On a CPU it is as many as fit into 4 MiB, which stay in its
+            cache, but at least 8.
         dtype: what the model computes in, see `Precision`; pooling stays in float32.
         compile: compile the model with `torch.compile`; a dict holds its arguments, for example
             {"mode": "max-autotune"}.
