@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[400])
     parser.add_argument("--rate", type=float, nargs="+", default=[1e-3])
     parser.add_argument("--dropout", type=float, nargs="+", default=[0.1])
-    parser.add_argument("--action_steps", type=int, nargs="+", default=[4])
+    parser.add_argument("--action-steps", type=int, nargs="+", default=[4])
     parser.add_argument("--pooled", action="store_true")
     parser.add_argument("--told", action="store_true", help="the position, instead of pictures")
     parser.add_argument("--trials", type=int, default=40)

@@ -43,16 +43,7 @@ from polyscale.stats.paired import paired_contrasts
 from polyscale.stats.power import images_to_differ, images_to_equate
 from polyscale.stats.recommend import recommend
 from polyscale.stats.repeats import split_interval, training_interval
-from polyscale.stats.seeds import (
-    MIN_SEEDS,
-    BothSpread,
-    SeedSpread,
-    difference_over_both,
-    over_both,
-    over_seeds,
-    training_contrasts,
-    training_intervals,
-)
+from polyscale.stats.seeds import MIN_SEEDS, BothSpread, SeedSpread, over_both, over_seeds
 from polyscale.stats.segmentation import (
     PixelCounts,
     class_iou,
@@ -70,6 +61,11 @@ from polyscale.stats.selection import (
 )
 from polyscale.stats.size_bins import iou_by_size
 from polyscale.stats.thresholds import THRESHOLDS, ThresholdErrors, threshold_errors
+from polyscale.stats.trainings import (
+    difference_over_both,
+    training_contrasts,
+    training_intervals,
+)
 from polyscale.stats.trial import holm
 from polyscale.stats.unusual import UNUSUAL, Ambiguity, ambiguity, rarity
 from polyscale.stats.verdict import corrected_contrasts, find_contrast, judge
