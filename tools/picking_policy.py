@@ -30,12 +30,10 @@ from polyscale.robot import (
     run_rollouts,
     train_policy,
 )
+from polyscale.robot.simulation.seeds import TUNING
 from polyscale.stats import accuracy_intervals
 from polyscale.tasks import PickingSettings
 from polyscale.types import Candidate
-
-FIRST_SEED = 10**6
-"""Of the scenes in which policies act here."""
 
 
 def main() -> None:
@@ -45,9 +43,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[400])
     parser.add_argument("--rate", type=float, nargs="+", default=[1e-3])
     parser.add_argument("--dropout", type=float, nargs="+", default=[0.1])
-    parser.add_argument("--action-steps", type=int, nargs="+", default=[4])
+    parser.add_argument("--action-steps", type=int, nargs="+", default=[1])
     parser.add_argument("--pooled", action="store_true")
-    parser.add_argument("--told", action="store_true", help="the position, instead of pictures")
+    parser.add_argument("--told", action="store_true", help="the position, instead of images")
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--horizon", type=int, default=32)
     parser.add_argument("--data", default="fetch")
@@ -74,7 +72,7 @@ def main() -> None:
     )
     frames, scene = np.arange(len(data.train)), SceneSettings.from_json(data.scene)
     make_scene = partial(PickingScene, scene, data.train.read(0).width)
-    seeds = range(FIRST_SEED, FIRST_SEED + options.trials)
+    seeds = TUNING[: options.trials]
     for steps, rate, dropout in itertools.product(options.steps, options.rate, options.dropout):
         own = replace(settings, steps=steps, rate=rate)
         start = time.perf_counter()

@@ -184,6 +184,17 @@ def test_damaged_columns_are_named(folder, name, values, message):
         read_lerobot(folder, camera="front")
 
 
+def test_chunks_are_in_the_order_of_their_numbers(folder):
+    """Also beyond a thousand, and wherever the first episode is."""
+    before = read_lerobot(folder, camera="front").demonstrations
+    for index, number in enumerate(("999", "1000")):
+        (folder / f"data/chunk-{number}").mkdir()
+        file = folder / f"data/chunk-000/file-{index:03d}.parquet"
+        file.rename(folder / f"data/chunk-{number}/file-000.parquet")
+    after = read_lerobot(folder, camera="front").demonstrations
+    np.testing.assert_array_equal(before.actions, after.actions)
+
+
 def test_damaged_files_are_named(folder):
     (folder / "data/chunk-000/file-001.parquet").write_bytes(b"PAR1")
     with pytest.raises(InputError, match=r"but file-001.parquet: .*\. Write it again"):

@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -103,3 +104,16 @@ def test_many_writers_and_cleaners(tmp_path):
         for thread in cleaners:
             thread.join()
     assert len(list((tmp_path / KEY).iterdir())) == 200
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+def test_others_may_read_a_file_as_far_as_the_umask_lets_them(tmp_path):
+    script = (
+        "import os, sys; from pathlib import Path; from polyscale.features import whole_file\n"
+        "os.umask(int(sys.argv[2], 8))\n"
+        "with whole_file(Path(sys.argv[1])) as file: file.write_text('x')"
+    )
+    for umask, mode in (("022", 0o644), ("077", 0o600)):
+        file = tmp_path / umask
+        subprocess.run([sys.executable, "-c", script, str(file), umask], check=True)
+        assert file.stat().st_mode & 0o777 == mode

@@ -1,7 +1,7 @@
 import pytest
 
 from polyscale.records import METRICS, Metric
-from polyscale.report.metric_words import MetricWords
+from polyscale.report.metric_words import MetricWords, _article
 from polyscale.report.numbers import NBSP, percent
 
 ACCURACY, MEAN_IOU, RMSE = (MetricWords(METRICS[key]) for key in ("accuracy", "miou", "rmse"))
@@ -66,3 +66,11 @@ def test_other_metrics_are_named_and_rounded_by_their_unit(segmentation, depth):
     assert depth.score_words("rmse").title == "RMSE ↓"
     assert depth.score_words("delta1").title == "δ < 1.25"
     assert depth.score_words("of_tomorrow").title == "of tomorrow"
+
+
+@pytest.mark.parametrize(
+    ("noun", "expected"),
+    [("action error", "an"), ("success rate", "a"), ("AUROC", "an"), ("R²", "an"), ("F1", "an")],
+)
+def test_the_article_is_the_spoken_one(noun, expected):
+    assert _article(noun) == expected

@@ -31,6 +31,8 @@ TRAINING = TrainSettings(steps=100, batch=8, learning_rate=3e-3, warmup_steps=10
 class Plane:
     """Reach the square; the robot knows where it is itself, and only pictures show the square."""
 
+    action_limit = 0.2
+
     def __init__(self, settings=None, side_px=SIDE_PX):
         self.side_px = side_px
 
@@ -40,7 +42,9 @@ class Plane:
         return self._observe()
 
     def step(self, action):
-        self.place = (self.place + np.clip(action, -0.2, 0.2)).clip(0, 1)
+        self.place = (self.place + np.clip(action, -self.action_limit, self.action_limit)).clip(
+            0, 1
+        )
         return self._observe()
 
     def close(self):
@@ -86,7 +90,7 @@ def demonstrations(num=12, first_seed=0):
     )
 
 
-def starts(num=6, first_seed=10**10):
+def scenes(num=6, first_seed=10**10):
     """Where so many test episodes begin."""
     seeds = tuple(range(first_seed, first_seed + num))
     first = [Plane().reset(seed) for seed in seeds]
@@ -95,13 +99,13 @@ def starts(num=6, first_seed=10**10):
         return Image.fromarray(first[index].image)
 
     places = np.stack([one.privileged[2:].astype(np.float64) for one in first])
-    pictures = Pictures(tuple(f"start-{i}" for i in range(num)), read, f"starts-{num}-{first_seed}")
+    pictures = Pictures(tuple(f"scene-{i}" for i in range(num)), read, f"scenes-{num}-{first_seed}")
     return EvaluationScenes(seeds, pictures, places)
 
 
 def plane_data(*, simulated, num=12):
     """A data set of the plane."""
-    test = starts() if simulated else demonstrations(5, first_seed=500)
+    test = scenes() if simulated else demonstrations(5, first_seed=500)
     scene = SceneSettings(horizon=8).to_json() if simulated else None
     train = demonstrations(num)
     return DemonstrationData(

@@ -63,8 +63,8 @@ def act(
     """Let a trained policy act in new scenes, and film it.
 
     None of these scenes was used to train, choose or test the policy. The folder gets
-    episodes.jsonl with a line for each episode, and films/SEED.webp, where SEED is that of the
-    line: 3000000000 for scene 0. Give the same command again, or with more episodes, to continue.
+    episodes.jsonl with a line for each episode, and films/SEED.webp, where SEED is 3000000000 plus
+    the number of the scene. Give the same command again, or with more episodes, to continue.
 
     \b
     Examples:
@@ -83,7 +83,7 @@ def act(
     low, high = accuracy_intervals({"policy": success})["policy"]
     output.print(
         f"{out}: the cube was lifted in {success.sum()} of {len(done)} episodes "
-        f"({success.mean():.0%}, 95 % interval {low:.0%} to {high:.0%}); films are in "
-        f"{out / 'films'}",
+        f"({100 * success.mean():.0f} %, 95 % interval {100 * low:.0f} to {100 * high:.0f}); "
+        f"films are in {out / 'films'}",
         soft_wrap=True,
     )

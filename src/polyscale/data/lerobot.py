@@ -240,9 +240,10 @@ def _choose_camera(folder: Path, kinds: Mapping[str, str], camera: str | None) -
     return chosen[0]
 
 
-def _numbers_in(file: Path) -> tuple[int, ...]:
+def _numbers_in(file: Path) -> tuple[list[int], str]:
     """Sorts `chunk-1000` after `chunk-999`."""
-    return tuple(map(int, re.findall(r"\d+", f"{file.parent.name}/{file.name}")))
+    path = f"{file.parent.name}/{file.name}"
+    return list(map(int, re.findall(r"\d+", path))), path
 
 
 def _numbers(folder: Path, name: str, column: Any) -> NDArray[Any]:

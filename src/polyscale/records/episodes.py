@@ -60,11 +60,9 @@ class EpisodeRow(Record):
         success: whether the policy succeeded.
         steps: number of actions until the episode ended.
         state: what the simulator knew at the end.
-        together: seeds of the episodes that ran as one batch, this one among them.
     """
 
     seed: Count
     success: bool
     steps: Count
     state: tuple[float, ...]
-    together: tuple[Count, ...]

@@ -120,4 +120,6 @@ class MetricWords:
 
 
 def _article(noun: str) -> str:
-    return "an" if noun[:1] in "aeiou" else "a"
+    """Of an abbreviation by its first letter: an AUROC, an R²; of a word by its first vowel."""
+    is_abbreviation = noun[1:2].isupper() or not noun[1:2].isalpha()
+    return "an" if noun.startswith(tuple("AEFHILMNORSX" if is_abbreviation else "aeiou")) else "a"

@@ -3,7 +3,13 @@
 from polyscale.robot.demonstrations.evaluation_scenes import make_evaluation_scenes
 from polyscale.robot.demonstrations.recording import Recorded, record
 from polyscale.robot.demonstrations.sources import load_demonstrations
-from polyscale.robot.policies.controller import Controller, ControlOptions, ControlTimes, Rollout
+from polyscale.robot.policies.controller import (
+    Controller,
+    ControlOptions,
+    ControlTimes,
+    Rollout,
+    Scene,
+)
 from polyscale.robot.policies.evaluation import evaluate_policy
 from polyscale.robot.policies.policy import Policy
 from polyscale.robot.policies.rollouts import run_rollouts
@@ -23,6 +29,7 @@ __all__ = [
     "Policy",
     "Recorded",
     "Rollout",
+    "Scene",
     "SceneSettings",
     "action_errors",
     "evaluate_policy",

@@ -12,7 +12,7 @@ def test_there_is_at_least_one_start():
 
 
 def test_starts_say_what_the_scene_shows(drawn):
-    starts = make_evaluation_scenes(drawn.settings, 2, drawn.side_px)
-    for index, seed in enumerate(starts.seeds):
-        np.testing.assert_array_equal(starts.read(index), drawn.reset(seed).image)
-        np.testing.assert_allclose(drawn.cube_position[:2], starts.cube_xy_m[index], atol=1e-9)
+    scenes = make_evaluation_scenes(drawn.settings, 2, drawn.side_px)
+    for index, seed in enumerate(scenes.seeds):
+        np.testing.assert_array_equal(scenes.read(index), drawn.reset(seed).image)
+        np.testing.assert_allclose(drawn.cube_position[:2], scenes.cube_xy_m[index], atol=1e-9)

@@ -32,38 +32,56 @@ class KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("lockstep", [1, 4])
-def test_a_killed_evaluation_goes_on_to_the_same_episodes(seeing, tmp_path, lockstep):
-    controller = replace(seeing, options=replace(seeing.options, lockstep=lockstep))
-    whole = toy.act(controller)
+@pytest.fixture(params=[1, 4])
+def controller(seeing, request):
+    return replace(seeing, options=replace(seeing.options, lockstep=request.param, film=True))
+
+
+def test_a_killed_evaluation_goes_on_to_the_same_episodes(controller, tmp_path):
+    whole = evaluate_policy(controller, make, toy.SEEDS, tmp_path / "whole")
     with pytest.raises(KilledError):
         evaluate_policy(controller, make, toy.SEEDS, tmp_path, progress=kill_after(2))
     file = tmp_path / "episodes.jsonl"
-    file.write_text(file.read_text()[:-20])  # as a process leaves it that is killed
-    with file.open("a") as lines:
-        lines.write('\nnot JSON\n{"seed": "905"}')
+    file.write_text(file.read_text()[:-20] + '\nnot JSON\n{"seed": "905"}')
     assert evaluate_policy(controller, make, toy.SEEDS, tmp_path) == whole
-    assert file.read_text().endswith("}\n")
-    began = []
-
-    class Watched(toy.Plane):
-        def reset(self, seed):
-            began.append(seed)
-            return super().reset(seed)
-
-    assert evaluate_policy(controller, Watched, toy.SEEDS, tmp_path) == whole
-    assert began == []
+    assert lines_of(tmp_path) == lines_of(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("num", [2, 5])
-def test_more_or_fewer_episodes_are_those_of_a_folder_of_their_own(seeing, tmp_path, num):
-    controller = replace(seeing, options=replace(seeing.options, lockstep=4))
-    for seeds in (toy.SEEDS[:num], toy.SEEDS, toy.SEEDS[:3]):
+def test_a_finished_evaluation_is_not_run_again(controller, tmp_path):
+    whole = evaluate_policy(controller, make, toy.SEEDS, tmp_path)
+
+    def none():
+        raise AssertionError("nothing is to run again")
+
+    assert evaluate_policy(controller, none, toy.SEEDS, tmp_path) == whole
+    assert evaluate_policy(controller, none, toy.SEEDS[1:3], tmp_path) == whole[1:3]
+    blind = replace(controller, options=replace(controller.options, film=False))
+    assert [each.film for each in evaluate_policy(blind, none, toy.SEEDS, tmp_path)] == [None] * 6
+
+
+def test_an_episode_does_not_depend_on_how_many_are_asked_for(controller, tmp_path):
+    for seeds in (toy.SEEDS[:2], toy.SEEDS[1:5], toy.SEEDS, toy.SEEDS[:3]):
         found = evaluate_policy(controller, make, seeds, tmp_path / "one")
-        lines = (tmp_path / "one" / "episodes.jsonl").read_text().splitlines()
-        assert {json.loads(line)["seed"] for line in lines} >= set(seeds)
-        alone = evaluate_policy(controller, make, seeds, tmp_path / f"{len(seeds)}")
+        alone = evaluate_policy(controller, make, seeds, tmp_path / f"{seeds[0]} {len(seeds)}")
         assert found == alone
+    assert lines_of(tmp_path / "one") == lines_of(tmp_path / "900 6")
+
+
+def test_films_are_made_where_they_are_missing(controller, tmp_path):
+    blind = replace(controller, options=replace(controller.options, film=False))
+    before = evaluate_policy(blind, make, toy.SEEDS, tmp_path)
+    after = evaluate_policy(controller, make, toy.SEEDS, tmp_path)
+    assert [replace(each, film=None) for each in after] == before
+    assert all(each.film for each in after)
+    assert len(lines_of(tmp_path)) >= len(toy.SEEDS)
+
+
+def lines_of(folder):
+    """The lines of a file of episodes, by seed, each once."""
+    rows = [json.loads(line) for line in (folder / "episodes.jsonl").read_text().splitlines()]
+    found = {row["seed"]: row for row in rows}
+    assert len(found) == len(rows)
+    return found
 
 
 def make():

@@ -70,6 +70,13 @@ def test_what_never_varies_is_not_seen(policy):
     assert torch.equal(policy.visual_tokens(maps), policy.visual_tokens(maps + 1))
 
 
+@pytest.mark.parametrize(("mean", "std", "varies"), [(90.1, 1e-5, False), (0, 1e-7, True)])
+def test_what_rounding_leaves_is_no_variation(mean, std, varies):
+    part = Standardise(1)
+    part.fit(torch.tensor([mean]), torch.tensor([std]))
+    assert bool(part.factor) == varies
+
+
 def test_standardising_is_undone():
     rows = np.random.default_rng(0).normal(3, 2, (50, 3)).astype(np.float32)
     rows[:, 1] = 7

@@ -140,7 +140,8 @@ def run_recipe(
     kind.check(entry, options, dry=dry)
     prepared = kind.prepare(entry, options)
     _print(output if dry else notes, kind.costs(prepared, options))
-    if not dry and kind.run is not None:
+    if not dry:
+        assert kind.run is not None, "checked above"
         _print(output, kind.run(prepared, options))
 
 

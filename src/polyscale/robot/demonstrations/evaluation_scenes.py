@@ -40,7 +40,7 @@ def make_evaluation_scenes(
     frames = _Frames(settings, seeds, side_px)
     words = repr((simulator_versions(), settings, seeds, side_px))
     fingerprint = blake2b(words.encode(), digest_size=16).hexdigest()
-    pictures = Pictures(tuple(f"start-{i:04d}" for i in range(trials)), frames, fingerprint)
+    pictures = Pictures(tuple(f"scene-{i:04d}" for i in range(trials)), frames, fingerprint)
     return EvaluationScenes(seeds, pictures, np.stack(cubes))
 
 

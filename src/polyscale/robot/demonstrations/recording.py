@@ -38,11 +38,11 @@ TASK = "Lift the red cube."
 
 CAMERA = "observation.images.front"
 
-MAX_EPISODES = 100_000
-"""Largest number of episodes in a recording."""
-
 MAX_FAILED = 20
 """Number of consecutive scenes in which the expert may fail."""
+
+MAX_EPISODES = SCENES_PER_RECORDING // MAX_FAILED
+"""Largest number of episodes in a recording, for which its scenes always suffice."""
 
 FRAMES = 20
 """Number of frames in an episode of the expert, estimated generously."""
@@ -83,7 +83,7 @@ def record(
 
     Args:
         out: a new folder, or the folder of a recording to continue.
-        episodes: number of successful episodes to record, 1 to 100 000; failed ones are not kept.
+        episodes: number of successful episodes to record, 1 to 50 000; failed ones are not kept.
         seed: of the scenes, 0 to 1000; recordings with different seeds share no scene.
         scene: settings of the scene; None for the default ones.
         side_px: height and width of the frames, 16 to 4096.

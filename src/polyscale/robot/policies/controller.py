@@ -1,4 +1,4 @@
-"""What acts and where: a policy with its encoder, its options, a scene, and what comes of it."""
+"""What acts and where: a policy with its encoder, its options, a scene, and its result."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,13 @@ CameraImage = UInt8[np.ndarray, "side side 3"]
 
 
 class Scene(Protocol):
-    """What an episode runs in, such as `PickingScene`; one thread uses and closes it."""
+    """What an episode runs in, such as `PickingScene`; one thread uses and closes it.
+
+    Attributes:
+        action_limit: actions are clipped to ± this value before they are carried out.
+    """
+
+    action_limit: float
 
     def reset(self, seed: int) -> Observation:
         """Begin an episode, which depends on the seed alone."""

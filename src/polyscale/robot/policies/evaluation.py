@@ -15,7 +15,7 @@ from polyscale.robot.policies.controller import (
     Rollout,
     Scene,
 )
-from polyscale.robot.policies.rollouts import in_groups, run_groups
+from polyscale.robot.policies.rollouts import run_groups
 from polyscale.types import Progress, silent
 
 EPISODES = "episodes.jsonl"
@@ -30,12 +30,13 @@ def evaluate_policy(
     *,
     step: str = "episodes",
     progress: Progress = silent,
-    seconds: ControlTimes | None = None,
+    times: ControlTimes | None = None,
 ) -> list[Rollout]:
-    """Run one episode for each seed; groups of episodes that the folder holds are not run again.
+    """Run one episode for each seed; episodes that the folder already holds are not run again.
 
-    A killed evaluation continues to the same episodes, because a group that was not finished is run
-    again as a whole.
+    Episodes that run together round alike. Therefore the seeds of a group follow from its number
+    alone, all of them are run, and a group that was not finished is run again as a whole: the
+    result of an episode depends neither on how many are asked for nor on interruptions.
 
     Args:
         controller: the policy, its encoder and its options.
@@ -43,8 +44,8 @@ def evaluate_policy(
         seeds: of the scenes, one for each episode.
         folder: keeps the episodes; use it for this controller in this scene only.
         step: the name under which progress is reported.
-        progress: told after every episode.
-        seconds: the time spent on episodes that run is added to it.
+        progress: told after every group of episodes.
+        times: the time spent on episodes that run is added to it.
 
     Returns:
         The episodes in the order of the seeds.
@@ -52,23 +53,47 @@ def evaluate_policy(
     Raises:
         RunError: if episodes cannot be written, or an action is not finite.
     """
+    size = controller.options.lockstep
     found, missing = find_rollouts(folder, seeds, controller.options)
-    progress(step, len(found), len(seeds), "episodes")
-    with closing(run_groups(controller, make_scene, missing, seconds)) as running:
+    groups = [range(size * number, size * (number + 1)) for number in missing]
+
+    def tell() -> None:
+        progress(step, len(found.keys() & set(seeds)), len(seeds), "episodes")
+
+    tell()
+    with closing(run_groups(controller, make_scene, groups, times)) as running:
         for episodes in running:
             _keep(folder, episodes)
             found |= {episode.seed: episode for episode in episodes}
-            progress(step, len(found), len(seeds), "episodes")
+            tell()
     return [found[seed] for seed in seeds]
 
 
 def find_rollouts(
     folder: Path, seeds: Sequence[int], options: ControlOptions
-) -> tuple[dict[int, Rollout], list[Sequence[int]]]:
-    """Episodes that a folder holds, by their seeds, and the seeds of each group that is missing."""
-    kept, groups = _read(folder, film=options.film), in_groups(seeds, options.lockstep)
-    found = {each.seed: each for group in groups for each in kept.get(frozenset(group), ())}
-    return found, [group for group in groups if frozenset(group) not in kept]
+) -> tuple[dict[int, Rollout], list[int]]:
+    """Episodes of complete groups that a folder holds, by seed, and numbers of missing groups."""
+    rows, size = _read(folder), options.lockstep
+    found, missing = dict[int, Rollout](), []
+    for number in sorted({seed // size for seed in seeds}):
+        group = range(size * number, size * (number + 1))
+        if all(
+            seed in rows and (_film(folder, seed).exists() or not options.film) for seed in group
+        ):
+            found |= {seed: _rollout(folder, rows[seed], film=options.film) for seed in group}
+        else:
+            missing.append(number)
+    return found, missing
+
+
+def _rollout(folder: Path, row: EpisodeRow, *, film: bool) -> Rollout:
+    return Rollout(
+        seed=row.seed,
+        success=row.success,
+        steps=row.steps,
+        state=row.state,
+        film=_film(folder, row.seed).read_bytes() if film else None,
+    )
 
 
 def _film(folder: Path, seed: int) -> Path:
@@ -76,29 +101,22 @@ def _film(folder: Path, seed: int) -> Path:
 
 
 def _keep(folder: Path, group: Sequence[Rollout]) -> None:
-    """Write films before lines, and all lines at once, so that a group that has lines is whole."""
-    seeds = tuple(each.seed for each in group)
-    rows = [
-        EpisodeRow(
-            seed=each.seed,
-            success=each.success,
-            steps=each.steps,
-            state=each.state,
-            together=seeds,
+    """Write films before lines, so that an episode with a line is complete."""
+    rows = _read(folder)
+    rows |= {
+        each.seed: EpisodeRow(
+            seed=each.seed, success=each.success, steps=each.steps, state=each.state
         )
         for each in group
-    ]
+    }
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for each in group:
             if each.film is not None:
                 with whole_file(_film(folder, each.seed)) as file:
                     file.write_bytes(each.film)
-        with (folder / EPISODES).open("ab+") as file:
-            file.seek(max(file.tell() - 1, 0))
-            start = "" if file.read() in (b"", b"\n") else "\n"  # after a truncated line
-            lines = "".join(f"{json.dumps(row.to_dict())}\n" for row in rows)
-            file.write(f"{start}{lines}".encode())
+        with whole_file(folder / EPISODES) as file:
+            lines = (f"{json.dumps(row.to_dict())}\n" for row in rows.values())
+            file.write_text("".join(lines), encoding="utf-8")
     except OSError as error:
         raise RunError(
             f"episodes cannot be written to {folder} ({error.strerror or error}). Make room, or "
@@ -106,31 +124,17 @@ def _keep(folder: Path, group: Sequence[Rollout]) -> None:
         ) from error
 
 
-def _read(folder: Path, *, film: bool) -> dict[frozenset[int], list[Rollout]]:
-    """Seeds of a group → its episodes. Truncated or damaged lines are ignored.
-
-    Args:
-        folder: what `evaluate_policy` was given.
-        film: whether episodes without a film are ignored as well.
-    """
+def _read(folder: Path) -> dict[int, EpisodeRow]:
+    """Seed → its line; truncated or damaged lines are left out."""
     try:
         lines = (folder / EPISODES).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return {}
-    groups: dict[frozenset[int], dict[int, Rollout]] = {}
+    rows = {}
     for line in lines:
         try:
             row = EpisodeRow.from_dict(json.loads(line))
         except (ValueError, RecursionError):
             continue
-        path = _film(folder, row.seed)
-        if film and not path.exists():
-            continue
-        groups.setdefault(frozenset(row.together), {})[row.seed] = Rollout(
-            seed=row.seed,
-            success=row.success,
-            steps=row.steps,
-            state=row.state,
-            film=path.read_bytes() if film else None,
-        )
-    return {seeds: list(own.values()) for seeds, own in groups.items() if seeds == own.keys()}
+        rows[row.seed] = row
+    return rows

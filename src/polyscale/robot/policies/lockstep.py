@@ -20,7 +20,7 @@ from polyscale.robot.policies.controller import (
     Rollout,
     Scene,
 )
-from polyscale.robot.simulation.scene import ACTION_LIMIT, Observation
+from polyscale.robot.simulation.scene import Observation
 
 FILM_PX = 224
 """Side of the frames of a film."""
@@ -34,7 +34,7 @@ FILM_MS = 120
 
 @dataclass(eq=False)
 class _Running:
-    """An episode that has not ended; the lists have an entry for each step so far."""
+    """An episode that has not ended; `tokens` and `states` have an entry for each step so far."""
 
     scene: Scene
     seed: int
@@ -68,23 +68,26 @@ def run_group(
     controller: Controller,
     scenes: Sequence[Scene],
     seeds: Sequence[int],
-    seconds: ControlTimes,
+    times: ControlTimes,
     stop: threading.Event,
 ) -> list[Rollout]:
-    """Run episodes in lockstep until all have ended; once `stop` is set, those that have ended.
+    """Run episodes in lockstep until all have ended.
 
     Args:
         controller: the policy, its encoder and its options.
         scenes: at least one for each seed.
         seeds: of the scenes, one for each episode.
-        seconds: the time spent in each part is added to it.
-        stop: once it is set, the call returns within one step.
+        times: the time spent in each part is added to it.
+        stop: once it is set, the call ends within one step, and what it returns is of no use.
+
+    Returns:
+        The episodes in the order in which they ended.
 
     Raises:
         RunError: if an action is not finite.
     """
     options, mean_action = controller.options, controller.policy.action.mean.cpu().numpy()
-    with seconds.of("scene"):
+    with times.of("scene"):
         running = [
             _Running(scene, seed, scene.reset(seed), previous_actions=[mean_action])
             for scene, seed in zip(scenes, seeds, strict=False)
@@ -93,32 +96,32 @@ def run_group(
     for step in range(options.horizon):
         if not running or stop.is_set():
             break
-        _observe(controller, running, seconds)
+        _observe(controller, running, times)
         if step % options.action_steps == 0:
-            with seconds.of("policy"):
+            with times.of("policy"):
                 _plan(controller, running)
-        with seconds.of("scene"):
+        with times.of("scene"):
             for each in running:
                 action = each.plan[step % options.action_steps]
                 each.now = each.scene.step(action)
                 each.previous_actions.append(action)
-        seconds.steps += len(running)
+        times.steps += len(running)
         ended += [each.ended(options) for each in running if each.now.success]
         running = [each for each in running if not each.now.success]
-    return ended if stop.is_set() else ended + [each.ended(options) for each in running]
+    return ended + [each.ended(options) for each in running]
 
 
-def _observe(controller: Controller, running: Sequence[_Running], seconds: ControlTimes) -> None:
+def _observe(controller: Controller, running: Sequence[_Running], times: ControlTimes) -> None:
     """Append the current observation of each episode to its lists."""
     policy, options = controller.policy, controller.options
     device = policy.positions.device
     if controller.policy.uses_images:
-        with seconds.of("encoder"):
+        with times.of("encoder"):
             maps = controller.encode([each.now.image for each in running])
     else:
         shape = (len(running), *policy.config["grid_hw"], policy.config["in_channels"])
         maps = torch.zeros(shape, device=device)
-    with seconds.of("policy"):
+    with times.of("policy"):
         for each, token in zip(running, policy.visual_tokens(maps), strict=True):
             each.tokens.append(token)
             each.states.append(each.now.privileged if options.privileged else each.now.state)
@@ -130,7 +133,7 @@ def _observe(controller: Controller, running: Sequence[_Running], seconds: Contr
 def _plan(controller: Controller, running: Sequence[_Running]) -> None:
     """Predict the next actions of each episode from its last steps.
 
-    They are clipped as the scene clips them, so that the policy is later told the actions that were
+    They are clipped as the scene clips them, because the policy is later told the actions that were
     carried out, as in demonstrations.
     """
     policy = controller.policy
@@ -148,8 +151,8 @@ def _plan(controller: Controller, running: Sequence[_Running]) -> None:
             "actions must be finite, but the policy predicts NaN or infinity. Check the weights of "
             "the policy and the features of the images."
         )
-    for each, plan in zip(running, actions.clip(-ACTION_LIMIT, ACTION_LIMIT), strict=True):
-        each.plan = plan
+    for each, plan in zip(running, actions, strict=True):
+        each.plan = plan.clip(-each.scene.action_limit, each.scene.action_limit)
 
 
 def _webp(frames: Sequence[Image.Image]) -> bytes:

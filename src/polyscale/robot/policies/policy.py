@@ -38,7 +38,7 @@ class Standardise(nn.Module):
     def fit(self, mean: Float[Tensor, " channels"], std: Float[Tensor, " channels"]) -> None:
         """Set the statistics, which are those of the training data."""
         self.mean.copy_(mean)
-        rounding = 1e-6 * mean.abs().clamp(min=1)  # of constant channels far from 0
+        rounding = 1e-6 * mean.abs()  # what rounding leaves of constant channels
         self.std.copy_(torch.where(std > rounding, std, 0))
 
     @property

@@ -24,7 +24,7 @@ def run_rollouts(
     controller: Controller,
     make_scene: Callable[[], Scene],
     seeds: Sequence[int],
-    seconds: ControlTimes | None = None,
+    times: ControlTimes | None = None,
 ) -> Generator[Rollout, None, None]:
     """Run one episode for each seed, and yield the episodes of a group when all of them have ended.
 
@@ -34,27 +34,23 @@ def run_rollouts(
         controller: the policy, its encoder and its options.
         make_scene: makes a scene; called in the threads that run episodes.
         seeds: of the scenes, one for each episode.
-        seconds: the time spent in each part is added to it.
+        times: the time spent in each part is added to it.
 
     Raises:
         RunError: if an action is not finite.
     """
-    groups = in_groups(seeds, controller.options.lockstep)
-    with closing(run_groups(controller, make_scene, groups, seconds)) as running:
+    size = controller.options.lockstep
+    groups = [seeds[i : i + size] for i in range(0, len(seeds), size)]
+    with closing(run_groups(controller, make_scene, groups, times)) as running:
         for episodes in running:
             yield from episodes
-
-
-def in_groups(seeds: Sequence[int], size: int) -> list[Sequence[int]]:
-    """Divide seeds into groups of this size; the last group may be smaller."""
-    return [seeds[i : i + size] for i in range(0, len(seeds), size)]
 
 
 def run_groups(
     controller: Controller,
     make_scene: Callable[[], Scene],
     groups: Sequence[Sequence[int]],
-    seconds: ControlTimes | None = None,
+    times: ControlTimes | None = None,
 ) -> Generator[list[Rollout], None, None]:
     """Run groups of episodes, each in lockstep, and yield their episodes; see `run_rollouts`."""
     num_workers = 1
@@ -63,7 +59,7 @@ def run_groups(
         controller = replace(controller, module=module)
     num_workers = min(num_workers, len(groups))
     stop, found = threading.Event(), SimpleQueue[list[Rollout] | BaseException]()
-    times = [ControlTimes() for _ in range(num_workers)]
+    own_times = [ControlTimes() for _ in range(num_workers)]
 
     def work(number: int) -> None:
         try:
@@ -74,7 +70,7 @@ def run_groups(
                 for group in own:
                     if stop.is_set():
                         break
-                    found.put(run_group(controller, scenes, group, times[number], stop))
+                    found.put(run_group(controller, scenes, group, own_times[number], stop))
         except BaseException as error:  # raised again in the thread that waits
             found.put(error)
 
@@ -90,6 +86,6 @@ def run_groups(
     finally:
         stop.set()
         workers.shutdown()
-        if seconds is not None:
-            for own in times:
-                seconds.add(own)
+        if times is not None:
+            for own in own_times:
+                times.add(own)

@@ -102,6 +102,8 @@ class PickingScene:
         RunError: if no library can render.
     """
 
+    action_limit = ACTION_LIMIT
+
     def __init__(self, settings: SceneSettings, side_px: int = 448) -> None:
         self.settings = settings
         self.side_px = side_px

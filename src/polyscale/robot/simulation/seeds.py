@@ -9,6 +9,9 @@ MAX_RECORDING_SEED = 1_000
 RECORDING = range((MAX_RECORDING_SEED + 1) * SCENES_PER_RECORDING)
 """Scenes of demonstrations."""
 
+TUNING = range(2 * 10**9, 3 * 10**9)
+"""Scenes by which the defaults of the task were chosen."""
+
 ACTING = range(3 * 10**9, 4 * 10**9)
 """Scenes in which a finished policy acts."""
 

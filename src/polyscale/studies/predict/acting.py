@@ -42,11 +42,11 @@ def act_in_scenes(
     Args:
         predictor: an `Actor`, as `load_predictor` returns it for a policy.
         out: new folder, or a folder of earlier episodes of this policy. It gets
-            `episodes.jsonl` with a line for each episode (seed, whether the cube was lifted,
-            number of actions, and what the simulator knows at the end), and `films/SEED.webp`.
+            `episodes.jsonl` with a line for each episode (see `EpisodeRow`) and `films/SEED.webp`.
+            Episodes run in groups, so there may be a few more than were asked for.
         episodes: number of episodes, 1 to a million.
         seed: number of the first scene, 0 to a million; the next ones follow.
-        progress: told after every episode.
+        progress: told after every group of episodes.
 
     Raises:
         InputError: if an argument is not valid, or the folder holds anything else.
@@ -71,6 +71,6 @@ def act_in_scenes(
     check_training_folder(out, facts, **given)
     seeds = ACTING[seed : seed + episodes]
     _, missing = find_rollouts(out, seeds, options)
-    num_bytes = sum(map(len, missing)) * FILM_BYTES
+    num_bytes = len(missing) * options.lockstep * FILM_BYTES
     with training_folder(out, facts, num_bytes, file=given["file"]), one_process(out):
         return predictor.act(seeds, out, progress=progress)

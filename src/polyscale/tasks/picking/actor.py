@@ -49,7 +49,7 @@ class Actor(nn.Module):
         Args:
             seeds: of the scenes.
             folder: gets `episodes.jsonl` with a line for each episode, and `films/SEED.webp`.
-            progress: told after every episode.
+            progress: told after every group of episodes.
 
         Returns:
             The episodes in the order of the seeds.

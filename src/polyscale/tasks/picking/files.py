@@ -6,32 +6,45 @@ from pathlib import Path
 
 from polyscale.data import EvaluationScenes
 from polyscale.records import FILMS_FILE, Episodes, FilmRow, write_json
+from polyscale.robot import SceneSettings
 from polyscale.tasks.evaluation import Scores
 from polyscale.tasks.files import most_divided
 
 EPISODES_FILE = "episodes.json"
 
 NUM_FILMS = 4
-"""Number of starts of which the films of all candidates are kept."""
+"""Number of scenes of which the films of all candidates are kept."""
 
 MAX_FILM_BYTES = 300_000
 """Larger films are left out, so that a page of them stays small."""
 
 
-def write_episodes(folder: Path, starts: EvaluationScenes, scores: Mapping[str, Scores]) -> None:
+def write_episodes(
+    folder: Path,
+    scenes: EvaluationScenes,
+    scores: Mapping[str, Scores],
+    scene: SceneSettings,
+) -> None:
     """Write where episodes began, and how often each candidate succeeded there."""
     record = Episodes(
-        ids=starts.ids,
-        xy_m=tuple((float(x), float(y)) for x, y in starts.cube_xy_m),
+        ids=scenes.ids,
+        xy_m=tuple((float(x), float(y)) for x, y in scenes.cube_xy_m),
         success={name: tuple(own.image_scores.tolist()) for name, own in scores.items()},
         num_policies=len(next(iter(scores.values())).details),
-        map_words="The robot stands to the left of a map, and the camera to the right.",
+        map_words=_map_words(scene),
     )
     write_json(folder / EPISODES_FILE, record)
 
 
-def write_films(folder: Path, starts: EvaluationScenes, scores: Mapping[str, Scores]) -> None:
-    """Write films of the starts on which candidates differ most, to show successes and failures."""
+def _map_words(scene: SceneSettings) -> str:
+    """Where robot and camera are on a map with x to the right and y upwards."""
+    sides = ("to the left", "at the bottom", "to the right", "at the top")
+    side = sides[round(scene.camera_azimuth_deg / 90) % 4]
+    return f"The robot stands to the left of a map, and the camera is {side}."
+
+
+def write_films(folder: Path, scenes: EvaluationScenes, scores: Mapping[str, Scores]) -> None:
+    """Write films of the scenes on which candidates differ most, to show successes and failures."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -43,7 +56,7 @@ def write_films(folder: Path, starts: EvaluationScenes, scores: Mapping[str, Sco
             if episode.film is not None and len(episode.film) <= MAX_FILM_BYTES:
                 row = FilmRow(
                     candidate=name,
-                    id=starts.ids[index],
+                    id=scenes.ids[index],
                     success=episode.success,
                     steps=episode.steps,
                     bytes=episode.film,

@@ -22,13 +22,13 @@ ACTION_ERROR = "action_error"
 
 
 def success_scores(
-    episodes: Sequence[Sequence[Rollout]], starts: EvaluationScenes | None = None
+    episodes: Sequence[Sequence[Rollout]], scenes: EvaluationScenes | None = None
 ) -> tuple[Scores, list[float]]:
     """Score policies by how often they lift the cube.
 
     Args:
-        episodes: the episodes of each policy, from the same starts in the same order.
-        starts: where the episodes began, for the file of episodes.
+        episodes: the episodes of each policy, from the same scenes in the same order.
+        scenes: where the episodes began, for the file of episodes.
 
     Returns:
         Scores, and the success rate of each policy, 0 to 1. Only the episodes of a single policy
@@ -42,8 +42,8 @@ def success_scores(
         "success_of_each": success.T.tolist(),
         "steps": np.array([[episode.steps for episode in own] for own in episodes]).T.tolist(),
     }
-    if starts is not None:
-        columns |= {"x_m": starts.cube_xy_m[:, 0], "y_m": starts.cube_xy_m[:, 1]}
+    if scenes is not None:
+        columns |= {"x_m": scenes.cube_xy_m[:, 0], "y_m": scenes.cube_xy_m[:, 1]}
     scores = Scores(
         value=float(share.mean()),
         columns=columns,

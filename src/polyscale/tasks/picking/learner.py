@@ -73,7 +73,9 @@ class Learner:
                 "policy": self.fingerprint,
                 "scene": case.data.scene,
                 "simulator": simulator_versions(),
-                **{name: getattr(options, name) for name in ("action_steps", "horizon")},
+                **{
+                    name: getattr(options, name) for name in ("action_steps", "horizon", "lockstep")
+                },
             }
         )
         case.store.describe(key, f"{case.candidate}: episodes of policy {self.number + 1}")

@@ -9,7 +9,6 @@ from PIL import Image
 
 from polyscale.data import DemonstrationData, Demonstrations, EvaluationScenes, Pictures
 from polyscale.data.dataset import changed_fingerprint
-from polyscale.errors import InputError
 from polyscale.robot.simulation.seeds import VALIDATION
 
 
@@ -77,18 +76,12 @@ class PickingSplit:
         """Split the data; if the scene can be simulated, all demonstrations are for training."""
         every, test = np.arange(len(data.train)), data.test
         if isinstance(test, EvaluationScenes):
-            seeds = tuple(VALIDATION[: settings.validation_episodes])
-            if both := set(seeds) & set(test.seeds):
-                raise InputError(
-                    "seeds of the test must not be those by which candidates are chosen, but "
-                    f"{min(both)} is in both. Draw other test episodes."
-                )
             return cls(
                 train=data.train.frames,
                 test=test.frames,
                 train_frames=every,
                 validation_frames=np.zeros(0, np.int64),
-                validation_seeds=seeds,
+                validation_seeds=tuple(VALIDATION[: settings.validation_episodes]),
             )
         order = np.random.default_rng(settings.seed).permutation(data.train.num_episodes)
         num_held = max(1, round(settings.held_out * len(order)))

@@ -14,7 +14,7 @@ from polyscale.data import DemonstrationData, EvaluationScenes
 from polyscale.errors import InputError
 from polyscale.operator.multiscale import MultiScale
 from polyscale.records import FILMS_FILE, Metric
-from polyscale.robot import Policy, load_demonstrations
+from polyscale.robot import Policy, SceneSettings, load_demonstrations
 from polyscale.robot.policies.windows import check_demonstrations
 from polyscale.robot.simulation.seeds import EVALUATION
 from polyscale.stats import MIN_SEEDS
@@ -79,11 +79,11 @@ class Picking(Task):
         super().check_data(data)
         for split in (data.train, data.test):
             if isinstance(split, EvaluationScenes):
-                if min(split.seeds) < EVALUATION[0]:
+                if others := [seed for seed in split.seeds if seed not in EVALUATION]:
                     raise InputError(
-                        "seeds of test episodes must not be those of demonstrations, which are "
-                        f"below {EVALUATION[0]:,}, but one is {min(split.seeds)}. Make them with "
-                        "polyscale.robot.make_evaluation_scenes."
+                        f"seeds of test episodes must be from {EVALUATION[0]:,} to "
+                        f"{EVALUATION[-1]:,}, which are for nothing else, but one is {others[0]}. "
+                        "Make them with polyscale.robot.make_evaluation_scenes."
                     )
                 continue
             shown = split.demonstrations if isinstance(split, EvaluationEpisodes) else split
@@ -190,11 +190,11 @@ class Picking(Task):
         """Judge all policies on the test episodes; episodes of the first policy are filmed."""
         case = learners[0].case
         if self.metric.key == SUCCESS:
-            starts = case.data.test
+            scenes = case.data.test
             episodes = [
-                own.act(starts.seeds, "test episodes", film=not own.number) for own in learners
+                own.act(scenes.seeds, "test episodes", film=not own.number) for own in learners
             ]
-            return success_scores(episodes, starts)
+            return success_scores(episodes, scenes)
         shown = case.data.test.demonstrations
         every = np.arange(len(shown))
         return error_scores([own.errors(case.test, shown, every) for own in learners])
@@ -235,14 +235,14 @@ class Picking(Task):
         return answers_table(())
 
     def own_files(self) -> tuple[str, ...]:
-        """Names of the files with starts and results of episodes, and with films of some."""
+        """Names of the files with scenes and results of episodes, and with films of some."""
         return (EPISODES_FILE, FILMS_FILE) if self.metric.key == SUCCESS else ()
 
     def write(self, folder: Path, run: FinishedRun) -> None:
         """Write the files that `own_files` names."""
         if self.metric.key == SUCCESS:
             scores = {name: evaluation.scores for name, evaluation in run.evaluations.items()}
-            write_episodes(folder, run.data.test, scores)
+            write_episodes(folder, run.data.test, scores, SceneSettings.from_json(run.data.scene))
             write_films(folder, run.data.test, scores)
 
 
