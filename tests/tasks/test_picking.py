@@ -196,9 +196,7 @@ def test_how_to_act_is_refused_where_nothing_can(plan, shown, settings):
 
 
 def test_test_episodes_are_not_those_of_demonstrations(plan, simulated):
-    with pytest.raises(
-        InputError, match="seeds of test episodes must be from 10,.* but one is 7"
-    ):
+    with pytest.raises(InputError, match="seeds of test episodes must be from 10,.* but one is 7"):
         plan(replace(simulated, test=toy.scenes(2, first_seed=7)))
 
 

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import numpy as np
@@ -114,3 +115,14 @@ def test_fewer_starts_are_the_first_of_more():
     assert few.seeds == more.seeds[:3]
     np.testing.assert_array_equal(few.cube_xy_m, more.cube_xy_m[:3])
     assert few.fingerprint != more.fingerprint
+
+
+def test_another_simulator_is_told(tmp_path, drawn):
+    out = record(tmp_path / "out", 2, side_px=64).out
+    assert load_demonstrations(f"lerobot:{out}?trials=2").notes == ()
+    file = out / "meta/polyscale.json"
+    facts = json.loads(file.read_text())
+    facts["simulator"]["mujoco"] = "1.0"
+    file.write_text(json.dumps(facts))
+    (note,) = load_demonstrations(f"lerobot:{out}?trials=2").notes
+    assert "recorded with scene 1, mujoco 1.0, gymnasium-robotics" in note

@@ -18,6 +18,7 @@ from polyscale.data.lerobot import (
 )
 from polyscale.data.options import split_options, to_count, to_path
 from polyscale.errors import InputError, near_matches
+from polyscale.records import DataReport
 from polyscale.robot.demonstrations.evaluation_scenes import make_evaluation_scenes
 from polyscale.robot.demonstrations.recording import EPISODES, record
 from polyscale.robot.simulation.scene import (
@@ -77,8 +78,14 @@ def load_demonstrations(
             f"simulated: one in {TEST_SHARE} of its episodes is held out for the test."
         )
     train, test = _split(source, recording, trials=trials, seed=seed)
+    remarks: tuple[str, ...] = ()
     if isinstance(test, EvaluationScenes):
         about = f"{trials} scenes that no demonstration shows"
+        if recording.simulator != (used := simulator_versions()):
+            remarks = (
+                f"The demonstrations were recorded with {_versions(recording.simulator)}, but "
+                f"policies are tested with {_versions(used)}.",
+            )
     else:
         test = _first(test, limit)
         about = f"every {TEST_SHARE}th episode drawn for testing by seed {seed}"
@@ -87,10 +94,15 @@ def load_demonstrations(
         train=_first(train, limit),
         test=test,
         about=about,
+        report=DataReport(remarks=remarks),
         scene=recording.scene,
         fps=recording.fps,
         is_drawn=recording.scene is None,
     )
+
+
+def _versions(simulator: Mapping[str, str] | None) -> str:
+    return ", ".join(f"{name} {version}" for name, version in (simulator or {}).items())
 
 
 def _read_source(source: str) -> tuple[Path | None, dict[str, str]]:

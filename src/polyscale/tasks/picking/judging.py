@@ -2,9 +2,8 @@
 
 If a candidate is trained several times, the score of an episode is the mean over its policies.
 Episodes of several policies from the same start are not independent: the start is easy or hard for
-all of them. A test that counted them as independent would be overconfident. With three policies or
-more, intervals and tests cover other policies as well as other episodes; with two, episodes alone
-are resampled.
+all of them. A test that counted them as independent would be overconfident. Intervals and tests
+therefore cover other policies as well as other episodes.
 """
 
 from collections.abc import Sequence
