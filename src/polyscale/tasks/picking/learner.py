@@ -73,9 +73,9 @@ class Learner:
                 "policy": self.fingerprint,
                 "scene": case.data.scene,
                 "simulator": simulator_versions(),
-                **{
-                    name: getattr(options, name) for name in ("action_steps", "horizon", "lockstep")
-                },
+                "action_steps": options.action_steps,
+                "horizon": options.horizon,
+                "lockstep": options.lockstep,
             }
         )
         case.store.describe(key, f"{case.candidate}: episodes of policy {self.number + 1}")
