@@ -130,3 +130,16 @@ def test_scales_that_were_not_tried_are_named(tmp_path):
     (tmp_path / CONFIG).touch()
     command = advice_text(replace(run, folder=str(tmp_path))).command
     assert command.endswith("--candidates pip:lite1@1 pip:lite1@1,2")
+
+
+def test_an_open_question_says_what_its_corrected_test_says(made):
+    clear = []
+    for run in made.values():
+        question = run.recommendation and run.recommendation.open_question
+        if question is None or question.ci_low <= 0 <= question.ci_high:
+            continue
+        confirmed = question.p_holm < 0.05
+        said = "confirms" if confirmed else "does not confirm"
+        assert f"which the corrected test {said}." in " ".join(words.plain_answers(run))
+        clear.append(confirmed)
+    assert True in clear

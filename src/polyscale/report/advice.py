@@ -10,6 +10,7 @@ from polyscale.records import Recommendation
 from polyscale.report.names import scales_phrase
 from polyscale.report.numbers import LEVEL, MACS, NBSP, PARAMS, two_digits
 from polyscale.report.run import Run
+from polyscale.stats.equivalence import ALPHA
 from polyscale.stats.trial import more_is_better
 from polyscale.types import Candidate
 
@@ -138,8 +139,11 @@ def _reasons(run: Run, advice: Recommendation) -> list[str]:
     if (question := advice.open_question) is not None:
         pair = f"{_name(run, question.first)} against {_name(run, question.second)}"
         is_clear = question.ci_low > 0 or question.ci_high < 0
-        but = ", which the corrected test does not confirm" if is_clear else ""
-        reasons[question.first] = f"{pair}: {run.words.contrast(question)}{but}."
+        is_confirmed = question.p_holm is not None and question.p_holm < ALPHA
+        but = f", which the corrected test {'confirms' if is_confirmed else 'does not confirm'}"
+        reasons[question.first] = (
+            f"{pair}: {run.words.contrast(question)}{but if is_clear else ''}."
+        )
     for contrast, what in (
         (advice.over_cheaper, "the best that costs less"),
         (advice.over_dearer, "the best that costs more"),

@@ -56,7 +56,7 @@ def test_times_are_told_with_the_longest_stages(run):
     [
         ("run", ["Tango’s", "McNemar’s exact test confirms it"]),
         ("segmentation", ["Pixels are added up over all test images", "one-sided bootstrap tests"]),
-        ("depth", ["RMSE is computed for each image, and then averaged"]),
+        ("depth", ["RMSE is computed for each of the test images, and then averaged"]),
     ],
 )
 def test_tests_are_those_of_the_task(request, task, phrases):
