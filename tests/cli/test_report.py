@@ -31,7 +31,7 @@ def test_the_report_of_a_run_is_drawn_anew(run):
     result = invoke(run)
     assert result.exit_code == 0
     assert result.stdout.startswith(("Take ", "For now, take "))
-    assert "\nThese images can’t tell several scales from the larger model" in result.stdout
+    assert "\nThese test images can’t tell several scales from the larger model" in result.stdout
     assert result.stdout.endswith(f"report: {run / 'report.html'}\n")
     assert (run / "report.html").is_file()
     assert (run / "curves.png").is_file()

@@ -49,7 +49,7 @@ def stand_ins(monkeypatch):
 def run(recipe, data, out, **given):
     cache = out.parent / "cache"
     options = RunOptions(data=data, out=out, per_class=8, given=given, cache=cache)
-    reconstruction.KIND.check(recipe, options)
+    reconstruction.KIND.check(recipe, options, dry=False)
     return list(reconstruction.run(recipe, options))
 
 

@@ -102,7 +102,7 @@ def test_capacity_runs_on_stand_ins(capacity, textures, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="must be imagenet:PATH, but got 'rooms'"):
         list(capacity_recipe.run(capacity, replace(options, data="rooms")))
     with pytest.raises(InputError, match="steps must not be given"):
-        capacity_recipe.KIND.check(capacity, replace(options, given={"steps": 3}))
+        capacity_recipe.KIND.check(capacity, replace(options, given={"steps": 3}), dry=True)
 
 
 def _small(metric, **own):
@@ -129,4 +129,4 @@ def test_pretraining_runs_on_stand_ins(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="dtype must be fp32, bf16 or fp16"):
         list(pretraining_recipe.run(recipe, replace(options, given={"dtype": "auto"})))
     with pytest.raises(InputError, match="weights-dir must not be given for pretrain-vit"):
-        pretraining_recipe.KIND.check(recipe, replace(options, weights_dir=tmp_path))
+        pretraining_recipe.KIND.check(recipe, replace(options, weights_dir=tmp_path), dry=True)

@@ -46,14 +46,12 @@ def parse_tile_batch(text: str) -> int | Literal["auto"]:
         raise InputError(f"tile_batch must be auto or a number, but got {text!r}.") from None
 
 
-def seeds_option(judged: str = "The first training is judged in full.") -> Any:
-    """The option `seeds` of every task whose trainings depend on chance.
-
-    Args:
-        judged: a sentence for the help that says which trainings are judged.
-    """
+def seeds_option() -> Any:
+    """The option `seeds` of every task whose trainings depend on chance."""
     return option(
-        1, help=f"Number of times that each candidate is trained, to measure the spread. {judged}"
+        1,
+        help="Number of times that each candidate is trained, to measure the spread. All trainings "
+        "of task picking are judged in full; of other tasks, the first.",
     )
 
 

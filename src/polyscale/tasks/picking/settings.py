@@ -68,7 +68,7 @@ class PickingSettings(RunSettings):
         help="Number of episodes of the simulated scene by which candidates are chosen; they are "
         "not those of the test.",
     )
-    seeds: int = seeds_option("All policies are judged.")
+    seeds: int = seeds_option()
     held_out: float = 0.125
     memory_bytes: int = 4 * GIGABYTE
 
