@@ -50,13 +50,13 @@ class Recording:
         demonstrations: all episodes.
         fps: frames a second.
         scene: settings of the scene that `polyscale robot record` simulated; None in other data.
-        simulator: versions of what simulated it; None in other data.
+        simulator: the package names and versions that simulated it; empty in other data.
     """
 
     demonstrations: Demonstrations
     fps: float
     scene: Mapping[str, Any] | None
-    simulator: Mapping[str, Any] | None
+    simulator: Mapping[str, str]
 
 
 def read_lerobot(
@@ -274,13 +274,13 @@ def _joined(folder: Path, name: str, parts: list[NDArray[Any]]) -> NDArray[Any]:
     return np.concatenate(parts)
 
 
-def _read_scene(folder: Path) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+def _read_scene(folder: Path) -> tuple[Mapping[str, Any] | None, Mapping[str, str]]:
     """Settings of the scene, and versions of the simulator, of demonstrations that have a scene."""
     try:
         facts = json.loads((folder / SCENE_FILE).read_text(encoding="utf-8"))
         return dict(facts["scene"]), dict(facts["simulator"])
     except FileNotFoundError:
-        return None, None
+        return None, {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(folder, f"{SCENE_FILE}: {first_line(error)}") from error
 

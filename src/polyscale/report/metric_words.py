@@ -120,6 +120,6 @@ class MetricWords:
 
 
 def _article(noun: str) -> str:
-    """Of an abbreviation by its first letter: an AUROC, an R²; of a word by its first vowel."""
+    """The article before a noun; abbreviations are spelled out: an AUROC, an R², a success rate."""
     is_abbreviation = noun[1:2].isupper() or not noun[1:2].isalpha()
     return "an" if noun.startswith(tuple("AEFHILMNORSX" if is_abbreviation else "aeiou")) else "a"

@@ -26,7 +26,7 @@ def make_evaluation_scenes(
     All frames are rendered together when the first one is read.
 
     Args:
-        settings: of the scene.
+        settings: settings of the scene.
         trials: number of scenes, 1 to 100 000.
         side_px: height and width of the frames.
 

@@ -48,7 +48,7 @@ class Episode:
         states: see `Demonstrations`.
         actions: see `Demonstrations`.
         privileged: see `Demonstrations`.
-        seed: of the scene.
+        seed: seed of the scene.
     """
 
     frames: Sequence[UInt8[np.ndarray, "h w 3"]]

@@ -101,8 +101,8 @@ def load_demonstrations(
     )
 
 
-def _versions(simulator: Mapping[str, str] | None) -> str:
-    return ", ".join(f"{name} {version}" for name, version in (simulator or {}).items())
+def _versions(simulator: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in simulator.items())
 
 
 def _read_source(source: str) -> tuple[Path | None, dict[str, str]]:

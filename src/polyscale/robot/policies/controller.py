@@ -1,4 +1,4 @@
-"""What acts and where: a policy with its encoder, its options, a scene, and its result."""
+"""The parts of a rollout: a controller (policy and encoder), its options, a scene, a result."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ CameraImage = UInt8[np.ndarray, "side side 3"]
 
 
 class Scene(Protocol):
-    """What an episode runs in, such as `PickingScene`; one thread uses and closes it.
+    """A scene in which an episode runs, such as `PickingScene`; one thread uses and closes it.
 
     Attributes:
         action_limit: actions are clipped to ± this value before they are carried out.
@@ -103,7 +103,7 @@ class Rollout:
     """An episode in which a policy acted.
 
     Attributes:
-        seed: of the scene.
+        seed: seed of the scene.
         success: whether the policy succeeded in time; if so, the episode ended at that moment.
         steps: number of actions until the episode ended.
         state: `Observation.privileged` at the end.

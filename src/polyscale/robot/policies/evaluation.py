@@ -1,8 +1,8 @@
 """Judges a policy in scenes; finished episodes are kept, so that a killed evaluation continues."""
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from polyscale.errors import RunError
@@ -34,14 +34,14 @@ def evaluate_policy(
 ) -> list[Rollout]:
     """Run one episode for each seed; episodes that the folder already holds are not run again.
 
-    Episodes that run together round alike. Therefore the seeds of a group follow from its number
-    alone, all of them are run, and a group that was not finished is run again as a whole: the
-    result of an episode depends neither on how many are asked for nor on interruptions.
+    Features may differ in their last digits between batches of different sizes. So an episode
+    always runs in the same group: each `lockstep` consecutive seeds are a group, which is run as a
+    whole, also if fewer seeds are asked for or if it was interrupted.
 
     Args:
         controller: the policy, its encoder and its options.
         make_scene: makes a scene; called in the threads that run episodes.
-        seeds: of the scenes, one for each episode.
+        seeds: seeds of the scenes, one for each episode.
         folder: keeps the episodes; use it for this controller in this scene only.
         step: the name under which progress is reported.
         progress: told after every group of episodes.
@@ -53,9 +53,14 @@ def evaluate_policy(
     Raises:
         RunError: if episodes cannot be written, or an action is not finite.
     """
-    size = controller.options.lockstep
-    found, missing = find_rollouts(folder, seeds, controller.options)
-    groups = [range(size * number, size * (number + 1)) for number in missing]
+    options, rows = controller.options, _read(folder)
+    groups = _missing(folder, rows, seeds, options)
+    again = {seed for group in groups for seed in group}
+    found = {
+        seed: _rollout(folder, rows[seed], film=options.film) for seed in seeds if seed not in again
+    }
+    if groups:  # lines are appended to those that stay valid
+        _write(folder, [row for seed, row in rows.items() if seed not in again])
 
     def tell() -> None:
         progress(step, len(found.keys() & set(seeds)), len(seeds), "episodes")
@@ -69,21 +74,21 @@ def evaluate_policy(
     return [found[seed] for seed in seeds]
 
 
-def find_rollouts(
-    folder: Path, seeds: Sequence[int], options: ControlOptions
-) -> tuple[dict[int, Rollout], list[int]]:
-    """Episodes of complete groups that a folder holds, by seed, and numbers of missing groups."""
-    rows, size = _read(folder), options.lockstep
-    found, missing = dict[int, Rollout](), []
-    for number in sorted({seed // size for seed in seeds}):
-        group = range(size * number, size * (number + 1))
-        if all(
-            seed in rows and (_film(folder, seed).exists() or not options.film) for seed in group
-        ):
-            found |= {seed: _rollout(folder, rows[seed], film=options.film) for seed in group}
-        else:
-            missing.append(number)
-    return found, missing
+def missing_groups(folder: Path, seeds: Sequence[int], options: ControlOptions) -> list[range]:
+    """The groups of seeds that `evaluate_policy` would run, because the folder lacks them."""
+    return _missing(folder, _read(folder), seeds, options)
+
+
+def _missing(
+    folder: Path, rows: Mapping[int, EpisodeRow], seeds: Sequence[int], options: ControlOptions
+) -> list[range]:
+    size = options.lockstep
+    groups = (range(size * n, size * (n + 1)) for n in sorted({seed // size for seed in seeds}))
+
+    def is_kept(seed: int) -> bool:
+        return seed in rows and (not options.film or _film(folder, seed).exists())
+
+    return [group for group in groups if not all(map(is_kept, group))]
 
 
 def _rollout(folder: Path, row: EpisodeRow, *, film: bool) -> Rollout:
@@ -102,21 +107,33 @@ def _film(folder: Path, seed: int) -> Path:
 
 def _keep(folder: Path, group: Sequence[Rollout]) -> None:
     """Write films before lines, so that an episode with a line is complete."""
-    rows = _read(folder)
-    rows |= {
-        each.seed: EpisodeRow(
-            seed=each.seed, success=each.success, steps=each.steps, state=each.state
-        )
+    rows = [
+        EpisodeRow(seed=each.seed, success=each.success, steps=each.steps, state=each.state)
         for each in group
-    }
-    try:
+    ]
+    with _told(folder):
         for each in group:
             if each.film is not None:
                 with whole_file(_film(folder, each.seed)) as file:
                     file.write_bytes(each.film)
-        with whole_file(folder / EPISODES) as file:
-            lines = (f"{json.dumps(row.to_dict())}\n" for row in rows.values())
-            file.write_text("".join(lines), encoding="utf-8")
+        with (folder / EPISODES).open("a", encoding="utf-8") as lines:
+            lines.write(_lines(rows))
+
+
+def _write(folder: Path, rows: Sequence[EpisodeRow]) -> None:
+    with _told(folder), whole_file(folder / EPISODES) as file:
+        file.write_text(_lines(rows), encoding="utf-8")
+
+
+def _lines(rows: Sequence[EpisodeRow]) -> str:
+    return "".join(f"{json.dumps(row.to_dict())}\n" for row in rows)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Turn an error of the disk into one that says what to do."""
+    try:
+        yield
     except OSError as error:
         raise RunError(
             f"episodes cannot be written to {folder} ({error.strerror or error}). Make room, or "

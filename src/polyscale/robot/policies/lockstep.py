@@ -76,7 +76,7 @@ def run_group(
     Args:
         controller: the policy, its encoder and its options.
         scenes: at least one for each seed.
-        seeds: of the scenes, one for each episode.
+        seeds: seeds of the scenes, one for each episode.
         times: the time spent in each part is added to it.
         stop: once it is set, the call ends within one step, and what it returns is of no use.
 

@@ -33,7 +33,7 @@ def run_rollouts(
     Args:
         controller: the policy, its encoder and its options.
         make_scene: makes a scene; called in the threads that run episodes.
-        seeds: of the scenes, one for each episode.
+        seeds: seeds of the scenes, one for each episode.
         times: the time spent in each part is added to it.
 
     Raises:

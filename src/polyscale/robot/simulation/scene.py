@@ -94,7 +94,7 @@ class PickingScene:
     """The scene, simulated and rendered. Use it in a single thread, and close it in the end.
 
     Args:
-        settings: of the scene.
+        settings: settings of the scene.
         side_px: side of the square pictures; 0 renders none, and needs no rendering library.
 
     Raises:

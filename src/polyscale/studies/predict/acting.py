@@ -6,7 +6,7 @@ from polyscale.errors import InputError
 from polyscale.features import one_process, weights_hash
 from polyscale.learning.training import check_training_folder, training_folder
 from polyscale.robot import Rollout
-from polyscale.robot.policies.evaluation import find_rollouts
+from polyscale.robot.policies.evaluation import missing_groups
 from polyscale.robot.simulation.scene import simulator_versions
 from polyscale.robot.simulation.seeds import ACTING
 from polyscale.robot.simulation.settings import check_whole
@@ -70,7 +70,6 @@ def act_in_scenes(
     given = {"file": "policy.json", "kind": "policy"}
     check_training_folder(out, facts, **given)
     seeds = ACTING[seed : seed + episodes]
-    _, missing = find_rollouts(out, seeds, options)
-    num_bytes = len(missing) * options.lockstep * FILM_BYTES
+    num_bytes = sum(map(len, missing_groups(out, seeds, options))) * FILM_BYTES
     with training_folder(out, facts, num_bytes, file=given["file"]), one_process(out):
         return predictor.act(seeds, out, progress=progress)

@@ -47,7 +47,7 @@ class Actor(nn.Module):
         """Run and film one episode for each seed; those that the folder holds are not run again.
 
         Args:
-            seeds: of the scenes.
+            seeds: seeds of the scenes.
             folder: gets `episodes.jsonl` with a line for each episode, and `films/SEED.webp`.
             progress: told after every group of episodes.
 

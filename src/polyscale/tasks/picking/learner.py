@@ -53,7 +53,7 @@ class Learner:
         """Run one episode for each seed, and return them in the order of the seeds.
 
         Args:
-            seeds: of the scenes.
+            seeds: seeds of the scenes.
             what: the name of these episodes in progress reports.
             film: whether to film them; a policy that sees no pictures is never filmed.
         """

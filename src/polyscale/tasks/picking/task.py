@@ -126,7 +126,7 @@ class Picking(Task):
             )
         task = copy(self.judged_by(SUCCESS if is_simulated else ACTION_ERROR))
         task.other_metrics = ()
-        task.chosen_on = "validation episodes" if is_simulated else "held-out demonstrations"
+        task.chosen_on = "validation episodes" if is_simulated else "training demonstrations"
         task.right_or_wrong = is_simulated and settings.seeds == 1
         task.over_trainings = settings.seeds >= MIN_SEEDS
         return task
