@@ -1,4 +1,7 @@
+import signal
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from polyscale.features import (
     weights_hash,
     workers,
 )
-from polyscale.features.workers import cpu_workers, share_out, worker_pool
+from polyscale.features.workers import cpu_workers, result_of, share_out, worker_pool
 from polyscale.operator.cost.candidate import cpu_threads
 from polyscale.operator.multiscale import MultiScale
 from polyscale.types import silent
@@ -154,3 +157,29 @@ def test_an_error_in_a_worker_reaches_the_caller(
     backbone.register_forward_pre_hook(fail)
     with pytest.raises(RuntimeError, match="broken model"):
         extracted(extract_pooled, module, many_images, tmp_path, parallel=True)
+
+
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises KeyboardInterrupt, also in a job in the background, which would ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_ends_a_wait_that_the_signal_itself_does_not_end(interruptible):
+    stop = threading.Event()
+
+    def interrupt():
+        time.sleep(0.2)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # seen here, not where one waits
+
+    with ThreadPoolExecutor(2) as pool:
+        waited_for = pool.submit(stop.wait, 30)
+        pool.submit(interrupt)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                result_of(waited_for)
+            assert not waited_for.done()
+        finally:
+            stop.set()

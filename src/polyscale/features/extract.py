@@ -18,7 +18,7 @@ from polyscale.errors import InputError
 from polyscale.features.keys import Images, decode_side, feature_key
 from polyscale.features.maps import StoredMaps
 from polyscale.features.store import FeatureStore
-from polyscale.features.workers import share_out, worker_pool
+from polyscale.features.workers import result_of, share_out, worker_pool
 from polyscale.operator.multiscale import MultiScale, PartFeatures, Prepared
 from polyscale.records import Watch
 from polyscale.types import Progress, format_scale
@@ -247,7 +247,7 @@ def _compute(
             progress(step, shard.start * num_tiles, total, "tiles")
             parts: list[list[Tensor]] = []
             for piece in job:
-                made = pending.popleft().result()
+                made = result_of(pending.popleft())
                 submit(ahead - len(pending))
                 parts.append(made if num_workers > 1 else run(piece, made))
             for scale, rows in zip(job[0].module.scales, zip(*parts, strict=True), strict=True):

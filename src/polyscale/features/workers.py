@@ -6,8 +6,10 @@ each are nearly twice as fast as two threads that run one piece after the other.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 import torch
@@ -18,6 +20,9 @@ from polyscale.operator.multiscale import MultiScale
 
 MOST_WORKERS = 4
 """More share the tiles of a chunk, whose memory stays the same, into parts that are too small."""
+
+TURN_S = 1.0
+"""How long a wait may last until Ctrl-C is looked for."""
 
 Result = TypeVar("Result")
 
@@ -51,6 +56,24 @@ def share_out(module: MultiScale) -> tuple[MultiScale, int]:
 def worker_pool(num: int) -> ThreadPoolExecutor:
     """Threads that each compute with `threads_of_worker` threads of torch; others are as before."""
     return ThreadPoolExecutor(num, initializer=_limit, initargs=(threads_of_worker(),))
+
+
+def result_of(future: Future[Result]) -> Result:
+    """What `Future.result` gives, in a wait that Ctrl-C ends (see `next_of`)."""
+    done: SimpleQueue[Future[Result]] = SimpleQueue()
+    future.add_done_callback(done.put)
+    return next_of(done).result()
+
+
+def next_of(found: SimpleQueue[Result]) -> Result:
+    """The next item of a queue, in a wait that Ctrl-C ends within `TURN_S` seconds.
+
+    Python looks for Ctrl-C before it begins to wait. If it comes between that look and the wait,
+    nothing ends a wait without a time limit.
+    """
+    while True:
+        with suppress(Empty):
+            return found.get(timeout=TURN_S)
 
 
 def _limit(num: int) -> bool:

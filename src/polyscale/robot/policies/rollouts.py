@@ -15,7 +15,7 @@ from queue import SimpleQueue
 
 import torch
 
-from polyscale.features.workers import share_out, worker_pool
+from polyscale.features.workers import next_of, share_out, worker_pool
 from polyscale.robot.policies.controller import Controller, ControlTimes, Rollout, Scene
 from polyscale.robot.policies.lockstep import run_group
 
@@ -79,7 +79,7 @@ def run_groups(
         for number in range(num_workers):
             workers.submit(work, number)
         for _ in groups:
-            episodes = found.get()
+            episodes = next_of(found)
             if isinstance(episodes, BaseException):
                 raise episodes
             yield episodes
