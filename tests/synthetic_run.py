@@ -65,6 +65,9 @@ OUTCOMES: dict[str, Case] = {
 MORE: dict[str, Case] = {
     "likely": Case({SMALL: same(0.80), S2: same(0.79), LARGE: same(0.79)}, 150),
     "contradiction": Case({SMALL: same(0.7), S2: Shares(0.8, 0.8), LARGE: Shares(0.7, 0.95)}),
+    "useful_but_not_chosen": Case(
+        {SMALL: Shares(0.9, 0.5), S2: Shares(0.7, 0.8), LARGE: Shares(0.7, 0.5)}, floor=0.5
+    ),
     "single": Case({SMALL: same(0.7)}),
     "one_family_alone": Case({SMALL: same(0.7), S2: same(0.8)}),
 }
@@ -130,6 +133,7 @@ def make_run(case: Case, *, seed: int = 0) -> Run:
             ids=np.array([f"{i}.jpg" for i in range(case.num_test)], dtype=object),
             statistics={name: right[:, None].astype(float) for name, right in test.items()},
         ),
+        floors=floors,
         date="2026-01-01",
     )
 

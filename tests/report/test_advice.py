@@ -26,6 +26,9 @@ HEADS = {
     "could be better by more than 0.5 points.",
     "no_better_than_floor": f"Take none of these yet: {SMALL_COSTS} is not shown to be better than "
     "“most frequent class”, which needs no vision model.",
+    "useful_but_not_chosen": f"None can be recommended yet: the training images choose "
+    f"{SMALL_COSTS}, which is not shown to be better than “most frequent class”, which needs no "
+    "vision model. Only lite0 at scales 1, 2 is shown to be better.",
     "undecided": f"For now, take {SMALL_COSTS}: the test images can’t tell whether lite0 at scales "
     "1, 2 is better.",
     "likely": f"Take {SMALL_COSTS}: nothing that costs more is shown to do better. The test images "

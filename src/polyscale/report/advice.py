@@ -6,6 +6,7 @@ from math import ceil
 from pathlib import Path
 
 from polyscale.data.limit import limit_of
+from polyscale.errors import first_few
 from polyscale.records import Recommendation
 from polyscale.report.names import scales_phrase
 from polyscale.report.numbers import LEVEL, MACS, NBSP, PARAMS, two_digits
@@ -83,13 +84,22 @@ def _head(run: Run, advice: Recommendation) -> str:
     name, cost = _name(run, advice.candidate), MACS.text(run.rows[advice.candidate].macs)
     taken = f"{name} ({cost} multiply-adds an image)"
     if advice.outcome == "no_better_than_floor":
-        return (
-            f"Take none of these yet: {taken} is not shown to be better than "
-            f"“{advice.floors[0]}”, which needs no vision model."
-        )
+        return _no_better(run, advice, taken)
     if advice.alternative is not None:
         return f"For now, take {taken}: {_doubt(run, advice)}."
     return f"Take {taken}: {_why(run, advice)}. {_how_sure(run, advice)}"
+
+
+def _no_better(run: Run, advice: Recommendation, taken: str) -> str:
+    floors = [floor for floor in run.floors if floor.kind == "floor"]
+    better = [_name(run, name) for name in run.rows if all(f.beaten_by(name) for f in floors)]
+    why = f"not shown to be better than “{advice.floors[0]}”, which needs no vision model"
+    if not better:
+        return f"Take none of these yet: {taken} is {why}."
+    return (
+        f"None can be recommended yet: the {run.task.chosen_on} choose {taken}, which is {why}. "
+        f"Only {first_few(better)} {'is' if len(better) == 1 else 'are'} shown to be better."
+    )
 
 
 def _why(run: Run, advice: Recommendation) -> str:
