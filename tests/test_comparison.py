@@ -76,7 +76,7 @@ def test_tables_are_data_frames(comparison):
     contrasts = comparison.to_pandas("contrasts")
     assert contrasts.index.names == ["first", "second"]
     assert len(contrasts) == len(comparison.contrasts)
-    with pytest.raises(InputError, match="table must be 'rows' or 'contrasts', but got 'heads'"):
+    with pytest.raises(InputError, match="table must be one of rows, contrasts, but got 'heads'"):
         comparison.to_pandas("heads")
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from polyscale import studies
-from polyscale.errors import InputError, RunError, first_line, require
+from polyscale.checks import check_choice
+from polyscale.errors import RunError, first_line, require
 from polyscale.learning.heads.head_file import load_head
 from polyscale.records import (
     Cascade,
@@ -107,8 +108,7 @@ class Comparison:
             InputError: for any other table.
             MissingExtraError: if pandas is not installed.
         """
-        if table not in ("rows", "contrasts"):
-            raise InputError(f"table must be 'rows' or 'contrasts', but got {table!r}.")
+        check_choice("table", table, ("rows", "contrasts"))
         require("pandas", extra="compare", feature="to_pandas")
         import pandas as pd
 

@@ -27,5 +27,5 @@ def test_columns_are_those_of_the_pooled_vector(has_cls):
 def test_bad_input():
     with pytest.raises(InputError, match="feature must be 'mean' or 'both' for a model without"):
         pooled_columns((1,), dim=4, has_cls=False, feature="cls")
-    with pytest.raises(InputError, match="feature must be 'cls', 'mean' or 'both', but got 'max'"):
+    with pytest.raises(InputError, match="feature must be one of cls, mean, both, but got 'max'"):
         pooled_columns((1,), dim=4, has_cls=True, feature="max")

@@ -172,7 +172,7 @@ def test_data_without_targets_are_refused(make_data, run_task):
 
 
 def test_a_class_token_that_is_not_there_is_refused(make_data, run_task, tiny_backbone):
-    with pytest.raises(InputError, match="feature must be 'cls' or 'mean' or 'both'"):
+    with pytest.raises(InputError, match="feature must be one of cls, mean, both"):
         run_task(make_data("class"), OwnMean(), feature="all")
 
 

@@ -235,7 +235,7 @@ def test_a_single_demonstration_is_refused(plan, shown):
         ({"seeds": 2}, "seeds must be 1 or at least 3, but got 2"),
         ({"validation_episodes": 0}, "validation_episodes must be"),
         ({"held_out": 0.9}, "held_out must be above 0 and at most 0.5"),
-        ({"steps": 0}, "steps must be an int of at least 1"),
+        ({"steps": 0}, "steps must be a whole number of at least 1"),
     ],
 )
 def test_settings_are_checked(settings, told):

@@ -30,7 +30,9 @@ def test_another_metric_stands_beside_the_task_s_own():
     assert scores.others == {"r2": Regression().score(*pair).value}
     assert task.metric_keys == ("absolute_error", "r2")
     assert task.judged_by("r2").record() == Regression().record()
-    with pytest.raises(InputError, match="metric must be 'absolute_error' or 'r2', but got 'rmse'"):
+    with pytest.raises(
+        InputError, match="metric must be one of absolute_error, r2, but got 'rmse'"
+    ):
         task.judged_by("rmse")
 
 

@@ -57,14 +57,14 @@ def test_warm_up_is_at_most_a_tenth_of_fewer_steps():
 
 
 def test_a_precision_that_there_is_not():
-    with pytest.raises(InputError, match="dtype must be 'auto' or 'fp32' or .*, but got 'fp8'"):
+    with pytest.raises(InputError, match="dtype must be one of auto, fp32, .*, but got 'fp8'"):
         settings_of("classification", {"dtype": "fp8"})
 
 
 def test_steps_that_cannot_be():
     with pytest.raises(InputError, match="steps must not be given for head knn"):
         SegmentationSettings(head="knn").with_steps(10)
-    with pytest.raises(InputError, match="steps must be an int of at least 1, but got 0"):
+    with pytest.raises(InputError, match="steps must be a whole number of at least 1, but got 0"):
         settings_of("depth", {"steps": 0})
 
 

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from polyscale.checks import check_choice
 from polyscale.errors import InputError
 from polyscale.features.keys import Images, decode_side, feature_key
 from polyscale.features.maps import StoredMaps
@@ -188,8 +189,7 @@ def pooled_columns(
         >>> pooled_columns((1, 2), dim=2, has_cls=True, feature="mean").tolist()
         [2, 3, 6, 7]
     """
-    if feature not in get_args(Feature):
-        raise InputError(f"feature must be 'cls', 'mean' or 'both', but got {feature!r}.")
+    check_choice("feature", feature, get_args(Feature))
     if feature == "cls" and not has_cls:
         raise InputError(
             "feature must be 'mean' or 'both' for a model without a class token, but got 'cls'."

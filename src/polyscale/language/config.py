@@ -6,11 +6,12 @@ from typing import Any, ClassVar, Literal, get_args
 from transformers import AutoConfig, AutoModel, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
+from polyscale.checks import check_choice, check_flag, check_integer
 from polyscale.errors import InputError
 from polyscale.operator.backbones import ReadOptions, as_backbone
 from polyscale.operator.backbones.loading import build_on_meta
 from polyscale.operator.multiscale import MultiScaleConfig
-from polyscale.operator.plan import Aspect, check_choice, check_count, check_flag, scales_of
+from polyscale.operator.plan import Aspect, scales_of
 from polyscale.types import Backbone
 
 ImageMode = Literal["crop", "pad", "squash", "keep", "dynamic"]
@@ -209,7 +210,7 @@ def backbone_facts(model: Any, tile_size: int = 0) -> dict[str, Any]:
         InputError: if its tiles are not square, or the size of a tile breaks its rule.
     """
     if tile_size:
-        check_count("tile_size", tile_size)
+        check_integer("tile_size", tile_size)
     backbone = as_backbone(model, _read_options(tile_size))
     height, width = backbone.tile_hw
     if height != width or backbone.grid_hw[0] != backbone.grid_hw[1]:

@@ -15,6 +15,7 @@ from transformers import (
     TimmWrapperModel,
 )
 
+from polyscale.checks import check_choice
 from polyscale.errors import InputError, check_options
 from polyscale.language.config import ImageMode, S2VisionConfig, backbone_facts
 from polyscale.language.images import make_image_processor
@@ -24,7 +25,6 @@ from polyscale.language.prompts import IMAGE
 from polyscale.language.tower import S2VisionModel
 from polyscale.operator.backbones import ModelBackbone, as_backbone
 from polyscale.operator.backbones.blueprint import blueprint_of
-from polyscale.operator.plan import check_choice
 from polyscale.types import Backbone
 
 PADDING = "<pad>"

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoProcessor, LlavaForConditionalGeneration
 
+from polyscale.checks import check_choice
 from polyscale.errors import InputError, first_line
 from polyscale.language.weights import check_weights, no_bars
 from polyscale.operator.backbones.loading import fetching, local_folder
-from polyscale.operator.plan import check_choice
 
 DTYPES: dict[str, Any] = {
     "auto": "auto",

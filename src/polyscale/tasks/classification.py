@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from polyscale.checks import check_choice
 from polyscale.data import ClassificationData, load_classification
 from polyscale.learning.heads import ProbeResult, Protocol, fit_paper_probe, probe
 from polyscale.records import METRICS
@@ -25,7 +26,7 @@ from polyscale.tasks.groups import ImageGroups, by_class
 from polyscale.tasks.options import option
 from polyscale.tasks.pooled import HEAD, PooledTask, pooled_evaluation
 from polyscale.tasks.pooled_predictor import Columns
-from polyscale.tasks.settings import PooledSettings, Rows, check_choice
+from polyscale.tasks.settings import PooledSettings, Rows
 from polyscale.tasks.task import CLASS_SOURCES, AddOn
 
 

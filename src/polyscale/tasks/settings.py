@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from typing_extensions import Self
 
+from polyscale.checks import check_choice, check_integers
 from polyscale.errors import InputError
 from polyscale.features import Feature, pooled_columns
 from polyscale.learning.heads.dense import HeadKind
@@ -115,13 +116,10 @@ class RunSettings(ABC):
 
     def __post_init__(self) -> None:
         check_choice("source", self.source, SOURCES)
-        if self.tile_batch != "auto" and not (
-            isinstance(self.tile_batch, int) and self.tile_batch >= 1
-        ):
-            raise InputError(f"tile_batch must be auto or at least 1, but got {self.tile_batch}.")
+        if self.tile_batch != "auto":
+            check_integers(self, "tile_batch")
         check_choice("dtype", self.dtype, ("auto", *get_args(Precision)))
-        if not (isinstance(self.seed, int) and 0 <= self.seed < 2**32):
-            raise InputError(f"seed must be an int between 0 and 2³² - 1, but got {self.seed!r}.")
+        check_integers(self, "seed", least=0, most=2**32 - 1)
         if not (isinstance(self.margin, float) and 0 < self.margin < 1):
             raise InputError(
                 f"margin must be between 0 and 1, but got {self.margin!r}. "
@@ -247,9 +245,3 @@ def pooled_rows(
     rows = np.concatenate([features[scale] for scale in scales], axis=1)
     chosen = pooled_columns(scales, dim=backbone.dim, has_cls=backbone.has_cls, feature=feature)
     return rows if len(chosen) == rows.shape[1] else rows[:, chosen]
-
-
-def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Raise an InputError, which names the choices, for a value that is none of them."""
-    if value not in choices:
-        raise InputError(f"{name} must be {' or '.join(map(repr, choices))}, but got {value!r}.")

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 from typing_extensions import Self
 
+from polyscale.checks import check_choice
 from polyscale.data import Draw
 from polyscale.errors import InputError
 from polyscale.operator.multiscale import MultiScale
@@ -30,7 +31,7 @@ from polyscale.stats import (
 )
 from polyscale.tasks.evaluation import Baseline, Case, Evaluation, FinishedRun, Scores
 from polyscale.tasks.groups import ImageGroups, small_picture
-from polyscale.tasks.settings import RunSettings, check_choice
+from polyscale.tasks.settings import RunSettings
 from polyscale.types import Candidate, Progress
 
 AddOn = Literal["cascades", "probes", "controls", "repeats", "floors", "hard"]

@@ -1,7 +1,7 @@
 """The nouns that every layer shares, frozen."""
 
 from polyscale.types.backbone import HW, SOURCES, Backbone, Source, TileFeatures
-from polyscale.types.candidate import Candidate, check_scales, format_scale, is_number
+from polyscale.types.candidate import Candidate, check_scales, format_scale
 from polyscale.types.progress import Progress, silent
 from polyscale.types.short import short_repr
 
@@ -15,7 +15,6 @@ __all__ = [
     "TileFeatures",
     "check_scales",
     "format_scale",
-    "is_number",
     "short_repr",
     "silent",
 ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import TypeGuard
+from numbers import Integral
 
+from polyscale.checks import is_number
 from polyscale.errors import InputError
 
 MAX_SCALE = 1000
@@ -31,11 +31,6 @@ def check_scales(scales: Iterable[float]) -> tuple[float, ...]:
             "Name each scale once."
         )
     return checked
-
-
-def is_number(value: object) -> TypeGuard[float]:
-    """Whether it is a real number, NumPy's included; True and False are none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _check_scale(scale: object) -> float:

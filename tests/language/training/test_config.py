@@ -26,7 +26,7 @@ OPTIONS = {"model": "m", "data": "needles", "out": "o"}
         ("warmup", 1.0, "warmup must be a number of at least 0 and below 1, but got 1.0"),
         ("lora_dropout", "a", "lora_dropout must be a number"),
         ("keep_adapter", 1, "keep_adapter must be True or False"),
-        ("seed", -1, "seed must be a whole number from 0, but got -1"),
+        ("seed", -1, "seed must be a whole number of at least 0, but got -1"),
     ],
 )
 def test_every_setting_has_its_rule(name, value, message):

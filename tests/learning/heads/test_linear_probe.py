@@ -29,7 +29,7 @@ def test_protocols():
     np.testing.assert_array_equal(fast.probabilities, fit_logistic_probe(*split).probabilities)
     np.testing.assert_array_equal(paper.probabilities, fit_paper_probe(*split).probabilities)
     assert fast.summary().keys() == paper.summary().keys()
-    with pytest.raises(InputError, match="protocol must be 'fast' or 'paper', but got 'slow'"):
+    with pytest.raises(InputError, match="protocol must be one of fast, paper, but got 'slow'"):
         probe(*split, protocol="slow")
 
 

@@ -8,15 +8,15 @@ from polyscale.learning.training.optimiser import TrainSettings, learning_rate, 
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"steps": 1.5}, "steps must be an int of at least 1, but got 1.5"),
-        ({"batch": 0}, "batch must be an int of at least 1"),
-        ({"seed": -1}, "seed must be an int of at least 0"),
+        ({"steps": 1.5}, "steps must be a whole number of at least 1, but got 1.5"),
+        ({"batch": 0}, "batch must be a whole number of at least 1"),
+        ({"seed": -1}, "seed must be a whole number of at least 0"),
         ({"warmup_steps": 5}, r"warmup_steps must be below steps \(5\), but got 5"),
         ({"schedule": "x"}, "schedule must be one of cosine, poly, constant, but got 'x'"),
         ({"learning_rate": float("inf")}, "learning_rate must be above 0 and finite, but got inf"),
         ({"learning_rate": "x"}, "learning_rate must be above 0 and finite, but got 'x'"),
         ({"weight_decay": None}, "weight_decay must be at least 0, but got None"),
-        ({"batch": True}, "batch must be an int of at least 1, but got True"),
+        ({"batch": True}, "batch must be a whole number of at least 1, but got True"),
         ({"clip_norm": 0}, "clip_norm must be above 0"),
         ({"weight_decay": float("nan")}, "weight_decay must be at least 0, but got nan"),
     ],
@@ -38,7 +38,7 @@ def test_fewer_steps_have_at_most_a_tenth_of_warm_up():
     assert long.with_steps(100) == long
     assert long.with_steps(200).warmup_steps == 48
     for wrong in (0, -5, 2.5, True):
-        with pytest.raises(InputError, match="steps must be an int of at least 1"):
+        with pytest.raises(InputError, match="steps must be a whole number of at least 1"):
             settings.with_steps(wrong)
 
 

@@ -268,7 +268,11 @@ def test_calls_of_other_shapes(mode, calls):
             {"scales": [1], "max_split_size": -1},
             "max_split_size must be a whole number of at least 1, but got -1",
         ),
-        ((1, 3, 32, 32), {"scales": [1], "output_shape": "bhwc"}, "'bnc' or 'bchw'"),
+        (
+            (1, 3, 32, 32),
+            {"scales": [1], "output_shape": "bhwc"},
+            "output_shape must be one of bnc, bchw",
+        ),
         ((1, 3, 32, 32), {"scales": [1], "split_mode": "crop"}, "'resize', 'pad' or None"),
         (
             (1, 3, 32, 32),

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polyscale.checks import check_integer
 from polyscale.errors import InputError
-from polyscale.operator.plan import Plan, Tiling, check_count, plan_levels, scales_of
+from polyscale.operator.plan import Plan, Tiling, plan_levels, scales_of
 
 scales = st.lists(
     st.sampled_from([0.25, 0.5, 1, 1.1, 1.5, 2, 2.25, 3, 4]), min_size=1, max_size=4, unique=True
@@ -192,7 +193,7 @@ def test_numpy_numbers_become_plain_ones():
     assert json.dumps([asdict(level) for level in levels])
     assert levels == plan_levels(tiling, (224, 224), (300, 400))
     assert json.dumps(scales_of([np.int64(112), 448], (224, 224))) == "[0.5, 2.0]"
-    assert type(check_count("max_tiles", np.uint8(3))) is int
+    assert type(check_integer("max_tiles", np.uint8(3))) is int
 
 
 def test_more_tiles_than_the_cap():

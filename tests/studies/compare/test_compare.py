@@ -117,8 +117,8 @@ def test_bad_candidates_are_refused_before_anything_runs(candidates, message, im
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"source": "both"}, "'base' or 'native'"),
-        ({"dtype": "int8"}, "'fp32' or 'bf16' or 'fp16'"),
+        ({"source": "both"}, "source must be one of base, native"),
+        ({"dtype": "int8"}, "dtype must be one of auto, fp32, bf16, fp16"),
         ({"tile_batch": 0}, "at least 1"),
     ],
 )

@@ -258,7 +258,7 @@ def test_settings_of_another_head_are_refused(study):
         ({"head_options": 3}, "head_options must be Mapping, but got 3"),
         ({"training": {"steps": 2}}, "training must be TrainSettings or None"),
         ({"views": None}, "views must be ViewSettings, but got None"),
-        ({"seed": np.int64(3)}, "seed must be an int"),
+        ({"seed": 3.0}, "seed must be a whole number from 0 to 4294967295, but got 3.0"),
         ({"memory_bytes": float("inf")}, "memory_bytes must be int, but got inf"),
         ({"held_out": np.float32(0.125)}, "held_out must be above 0"),
     ],

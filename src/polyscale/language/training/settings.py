@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from polyscale.errors import InputError
-from polyscale.learning.training import check_number
+from polyscale.checks import check_choice, check_flag, check_integers, check_number
 from polyscale.operator.multiscale.precision import Precision, check_precision
-from polyscale.operator.plan import check_choice, check_count, check_flag
 
 Stage = Literal["projector", "lora"]
 """What is trained: the projector alone, or the projector and LoRA in the language model."""
@@ -81,10 +79,10 @@ class LlavaTraining:
     def __post_init__(self) -> None:
         check_choice("stage", self.stage, get_args(Stage))
         check_precision(self.precision, "precision")
-        for name in COUNTS:
-            check_count(name, getattr(self, name))
+        check_integers(self, *COUNTS)
+        check_integers(self, "workers", "seed", least=0)
         if self.max_steps is not None:
-            check_count("max_steps", self.max_steps)
+            check_integers(self, "max_steps")
         for name in ("keep_adapter", "cache_features", "checkpoint_layers"):
             check_flag(name, getattr(self, name))
         for name in ("epochs", "max_grad_norm", "lora_alpha"):
@@ -96,10 +94,6 @@ class LlavaTraining:
         for name in ("warmup", "lora_dropout"):
             rule = "of at least 0 and below 1"
             check_number(name, getattr(self, name), rule, lambda value: 0 <= value < 1)
-        for name in ("workers", "seed"):
-            value = getattr(self, name)
-            if type(value) is not int or value < 0:
-                raise InputError(f"{name} must be a whole number from 0, but got {value!r}.")
 
     @property
     def learning_rates(self) -> tuple[float, float]:

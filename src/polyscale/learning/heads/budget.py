@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from polyscale.checks import check_integers
 from polyscale.errors import InputError, RunError
 from polyscale.learning.heads.probe_data import Features, Labels, check_classes, check_features
 from polyscale.learning.training import TrainContext, TrainSettings, batch_indices, train
-from polyscale.operator.plan import check_count
 
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """Learning rates times the number of features that may be tried, rising."""
@@ -57,8 +57,7 @@ class Budget:
         Raises:
             InputError: if a number is not allowed, or there are fewer images than in a batch.
         """
-        check_count("epochs", self.epochs)
-        check_count("batch", self.batch)
+        check_integers(self, "epochs", "batch")
         if self.batch > num_images:
             raise InputError(
                 f"batch must be at most the number of training images, {num_images}, but got "

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from polyscale.checks import check_choice
 from polyscale.errors import InputError
 from polyscale.learning.heads.linear_head import LinearHead
 from polyscale.learning.heads.logistic import fit_logistic_probe
@@ -58,8 +59,7 @@ def probe(
     Raises:
         InputError: if rows do not match or are not finite, or a class is missing or too rare.
     """
-    if protocol not in get_args(Protocol):
-        raise InputError(f"protocol must be 'fast' or 'paper', but got {protocol!r}.")
+    check_choice("protocol", protocol, get_args(Protocol))
     if protocol == "paper":
         return fit_paper_probe(features, labels, test, seed=seed, device=device)
     return fit_logistic_probe(features, labels, test, seed=seed)

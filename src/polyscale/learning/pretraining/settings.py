@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, field, fields
 from math import ceil
 from typing import Any, Literal, get_args
 
+from polyscale.checks import check_choice, check_flag, check_integers, check_number
 from polyscale.errors import InputError, check_options
-from polyscale.learning.training import TrainSettings, check_number
+from polyscale.learning.training import TrainSettings
 from polyscale.operator.multiscale.precision import Precision, check_precision
-from polyscale.operator.plan import check_choice, check_count, check_flag
 from polyscale.types import SOURCES, Source, check_scales
 
 Method = Literal["supervised", "dino"]
@@ -105,15 +105,11 @@ class PretrainSettings:
         check_choice("augmentation", self.augmentation, get_args(Augmentation))
         check_precision(self.precision, "precision")
         check_flag("checkpoint", self.checkpoint)
-        for name in ("prototypes", "workers", "save_every"):
-            check_count(name, getattr(self, name))
+        check_integers(self, "prototypes", "workers", "save_every")
         for name in ("tile_px", "tile_batch", "steps"):
             if getattr(self, name) is not None:
-                check_count(name, getattr(self, name))
-        for name in ("local_crops", "frozen_steps", "split_seed"):
-            value = getattr(self, name)
-            if type(value) is not int or value < 0:
-                raise InputError(f"{name} must be a whole number from 0, but got {value!r}.")
+                check_integers(self, name)
+        check_integers(self, "local_crops", "frozen_steps", "split_seed", least=0)
         for name in ("epochs", "teacher_temperature"):
             check_number(name, getattr(self, name), "above 0", lambda value: value > 0)
         check_number("crop_area", self.crop_area, "above 0, at most 1", lambda v: 0 < v <= 1)

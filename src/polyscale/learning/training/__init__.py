@@ -4,7 +4,7 @@ from polyscale.learning.training.batches import Batches, ItemBatches, batch_indi
 from polyscale.learning.training.disk import room_for
 from polyscale.learning.training.folder import check_training_folder, training_folder
 from polyscale.learning.training.loop import TrainContext, TrainReport, train
-from polyscale.learning.training.optimiser import TrainSettings, check_number
+from polyscale.learning.training.optimiser import TrainSettings
 from polyscale.learning.training.processes import Processes, is_first, join_processes
 from polyscale.learning.training.tensor_file import read_tensors, write_tensors
 
@@ -16,7 +16,6 @@ __all__ = [
     "TrainReport",
     "TrainSettings",
     "batch_indices",
-    "check_number",
     "check_training_folder",
     "is_first",
     "join_processes",

@@ -1,37 +1,23 @@
 """How a module is optimised: settings, AdamW, and the learning rate as a function of the step."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
 from torch import nn
 
+from polyscale.checks import check_choice, check_integer, check_integers, is_number
 from polyscale.errors import InputError
 
 Schedule = Literal["cosine", "poly", "constant"]
 """The learning rate after warm-up: half a cosine to zero, (1 - step / steps)^0.9, or constant."""
-
-MINIMA = {"steps": 1, "batch": 1, "warmup_steps": 0, "seed": 0, "checkpoint_every": 1}
-"""Whole-number settings and the smallest value of each."""
 
 POLY_POWER = 0.9
 """The usual power in segmentation since DeepLab, arXiv 1606.00915."""
 
 MAX_WARMUP = 10
 """Where the number of steps is lowered, at most one step in this many is warm-up."""
-
-
-def is_number(value: object) -> bool:
-    """Whether it is an int or a float; neither a bool nor text."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def check_number(name: str, value: object, rule: str, holds: Callable[[float], bool]) -> None:
-    """Refuse what is no number, or one for which the rule, here in words, does not hold."""
-    if not (is_number(value) and math.isfinite(value) and holds(value)):  # type: ignore[arg-type]
-        raise InputError(f"{name} must be a number {rule}, but got {value!r}. Change it.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,19 +48,13 @@ class TrainSettings:
     checkpoint_every: int = 200
 
     def __post_init__(self) -> None:
-        for name, least in MINIMA.items():
-            value = getattr(self, name)
-            if type(value) is not int or value < least:
-                raise InputError(f"{name} must be an int of at least {least}, but got {value!r}.")
+        check_integers(self, "steps", "batch", "checkpoint_every")
+        check_integers(self, "warmup_steps", "seed", least=0)
         if not self.warmup_steps < self.steps:
             raise InputError(
                 f"warmup_steps must be below steps ({self.steps}), but got {self.warmup_steps}."
             )
-        if self.schedule not in get_args(Schedule):
-            raise InputError(
-                f"schedule must be one of {', '.join(get_args(Schedule))}, "
-                f"but got {self.schedule!r}."
-            )
+        check_choice("schedule", self.schedule, get_args(Schedule))
         for name in ("learning_rate", "clip_norm"):
             value = getattr(self, name)
             left_out = value is None and name == "clip_norm"
@@ -91,10 +71,10 @@ class TrainSettings:
         Raises:
             InputError: if it is not a whole number of at least 1.
         """
-        if type(steps) is int and steps < self.steps:
-            warmup_steps = min(self.warmup_steps, max(steps, 0) // MAX_WARMUP)
-            return replace(self, steps=steps, warmup_steps=warmup_steps)
-        return replace(self, steps=steps)
+        steps, warmup_steps = check_integer("steps", steps), self.warmup_steps
+        if steps < self.steps:
+            warmup_steps = min(warmup_steps, steps // MAX_WARMUP)
+        return replace(self, steps=steps, warmup_steps=warmup_steps)
 
 
 def make_optimiser(module: nn.Module, settings: TrainSettings) -> torch.optim.AdamW:

@@ -8,19 +8,12 @@ from typing import Any, Literal, TypedDict, get_args
 
 import torch
 
+from polyscale.checks import check_choice, check_flag, check_integer
 from polyscale.errors import InputError, check_options
 from polyscale.operator.multiscale.fuse import Merge
 from polyscale.operator.multiscale.precision import Precision, check_precision
 from polyscale.operator.multiscale.tables import PrefixRule
-from polyscale.operator.plan import (
-    Aspect,
-    Tiling,
-    Window,
-    check_choice,
-    check_count,
-    check_flag,
-    check_hw,
-)
+from polyscale.operator.plan import Aspect, Tiling, Window, check_hw
 from polyscale.types import HW, SOURCES, Source, short_repr
 
 COMPILE_ARGUMENTS = tuple(signature(torch.compile).parameters)
@@ -80,7 +73,7 @@ class MultiScaleConfig(Tiling):
         _check_compile(self.compile)
         object.__setattr__(self, "output_grid", _checked_grid(self.output_grid))
         if self.tile_batch != "auto":
-            object.__setattr__(self, "tile_batch", check_count("tile_batch", self.tile_batch))
+            object.__setattr__(self, "tile_batch", check_integer("tile_batch", self.tile_batch))
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "MultiScaleConfig":

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Self, Unpack
 
+from polyscale.checks import check_flag
 from polyscale.errors import InputError
 from polyscale.operator.backbones import is_trained, model_dtype_device
 from polyscale.operator.multiscale.call import (
@@ -36,7 +37,7 @@ from polyscale.operator.multiscale.picture import Preprocess
 from polyscale.operator.multiscale.precision import autocast
 from polyscale.operator.multiscale.ranks import sum_over_ranks
 from polyscale.operator.multiscale.runner import ChunkRunner
-from polyscale.operator.plan import Plan, check_flag, plan_levels
+from polyscale.operator.plan import Plan, plan_levels
 from polyscale.types import HW, Backbone, format_scale
 
 Sizes = tuple[tuple[int, int, int], ...]

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from polyscale.operator.plan import check_choice
+from polyscale.checks import check_choice
 
 Precision = Literal["fp32", "bf16", "fp16"]
 """fp32 leaves the model as it is, in whatever dtype its parameters are; bf16 and fp16 run it under

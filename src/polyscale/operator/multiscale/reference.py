@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from polyscale.checks import check_choice, check_integer
 from polyscale.errors import InputError
-from polyscale.operator.plan import check_count
 from polyscale.types import HW
 
 SplitMode = Literal["resize", "pad"]
@@ -118,7 +118,7 @@ def _plan_levels(
             "came without. Use the model's own size."
         )
     pairs = height != width or not all(isinstance(s, Integral) for s in img_sizes or ())
-    split = check_count("max_split_size", max_split_size or height)
+    split = check_integer("max_split_size", max_split_size or height)
     return [_level(size, split, equal=not (split_mode or pairs)) for size in sizes]
 
 
@@ -147,8 +147,7 @@ def _check(input: Tensor, num_prefix_token: int, output_shape: str, split_mode: 
             "input must be images of shape (batch, channels, height, width), but got "
             f"{tuple(input.shape)}. A single image needs input[None]."
         )
-    if output_shape not in ("bnc", "bchw"):
-        raise InputError(f"output_shape must be 'bnc' or 'bchw', but got {output_shape!r}.")
+    check_choice("output_shape", output_shape, ("bnc", "bchw"))
     if split_mode not in (None, "resize", "pad"):
         raise InputError(f"split_mode must be 'resize', 'pad' or None, but got {split_mode!r}.")
     if num_prefix_token < 0 or (num_prefix_token and output_shape == "bchw"):

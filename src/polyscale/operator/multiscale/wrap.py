@@ -7,11 +7,12 @@ from typing import Any
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
+from polyscale.checks import check_flag
 from polyscale.errors import InputError
 from polyscale.operator.backbones import Layers, ReadOptions, as_backbone, is_trained
 from polyscale.operator.multiscale.config import MultiScaleConfig, Options
 from polyscale.operator.multiscale.module import MultiScale
-from polyscale.operator.plan import check_flag, scales_of
+from polyscale.operator.plan import scales_of
 from polyscale.types import HW, Backbone, check_scales
 
 DEFAULT_SCALES = (1, 2, 3)

@@ -8,16 +8,7 @@ from polyscale.operator.plan.levels import (
     plan_levels,
     squared_tiles,
 )
-from polyscale.operator.plan.tiling import (
-    Aspect,
-    Tiling,
-    Window,
-    check_choice,
-    check_count,
-    check_flag,
-    check_hw,
-    scales_of,
-)
+from polyscale.operator.plan.tiling import Aspect, Tiling, Window, check_hw, scales_of
 
 __all__ = [
     "Aspect",
@@ -26,9 +17,6 @@ __all__ = [
     "TileGrid",
     "Tiling",
     "Window",
-    "check_choice",
-    "check_count",
-    "check_flag",
     "check_hw",
     "closest_grid",
     "plan_levels",

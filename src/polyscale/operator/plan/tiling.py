@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Literal, get_args
 
+from polyscale.checks import check_choice, check_flag, check_integer, is_number
 from polyscale.errors import InputError
-from polyscale.types import HW, check_scales, is_number
+from polyscale.types import HW, check_scales
 
 Aspect = Literal["squash", "keep", "pad", "slide", "dynamic"]
 """What happens to images that are not of the model's aspect.
@@ -67,7 +67,7 @@ class Tiling:
         object.__setattr__(self, "overlap", float(self.overlap))
         check_flag("shifted", self.shifted)
         check_flag("split", self.split)
-        object.__setattr__(self, "max_tiles", check_count("max_tiles", self.max_tiles))
+        object.__setattr__(self, "max_tiles", check_integer("max_tiles", self.max_tiles))
 
 
 def scales_of(sizes_px: Sequence[int], tile_hw: HW, aspect: Aspect = "squash") -> tuple[float, ...]:
@@ -86,30 +86,11 @@ def scales_of(sizes_px: Sequence[int], tile_hw: HW, aspect: Aspect = "squash") -
         raise InputError(
             f"sizes must be a sequence of pixels, but got {sizes_px!r}. Try sizes=(224, 448)."
         )
-    return check_scales(check_count("sizes", size) / min(tile_hw) for size in sizes_px)
-
-
-def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Refuse what is none of the choices."""
-    if value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, but got {value!r}.")
-
-
-def check_flag(name: str, value: object) -> None:
-    """Refuse what is neither True nor False."""
-    if not isinstance(value, bool):
-        raise InputError(f"{name} must be True or False, but got {value!r}.")
-
-
-def check_count(name: str, value: object) -> int:
-    """A whole number of at least 1, NumPy's included, as a Python integer; True is refused."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise InputError(f"{name} must be a whole number of at least 1, but got {value!r}.")
-    return int(value)
+    return check_scales(check_integer("sizes", size) / min(tile_hw) for size in sizes_px)
 
 
 def check_hw(name: str, value: object) -> HW:
     """Height and width, whole numbers of at least 1, as Python integers."""
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
         raise InputError(f"{name} must be (height, width), but got {value!r}.")
-    return check_count(name, value[0]), check_count(name, value[1])
+    return check_integer(name, value[0]), check_integer(name, value[1])

@@ -7,12 +7,13 @@ from threading import Lock
 import numpy as np
 from PIL import Image
 
+from polyscale.checks import check_integer
 from polyscale.data import EvaluationScenes, Pictures
 from polyscale.robot.demonstrations.lerobot_writer import encode_png
 from polyscale.robot.simulation.arrangement import arrange
 from polyscale.robot.simulation.scene import PickingScene, simulator_versions
 from polyscale.robot.simulation.seeds import EVALUATION
-from polyscale.robot.simulation.settings import SceneSettings, check_whole
+from polyscale.robot.simulation.settings import SceneSettings
 
 MOST = 100_000
 """Largest number of test episodes."""
@@ -34,7 +35,7 @@ def make_evaluation_scenes(
         InputError: if `trials` is not in its range.
         MissingExtraError: if MuJoCo or gymnasium-robotics is not installed.
     """
-    check_whole("trials", trials, 1, MOST)
+    check_integer("trials", trials, 1, MOST)
     seeds = tuple(EVALUATION[:trials])
     cubes = [arrange(settings, seed).cube_xy_m for seed in seeds]
     frames = _Frames(settings, seeds, side_px)

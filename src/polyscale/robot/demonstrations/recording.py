@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from polyscale.checks import check_integer
 from polyscale.data.lerobot import ACTION, PRIVILEGED, SCENE_FILE, STATE
 from polyscale.errors import RunError, require
 from polyscale.features import one_process
@@ -28,7 +29,7 @@ from polyscale.robot.simulation.scene import (
     simulator_versions,
 )
 from polyscale.robot.simulation.seeds import MAX_RECORDING_SEED, RECORDING, SCENES_PER_RECORDING
-from polyscale.robot.simulation.settings import SceneSettings, check_whole
+from polyscale.robot.simulation.settings import SceneSettings
 from polyscale.types import Progress, silent
 
 EPISODES = 120
@@ -98,9 +99,9 @@ def record(
     """
     for package in ("pyarrow", "pandas"):
         require(package, extra="robot", feature="polyscale robot record")
-    check_whole("episodes", episodes, 1, MAX_EPISODES)
-    check_whole("seed", seed, 0, MAX_RECORDING_SEED)
-    check_whole("side_px", side_px, 16, 4096)
+    check_integer("episodes", episodes, 1, MAX_EPISODES)
+    check_integer("seed", seed, 0, MAX_RECORDING_SEED)
+    check_integer("side_px", side_px, 16, 4096)
     out, settings = Path(out), scene or SceneSettings()
     first_seed = RECORDING[seed * SCENES_PER_RECORDING]
     facts = {

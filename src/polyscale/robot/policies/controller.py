@@ -12,9 +12,9 @@ from jaxtyping import Float, Float32, UInt8
 from PIL import Image
 from torch import Tensor
 
+from polyscale.checks import check_integers
 from polyscale.errors import InputError
 from polyscale.operator.multiscale import MultiScale
-from polyscale.operator.plan import check_count
 from polyscale.robot.policies.policy import Policy
 from polyscale.robot.simulation.scene import Observation
 
@@ -65,8 +65,7 @@ class ControlOptions:
     parallel: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("horizon", "action_steps", "lockstep"):
-            check_count(name, getattr(self, name))
+        check_integers(self, "horizon", "action_steps", "lockstep")
 
 
 @dataclass

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 from numpy.typing import NDArray
 
+from polyscale.checks import check_integer
 from polyscale.errors import InputError, require
 from polyscale.robot.simulation.arrangement import CUBE_RGB, Arrangement, arrange
 from polyscale.robot.simulation.model import (
@@ -21,7 +22,7 @@ from polyscale.robot.simulation.model import (
     surface_name,
 )
 from polyscale.robot.simulation.rendering import load_mujoco, make_renderer
-from polyscale.robot.simulation.settings import SceneSettings, check_whole
+from polyscale.robot.simulation.settings import SceneSettings
 
 SCENE_VERSION = 1
 """Increase it when the same settings, seed and actions give other observations."""
@@ -142,7 +143,7 @@ class PickingScene:
         Raises:
             InputError: if the seed is not a whole number of at least 0.
         """
-        check_whole("seed", seed, 0, 2**63)
+        check_integer("seed", seed, 0, 2**63)
         arrangement = arrange(self.settings, seed)
         self._mujoco.mj_resetData(self._model, self._data)
         self._data.qpos[:] = self._start_qpos

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 
+from polyscale.checks import check_integers, is_number
 from polyscale.errors import InputError, check_options
-from polyscale.types import is_number
 
 MAX_DISTRACTORS = 12
 """More would not fit on the table."""
@@ -79,9 +79,9 @@ class SceneSettings:
                 "light_range must be the lowest and the highest brightness, but got "
                 f"{self.light_range}. Swap them."
             )
-        check_whole("num_distractors", self.num_distractors, 0, MAX_DISTRACTORS)
-        check_whole("num_surfaces", self.num_surfaces, 1, MAX_SURFACES)
-        check_whole("horizon", self.horizon, 1, MAX_HORIZON)
+        check_integers(self, "num_distractors", least=0, most=MAX_DISTRACTORS)
+        check_integers(self, "num_surfaces", most=MAX_SURFACES)
+        check_integers(self, "horizon", most=MAX_HORIZON)
 
     def to_json(self) -> dict[str, Any]:
         """All settings, as numbers and lists."""
@@ -101,16 +101,6 @@ def _check_all(name: str, values: object, num: int, least: float, most: float) -
         raise _refusal(name, f"a tuple of {num} numbers", values)
     for value in values:
         _check(name, value, least, most)
-
-
-def check_whole(name: str, value: object, least: int, most: int) -> None:
-    """Check that a value is a whole number within these limits, both included.
-
-    Raises:
-        InputError: if it is not; the message calls the value `name`.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise _refusal(name, f"a whole number from {least} to {most}", value)
 
 
 def _refusal(name: str, rule: str, value: object) -> InputError:

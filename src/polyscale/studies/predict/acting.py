@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from polyscale.checks import check_integer
 from polyscale.errors import InputError
 from polyscale.features import one_process, weights_hash
 from polyscale.learning.training import check_training_folder, training_folder
@@ -9,7 +10,6 @@ from polyscale.robot import Rollout
 from polyscale.robot.policies.evaluation import missing_groups
 from polyscale.robot.simulation.scene import simulator_versions
 from polyscale.robot.simulation.seeds import ACTING
-from polyscale.robot.simulation.settings import check_whole
 from polyscale.studies.predict.loading import Predictor
 from polyscale.tasks import Actor
 from polyscale.types import Progress, silent
@@ -23,8 +23,8 @@ FILM_BYTES = 300_000
 
 def check_episodes(episodes: int, seed: int) -> None:
     """Raise an InputError for numbers that `act_in_scenes` does not take."""
-    check_whole("episodes", episodes, 1, MOST)
-    check_whole("seed", seed, 0, MOST)
+    check_integer("episodes", episodes, 1, MOST)
+    check_integer("seed", seed, 0, MOST)
 
 
 def act_in_scenes(

@@ -6,6 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from polyscale.checks import check_flag, check_integers
 from polyscale.data import QuestionData, load_questions, with_limit
 from polyscale.errors import InputError, near_matches
 from polyscale.features import weights_hash
@@ -14,7 +15,6 @@ from polyscale.language.loading import load_llava
 from polyscale.language.processor import check_llava
 from polyscale.language.scoring import Query
 from polyscale.operator.multiscale.runner import check_device
-from polyscale.operator.plan import check_count, check_flag
 from polyscale.types import Progress, silent
 
 Protocol = Literal["likelihood", "letters"]
@@ -47,7 +47,7 @@ class VstarSettings:
                 f"{near_matches(str(self.protocol), PROTOCOLS)}"
             )
         check_flag("blind", self.blind)
-        object.__setattr__(self, "batch", check_count("batch", self.batch))
+        check_integers(self, "batch")
         object.__setattr__(self, "device", str(check_device(self.device)))
 
 

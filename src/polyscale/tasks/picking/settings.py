@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from polyscale.checks import check_integers
 from polyscale.errors import InputError, require
 from polyscale.features import JoinedMaps, MapSource
 from polyscale.learning.heads.dense import HeadKind
 from polyscale.learning.training import TrainSettings
 from polyscale.operator.multiscale import MultiScale
-from polyscale.operator.plan import check_count
 from polyscale.robot import Policy
 from polyscale.robot.policies.policy import CHUNK_SIZE
 from polyscale.tasks.options import option
@@ -73,10 +73,11 @@ class PickingSettings(RunSettings):
     memory_bytes: int = 4 * GIGABYTE
 
     def __post_init__(self) -> None:
-        for name in ("action_steps", "lockstep", "validation_episodes", "seeds", "memory_bytes"):
-            check_count(name, getattr(self, name))
+        check_integers(
+            self, "action_steps", "lockstep", "validation_episodes", "seeds", "memory_bytes"
+        )
         if self.horizon is not None:
-            check_count("horizon", self.horizon)
+            check_integers(self, "horizon")
         if self.action_steps > CHUNK_SIZE:
             raise InputError(
                 f"action_steps must be at most {CHUNK_SIZE}, the number of predicted actions, but "

@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from polyscale.checks import check_integers
 from polyscale.data import Pictures, QuestionData, Questions
 from polyscale.errors import InputError, require
 from polyscale.features import JoinedMaps, MapSource
 from polyscale.operator.multiscale import MultiScale
-from polyscale.operator.plan import check_count
 from polyscale.tasks.options import option
 from polyscale.tasks.settings import RunSettings, seeds_option
 from polyscale.types import Backbone
@@ -54,8 +54,7 @@ class QuestionSettings(RunSettings):
     memory_bytes: int = 4 * GIGABYTE
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "rank", "seeds", "memory_bytes"):
-            check_count(name, getattr(self, name))
+        check_integers(self, "epochs", "batch", "rank", "seeds", "memory_bytes")
         if not (isinstance(self.rate, float) and 0 < self.rate < 1):
             raise InputError(
                 f"rate must be above 0 and below 1, but got {self.rate!r}. Example: 0.001"

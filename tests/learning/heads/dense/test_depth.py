@@ -124,5 +124,5 @@ def test_it_starts_from_bins_weighed_by_1_over_depth():
 def test_mistakes():
     with pytest.raises(InputError, match="num_bins must be at least 2, but got 1"):
         LinearDepthBins(in_channels=3, num_bins=1, **RANGE)
-    with pytest.raises(InputError, match="weighing must be 'softmax' or 'linear', but got 'max'"):
+    with pytest.raises(InputError, match="weighing must be one of softmax, linear, but got 'max'"):
         LinearDepthBins(in_channels=3, weighing="max", **RANGE)

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from polyscale.checks import is_number
 from polyscale.data.dataset import IGNORED, DenseImages
 from polyscale.errors import InputError
 from polyscale.learning.heads.dense.train import MapBatch, maps_tensor, target_tensor
 from polyscale.learning.training import ItemBatches, batch_indices
-from polyscale.learning.training.optimiser import is_number
 from polyscale.types import HW
 
 MAX_CROPS = 10

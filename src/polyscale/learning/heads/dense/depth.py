@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from polyscale.checks import check_choice
 from polyscale.errors import InputError
 from polyscale.learning.heads.dense.train import MapTensor, constructor_arguments
 from polyscale.types import HW
@@ -159,8 +160,7 @@ class LinearDepthBins(DepthHead):
         self.config = config
         if num_bins < 2:
             raise InputError(f"num_bins must be at least 2, but got {num_bins}.")
-        if weighing not in get_args(Weighing):
-            raise InputError(f"weighing must be 'softmax' or 'linear', but got {weighing!r}.")
+        check_choice("weighing", weighing, get_args(Weighing))
         # the layer weighs every channel itself, so an affine part of the norm would add nothing
         self.standardise = nn.BatchNorm2d(in_channels, affine=False)
         self.linear = nn.Conv2d(in_channels, num_bins, 1)

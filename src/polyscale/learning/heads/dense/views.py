@@ -4,15 +4,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from polyscale.checks import check_choice, is_number
 from polyscale.errors import InputError
-from polyscale.learning.training.optimiser import is_number
 from polyscale.types import HW
 
 Windows = Literal["whole", "slide"]
@@ -35,8 +35,7 @@ class ViewSettings:
     flip: bool = False
 
     def __post_init__(self) -> None:
-        if self.windows not in ("whole", "slide"):
-            raise InputError(f"windows must be 'whole' or 'slide', but got {self.windows!r}.")
+        check_choice("windows", self.windows, get_args(Windows))
         if not (is_number(self.overlap) and 0 <= self.overlap < 1):
             raise InputError(f"overlap must be from 0 to below 1, but got {self.overlap!r}.")
 
