@@ -90,7 +90,10 @@ def pretrain(
     from polyscale.learning.training import is_first
     from polyscale.types import Candidate
 
-    given = {
+    own = {
+        "model": model,
+        "scales": Candidate.parse(f"{model}@{scales}").scales,
+        "method": method,
         "epochs": epochs,
         "batch": batch,
         "learning_rate": learning_rate,
@@ -99,12 +102,9 @@ def pretrain(
     }
     settings = make_settings(
         {
-            "model": model,
+            **{name: value for name, value in own.items() if value is not None},
             "model_args": read_values("model-arg", model_arg or ()),
-            "scales": Candidate.parse(f"{model}@{scales}").scales,
-            "method": method,
-            **{name: value for name, value in given.items() if value is not None},
-            **read_values("set", set_ or ()),
+            **read_values("set", set_ or (), own=own),
         }
     )
     with progress_bars() as progress:

@@ -69,10 +69,11 @@ def pretrain_arms(
     from polyscale.types import Candidate
 
     check_out(out)
-    (model, model_args), (larger_model, larger_args) = parse_model(base), parse_model(larger)
+    model, model_args = parse_model(base, "base")
+    larger_model, larger_args = parse_model(larger, "larger")
     own = {"model": model, "model_args": model_args, "epochs": epochs}
     settings = ArmsSettings(
-        base=make_settings({**own, **read_values("set", set_ or ())}),
+        base=make_settings({**own, **read_values("set", set_ or (), own=("epochs", "scales"))}),
         larger=larger_model,
         larger_args=larger_args,
         scales=Candidate.parse(f"base@{scales}").scales,

@@ -63,14 +63,14 @@ class ArmsSettings:
         }
 
 
-def parse_model(text: str) -> tuple[str, dict[str, Any]]:
+def parse_model(text: str, option: str = "model") -> tuple[str, dict[str, Any]]:
     """`vit_tiny_patch16_224?img_size=14&depth=4` → name of the timm model, and its arguments.
 
     >>> parse_model("vit_tiny_patch16_224?img_size=14&class_token=false")
     ('vit_tiny_patch16_224', {'img_size': 14, 'class_token': False})
 
     Raises:
-        InputError: if an argument has no value.
+        InputError: if an argument has no value; it calls the text by the name of its `option`.
     """
     name, _, query = text.partition("?")
     args: dict[str, Any] = {}
@@ -78,7 +78,7 @@ def parse_model(text: str) -> tuple[str, dict[str, Any]]:
         key, _, value = pair.partition("=")
         if not (key and value):
             raise InputError(
-                f"model must be NAME?ARGUMENT=VALUE&…, but got {text!r}. "
+                f"{option} must be NAME?ARGUMENT=VALUE&…, but got {text!r}. "
                 "Example: vit_tiny_patch16_224?img_size=14&patch_size=2"
             )
         try:
