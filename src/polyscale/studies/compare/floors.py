@@ -126,7 +126,7 @@ def _ways(
 
     def case_of(name: str, model: Any, *, parallel: bool = False) -> Case:
         module, weights = settings.module(model.to(settings.device), [1]), live_hash(model)
-        step = name.removeprefix(model.name)
+        step = name.removeprefix(model.name) if name.startswith(model.name) else f", {name}"
         features = extract(module, weights=weights, step=step, parallel=parallel)
         train, test = (join(split, module) for split in (features.train, features.test))
         return make_case(Candidate(name, (1,)), module, weights, train, test)
