@@ -94,5 +94,5 @@ def test_another_metric_is_what_everything_rests_on(study, metric, tmp_path):
 
 
 def test_an_unknown_metric_is_told(study):
-    with pytest.raises(InputError, match="metric must be 'accuracy' or .*, but got 'f1'"):
+    with pytest.raises(InputError, match="metric must be one of accuracy, .*, but got 'f1'"):
         study.plan(metric="f1")
