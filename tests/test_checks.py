@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import pytest
@@ -11,8 +11,13 @@ from polyscale.checks import (
     check_integers,
     check_number,
     is_number,
+    is_real,
 )
 from polyscale.errors import InputError
+from polyscale.learning.pretraining import PretrainSettings
+from polyscale.learning.training import TrainSettings
+from polyscale.robot.simulation.settings import SceneSettings
+from polyscale.tasks.picking.settings import PickingSettings
 
 
 @dataclass(frozen=True)
@@ -45,14 +50,22 @@ def test_a_limit_may_be_missing():
         Settings(seed=-1)
 
 
-@pytest.mark.parametrize("value", [1, 0.5, np.float32(2), np.int8(1), float("inf")])
+@pytest.mark.parametrize("value", [1, 0.5, np.float64(2), float("inf")])
 def test_numbers(value):
     assert is_number(value)
+    assert is_real(value)
+
+
+@pytest.mark.parametrize("value", [np.float32(2), np.int8(1)])
+def test_numbers_of_numpy_that_json_does_not_take(value):
+    assert is_real(value)
+    assert not is_number(value)
 
 
 @pytest.mark.parametrize("value", [True, np.bool_(1), "1", None, [1]])
 def test_what_is_no_number(value):
     assert not is_number(value)
+    assert not is_real(value)
 
 
 @pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf"), "1", True])
@@ -68,3 +81,27 @@ def test_choices_and_flags():
         check_choice("mode", "c", ("a", "b"))
     with pytest.raises(InputError, match="^quick must be True or False, but got 1"):
         check_flag("quick", 1)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        TrainSettings(steps=np.int64(9), batch=np.int32(4), seed=np.uint8(1)),
+        PretrainSettings(model="m", batch=np.int64(9), seed=np.int64(3), workers=np.int64(1)),
+        PickingSettings(steps=np.int64(9), batch=np.int64(4), seeds=np.int64(3), seed=np.int64(2)),
+        SceneSettings(horizon=np.int64(9), num_surfaces=np.int8(1)),
+    ],
+    ids=lambda made: type(made).__name__,
+)
+def test_settings_hold_integers_that_json_can_hold(made):
+    values = [getattr(made, field.name) for field in fields(made)]
+    assert not [value for value in values if isinstance(value, np.integer)]
+    assert 9 in values
+
+
+@pytest.mark.parametrize("value", [np.float32(0.1), np.int64(1)])
+def test_numbers_that_json_does_not_take_are_refused(value):
+    with pytest.raises(InputError, match="^learning_rate must be"):
+        TrainSettings(steps=1, learning_rate=value)
+    with pytest.raises(InputError, match="^epochs must be a number"):
+        PretrainSettings(model="m", epochs=value)

@@ -8,9 +8,14 @@ from typing import TypeGuard
 from polyscale.errors import InputError
 
 
-def is_number(value: object) -> TypeGuard[float]:
+def is_real(value: object) -> TypeGuard[float]:
     """Whether it is a real number, NumPy's included; True and False are none."""
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a number of Python, which JSON can hold; True and False are none."""
+    return is_real(value) and isinstance(value, int | float)
 
 
 def check_number(name: str, value: object, rule: str, holds: Callable[[float], bool]) -> None:
@@ -19,7 +24,7 @@ def check_number(name: str, value: object, rule: str, holds: Callable[[float], b
     Raises:
         InputError: it calls the value `name`.
     """
-    if not (is_number(value) and math.isfinite(value) and holds(value)):
+    if not (is_number(value) and -math.inf < value < math.inf and holds(value)):
         raise InputError(f"{name} must be a number {rule}, but got {value!r}. Change it.")
 
 
@@ -40,8 +45,13 @@ def check_integer(name: str, value: object, least: int = 1, most: int | None = N
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_integer or value < least or (most is not None and value > most):  # type: ignore[operator]
         limits = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise InputError(f"{name} must be a whole number {limits}, but got {repr(value)[:60]}.")
+        raise InputError(f"{name} must be a whole number {limits}, but got {_short(value)}.")
     return int(value)  # type: ignore[call-overload]
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:59]}…"
 
 
 def check_integers(settings: object, *names: str, least: int = 1, most: int | None = None) -> None:

@@ -51,6 +51,7 @@ def test_options_come_from_a_file(run, textures, tmp_path):
     [
         (("--set", "steps"), "set must be NAME=VALUE with each name once, but got 'steps'"),
         (("--set", "learning-rate=1"), "Use --learning-rate instead"),
+        (("--set", "model_args={depth=1}"), "Use --model-arg instead"),
         (("--set", "step=3"), "step is not an option of pre-training. Did you mean 'steps'"),
         (("--set", "steps=few"), "steps must be a whole number of at least 1, but got 'few'"),
         (("--scales", "one"), "scales must be numbers with commas between, but got 'one'"),

@@ -38,11 +38,15 @@ def test_four_arms_are_trained_and_compared(run, command, tmp_path):
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (("--set", "epochs=3"), "set must not set epochs, which has an option of its own"),
+        (
+            ("--set", "epochs=3"),
+            "--set must not give epochs, which has an option of its",
+        ),
         (
             ("--seeds", "2"),
             "seeds must be at least 3, so that the spread of trainings is known, but got 2",
         ),
+        (("--set", "model=resnet18"), "Use --base and --larger instead"),
         (("--scales", "one"), "scales must be numbers with commas between, but got 'one'"),
         (("--base", "vit_tiny_patch16_224?img_size"), "base must be NAME?ARGUMENT=VALUE&"),
         (("--larger", "vit?depth="), "larger must be NAME?ARGUMENT=VALUE&"),

@@ -28,7 +28,7 @@ HEADS = {
     "“most frequent class”, which needs no vision model.",
     "useful_but_not_chosen": f"None can be recommended yet: the training images choose "
     f"{SMALL_COSTS}, which is not shown to be better than “most frequent class”, which needs no "
-    "vision model. Only lite0 at scales 1, 2 is shown to be better.",
+    "vision model. Shown to be better than every such answer: lite0 at scales 1, 2.",
     "undecided": f"For now, take {SMALL_COSTS}: the test images can’t tell whether lite0 at scales "
     "1, 2 is better.",
     "likely": f"Take {SMALL_COSTS}: nothing that costs more is shown to do better. The test images "
@@ -146,3 +146,11 @@ def test_an_open_question_says_what_its_corrected_test_says(made):
         assert f"which the corrected test {said}." in " ".join(words.plain_answers(run))
         clear.append(confirmed)
     assert any(clear)
+
+
+def test_a_floor_that_not_all_candidates_were_compared_with_does_not_count(made):
+    run = made["useful_but_not_chosen"]
+    (floor,) = run.floors
+    partial = replace(floor, name="random weights", contrasts=floor.contrasts[:1])
+    merged = replace(run, floors=(floor, partial))
+    assert advice_text(merged) == advice_text(run)

@@ -100,11 +100,12 @@ def pretrain(
         "precision": precision,
         "seed": seed,
     }
+    options = {name: f"--{name.replace('_', '-')}" for name in own}
     settings = make_settings(
         {
             **{name: value for name, value in own.items() if value is not None},
             "model_args": read_values("model-arg", model_arg or ()),
-            **read_values("set", set_ or (), own=own),
+            **read_values("set", set_ or (), own={**options, "model_args": "--model-arg"}),
         }
     )
     with progress_bars() as progress:

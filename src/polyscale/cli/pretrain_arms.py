@@ -10,6 +10,14 @@ from polyscale.cli.console import CacheOption, DeviceOption, JsonOption, QuietOp
 from polyscale.progress import notes, progress_bars
 from polyscale.records.config import read_values
 
+OWN = {
+    "model": "--base and --larger",
+    "model_args": "--base and --larger",
+    "epochs": "--epochs",
+    "scales": "--scales",
+}
+"""Settings of a pre-training that have options of their own."""
+
 
 def pretrain_arms(
     data: Annotated[
@@ -73,7 +81,7 @@ def pretrain_arms(
     larger_model, larger_args = parse_model(larger, "larger")
     own = {"model": model, "model_args": model_args, "epochs": epochs}
     settings = ArmsSettings(
-        base=make_settings({**own, **read_values("set", set_ or (), own=("epochs", "scales"))}),
+        base=make_settings({**own, **read_values("set", set_ or (), own=OWN)}),
         larger=larger_model,
         larger_args=larger_args,
         scales=Candidate.parse(f"base@{scales}").scales,

@@ -210,7 +210,7 @@ def backbone_facts(model: Any, tile_size: int = 0) -> dict[str, Any]:
         InputError: if its tiles are not square, or the size of a tile breaks its rule.
     """
     if tile_size:
-        check_integer("tile_size", tile_size)
+        tile_size = check_integer("tile_size", tile_size)
     backbone = as_backbone(model, _read_options(tile_size))
     height, width = backbone.tile_hw
     if height != width or backbone.grid_hw[0] != backbone.grid_hw[1]:

@@ -1,7 +1,7 @@
 """`compare.toml`, the options that repeat a run, and other files of options: how they are read."""
 
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,9 @@ def read_config(path: Path, *, advice: str = OWN_FILE) -> dict[str, Any]:
         ) from error
 
 
-def read_values(option: str, texts: Iterable[str], *, own: Collection[str] = ()) -> dict[str, Any]:
+def read_values(
+    option: str, texts: Iterable[str], *, own: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """What an option NAME=VALUE says, given once or more.
 
     Values are read as in TOML; what is none, such as a word without quotes, is text.
@@ -44,7 +46,7 @@ def read_values(option: str, texts: Iterable[str], *, own: Collection[str] = ())
     Args:
         option: its name, without hyphens before it.
         texts: what was given.
-        own: names that have an option of their own, which this one must not override.
+        own: name that has an option of its own, which this one must not override → that option.
 
     Raises:
         InputError: if a text has no name, or a name comes twice or is one of `own`.
@@ -58,10 +60,10 @@ def read_values(option: str, texts: Iterable[str], *, own: Collection[str] = ())
                 f"{option} must be NAME=VALUE with each name once, but got {text!r}. "
                 f"Example: --{option} depth=6"
             )
-        if name in own:
+        if own and name in own:
             raise InputError(
-                f"{option} must not set {name}, which has an option of its own. Use "
-                f"--{name.replace('_', '-')} instead."
+                f"--{option} must not give {name}, which has an option of its own. "
+                f"Use {own[name]} instead."
             )
         try:
             values[name] = tomllib.loads(f"value = {value}")["value"]

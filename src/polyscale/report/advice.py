@@ -6,7 +6,6 @@ from math import ceil
 from pathlib import Path
 
 from polyscale.data.limit import limit_of
-from polyscale.errors import first_few
 from polyscale.records import Recommendation
 from polyscale.report.names import scales_phrase
 from polyscale.report.numbers import LEVEL, MACS, NBSP, PARAMS, two_digits
@@ -91,14 +90,16 @@ def _head(run: Run, advice: Recommendation) -> str:
 
 
 def _no_better(run: Run, advice: Recommendation, taken: str) -> str:
-    floors = [floor for floor in run.floors if floor.kind == "floor"]
-    better = [_name(run, name) for name in run.rows if all(f.beaten_by(name) for f in floors)]
+    # merged runs also have floors that only some of the candidates were compared with
+    floors = [f for f in run.floors if f.kind == "floor" and len(f.contrasts) == len(run.rows)]
+    is_better = {name: all(floor.beaten_by(name) for floor in floors) for name in run.rows}
+    better = [_name(run, name) for name in run.rows if floors and is_better[name]]
     why = f"not shown to be better than “{advice.floors[0]}”, which needs no vision model"
     if not better:
         return f"Take none of these yet: {taken} is {why}."
     return (
         f"None can be recommended yet: the {run.task.chosen_on} choose {taken}, which is {why}. "
-        f"Only {first_few(better)} {'is' if len(better) == 1 else 'are'} shown to be better."
+        f"Shown to be better than every such answer: {'; '.join(better)}."
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral
 
-from polyscale.checks import is_number
+from polyscale.checks import is_real
 from polyscale.errors import InputError
 
 MAX_SCALE = 1000
@@ -34,7 +34,7 @@ def check_scales(scales: Iterable[float]) -> tuple[float, ...]:
 
 
 def _check_scale(scale: object) -> float:
-    if not is_number(scale) or not 0 < scale <= MAX_SCALE:
+    if not is_real(scale) or not 0 < scale <= MAX_SCALE:
         shown = f"{scale:.3g}" if isinstance(scale, float) else repr(scale)[:40]
         raise InputError(
             f"scales must be positive numbers of at most {MAX_SCALE}, but got {shown}. "

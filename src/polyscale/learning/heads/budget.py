@@ -51,13 +51,15 @@ class Budget:
     batch: int = 256
     learning_rate: float | None = None
 
+    def __post_init__(self) -> None:
+        check_integers(self, "epochs", "batch")
+
     def training(self, num_images: int, rate: float, dim: int, *, seed: int = 0) -> TrainSettings:
         """The training on so many images of `dim` features.
 
         Raises:
             InputError: if a number is not allowed, or there are fewer images than in a batch.
         """
-        check_integers(self, "epochs", "batch")
         if self.batch > num_images:
             raise InputError(
                 f"batch must be at most the number of training images, {num_images}, but got "

@@ -105,11 +105,11 @@ class PretrainSettings:
         check_choice("augmentation", self.augmentation, get_args(Augmentation))
         check_precision(self.precision, "precision")
         check_flag("checkpoint", self.checkpoint)
-        check_integers(self, "prototypes", "workers", "save_every")
+        check_integers(self, "batch", "prototypes", "workers", "save_every")
         for name in ("tile_px", "tile_batch", "steps"):
             if getattr(self, name) is not None:
                 check_integers(self, name)
-        check_integers(self, "local_crops", "frozen_steps", "split_seed", least=0)
+        check_integers(self, "local_crops", "frozen_steps", "seed", "split_seed", least=0)
         for name in ("epochs", "teacher_temperature"):
             check_number(name, getattr(self, name), "above 0", lambda value: value > 0)
         check_number("crop_area", self.crop_area, "above 0, at most 1", lambda v: 0 < v <= 1)

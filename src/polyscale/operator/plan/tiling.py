@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from polyscale.checks import check_choice, check_flag, check_integer, is_number
+from polyscale.checks import check_choice, check_flag, check_integer, is_real
 from polyscale.errors import InputError
 from polyscale.types import HW, check_scales
 
@@ -59,7 +59,7 @@ class Tiling:
         object.__setattr__(self, "scales", check_scales(self.scales))
         check_choice("aspect", self.aspect, get_args(Aspect))
         check_choice("window", self.window, get_args(Window))
-        if not is_number(self.overlap) or not 0 <= self.overlap <= MAX_OVERLAP:
+        if not is_real(self.overlap) or not 0 <= self.overlap <= MAX_OVERLAP:
             raise InputError(
                 f"overlap must be between 0 and {MAX_OVERLAP}, but got {self.overlap!r}. "
                 "With overlap=0.25 each tile covers a quarter of the one before."

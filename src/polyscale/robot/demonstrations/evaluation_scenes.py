@@ -35,7 +35,7 @@ def make_evaluation_scenes(
         InputError: if `trials` is not in its range.
         MissingExtraError: if MuJoCo or gymnasium-robotics is not installed.
     """
-    check_integer("trials", trials, 1, MOST)
+    trials = check_integer("trials", trials, 1, MOST)
     seeds = tuple(EVALUATION[:trials])
     cubes = [arrange(settings, seed).cube_xy_m for seed in seeds]
     frames = _Frames(settings, seeds, side_px)

@@ -99,9 +99,9 @@ def record(
     """
     for package in ("pyarrow", "pandas"):
         require(package, extra="robot", feature="polyscale robot record")
-    check_integer("episodes", episodes, 1, MAX_EPISODES)
-    check_integer("seed", seed, 0, MAX_RECORDING_SEED)
-    check_integer("side_px", side_px, 16, 4096)
+    episodes = check_integer("episodes", episodes, 1, MAX_EPISODES)
+    seed = check_integer("seed", seed, 0, MAX_RECORDING_SEED)
+    side_px = check_integer("side_px", side_px, 16, 4096)
     out, settings = Path(out), scene or SceneSettings()
     first_seed = RECORDING[seed * SCENES_PER_RECORDING]
     facts = {

@@ -143,7 +143,7 @@ class PickingScene:
         Raises:
             InputError: if the seed is not a whole number of at least 0.
         """
-        check_integer("seed", seed, 0, 2**63)
+        seed = check_integer("seed", seed, 0, 2**63)
         arrangement = arrange(self.settings, seed)
         self._mujoco.mj_resetData(self._model, self._data)
         self._data.qpos[:] = self._start_qpos

@@ -73,9 +73,8 @@ class PickingSettings(RunSettings):
     memory_bytes: int = 4 * GIGABYTE
 
     def __post_init__(self) -> None:
-        check_integers(
-            self, "action_steps", "lockstep", "validation_episodes", "seeds", "memory_bytes"
-        )
+        check_integers(self, "steps", "batch", "action_steps", "lockstep", "validation_episodes")
+        check_integers(self, "seeds", "memory_bytes")
         if self.horizon is not None:
             check_integers(self, "horizon")
         if self.action_steps > CHUNK_SIZE:
