@@ -168,7 +168,7 @@ def test_compare_refuses_bad_input_and_writes_nothing(compare, tmp_path, image_f
     refused(compare("--protocol", "slow"), "protocol must be one of fast, paper")
     refused(compare("--features", "cls"), "without a class token")
     refused(compare("--tile-batch", "many"), "auto or a number", "many")
-    refused(compare("--tile-batch", "0"), "tile_batch must be a whole number of at least 1")
+    refused(compare("--tile-batch", "0"), "tile_batch must be auto or a whole number of at least 1")
     refused(compare("--cache-limit", "much"), "20GB", "much")
     refused(compare("--no-cache"), "--no-cache")
     refused(compare(out=empty.parent / "textures"), "holds other files")

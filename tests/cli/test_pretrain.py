@@ -50,7 +50,10 @@ def test_options_come_from_a_file(run, textures, tmp_path):
     ("more", "told"),
     [
         (("--set", "steps"), "set must be NAME=VALUE with each name once, but got 'steps'"),
-        (("--set", "learning-rate=1"), "Use --learning-rate instead"),
+        (
+            ("--set", "learning-rate=1"),
+            "--set must not give learning_rate, which has an option of its own",
+        ),
         (("--set", "model_args={depth=1}"), "Use --model-arg instead"),
         (("--set", "step=3"), "step is not an option of pre-training. Did you mean 'steps'"),
         (("--set", "steps=few"), "steps must be a whole number of at least 1, but got 'few'"),

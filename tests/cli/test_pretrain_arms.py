@@ -40,7 +40,7 @@ def test_four_arms_are_trained_and_compared(run, command, tmp_path):
     [
         (
             ("--set", "epochs=3"),
-            "--set must not give epochs, which has an option of its",
+            "--set must not give epochs, which has an option of its own. Use --epochs instead",
         ),
         (
             ("--seeds", "2"),

@@ -335,13 +335,8 @@ def test_mistakes(imagenet, ade20k, weights, run, tmp_path, monkeypatch, refused
         words=["but got 'per_class'"],
     )
     check(*dense, f"ade20k:{imagenet}", "--limit", 1, words=["option limit of data", "at least 2"])
-    check(
-        *dense,
-        f"ade20k:{ade20k}",
-        "--steps",
-        0,
-        words=["steps must be a whole number"],
-    )
+    least = "steps must be a whole number of at least 1"
+    check(*dense, f"ade20k:{ade20k}", "--steps", 0, words=[least])
     check(*vit, *data, "--per-class", 1, words=["option per_class of data", "at least 3"])
     check(*vit, *data, "--dtype", "int8", words=["one of auto, fp32, bf16, fp16"])
 

@@ -16,7 +16,7 @@ OWN = {
     "epochs": "--epochs",
     "scales": "--scales",
 }
-"""Settings of a pre-training that have options of their own."""
+"""Settings of a pre-training that have an option of their own → that option."""
 
 
 def pretrain_arms(
@@ -79,9 +79,15 @@ def pretrain_arms(
     check_out(out)
     model, model_args = parse_model(base, "base")
     larger_model, larger_args = parse_model(larger, "larger")
-    own = {"model": model, "model_args": model_args, "epochs": epochs}
     settings = ArmsSettings(
-        base=make_settings({**own, **read_values("set", set_ or (), own=OWN)}),
+        base=make_settings(
+            {
+                "model": model,
+                "model_args": model_args,
+                "epochs": epochs,
+                **read_values("set", set_ or (), own=OWN),
+            }
+        ),
         larger=larger_model,
         larger_args=larger_args,
         scales=Candidate.parse(f"base@{scales}").scales,

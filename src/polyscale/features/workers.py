@@ -22,7 +22,7 @@ MOST_WORKERS = 4
 """More share the tiles of a chunk, whose memory stays the same, into parts that are too small."""
 
 TURN_S = 1.0
-"""How long a wait may last until Ctrl-C is looked for."""
+"""Longest time in seconds until a wait notices Ctrl-C."""
 
 Result = TypeVar("Result")
 
@@ -59,17 +59,17 @@ def worker_pool(num: int) -> ThreadPoolExecutor:
 
 
 def result_of(future: Future[Result]) -> Result:
-    """What `Future.result` gives, in a wait that Ctrl-C ends (see `next_of`)."""
+    """The same as `Future.result`, except that Ctrl-C always ends the wait, as in `next_of`."""
     done: SimpleQueue[Future[Result]] = SimpleQueue()
     future.add_done_callback(done.put)
     return next_of(done).result()
 
 
 def next_of(found: SimpleQueue[Result]) -> Result:
-    """The next item of a queue, in a wait that Ctrl-C ends within `TURN_S` seconds.
+    """Wait for the next item of a queue; Ctrl-C ends the wait within `TURN_S` seconds.
 
-    Python looks for Ctrl-C before it begins to wait. If it comes between that look and the wait,
-    nothing ends a wait without a time limit.
+    Python checks for Ctrl-C just before it starts to wait. If Ctrl-C arrives between that check and
+    the wait, Python notices it only after the wait. Therefore no single wait is long.
     """
     while True:
         with suppress(Empty):

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from polyscale.errors import InputError
@@ -37,7 +38,7 @@ def read_config(path: Path, *, advice: str = OWN_FILE) -> dict[str, Any]:
 
 
 def read_values(
-    option: str, texts: Iterable[str], *, own: Mapping[str, str] | None = None
+    option: str, texts: Iterable[str], *, own: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Any]:
     """What an option NAME=VALUE says, given once or more.
 
@@ -46,7 +47,7 @@ def read_values(
     Args:
         option: its name, without hyphens before it.
         texts: what was given.
-        own: name that has an option of its own, which this one must not override → that option.
+        own: names that are refused because they have an option of their own → that option.
 
     Raises:
         InputError: if a text has no name, or a name comes twice or is one of `own`.
@@ -60,7 +61,7 @@ def read_values(
                 f"{option} must be NAME=VALUE with each name once, but got {text!r}. "
                 f"Example: --{option} depth=6"
             )
-        if own and name in own:
+        if name in own:
             raise InputError(
                 f"--{option} must not give {name}, which has an option of its own. "
                 f"Use {own[name]} instead."

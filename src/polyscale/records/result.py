@@ -1,6 +1,6 @@
 """The rows of a run: facts about one candidate, and about two candidates on the same images."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -180,6 +180,10 @@ class Floor(Record):
     ci_high: float
     contrasts: tuple[Contrast, ...]
     kind: BoundKind = "floor"
+
+    def covers(self, candidates: Collection[str]) -> bool:
+        """Whether it was compared with all of these candidates, and with no others."""
+        return {contrast.first for contrast in self.contrasts} == set(candidates)
 
     def beaten_by(self, candidate: str) -> bool:
         """Whether the whole 95 % interval of the difference says that the candidate is better.

@@ -91,9 +91,8 @@ def _head(run: Run, advice: Recommendation) -> str:
 
 def _no_better(run: Run, advice: Recommendation, taken: str) -> str:
     # merged runs also have floors that only some of the candidates were compared with
-    floors = [f for f in run.floors if f.kind == "floor" and len(f.contrasts) == len(run.rows)]
-    is_better = {name: all(floor.beaten_by(name) for floor in floors) for name in run.rows}
-    better = [_name(run, name) for name in run.rows if floors and is_better[name]]
+    floors = [floor for floor in run.floors if floor.kind == "floor" and floor.covers(run.rows)]
+    better = [_name(run, n) for n in run.rows if floors and all(f.beaten_by(n) for f in floors)]
     why = f"not shown to be better than “{advice.floors[0]}”, which needs no vision model"
     if not better:
         return f"Take none of these yet: {taken} is {why}."

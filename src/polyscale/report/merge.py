@@ -107,7 +107,7 @@ def merge(runs: Sequence[Run]) -> Run:
     )
     errors = paired_errors(selection, contrasts)
     addons = _addons(by_age, source) | _reconstruction(by_age, source)
-    floors = [f for f in addons["floors"] if {c.first for c in f.contrasts} == {*names}]
+    floors = [floor for floor in addons["floors"] if floor.covers(names)]
     advice = None
     if newest.task.held_out:
         advice = recommend(results, contrasts, errors, metric=newest.task.metric, floors=floors)

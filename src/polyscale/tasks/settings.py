@@ -116,8 +116,7 @@ class RunSettings(ABC):
 
     def __post_init__(self) -> None:
         check_choice("source", self.source, SOURCES)
-        if self.tile_batch != "auto":
-            check_integers(self, "tile_batch")
+        check_integers(self, "tile_batch", word="auto")
         check_choice("dtype", self.dtype, ("auto", *get_args(Precision)))
         check_integers(self, "seed", least=0, most=2**32 - 1)
         if not (isinstance(self.margin, float) and 0 < self.margin < 1):

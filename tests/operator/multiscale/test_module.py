@@ -171,7 +171,7 @@ def test_bad_images(images, message, tiny_backbone):
     [
         ({"scales": (1, 1)}, "must not repeat"),
         ({"source": "both"}, "must be one of base, native, but got 'both'"),
-        ({"tile_batch": 0}, "tile_batch must be a whole number of at least 1, but got 0"),
+        ({"tile_batch": 0}, "tile_batch must be auto or a whole number of at least 1, but got 0"),
         ({"dtype": "int8"}, "dtype must be one of fp32, bf16, fp16"),
         ({"overlap": 1.0}, "overlap must be between 0 and 0.9, but got 1.0"),
         ({"overlap": "half"}, "overlap must be between 0 and 0.9, but got 'half'"),

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict, get_args
 
 import torch
 
-from polyscale.checks import check_choice, check_flag, check_integer
+from polyscale.checks import check_choice, check_flag, check_integers
 from polyscale.errors import InputError, check_options
 from polyscale.operator.multiscale.fuse import Merge
 from polyscale.operator.multiscale.precision import Precision, check_precision
@@ -72,8 +72,7 @@ class MultiScaleConfig(Tiling):
         check_flag("distributed", self.distributed)
         _check_compile(self.compile)
         object.__setattr__(self, "output_grid", _checked_grid(self.output_grid))
-        if self.tile_batch != "auto":
-            object.__setattr__(self, "tile_batch", check_integer("tile_batch", self.tile_batch))
+        check_integers(self, "tile_batch", word="auto")
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "MultiScaleConfig":

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from polyscale.checks import check_choice, check_flag, check_integer, is_real
+from polyscale.checks import check_choice, check_flag, check_integer, check_integers, is_real
 from polyscale.errors import InputError
 from polyscale.types import HW, check_scales
 
@@ -67,7 +67,7 @@ class Tiling:
         object.__setattr__(self, "overlap", float(self.overlap))
         check_flag("shifted", self.shifted)
         check_flag("split", self.split)
-        object.__setattr__(self, "max_tiles", check_integer("max_tiles", self.max_tiles))
+        check_integers(self, "max_tiles")
 
 
 def scales_of(sizes_px: Sequence[int], tile_hw: HW, aspect: Aspect = "squash") -> tuple[float, ...]:

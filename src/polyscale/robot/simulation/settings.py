@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 
-from polyscale.checks import check_integers, is_number
+from polyscale.checks import check_integers, check_number
 from polyscale.errors import InputError, check_options
 
 MAX_DISTRACTORS = 12
@@ -92,16 +92,12 @@ class SceneSettings:
 
 
 def _check(name: str, value: object, least: float, most: float) -> None:
-    if not is_number(value) or not least <= value <= most:
-        raise _refusal(name, f"a number from {least:g} to {most:g}", value)
+    rule = f"from {least:g} to {most:g}"
+    check_number(name, value, rule, lambda number: least <= number <= most)
 
 
 def _check_all(name: str, values: object, num: int, least: float, most: float) -> None:
     if not isinstance(values, tuple) or len(values) != num:
-        raise _refusal(name, f"a tuple of {num} numbers", values)
+        raise InputError(f"{name} must be a tuple of {num} numbers, but got {repr(values)[:60]}.")
     for value in values:
         _check(name, value, least, most)
-
-
-def _refusal(name: str, rule: str, value: object) -> InputError:
-    return InputError(f"{name} must be {rule}, but got {repr(value)[:60]}.")

@@ -78,7 +78,8 @@ def run_controls(
 
     def untiled() -> tuple[Rows, Rows, MultiScale]:
         module, own_weights = _untiled(case, weights, is_live=is_live)
-        large = extract(module, weights=own_weights, step=" untiled", parallel=not is_live)
+        name = f"{module.backbone.name} untiled"
+        large = extract(module, weights=own_weights, name=name, parallel=not is_live)
         return *rows(large, module.scales), module
 
     def mean() -> tuple[Rows, Rows, None]:

@@ -84,27 +84,27 @@ class Extractor:
             return features
 
     def __call__(
-        self, *modules: MultiScale, weights: str, step: str = "", parallel: bool = False
+        self, *modules: MultiScale, weights: str, name: str = "", parallel: bool = False
     ) -> Features:
         """Features of every scale of the modules, which are of one backbone.
 
         Args:
             modules: backbone and scales.
             weights: `weights_hash` of the backbone.
-            step: how progress calls it, besides the name and the split.
+            name: how progress calls the model; empty for the name of the backbone.
             parallel: as `extract_pooled` has it.
         """
         extract = extract_pooled if self.settings.features == "pooled" else extract_maps
         splits: dict[str, ByScale] = {"train": {}, "test": {}}
         with self.watch.stage(FEATURES_STAGE):
-            for (name, features), module in product(splits.items(), modules):
+            for (split, features), module in product(splits.items(), modules):
                 scale = f", scale {module.scales[0]:g}" if len(modules) > 1 else ""
                 features |= extract(
                     module,
-                    getattr(self, name),
+                    getattr(self, split),
                     store=self.store,
                     weights=weights,
-                    step=f"{module.backbone.name}{step}{scale}: {name} images",
+                    step=f"{name or module.backbone.name}{scale}: {split} images",
                     progress=self.progress,
                     watch=self.watch,
                     parallel=parallel,

@@ -126,8 +126,7 @@ def _ways(
 
     def case_of(name: str, model: Any, *, parallel: bool = False) -> Case:
         module, weights = settings.module(model.to(settings.device), [1]), live_hash(model)
-        step = name.removeprefix(model.name) if name.startswith(model.name) else f", {name}"
-        features = extract(module, weights=weights, step=step, parallel=parallel)
+        features = extract(module, weights=weights, name=name, parallel=parallel)
         train, test = (join(split, module) for split in (features.train, features.test))
         return make_case(Candidate(name, (1,)), module, weights, train, test)
 
